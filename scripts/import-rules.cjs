@@ -1,0 +1,80 @@
+// Import direction: a folder imports itself and lower tiers, nothing else (docs/architecture.md, "Layers").
+// Tier-2 folders meet only in `assembly`; the exceptions are named below.
+const TIERS = [
+  ['core'],
+  ['wire', 'packet', 'native'],
+  ['tunnel', 'bridge', 'route', 'pipeline', 'config'],
+  ['port', 'net', 'store', 'ipc'],
+  ['tmsh', 'cli', 'assembly', 'supervise'],
+  ['daemons'],
+];
+
+// Same-tier edges that are allowed, as [from, to].
+const SAME_TIER = [
+  ['wire', 'packet'],
+  ['ipc', 'net'],
+  ['store', 'net'],
+  ['assembly', 'supervise'],
+  ['assembly', 'tmsh'],
+  ['cli', 'supervise'],
+  ['cli', 'tmsh'],
+];
+const TYPES_ANYWHERE_IN_TIER_2 = ['pipeline', 'config'];
+
+const forbidden = [
+  { name: 'no-cycles', severity: 'error', from: { path: '^(src|test/fixtures)' }, to: { circular: true } },
+  {
+    name: 'nobody-imports-daemons',
+    severity: 'error',
+    from: { pathNot: '^src/(daemons|cli)/' },
+    to: { path: '^src/daemons/' },
+  },
+  {
+    name: 'pure-tiers-touch-no-platform',
+    comment: 'node: modules and npm packages belong to tier 3 and above; native is the only loader of the addon',
+    severity: 'error',
+    from: { path: '^(src|test/fixtures/imports)/(core|wire|packet|tunnel|bridge|route|pipeline|config)/' },
+    to: { dependencyTypes: ['core', 'npm', 'npm-dev'] },
+  },
+  {
+    name: 'one-loader-of-the-addon',
+    severity: 'error',
+    from: { path: '^src/', pathNot: '^src/(native|port|net|assembly)/' },
+    to: { path: '^src/native/' },
+  },
+];
+
+TIERS.forEach((folders, tier) => {
+  for (const folder of folders) {
+    const reachable = [folder, ...TIERS.slice(0, tier).flat()];
+    reachable.push(...SAME_TIER.filter(([from]) => from === folder).map(([, to]) => to));
+    const types = tier === 2 ? TYPES_ANYWHERE_IN_TIER_2 : [];
+    forbidden.push({
+      name: `${folder}-imports-downwards`,
+      severity: 'error',
+      from: { path: `^(src|test/fixtures/imports)/${folder}/` },
+      to: {
+        path: '^(src|test/fixtures/imports)/',
+        pathNot: `^(src|test/fixtures/imports)/(${[...reachable, ...types].join('|')})/`,
+      },
+    });
+    for (const other of types.filter((name) => !reachable.includes(name))) {
+      forbidden.push({
+        name: `${folder}-imports-only-types-of-${other}`,
+        severity: 'error',
+        from: { path: `^src/${folder}/` },
+        to: { path: `^src/${other}/`, dependencyTypesNot: ['type-only'] },
+      });
+    }
+  }
+});
+
+module.exports = {
+  forbidden,
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default'] },
+  },
+};

@@ -1,0 +1,130 @@
+// The only loader of the addon, and its types.
+//
+// The addon opens, configures, receives and transmits in batches, polls and closes; it decides nothing. Handles are small
+// integers valid in every thread of the process: a port is opened on the main thread (that takes milliseconds) and used
+// in the worker. Descriptors of frames travel in Int32Arrays, a fixed number of words each, offsets relative to the arena.
+// Every argument is checked here or by the caller in TypeScript, not in C.
+
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+/** Words per received or transmitted frame of a packet ring. */
+export const RING_STRIDE = 6;
+/**
+ * Ring descriptor words: 0 arena offset, 1 octets, 2 VLAN TCI | TPID << 16 (0: none), 3 flags (RING_*), 4 checksum start
+ * relative to the frame | offset of the field << 16, 5 GSO type | segment octets << 16. Words 4 and 5 count only with
+ * their flags. Transmit reads words 0 and 1.
+ */
+export const RING_CHECKSUM_PARTIAL = 1;
+export const RING_CHECKSUM_VERIFIED = 2;
+export const RING_GSO = 4;
+/** The ring held fewer octets than the frame had; word 5 then is the frame's real length. */
+export const RING_TRUNCATED = 8;
+
+/** Words per datagram of a UDP endpoint. */
+export const UDP_STRIDE = 8;
+/**
+ * UDP descriptor words: 0 arena offset, 1 octets of the buffer, 2 octets of each datagram in it (UDP_GRO; equal to word 1
+ * when it is one), 3 the other end's port | TOS << 16 | TTL << 24, 4–7 the other end's address (IPv4 in word 7).
+ * Transmit: word 1 octets of the datagram, word 2 index of the source socket, the rest the same with TTL ignored.
+ */
+
+export type RingOptions = {
+  device: string;
+  /** Arena extent for the receive ring; `blocks * blockOctets` octets. */
+  offset: number;
+  blockOctets: number;
+  blocks: number;
+  /** Arena extent for the low-latency receive: `slots` buffers of `slotOctets` each. */
+  slotsOffset: number;
+  slotOctets: number;
+  slots: number;
+  headroomOctets: number;
+  promiscuous: boolean;
+};
+
+export type UdpOptions = {
+  family: 4 | 6;
+  localAddress: string;
+  localPort: number;
+  /** How many sockets to send from, each with a source port of its own. */
+  sourceSockets: number;
+  /** Inclusive range from which those ports are taken. */
+  sourcePortMin: number;
+  sourcePortMax: number;
+  ttl: number;
+  /** Whether outgoing datagrams carry a UDP checksum. */
+  checksum: boolean;
+  /** Sets DF on what is sent (IP_PMTUDISC_PROBE: the kernel neither fragments nor refuses by a cached path MTU). */
+  dontFragment: boolean;
+  /** Bind to this device (SO_BINDTODEVICE); empty: none. */
+  device: string;
+  slotsOffset: number;
+  slotOctets: number;
+  slots: number;
+  headroomOctets: number;
+};
+
+export interface Addon {
+  /** Reserves address space for an arena; the same region may be wrapped by every thread. */
+  arenaCreate(octets: number): number;
+  arenaBuffer(arena: number): ArrayBuffer;
+
+  ringOpen(arena: number, options: RingOptions): number;
+  /** Fills up to `max` descriptors; ends the life of the frames of the call before. `lowLatency` chooses the receiver. */
+  ringReceive(ring: number, descriptors: Int32Array, max: number): number;
+  /** Sends in order and stops at the first failure: returns how many were sent; the errno is in `lastError`. */
+  ringTransmit(ring: number, descriptors: Int32Array, count: number): number;
+  /** Directs new frames to the low-latency receiver (true) or to the ring. */
+  ringSetLowLatency(ring: number, lowLatency: boolean): void;
+  /** Frames lost because the ring was full, since the ring was opened. */
+  ringOverruns(ring: number): number;
+  ringDescriptors(ring: number): number[];
+  ringClose(ring: number): void;
+
+  udpOpen(arena: number, options: UdpOptions): number;
+  udpReceive(endpoint: number, descriptors: Int32Array, max: number): number;
+  udpTransmit(endpoint: number, descriptors: Int32Array, count: number): number;
+  udpOverruns(endpoint: number): number;
+  udpDescriptors(endpoint: number): number[];
+  udpClose(endpoint: number): void;
+
+  /** Polls descriptors[0..count) for input for at most `timeoutMs`; returns how many are ready, sets `ready[i]` to 1 or 0. */
+  wait(descriptors: Int32Array, ready: Int32Array, count: number, timeoutMs: number): number;
+  eventOpen(): number;
+  eventSignal(descriptor: number): void;
+  eventDrain(descriptor: number): void;
+  closeDescriptor(descriptor: number): void;
+
+  /** A NETLINK_ROUTE socket, bound to these multicast groups (bit mask of RTMGRP_*), non-blocking. */
+  netlinkOpen(groups: number): number;
+  netlinkSend(descriptor: number, message: Uint8Array): void;
+  /** One datagram of netlink messages, or null when none waits; throws ENOBUFS as an Error with code when some were lost. */
+  netlinkReceive(descriptor: number): Uint8Array | null;
+
+  /** The errno of the last call that returned short, in this thread. */
+  lastError(): number;
+}
+
+export type LoadedAddon = { addon: Addon; path: string } | { addon: undefined; reason: string };
+
+let loaded: LoadedAddon | undefined;
+
+/** Loads the addon once per thread: WIDEPLANE_ADDON if set, otherwise the one built in native-bindings. */
+export function loadAddon(): LoadedAddon {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): LoadedAddon {
+  const require = createRequire(import.meta.url);
+  const path =
+    process.env['WIDEPLANE_ADDON'] ??
+    fileURLToPath(new URL('../../../native-bindings/build/wideplane.node', import.meta.url));
+  try {
+    return { addon: require(path) as Addon, path };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split('\n')[0]! : String(error);
+    return { addon: undefined, reason: `cannot load ${path}: ${reason}; build it with: npm run build:native` };
+  }
+}

@@ -1,0 +1,43 @@
+// The contract of a packet I/O adapter, and the only one that the pipeline knows.
+//
+// Ownership: a received frame's octets are the port's and stay valid until the next `receive` on the same port; whoever
+// wants to keep them longer copies them into the pool. `transmit` reads octets and keeps nothing: it is done when it
+// returns. A port never blocks, never throws on what arrives, and never loses a frame without a counter or a refusal.
+
+import type { Verdict } from '../core/drop-reason.ts';
+import type { Frame, FrameBatch } from '../packet/frame.ts';
+
+/**
+ * What a frame of the port starts with: `ethernet`, a MAC header without FCS; `udp`, the payload of a datagram, whose
+ * other end and TOS travel in the frame's outer fields, in both directions.
+ */
+export type PortMedium = 'ethernet' | 'udp';
+
+/** Counters that only the adapter can know; all grow monotonically. */
+export type PortCounters = {
+  /** Lost in front of us: the ring or the socket buffer was full. */
+  receiveOverruns: number;
+};
+
+export interface Port {
+  readonly name: string;
+  readonly medium: PortMedium;
+  /** Position in the worker's table of ports; written into each received frame. */
+  readonly index: number;
+  /** Largest frame that can be sent, from the first octet of the medium, tags not counted. */
+  readonly maxFrameOctets: number;
+  /** Descriptors to poll for input; empty where the port is polled by other means. */
+  readonly descriptors: readonly number[];
+  /** False while the device is down or gone; transmit then refuses with portDown. */
+  readonly isUp: boolean;
+  readonly counters: Readonly<PortCounters>;
+
+  /** Appends up to BURST frames to `into` and returns how many; ends the life of those of the call before. */
+  receive(into: FrameBatch): number;
+
+  /** Sends all frames, in order; each one that could not be sent is handed to `refuse` with the reason. */
+  transmit(batch: FrameBatch, refuse: (frame: Frame, why: Verdict) => void): void;
+
+  /** Releases what the port holds; no other call may follow. */
+  close(): void;
+}
