@@ -19,6 +19,10 @@ export class Frame {
   port = -1;
   /** Bridge member that it came in by; -1 until it is classified. */
   member = -1;
+  /** Bridge member that it shall leave by; meaningful between the bridge and the outlet of that member. */
+  egress = -1;
+  /** Index of the tunnel listener (local address and port) that it was sent to; meaningful up to decapsulation. */
+  listener = -1;
   /** VLAN tag that travels beside the octets: TCI, and TPID in host order; TPID 0 means none. */
   vlanTci = 0;
   vlanTpid = 0;
@@ -53,6 +57,8 @@ export class Frame {
 /** Forgets all but the place of the octets: what a freshly received or originated frame starts with. */
 export function resetMetadata(frame: Frame): void {
   frame.member = -1;
+  frame.egress = -1;
+  frame.listener = -1;
   frame.vlanTci = 0;
   frame.vlanTpid = 0;
   frame.checksumStart = 0;

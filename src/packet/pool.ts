@@ -79,6 +79,8 @@ export class FramePool {
     frame.end = frame.start + octets;
     frame.port = source.port;
     frame.member = source.member;
+    frame.egress = source.egress;
+    frame.listener = source.listener;
     frame.vlanTci = source.vlanTci;
     frame.vlanTpid = source.vlanTpid;
     if (source.checksumStart !== 0) frame.checksumStart = source.checksumStart - source.start + frame.start;
@@ -92,6 +94,7 @@ export class FramePool {
     frame.outer3 = source.outer3;
     frame.outerPort = source.outerPort;
     frame.outerTos = source.outerTos;
+    frame.flowHash = source.flowHash;
     frame.endpoint = source.endpoint;
     return frame;
   }

@@ -1,0 +1,195 @@
+// The forwarding database: (bridge domain, MAC) → where that station lives.
+//
+// One open-addressing table for all domains, on shared memory, an entry to half a cache line, so that a look-up of a
+// random address costs one miss. One thread writes; others may read rows for `show` and take what they see: an entry that
+// moves at that instant may be missed or seen twice, never half.
+
+import { hashPair, nextPowerOfTwo } from '../core/pair-map.ts';
+
+/** Words of an entry: `table[index + FdbField.member]` and so on. */
+export const FdbField = {
+  /** The low four octets of the MAC. */
+  macLow: 0,
+  /** Domain << 16 | the high two octets of the MAC. */
+  domainMacHigh: 1,
+  /** Member that the station lives behind; -1: the entry is free. */
+  member: 2,
+  /** Index of the tunnel endpoint (see tunnel/endpoint.ts); -1: none, or the tunnel's own remote. */
+  endpoint: 3,
+  /** FDB_STATIC or 0. */
+  flags: 4,
+  /** Second (of the data plane's own clock) in which the station was last heard. */
+  lastHeard: 5,
+} as const;
+
+export const FDB_STRIDE = 8;
+export const FDB_STATIC = 1;
+const FREE = -1;
+
+/** Outcome of `learn`: what the caller may want to count. */
+export const Learned = { known: 0, added: 1, moved: 2, refused: 3 } as const;
+
+export class ForwardingDatabase {
+  readonly buffer: SharedArrayBuffer;
+  readonly table: Int32Array;
+  /** Learned entries that the table holds at most; static ones come on top. */
+  readonly learnedLimit: number;
+  readonly #mask: number;
+  readonly #staticLimit: number;
+  #learned = 0;
+  #static = 0;
+  /** Word index at which the next slice of ageing starts. */
+  #sweep = 0;
+
+  constructor(learnedLimit: number, staticLimit: number) {
+    const slots = nextPowerOfTwo((learnedLimit + staticLimit) * 2);
+    this.buffer = new SharedArrayBuffer(slots * FDB_STRIDE * 4);
+    this.table = new Int32Array(this.buffer);
+    this.learnedLimit = learnedLimit;
+    this.#staticLimit = staticLimit;
+    this.#mask = slots - 1;
+    for (let index = 0; index < this.table.length; index += FDB_STRIDE) this.table[index + FdbField.member] = FREE;
+  }
+
+  get learned(): number {
+    return this.#learned;
+  }
+
+  get static(): number {
+    return this.#static;
+  }
+
+  /** Word index of the entry, or -1. */
+  find(domain: number, macHigh: number, macLow: number): number {
+    const table = this.table;
+    const key = (domain << 16) | macHigh;
+    let at = hashPair(macLow, key) & this.#mask;
+    for (;;) {
+      const index = at * FDB_STRIDE;
+      if (table[index] === macLow && table[index + 1] === key && table[index + 2] !== FREE) return index;
+      if (table[index + 2] === FREE) return -1;
+      at = (at + 1) & this.#mask;
+    }
+  }
+
+  /** Notes that the station was heard through `member`; static entries stay as they are. Returns a value of Learned. */
+  learn(domain: number, macHigh: number, macLow: number, member: number, endpoint: number, second: number): number {
+    const table = this.table;
+    const index = this.find(domain, macHigh, macLow);
+    if (index === -1) {
+      if (this.#learned >= this.learnedLimit) return Learned.refused;
+      this.#learned += 1;
+      this.#insert(domain, macHigh, macLow, member, endpoint, 0, second);
+      return Learned.added;
+    }
+    if (table[index + FdbField.flags] === FDB_STATIC) return Learned.known;
+    table[index + FdbField.lastHeard] = second;
+    if (table[index + FdbField.member] === member && table[index + FdbField.endpoint] === endpoint)
+      return Learned.known;
+    const moved = table[index + FdbField.member] !== member;
+    table[index + FdbField.member] = member;
+    table[index + FdbField.endpoint] = endpoint;
+    return moved ? Learned.moved : Learned.known;
+  }
+
+  /** Adds or replaces a static entry; false when the table is full. */
+  setStatic(domain: number, macHigh: number, macLow: number, member: number, endpoint: number): boolean {
+    const index = this.find(domain, macHigh, macLow);
+    if (index === -1) {
+      if (this.#static >= this.#staticLimit) return false;
+      this.#static += 1;
+      this.#insert(domain, macHigh, macLow, member, endpoint, FDB_STATIC, 0);
+      return true;
+    }
+    const table = this.table;
+    if (table[index + FdbField.flags] !== FDB_STATIC) {
+      if (this.#static >= this.#staticLimit) return false;
+      this.#learned -= 1;
+      this.#static += 1;
+    }
+    table[index + FdbField.member] = member;
+    table[index + FdbField.endpoint] = endpoint;
+    table[index + FdbField.flags] = FDB_STATIC;
+    return true;
+  }
+
+  removeStatic(domain: number, macHigh: number, macLow: number): void {
+    const index = this.find(domain, macHigh, macLow);
+    if (index !== -1 && this.table[index + FdbField.flags] === FDB_STATIC) this.#removeAt(index);
+  }
+
+  /** Forgets every learned entry that points at `member`. */
+  forgetMember(member: number): void {
+    for (let index = 0; index < this.table.length;) {
+      const matches =
+        this.table[index + FdbField.member] === member && this.table[index + FdbField.flags] !== FDB_STATIC;
+      // A removal may move another entry here, so the same place is looked at again.
+      if (matches) this.#removeAt(index);
+      else index += FDB_STRIDE;
+    }
+  }
+
+  /**
+   * Forgets learned entries not heard since `second - timeoutSeconds`, looking at `slots` places from where the last call
+   * ended: a full sweep is spread over many calls, so that none of them holds the frames up.
+   */
+  age(second: number, timeoutSeconds: number, slots: number): number {
+    const table = this.table;
+    let removed = 0;
+    for (let step = 0; step < slots; step++) {
+      const index = this.#sweep;
+      if (
+        table[index + FdbField.member] !== FREE &&
+        table[index + FdbField.flags] !== FDB_STATIC &&
+        second - table[index + FdbField.lastHeard]! > timeoutSeconds
+      ) {
+        this.#removeAt(index);
+        removed += 1;
+      } else {
+        this.#sweep = (index + FDB_STRIDE) % table.length;
+      }
+    }
+    return removed;
+  }
+
+  #insert(
+    domain: number,
+    macHigh: number,
+    macLow: number,
+    member: number,
+    endpoint: number,
+    flags: number,
+    second: number,
+  ): void {
+    const table = this.table;
+    const key = (domain << 16) | macHigh;
+    let at = hashPair(macLow, key) & this.#mask;
+    while (table[at * FDB_STRIDE + FdbField.member] !== FREE) at = (at + 1) & this.#mask;
+    const index = at * FDB_STRIDE;
+    table[index] = macLow;
+    table[index + 1] = key;
+    table[index + FdbField.endpoint] = endpoint;
+    table[index + FdbField.flags] = flags;
+    table[index + FdbField.lastHeard] = second;
+    table[index + FdbField.member] = member;
+  }
+
+  #removeAt(index: number): void {
+    const table = this.table;
+    if (table[index + FdbField.flags] === FDB_STATIC) this.#static -= 1;
+    else this.#learned -= 1;
+    let hole = index / FDB_STRIDE;
+    for (
+      let at = (hole + 1) & this.#mask;
+      table[at * FDB_STRIDE + FdbField.member] !== FREE;
+      at = (at + 1) & this.#mask
+    ) {
+      const home = hashPair(table[at * FDB_STRIDE]!, table[at * FDB_STRIDE + 1]!) & this.#mask;
+      if (((at - home) & this.#mask) >= ((at - hole) & this.#mask)) {
+        table.copyWithin(hole * FDB_STRIDE, at * FDB_STRIDE, (at + 1) * FDB_STRIDE);
+        hole = at;
+      }
+    }
+    table[hole * FDB_STRIDE + FdbField.member] = FREE;
+  }
+}
