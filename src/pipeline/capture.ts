@@ -1,8 +1,9 @@
 // Copies of frames on their way to `wideplane tcpdump`: a ring in shared memory with one writer, the worker, and one
 // reader, the main thread.
 //
-// The reader says which capture points it wants; the writer tests one integer a batch while nobody captures. A ring that
-// is full loses records, counted, and never holds up a frame.
+// A capture point is an object of the data plane, known by its row of counters. The reader says which points it wants; the
+// writer tests one integer a batch while nobody captures. A ring that is full loses records, counted, and never holds up
+// a frame.
 //
 // Memory: CONTROL_WORDS of control, one word of interest per point, then the records. A record is a header of
 // RECORD_OCTETS and the octets of the frame, aligned to 8; it never wraps: where it does not fit before the end, a
@@ -11,17 +12,14 @@
 import type { Verdict } from '../core/drop-reason.ts';
 import type { Arena } from '../packet/arena.ts';
 import type { Frame } from '../packet/frame.ts';
-
-/** Which way a frame passes a point, seen from us; the values of epb_flags in pcapng. */
-export const Direction = { unknown: 0, inbound: 1, outbound: 2 } as const;
-export type Direction = (typeof Direction)[keyof typeof Direction];
+import type { Tap } from './tap.ts';
 
 /** What a reader may want of a point: bits. */
 export const INTEREST_FRAMES = 1;
 export const INTEREST_DROPPED = 2;
 
 export type CaptureSizes = {
-  /** Points are numbered from 0 to points - 1. */
+  /** Rows of counters that there may be. */
   points: number;
   /** Octets of the ring of records; a multiple of 8. */
   ringOctets: number;
@@ -32,7 +30,8 @@ export const DEFAULT_CAPTURE: CaptureSizes = { points: 16384, ringOctets: 8 << 2
 /** One frame as it passed, or was dropped at, a point. */
 export type CaptureRecord = {
   point: number;
-  direction: Direction;
+  /** A value of Direction in tap.ts; 0 where it is not known. */
+  direction: number;
   /** 0: it passed. */
   verdict: Verdict;
   /** Milliseconds since the epoch, with a fraction. */
@@ -102,7 +101,7 @@ class CaptureViews {
   }
 }
 
-export class CaptureWriter {
+export class CaptureWriter implements Tap {
   readonly #views: CaptureViews;
   readonly #control: Int32Array;
   readonly #interest: Int32Array;
@@ -118,25 +117,33 @@ export class CaptureWriter {
     this.#clock = clock;
   }
 
-  /** Whether anybody captures anything: the one test to make per batch. */
-  get active(): boolean {
-    return this.#control[INTEREST_ANY] !== 0;
+  get passing(): boolean {
+    return (this.#control[INTEREST_ANY]! & INTEREST_FRAMES) !== 0;
   }
 
-  /** Whether anybody captures this point. */
-  wants(point: number): boolean {
-    return (this.#interest[point]! | this.#control[INTEREST_ALL_POINTS]!) !== 0;
+  get dropped(): boolean {
+    return (this.#control[INTEREST_ANY]! & INTEREST_DROPPED) !== 0;
   }
 
   /**
-   * Records the frame if somebody wants it: with FORWARD as passing the point, otherwise as dropped there. Its octets
-   * must start with what the point carries; a VLAN tag that travels beside them is put back where it belongs.
+   * Records the frame if somebody wants it. Its octets must start with what the point carries; a VLAN tag that travels
+   * beside them is put back where it belongs.
    */
-  record(point: number, direction: Direction, frame: Frame, verdict: Verdict): void {
-    const control = this.#control;
-    const wanted = this.#interest[point]! | control[INTEREST_ALL_POINTS]!;
-    if ((wanted & (verdict === 0 ? INTEREST_FRAMES : INTEREST_DROPPED)) === 0) return;
+  recordPass(frame: Frame, row: number, direction: number): void {
+    if ((this.#wanted(row) & INTEREST_FRAMES) !== 0) this.#record(frame, row, direction, 0);
+  }
 
+  /** The same for a frame that is dropped. */
+  recordDrop(frame: Frame, why: Verdict, row: number): void {
+    if ((this.#wanted(row) & INTEREST_DROPPED) !== 0) this.#record(frame, row, 0, why);
+  }
+
+  #wanted(row: number): number {
+    return this.#interest[row]! | this.#control[INTEREST_ALL_POINTS]!;
+  }
+
+  #record(frame: Frame, row: number, direction: number, verdict: Verdict): void {
+    const control = this.#control;
     const { start, end } = frame;
     const tagOctets = frame.vlanTpid !== 0 && end - start >= TAG_AT ? TAG_OCTETS : 0;
     const presentOctets = end - start + tagOctets;
@@ -150,7 +157,7 @@ export class CaptureWriter {
     const { words, times } = this.#views;
     const header = at >> 2;
     words[header + SIZE] = RECORD_OCTETS + align8(captured);
-    words[header + POINT] = point;
+    words[header + POINT] = row;
     words[header + DIRECTION_VERDICT] = direction | (verdict << 8);
     words[header + ORIGINAL] = Math.max(presentOctets, frame.truncatedFrom + tagOctets);
     words[header + CAPTURED] = captured;
@@ -166,7 +173,7 @@ export class CaptureWriter {
     Atomics.store(control, HEAD, next === this.#views.ringOctets ? 0 : next);
   }
 
-  /** Where in the ring the next `octets` may be written, or -1 when they do not fit. One gap of 8 octets tells full from empty. */
+  /** Where the next `octets` may be written, or -1 when they do not fit; head never catches up with tail: that is empty. */
   #reserve(octets: number): number {
     const { ringOctets, words } = this.#views;
     const head = this.#control[HEAD]!;
@@ -238,7 +245,7 @@ export class CaptureReader {
       const outerPortTos = words[header + OUTER_PORT_TOS]!;
       visit({
         point: words[header + POINT]!,
-        direction: (words[header + DIRECTION_VERDICT]! & 0xff) as Direction,
+        direction: words[header + DIRECTION_VERDICT]! & 0xff,
         verdict: (words[header + DIRECTION_VERDICT]! >>> 8) as Verdict,
         timeMs: times[(tail >> 3) + (TIME >> 1)]!,
         originalOctets: words[header + ORIGINAL]!,
