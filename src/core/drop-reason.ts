@@ -53,6 +53,7 @@ export const Drop = {
   tunnelDisabled: 44,
   vlanMtuExceeded: 45,
   adapterDown: 46,
+  icmpInvalid: 47,
 } as const;
 
 export type DropKey = keyof typeof Drop;
@@ -108,6 +109,7 @@ export const DROP_HELP: Record<DropKey, string> = {
   tunnelDisabled: 'the tunnel has failed or is not ready, for instance because its self IP is missing',
   vlanMtuExceeded: 'the frame is larger than the MTU of the VLAN it should leave by',
   adapterDown: 'the adapter of the interface could not be loaded',
+  icmpInvalid: 'a malformed ICMP message to one of our own addresses, or one with a wrong checksum',
 };
 
 const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

@@ -24,7 +24,7 @@ export const IPV4_TOS = 1;
 export const IPV4_TOTAL_LENGTH = 2;
 export const IPV4_IDENTIFICATION = 4;
 const FLAGS = 6;
-const TTL = 8;
+export const IPV4_TTL = 8;
 const PROTOCOL = 9;
 export const IPV4_CHECKSUM = 10;
 export const IPV4_SOURCE = 12;
@@ -66,7 +66,7 @@ export function ipv4Tos(bytes: Uint8Array, start: number): number {
 }
 
 export function ipv4Ttl(bytes: Uint8Array, start: number): number {
-  return bytes[start + TTL]!;
+  return bytes[start + IPV4_TTL]!;
 }
 
 export function ipv4Protocol(bytes: Uint8Array, start: number): number {
@@ -111,7 +111,7 @@ export function writeIpv4(
   write16(bytes, at + IPV4_TOTAL_LENGTH, totalOctets);
   write16(bytes, at + IPV4_IDENTIFICATION, identification);
   write16(bytes, at + FLAGS, flags);
-  bytes[at + TTL] = ttl;
+  bytes[at + IPV4_TTL] = ttl;
   bytes[at + PROTOCOL] = protocol;
   write32(bytes, at + IPV4_SOURCE, source);
   write32(bytes, at + IPV4_DESTINATION, destination);

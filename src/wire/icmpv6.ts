@@ -1,0 +1,217 @@
+// ICMPv6 echo (RFC 4443, section 4) and neighbour discovery (RFC 4861, sections 4.3 and 4.4).
+//
+//    0                   1                   2                   3
+//    0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//   +---------------+---------------+-------------------------------+
+//   |     type      |   code = 0    |           checksum            |
+//   +-+-+-+---------+---------------+-------------------------------+
+//   |R|S|O|    reserved (flags in an advertisement only)            |
+//   +-+-+-+---------------------------------------------------------+
+//   |                  target address, 16 octets                    |
+//   +---------------+---------------+-------------------------------+
+//   | option type   | length, in 8  |  MAC, 6 octets                |
+//   +---------------+---------------+-------------------------------+
+//
+// Not supported: router discovery, redirects, options other than the link-layer addresses (they are stepped over).
+
+import { checksumAddWords, checksumFinish, checksumUpdate16 } from '../core/checksum.ts';
+import { Drop, FORWARD, type Verdict } from '../core/drop-reason.ts';
+import { read16, write16, write32 } from '../core/octets.ts';
+import { writeMac } from './ethernet.ts';
+import { IpProtocol } from './ipv4.ts';
+import {
+  copyIpv6Address,
+  IPV6_ADDRESS_OCTETS,
+  IPV6_DESTINATION,
+  IPV6_HEADER_OCTETS,
+  IPV6_HOP_LIMIT,
+  IPV6_SOURCE,
+  ipv6HopLimit,
+  ipv6IsMulticast,
+  ipv6IsUnspecified,
+  ipv6PayloadOctets,
+  ipv6PseudoHeaderSum,
+  writeIpv6,
+} from './ipv6.ts';
+
+export const ICMPV6_HEADER_OCTETS = 8;
+
+const TYPE = 0;
+const CODE = 1;
+const CHECKSUM = 2;
+const FLAGS = 4;
+/** Offset of the target address from the ICMPv6 header. */
+export const ND_TARGET = 8;
+const ND_OPTIONS = 24;
+const OPTION_OCTETS = 8;
+
+export const ICMPV6_ECHO_REQUEST = 128;
+export const ICMPV6_ECHO_REPLY = 129;
+export const NEIGHBOUR_SOLICITATION = 135;
+export const NEIGHBOUR_ADVERTISEMENT = 136;
+
+export const OPTION_SOURCE_LINK_LAYER = 1;
+export const OPTION_TARGET_LINK_LAYER = 2;
+
+export const ND_FLAG_SOLICITED = 0x40;
+export const ND_FLAG_OVERRIDE = 0x20;
+
+/** Proof that a neighbour discovery packet comes from the link: no router forwards 255. */
+const ND_HOP_LIMIT = 255;
+const REPLY_HOP_LIMIT = 64;
+
+/** Octets of a solicitation or advertisement as written here: IPv6 header, message, one option. */
+export const ND_PACKET_OCTETS = IPV6_HEADER_OCTETS + ND_OPTIONS + OPTION_OCTETS;
+
+/** Guarantees, with FORWARD: a whole header right behind the checked IPv6 header, and the right checksum. */
+export function checkIcmpv6(bytes: Uint8Array, words: Int32Array, ipStart: number): Verdict {
+  const octets = ipv6PayloadOctets(bytes, ipStart);
+  if (octets < ICMPV6_HEADER_OCTETS) return Drop.icmpInvalid;
+  const start = ipStart + IPV6_HEADER_OCTETS;
+  const pseudo = ipv6PseudoHeaderSum(bytes, ipStart, IpProtocol.icmpv6, octets);
+  return checksumFinish(checksumAddWords(bytes, words, start, start + octets, pseudo)) === 0
+    ? FORWARD
+    : Drop.icmpInvalid;
+}
+
+export function icmpv6Type(bytes: Uint8Array, ipStart: number): number {
+  return bytes[ipStart + IPV6_HEADER_OCTETS + TYPE]!;
+}
+
+/**
+ * The validity checks for a solicitation (RFC 4861, section 7.1.1) or advertisement (7.1.2) after checkIcmpv6.
+ * Guarantees, with FORWARD: a target that is no multicast address, and options that fill the message exactly.
+ */
+export function checkNeighbourDiscovery(bytes: Uint8Array, ipStart: number): Verdict {
+  const start = ipStart + IPV6_HEADER_OCTETS;
+  const end = start + ipv6PayloadOctets(bytes, ipStart);
+  if (ipv6HopLimit(bytes, ipStart) !== ND_HOP_LIMIT || bytes[start + CODE] !== 0) return Drop.neighbourDiscoveryInvalid;
+  if (end - start < ND_OPTIONS || ipv6IsMulticast(bytes, start + ND_TARGET)) return Drop.neighbourDiscoveryInvalid;
+  let hasSource = false;
+  for (let at = start + ND_OPTIONS; at < end;) {
+    const units = end - at < OPTION_OCTETS ? 0 : bytes[at + 1]!;
+    if (units === 0 || at + units * OPTION_OCTETS > end) return Drop.neighbourDiscoveryInvalid;
+    if (bytes[at] === OPTION_SOURCE_LINK_LAYER) hasSource = true;
+    at += units * OPTION_OCTETS;
+  }
+  const toMulticast = ipv6IsMulticast(bytes, ipStart + IPV6_DESTINATION);
+  if (bytes[start + TYPE] === NEIGHBOUR_ADVERTISEMENT) {
+    return toMulticast && (bytes[start + FLAGS]! & ND_FLAG_SOLICITED) !== 0 ? Drop.neighbourDiscoveryInvalid : FORWARD;
+  }
+  // The probe for a duplicate address: from ::, to the solicited-node address, nobody's MAC in it.
+  if (!ipv6IsUnspecified(bytes, ipStart + IPV6_SOURCE)) return FORWARD;
+  return hasSource || !isSolicitedNode(bytes, ipStart + IPV6_DESTINATION) ? Drop.neighbourDiscoveryInvalid : FORWARD;
+}
+
+/** Offset of the MAC in the first option of this type of a checked message; 0: there is none. */
+export function findLinkLayerOption(bytes: Uint8Array, ipStart: number, type: number): number {
+  const end = ipStart + IPV6_HEADER_OCTETS + ipv6PayloadOctets(bytes, ipStart);
+  for (let at = ipStart + IPV6_HEADER_OCTETS + ND_OPTIONS; at < end; at += bytes[at + 1]! * OPTION_OCTETS) {
+    if (bytes[at] === type) return at + 2;
+  }
+  return 0;
+}
+
+/** Turns a checked echo request to a unicast address in place into its reply. */
+export function turnIntoEchoReplyV6(bytes: Uint8Array, ipStart: number): void {
+  const icmp = ipStart + IPV6_HEADER_OCTETS;
+  const before = read16(bytes, icmp + TYPE);
+  bytes[icmp + TYPE] = ICMPV6_ECHO_REPLY;
+  const checksum = checksumUpdate16(read16(bytes, icmp + CHECKSUM), before, read16(bytes, icmp + TYPE));
+  write16(bytes, icmp + CHECKSUM, checksum);
+  for (let at = 0; at < IPV6_ADDRESS_OCTETS; at++) {
+    const octet = bytes[ipStart + IPV6_SOURCE + at]!;
+    bytes[ipStart + IPV6_SOURCE + at] = bytes[ipStart + IPV6_DESTINATION + at]!;
+    bytes[ipStart + IPV6_DESTINATION + at] = octet;
+  }
+  bytes[ipStart + IPV6_HOP_LIMIT] = REPLY_HOP_LIMIT;
+}
+
+/**
+ * Writes the advertisement that answers the solicitation at `solicitationIp`, for the station (high, low) that owns its
+ * target: ND_PACKET_OCTETS from `at`, IPv6 header included. A probe from `::` is answered to all nodes (section 7.2.4).
+ */
+export function writeNeighbourAdvertisement(
+  bytes: Uint8Array,
+  words: Int32Array,
+  at: number,
+  solicitationIp: number,
+  high: number,
+  low: number,
+): void {
+  const target = solicitationIp + IPV6_HEADER_OCTETS + ND_TARGET;
+  const isProbe = ipv6IsUnspecified(bytes, solicitationIp + IPV6_SOURCE);
+  copyIpv6Address(bytes, target, at + IPV6_SOURCE);
+  copyIpv6Address(bytes, target, at + IPV6_HEADER_OCTETS + ND_TARGET);
+  if (isProbe) writeAllNodes(bytes, at + IPV6_DESTINATION);
+  else copyIpv6Address(bytes, solicitationIp + IPV6_SOURCE, at + IPV6_DESTINATION);
+  const flags = isProbe ? ND_FLAG_OVERRIDE : ND_FLAG_SOLICITED | ND_FLAG_OVERRIDE;
+  writeMessage(bytes, words, at, NEIGHBOUR_ADVERTISEMENT, flags, OPTION_TARGET_LINK_LAYER, high, low);
+}
+
+/**
+ * Writes a solicitation for `target` to its solicited-node address, from `source` with the MAC (high, low): addresses of
+ * 16 octets, ND_PACKET_OCTETS from `at`, IPv6 header included.
+ */
+export function writeNeighbourSolicitation(
+  bytes: Uint8Array,
+  words: Int32Array,
+  at: number,
+  source: Uint8Array,
+  target: Uint8Array,
+  high: number,
+  low: number,
+): void {
+  bytes.set(source, at + IPV6_SOURCE);
+  bytes.set(target, at + IPV6_HEADER_OCTETS + ND_TARGET);
+  const destination = at + IPV6_DESTINATION;
+  write32(bytes, destination, 0xff02_0000);
+  write32(bytes, destination + 4, 0);
+  write32(bytes, destination + 8, 1);
+  write32(bytes, destination + 12, solicitedNodeLow(target));
+  writeMessage(bytes, words, at, NEIGHBOUR_SOLICITATION, 0, OPTION_SOURCE_LINK_LAYER, high, low);
+}
+
+/** Last 32 bits of a target's solicited-node address, and of the MAC 33:33:… that it maps to (RFC 2464, section 7). */
+export function solicitedNodeLow(target: Uint8Array): number {
+  return 0xff00_0000 | (target[13]! << 16) | (target[14]! << 8) | target[15]!;
+}
+
+function writeMessage(
+  bytes: Uint8Array,
+  words: Int32Array,
+  at: number,
+  type: number,
+  flags: number,
+  option: number,
+  high: number,
+  low: number,
+): void {
+  const octets = ND_OPTIONS + OPTION_OCTETS;
+  const icmp = at + IPV6_HEADER_OCTETS;
+  writeIpv6(bytes, at, 0, 0, octets, IpProtocol.icmpv6, ND_HOP_LIMIT);
+  write32(bytes, icmp, type << 24);
+  write32(bytes, icmp + FLAGS, flags << 24);
+  bytes[icmp + ND_OPTIONS] = option;
+  bytes[icmp + ND_OPTIONS + 1] = 1;
+  writeMac(bytes, icmp + ND_OPTIONS + 2, high, low);
+  const pseudo = ipv6PseudoHeaderSum(bytes, at, IpProtocol.icmpv6, octets);
+  write16(bytes, icmp + CHECKSUM, checksumFinish(checksumAddWords(bytes, words, icmp, icmp + octets, pseudo)));
+}
+
+function writeAllNodes(bytes: Uint8Array, at: number): void {
+  write32(bytes, at, 0xff02_0000);
+  write32(bytes, at + 4, 0);
+  write32(bytes, at + 8, 0);
+  write32(bytes, at + 12, 1);
+}
+
+/** ff02::1:ffXX:XXXX (RFC 4291, section 2.7.1). */
+function isSolicitedNode(bytes: Uint8Array, at: number): boolean {
+  for (let index = 0; index < SOLICITED_NODE_PREFIX.length; index++) {
+    if (bytes[at + index] !== SOLICITED_NODE_PREFIX[index]) return false;
+  }
+  return true;
+}
+
+const SOLICITED_NODE_PREFIX = [0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff] as const;
