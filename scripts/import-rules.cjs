@@ -11,7 +11,7 @@ const TIERS = [
 
 // Same-tier edges that are allowed, as [from, to].
 const SAME_TIER = [
-  ['wire', 'packet'],
+  ['packet', 'wire'],
   ['ipc', 'net'],
   ['store', 'net'],
   ['assembly', 'supervise'],

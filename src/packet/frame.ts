@@ -70,6 +70,25 @@ export function resetMetadata(frame: Frame): void {
   frame.endpoint = -1;
 }
 
+/** Takes over what is known of a frame besides its octets and what is unfinished about them. */
+export function copyMetadata(from: Frame, to: Frame): void {
+  to.port = from.port;
+  to.member = from.member;
+  to.egress = from.egress;
+  to.listener = from.listener;
+  to.vlanTci = from.vlanTci;
+  to.vlanTpid = from.vlanTpid;
+  to.checksumVerified = from.checksumVerified;
+  to.outer0 = from.outer0;
+  to.outer1 = from.outer1;
+  to.outer2 = from.outer2;
+  to.outer3 = from.outer3;
+  to.outerPort = from.outerPort;
+  to.outerTos = from.outerTos;
+  to.flowHash = from.flowHash;
+  to.endpoint = from.endpoint;
+}
+
 /** An ordered list of frames with a fixed capacity; slots behind `length` are stale. */
 export class FrameBatch {
   readonly frames: Frame[] = [];

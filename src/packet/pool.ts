@@ -3,7 +3,7 @@
 // Two size classes, each a stack of free slots in the arena: acquiring and releasing is a move of an index.
 
 import type { Arena } from './arena.ts';
-import { Frame, HEADROOM_OCTETS, resetMetadata } from './frame.ts';
+import { copyMetadata, Frame, HEADROOM_OCTETS, resetMetadata } from './frame.ts';
 
 export type PoolSizes = { smallSlots: number; largeSlots: number };
 
@@ -77,25 +77,11 @@ export class FramePool {
     if (frame === undefined) return undefined;
     this.arena.bytes.copyWithin(frame.start, source.start, source.end);
     frame.end = frame.start + octets;
-    frame.port = source.port;
-    frame.member = source.member;
-    frame.egress = source.egress;
-    frame.listener = source.listener;
-    frame.vlanTci = source.vlanTci;
-    frame.vlanTpid = source.vlanTpid;
+    copyMetadata(source, frame);
     if (source.checksumStart !== 0) frame.checksumStart = source.checksumStart - source.start + frame.start;
     frame.checksumOffset = source.checksumOffset;
-    frame.checksumVerified = source.checksumVerified;
     frame.gsoType = source.gsoType;
     frame.gsoSize = source.gsoSize;
-    frame.outer0 = source.outer0;
-    frame.outer1 = source.outer1;
-    frame.outer2 = source.outer2;
-    frame.outer3 = source.outer3;
-    frame.outerPort = source.outerPort;
-    frame.outerTos = source.outerTos;
-    frame.flowHash = source.flowHash;
-    frame.endpoint = source.endpoint;
     return frame;
   }
 

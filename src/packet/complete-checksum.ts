@@ -1,0 +1,50 @@
+// Finishes TCP and UDP checksums that a sender left to its network card, when no card will.
+//
+// Two forms arrive. A packet ring says that a frame's checksum is unfinished and where (Frame.checksumStart). Behind a UDP
+// socket nothing says so: a VXLAN peer on the same host hands over inner frames whose checksum field holds no more than
+// the sum of the pseudo-header, and a receiver that is not on this host would drop each one.
+
+import { checksumAddWords, checksumFinish, checksumFold } from '../core/checksum.ts';
+import { Drop, FORWARD, type Verdict } from '../core/drop-reason.ts';
+import { read16, write16 } from '../core/octets.ts';
+import { IpProtocol } from '../wire/ipv4.ts';
+import { TCP_CHECKSUM, TCP_HEADER_OCTETS } from '../wire/tcp.ts';
+import { UDP_CHECKSUM, UDP_HEADER_OCTETS } from '../wire/udp.ts';
+import type { Arena } from './arena.ts';
+import type { Frame } from './frame.ts';
+import { findTransport, transport } from './transport.ts';
+
+/** Finishes the checksum that the frame announces, if it does, and takes the announcement back. */
+export function completeChecksum(arena: Arena, frame: Frame): Verdict {
+  const { checksumStart, end } = frame;
+  if (checksumStart === 0) return FORWARD;
+  const field = checksumStart + frame.checksumOffset;
+  if (checksumStart < frame.start || field + 2 > end) return Drop.checksumOffsetInvalid;
+  finish(arena, checksumStart, field, end);
+  frame.checksumStart = 0;
+  return FORWARD;
+}
+
+/**
+ * Finishes the checksum of a frame that announces nothing, if it holds only the sum of the pseudo-header; any other
+ * checksum, right or wrong, stays as it is. Of 65536 finished checksums one looks unfinished, so those are verified
+ * in full first.
+ */
+export function completeUnannouncedChecksum(arena: Arena, frame: Frame): void {
+  const { bytes, words } = arena;
+  if (!findTransport(bytes, frame.start, frame.end)) return;
+  const { start, end, pseudoHeaderSum, protocol } = transport;
+  const isTcp = protocol === IpProtocol.tcp;
+  if (end - start < (isTcp ? TCP_HEADER_OCTETS : UDP_HEADER_OCTETS)) return;
+  const field = start + (isTcp ? TCP_CHECKSUM : UDP_CHECKSUM);
+  if (read16(bytes, field) !== checksumFold(pseudoHeaderSum)) return;
+  if (checksumFinish(checksumAddWords(bytes, words, start, end, pseudoHeaderSum)) === 0) return;
+  finish(arena, start, field, end);
+}
+
+/** Replaces the field by the checksum over [start, end), to which the field itself contributes what it holds. */
+function finish(arena: Arena, start: number, field: number, end: number): void {
+  const checksum = checksumFinish(checksumAddWords(arena.bytes, arena.words, start, end, 0));
+  // For UDP 0 would mean that there is none; for TCP both forms are the same number.
+  write16(arena.bytes, field, checksum === 0 ? 0xffff : checksum);
+}

@@ -1,0 +1,117 @@
+// Cuts a super-frame of segmentation offload into the frames that a card would have sent (TSO, USO).
+//
+// Supported: TCP on IPv4 and IPv6, UDP (UDP_SEGMENT), VLAN tags in the octets or beside them. Not supported: UDP
+// fragmentation offload, super-frames that are themselves encapsulated, IPv6 extension headers.
+//
+// Per segment, as RFC 9293 and the Linux kernel have it:
+//   1. the headers are copied, and gsoSize octets of payload behind them (less in the last);
+//   2. the lengths in IP and UDP are those of the segment, the IPv4 identification counts up;
+//   3. the TCP sequence number advances by the payload before it; FIN and PSH stay on the last segment only, CWR on the
+//      first only (RFC 3168, section 6.1.2);
+//   4. both checksums are complete.
+
+import { checksumAddWords, checksumFinish } from '../core/checksum.ts';
+import { Drop, FORWARD, type Verdict } from '../core/drop-reason.ts';
+import { read16, read32, write16, write32 } from '../core/octets.ts';
+import {
+  IPV4_IDENTIFICATION,
+  IPV4_TOTAL_LENGTH,
+  IpProtocol,
+  ipv4PseudoHeaderSum,
+  writeIpv4Checksum,
+} from '../wire/ipv4.ts';
+import { IPV6_HEADER_OCTETS, IPV6_PAYLOAD_LENGTH, ipv6PseudoHeaderSum } from '../wire/ipv6.ts';
+import { TCP_CHECKSUM, TCP_CWR, TCP_FIN, TCP_FLAGS, TCP_PSH, TCP_SEQUENCE, tcpHeaderOctets } from '../wire/tcp.ts';
+import { UDP_CHECKSUM, UDP_HEADER_OCTETS, UDP_LENGTH } from '../wire/udp.ts';
+import { copyMetadata, Gso, type Frame, type FrameBatch } from './frame.ts';
+import { LARGE_FRAME_OCTETS, type FramePool } from './pool.ts';
+import { findTransport, transport } from './transport.ts';
+
+/** Set beside the type when a segment carries CWR (linux/virtio_net.h); segmentation looks at the header itself. */
+export const GSO_ECN = 0x80;
+
+/**
+ * Appends the segments of the frame, which stays the caller's, to `into`; with any other verdict than FORWARD `into` and
+ * the pool are as before.
+ */
+export function segment(pool: FramePool, frame: Frame, into: FrameBatch): Verdict {
+  const { bytes } = pool.arena;
+  const { start, end, gsoSize } = frame;
+  if (frame.truncatedFrom !== 0) return Drop.frameTooLong;
+  if (gsoSize <= 0 || !findTransport(bytes, start, end) || !isSupported(frame.gsoType & ~GSO_ECN)) {
+    return Drop.gsoUnsupported;
+  }
+  const isTcp = transport.protocol === IpProtocol.tcp;
+  const transportHeader = isTcp ? tcpHeaderOctets(bytes, transport.start, transport.end) : UDP_HEADER_OCTETS;
+  const payload = transport.start + transportHeader;
+  const headerOctets = payload - start;
+  if (transportHeader === 0 || transport.end < payload || headerOctets + gsoSize > LARGE_FRAME_OCTETS) {
+    return Drop.gsoUnsupported;
+  }
+
+  const payloadEnd = transport.end;
+  const ipOffset = transport.ipStart - start;
+  const transportOffset = transport.start - start;
+  const { isIpv4 } = transport;
+  const hasChecksum = isTcp || frame.checksumStart !== 0 || read16(bytes, transport.start + UDP_CHECKSUM) !== 0;
+  const before = into.length;
+  let at = payload;
+  do {
+    const octets = Math.min(gsoSize, payloadEnd - at);
+    const piece = pool.acquire(headerOctets + octets);
+    if (piece === undefined) {
+      while (into.length > before) pool.release(into.frames[--into.length]!);
+      return Drop.noBuffer;
+    }
+    copyMetadata(frame, piece);
+    piece.checksumVerified = 1;
+    piece.end = piece.start + headerOctets + octets;
+    bytes.copyWithin(piece.start, start, payload);
+    bytes.copyWithin(piece.start + headerOctets, at, at + octets);
+    const ip = piece.start + ipOffset;
+    if (isIpv4) setIpv4Segment(bytes, ip, piece.end, into.length - before);
+    else write16(bytes, ip + IPV6_PAYLOAD_LENGTH, piece.end - ip - IPV6_HEADER_OCTETS);
+    const header = piece.start + transportOffset;
+    if (isTcp) setTcpSegment(bytes, header, at - payload, at + octets === payloadEnd);
+    else write16(bytes, header + UDP_LENGTH, piece.end - header);
+    if (hasChecksum) setChecksum(pool, ip, header, piece.end, isIpv4, isTcp);
+    into.push(piece);
+    at += octets;
+  } while (at < payloadEnd);
+  return FORWARD;
+}
+
+/** Whether `transport` is what the type of offload says. */
+function isSupported(gsoType: number): boolean {
+  const { isIpv4, protocol } = transport;
+  if (gsoType === Gso.tcp4) return isIpv4 && protocol === IpProtocol.tcp;
+  if (gsoType === Gso.tcp6) return !isIpv4 && protocol === IpProtocol.tcp;
+  return gsoType === Gso.udpL4 && protocol === IpProtocol.udp;
+}
+
+function setIpv4Segment(bytes: Uint8Array, ip: number, end: number, index: number): void {
+  write16(bytes, ip + IPV4_TOTAL_LENGTH, end - ip);
+  write16(bytes, ip + IPV4_IDENTIFICATION, read16(bytes, ip + IPV4_IDENTIFICATION) + index);
+  writeIpv4Checksum(bytes, ip);
+}
+
+function setTcpSegment(bytes: Uint8Array, tcp: number, payloadBefore: number, isLast: boolean): void {
+  write32(bytes, tcp + TCP_SEQUENCE, (read32(bytes, tcp + TCP_SEQUENCE) + payloadBefore) | 0);
+  let flags = bytes[tcp + TCP_FLAGS]!;
+  if (!isLast) flags &= ~(TCP_FIN | TCP_PSH);
+  if (payloadBefore > 0) flags &= ~TCP_CWR;
+  bytes[tcp + TCP_FLAGS] = flags;
+}
+
+function setChecksum(pool: FramePool, ip: number, start: number, end: number, isIpv4: boolean, isTcp: boolean): void {
+  const { bytes, words } = pool.arena;
+  const field = start + (isTcp ? TCP_CHECKSUM : UDP_CHECKSUM);
+  const protocol = isTcp ? IpProtocol.tcp : IpProtocol.udp;
+  const pseudo = isIpv4
+    ? ipv4PseudoHeaderSum(bytes, ip, protocol, end - start)
+    : ipv6PseudoHeaderSum(bytes, ip, protocol, end - start);
+  write16(bytes, field, 0);
+  const checksum = checksumFinish(checksumAddWords(bytes, words, start, end, pseudo));
+  // For UDP 0 would mean that there is none; for TCP both forms are the same number.
+  write16(bytes, field, checksum === 0 ? 0xffff : checksum);
+}
