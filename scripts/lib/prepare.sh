@@ -1,0 +1,71 @@
+# Installs what is missing and builds; sourced from the top of the checkout after say.sh.
+
+# Each line: the Debian package, and a command that succeeds when what it brings is there.
+requirements() {
+  cat <<'LIST'
+build-essential:command -v make cc
+libc6-dev:test -e /usr/include/stdio.h
+linux-libc-dev:test -e /usr/include/linux/if_packet.h
+util-linux:command -v unshare setpriv flock
+iproute2:command -v ip bridge ss
+iputils-ping:command -v ping
+ethtool:command -v ethtool
+nftables:command -v nft
+python3:command -v python3
+iperf3:command -v iperf3
+tcpdump:command -v tcpdump
+tshark:command -v tshark
+openvswitch-switch:command -v ovs-vswitchd ovsdb-server ovsdb-tool ovs-vsctl ovs-appctl
+LIST
+}
+
+missing_packages() {
+  requirements | while IFS=: read -r package check; do
+    sh -c "$check" >/dev/null 2>&1 || printf '%s ' "$package"
+  done
+}
+
+install_packages() {
+  local missing
+  missing=$(missing_packages)
+  [ -n "$missing" ] || return 0
+  command -v apt-get >/dev/null ||
+    fail "these Debian packages are missing, and there is no apt-get to install them: $missing"
+  say "installing Debian packages: $missing"
+  local log
+  log=$(mktemp)
+  # shellcheck disable=SC2086
+  if ! { apt-get update -q &&
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing; } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    fail "apt-get could not install: $missing (all of its output is in $log)"
+  fi
+  rm -f "$log"
+  missing=$(missing_packages)
+  [ -z "$missing" ] || fail "installed, but still not usable: $missing"
+}
+
+require_node() {
+  command -v node >/dev/null ||
+    fail "Node.js is missing: install version 20.19 or later (24 is recommended), Debian's own nodejs is too old"
+  node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' ||
+    fail "Node.js $(node -v) is too old: install version 20.19 or later (24 is recommended)"
+  command -v npm >/dev/null || fail "npm is missing: it comes with Node.js (in Debian, with the package npm)"
+}
+
+install_modules() {
+  node scripts/lib/modules-fresh.mjs && return 0
+  say "npm ci"
+  npm ci --no-progress || fail "npm ci could not install the dependencies: see its output above"
+}
+
+# prepare: everything up to a built tree.
+prepare() {
+  require_node
+  install_packages
+  install_modules
+  say "building native code"
+  npm run --silent build:native || fail "the native code does not build: see the compiler's output above"
+  say "building TypeScript"
+  npm run --silent build:ts || fail "TypeScript does not build: see the compiler's output above"
+}

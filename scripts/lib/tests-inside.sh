@@ -1,0 +1,15 @@
+# The part of scripts/test that runs in namespaces of its own.
+set -euo pipefail
+. scripts/lib/say.sh
+. scripts/lib/isolate.sh
+private_run
+
+# The tests have no network, so the packed tarball is installed before: outside the checkout, as a user would.
+say "packing, and installing the package outside the checkout"
+mkdir /run/package
+tarball=$(npm pack --silent --pack-destination /run/package) || fail "npm pack failed"
+npm install --silent --prefix /run/package --omit=dev --prefer-offline "/run/package/$tarball" ||
+  fail "the packed tarball does not install"
+export WIDEPLANE_PACKAGE=/run/package/node_modules/wideplane
+
+without_network node scripts/run-tests.mjs "$@"

@@ -1,0 +1,80 @@
+// Runs the compiled tests, each file in a process and in namespaces of its own, and the static checks beside them.
+//
+//   node scripts/run-tests.mjs [WORD..]      as root; only the test files whose path contains one of the words
+//
+// Fails when a test fails, is skipped or left to do, when a file runs no test or exceeds its time-out, when coverage of
+// the pure layers is too low, or when a test that docs/features.yaml names did not pass. There are no retries.
+import { checkFeatures } from './lib/features.mjs';
+import { coverageLeg, prepareCoverage } from './lib/coverage.mjs';
+import { runCheck } from './lib/checks.mjs';
+import { findTestFiles, runTestFile } from './lib/test-files.mjs';
+
+// Kinds whose files take no notice of one another run two at a time; the others measure times or load the machine.
+const PARALLEL_KINDS = new Set(['unit', 'property', 'vectors', 'conformance', 'exchange', 'config', 'meta']);
+const COVERED_KINDS = new Set(['unit', 'property', 'vectors', 'config']);
+const CHECKS = ['types', 'lint', 'imports', 'format'];
+
+const words = process.argv.slice(2);
+const everything = words.length === 0;
+const started = Date.now();
+/** Of every test: { name, passed, output }. */
+const outcomes = [];
+let shown = 0;
+
+function record(label, results, milliseconds) {
+  outcomes.push(...results);
+  const failures = results.filter((result) => !result.passed);
+  const time = `${(milliseconds / 1000).toFixed(1)} s`;
+  const state = failures.length === 0 ? 'ok  ' : 'FAIL';
+  console.log(`${state} [${++shown}] ${label}: ${results.length} tests, ${failures.length} failed, ${time}`);
+  for (const { name, output } of failures) console.log(`\n--- ${name}\n${output}\n---`);
+}
+
+async function runFiles(files, atOnce) {
+  const queue = [...files];
+  const worker = async () => {
+    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+      const begun = Date.now();
+      const results = await runTestFile(file, { coverage: everything && COVERED_KINDS.has(file.kind) });
+      record(file.source, results, Date.now() - begun);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+}
+
+const files = findTestFiles().filter(({ source }) => everything || words.some((word) => source.includes(word)));
+if (files.length === 0) {
+  console.error(`no test file's path contains any of: ${words.join(', ')}`);
+  process.exit(2);
+}
+if (everything) {
+  prepareCoverage();
+  for (const name of CHECKS) {
+    const begun = Date.now();
+    record(`npm run check:${name}`, [await runCheck(name)], Date.now() - begun);
+  }
+}
+await runFiles(
+  files.filter(({ kind }) => PARALLEL_KINDS.has(kind)),
+  2,
+);
+if (everything) record('coverage of the pure layers', [await coverageLeg()], 0);
+await runFiles(
+  files.filter(({ kind }) => !PARALLEL_KINDS.has(kind)),
+  1,
+);
+record(
+  'docs/features.yaml',
+  checkFeatures(
+    outcomes,
+    files.map(({ source }) => source),
+    everything,
+  ),
+  0,
+);
+
+const failed = outcomes.filter(({ passed }) => !passed);
+if (failed.length > 0) console.log(`\nfailed:\n${failed.map(({ name }) => `  ${name}`).join('\n')}`);
+console.log(`\n${files.length} files in ${Math.round((Date.now() - started) / 1000)} s`);
+console.log(`${outcomes.length - failed.length} passed, ${failed.length} failed`);
+process.exit(failed.length === 0 ? 0 : 1);
