@@ -1,0 +1,132 @@
+// The bridge: learns where frames come from, looks up where they go (IEEE 802.1Q, section 8.8).
+//
+//   1. the source MAC must be a station's, and not our own
+//   2. it is learned behind the member that the frame came in by
+//   3. our own MAC goes to the local node; a group or unknown destination is flooded
+//   4. a known one leaves by its member, unless that is where the frame came from
+//
+// Not supported: spanning tree. Link-local control frames (01:80:c2:00:00:0X) are dropped, as a bridge must.
+
+import { Column, ROW_STRIDE } from '../core/counters.ts';
+import { Drop } from '../core/drop-reason.ts';
+import { FrameBatch } from '../packet/frame.ts';
+import type { Disposal } from '../pipeline/disposal.ts';
+import type { PipelineNode } from '../pipeline/node.ts';
+import { type Member, MemberKind } from './domain.ts';
+import { FdbField, type ForwardingDatabase, Learned } from './fdb.ts';
+
+export class BridgeNode implements PipelineNode {
+  readonly name = 'bridge';
+  readonly input = new FrameBatch();
+  /** Second of the data plane's clock; set by the owner before a breath. */
+  second = 0;
+  readonly #bytes: Uint8Array;
+  readonly #fdb: ForwardingDatabase;
+  readonly #members: readonly (Member | undefined)[];
+  readonly #disposal: Disposal;
+  readonly #cells: Float64Array;
+  readonly #toFlood: FrameBatch;
+  readonly #toLocal: FrameBatch;
+
+  constructor(
+    fdb: ForwardingDatabase,
+    members: readonly (Member | undefined)[],
+    disposal: Disposal,
+    toFlood: FrameBatch,
+    toLocal: FrameBatch,
+  ) {
+    this.#bytes = disposal.pool.arena.bytes;
+    this.#fdb = fdb;
+    this.#members = members;
+    this.#disposal = disposal;
+    this.#cells = disposal.counters.cells;
+    this.#toFlood = toFlood;
+    this.#toLocal = toLocal;
+  }
+
+  process(): void {
+    const { frames, length } = this.input;
+    const bytes = this.#bytes;
+    const fdb = this.#fdb;
+    const table = fdb.table;
+    const members = this.#members;
+    const disposal = this.#disposal;
+    const cells = this.#cells;
+    for (let index = 0; index < length; index++) {
+      const frame = frames[index]!;
+      const member = members[frame.member]!;
+      const domain = member.domain;
+      const at = frame.start;
+      const base = member.row * ROW_STRIDE;
+      cells[base + Column.inFrames]! += 1;
+      cells[base + Column.inOctets]! += frame.end - at;
+
+      const sourceHigh = (bytes[at + 6]! << 8) | bytes[at + 7]!;
+      const sourceLow = (bytes[at + 8]! << 24) | (bytes[at + 9]! << 16) | (bytes[at + 10]! << 8) | bytes[at + 11]!;
+      if ((sourceHigh & 0x100) !== 0 || (sourceHigh | sourceLow) === 0) {
+        const tunnelled = member.kind === MemberKind.tunnel;
+        disposal.drop(frame, tunnelled ? Drop.innerSourceMacInvalid : Drop.invalidSourceMac, member.row);
+        continue;
+      }
+      if (sourceLow === domain.macLow && sourceHigh === domain.macHigh && domain.hasLocal) {
+        disposal.drop(frame, Drop.ownFrameReturned, member.row);
+        continue;
+      }
+      if (
+        sourceLow !== member.lastMacLow ||
+        sourceHigh !== member.lastMacHigh ||
+        frame.endpoint !== member.lastEndpoint ||
+        this.second !== member.lastSecond
+      ) {
+        this.#learn(member, sourceHigh, sourceLow, frame.endpoint);
+      }
+
+      const high = (bytes[at]! << 8) | bytes[at + 1]!;
+      const low = (bytes[at + 2]! << 24) | (bytes[at + 3]! << 16) | (bytes[at + 4]! << 8) | bytes[at + 5]!;
+      if ((high & 0x100) !== 0) {
+        cells[base + Column.inGroupFrames]! += 1;
+        // 01:80:c2:00:00:00 to 0f
+        if (high === 0x0180 && (low & 0xfffffff0) === (0xc2000000 | 0)) {
+          disposal.drop(frame, Drop.linkLocalControl, member.row);
+        } else this.#toFlood.push(frame);
+        continue;
+      }
+      if (low === domain.macLow && high === domain.macHigh && domain.hasLocal) {
+        this.#toLocal.push(frame);
+        continue;
+      }
+      const entry = fdb.find(domain.id, high, low);
+      if (entry === -1) {
+        this.#toFlood.push(frame);
+        continue;
+      }
+      const target = members[table[entry + FdbField.member]!]!;
+      if (target === member) {
+        disposal.drop(frame, Drop.sameMember, member.row);
+      } else if (target.splitHorizonGroup !== 0 && target.splitHorizonGroup === member.splitHorizonGroup) {
+        disposal.drop(frame, Drop.splitHorizon, member.row);
+      } else if (!target.enabled) {
+        disposal.drop(frame, Drop.memberDown, target.row);
+      } else {
+        frame.egress = target.id;
+        frame.endpoint = table[entry + FdbField.endpoint]!;
+        target.outlet.push(frame);
+      }
+    }
+    this.input.clear();
+  }
+
+  #learn(member: Member, high: number, low: number, endpoint: number): void {
+    member.lastMacHigh = high;
+    member.lastMacLow = low;
+    member.lastEndpoint = endpoint;
+    member.lastSecond = this.second;
+    if (!member.learns) return;
+    const learned = this.#fdb.learn(member.domain.id, high, low, member.id, endpoint, this.second);
+    if (learned === Learned.moved) {
+      this.#cells[member.row * ROW_STRIDE + Column.macMoves]! += 1;
+      // The member that it moved away from must learn it anew should it come back within the same second.
+      for (const other of member.domain.members) if (other !== member) other.forgetLast();
+    }
+  }
+}

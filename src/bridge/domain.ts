@@ -1,0 +1,67 @@
+// Bridge domains and their members: a VLAN, a VLAN group, or a tunnel that stands alone, and what frames enter and leave by.
+//
+// A VLAN is a domain whose members are its interfaces, tagged or not; a VLAN group joins the members of its VLANs and its
+// tunnels into one domain. Our own addresses are reached through the domain's MAC.
+
+import type { Outlet } from '../pipeline/node.ts';
+
+export const MemberKind = { interface: 0, tunnel: 1 } as const;
+
+export class Domain {
+  readonly id: number;
+  readonly name: string;
+  /** The MAC of our own addresses in this domain; meaningful only with hasLocal. */
+  macHigh = 0;
+  macLow = 0;
+  /** Whether frames to our own MAC, ARP and neighbour discovery are to be looked at here. */
+  hasLocal = false;
+  readonly members: Member[] = [];
+
+  constructor(id: number, name: string) {
+    this.id = id;
+    this.name = name;
+  }
+}
+
+export class Member {
+  readonly id: number;
+  readonly name: string;
+  readonly kind: number;
+  readonly domain: Domain;
+  /** Row of the counter table. */
+  readonly row: number;
+  /** Members with the same number other than 0 do not exchange frames. */
+  splitHorizonGroup = 0;
+  /** Whether the member takes part; frames for one that does not are dropped. */
+  enabled = true;
+  /** Whether the member accepts frames of unknown, broadcast and multicast destination; otherwise floodingNone. */
+  floods = true;
+  /** Endpoints to which a tunnel replicates what is flooded; empty for interfaces and point-to-point tunnels. */
+  floodEndpoints: readonly number[] = [];
+  /** Whether floodEndpoints decides (replication), or one copy to the member itself is all (the rest). */
+  replicates = false;
+  /** Whether stations behind this member are learned. */
+  learns = true;
+  readonly outlet: Outlet;
+
+  // The station that was learned last, and when: most frames of a burst come from the station of the one before, and
+  // this saves them the table look-up.
+  lastMacHigh = -1;
+  lastMacLow = 0;
+  lastEndpoint = -1;
+  lastSecond = -1;
+
+  constructor(id: number, name: string, kind: number, domain: Domain, row: number, outlet: Outlet) {
+    this.id = id;
+    this.name = name;
+    this.kind = kind;
+    this.domain = domain;
+    this.row = row;
+    this.outlet = outlet;
+  }
+
+  /** Makes the next frame learn anew: after entries of this member were forgotten. */
+  forgetLast(): void {
+    this.lastMacHigh = -1;
+  }
+}

@@ -1,0 +1,153 @@
+// Flooding: a frame of group or unknown destination to every other member of its domain, each exactly once.
+//
+// The last recipient gets the frame itself, the others copies from the pool. A tunnel that replicates counts once per
+// endpoint. A frame that came in by a tunnel never goes back to that tunnel, nor to one of the same split-horizon group.
+
+import { Column, ROW_STRIDE } from '../core/counters.ts';
+import { Drop, type Verdict } from '../core/drop-reason.ts';
+import { type Frame, FrameBatch, Gso } from '../packet/frame.ts';
+import { segment } from '../packet/segment.ts';
+import { Book } from '../pipeline/books.ts';
+import type { Disposal } from '../pipeline/disposal.ts';
+import type { PipelineNode } from '../pipeline/node.ts';
+import { EtherType, etherType, macHigh } from '../wire/ethernet.ts';
+import type { Member } from './domain.ts';
+
+export class FloodNode implements PipelineNode {
+  readonly name = 'flood';
+  readonly input = new FrameBatch();
+  readonly #members: readonly (Member | undefined)[];
+  readonly #disposal: Disposal;
+  readonly #toLocal: FrameBatch;
+  readonly #segments = new FrameBatch();
+
+  // The recipients of the frame at hand: a member, or undefined for ourselves, each with its tunnel endpoint.
+  readonly #recipients: (Member | undefined)[] = [];
+  readonly #endpoints: number[] = [];
+  #recipientCount = 0;
+  /** Members that should have got the frame but do not flood. */
+  readonly #refusing: Member[] = [];
+  #refusingCount = 0;
+
+  constructor(members: readonly (Member | undefined)[], disposal: Disposal, toLocal: FrameBatch) {
+    this.#members = members;
+    this.#disposal = disposal;
+    this.#toLocal = toLocal;
+  }
+
+  process(): void {
+    const { frames, length } = this.input;
+    for (let index = 0; index < length; index++) {
+      const frame = frames[index]!;
+      if (frame.gsoType === Gso.none) this.#flood(frame);
+      else this.#floodSegments(frame);
+    }
+    this.input.clear();
+  }
+
+  /** Super-frames do not fit in a pool slot: their segments are flooded one by one. */
+  #floodSegments(frame: Frame): void {
+    const disposal = this.#disposal;
+    const verdict = segment(disposal.pool, frame, this.#segments);
+    if (verdict !== 0) {
+      disposal.drop(frame, verdict, this.#members[frame.member]!.row);
+      return;
+    }
+    disposal.books[Book.originated]! += this.#segments.length;
+    disposal.consume(frame);
+    for (let index = 0; index < this.#segments.length; index++) this.#flood(this.#segments.frames[index]!);
+    this.#segments.clear();
+  }
+
+  #flood(frame: Frame): void {
+    const disposal = this.#disposal;
+    const ingress = this.#members[frame.member]!;
+    this.#collect(frame, ingress);
+    const last = this.#recipientCount - 1;
+    if (last < 0) {
+      this.#refuse(frame, ingress);
+      return;
+    }
+    for (let index = 0; index < this.#refusingCount; index++) {
+      const member = this.#refusing[index]!;
+      disposal.dropInstead(frame, noWay(member), member.row);
+    }
+    for (let index = 0; index < last; index++) {
+      const copy = disposal.pool.copy(frame);
+      if (copy === undefined) {
+        disposal.dropInstead(frame, Drop.noBuffer, this.#recipients[index]?.row ?? ingress.row);
+        continue;
+      }
+      disposal.books[Book.copies]! += 1;
+      this.#deliver(copy, index);
+    }
+    this.#deliver(frame, last);
+  }
+
+  #collect(frame: Frame, ingress: Member): void {
+    const { domain } = ingress;
+    this.#recipientCount = 0;
+    this.#refusingCount = 0;
+    if (domain.hasLocal && concernsUs(this.#disposal.pool.arena.bytes, frame)) this.#addRecipient(undefined, -1);
+    for (let index = 0; index < domain.members.length; index++) {
+      const member = domain.members[index]!;
+      if (member === ingress || !member.enabled) continue;
+      if (member.splitHorizonGroup !== 0 && member.splitHorizonGroup === ingress.splitHorizonGroup) continue;
+      if (!member.floods || (member.replicates && member.floodEndpoints.length === 0)) {
+        this.#refusing[this.#refusingCount++] = member;
+      } else if (member.replicates) {
+        for (const endpoint of member.floodEndpoints) this.#addRecipient(member, endpoint);
+      } else {
+        this.#addRecipient(member, -1);
+      }
+    }
+  }
+
+  #addRecipient(member: Member | undefined, endpoint: number): void {
+    this.#recipients[this.#recipientCount] = member;
+    this.#endpoints[this.#recipientCount++] = endpoint;
+  }
+
+  #deliver(frame: Frame, index: number): void {
+    const member = this.#recipients[index];
+    if (member === undefined) {
+      this.#toLocal.push(frame);
+      return;
+    }
+    this.#disposal.counters.cells[member.row * ROW_STRIDE + Column.flooded]! += 1;
+    frame.egress = member.id;
+    frame.endpoint = this.#endpoints[index]!;
+    member.outlet.push(frame);
+  }
+
+  /** Nobody takes the frame: the first member that should have is charged with it, or the one that it came from. */
+  #refuse(frame: Frame, ingress: Member): void {
+    const disposal = this.#disposal;
+    for (let index = 1; index < this.#refusingCount; index++) {
+      const member = this.#refusing[index]!;
+      disposal.dropInstead(frame, noWay(member), member.row);
+    }
+    const first = this.#refusingCount > 0 ? this.#refusing[0] : undefined;
+    if (first === undefined) disposal.drop(frame, nobody(ingress), ingress.row);
+    else disposal.drop(frame, noWay(first), first.row);
+  }
+}
+
+const noWay = (member: Member): Verdict => (member.floods ? Drop.noEndpoints : Drop.floodingNone);
+
+/** Why a frame has no recipient at all. */
+function nobody(ingress: Member): Verdict {
+  let down = false;
+  for (const member of ingress.domain.members) {
+    if (member === ingress) continue;
+    if (member.enabled) return Drop.splitHorizon;
+    down = true;
+  }
+  return down ? Drop.memberDown : Drop.unknownDestination;
+}
+
+/** ARP, and multicast of IPv6, to which neighbour discovery belongs. */
+function concernsUs(bytes: Uint8Array, frame: Frame): boolean {
+  const type = etherType(bytes, frame.start);
+  return type === EtherType.arp || (type === EtherType.ipv6 && macHigh(bytes, frame.start) === 0x3333);
+}

@@ -1,0 +1,34 @@
+// A tunnel endpoint: one remote end of one tunnel, with the outer headers prepared for it.
+//
+// Everything that does not change from frame to frame is rendered once, as little-endian words in the order in which they
+// lie in memory, and rendered anew when the next hop resolves or the configuration changes.
+
+import { type Outlet } from '../pipeline/node.ts';
+import type { Tunnel } from './tunnel.ts';
+
+export class TunnelEndpoint {
+  /** Position in the table of endpoints; frames and FDB entries refer to it. */
+  readonly index: number;
+  readonly tunnel: Tunnel;
+  /** The remote address as four words in host order (IPv4 in word 3). */
+  readonly remote: readonly [number, number, number, number];
+  /** Whether the headers are complete and `outlet` is the way to the next hop. */
+  isReady = false;
+  /** Where encapsulated frames go: the bridge member of the underlay, or a UDP socket port. */
+  outlet: Outlet | undefined;
+  /** Underlay member that the frames leave by; -1 for a UDP socket port. */
+  egress = -1;
+  /** Outer headers, Ethernet to tunnel header, in memory order. */
+  readonly header = new Int32Array(16);
+  readonly headerBytes = new Uint8Array(this.header.buffer);
+  /** Sum of the outer IPv4 header with TOS, total length and checksum 0. */
+  ipChecksumBase = 0;
+  /** How many FDB entries, static records and tunnels name it: it lives while any does. */
+  references = 0;
+
+  constructor(index: number, tunnel: Tunnel, remote: readonly [number, number, number, number]) {
+    this.index = index;
+    this.tunnel = tunnel;
+    this.remote = remote;
+  }
+}

@@ -1,0 +1,40 @@
+// The outer UDP source port: a hash of the inner flow, so that the underlay spreads flows over its paths and keeps each one
+// in order (RFC 7348, section 5).
+//
+// All fragments of an inner datagram share a port: where one may be a fragment, ports are left out of the hash.
+
+import { read16, read32 } from '../core/octets.ts';
+import { hashPair } from '../core/pair-map.ts';
+import { EtherType } from '../wire/ethernet.ts';
+import { IpProtocol } from '../wire/ipv4.ts';
+
+const ETHERNET_OCTETS = 14;
+const IPV4_NO_OPTIONS = 0x45;
+const NOT_FRAGMENTED = 0x3fff;
+
+/** Hash of the flow of the Ethernet frame in bytes[start, end); 32 bits, signed. */
+export function flowHash(bytes: Uint8Array, start: number, end: number): number {
+  const type = (bytes[start + 12]! << 8) | bytes[start + 13]!;
+  const ip = start + ETHERNET_OCTETS;
+  if (type === EtherType.ipv4 && end - ip >= 24 && bytes[ip] === IPV4_NO_OPTIONS) {
+    const addresses = read32(bytes, ip + 12) ^ Math.imul(read32(bytes, ip + 16), 0x01000193);
+    const protocol = bytes[ip + 9]!;
+    const hasPorts = protocol === IpProtocol.tcp || protocol === IpProtocol.udp;
+    const ports = hasPorts && (read16(bytes, ip + 6) & NOT_FRAGMENTED) === 0 ? read32(bytes, ip + 20) : protocol;
+    return hashPair(addresses, ports);
+  }
+  if (type === EtherType.ipv6 && end - ip >= 44) {
+    let addresses = 0;
+    for (let at = ip + 8; at < ip + 40; at += 4) addresses = Math.imul(addresses, 0x01000193) ^ read32(bytes, at);
+    const protocol = bytes[ip + 6]!;
+    const hasPorts = protocol === IpProtocol.tcp || protocol === IpProtocol.udp;
+    return hashPair(addresses, hasPorts ? read32(bytes, ip + 40) : protocol);
+  }
+  // Both MACs and the type.
+  return hashPair(read32(bytes, start) ^ read32(bytes, start + 8), read32(bytes, start + 4) ^ type);
+}
+
+/** A port of [min, max] chosen by the hash. */
+export function sourcePort(hash: number, min: number, max: number): number {
+  return min + (Math.imul(hash >>> 16, max - min + 1) >>> 16);
+}

@@ -1,0 +1,51 @@
+// What all tunnels have in common, whatever they are encapsulated in.
+
+/** `tos preserve`: the outer TOS is the inner one. */
+export const TOS_PRESERVE = -1;
+
+/** Configuration of a tunnel, resolved to what the data plane works with. */
+export type TunnelSpec = {
+  /** Bridge member that stands for the tunnel. */
+  member: number;
+  name: string;
+  /** Addresses as four words in host order (IPv4 in word 3). */
+  local: readonly [number, number, number, number];
+  /** undefined: any. */
+  remote: readonly [number, number, number, number] | undefined;
+  /** VNI, VSID or GRE key. */
+  key: number;
+  /** UDP port of the encapsulation. */
+  port: number;
+  /** Largest IP packet that the tunnel carries, in octets: the inner frame without its Ethernet header and tags. */
+  mtu: number;
+  /** 0–255, or TOS_PRESERVE. */
+  tos: number;
+  ttl: number;
+  /** Whether the outer UDP checksum is computed. */
+  udpChecksum: boolean;
+  /** Inclusive range of outer UDP source ports. */
+  sourcePortMin: number;
+  sourcePortMax: number;
+  /** Whether remote endpoints of stations are learned from what arrives. */
+  learnsEndpoints: boolean;
+  /** `mode`: whether the tunnel takes what arrives, and sends. */
+  receives: boolean;
+  sends: boolean;
+};
+
+export class Tunnel {
+  readonly index: number;
+  spec: TunnelSpec;
+  /** Row of the counter table; that of its bridge member. */
+  readonly row: number;
+  /** Whether its local address and underlay are there. */
+  isUp = false;
+  /** Endpoint of `remote`; -1 when the remote is any. */
+  remoteEndpoint = -1;
+
+  constructor(index: number, spec: TunnelSpec, row: number) {
+    this.index = index;
+    this.spec = spec;
+    this.row = row;
+  }
+}
