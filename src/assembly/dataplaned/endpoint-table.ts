@@ -1,0 +1,154 @@
+// The endpoints of all tunnels, by index and by (tunnel, remote address), and what keeps their headers complete.
+//
+// An endpoint is ready when its next hop is known: at once behind a UDP socket, after ARP on an Ethernet underlay. It lives
+// while something refers to it: the tunnel's remote address, a static record, a learned FDB entry.
+
+import { PairMap } from '../../core/pair-map.ts';
+import type { Outlet } from '../../pipeline/node.ts';
+import type { Neighbour, NeighbourTable, NeighbourUser } from '../../route/neighbour-table.ts';
+import { TunnelEndpoint } from '../../tunnel/endpoint.ts';
+import type { Tunnel } from '../../tunnel/tunnel.ts';
+import { prepareVxlanEthernet, prepareVxlanUdp } from '../../tunnel/vxlan.ts';
+
+export type AddressWords = readonly [number, number, number, number];
+
+/** The way from a local address to its remote ends. */
+export type Underlay =
+  | { medium: 'udp'; outlet: Outlet }
+  | {
+      medium: 'ethernet';
+      domain: number;
+      macHigh: number;
+      macLow: number;
+      /** Connected networks: address and prefix length. */
+      networks: readonly { address: number; prefixBits: number }[];
+      /** Outlet of the member behind which the neighbour answers; undefined: not known. */
+      outletOf(neighbour: Neighbour): { outlet: Outlet; member: number } | undefined;
+    };
+
+/** Endpoints that may be learned, over all tunnels: what an attacker with spoofed sources can make us remember. */
+export const MAX_ENDPOINTS = 65_536;
+
+class EndpointUser implements NeighbourUser {
+  readonly endpoint: TunnelEndpoint;
+  readonly neighbour: Neighbour;
+  readonly underlay: Extract<Underlay, { medium: 'ethernet' }>;
+  readonly #ready: (endpoint: TunnelEndpoint) => void;
+
+  constructor(
+    endpoint: TunnelEndpoint,
+    neighbour: Neighbour,
+    underlay: Extract<Underlay, { medium: 'ethernet' }>,
+    ready: (endpoint: TunnelEndpoint) => void,
+  ) {
+    this.endpoint = endpoint;
+    this.neighbour = neighbour;
+    this.underlay = underlay;
+    this.#ready = ready;
+  }
+
+  neighbourChanged(neighbour: Neighbour): void {
+    const { endpoint, underlay } = this;
+    const way = neighbour.isResolved ? underlay.outletOf(neighbour) : undefined;
+    endpoint.isReady = way !== undefined;
+    if (way === undefined) return;
+    endpoint.outlet = way.outlet;
+    endpoint.egress = way.member;
+    prepareVxlanEthernet(endpoint, neighbour.macHigh, neighbour.macLow, underlay.macHigh, underlay.macLow);
+    this.#ready(endpoint);
+  }
+}
+
+export class EndpointTable {
+  readonly endpoints: (TunnelEndpoint | undefined)[] = [];
+  readonly #free: number[] = [];
+  /** By tunnel index and IPv4 address. */
+  readonly #index = new PairMap();
+  readonly #users: (EndpointUser | undefined)[] = [];
+  readonly #neighbours: NeighbourTable;
+  readonly #ready: (endpoint: TunnelEndpoint) => void;
+
+  /** `ready` is told whenever an endpoint has become usable: what waits for it can go. */
+  constructor(neighbours: NeighbourTable, ready: (endpoint: TunnelEndpoint) => void) {
+    this.#neighbours = neighbours;
+    this.#ready = ready;
+  }
+
+  /** The index of the endpoint, or -1. */
+  find(tunnel: Tunnel, remote: number): number {
+    return this.#index.get(tunnel.index, remote);
+  }
+
+  /** The endpoint, made when it is not there; -1 when there are too many. The caller counts its reference. */
+  obtain(tunnel: Tunnel, remote: AddressWords, underlay: Underlay | undefined): number {
+    const known = this.#index.get(tunnel.index, remote[3]);
+    if (known !== -1) return known;
+    const index = this.#free.pop() ?? this.endpoints.length;
+    if (index >= MAX_ENDPOINTS) return -1;
+    const endpoint = new TunnelEndpoint(index, tunnel, remote);
+    this.endpoints[index] = endpoint;
+    this.#index.set(tunnel.index, remote[3], index);
+    this.connect(endpoint, underlay);
+    return index;
+  }
+
+  release(index: number): void {
+    const endpoint = this.endpoints[index];
+    if (endpoint === undefined) return;
+    endpoint.references -= 1;
+    if (endpoint.references > 0) return;
+    this.#disconnect(index);
+    this.#index.delete(endpoint.tunnel.index, endpoint.remote[3]);
+    this.endpoints[index] = undefined;
+    this.#free.push(index);
+  }
+
+  /** Forgets every endpoint of a tunnel that goes away. */
+  releaseAllOf(tunnel: Tunnel): void {
+    for (const endpoint of this.endpoints) {
+      if (endpoint?.tunnel !== tunnel) continue;
+      endpoint.references = 1;
+      this.release(endpoint.index);
+    }
+  }
+
+  /** (Re)builds the way to the endpoint after the underlay or the tunnel has changed. */
+  connect(endpoint: TunnelEndpoint, underlay: Underlay | undefined): void {
+    this.#disconnect(endpoint.index);
+    endpoint.isReady = false;
+    if (underlay === undefined) return;
+    if (underlay.medium === 'udp') {
+      endpoint.outlet = underlay.outlet;
+      endpoint.egress = -1;
+      endpoint.isReady = true;
+      prepareVxlanUdp(endpoint);
+      this.#ready(endpoint);
+      return;
+    }
+    const remote = endpoint.remote[3];
+    if (!underlay.networks.some(({ address, prefixBits }) => sharesNetwork(address, remote, prefixBits))) return;
+    const neighbour = this.#neighbours.obtain(underlay.domain, remote, endpoint.tunnel.spec.local[3]);
+    const user = new EndpointUser(endpoint, neighbour, underlay, this.#ready);
+    this.#users[endpoint.index] = user;
+    neighbour.users.push(user);
+    user.neighbourChanged(neighbour);
+  }
+
+  /** The neighbour that the endpoint waits for; undefined when there is no way to it at all. */
+  neighbourOf(endpoint: TunnelEndpoint): Neighbour | undefined {
+    return this.#users[endpoint.index]?.neighbour;
+  }
+
+  #disconnect(index: number): void {
+    const user = this.#users[index];
+    if (user === undefined) return;
+    this.#users[index] = undefined;
+    const { neighbour } = user;
+    neighbour.users.splice(neighbour.users.indexOf(user), 1);
+    this.#neighbours.release(neighbour);
+  }
+}
+
+function sharesNetwork(a: number, b: number, prefixBits: number): boolean {
+  return prefixBits === 0 || (a ^ b) >>> (32 - prefixBits) === 0;
+}

@@ -1,0 +1,112 @@
+// The first step behind a port: which bridge member a frame came in by, or which tunnel listener it was sent to.
+//
+// A VLAN tag may stand in the octets or, restored by the receiving ring's metadata, beside them. Either way the frame goes
+// on untagged when the tag is an 802.1Q one; an 802.1ad tag is payload and is put back into the octets.
+
+import { Column, ROW_STRIDE } from '../../core/counters.ts';
+import { Drop, FORWARD } from '../../core/drop-reason.ts';
+import type { FrameBatch } from '../../packet/frame.ts';
+import { Book } from '../../pipeline/books.ts';
+import { Direction } from '../../pipeline/capture.ts';
+import type { Disposal } from '../../pipeline/disposal.ts';
+import {
+  checkEthernet,
+  ETHERNET_HEADER_OCTETS,
+  EtherType,
+  etherType,
+  insertVlanTag,
+  stripVlanTag,
+  VLAN_ID_MASK,
+  VLAN_TAG_OCTETS,
+  vlanTci,
+} from '../../wire/ethernet.ts';
+import type { PortSlot } from './port-slot.ts';
+
+export class Ingress {
+  readonly #disposal: Disposal;
+  readonly #toBridge: FrameBatch;
+  readonly #toDecapsulate: FrameBatch;
+
+  constructor(disposal: Disposal, toBridge: FrameBatch, toDecapsulate: FrameBatch) {
+    this.#disposal = disposal;
+    this.#toBridge = toBridge;
+    this.#toDecapsulate = toDecapsulate;
+  }
+
+  /** Takes the frames that a port has received and empties the batch. */
+  accept(slot: PortSlot, batch: FrameBatch): void {
+    const disposal = this.#disposal;
+    const { frames, length } = batch;
+    disposal.books[Book.received]! += length;
+    let octets = 0;
+    for (let index = 0; index < length; index++) octets += frames[index]!.end - frames[index]!.start;
+    const base = slot.row * ROW_STRIDE;
+    disposal.counters.cells[base + Column.inFrames]! += length;
+    disposal.counters.cells[base + Column.inOctets]! += octets;
+    if (disposal.capture.active) {
+      for (let index = 0; index < length; index++) {
+        disposal.capture.record(slot.row, Direction.inbound, frames[index]!, FORWARD);
+      }
+    }
+    if (slot.port.medium === 'udp') this.#acceptDatagrams(slot, batch);
+    else this.#acceptFrames(slot, batch);
+    batch.clear();
+  }
+
+  #acceptDatagrams(slot: PortSlot, batch: FrameBatch): void {
+    for (let index = 0; index < batch.length; index++) {
+      const frame = batch.frames[index]!;
+      frame.listener = slot.listener;
+      if (frame.truncatedFrom !== 0) this.#disposal.drop(frame, Drop.frameTooLong, slot.row);
+      else this.#toDecapsulate.push(frame);
+    }
+  }
+
+  #acceptFrames(slot: PortSlot, batch: FrameBatch): void {
+    const disposal = this.#disposal;
+    const { bytes } = disposal.pool.arena;
+    const { memberByVlan } = slot;
+    for (let index = 0; index < batch.length; index++) {
+      const frame = batch.frames[index]!;
+      if (frame.truncatedFrom !== 0) {
+        disposal.drop(frame, Drop.frameTooLong, slot.row);
+        continue;
+      }
+      if (frame.end - frame.start < ETHERNET_HEADER_OCTETS) {
+        disposal.drop(frame, Drop.frameTooShort, slot.row);
+        continue;
+      }
+      let vlan = 0;
+      if (frame.vlanTpid === EtherType.vlan) {
+        vlan = frame.vlanTci & VLAN_ID_MASK;
+      } else {
+        if (frame.vlanTpid !== 0) {
+          if (frame.start - VLAN_TAG_OCTETS < frame.headroomStart) {
+            disposal.drop(frame, Drop.noHeadroom, slot.row);
+            continue;
+          }
+          frame.start = insertVlanTag(bytes, frame.start, frame.vlanTpid, frame.vlanTci);
+          frame.vlanTpid = 0;
+        } else if (etherType(bytes, frame.start) === EtherType.vlan) {
+          if (checkEthernet(bytes, frame.start, frame.end) !== FORWARD) {
+            disposal.drop(frame, Drop.frameTooShort, slot.row);
+            continue;
+          }
+          frame.vlanTci = vlanTci(bytes, frame.start);
+          vlan = frame.vlanTci & VLAN_ID_MASK;
+          frame.start = stripVlanTag(bytes, frame.start);
+        }
+      }
+      const member = memberByVlan[vlan]!;
+      if (member === -1) {
+        disposal.drop(frame, Drop.unknownVlan, slot.row);
+        continue;
+      }
+      // From here on the tag is only the priority that a tagged outlet may want to keep.
+      frame.vlanTpid = 0;
+      frame.member = member;
+      frame.endpoint = -1;
+      this.#toBridge.push(frame);
+    }
+  }
+}

@@ -1,0 +1,69 @@
+// Our own addresses in the data plane: self IPs by domain, and the UDP ports where tunnels listen.
+
+import { PairMap } from '../../core/pair-map.ts';
+import type { AddressWords } from './endpoint-table.ts';
+
+export type LocalAddress = {
+  name: string;
+  domain: number;
+  words: AddressWords;
+  isIpv6: boolean;
+  prefixBits: number;
+};
+
+export class LocalAddresses {
+  /** By domain. */
+  readonly #byDomain = new Map<number, LocalAddress[]>();
+  /** (IPv4 address, domain << 16 | UDP port) to listener. */
+  readonly #listeners = new PairMap();
+
+  set(address: LocalAddress): void {
+    this.remove(address.name);
+    const list = this.#byDomain.get(address.domain);
+    if (list === undefined) this.#byDomain.set(address.domain, [address]);
+    else list.push(address);
+  }
+
+  remove(name: string): void {
+    for (const [domain, list] of this.#byDomain) {
+      const position = list.findIndex((address) => address.name === name);
+      if (position === -1) continue;
+      list.splice(position, 1);
+      if (list.length === 0) this.#byDomain.delete(domain);
+    }
+  }
+
+  of(domain: number): readonly LocalAddress[] {
+    return this.#byDomain.get(domain) ?? [];
+  }
+
+  /** Whether this IPv4 address is ours in this domain. */
+  hasIpv4(domain: number, address: number): boolean {
+    const list = this.#byDomain.get(domain);
+    if (list === undefined) return false;
+    for (const local of list) if (!local.isIpv6 && local.words[3] === address) return true;
+    return false;
+  }
+
+  hasIpv6(domain: number, word0: number, word1: number, word2: number, word3: number): boolean {
+    const list = this.#byDomain.get(domain);
+    if (list === undefined) return false;
+    for (const { isIpv6, words } of list) {
+      if (isIpv6 && words[0] === word0 && words[1] === word1 && words[2] === word2 && words[3] === word3) return true;
+    }
+    return false;
+  }
+
+  addListener(domain: number, address: number, port: number, listener: number): void {
+    this.#listeners.set(address, (domain << 16) | port, listener);
+  }
+
+  removeListener(domain: number, address: number, port: number): void {
+    this.#listeners.delete(address, (domain << 16) | port);
+  }
+
+  /** The tunnel listener of this IPv4 address and UDP port, or -1. */
+  listener(domain: number, address: number, port: number): number {
+    return this.#listeners.get(address, (domain << 16) | port);
+  }
+}

@@ -1,0 +1,103 @@
+// Decapsulation of VXLAN: from a datagram's payload to the inner frame, behind the bridge member of its tunnel.
+//
+//   1. the header must be valid (RFC 7348, section 5); reserved bits are ignored
+//   2. (listener, VNI) names the tunnels; the one with this remote address is taken, else the one with remote any
+//   3. outer congestion marks reach the inner packet (RFC 6040)
+//   4. the inner frame goes to the bridge
+
+import { Drop, FORWARD } from '../../../core/drop-reason.ts';
+import { completeUnfinishedChecksum } from '../../../packet/complete-checksum.ts';
+import { type Frame, FrameBatch } from '../../../packet/frame.ts';
+import type { Disposal } from '../../../pipeline/disposal.ts';
+import type { PipelineNode } from '../../../pipeline/node.ts';
+import { decapsulateEcn } from '../../../tunnel/ecn.ts';
+import { ETHERNET_HEADER_OCTETS } from '../../../wire/ethernet.ts';
+import { checkVxlan, VXLAN_HEADER_OCTETS, vxlanVni } from '../../../wire/vxlan.ts';
+import type { PortSlot } from '../port-slot.ts';
+import type { TunnelTable } from '../tunnel-table.ts';
+
+const ECN_MASK = 3;
+
+export class DecapsulateNode implements PipelineNode {
+  readonly name = 'decapsulate';
+  readonly input = new FrameBatch();
+  readonly #tunnels: TunnelTable;
+  readonly #slots: readonly (PortSlot | undefined)[];
+  readonly #disposal: Disposal;
+  readonly #toBridge: FrameBatch;
+
+  constructor(
+    tunnels: TunnelTable,
+    slots: readonly (PortSlot | undefined)[],
+    disposal: Disposal,
+    toBridge: FrameBatch,
+  ) {
+    this.#tunnels = tunnels;
+    this.#slots = slots;
+    this.#disposal = disposal;
+    this.#toBridge = toBridge;
+  }
+
+  process(): void {
+    const { frames, length } = this.input;
+    const disposal = this.#disposal;
+    const { arena } = disposal.pool;
+    const { bytes } = arena;
+    const tunnels = this.#tunnels;
+    for (let index = 0; index < length; index++) {
+      const frame = frames[index]!;
+      const at = frame.start;
+      if (checkVxlan(bytes, at, frame.end) !== FORWARD) {
+        disposal.drop(frame, Drop.vxlanHeaderInvalid, this.#portRow(frame));
+        continue;
+      }
+      const first = tunnels.lookup(frame.listener, vxlanVni(bytes, at));
+      if (first === undefined) {
+        disposal.drop(frame, Drop.unknownVni, this.#portRow(frame));
+        continue;
+      }
+      const tunnel = tunnels.select(first, frame);
+      if (tunnel === undefined) {
+        disposal.drop(frame, Drop.unknownRemote, first.row);
+        continue;
+      }
+      const { spec } = tunnel;
+      if (frame.outer3 === spec.local[3] && frame.outer2 === spec.local[2]) {
+        disposal.drop(frame, Drop.ownPacketReturned, tunnel.row);
+        continue;
+      }
+      if (!spec.receives) {
+        disposal.drop(frame, Drop.tunnelDisabled, tunnel.row);
+        continue;
+      }
+      const inner = at + VXLAN_HEADER_OCTETS;
+      if (frame.end - inner < ETHERNET_HEADER_OCTETS) {
+        disposal.drop(frame, Drop.innerFrameTooShort, tunnel.row);
+        continue;
+      }
+      frame.start = inner;
+      // An unfinished checksum of the outer headers went with them.
+      if (frame.checksumStart !== 0 && frame.checksumStart < inner) frame.checksumStart = 0;
+      if ((frame.outerTos & ECN_MASK) !== 0) {
+        const verdict = decapsulateEcn(bytes, inner, frame.end, frame.outerTos);
+        if (verdict !== FORWARD) {
+          disposal.drop(frame, verdict, tunnel.row);
+          continue;
+        }
+      }
+      // A local kernel leaves inner checksums unfinished, and a socket has no way to say so.
+      if (frame.member === -1) completeUnfinishedChecksum(arena, frame);
+      frame.member = spec.member;
+      frame.endpoint = spec.learnsEndpoints ? tunnels.endpointOf(tunnel, frame) : -1;
+      frame.vlanTci = 0;
+      this.#toBridge.push(frame);
+    }
+    this.input.clear();
+  }
+
+  /** What cannot be charged to a tunnel is charged to the port that it came in by. */
+  #portRow(frame: Frame): number {
+    return this.#slots[frame.port]?.row ?? 0;
+  }
+}
+

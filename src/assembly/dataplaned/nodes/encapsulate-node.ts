@@ -1,0 +1,159 @@
+// Encapsulation: from an inner frame that shall leave by a tunnel to an outer packet on the way to its endpoint.
+//
+// A super-frame is cut into segments first, since no underlay adapter carries a tunnelled one as it is. A frame whose next
+// hop is being resolved is copied and waits (RFC 1122, section 2.3.2.2), in order, in bounded number.
+
+import { Column, ROW_STRIDE } from '../../../core/counters.ts';
+import { Drop, FORWARD } from '../../../core/drop-reason.ts';
+import { completeChecksum } from '../../../packet/complete-checksum.ts';
+import { type Frame, FrameBatch, Gso } from '../../../packet/frame.ts';
+import { segment } from '../../../packet/segment.ts';
+import { Book } from '../../../pipeline/books.ts';
+import { Direction } from '../../../pipeline/capture.ts';
+import type { Disposal } from '../../../pipeline/disposal.ts';
+import type { PipelineNode } from '../../../pipeline/node.ts';
+import { MAX_WAITING, type NeighbourTable } from '../../../route/neighbour-table.ts';
+import type { TunnelEndpoint } from '../../../tunnel/endpoint.ts';
+import type { Tunnel } from '../../../tunnel/tunnel.ts';
+import { encapsulateVxlanEthernet, encapsulateVxlanUdp, VXLAN_ETHERNET_OCTETS } from '../../../tunnel/vxlan.ts';
+import { ETHERNET_HEADER_OCTETS, isVlanTagged, VLAN_TAG_OCTETS } from '../../../wire/ethernet.ts';
+import type { EndpointTable } from '../endpoint-table.ts';
+import type { TunnelTable } from '../tunnel-table.ts';
+
+export class EncapsulateNode implements PipelineNode {
+  readonly name = 'encapsulate';
+  readonly input = new FrameBatch();
+  /** Milliseconds of the data plane's clock; set by the owner before a breath. */
+  nowMs = 0;
+  readonly #tunnels: TunnelTable;
+  readonly #endpoints: EndpointTable;
+  readonly #neighbours: NeighbourTable;
+  readonly #disposal: Disposal;
+  readonly #segments = new FrameBatch();
+
+  constructor(tunnels: TunnelTable, neighbours: NeighbourTable, disposal: Disposal) {
+    this.#tunnels = tunnels;
+    this.#endpoints = tunnels.endpoints;
+    this.#neighbours = neighbours;
+    this.#disposal = disposal;
+  }
+
+  process(): void {
+    const { frames, length } = this.input;
+    const disposal = this.#disposal;
+    const { byMember } = this.#tunnels;
+    const { endpoints } = this.#endpoints;
+    for (let index = 0; index < length; index++) {
+      const frame = frames[index]!;
+      const tunnel = byMember[frame.egress]!;
+      if (!tunnel.isUp || !tunnel.spec.sends) {
+        disposal.drop(frame, Drop.tunnelDisabled, tunnel.row);
+        continue;
+      }
+      const endpoint = endpoints[frame.endpoint === -1 ? tunnel.remoteEndpoint : frame.endpoint];
+      if (endpoint === undefined) {
+        disposal.drop(frame, Drop.noEndpoints, tunnel.row);
+      } else if (frame.gsoType !== Gso.none) {
+        this.#sendSegments(frame, tunnel, endpoint);
+      } else {
+        this.#send(frame, tunnel, endpoint);
+      }
+    }
+    this.input.clear();
+  }
+
+  #sendSegments(frame: Frame, tunnel: Tunnel, endpoint: TunnelEndpoint): void {
+    const disposal = this.#disposal;
+    const segments = this.#segments;
+    const { egress } = frame;
+    const verdict = segment(disposal.pool, frame, segments);
+    if (verdict !== FORWARD) {
+      disposal.drop(frame, verdict, tunnel.row);
+      return;
+    }
+    disposal.books[Book.originated]! += segments.length;
+    disposal.consume(frame);
+    for (let index = 0; index < segments.length; index++) {
+      const part = segments.frames[index]!;
+      part.egress = egress;
+      this.#send(part, tunnel, endpoint);
+    }
+    segments.clear();
+  }
+
+  #send(frame: Frame, tunnel: Tunnel, endpoint: TunnelEndpoint): void {
+    const disposal = this.#disposal;
+    const { arena } = disposal.pool;
+    const octets = frame.end - frame.start;
+    const { mtu } = tunnel.spec;
+    if (octets > mtu + ETHERNET_HEADER_OCTETS) {
+      // A tag of the customer's own does not count towards the MTU.
+      const limit = mtu + ETHERNET_HEADER_OCTETS + VLAN_TAG_OCTETS;
+      if (octets > limit || !isVlanTagged(arena.bytes, frame.start)) {
+        disposal.drop(frame, Drop.tunnelMtuExceeded, tunnel.row);
+        return;
+      }
+    }
+    if (frame.checksumStart !== 0) {
+      const verdict = completeChecksum(arena, frame);
+      if (verdict !== FORWARD) {
+        disposal.drop(frame, verdict, tunnel.row);
+        return;
+      }
+    }
+    if (!endpoint.isReady) {
+      this.#wait(frame, tunnel, endpoint);
+      return;
+    }
+    let outgoing = frame;
+    if (frame.start - VXLAN_ETHERNET_OCTETS < frame.headroomStart) {
+      // A datagram behind another in one receive buffer has no headroom of its own.
+      const moved = disposal.pool.copy(frame);
+      if (moved === undefined) {
+        disposal.drop(frame, Drop.noBuffer, tunnel.row);
+        return;
+      }
+      disposal.books[Book.copies]! += 1;
+      disposal.consume(frame);
+      outgoing = moved;
+    }
+    const { cells } = disposal.counters;
+    const base = tunnel.row * ROW_STRIDE;
+    cells[base + Column.outFrames]! += 1;
+    cells[base + Column.outOctets]! += octets;
+    if (disposal.capture.active) disposal.capture.record(tunnel.row, Direction.outbound, outgoing, FORWARD);
+    outgoing.vlanTci = 0;
+    if (endpoint.egress === -1) {
+      encapsulateVxlanUdp(arena, outgoing, endpoint);
+    } else {
+      encapsulateVxlanEthernet(arena, outgoing, endpoint);
+      outgoing.egress = endpoint.egress;
+    }
+    endpoint.outlet!.push(outgoing);
+  }
+
+  #wait(frame: Frame, tunnel: Tunnel, endpoint: TunnelEndpoint): void {
+    const disposal = this.#disposal;
+    const neighbour = this.#endpoints.neighbourOf(endpoint);
+    if (neighbour === undefined) {
+      disposal.drop(frame, Drop.noRoute, tunnel.row);
+      return;
+    }
+    if (neighbour.waiting.length >= MAX_WAITING) {
+      disposal.drop(frame, Drop.neighbourQueueFull, tunnel.row);
+      return;
+    }
+    const kept = disposal.pool.copy(frame);
+    if (kept === undefined) {
+      disposal.drop(frame, Drop.noBuffer, tunnel.row);
+      return;
+    }
+    // The copy takes the frame's place in the books.
+    kept.endpoint = endpoint.index;
+    disposal.books[Book.copies]! += 1;
+    disposal.books[Book.held]! += 1;
+    disposal.consume(frame);
+    neighbour.waiting.push(kept);
+    this.#neighbours.need(neighbour, this.nowMs);
+  }
+}

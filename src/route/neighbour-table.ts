@@ -1,0 +1,172 @@
+// Neighbours: which MAC answers for an IPv4 address on a domain (RFC 826), and what waits for the answer.
+//
+// A neighbour is asked for when somebody needs it, kept fresh while it is in use, and given up after a few requests
+// without an answer; then it is asked again only when the next frame needs it, at most once a second.
+
+import { PairMap } from '../core/pair-map.ts';
+import type { Frame } from '../packet/frame.ts';
+
+export const NeighbourState = { idle: 0, asking: 1, reachable: 2, permanent: 3 } as const;
+
+/** Told when the MAC, the member or the state of a neighbour has changed. */
+export interface NeighbourUser {
+  neighbourChanged(neighbour: Neighbour): void;
+}
+
+export class Neighbour {
+  readonly domain: number;
+  /** IPv4 address, signed 32 bits. */
+  readonly address: number;
+  /** Our own address that asks. */
+  source: number;
+  state: number = NeighbourState.idle;
+  macHigh = 0;
+  macLow = 0;
+  /** Bridge member through which it answered; -1: not known (the domain's FDB or flooding decides). */
+  member = -1;
+  confirmedMs = 0;
+  askedMs = 0;
+  attempts = 0;
+  /** Copies in the pool that wait for the answer, oldest first. */
+  readonly waiting: Frame[] = [];
+  readonly users: NeighbourUser[] = [];
+
+  constructor(domain: number, address: number, source: number) {
+    this.domain = domain;
+    this.address = address;
+    this.source = source;
+  }
+
+  get isResolved(): boolean {
+    return this.state >= NeighbourState.reachable;
+  }
+}
+
+/** Times in milliseconds (RFC 4861, section 10, whose values serve ARP as well). */
+const RETRANSMIT_MS = 1000;
+const MAX_ATTEMPTS = 3;
+/** After this long without hearing from it, a neighbour in use is asked again, without being given up meanwhile. */
+const CONFIRM_MS = 30_000;
+
+/** Frames that may wait for one neighbour. */
+export const MAX_WAITING = 64;
+
+export type NeighbourEvents = {
+  /** Send a request for it; to its MAC when it is resolved, to all otherwise. */
+  ask(neighbour: Neighbour): void;
+  /** Nobody answered: what waits is to be dropped. */
+  giveUp(neighbour: Neighbour): void;
+};
+
+export class NeighbourTable {
+  readonly #index = new PairMap();
+  readonly #neighbours: (Neighbour | undefined)[] = [];
+  readonly #events: NeighbourEvents;
+
+  constructor(events: NeighbourEvents) {
+    this.#events = events;
+  }
+
+  find(domain: number, address: number): Neighbour | undefined {
+    const at = this.#index.get(domain, address);
+    return at === -1 ? undefined : this.#neighbours[at];
+  }
+
+  /** The neighbour, made when it is not there yet; it is not asked for until it is needed. */
+  obtain(domain: number, address: number, source: number): Neighbour {
+    const known = this.find(domain, address);
+    if (known !== undefined) return known;
+    const neighbour = new Neighbour(domain, address, source);
+    const hole = this.#neighbours.indexOf(undefined);
+    const at = hole === -1 ? this.#neighbours.length : hole;
+    this.#neighbours[at] = neighbour;
+    this.#index.set(domain, address, at);
+    return neighbour;
+  }
+
+  /** Every neighbour there is. */
+  *all(): Iterable<Neighbour> {
+    for (const neighbour of this.#neighbours) if (neighbour !== undefined) yield neighbour;
+  }
+
+  /** Forgets a neighbour that nobody uses any more. */
+  release(neighbour: Neighbour): void {
+    if (neighbour.users.length > 0 || neighbour.waiting.length > 0 || neighbour.state === NeighbourState.permanent) return;
+    const at = this.#index.get(neighbour.domain, neighbour.address);
+    if (at === -1 || this.#neighbours[at] !== neighbour) return;
+    this.#index.delete(neighbour.domain, neighbour.address);
+    this.#neighbours[at] = undefined;
+  }
+
+  /** Asks for an unresolved neighbour unless it has been asked for a moment ago. */
+  need(neighbour: Neighbour, nowMs: number): void {
+    if (neighbour.state !== NeighbourState.idle || nowMs - neighbour.askedMs < RETRANSMIT_MS) return;
+    neighbour.state = NeighbourState.asking;
+    neighbour.attempts = 1;
+    neighbour.askedMs = nowMs;
+    this.#events.ask(neighbour);
+  }
+
+  /** A station said that it has this address: takes it if anybody asked, or if it was known and has changed. */
+  heard(domain: number, address: number, macHigh: number, macLow: number, member: number, nowMs: number): void {
+    const neighbour = this.find(domain, address);
+    if (neighbour === undefined || neighbour.state === NeighbourState.permanent) return;
+    neighbour.confirmedMs = nowMs;
+    neighbour.attempts = 0;
+    const same =
+      neighbour.state === NeighbourState.reachable &&
+      neighbour.macHigh === macHigh &&
+      neighbour.macLow === macLow &&
+      neighbour.member === member;
+    if (same) return;
+    this.#resolve(neighbour, NeighbourState.reachable, macHigh, macLow, member);
+  }
+
+  /** A static entry. */
+  setPermanent(domain: number, address: number, source: number, macHigh: number, macLow: number): void {
+    this.#resolve(this.obtain(domain, address, source), NeighbourState.permanent, macHigh, macLow, -1);
+  }
+
+  removePermanent(domain: number, address: number): void {
+    const neighbour = this.find(domain, address);
+    if (neighbour?.state !== NeighbourState.permanent) return;
+    this.#unresolve(neighbour);
+    this.release(neighbour);
+  }
+
+  /** Repeats requests, confirms what is in use, gives up; a few times a second. */
+  tick(nowMs: number): void {
+    for (const neighbour of this.all()) {
+      if (neighbour.state === NeighbourState.asking) {
+        if (nowMs - neighbour.askedMs >= RETRANSMIT_MS) this.#askAgain(neighbour, nowMs);
+      } else if (neighbour.state === NeighbourState.reachable && nowMs - neighbour.confirmedMs >= CONFIRM_MS) {
+        if (nowMs - neighbour.askedMs >= RETRANSMIT_MS) this.#askAgain(neighbour, nowMs);
+      }
+    }
+  }
+
+  #askAgain(neighbour: Neighbour, nowMs: number): void {
+    if (neighbour.attempts >= MAX_ATTEMPTS) {
+      this.#unresolve(neighbour);
+      this.#events.giveUp(neighbour);
+      return;
+    }
+    neighbour.attempts += 1;
+    neighbour.askedMs = nowMs;
+    this.#events.ask(neighbour);
+  }
+
+  #resolve(neighbour: Neighbour, state: number, macHigh: number, macLow: number, member: number): void {
+    neighbour.state = state;
+    neighbour.macHigh = macHigh;
+    neighbour.macLow = macLow;
+    neighbour.member = member;
+    for (const user of neighbour.users) user.neighbourChanged(neighbour);
+  }
+
+  #unresolve(neighbour: Neighbour): void {
+    neighbour.state = NeighbourState.idle;
+    neighbour.attempts = 0;
+    for (const user of neighbour.users) user.neighbourChanged(neighbour);
+  }
+}
