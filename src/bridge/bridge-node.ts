@@ -10,7 +10,7 @@
 import { Column, ROW_STRIDE } from '../core/counters.ts';
 import { Drop, FORWARD } from '../core/drop-reason.ts';
 import { FrameBatch } from '../packet/frame.ts';
-import { Direction } from '../pipeline/capture.ts';
+import { Direction } from '../pipeline/tap.ts';
 import type { Disposal } from '../pipeline/disposal.ts';
 import type { PipelineNode } from '../pipeline/node.ts';
 import { type Member, MemberKind } from './domain.ts';
@@ -53,8 +53,8 @@ export class BridgeNode implements PipelineNode {
     const members = this.#members;
     const disposal = this.#disposal;
     const cells = this.#cells;
-    const { capture } = disposal;
-    const capturing = capture.active;
+    const { tap } = disposal;
+    const tapping = tap.passing;
     for (let index = 0; index < length; index++) {
       const frame = frames[index]!;
       const member = members[frame.member]!;
@@ -63,7 +63,7 @@ export class BridgeNode implements PipelineNode {
       const base = member.row * ROW_STRIDE;
       cells[base + Column.inFrames]! += 1;
       cells[base + Column.inOctets]! += frame.end - at;
-      if (capturing) capture.record(member.row, Direction.inbound, frame, FORWARD);
+      if (tapping) tap.recordPass(frame, member.row, Direction.inbound);
 
       const sourceHigh = (bytes[at + 6]! << 8) | bytes[at + 7]!;
       const sourceLow = (bytes[at + 8]! << 24) | (bytes[at + 9]! << 16) | (bytes[at + 10]! << 8) | bytes[at + 11]!;

@@ -5,21 +5,21 @@ import type { Verdict } from '../core/drop-reason.ts';
 import type { Frame } from '../packet/frame.ts';
 import type { FramePool } from '../packet/pool.ts';
 import { Book, type Books } from './books.ts';
-import { type CaptureWriter, Direction } from './capture.ts';
+import type { Tap } from './tap.ts';
 
 export class Disposal {
   readonly books: Books;
   readonly counters: CounterTable;
   readonly pool: FramePool;
   readonly #cells: Float64Array;
-  readonly capture: CaptureWriter;
+  readonly tap: Tap;
 
-  constructor(books: Books, counters: CounterTable, pool: FramePool, capture: CaptureWriter) {
+  constructor(books: Books, counters: CounterTable, pool: FramePool, tap: Tap) {
     this.books = books;
     this.counters = counters;
     this.#cells = counters.cells;
     this.pool = pool;
-    this.capture = capture;
+    this.tap = tap;
   }
 
   /** Ends a frame with a reason, charged to the object of `row` (0: to none). */
@@ -32,7 +32,7 @@ export class Disposal {
   noteDrop(frame: Frame, why: Verdict, row: number): void {
     this.books[Book.dropped]! += 1;
     this.#cells[row * ROW_STRIDE + Column.drops + why]! += 1;
-    if (this.capture.active) this.capture.record(row, Direction.unknown, frame, why);
+    if (this.tap.dropped) this.tap.recordDrop(frame, why, row);
   }
 
   /** A copy that was due but never made, because it would have been dropped at once: enters both sides of the books. */

@@ -8,13 +8,14 @@
 // Not supported: IPv6 underlay. DF is set, as RFC 7348 (section 4.3) forbids a VTEP to fragment.
 
 import { checksumAdd, checksumFold } from '../core/checksum.ts';
-import { read32, write16 } from '../core/octets.ts';
+import { write16 } from '../core/octets.ts';
 import type { Arena } from '../packet/arena.ts';
 import type { Frame } from '../packet/frame.ts';
 import { EtherType, ETHERNET_HEADER_OCTETS, writeEthernet } from '../wire/ethernet.ts';
-import { IPV4_CHECKSUM, IPV4_HEADER_OCTETS, IPV4_SOURCE, IpProtocol, ipv4Tos, writeIpv4 } from '../wire/ipv4.ts';
+import { IPV4_CHECKSUM, IPV4_HEADER_OCTETS, IPV4_SOURCE, IpProtocol, writeIpv4 } from '../wire/ipv4.ts';
 import { UDP_HEADER_OCTETS, writeUdp, writeUdpChecksum } from '../wire/udp.ts';
 import { VXLAN_HEADER_OCTETS, writeVxlan } from '../wire/vxlan.ts';
+import { encapsulatedTos, innerTos } from './ecn.ts';
 import type { TunnelEndpoint } from './endpoint.ts';
 import { flowHash, sourcePort } from './entropy.ts';
 import { TOS_PRESERVE } from './tunnel.ts';
@@ -64,7 +65,7 @@ export function encapsulateVxlanEthernet(arena: Arena, frame: Frame, endpoint: T
   const innerOctets = frame.end - inner;
   const ipOctets = innerOctets + (VXLAN_ETHERNET_OCTETS - IP);
   const udpOctets = ipOctets - IPV4_HEADER_OCTETS;
-  const tos = outerTos(bytes, inner, frame.end, spec.tos);
+  const tos = outerTos(spec.tos, innerTos(bytes, inner, frame.end));
   const port = sourcePort(flowHash(bytes, inner, frame.end), spec.sourcePortMin, spec.sourcePortMax);
   let sum = endpoint.ipChecksumBase + ipOctets + tos;
   sum = ~((sum & 0xffff) + (sum >>> 16)) & 0xffff;
@@ -106,7 +107,7 @@ export function encapsulateVxlanUdp(arena: Arena, frame: Frame, endpoint: Tunnel
   const { spec } = endpoint.tunnel;
   const inner = frame.start;
   frame.flowHash = flowHash(bytes, inner, frame.end);
-  frame.outerTos = outerTos(bytes, inner, frame.end, spec.tos);
+  frame.outerTos = outerTos(spec.tos, innerTos(bytes, inner, frame.end));
   frame.outer0 = endpoint.remote[0];
   frame.outer1 = endpoint.remote[1];
   frame.outer2 = endpoint.remote[2];
@@ -117,14 +118,8 @@ export function encapsulateVxlanUdp(arena: Arena, frame: Frame, endpoint: Tunnel
   frame.start = start;
 }
 
-/** The outer TOS: the inner one, or the configured DSCP with the inner ECN field (RFC 6040, section 4.1, normal mode). */
-function outerTos(bytes: Uint8Array, inner: number, end: number, configured: number): number {
-  const ip = inner + ETHERNET_HEADER_OCTETS;
-  const type = (bytes[inner + 12]! << 8) | bytes[inner + 13]!;
-  let tos = 0;
-  if (type === EtherType.ipv4 && end - ip >= IPV4_HEADER_OCTETS) tos = ipv4Tos(bytes, ip);
-  else if (type === EtherType.ipv6 && end - ip >= 4) tos = (read32(bytes, ip) >>> 20) & 0xff;
-  return configured === TOS_PRESERVE ? tos : (configured & 0xfc) | (tos & 3);
-}
+/** The whole inner TOS, or the configured DSCP with the inner ECN field. */
+const outerTos = (configured: number, inner: number): number =>
+  configured === TOS_PRESERVE ? inner : encapsulatedTos(configured, inner);
 
 const swap16 = (value: number): number => ((value & 0xff) << 8) | (value >>> 8);

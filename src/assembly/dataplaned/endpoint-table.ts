@@ -3,14 +3,13 @@
 // An endpoint is ready when its next hop is known: at once behind a UDP socket, after ARP on an Ethernet underlay. It lives
 // while something refers to it: the tunnel's remote address, a static record, a learned FDB entry.
 
+import type { AddressWords } from '../../core/address.ts';
 import { PairMap } from '../../core/pair-map.ts';
 import type { Outlet } from '../../pipeline/node.ts';
 import type { Neighbour, NeighbourTable, NeighbourUser } from '../../route/neighbour-table.ts';
 import { TunnelEndpoint } from '../../tunnel/endpoint.ts';
 import type { Tunnel } from '../../tunnel/tunnel.ts';
 import { prepareVxlanEthernet, prepareVxlanUdp } from '../../tunnel/vxlan.ts';
-
-export type AddressWords = readonly [number, number, number, number];
 
 /** The way from a local address to its remote ends. */
 export type Underlay =

@@ -7,7 +7,7 @@ import { Column, ROW_STRIDE } from '../../core/counters.ts';
 import { Drop, FORWARD } from '../../core/drop-reason.ts';
 import type { FrameBatch } from '../../packet/frame.ts';
 import { Book } from '../../pipeline/books.ts';
-import { Direction } from '../../pipeline/capture.ts';
+import { Direction } from '../../pipeline/tap.ts';
 import type { Disposal } from '../../pipeline/disposal.ts';
 import {
   checkEthernet,
@@ -43,9 +43,9 @@ export class Ingress {
     const base = slot.row * ROW_STRIDE;
     disposal.counters.cells[base + Column.inFrames]! += length;
     disposal.counters.cells[base + Column.inOctets]! += octets;
-    if (disposal.capture.active) {
+    if (disposal.tap.passing) {
       for (let index = 0; index < length; index++) {
-        disposal.capture.record(slot.row, Direction.inbound, frames[index]!, FORWARD);
+        disposal.tap.recordPass(frames[index]!, slot.row, Direction.inbound);
       }
     }
     if (slot.port.medium === 'udp') this.#acceptDatagrams(slot, batch);

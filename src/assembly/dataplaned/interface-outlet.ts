@@ -3,7 +3,7 @@
 import { Column, ROW_STRIDE } from '../../core/counters.ts';
 import { Drop, FORWARD } from '../../core/drop-reason.ts';
 import { type Frame, Gso } from '../../packet/frame.ts';
-import { Direction } from '../../pipeline/capture.ts';
+import { Direction } from '../../pipeline/tap.ts';
 import type { Disposal } from '../../pipeline/disposal.ts';
 import type { Outlet } from '../../pipeline/node.ts';
 import {
@@ -50,7 +50,7 @@ export class InterfaceOutlet implements Outlet {
     const base = this.#row * ROW_STRIDE;
     disposal.counters.cells[base + Column.outFrames]! += 1;
     disposal.counters.cells[base + Column.outOctets]! += octets;
-    if (disposal.capture.active) disposal.capture.record(this.#row, Direction.outbound, frame, FORWARD);
+    if (disposal.tap.passing) disposal.tap.recordPass(frame, this.#row, Direction.outbound);
     if (this.#vlan !== 0) {
       if (frame.start - VLAN_TAG_OCTETS < frame.headroomStart) {
         disposal.drop(frame, Drop.noHeadroom, this.#row);

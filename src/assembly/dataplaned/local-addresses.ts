@@ -1,7 +1,7 @@
 // Our own addresses in the data plane: self IPs by domain, and the UDP ports where tunnels listen.
 
+import type { AddressWords } from '../../core/address.ts';
 import { PairMap } from '../../core/pair-map.ts';
-import type { AddressWords } from './endpoint-table.ts';
 
 export type LocalAddress = {
   name: string;

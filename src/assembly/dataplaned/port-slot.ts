@@ -9,7 +9,7 @@ import { completeChecksum } from '../../packet/complete-checksum.ts';
 import { BURST, type Frame, FrameBatch, Gso } from '../../packet/frame.ts';
 import { segment } from '../../packet/segment.ts';
 import { Book } from '../../pipeline/books.ts';
-import { Direction } from '../../pipeline/capture.ts';
+import { Direction } from '../../pipeline/tap.ts';
 import type { Disposal } from '../../pipeline/disposal.ts';
 import type { Outlet } from '../../pipeline/node.ts';
 import { VLAN_TAG_OCTETS } from "../../wire/ethernet.ts";
@@ -75,10 +75,10 @@ export class PortSlot implements Outlet {
     const { length } = queue;
     if (length === 0) return;
     const disposal = this.#disposal;
-    const { pool, capture } = disposal;
-    if (capture.active) {
+    const { pool, tap } = disposal;
+    if (tap.passing) {
       for (let index = 0; index < length; index++) {
-        capture.record(this.row, Direction.outbound, queue.frames[index]!, FORWARD);
+        tap.recordPass(queue.frames[index]!, this.row, Direction.outbound);
       }
     }
     let octets = 0;

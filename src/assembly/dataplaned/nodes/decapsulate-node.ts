@@ -6,17 +6,15 @@
 //   4. the inner frame goes to the bridge
 
 import { Drop, FORWARD } from '../../../core/drop-reason.ts';
-import { completeUnfinishedChecksum } from '../../../packet/complete-checksum.ts';
+import { completeUnannouncedChecksum } from '../../../packet/complete-checksum.ts';
 import { type Frame, FrameBatch } from '../../../packet/frame.ts';
 import type { Disposal } from '../../../pipeline/disposal.ts';
 import type { PipelineNode } from '../../../pipeline/node.ts';
-import { decapsulateEcn } from '../../../tunnel/ecn.ts';
+import { decapsulateEcn, ECN_MASK } from '../../../tunnel/ecn.ts';
 import { ETHERNET_HEADER_OCTETS } from '../../../wire/ethernet.ts';
 import { checkVxlan, VXLAN_HEADER_OCTETS, vxlanVni } from '../../../wire/vxlan.ts';
 import type { PortSlot } from '../port-slot.ts';
 import type { TunnelTable } from '../tunnel-table.ts';
-
-const ECN_MASK = 3;
 
 export class DecapsulateNode implements PipelineNode {
   readonly name = 'decapsulate';
@@ -86,7 +84,7 @@ export class DecapsulateNode implements PipelineNode {
         }
       }
       // A local kernel leaves inner checksums unfinished, and a socket has no way to say so.
-      if (frame.member === -1) completeUnfinishedChecksum(arena, frame);
+      if (frame.member === -1) completeUnannouncedChecksum(arena, frame);
       frame.member = spec.member;
       frame.endpoint = spec.learnsEndpoints ? tunnels.endpointOf(tunnel, frame) : -1;
       frame.vlanTci = 0;

@@ -9,7 +9,7 @@ import { completeChecksum } from '../../../packet/complete-checksum.ts';
 import { type Frame, FrameBatch, Gso } from '../../../packet/frame.ts';
 import { segment } from '../../../packet/segment.ts';
 import { Book } from '../../../pipeline/books.ts';
-import { Direction } from '../../../pipeline/capture.ts';
+import { Direction } from '../../../pipeline/tap.ts';
 import type { Disposal } from '../../../pipeline/disposal.ts';
 import type { PipelineNode } from '../../../pipeline/node.ts';
 import { MAX_WAITING, type NeighbourTable } from '../../../route/neighbour-table.ts';
@@ -121,7 +121,7 @@ export class EncapsulateNode implements PipelineNode {
     const base = tunnel.row * ROW_STRIDE;
     cells[base + Column.outFrames]! += 1;
     cells[base + Column.outOctets]! += octets;
-    if (disposal.capture.active) disposal.capture.record(tunnel.row, Direction.outbound, outgoing, FORWARD);
+    if (disposal.tap.passing) disposal.tap.recordPass(outgoing, tunnel.row, Direction.outbound);
     outgoing.vlanTci = 0;
     if (endpoint.egress === -1) {
       encapsulateVxlanUdp(arena, outgoing, endpoint);
