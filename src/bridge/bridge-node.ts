@@ -8,7 +8,7 @@
 // Not supported: spanning tree. Link-local control frames (01:80:c2:00:00:0X) are dropped, as a bridge must.
 
 import { Column, ROW_STRIDE } from '../core/counters.ts';
-import { Drop, FORWARD } from '../core/drop-reason.ts';
+import { Drop } from '../core/drop-reason.ts';
 import { FrameBatch } from '../packet/frame.ts';
 import { Direction } from '../pipeline/tap.ts';
 import type { Disposal } from '../pipeline/disposal.ts';

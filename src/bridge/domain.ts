@@ -5,7 +5,8 @@
 
 import type { Outlet } from '../pipeline/node.ts';
 
-export const MemberKind = { interface: 0, tunnel: 1 } as const;
+/** `local` stands for ourselves: what we originate comes in by it. */
+export const MemberKind = { interface: 0, tunnel: 1, local: 2 } as const;
 
 export class Domain {
   readonly id: number;
@@ -16,6 +17,8 @@ export class Domain {
   /** Whether frames to our own MAC, ARP and neighbour discovery are to be looked at here. */
   hasLocal = false;
   readonly members: Member[] = [];
+  /** The member that stands for ourselves; not among `members`. */
+  localMember = -1;
 
   constructor(id: number, name: string) {
     this.id = id;

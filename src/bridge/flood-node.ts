@@ -11,7 +11,7 @@ import { Book } from '../pipeline/books.ts';
 import type { Disposal } from '../pipeline/disposal.ts';
 import type { PipelineNode } from '../pipeline/node.ts';
 import { EtherType, etherType, macHigh } from '../wire/ethernet.ts';
-import type { Member } from './domain.ts';
+import { type Member, MemberKind } from './domain.ts';
 
 export class FloodNode implements PipelineNode {
   readonly name = 'flood';
@@ -88,7 +88,8 @@ export class FloodNode implements PipelineNode {
     const { domain } = ingress;
     this.#recipientCount = 0;
     this.#refusingCount = 0;
-    if (domain.hasLocal && concernsUs(this.#disposal.pool.arena.bytes, frame)) this.#addRecipient(undefined, -1);
+    if (domain.hasLocal && ingress.kind !== MemberKind.local && concernsUs(this.#disposal.pool.arena.bytes, frame))
+      this.#addRecipient(undefined, -1);
     for (let index = 0; index < domain.members.length; index++) {
       const member = domain.members[index]!;
       if (member === ingress || !member.enabled) continue;

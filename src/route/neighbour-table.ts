@@ -54,6 +54,8 @@ export const MAX_WAITING = 64;
 export type NeighbourEvents = {
   /** Send a request for it; to its MAC when it is resolved, to all otherwise. */
   ask(neighbour: Neighbour): void;
+  /** It answered, or was configured: what waits can go. */
+  resolved(neighbour: Neighbour): void;
   /** Nobody answered: what waits is to be dropped. */
   giveUp(neighbour: Neighbour): void;
 };
@@ -91,7 +93,8 @@ export class NeighbourTable {
 
   /** Forgets a neighbour that nobody uses any more. */
   release(neighbour: Neighbour): void {
-    if (neighbour.users.length > 0 || neighbour.waiting.length > 0 || neighbour.state === NeighbourState.permanent) return;
+    if (neighbour.users.length > 0 || neighbour.waiting.length > 0 || neighbour.state === NeighbourState.permanent)
+      return;
     const at = this.#index.get(neighbour.domain, neighbour.address);
     if (at === -1 || this.#neighbours[at] !== neighbour) return;
     this.#index.delete(neighbour.domain, neighbour.address);
@@ -161,7 +164,13 @@ export class NeighbourTable {
     neighbour.macHigh = macHigh;
     neighbour.macLow = macLow;
     neighbour.member = member;
+    this.changed(neighbour);
+  }
+
+  /** Tells the users of a neighbour that the way to it is another. */
+  changed(neighbour: Neighbour): void {
     for (const user of neighbour.users) user.neighbourChanged(neighbour);
+    if (neighbour.isResolved) this.#events.resolved(neighbour);
   }
 
   #unresolve(neighbour: Neighbour): void {

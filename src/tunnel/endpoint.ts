@@ -23,8 +23,6 @@ export class TunnelEndpoint {
   readonly headerBytes = new Uint8Array(this.header.buffer);
   /** Sum of the outer IPv4 header with TOS, total length and checksum 0. */
   ipChecksumBase = 0;
-  /** How many FDB entries, static records and tunnels name it: it lives while any does. */
-  references = 0;
 
   constructor(index: number, tunnel: Tunnel, remote: readonly [number, number, number, number]) {
     this.index = index;

@@ -1,7 +1,7 @@
 // The endpoints of all tunnels, by index and by (tunnel, remote address), and what keeps their headers complete.
 //
 // An endpoint is ready when its next hop is known: at once behind a UDP socket, after ARP on an Ethernet underlay. It lives
-// while something refers to it: the tunnel's remote address, a static record, a learned FDB entry.
+// as long as its tunnel, because FDB entries refer to it by number; how many there may be is bounded.
 
 import type { AddressWords } from '../../core/address.ts';
 import { PairMap } from '../../core/pair-map.ts';
@@ -32,18 +32,11 @@ class EndpointUser implements NeighbourUser {
   readonly endpoint: TunnelEndpoint;
   readonly neighbour: Neighbour;
   readonly underlay: Extract<Underlay, { medium: 'ethernet' }>;
-  readonly #ready: (endpoint: TunnelEndpoint) => void;
 
-  constructor(
-    endpoint: TunnelEndpoint,
-    neighbour: Neighbour,
-    underlay: Extract<Underlay, { medium: 'ethernet' }>,
-    ready: (endpoint: TunnelEndpoint) => void,
-  ) {
+  constructor(endpoint: TunnelEndpoint, neighbour: Neighbour, underlay: Extract<Underlay, { medium: 'ethernet' }>) {
     this.endpoint = endpoint;
     this.neighbour = neighbour;
     this.underlay = underlay;
-    this.#ready = ready;
   }
 
   neighbourChanged(neighbour: Neighbour): void {
@@ -54,7 +47,6 @@ class EndpointUser implements NeighbourUser {
     endpoint.outlet = way.outlet;
     endpoint.egress = way.member;
     prepareVxlanEthernet(endpoint, neighbour.macHigh, neighbour.macLow, underlay.macHigh, underlay.macLow);
-    this.#ready(endpoint);
   }
 }
 
@@ -63,14 +55,12 @@ export class EndpointTable {
   readonly #free: number[] = [];
   /** By tunnel index and IPv4 address. */
   readonly #index = new PairMap();
+  readonly #byTunnel = new Map<Tunnel, TunnelEndpoint[]>();
   readonly #users: (EndpointUser | undefined)[] = [];
   readonly #neighbours: NeighbourTable;
-  readonly #ready: (endpoint: TunnelEndpoint) => void;
 
-  /** `ready` is told whenever an endpoint has become usable: what waits for it can go. */
-  constructor(neighbours: NeighbourTable, ready: (endpoint: TunnelEndpoint) => void) {
+  constructor(neighbours: NeighbourTable) {
     this.#neighbours = neighbours;
-    this.#ready = ready;
   }
 
   /** The index of the endpoint, or -1. */
@@ -78,7 +68,7 @@ export class EndpointTable {
     return this.#index.get(tunnel.index, remote);
   }
 
-  /** The endpoint, made when it is not there; -1 when there are too many. The caller counts its reference. */
+  /** The endpoint, made when it is not there; -1 when there are too many. It lives as long as its tunnel. */
   obtain(tunnel: Tunnel, remote: AddressWords, underlay: Underlay | undefined): number {
     const known = this.#index.get(tunnel.index, remote[3]);
     if (known !== -1) return known;
@@ -87,28 +77,27 @@ export class EndpointTable {
     const endpoint = new TunnelEndpoint(index, tunnel, remote);
     this.endpoints[index] = endpoint;
     this.#index.set(tunnel.index, remote[3], index);
+    const siblings = this.#byTunnel.get(tunnel);
+    if (siblings === undefined) this.#byTunnel.set(tunnel, [endpoint]);
+    else siblings.push(endpoint);
     this.connect(endpoint, underlay);
     return index;
   }
 
-  release(index: number): void {
-    const endpoint = this.endpoints[index];
-    if (endpoint === undefined) return;
-    endpoint.references -= 1;
-    if (endpoint.references > 0) return;
-    this.#disconnect(index);
-    this.#index.delete(endpoint.tunnel.index, endpoint.remote[3]);
-    this.endpoints[index] = undefined;
-    this.#free.push(index);
+  /** The endpoints of a tunnel. */
+  of(tunnel: Tunnel): readonly TunnelEndpoint[] {
+    return this.#byTunnel.get(tunnel) ?? [];
   }
 
   /** Forgets every endpoint of a tunnel that goes away. */
   releaseAllOf(tunnel: Tunnel): void {
-    for (const endpoint of this.endpoints) {
-      if (endpoint?.tunnel !== tunnel) continue;
-      endpoint.references = 1;
-      this.release(endpoint.index);
+    for (const { index, remote } of this.of(tunnel)) {
+      this.#disconnect(index);
+      this.#index.delete(tunnel.index, remote[3]);
+      this.endpoints[index] = undefined;
+      this.#free.push(index);
     }
+    this.#byTunnel.delete(tunnel);
   }
 
   /** (Re)builds the way to the endpoint after the underlay or the tunnel has changed. */
@@ -121,13 +110,12 @@ export class EndpointTable {
       endpoint.egress = -1;
       endpoint.isReady = true;
       prepareVxlanUdp(endpoint);
-      this.#ready(endpoint);
       return;
     }
     const remote = endpoint.remote[3];
     if (!underlay.networks.some(({ address, prefixBits }) => sharesNetwork(address, remote, prefixBits))) return;
     const neighbour = this.#neighbours.obtain(underlay.domain, remote, endpoint.tunnel.spec.local[3]);
-    const user = new EndpointUser(endpoint, neighbour, underlay, this.#ready);
+    const user = new EndpointUser(endpoint, neighbour, underlay);
     this.#users[endpoint.index] = user;
     neighbour.users.push(user);
     user.neighbourChanged(neighbour);

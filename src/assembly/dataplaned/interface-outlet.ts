@@ -1,7 +1,7 @@
 // The way out of a bridge domain by an interface: tagged or not, within the VLAN's MTU.
 
 import { Column, ROW_STRIDE } from '../../core/counters.ts';
-import { Drop, FORWARD } from '../../core/drop-reason.ts';
+import { Drop } from '../../core/drop-reason.ts';
 import { type Frame, Gso } from '../../packet/frame.ts';
 import { Direction } from '../../pipeline/tap.ts';
 import type { Disposal } from '../../pipeline/disposal.ts';

@@ -12,7 +12,7 @@ import { Book } from '../../pipeline/books.ts';
 import { Direction } from '../../pipeline/tap.ts';
 import type { Disposal } from '../../pipeline/disposal.ts';
 import type { Outlet } from '../../pipeline/node.ts';
-import { VLAN_TAG_OCTETS } from "../../wire/ethernet.ts";
+import { VLAN_TAG_OCTETS } from '../../wire/ethernet.ts';
 import type { Port } from '../../port/port.ts';
 
 /** VLAN IDs with 0 for untagged frames. */

@@ -1,31 +1,81 @@
 // Tunnels by index, by bridge member, and by what arrives: (listener, key), then the remote address.
 
+import type { AddressWords } from '../../core/address.ts';
 import { PairMap } from '../../core/pair-map.ts';
 import type { Frame } from '../../packet/frame.ts';
-import type { Tunnel } from '../../tunnel/tunnel.ts';
-import type { EndpointTable, Underlay } from './endpoint-table.ts';
+import { Tunnel, type TunnelSpec } from '../../tunnel/tunnel.ts';
+import type { EndpointTable } from './endpoint-table.ts';
+import type { Underlays } from './underlays.ts';
 
 export class TunnelTable {
   readonly endpoints: EndpointTable;
-  /** By bridge member. */
+  /** By bridge member, which is also the tunnel's index. */
   readonly byMember: (Tunnel | undefined)[] = [];
+  readonly #underlays: Underlays;
+  readonly #listenerOf = new Map<Tunnel, number>();
   readonly #byKey = new PairMap();
   /** Tunnels of one listener and key, those with a remote address first. */
   readonly #groups: (Tunnel[] | undefined)[] = [];
-  readonly #underlayOf: (tunnel: Tunnel) => Underlay | undefined;
 
   // The source that was looked up last: bursts come from one remote.
   #lastTunnel: Tunnel | undefined;
   #lastSource = 0;
   #lastEndpoint = -1;
 
-  constructor(endpoints: EndpointTable, underlayOf: (tunnel: Tunnel) => Underlay | undefined) {
+  constructor(endpoints: EndpointTable, underlays: Underlays) {
     this.endpoints = endpoints;
-    this.#underlayOf = underlayOf;
+    this.#underlays = underlays;
   }
 
-  add(tunnel: Tunnel, listener: number): void {
-    this.byMember[tunnel.spec.member] = tunnel;
+  /** Adds a tunnel, or changes the one of the same member in place: its endpoints and counters stay. */
+  set(spec: TunnelSpec, row: number): Tunnel {
+    let tunnel = this.byMember[spec.member];
+    if (tunnel === undefined) {
+      tunnel = new Tunnel(spec.member, spec, row);
+      this.byMember[spec.member] = tunnel;
+    } else {
+      this.#leaveGroup(tunnel);
+      tunnel.spec = spec;
+    }
+    this.#joinGroup(tunnel);
+    tunnel.remoteEndpoint = spec.remote === undefined ? -1 : this.hold(tunnel, spec.remote);
+    this.#connect(tunnel);
+    return tunnel;
+  }
+
+  remove(member: number): void {
+    const tunnel = this.byMember[member];
+    if (tunnel === undefined) return;
+    this.#leaveGroup(tunnel);
+    this.byMember[member] = undefined;
+    this.endpoints.releaseAllOf(tunnel);
+  }
+
+  /** The endpoint of a remote address, kept for as long as the tunnel lives; -1 when there are too many. */
+  hold(tunnel: Tunnel, remote: AddressWords): number {
+    const { local, port } = tunnel.spec;
+    return this.endpoints.obtain(tunnel, remote, this.#underlays.of(local[3], port));
+  }
+
+  /** Endpoints of the remote addresses to which a tunnel replicates what is flooded. */
+  holdAll(tunnel: Tunnel, remotes: readonly AddressWords[]): number[] {
+    return remotes.map((remote) => this.hold(tunnel, remote)).filter((endpoint) => endpoint !== -1);
+  }
+
+  /** Connects every endpoint anew: after ports, domains or addresses have changed. */
+  reconnect(): void {
+    for (const tunnel of this.byMember) if (tunnel !== undefined) this.#connect(tunnel);
+  }
+
+  #connect(tunnel: Tunnel): void {
+    const underlay = this.#underlays.of(tunnel.spec.local[3], tunnel.spec.port);
+    tunnel.isUp = underlay !== undefined;
+    for (const endpoint of this.endpoints.of(tunnel)) this.endpoints.connect(endpoint, underlay);
+  }
+
+  #joinGroup(tunnel: Tunnel): void {
+    const listener = this.#underlays.join(tunnel.spec.local[3], tunnel.spec.port);
+    this.#listenerOf.set(tunnel, listener);
     const at = this.#byKey.get(listener, tunnel.spec.key);
     const group = at === -1 ? undefined : this.#groups[at];
     if (group === undefined) {
@@ -40,14 +90,14 @@ export class TunnelTable {
     }
   }
 
-  remove(tunnel: Tunnel, listener: number): void {
-    this.byMember[tunnel.spec.member] = undefined;
+  #leaveGroup(tunnel: Tunnel): void {
     this.#lastTunnel = undefined;
+    const listener = this.#listenerOf.get(tunnel)!;
+    this.#listenerOf.delete(tunnel);
+    this.#underlays.leave(listener);
     const at = this.#byKey.get(listener, tunnel.spec.key);
-    const group = at === -1 ? undefined : this.#groups[at];
-    if (group === undefined) return;
-    const position = group.indexOf(tunnel);
-    if (position !== -1) group.splice(position, 1);
+    const group = this.#groups[at]!;
+    group.splice(group.indexOf(tunnel), 1);
     if (group.length > 0) return;
     this.#groups[at] = undefined;
     this.#byKey.delete(listener, tunnel.spec.key);
@@ -73,22 +123,12 @@ export class TunnelTable {
   /** The endpoint that the frame came from, made on first sight; -1 when there are too many. */
   endpointOf(tunnel: Tunnel, frame: Frame): number {
     if (tunnel === this.#lastTunnel && frame.outer3 === this.#lastSource) return this.#lastEndpoint;
-    const remote = [frame.outer0, frame.outer1, frame.outer2, frame.outer3] as const;
     let endpoint = this.endpoints.find(tunnel, frame.outer3);
-    if (endpoint === -1) {
-      endpoint = this.endpoints.obtain(tunnel, remote, this.#underlayOf(tunnel));
-      // Learned endpoints stay as long as the tunnel: their number is bounded, and entries may refer to them.
-      if (endpoint !== -1) this.endpoints.endpoints[endpoint]!.references += 1;
-    }
+    if (endpoint === -1) endpoint = this.hold(tunnel, [frame.outer0, frame.outer1, frame.outer2, frame.outer3]);
     this.#lastTunnel = tunnel;
     this.#lastSource = frame.outer3;
     this.#lastEndpoint = endpoint;
     return endpoint;
-  }
-
-  /** Every tunnel there is. */
-  *all(): Iterable<Tunnel> {
-    for (const group of this.#groups) if (group !== undefined) yield* group;
   }
 }
 

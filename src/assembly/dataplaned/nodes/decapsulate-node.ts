@@ -7,7 +7,7 @@
 
 import { Drop, FORWARD } from '../../../core/drop-reason.ts';
 import { completeUnannouncedChecksum } from '../../../packet/complete-checksum.ts';
-import { type Frame, FrameBatch } from '../../../packet/frame.ts';
+import type { Frame, FrameBatch } from '../../../packet/frame.ts';
 import type { Disposal } from '../../../pipeline/disposal.ts';
 import type { PipelineNode } from '../../../pipeline/node.ts';
 import { decapsulateEcn, ECN_MASK } from '../../../tunnel/ecn.ts';
@@ -18,18 +18,20 @@ import type { TunnelTable } from '../tunnel-table.ts';
 
 export class DecapsulateNode implements PipelineNode {
   readonly name = 'decapsulate';
-  readonly input = new FrameBatch();
+  readonly input: FrameBatch;
   readonly #tunnels: TunnelTable;
   readonly #slots: readonly (PortSlot | undefined)[];
   readonly #disposal: Disposal;
   readonly #toBridge: FrameBatch;
 
   constructor(
+    input: FrameBatch,
     tunnels: TunnelTable,
     slots: readonly (PortSlot | undefined)[],
     disposal: Disposal,
     toBridge: FrameBatch,
   ) {
+    this.input = input;
     this.#tunnels = tunnels;
     this.#slots = slots;
     this.#disposal = disposal;
@@ -98,4 +100,3 @@ export class DecapsulateNode implements PipelineNode {
     return this.#slots[frame.port]?.row ?? 0;
   }
 }
-

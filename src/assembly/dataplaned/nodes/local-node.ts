@@ -6,7 +6,7 @@
 import { Drop, FORWARD, type Verdict } from '../../../core/drop-reason.ts';
 import { read16, read32 } from '../../../core/octets.ts';
 import type { Member } from '../../../bridge/domain.ts';
-import { type Frame, FrameBatch } from '../../../packet/frame.ts';
+import type { Frame, FrameBatch } from '../../../packet/frame.ts';
 import { Book } from '../../../pipeline/books.ts';
 import type { Disposal } from '../../../pipeline/disposal.ts';
 import type { PipelineNode } from '../../../pipeline/node.ts';
@@ -59,7 +59,13 @@ import {
   ipv4TotalOctets,
   ipv4Ttl,
 } from '../../../wire/ipv4.ts';
-import { checkIpv6, IPV6_DESTINATION, IPV6_HEADER_OCTETS, ipv6NextHeader, ipv6PayloadOctets } from '../../../wire/ipv6.ts';
+import {
+  checkIpv6,
+  IPV6_DESTINATION,
+  IPV6_HEADER_OCTETS,
+  ipv6NextHeader,
+  ipv6PayloadOctets,
+} from '../../../wire/ipv6.ts';
 import {
   checkUdp,
   checkUdpChecksum,
@@ -72,7 +78,7 @@ import type { LocalAddresses } from '../local-addresses.ts';
 
 export class LocalNode implements PipelineNode {
   readonly name = 'local';
-  readonly input = new FrameBatch();
+  readonly input: FrameBatch;
   /** Milliseconds of the data plane's clock; set by the owner before a breath. */
   nowMs = 0;
   readonly #members: readonly (Member | undefined)[];
@@ -84,12 +90,14 @@ export class LocalNode implements PipelineNode {
   readonly #toDecapsulate: FrameBatch;
 
   constructor(
+    input: FrameBatch,
     members: readonly (Member | undefined)[],
     addresses: LocalAddresses,
     neighbours: NeighbourTable,
     disposal: Disposal,
     toDecapsulate: FrameBatch,
   ) {
+    this.input = input;
     this.#members = members;
     this.#addresses = addresses;
     this.#neighbours = neighbours;
@@ -186,7 +194,7 @@ export class LocalNode implements PipelineNode {
   #echoV4(frame: Frame, ip: number, icmp: number): void {
     const bytes = this.#bytes;
     const verdict = checkIcmpv4(bytes, this.#words, icmp, frame.end);
-    if (verdict !== FORWARD && frame.checksumStart === 0) {
+    if (verdict !== FORWARD) {
       this.#drop(frame, verdict);
     } else if (isEchoRequestV4(bytes, icmp)) {
       turnIntoEchoReplyV4(bytes, ip);

@@ -1,0 +1,70 @@
+// What the main thread tells the worker: the data plane's objects, resolved to numbers.
+//
+// Every operation leaves the data plane in a consistent state, so a long list may be applied over several breaths. Numbers
+// of domains, members, ports and rows are given out by the main thread and stay with their object for its life.
+
+import type { AddressWords } from '../../core/address.ts';
+import type { TunnelSpec } from '../../tunnel/tunnel.ts';
+
+export type Mac = { high: number; low: number };
+
+export type DomainSpec = {
+  id: number;
+  name: string;
+  /** Member that stands for ourselves. */
+  localMember: number;
+  /** MAC of our own addresses; undefined: not known yet, for instance because the device is missing. */
+  mac: Mac | undefined;
+};
+
+export type InterfaceMemberSpec = {
+  id: number;
+  name: string;
+  row: number;
+  domain: number;
+  port: number;
+  /** VLAN ID of the tag; 0: untagged. */
+  vlan: number;
+  mtu: number;
+  enabled: boolean;
+  splitHorizonGroup: number;
+};
+
+export type TunnelMemberSpec = {
+  id: number;
+  name: string;
+  row: number;
+  domain: number;
+  enabled: boolean;
+  splitHorizonGroup: number;
+  floods: boolean;
+  /** Whether flooding goes to `floodRemotes`, rather than once to the tunnel's own remote. */
+  replicates: boolean;
+  floodRemotes: readonly AddressWords[];
+  tunnel: TunnelSpec;
+};
+
+export type SelfSpec = { name: string; domain: number; words: AddressWords; isIpv6: boolean; prefixBits: number };
+
+export type StaticEntrySpec = {
+  domain: number;
+  mac: Mac;
+  member: number;
+  /** For a tunnel: the endpoint; undefined: the tunnel's own remote. */
+  remote: AddressWords | undefined;
+};
+
+export type StaticNeighbourSpec = { domain: number; address: number; mac: Mac };
+
+export type Operation =
+  | { op: 'set-domain'; spec: DomainSpec }
+  | { op: 'remove-domain'; id: number }
+  | { op: 'set-interface-member'; spec: InterfaceMemberSpec }
+  | { op: 'set-tunnel-member'; spec: TunnelMemberSpec }
+  | { op: 'remove-member'; id: number }
+  | { op: 'set-self'; spec: SelfSpec }
+  | { op: 'remove-self'; name: string }
+  | { op: 'set-static-entry'; spec: StaticEntrySpec }
+  | { op: 'remove-static-entry'; domain: number; mac: Mac }
+  | { op: 'set-static-neighbour'; spec: StaticNeighbourSpec }
+  | { op: 'remove-static-neighbour'; domain: number; address: number };
