@@ -119,7 +119,7 @@ export function loadAddon(): LoadedAddon {
 function load(): LoadedAddon {
   const require = createRequire(import.meta.url);
   const path =
-    process.env['WIDEPLANE_ADDON'] ??
+    process.env.WIDEPLANE_ADDON ??
     fileURLToPath(new URL('../../../native-bindings/build/wideplane.node', import.meta.url));
   try {
     return { addon: require(path) as Addon, path };

@@ -59,7 +59,7 @@ export class ArenaAllocator {
   #mergeWithNext(index: number): void {
     const extent = this.#free[index];
     const next = this.#free[index + 1];
-    if (extent === undefined || next === undefined || extent.offset + extent.octets !== next.offset) return;
+    if (extent === undefined || next?.offset !== extent.offset + extent.octets) return;
     this.#free.splice(index, 2, { offset: extent.offset, octets: extent.octets + next.octets });
   }
 }

@@ -390,7 +390,7 @@ export class Dataplane {
   #outletOf(domain: Domain, neighbour: Neighbour): { outlet: Outlet; member: number } | undefined {
     const member =
       neighbour.member === -1 ? (this.#stationMember(neighbour) ?? domain.members[0]) : this.#members[neighbour.member];
-    if (member === undefined || !member.enabled) return undefined;
+    if (!member?.enabled) return undefined;
     return { outlet: member.outlet, member: member.id };
   }
 
