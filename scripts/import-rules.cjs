@@ -18,6 +18,7 @@ const SAME_TIER = [
   ['assembly', 'supervise'],
   ['assembly', 'tmsh'],
   ['cli', 'supervise'],
+  ['cli', 'daemons'],
   ['cli', 'tmsh'],
 ];
 const CONTRACT_TIER = 3;
@@ -41,7 +42,7 @@ const forbidden = [
   {
     name: 'one-loader-of-the-addon',
     severity: 'error',
-    from: { path: '^src/', pathNot: '^src/(native|port|net|assembly)/' },
+    from: { path: '^src/', pathNot: '^src/(native|port|net|assembly|cli)/' },
     to: { path: '^src/native/' },
   },
 ];

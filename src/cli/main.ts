@@ -1,0 +1,133 @@
+#!/usr/bin/env node
+// The executable: what can be typed. Each subcommand loads its own code, so that none waits for another's.
+
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { LOG_LEVELS, type LogLevel } from '../core/log.ts';
+import { DAEMONS, type DaemonName } from '../supervise/daemon-table.ts';
+
+const DEFAULT_STATE = '/var/lib/wideplane';
+
+/** How a command line ended that could not be understood, as distinct from one that failed. */
+const EXIT_USAGE = 2;
+
+type LogFlags = { logFormat: 'text' | 'json'; logLevel: LogLevel };
+
+const stateOption = (): Option =>
+  new Option('--state <dir>', 'state directory: sockets, configuration, journal').default(DEFAULT_STATE);
+const configOption = (): Option =>
+  new Option('--config <file>', 'configuration to load instead of the saved one (tmsh text)');
+const logFormatOption = (): Option =>
+  new Option('--log-format <format>', 'how log lines are written').choices(['text', 'json']).default('text');
+const logLevelOption = (): Option =>
+  new Option('--log-level <level>', 'the least level that is written').choices([...LOG_LEVELS]).default('info');
+
+const program = new Command('wideplane')
+  .description('A user-space data plane for Linux: tunnels, bridging and what belongs to them, configured by tmsh.')
+  .showHelpAfterError('(wideplane --help, or wideplane SUBCOMMAND --help, says what can be typed)')
+  .helpOption('-h, --help', 'this help')
+  .helpCommand('help [command]', 'the help of a subcommand')
+  .exitOverride()
+  .addHelpText(
+    'after',
+    `
+Examples:
+  wideplane up --config lab.conf --state /tmp/lab   start everything in the foreground; Ctrl-C stops it
+  wideplane run configd --state /tmp/lab            one daemon alone, for instance in a namespace of its own
+  wideplane version                                 what is installed, and whether packet I/O can work here
+
+The state directory is ${DEFAULT_STATE} unless --state names another.`,
+  );
+
+program
+  .command('up')
+  .description('start all daemons as child processes, restart one that dies, stop them in order on Ctrl-C')
+  .addOption(configOption())
+  .addOption(stateOption())
+  .option('--force', 'take over even a device that carries the default route or your SSH session')
+  .addOption(logFormatOption())
+  .addOption(logLevelOption())
+  .addHelpText(
+    'after',
+    `
+Examples:
+  wideplane up                                        the saved configuration in ${DEFAULT_STATE}
+  wideplane up --config /etc/wideplane.conf           start from a file
+  wideplane up --state /tmp/lab --log-format json     a second instance, its log for a machine to read
+
+As root each daemon keeps only the capabilities that it needs:
+${DAEMONS.map((daemon) => `  ${daemon.name.padEnd(12)}${capabilities(daemon.capabilities)}`).join('\n')}
+
+Devices of a "net interface" with address-owner wideplane are taken over while it runs: their kernel addresses are
+removed and the kernel stops reading their frames. All of it is put back at the end, also after kill -9.`,
+  )
+  .action(async (options: LogFlags & { config?: string; state: string; force?: boolean }) => {
+    const { up } = await import('./up.ts');
+    process.exitCode = await up({ ...options, force: options.force ?? false });
+  });
+
+program
+  .command('run')
+  .description('run one daemon alone, in the foreground')
+  .argument('<daemon>', DAEMONS.map((daemon) => daemon.name).join(' | '), daemonName)
+  .addOption(configOption())
+  .addOption(stateOption())
+  .addOption(logFormatOption())
+  .addOption(logLevelOption())
+  .addHelpText(
+    'after',
+    `
+Daemons:
+${DAEMONS.map((daemon) => `  ${daemon.name.padEnd(12)}${daemon.help}`).join('\n')}
+
+Examples:
+  wideplane run configd --config lab.conf --state /tmp/lab
+  ip netns exec west wideplane run dataplaned --state /tmp/lab
+
+A daemon alone keeps the privileges that it was started with.`,
+  )
+  .action(async (daemon: DaemonName, options: LogFlags & { config?: string; state: string }) => {
+    const { run } = await import('./run.ts');
+    process.exitCode = await run({ ...options, daemon });
+  });
+
+program
+  .command('restore')
+  .description('put back what a killed "wideplane up" changed on devices (up does it by itself at its end)')
+  .addOption(stateOption())
+  .addOption(logFormatOption())
+  .addOption(logLevelOption())
+  .addOption(new Option('--lock-held', 'the caller holds the lock of the state directory').hideHelp())
+  .addHelpText('after', '\nExample:\n  wideplane restore --state /tmp/lab')
+  .action(async (options: LogFlags & { state: string; lockHeld?: boolean }) => {
+    const { restore } = await import('./restore.ts');
+    process.exitCode = await restore({ ...options, lockHeld: options.lockHeld ?? false });
+  });
+
+program
+  .command('version')
+  .description('versions of wideplane, Node.js and the kernel, and whether the native addon loads')
+  .option('--json', 'as one JSON object')
+  .addHelpText('after', '\nExample:\n  wideplane version --json')
+  .action(async (options: { json?: boolean }) => {
+    const { version } = await import('./version.ts');
+    process.exitCode = version({ json: options.json ?? false });
+  });
+
+for (const command of program.commands) command.copyInheritedSettings(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
+}
+
+function daemonName(value: string): DaemonName {
+  const found = DAEMONS.find((daemon) => daemon.name === value);
+  if (found) return found.name;
+  throw new InvalidArgumentError(`There is no such daemon; use ${DAEMONS.map((daemon) => daemon.name).join(' or ')}.`);
+}
+
+function capabilities(names: readonly string[]): string {
+  return names.length === 0 ? 'none' : names.map((name) => `CAP_${name.toUpperCase()}`).join(', ');
+}

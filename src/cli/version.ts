@@ -1,0 +1,25 @@
+// `wideplane version`.
+
+import { readFileSync } from 'node:fs';
+import { release } from 'node:os';
+import { loadAddon } from '../native/addon.ts';
+
+export function version(options: { json: boolean }): number {
+  const addon = loadAddon();
+  const facts = {
+    wideplane: packageVersion(),
+    node: process.version,
+    kernel: release(),
+    addon: addon.addon ? `loaded from ${addon.path}` : addon.reason,
+  };
+  if (options.json) console.log(JSON.stringify({ ...facts, addonLoaded: addon.addon !== undefined }));
+  else for (const [name, value] of Object.entries(facts)) console.log(`${name.padEnd(11)}${value}`);
+  return 0;
+}
+
+function packageVersion(): string {
+  const manifest = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  return manifest.version;
+}

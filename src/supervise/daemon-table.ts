@@ -1,0 +1,33 @@
+// The daemons: what `wideplane up` starts, in this order, and what each may do.
+
+import type { CapabilityName } from './capability.ts';
+
+export type DaemonName = 'configd' | 'dataplaned';
+
+export type DaemonEntry = {
+  name: DaemonName;
+  /** Its one job, for `--help`. */
+  help: string;
+  /** All that it keeps when it is started as root (docs/decisions/privileges.md). */
+  capabilities: readonly CapabilityName[];
+  /** What does not work when it must run without those. */
+  without: string;
+};
+
+export const DAEMONS: readonly DaemonEntry[] = [
+  {
+    name: 'configd',
+    help: 'owns the configuration: validates, saves, publishes, serves tmsh',
+    capabilities: [],
+    without: '',
+  },
+  {
+    name: 'dataplaned',
+    help: 'moves frames: ports, bridge, tunnels',
+    capabilities: ['net_admin', 'net_raw'],
+    without: 'packet-ring interfaces cannot be opened',
+  },
+];
+
+/** The socket on which a daemon answers, inside the state directory. */
+export const daemonSocket = (state: string, daemon: DaemonName): string => `${state}/${daemon}.sock`;

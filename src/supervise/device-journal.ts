@@ -1,0 +1,132 @@
+// The journal of what was changed on devices, so that it can be undone by whoever comes after a `kill -9`.
+//
+// Written before a change, by rename and with fsync; read only when it belongs to us (a daemon that was taken over must
+// not be able to hand root a journal of its own), to this boot and to this network namespace: otherwise the devices that
+// it speaks of are not these.
+
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { z } from 'zod';
+
+const entrySchema = z.object({
+  /** Name of the `net interface`. */
+  interface: z.string(),
+  /** Name of the device when it was taken over; `ifindex` identifies it. */
+  device: z.string(),
+  ifindex: z.number().int().positive(),
+  /** The nft table that keeps its frames from the kernel; null: none could be made. */
+  table: z.string().nullable(),
+  /** Whether the link was up before. */
+  wasUp: z.boolean(),
+  /** disable_ipv6 before; null: there was nothing to change. */
+  disableIpv6: z.string().nullable(),
+  /** Netlink messages in base64 that add the addresses and the routes (IPv4, IPv6) again; '' when there are none. */
+  addresses: z.string(),
+  routes4: z.string(),
+  routes6: z.string(),
+});
+
+const journalSchema = z.object({
+  version: z.literal(1),
+  bootId: z.string(),
+  networkNamespace: z.string(),
+  entries: z.array(entrySchema),
+});
+
+export type JournalEntry = z.infer<typeof entrySchema>;
+type Journal = z.infer<typeof journalSchema>;
+
+/** The boot and the network namespace in which this process runs. */
+export type Place = { bootId: string; networkNamespace: string };
+
+export function currentPlace(): Place {
+  return {
+    bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+    networkNamespace: readlinkSync('/proc/self/ns/net'),
+  };
+}
+
+export class DeviceJournal {
+  readonly #file: string;
+  readonly #place: Place;
+  #entries: JournalEntry[] = [];
+
+  constructor(file: string, place: Place) {
+    this.#file = file;
+    this.#place = place;
+  }
+
+  get entries(): readonly JournalEntry[] {
+    return this.#entries;
+  }
+
+  /** Reads what a predecessor left. Returns why its entries cannot be used, or undefined. */
+  load(): string | undefined {
+    let journal: Journal;
+    try {
+      journal = journalSchema.parse(JSON.parse(readOwnFile(this.#file)));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      return `the device journal ${this.#file} cannot be used: ${error instanceof Error ? error.message : String(error)}`;
+    }
+    const devices = journal.entries.map((entry) => entry.device).join(', ');
+    // A reboot makes devices anew; there is nothing left to undo.
+    if (journal.bootId !== this.#place.bootId || devices === '') return undefined;
+    if (journal.networkNamespace !== this.#place.networkNamespace) {
+      return `the device journal speaks of ${devices} in another network namespace (${journal.networkNamespace}): if that one still exists, run "wideplane restore" in it`;
+    }
+    this.#entries = journal.entries;
+    return undefined;
+  }
+
+  /** Adds or replaces the entry of a device; it is on the disk when this returns. */
+  put(entry: JournalEntry): void {
+    this.#write([...this.#entries.filter((other) => other.ifindex !== entry.ifindex), entry]);
+  }
+
+  remove(ifindex: number): void {
+    this.#write(this.#entries.filter((entry) => entry.ifindex !== ifindex));
+  }
+
+  #write(entries: JournalEntry[]): void {
+    const journal: Journal = { version: 1, ...this.#place, entries };
+    const temporary = `${this.#file}.new`;
+    rmSync(temporary, { force: true });
+    const descriptor = openSync(temporary, 'wx', 0o600);
+    try {
+      writeSync(descriptor, `${JSON.stringify(journal, undefined, 1)}\n`);
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+    renameSync(temporary, this.#file);
+    const directory = openSync(dirname(this.#file), 'r');
+    try {
+      fsyncSync(directory);
+    } finally {
+      closeSync(directory);
+    }
+    this.#entries = entries;
+  }
+}
+
+function readOwnFile(file: string): string {
+  const descriptor = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    if (fstatSync(descriptor).uid !== process.geteuid?.()) throw new Error('it belongs to another account');
+    return readFileSync(descriptor, 'utf8');
+  } finally {
+    closeSync(descriptor);
+  }
+}

@@ -1,0 +1,148 @@
+// Keeps the devices of `net interface` objects: refuses, warns, takes over, gives back, and remembers what to undo.
+
+import type { Log } from '../core/log.ts';
+import type { DeviceJournal, JournalEntry } from './device-journal.ts';
+import { giveBack, recordDevice, takeOver } from './device-takeover.ts';
+import { readDeviceConditions } from './device-conditions.ts';
+import { readDeviceNames, readHostFacts, type HostFacts, type LinkFact } from './host-facts.ts';
+import { hostDeviceWarnings, refusal, takeoverWarnings } from './preflight.ts';
+
+export type PrepareRequest = {
+  /** Name of the `net interface`. */
+  interface: string;
+  device: string;
+  addressOwner: 'host' | 'wideplane';
+};
+
+export type PrepareResult = { ok: true } | { ok: false; reason: string };
+
+export type KeeperOptions = {
+  journal: DeviceJournal;
+  /** Take a device even when it carries the default route or the user's SSH session. */
+  force: boolean;
+  /** UDP ports on which tunnels of the present configuration listen. */
+  tunnelPorts: () => readonly number[];
+  log: Log;
+};
+
+export class DeviceKeeper {
+  readonly #options: KeeperOptions;
+  /** Requests run one after the other: each looks at the host, then changes it. */
+  #last: Promise<unknown> = Promise.resolve();
+  /** Warnings that were given already: a daemon that restarts asks again. */
+  readonly #warned = new Set<string>();
+
+  constructor(options: KeeperOptions) {
+    this.#options = options;
+  }
+
+  get devices(): readonly JournalEntry[] {
+    return this.#options.journal.entries;
+  }
+
+  /** Makes a device fit to be opened; does nothing to one that already is. */
+  prepare(request: PrepareRequest): Promise<PrepareResult> {
+    return this.#inTurn(() => this.#prepare(request)).catch((error: unknown) => ({
+      ok: false,
+      reason: `net interface ${request.interface}: property device, value ${request.device}: ${message(error)}`,
+    }));
+  }
+
+  /** Gives back every device that is not among these: their interfaces were deleted. */
+  retain(devices: readonly string[]): Promise<void> {
+    return this.#inTurn(async () => {
+      const names = await readDeviceNames();
+      const gone = this.devices.filter((entry) => !devices.includes(names.get(entry.ifindex) ?? ''));
+      for (const entry of gone) await this.#giveBack(entry, names);
+    });
+  }
+
+  /** Gives back everything, at the end or after a predecessor that was killed. Resolves to whether all went well. */
+  restoreAll(): Promise<boolean> {
+    return this.#inTurn(async () => {
+      if (this.devices.length === 0) return true;
+      const names = await readDeviceNames();
+      let complete = true;
+      for (const entry of [...this.devices]) complete = (await this.#giveBack(entry, names)) && complete;
+      return complete;
+    });
+  }
+
+  async #prepare(request: PrepareRequest): Promise<PrepareResult> {
+    const { journal, log } = this.#options;
+    const facts = await readHostFacts();
+    const link = facts.links.find((other) => other.name === request.device);
+    if (request.addressOwner === 'host') {
+      if (link) this.#warn(hostDeviceWarnings(request, await this.#conditions(link)));
+      return { ok: true };
+    }
+    if (link && journal.entries.some((entry) => entry.ifindex === link.ifindex)) return { ok: true };
+
+    const refused = refusal(facts, request);
+    if (refused && !(refused.forcible && this.#options.force)) {
+      log.error(refused.message);
+      return { ok: false, reason: refused.message };
+    }
+    if (refused) log.warn(`${refused.message}: forced`);
+    this.#warn(takeoverWarnings(facts.links, request, await this.#conditions(link!)));
+    await this.#forgetDeleted(facts);
+    const entry = await recordDevice(request.interface, link!);
+    journal.put(entry);
+    try {
+      const noRule = await takeOver(entry);
+      if (noRule !== undefined) {
+        this.#warn([
+          `net interface ${request.interface}: no nft rule on ${request.device} (${noRule}), so the kernel reads its frames too; fix: apt-get install nftables, and a kernel with CONFIG_NETFILTER_INGRESS`,
+        ]);
+      }
+    } catch (error) {
+      await this.#giveBack(entry, new Map([[entry.ifindex, entry.device]]));
+      throw error;
+    }
+    log.info('device taken over', { interface: request.interface, device: request.device });
+    return { ok: true };
+  }
+
+  #conditions(link: LinkFact): ReturnType<typeof readDeviceConditions> {
+    return readDeviceConditions(link, this.#options.tunnelPorts());
+  }
+
+  /** Drops entries of devices that were deleted, with the nft tables that are left of them. */
+  async #forgetDeleted(facts: HostFacts): Promise<void> {
+    const names = new Map(facts.links.map((link) => [link.ifindex, link.name]));
+    for (const entry of this.devices.filter((other) => !names.has(other.ifindex))) await this.#giveBack(entry, names);
+  }
+
+  async #giveBack(entry: JournalEntry, names: ReadonlyMap<number, string>): Promise<boolean> {
+    const { journal, log } = this.#options;
+    const device = names.get(entry.ifindex);
+    const problems = await giveBack(entry, device);
+    journal.remove(entry.ifindex);
+    for (const problem of problems) {
+      log.error(`device ${entry.device} is not quite as it was: ${problem}`, { interface: entry.interface });
+    }
+    if (problems.length === 0) {
+      log.info(device === undefined ? 'device has gone' : 'device given back', {
+        interface: entry.interface,
+        device: device ?? entry.device,
+      });
+    }
+    return problems.length === 0;
+  }
+
+  #warn(warnings: readonly string[]): void {
+    for (const warning of warnings) {
+      if (this.#warned.has(warning)) continue;
+      this.#warned.add(warning);
+      this.#options.log.warn(warning);
+    }
+  }
+
+  #inTurn<Result>(action: () => Promise<Result>): Promise<Result> {
+    const result = this.#last.then(action);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+}
+
+const message = (error: unknown): string => (error instanceof Error ? error.message : String(error));

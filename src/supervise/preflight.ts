@@ -1,0 +1,144 @@
+// The rules by which a device is refused, and the warnings about what will eat traffic. Pure: facts in, sentences out.
+
+import type { HostFacts, LinkFact } from './host-facts.ts';
+
+/** A `net interface` that wants a device. */
+export type DeviceRequest = { interface: string; device: string };
+
+const subject = (request: DeviceRequest): string =>
+  `net interface ${request.interface}: property device, value ${request.device}`;
+
+/**
+ * Why this device must not be taken from the kernel, or undefined. `forcible` says whether --force may override it.
+ * Devices stacked on it count: a bridge or kernel VLAN above it loses its frames as well.
+ */
+export function refusal(facts: HostFacts, request: DeviceRequest): { message: string; forcible: boolean } | undefined {
+  const link = facts.links.find((other) => other.name === request.device);
+  if (!link) {
+    return {
+      message: `${subject(request)}: there is no such device; "ip link" lists those there are`,
+      forcible: false,
+    };
+  }
+  if (link.loopback) {
+    return { message: `${subject(request)}: is the loopback device, which the host itself needs`, forcible: false };
+  }
+  const advice =
+    'name another device, or use adapter udp with address-owner host, or start with "wideplane up --force" to take it all the same';
+  for (const device of [link.name, ...devicesAbove(facts.links, link.name)]) {
+    const by = device === link.name ? '' : ` through ${device}, which stands on it`;
+    const route = facts.defaultRoutes.find((other) => other.device === device);
+    if (route) {
+      return {
+        message: `${subject(request)}: carries the ${route.family} default route of this host${by}; ${advice}`,
+        forcible: true,
+      };
+    }
+    if (facts.addresses.some((fact) => fact.device === device && sameAddress(fact.address, facts.sshAddress))) {
+      return {
+        message: `${subject(request)}: carries your SSH session (address ${facts.sshAddress!})${by}; ${advice}`,
+        forcible: true,
+      };
+    }
+  }
+  return undefined;
+}
+
+/** The devices that stand on `device`: its bridge or bond, its kernel VLANs, and what stands on those. */
+export function devicesAbove(links: readonly LinkFact[], device: string): string[] {
+  const above: string[] = [];
+  const visit = (name: string): void => {
+    const master = links.find((link) => link.name === name)?.master;
+    const stacked = links.filter((link) => link.parent === name).map((link) => link.name);
+    for (const next of master === undefined ? stacked : [master, ...stacked]) {
+      if (next === device || above.includes(next)) continue;
+      above.push(next);
+      visit(next);
+    }
+  };
+  visit(device);
+  return above;
+}
+
+const IPV4_MAPPED = /^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/;
+
+function sameAddress(address: string, other: string | undefined): boolean {
+  return address === other?.replace(IPV4_MAPPED, '');
+}
+
+/** Facts about one device that decide whether traffic gets through. */
+export type DeviceConditions = {
+  link: LinkFact;
+  /** The larger of conf.all and conf.DEVICE rp_filter: 0 off, 1 strict, 2 loose. */
+  rpFilter: number;
+  /** The program that configures the device and may change it again. */
+  managedBy: 'NetworkManager' | 'systemd-networkd' | undefined;
+  /** UDP ports of tunnels whose packets the host's firewall drops on this device. */
+  blockedPorts: readonly number[];
+};
+
+/** Warnings for a device that wideplane takes over. */
+export function takeoverWarnings(links: readonly LinkFact[], request: DeviceRequest, seen: DeviceConditions): string[] {
+  const warnings = [...managerWarnings(request, seen)];
+  const above = devicesAbove(links, request.device);
+  if (above.length > 0) {
+    warnings.push(
+      `${subject(request)}: ${above.join(', ')} of the kernel stands on it and gets no frames while wideplane runs`,
+    );
+  }
+  return warnings;
+}
+
+/** Warnings for a device whose addresses stay the kernel's (adapter udp). */
+export function hostDeviceWarnings(request: DeviceRequest, seen: DeviceConditions): string[] {
+  const { device } = request;
+  const warnings: string[] = [];
+  if (!seen.link.up) warnings.push(`${subject(request)}: the link is down; fix: ip link set dev ${device} up`);
+  if (seen.rpFilter === 1) {
+    warnings.push(
+      `${subject(request)}: rp_filter is strict, so packets of tunnel peers that are routed over another device are dropped; fix: sysctl -w net.ipv4.conf.${device}.rp_filter=2`,
+    );
+  }
+  for (const port of seen.blockedPorts) {
+    warnings.push(
+      `${subject(request)}: the firewall drops UDP ${port}, so nothing arrives from tunnel peers; fix: ${allowCommand(device, port)}`,
+    );
+  }
+  return warnings;
+}
+
+// A rule in a table of our own would not help: a drop in any table is final. It has to go into the chain that drops.
+const allowCommand = (device: string, port: number): string =>
+  `nft insert rule inet filter input iifname ${device} udp dport ${port} accept (or iptables -I INPUT -i ${device} -p udp --dport ${port} -j ACCEPT)`;
+
+function managerWarnings(request: DeviceRequest, seen: DeviceConditions): string[] {
+  const { device } = request;
+  if (seen.managedBy === 'NetworkManager') {
+    return [
+      `${subject(request)}: NetworkManager manages it and may give it addresses again; fix: nmcli device set ${device} managed no`,
+    ];
+  }
+  if (seen.managedBy === 'systemd-networkd') {
+    return [
+      `${subject(request)}: systemd-networkd manages it and may give it addresses again; fix: a file /etc/systemd/network/10-${device}.network with [Match] Name=${device} and [Link] Unmanaged=yes, then networkctl reload`,
+    ];
+  }
+  return [];
+}
+
+/** Octets that VXLAN adds in front of an inner frame over IPv4: Ethernet, IPv4, UDP, VXLAN, less the outer Ethernet. */
+export const VXLAN_OVERHEAD_OCTETS = 50;
+
+/**
+ * Warning when the underlay cannot carry full-sized inner packets: the inner Ethernet header, IPv4, UDP and VXLAN
+ * take 50 octets of the underlay's MTU (RFC 7348, section 4.3).
+ */
+export function underlayMtuWarning(tunnel: string, innerMtu: number, underlay: LinkFact): string | undefined {
+  const needed = innerMtu + VXLAN_OVERHEAD_OCTETS;
+  if (underlay.mtu >= needed) return undefined;
+  return (
+    `net tunnels tunnel ${tunnel}: inner packets of ${innerMtu} octets need an underlay MTU of ${needed}, ` +
+    `but ${underlay.name} has ${underlay.mtu}; fix: ip link set dev ${underlay.name} mtu ${needed}, ` +
+    `or an MTU of ${underlay.mtu - VXLAN_OVERHEAD_OCTETS} on the hosts behind the tunnel`
+  );
+}

@@ -1,0 +1,160 @@
+// `wideplane up`: starts the daemons, keeps them running, cares for the devices, and ends in order.
+//
+// 1. The state directory, its lock, and what a killed predecessor left on devices.
+// 2. The guardian, before anything is changed that it would have to undo.
+// 3. The daemons in the order of their table, each when the one before answers.
+// 4. Until a signal: restarts. Then the daemons stop in reverse order, devices are given back, the guardian leaves.
+
+import { readFileSync, rmSync } from 'node:fs';
+import type { Log } from '../core/log.ts';
+import { parseCapabilities, setprivArguments, type ProcessCapabilities } from './capability.ts';
+import { DaemonProcess } from './daemon-process.ts';
+import { daemonSocket, type DaemonEntry } from './daemon-table.ts';
+import { currentPlace, DeviceJournal } from './device-journal.ts';
+import { DeviceKeeper } from './device-keeper.ts';
+import { Guardian } from './guardian.ts';
+import { canUse, chooseIdentity, type Identity } from './identity.ts';
+import { missingPrivileges } from './privilege-report.ts';
+import { giveStateTo, makeStateDirectory, stateLayout, type StateLayout } from './state-directory.ts';
+import { lockState } from './state-lock.ts';
+import { notifySystemd } from './systemd-notify.ts';
+
+export type UpOptions = {
+  /** Absolute path. */
+  state: string;
+  /** Absolute path of a configuration that configd loads; undefined: what it has saved. */
+  config: string | undefined;
+  force: boolean;
+  daemons: readonly DaemonEntry[];
+  /** The command that runs one daemon; its first word is a program, its second a script that must be readable. */
+  daemonCommand: (daemon: DaemonEntry) => readonly string[];
+  /** The command that restores devices, for the guardian. */
+  restoreCommand: readonly string[];
+  /** A line of a daemon's output. */
+  relay: (daemon: string, line: string, fromStderr: boolean) => void;
+  log: Log;
+};
+
+/** How long a daemon may delay the start of the next one. */
+const START_PATIENCE_MS = 3000;
+
+/** Runs until a signal asks for the end. Resolves to the exit status; rejects when it cannot start at all. */
+export async function runUp(options: UpOptions): Promise<number> {
+  const { log } = options;
+  const layout = stateLayout(options.state);
+  makeStateDirectory(layout);
+  const lock = await lockState(layout.lock, layout.state);
+  const journal = new DeviceJournal(layout.deviceJournal, currentPlace());
+  const guardian = new Guardian(options.restoreCommand, lock.descriptor, log);
+  const keeper = new DeviceKeeper({ journal, force: options.force, tunnelPorts: () => [4789], log });
+  try {
+    const unusable = journal.load();
+    if (unusable !== undefined) log.warn(unusable);
+    if (keeper.devices.length > 0) log.warn('a former run was killed: its devices are given back first');
+    await keeper.restoreAll();
+    guardian.start();
+    return await superviseDaemons(options, layout);
+  } finally {
+    await keeper.restoreAll();
+    rmSync(layout.socket, { force: true });
+    await guardian.dismiss();
+    lock.release();
+    log.info('stopped');
+  }
+}
+
+async function superviseDaemons(options: UpOptions, layout: StateLayout): Promise<number> {
+  const { log, daemons } = options;
+  const held = parseCapabilities(readFileSync('/proc/self/status', 'utf8'));
+  const identity = await settleIdentity(options, layout, held);
+  const isRoot = process.geteuid?.() === 0;
+  for (const missing of missingPrivileges(held, daemons, isRoot)) log.warn(missing);
+
+  let finish: (status: number) => void = () => undefined;
+  const finished = new Promise<number>((resolve) => (finish = resolve));
+  const environment = { ...process.env };
+  delete environment.NOTIFY_SOCKET;
+  const processes = daemons.map(
+    (daemon) =>
+      new DaemonProcess(
+        {
+          name: daemon.name,
+          command: [
+            'setpriv',
+            ...setprivArguments({ held, wanted: daemon.capabilities, account: identity.account }),
+            '--',
+            ...options.daemonCommand(daemon),
+          ],
+          environment,
+          socket: daemonSocket(options.state, daemon.name),
+        },
+        {
+          line: (line, fromStderr) => options.relay(daemon.name, line, fromStderr),
+          refused: () => finish(1),
+        },
+        log,
+      ),
+  );
+
+  let signals = 0;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    signals++;
+    if (signals === 1) {
+      log.info(`${signal}: stopping`);
+      finish(0);
+    } else {
+      log.warn(`${signal} again: the daemons are killed`);
+      for (const daemon of processes) daemon.kill();
+    }
+  };
+  const caught: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  for (const signal of caught) process.on(signal, onSignal);
+
+  const started = (async () => {
+    for (const daemon of processes) {
+      if (signals > 0) return;
+      await Promise.race([daemon.start(), finished, delay(START_PATIENCE_MS)]);
+    }
+    await notifySystemd('--ready', '--status=all daemons are running');
+  })();
+  const status = await finished;
+  await started;
+  await notifySystemd('STOPPING=1');
+  for (const daemon of [...processes].reverse()) await daemon.stop();
+  for (const signal of caught) process.off(signal, onSignal);
+  return status;
+}
+
+/** As whom the daemons run; makes the state directory theirs. Throws when they could not read what they need. */
+async function settleIdentity(options: UpOptions, layout: StateLayout, held: ProcessCapabilities): Promise<Identity> {
+  const [program, script] = options.daemonCommand(options.daemons[0]!);
+  let identity: Identity = { account: undefined };
+  if (process.geteuid?.() === 0) {
+    const choice = await chooseIdentity(held, [script!], program!);
+    if ('refusal' in choice) throw new Error(choice.refusal);
+    identity = choice.identity;
+    const { account } = identity;
+    if (account) {
+      giveStateTo(
+        layout,
+        account,
+        options.daemons.map((daemon) => daemon.name),
+      );
+      options.log.info(`the daemons run as account ${account.name}`);
+    }
+  }
+  const needed = options.config === undefined ? [options.state] : [options.state, options.config];
+  for (const path of needed) {
+    if (await canUse(held, identity.account, [path])) continue;
+    const name = identity.account?.name ?? 'root without capabilities';
+    throw new Error(
+      `${path}: configd, which runs as ${name}, cannot read it: make it readable ("chmod"; directories above it need x), or put it elsewhere`,
+    );
+  }
+  return identity;
+}
+
+const delay = (ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
