@@ -210,3 +210,16 @@ function netmaskLength(text: string): number | undefined {
   const length = Math.clz32(~mask);
   return wordMask(length, 0) === mask ? length : undefined;
 }
+
+/** An address, or `any` and `any6`, the words of F5 for 0.0.0.0 and ::. */
+export function parseAddressOrAny(text: string): IpAddress | undefined {
+  const [word, ...domain] = text.split('%');
+  const address = word === 'any' ? '0.0.0.0' : word === 'any6' ? '::' : word;
+  return parseAddress([address, ...domain].join('%'));
+}
+
+export function formatAddressOrAny(address: IpAddress): string {
+  if (!isUnspecified(address)) return formatAddress(address);
+  const domain = address.routeDomain === 0 ? '' : `%${address.routeDomain}`;
+  return (address.family === 4 ? 'any' : 'any6') + domain;
+}

@@ -1,0 +1,82 @@
+// One definition per object type: everything else (TypeScript type, grammar, REST, validation, diff, manual) follows from it.
+
+import type { ConfigCode, ConfigErrorDetails } from '../core/errors.ts';
+import type { PropertiesOf, PropertyMap } from './property.ts';
+import type { MutableProperties, Properties } from './value.ts';
+
+/** Which devices of a group share the objects of a type. */
+export type SyncClass = 'local' | 'gtm' | 'device-group';
+
+/** An object as everybody but the store sees it: canonical values, defaults materialised. */
+export type TypedObject<Path extends string, M extends PropertyMap> = {
+  readonly type: Path;
+  /** /partition/folder/name; the bare name for types whose naming is plain; empty for a singleton. */
+  readonly name: string;
+  readonly properties: PropertiesOf<M>;
+};
+
+export type ObjectTypeOptions<Path extends string, M extends PropertyMap> = {
+  /** Module, components and type: `net tunnels tunnel`. */
+  readonly path: Path;
+  /** As messages call it: `VLAN`. */
+  readonly label: string;
+  readonly help: string;
+  /** `full-path`: /partition/name. `plain`: the type has no partitions. `singleton`: one nameless object, always there. */
+  readonly naming: 'full-path' | 'plain' | 'singleton';
+  readonly sync: SyncClass;
+  /** No BIG-IP has the type. */
+  readonly extension?: true;
+  readonly restName?: string;
+  /** In the order in which they are printed. */
+  readonly properties: M;
+  /** Types of one name space cannot have objects of the same name. */
+  readonly nameSpace?: string;
+  /** There is one object for each object of these types, made and deleted with it, never by itself. */
+  readonly companionOf?: readonly AnyObjectType[];
+  /** The property that names the object of the same type which gives the values that are not set. */
+  readonly inheritsBy?: keyof M & string;
+  /** Objects that exist on every system and cannot be deleted; the values are those that are not defaults. */
+  readonly builtIn?: Readonly<Record<string, Properties>>;
+  /** Completes an object that was just created: a tag from the free ones, an address from the name. */
+  assign?(name: string, own: MutableProperties, others: readonly NamedProperties[]): void;
+  /** Checks across objects; called once with all objects of the type. */
+  check?(objects: readonly TypedObject<Path, M>[], context: CheckContext): void;
+};
+
+export type NamedProperties = { readonly name: string; readonly properties: Properties };
+
+export type ObjectType<Path extends string = string, M extends PropertyMap = PropertyMap> = ObjectTypeOptions<Path, M>;
+
+// Methods are compared bivariantly, so every definition is one of these.
+export type AnyObjectType = ObjectTypeOptions<string, PropertyMap>;
+
+export type ObjectOf<D> = D extends ObjectTypeOptions<infer Path, infer M> ? TypedObject<Path, M> : never;
+
+/** What a check may look at, and how it says what it found. */
+export interface CheckContext {
+  find<Path extends string, M extends PropertyMap>(
+    type: ObjectTypeOptions<Path, M>,
+    name: string,
+  ): TypedObject<Path, M> | undefined;
+  all<Path extends string, M extends PropertyMap>(type: ObjectTypeOptions<Path, M>): readonly TypedObject<Path, M>[];
+  /** The configuration is refused. `text` names object, property and value; `hint` says what to do next. */
+  error(object: AnyConfigObject, text: string, details?: CheckDetails & { code?: ConfigCode }): void;
+  /** The configuration is valid, but hardly meant so. */
+  warn(object: AnyConfigObject, text: string, details?: CheckDetails): void;
+}
+
+export type CheckDetails = Pick<ConfigErrorDetails, 'property' | 'value' | 'hint'>;
+
+/** An object of whichever type. */
+export type AnyConfigObject = { readonly type: string; readonly name: string; readonly properties: Properties };
+
+export function objectType<const Path extends string, const M extends PropertyMap>(
+  options: ObjectTypeOptions<Path, M>,
+): ObjectTypeOptions<Path, M> {
+  return options;
+}
+
+/** The object's name as messages write it: `VLAN (/Common/wan)`. */
+export function labelled(type: AnyObjectType, name: string): string {
+  return type.naming === 'singleton' ? type.label : `${type.label} (${name})`;
+}

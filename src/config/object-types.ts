@@ -1,0 +1,42 @@
+// All object types, in the order in which a file lists them: what is referred to comes before what refers to it.
+
+import type { AnyObjectType, ObjectOf } from './object-type.ts';
+import { ltmGlobalSettingsGeneral } from './types/ltm-global-settings-general.ts';
+import { netArp } from './types/net-arp.ts';
+import { netFdbTunnel } from './types/net-fdb-tunnel.ts';
+import { netFdbVlan } from './types/net-fdb-vlan.ts';
+import { netInterface } from './types/net-interface.ts';
+import { netSelf } from './types/net-self.ts';
+import { netTunnelsTunnel } from './types/net-tunnels-tunnel.ts';
+import { netTunnelsVxlan } from './types/net-tunnels-vxlan.ts';
+import { netVlanGroup } from './types/net-vlan-group.ts';
+import { netVlan } from './types/net-vlan.ts';
+
+const ALL = [
+  ltmGlobalSettingsGeneral,
+  netInterface,
+  netVlan,
+  netTunnelsVxlan,
+  netTunnelsTunnel,
+  netVlanGroup,
+  netSelf,
+  netArp,
+  netFdbVlan,
+  netFdbTunnel,
+] as const;
+
+export const OBJECT_TYPES: readonly AnyObjectType[] = ALL;
+
+/** One object of the configuration as daemons receive it; `type` tells which properties it has. */
+export type ConfigObject = ObjectOf<(typeof ALL)[number]>;
+
+export type ObjectTypePath = ConfigObject['type'];
+
+/** The object of one type: `ConfigObjectOf<'net vlan'>`. */
+export type ConfigObjectOf<Path extends ObjectTypePath> = Extract<ConfigObject, { type: Path }>;
+
+const byPath = new Map(OBJECT_TYPES.map((type) => [type.path, type]));
+
+export function findObjectType(path: string): AnyObjectType | undefined {
+  return byPath.get(path);
+}

@@ -1,0 +1,27 @@
+// `ltm global-settings general`: how long and how many MAC addresses are remembered.
+
+import { integer } from '../kinds.ts';
+import { objectType } from '../object-type.ts';
+
+export const ltmGlobalSettingsGeneral = objectType({
+  path: 'ltm global-settings general',
+  label: 'General settings',
+  help: 'Settings of the whole system; here, those of the layer 2 forwarding tables.',
+  naming: 'singleton',
+  sync: 'local',
+  properties: {
+    'l2-cache-limit': integer(
+      { min: 16, max: 1048576 },
+      {
+        default: 65536,
+        help: 'MAC addresses that are learned at most, over all VLANs and tunnels.',
+        extension: true,
+        onChange: 'rebuild',
+      },
+    ),
+    'l2-cache-timeout': integer(
+      { min: 1, max: 86400 },
+      { default: 300, help: 'Seconds after which a learned MAC address that stays silent is forgotten.' },
+    ),
+  },
+});

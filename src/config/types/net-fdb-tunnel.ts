@@ -1,0 +1,97 @@
+// `net fdb tunnel`: the static forwarding database of one tunnel. It comes and goes with the tunnel.
+
+import { isMulticast, parseAddress, parseAddressOrAny } from '../../core/address.ts';
+import { BROADCAST_MAC, isGroupMac, parseMac } from '../../core/mac.ts';
+import { address, addressList, recordsByMac, string } from '../kinds.ts';
+import { objectType } from '../object-type.ts';
+import type { ObjectOf } from '../object-type.ts';
+import { netTunnelsTunnel } from './net-tunnels-tunnel.ts';
+
+export const netFdbTunnel = objectType({
+  path: 'net fdb tunnel',
+  label: 'Tunnel FDB',
+  help: 'The static forwarding database of one tunnel: MAC addresses and the ends that they live behind.',
+  naming: 'full-path',
+  sync: 'device-group',
+  companionOf: [netTunnelsTunnel],
+  properties: {
+    description: string({ help: 'Text for people.' }),
+    records: recordsByMac(
+      {
+        description: string({ help: 'Text for people.' }),
+        endpoint: address({ help: 'The other end that this MAC address lives behind.' }),
+        endpoints: addressList({
+          default: [],
+          help: 'On ff:ff:ff:ff:ff:ff: the other ends that get a copy of what is flooded.',
+        }),
+        replicators: addressList({
+          default: [],
+          help: 'On ff:ff:ff:ff:ff:ff: the ends that replicate what is flooded, for flooding-type replicator.',
+        }),
+      },
+      { default: {}, help: 'MAC addresses and where they live.' },
+    ),
+  },
+  check(objects, context) {
+    for (const object of objects) {
+      const tunnel = context.find(netTunnelsTunnel, object.name);
+      const local = tunnel && parseAddressOrAny(tunnel.properties['local-address']);
+      for (const [mac, record] of Object.entries(object.properties.records)) {
+        const refuse = (property: string, value: string, text: string, hint: string) =>
+          context.error(object, `Tunnel FDB (${object.name}): record ${mac}: ${text}`, { property, value, hint });
+        checkShape(mac, record, refuse);
+        const ends = [...record.endpoints, ...record.replicators];
+        if (record.endpoint !== undefined) ends.push(record.endpoint);
+        if (new Set(ends).size < ends.length) {
+          refuse('endpoints', mac, 'an end is named twice.', 'Name each end once.');
+        }
+        for (const end of ends) {
+          const parsed = parseAddress(end)!;
+          const property = end === record.endpoint ? 'endpoint' : 'endpoints';
+          if (isMulticast(parsed)) refuse(property, end, `${end} is a group.`, 'Name the address of one tunnel end.');
+          if (local === undefined) continue;
+          const what =
+            parsed.family !== local.family
+              ? 'IP version'
+              : parsed.routeDomain !== local.routeDomain
+                ? 'route domain'
+                : undefined;
+          if (what === undefined) continue;
+          const text = `${end} has another ${what} than the local-address ${tunnel!.properties['local-address']} of the tunnel.`;
+          refuse(property, end, text, `The ends of a tunnel share the ${what}.`);
+        }
+      }
+    }
+  },
+});
+
+type FdbRecord = ObjectOf<typeof netFdbTunnel>['properties']['records'][string];
+type Refuse = (property: string, value: string, text: string, hint: string) => void;
+
+/** A unicast MAC has one endpoint, the broadcast MAC has endpoints or replicators. */
+function checkShape(mac: string, record: FdbRecord, refuse: Refuse): void {
+  if (mac === BROADCAST_MAC) {
+    if (record.endpoint !== undefined) {
+      refuse(
+        'endpoint',
+        record.endpoint,
+        'takes endpoints, not endpoint.',
+        `Write endpoints add { ${record.endpoint} }.`,
+      );
+    } else if (record.endpoints.length === 0 && record.replicators.length === 0) {
+      refuse('endpoints', mac, 'has no endpoints.', 'Write endpoints add { ADDRESS … }.');
+    } else if (record.endpoints.length > 0 && record.replicators.length > 0) {
+      refuse('replicators', mac, 'has both endpoints and replicators.', 'Keep one of them.');
+    }
+    return;
+  }
+  if (isGroupMac(parseMac(mac)!)) {
+    refuse('records', mac, 'is a group address.', `Only ${BROADCAST_MAC} may stand beside addresses of stations.`);
+  }
+  const many = record.endpoints[0] ?? record.replicators[0];
+  if (many !== undefined) {
+    refuse('endpoints', many, `has endpoints, which only ${BROADCAST_MAC} may have.`, `Write endpoint ${many}.`);
+  } else if (record.endpoint === undefined) {
+    refuse('endpoint', mac, 'has no endpoint.', 'Write endpoint ADDRESS.');
+  }
+}

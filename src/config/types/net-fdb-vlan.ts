@@ -1,0 +1,52 @@
+// `net fdb vlan`: the static forwarding database of one VLAN. It comes and goes with the VLAN.
+
+import { isGroupMac, parseMac } from '../../core/mac.ts';
+import { recordsByMac, reference, string } from '../kinds.ts';
+import { objectType } from '../object-type.ts';
+import { netInterface } from './net-interface.ts';
+import { netVlan } from './net-vlan.ts';
+
+export const netFdbVlan = objectType({
+  path: 'net fdb vlan',
+  label: 'VLAN FDB',
+  help: 'The static forwarding database of one VLAN: MAC addresses and the interfaces that they live behind.',
+  naming: 'full-path',
+  sync: 'local',
+  companionOf: [netVlan],
+  properties: {
+    description: string({ help: 'Text for people.' }),
+    records: recordsByMac(
+      {
+        description: string({ help: 'Text for people.' }),
+        interface: reference([netInterface], { help: 'The interface that this MAC address lives behind.' }),
+        trunk: string({ help: 'The trunk that this MAC address lives behind.' }),
+      },
+      { default: {}, help: 'MAC addresses and where they live.' },
+    ),
+  },
+  check(objects, context) {
+    for (const object of objects) {
+      const vlan = context.find(netVlan, object.name);
+      for (const [mac, record] of Object.entries(object.properties.records)) {
+        const refuse = (property: string, value: string, text: string, hint: string) =>
+          context.error(object, `VLAN FDB (${object.name}): record ${mac}: ${text}`, { property, value, hint });
+        if (isGroupMac(parseMac(mac)!)) {
+          refuse('records', mac, 'is a group address.', 'Name the MAC address of one station.');
+        }
+        if (record.trunk !== undefined) {
+          refuse('trunk', record.trunk, `trunk ${record.trunk} was not found.`, 'Name an interface: interface 1.1');
+        } else if (record.interface === undefined) {
+          refuse('interface', mac, 'has no interface.', 'Write interface NAME.');
+        } else if (vlan !== undefined && vlan.properties.interfaces[record.interface] === undefined) {
+          const text = `interface ${record.interface} is none of VLAN (${object.name}).`;
+          refuse(
+            'interface',
+            record.interface,
+            text,
+            `modify net vlan ${object.name} interfaces add { ${record.interface} }`,
+          );
+        }
+      }
+    }
+  },
+});

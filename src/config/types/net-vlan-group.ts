@@ -1,0 +1,57 @@
+// `net vlan-group`: VLANs and tunnels joined to one layer 2 network.
+
+import { choice, integer, referenceList, string, toggle } from '../kinds.ts';
+import { objectType } from '../object-type.ts';
+import { netTunnelsTunnel } from './net-tunnels-tunnel.ts';
+import { netVlan } from './net-vlan.ts';
+
+export const netVlanGroup = objectType({
+  path: 'net vlan-group',
+  label: 'VLAN group',
+  help: 'VLANs and tunnels joined to one layer 2 network.',
+  naming: 'full-path',
+  sync: 'local',
+  nameSpace: 'vlan',
+  properties: {
+    'auto-lasthop': choice(['default', 'enabled', 'disabled'], {
+      default: 'default',
+      help: 'Whether replies go back to the MAC that a request came from.',
+      inert: true,
+    }),
+    'bridge-in-standby': toggle({ default: true, help: 'Bridge also while the device is standby.', inert: true }),
+    'bridge-multicast': toggle({ default: true, help: 'Bridge group-addressed frames.', inert: true }),
+    'bridge-traffic': toggle({ default: false, help: 'Bridge every kind of frame, not only IP and ARP.', inert: true }),
+    description: string({ help: 'Text for people.' }),
+    members: referenceList([netVlan, netTunnelsTunnel], { default: [], help: 'The VLANs and tunnels of the group.' }),
+    'migration-keepalive': toggle({ default: false, help: 'Send keepalives when a MAC moves.', inert: true }),
+    mode: choice(['translucent', 'transparent', 'opaque', 'virtual-wire'], {
+      default: 'translucent',
+      help: 'How MAC addresses appear on the other side.',
+      inert: true,
+    }),
+    'split-horizon': choice(['tunnels', 'none'], {
+      default: 'tunnels',
+      help: 'tunnels: what came from a tunnel does not leave by another tunnel of the group. none: it does.',
+      extension: true,
+    }),
+    'vlan-group-id': integer({ min: 1, max: 4294967295 }, { help: 'Number of the group on a BIG-IP.', inert: true }),
+  },
+  check(objects, context) {
+    const owners = new Map<string, string>();
+    for (const object of objects) {
+      for (const member of object.properties.members) {
+        const owner = owners.get(member);
+        if (owner === undefined) {
+          owners.set(member, object.name);
+          continue;
+        }
+        const where = owner === object.name ? 'twice a member of the group' : `a member of VLAN group (${owner})`;
+        context.error(object, `VLAN group (${object.name}): ${member} is already ${where}.`, {
+          property: 'members',
+          value: member,
+          hint: 'A VLAN or tunnel belongs to one VLAN group only: delete it from the other one first.',
+        });
+      }
+    }
+  },
+});

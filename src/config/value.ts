@@ -1,0 +1,42 @@
+// Values of properties as every process holds and exchanges them: plain JSON.
+//
+// Keys are tmsh names. A boolean is a pair (enabled and disabled, yes and no, tagged and untagged), a number an integer, a
+// string anything else in canonical text: addresses, MACs, full paths of references. A list is an array of such strings;
+// keyed records are an object of objects in the order in which they were written.
+
+export type Scalar = string | number | boolean;
+export type Value = Scalar | readonly string[] | Records;
+export type Records = { readonly [key: string]: Properties };
+export type Properties = { readonly [property: string]: Value };
+
+/** A `Properties` under construction. */
+export type MutableProperties = Record<string, Value>;
+
+export function isList(value: Value): value is readonly string[] {
+  return Array.isArray(value);
+}
+
+export function isRecords(value: Value): value is Records {
+  return typeof value === 'object' && !isList(value);
+}
+
+/** Deep equality. The order of a list counts, that of records and properties does not. */
+export function sameValue(a: Value | undefined, b: Value | undefined): boolean {
+  if (a === b) return true;
+  if (a === undefined || b === undefined || typeof a !== 'object' || typeof b !== 'object') return false;
+  if (isList(a)) return isList(b) && a.length === b.length && a.every((item, index) => item === b[index]);
+  if (isList(b)) return false;
+  const keys = Object.keys(a);
+  return (
+    keys.length === Object.keys(b).length &&
+    keys.every((key) => {
+      const other = b[key];
+      return other !== undefined && sameProperties(a[key]!, other);
+    })
+  );
+}
+
+export function sameProperties(a: Properties, b: Properties): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => sameValue(a[key], b[key]));
+}

@@ -1,0 +1,50 @@
+// Everything that a daemon may say with a stable code: one table of code, level and meaning.
+//
+// A line of the log carries its code in the field `code`, so that scripts can search for it whatever the sentence says.
+
+import type { Log, LogFields, LogLevel } from './log.ts';
+
+type LogEntry = { readonly level: LogLevel; readonly help: string };
+
+function entries<const T extends Record<string, LogEntry>>(table: T): T {
+  return table;
+}
+
+export const LOG_CODES = entries({
+  // Every daemon
+  'daemon-started': { level: 'info', help: 'the daemon is ready; the message says what it listens on' },
+  'daemon-stopping': { level: 'info', help: 'the daemon was asked to stop' },
+  'daemon-failed': { level: 'error', help: 'the daemon cannot go on and exits' },
+  'settings-refused': { level: 'error', help: 'an option or a file that the daemon was started with cannot be used' },
+
+  // Configuration
+  'config-loaded': { level: 'info', help: 'a configuration was read, validated and made the running one' },
+  'config-refused': { level: 'error', help: 'a configuration has errors and was not applied' },
+  'config-warning': { level: 'warn', help: 'the configuration is valid, but not what was probably meant' },
+  'config-kept-unknown': {
+    level: 'warn',
+    help: 'the text holds an object or property that this version does not know: it is kept and saved, without effect',
+  },
+  'config-saved': { level: 'info', help: 'the running configuration was written to its file' },
+  'config-save-failed': {
+    level: 'error',
+    help: 'the running configuration could not be written; the old file is intact',
+  },
+  'config-audit': { level: 'info', help: 'a command changed, saved or loaded the configuration' },
+  'config-applied': { level: 'debug', help: 'a daemon runs a generation of the configuration' },
+  'config-apply-failed': { level: 'error', help: 'a daemon could not apply an object; the message has the reason' },
+
+  // Messages between processes
+  'ipc-refused': { level: 'warn', help: 'a peer on a Unix socket sent what is no valid message; it was disconnected' },
+  'configd-lost': { level: 'warn', help: 'configd is not reachable; the daemon goes on with the configuration it has' },
+  'configd-found': { level: 'info', help: 'configd is reachable and has sent its configuration' },
+  'snapshot-loaded': { level: 'info', help: 'configd is absent, so the daemon starts from its own last snapshot' },
+  'snapshot-failed': { level: 'error', help: 'the last applied snapshot cannot be read or written' },
+});
+
+export type LogCode = keyof typeof LOG_CODES;
+
+/** Writes one event at the level that the table gives its code. */
+export function logEvent(log: Log, code: LogCode, message: string, fields: LogFields = {}): void {
+  log[LOG_CODES[code].level](message, { ...fields, code });
+}
