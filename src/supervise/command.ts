@@ -1,6 +1,7 @@
 // Short-lived helper programs of the system (ip, nft, getent), run to their end.
 
 import { spawn } from 'node:child_process';
+import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 
 export type CommandResult = {
   /** Exit status; 127 when the program does not exist, 128 and more when a signal ended it. */
@@ -15,15 +16,23 @@ const KILLED = 128;
 /** A helper that hangs (a kernel lock, a broken name service) is ended after this long. */
 const TIMEOUT_MS = 10_000;
 
-/** Runs `file` without a shell; never rejects, a failure is a status. */
-export function runCommand(file: string, args: readonly string[], input?: string | Buffer): Promise<CommandResult> {
+/** Runs `file` without a shell; never rejects, a failure is a status. `input`: text, or a descriptor to read from. */
+export function runCommand(
+  file: string,
+  args: readonly string[],
+  input: string | { descriptor: number } = '',
+): Promise<CommandResult> {
   return new Promise((resolve) => {
-    const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], timeout: TIMEOUT_MS, killSignal: 'SIGKILL' });
+    const child = spawn(file, args, {
+      stdio: [typeof input === 'string' ? 'pipe' : input.descriptor, 'pipe', 'pipe'],
+      timeout: TIMEOUT_MS,
+      killSignal: 'SIGKILL',
+    });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
-    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
-    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
-    child.stdin.on('error', () => undefined);
+    child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
+    child.stdin?.on('error', () => undefined);
     child.on('error', (error: NodeJS.ErrnoException) => {
       resolve({ status: NOT_FOUND, stdout: Buffer.alloc(0), stderr: `${file}: ${error.code ?? error.message}` });
     });
@@ -34,6 +43,25 @@ export function runCommand(file: string, args: readonly string[], input?: string
         stderr: Buffer.concat(stderr).toString().trim(),
       });
     });
-    child.stdin.end(input);
+    if (typeof input === 'string') child.stdin?.end(input);
   });
+}
+
+/** Like runCommand, with `input` in a file of its own in `directory`: for a program that seeks in what it reads. */
+export async function runCommandOnFile(
+  file: string,
+  args: readonly string[],
+  input: Buffer,
+  directory: string,
+): Promise<CommandResult> {
+  const name = `${directory}/input-${process.pid}`;
+  const descriptor = openSync(name, 'wx+', 0o600);
+  try {
+    unlinkSync(name);
+    // At a position: the offset, which the child shares, stays at the beginning.
+    writeSync(descriptor, input, 0, input.length, 0);
+    return await runCommand(file, args, { descriptor });
+  } finally {
+    closeSync(descriptor);
+  }
 }

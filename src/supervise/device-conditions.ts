@@ -2,11 +2,11 @@
 
 import { readFile } from 'node:fs/promises';
 import { runCommand } from './command.ts';
-import { isDropped } from './firewall.ts';
+import { droppingChain } from './firewall.ts';
 import { readIptablesSave } from './firewall-iptables.ts';
 import { readNftRuleset } from './firewall-nft.ts';
 import type { LinkFact } from './host-facts.ts';
-import type { DeviceConditions } from './preflight.ts';
+import type { BlockedPort, DeviceConditions } from './preflight.ts';
 
 /** What cannot be read is taken as harmless: no warning without a fact. */
 export async function readDeviceConditions(link: LinkFact, tunnelPorts: readonly number[]): Promise<DeviceConditions> {
@@ -31,14 +31,22 @@ async function managerOf(ifindex: number): Promise<DeviceConditions['managedBy']
   return undefined;
 }
 
-async function portsBlocked(device: string, ports: readonly number[]): Promise<number[]> {
+async function portsBlocked(device: string, ports: readonly number[]): Promise<BlockedPort[]> {
   const [nft, iptables] = await Promise.all([
     runCommand('nft', ['--json', 'list', 'ruleset']),
     runCommand('iptables-save', ['-t', 'filter']),
   ]);
-  return ports.filter((port) => {
+  return ports.flatMap((port) => {
     const packet = { device, port };
-    if (nft.status === 0 && isDropped(readNftRuleset(nft.stdout.toString(), packet))) return true;
-    return iptables.status === 0 && isDropped(readIptablesSave(iptables.stdout.toString(), packet));
+    const nftChain = nft.status === 0 ? droppingChain(readNftRuleset(nft.stdout.toString(), packet)) : undefined;
+    const iptablesChain =
+      iptables.status === 0 ? droppingChain(readIptablesSave(iptables.stdout.toString(), packet)) : undefined;
+    // iptables first: where it is a front-end of nft, its rules show up in both, and it is the one to use.
+    if (iptablesChain) {
+      return [{ port, fix: `iptables -I ${iptablesChain.name} -i ${device} -p udp --dport ${port} -j ACCEPT` }];
+    }
+    return nftChain
+      ? [{ port, fix: `nft insert rule ${nftChain.name} iifname ${device} udp dport ${port} accept` }]
+      : [];
   });
 }

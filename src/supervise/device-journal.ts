@@ -67,6 +67,11 @@ export class DeviceJournal {
     this.#place = place;
   }
 
+  /** Where it lies: a directory that is ours alone. */
+  get directory(): string {
+    return dirname(this.#file);
+  }
+
   get entries(): readonly JournalEntry[] {
     return this.#entries;
   }

@@ -116,7 +116,7 @@ export class DeviceKeeper {
   async #giveBack(entry: JournalEntry, names: ReadonlyMap<number, string>): Promise<boolean> {
     const { journal, log } = this.#options;
     const device = names.get(entry.ifindex);
-    const problems = await giveBack(entry, device);
+    const problems = await giveBack(entry, device, journal.directory);
     journal.remove(entry.ifindex);
     for (const problem of problems) {
       log.error(`device ${entry.device} is not quite as it was: ${problem}`, { interface: entry.interface });

@@ -5,7 +5,7 @@
 // rule, IPv4 addresses and the routes that go with them, disable_ipv6, the link flag.
 
 import { readFile, writeFile } from 'node:fs/promises';
-import { runCommand, type CommandResult } from './command.ts';
+import { runCommand, runCommandOnFile, type CommandResult } from './command.ts';
 import type { JournalEntry } from './device-journal.ts';
 import type { LinkFact } from './host-facts.ts';
 import { orEmpty, withoutKernelRoutes } from './route-dump.ts';
@@ -68,9 +68,9 @@ export async function takeOver(entry: JournalEntry): Promise<string | undefined>
 
 /**
  * Undoes `takeOver`, whatever part of it was done, on the device that now has the name `device`; undefined when it has
- * gone. Goes on after a failure; resolves to what could not be undone.
+ * gone. Goes on after a failure; resolves to what could not be undone. `directory`: private, for files of a moment.
  */
-export async function giveBack(entry: JournalEntry, device: string | undefined): Promise<string[]> {
+export async function giveBack(entry: JournalEntry, device: string | undefined, directory: string): Promise<string[]> {
   const problems: string[] = [];
   const attempt = async (what: string, result: Promise<CommandResult>): Promise<void> => {
     const { status, stderr } = await result;
@@ -84,17 +84,14 @@ export async function giveBack(entry: JournalEntry, device: string | undefined):
       });
     }
     // ip restores what is missing; it complains about, and keeps, what the kernel has already made again by itself.
-    if (entry.addresses !== '') {
-      const result = await runCommand('ip', ['address', 'restore'], Buffer.from(entry.addresses, 'base64'));
-      if (!onlyExisted(result)) problems.push(`addresses: ${firstLine(result.stderr)}`);
-    }
-    for (const [family, routes] of [
-      ['-4', entry.routes4],
-      ['-6', entry.routes6],
-    ] as const) {
-      if (routes === '') continue;
-      const result = await runCommand('ip', [family, 'route', 'restore'], Buffer.from(routes, 'base64'));
-      if (!onlyExisted(result)) problems.push(`routes: ${firstLine(result.stderr)}`);
+    const dumps = [
+      { args: ['address', 'restore'], dump: entry.addresses },
+      { args: ['-4', 'route', 'restore'], dump: entry.routes4 },
+      { args: ['-6', 'route', 'restore'], dump: entry.routes6 },
+    ];
+    for (const { args, dump } of dumps.filter((other) => other.dump !== '')) {
+      const result = await runCommandOnFile('ip', args, Buffer.from(dump, 'base64'), directory);
+      if (!onlyExisted(result)) problems.push(`ip ${args.join(' ')}: ${firstLine(result.stderr)}`);
     }
   }
   if (entry.table !== null) {
@@ -106,8 +103,8 @@ export async function giveBack(entry: JournalEntry, device: string | undefined):
   return problems;
 }
 
-const onlyExisted = (result: CommandResult): boolean =>
-  result.stderr.split('\n').every((line) => line === '' || /File exists|already assigned/.test(line));
+const onlyExisted = ({ status, stderr }: CommandResult): boolean =>
+  status === 0 || (stderr !== '' && stderr.split('\n').every((line) => /File exists|already assigned/.test(line)));
 
 async function expect(running: Promise<CommandResult>): Promise<CommandResult> {
   const result = await running;

@@ -16,6 +16,7 @@ export type RuleAction =
 export type FirewallRule = { matches: Match; action: RuleAction };
 
 export type FirewallChain = {
+  /** As the command that adds a rule names it: `inet filter input`, `INPUT`. */
   name: string;
   /** Of a chain that sees packets for this host; undefined: reached by jumps only. */
   policy: 'accept' | 'drop' | undefined;
@@ -30,9 +31,9 @@ type Outcome = 'accept' | 'drop' | 'continue';
 /** Jumps nest at most this deep; the kernel's own limit is 16. */
 const JUMP_LIMIT = 16;
 
-/** Whether one of the base chains is certain to drop the packet. */
-export function isDropped(chains: readonly FirewallChain[]): boolean {
-  return chains.some((chain) => {
+/** The base chain that is certain to drop the packet, if there is one. */
+export function droppingChain(chains: readonly FirewallChain[]): FirewallChain | undefined {
+  return chains.find((chain) => {
     if (chain.policy === undefined) return false;
     const outcomes = walk(chain, chains, 0);
     if (outcomes.delete('continue')) outcomes.add(chain.policy);

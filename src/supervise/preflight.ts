@@ -66,6 +66,9 @@ function sameAddress(address: string, other: string | undefined): boolean {
   return address === other?.replace(IPV4_MAPPED, '');
 }
 
+/** A UDP port that the firewall drops, and the command that lets it in. */
+export type BlockedPort = { port: number; fix: string };
+
 /** Facts about one device that decide whether traffic gets through. */
 export type DeviceConditions = {
   link: LinkFact;
@@ -74,7 +77,7 @@ export type DeviceConditions = {
   /** The program that configures the device and may change it again. */
   managedBy: 'NetworkManager' | 'systemd-networkd' | undefined;
   /** UDP ports of tunnels whose packets the host's firewall drops on this device. */
-  blockedPorts: readonly number[];
+  blockedPorts: readonly BlockedPort[];
 };
 
 /** Warnings for a device that wideplane takes over. */
@@ -99,17 +102,13 @@ export function hostDeviceWarnings(request: DeviceRequest, seen: DeviceCondition
       `${subject(request)}: rp_filter is strict, so packets of tunnel peers that are routed over another device are dropped; fix: sysctl -w net.ipv4.conf.${device}.rp_filter=2`,
     );
   }
-  for (const port of seen.blockedPorts) {
+  for (const { port, fix } of seen.blockedPorts) {
     warnings.push(
-      `${subject(request)}: the firewall drops UDP ${port}, so nothing arrives from tunnel peers; fix: ${allowCommand(device, port)}`,
+      `${subject(request)}: the firewall drops UDP ${port}, so nothing arrives from tunnel peers; fix: ${fix}`,
     );
   }
   return warnings;
 }
-
-// A rule in a table of our own would not help: a drop in any table is final. It has to go into the chain that drops.
-const allowCommand = (device: string, port: number): string =>
-  `nft insert rule inet filter input iifname ${device} udp dport ${port} accept (or iptables -I INPUT -i ${device} -p udp --dport ${port} -j ACCEPT)`;
 
 function managerWarnings(request: DeviceRequest, seen: DeviceConditions): string[] {
   const { device } = request;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readIptablesSave } from '../../../src/supervise/firewall-iptables.ts';
 import { readNftRuleset } from '../../../src/supervise/firewall-nft.ts';
-import { isDropped } from '../../../src/supervise/firewall.ts';
+import { droppingChain } from '../../../src/supervise/firewall.ts';
 
 const PACKET = { device: 'eth1', port: 4789 };
 
@@ -29,7 +29,7 @@ function nft(policy: string, rules: Expression[][], other: Expression[][] = [], 
       ...other.map((expr) => ({ rule: { ...at, chain: 'other', expr } })),
     ],
   });
-  return isDropped(readNftRuleset(json, PACKET));
+  return droppingChain(readNftRuleset(json, PACKET))?.name === 'inet filter input';
 }
 
 test('nft: the policy decides when no rule does', () => {
@@ -80,7 +80,7 @@ test('nft: a chain that jumps to itself ends', () => {
 });
 
 const iptables = (...lines: string[]): boolean =>
-  isDropped(readIptablesSave(['*filter', ...lines, 'COMMIT', ''].join('\n'), PACKET));
+  droppingChain(readIptablesSave(['*filter', ...lines, 'COMMIT', ''].join('\n'), PACKET))?.name === 'INPUT';
 
 test('iptables: policy, port, device, state and comments', () => {
   assert.equal(iptables(':INPUT ACCEPT [0:0]'), false);
@@ -100,5 +100,5 @@ test('iptables: jumps to other chains, past targets that decide nothing', () => 
 });
 
 test('iptables: other tables are not looked at', () => {
-  assert.equal(isDropped(readIptablesSave('*nat\n:INPUT DROP [0:0]\nCOMMIT\n', PACKET)), false);
+  assert.equal(droppingChain(readIptablesSave('*nat\n:INPUT DROP [0:0]\nCOMMIT\n', PACKET)), undefined);
 });

@@ -89,10 +89,14 @@ test('a device without troubles gives no warning', () => {
 });
 
 test('each warning names its fix', () => {
-  const warnings = hostDeviceWarnings(request, { ...harmless, rpFilter: 1, blockedPorts: [4789] });
+  const warnings = hostDeviceWarnings(request, {
+    ...harmless,
+    rpFilter: 1,
+    blockedPorts: [{ port: 4789, fix: 'nft insert rule' }],
+  });
   assert.equal(warnings.length, 2);
   assert.match(warnings[0]!, /rp_filter is strict.*sysctl -w net\.ipv4\.conf\.eth3\.rp_filter=2/);
-  assert.match(warnings[1]!, /drops UDP 4789.*udp dport 4789 accept/);
+  assert.match(warnings[1]!, /drops UDP 4789.*fix: nft insert rule$/);
   const managed = takeoverWarnings(FACTS.links, request, { ...harmless, managedBy: 'NetworkManager' });
   assert.match(managed[0]!, /nmcli device set eth3 managed no/);
   assert.match(
