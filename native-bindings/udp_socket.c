@@ -1,0 +1,518 @@
+/* A UDP endpoint: one bound socket that receives, and several that send, each from a source port of its own.
+ *
+ * Receiving, the kernel may join datagrams of one flow (UDP_GRO); sending, neighbours in the batch that go the same way
+ * leave in one call as segments of one buffer (UDP_SEGMENT), gathered from where they lie. */
+#include "addon.h"
+
+#include <arpa/inet.h>
+#include <linux/filter.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/udp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
+#ifndef UDP_NO_CHECK6_TX
+#define UDP_NO_CHECK6_TX 101
+#define UDP_NO_CHECK6_RX 102
+#endif
+
+/* Words of a descriptor: src/native/addon.ts. On transmit WORD_SEGMENT is the index of the source socket. */
+enum { WORD_OFFSET, WORD_OCTETS, WORD_SEGMENT, WORD_OTHER, WORD_ADDRESS, UDP_STRIDE = 8 };
+#define WORD_SOURCE WORD_SEGMENT
+
+#define MAX_SLOTS 256
+#define MAX_SOURCES 256
+#define TRANSMIT_BATCH 256
+/* What the kernel takes in one send: UDP_MAX_SEGMENTS of older kernels, and an IP packet less its headers. */
+#define MAX_SEGMENTS 64
+#define MAX_SEGMENTED_OCTETS 65500
+
+union address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+struct receive_control {
+	/* UDP_GRO, TOS or traffic class, TTL or hop limit: an int each. */
+	_Alignas(struct cmsghdr) uint8_t octets[3 * CMSG_SPACE(sizeof(int))];
+};
+struct transmit_control {
+	/* UDP_SEGMENT (16 bits), TOS or traffic class (an int). */
+	_Alignas(struct cmsghdr) uint8_t octets[CMSG_SPACE(sizeof(uint16_t)) + CMSG_SPACE(sizeof(int))];
+};
+
+struct endpoint {
+	struct arena *arena;
+	int family;
+	socklen_t address_octets;
+	bool segmentation;
+	int receive_socket;
+	int source_sockets[MAX_SOURCES];
+	unsigned source_count;
+
+	uint8_t *slots;
+	size_t slot_octets;
+	unsigned slot_count;
+	unsigned slots_used; /* by the last receive */
+	struct mmsghdr messages[MAX_SLOTS];
+	struct iovec pieces[MAX_SLOTS];
+	union address senders[MAX_SLOTS];
+	struct receive_control controls[MAX_SLOTS];
+
+	struct mmsghdr transmit[TRANSMIT_BATCH];
+	struct iovec transmit_pieces[TRANSMIT_BATCH];
+	union address destinations[TRANSMIT_BATCH];
+	struct transmit_control transmit_controls[TRANSMIT_BATCH];
+	unsigned group_sizes[TRANSMIT_BATCH]; /* datagrams in each message */
+};
+
+/* Receiving. */
+
+static void describe(const struct endpoint *endpoint, unsigned at, int32_t *descriptor)
+{
+	struct msghdr *header = (struct msghdr *)&endpoint->messages[at].msg_hdr;
+	const union address *sender = &endpoint->senders[at];
+	uint32_t octets = endpoint->messages[at].msg_len, segment = octets, tos = 0, ttl = 0;
+	for (struct cmsghdr *control = CMSG_FIRSTHDR(header); control != NULL; control = CMSG_NXTHDR(header, control)) {
+		int value = 0;
+		if (control->cmsg_level == SOL_IP && control->cmsg_type == IP_TOS) {
+			tos = *CMSG_DATA(control);
+			continue;
+		}
+		memcpy(&value, CMSG_DATA(control), sizeof value);
+		if (control->cmsg_level == SOL_UDP && control->cmsg_type == UDP_GRO) segment = (uint32_t)value;
+		else if (control->cmsg_level == SOL_IP && control->cmsg_type == IP_TTL) ttl = (uint32_t)value;
+		else if (control->cmsg_level == SOL_IPV6 && control->cmsg_type == IPV6_TCLASS) tos = (uint32_t)value;
+		else if (control->cmsg_level == SOL_IPV6 && control->cmsg_type == IPV6_HOPLIMIT) ttl = (uint32_t)value;
+	}
+	descriptor[WORD_OFFSET] = (int32_t)((uint8_t *)endpoint->pieces[at].iov_base - endpoint->arena->base);
+	descriptor[WORD_OCTETS] = (int32_t)octets;
+	descriptor[WORD_SEGMENT] = (int32_t)segment;
+	uint32_t port = ntohs(endpoint->family == AF_INET ? sender->v4.sin_port : sender->v6.sin6_port);
+	descriptor[WORD_OTHER] = (int32_t)(port | (tos & 0xff) << 16 | (ttl & 0xff) << 24);
+	if (endpoint->family == AF_INET) {
+		memset(descriptor + WORD_ADDRESS, 0, 3 * sizeof *descriptor);
+		descriptor[WORD_ADDRESS + 3] = (int32_t)ntohl(sender->v4.sin_addr.s_addr);
+	} else {
+		for (int i = 0; i < 4; i++)
+			descriptor[WORD_ADDRESS + i] = (int32_t)ntohl(sender->v6.sin6_addr.s6_addr32[i]);
+	}
+}
+
+static int receive(struct endpoint *endpoint, int32_t *descriptors, int max)
+{
+	unsigned limit = (unsigned)max < endpoint->slot_count ? (unsigned)max : endpoint->slot_count;
+	for (unsigned i = 0; i < endpoint->slots_used; i++) {
+		endpoint->messages[i].msg_hdr.msg_controllen = sizeof endpoint->controls[i];
+		endpoint->messages[i].msg_hdr.msg_namelen = sizeof endpoint->senders[i];
+	}
+	int count = -1;
+	for (int attempt = 0; attempt < 4 && count < 0; attempt++) {
+		/* ECONNREFUSED and its like concern what was sent earlier, and are reported once. */
+		count = recvmmsg(endpoint->receive_socket, endpoint->messages, limit, MSG_DONTWAIT, NULL);
+		if (count < 0 && errno == EAGAIN) break;
+	}
+	if (count < 0) count = 0;
+	endpoint->slots_used = (unsigned)count;
+	for (int i = 0; i < count; i++) describe(endpoint, (unsigned)i, descriptors + i * UDP_STRIDE);
+	return count;
+}
+
+/* Sending. */
+
+static bool same_way(const int32_t *first, const int32_t *other)
+{
+	return first[WORD_SOURCE] == other[WORD_SOURCE] && ((first[WORD_OTHER] ^ other[WORD_OTHER]) & 0xffffff) == 0 &&
+	       memcmp(first + WORD_ADDRESS, other + WORD_ADDRESS, 4 * sizeof *first) == 0;
+}
+
+/* How many datagrams from `first` on can leave as segments of one buffer: all of one size, the last perhaps shorter. */
+static int group_size(const int32_t *first, int limit)
+{
+	int32_t octets = first[WORD_OCTETS], total = octets;
+	int size = 1;
+	if (octets == 0) return 1;
+	for (; size < limit; size++) {
+		const int32_t *next = first + size * UDP_STRIDE;
+		int32_t more = next[WORD_OCTETS];
+		if (more == 0 || more > octets || total + more > MAX_SEGMENTED_OCTETS || !same_way(first, next)) break;
+		total += more;
+		if (more < octets) return size + 1;
+	}
+	return size;
+}
+
+static void write_address(const struct endpoint *endpoint, union address *into, const int32_t *descriptor)
+{
+	uint16_t port = htons((uint16_t)descriptor[WORD_OTHER]);
+	if (endpoint->family == AF_INET) {
+		into->v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = port};
+		into->v4.sin_addr.s_addr = htonl((uint32_t)descriptor[WORD_ADDRESS + 3]);
+		return;
+	}
+	into->v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = port};
+	for (int i = 0; i < 4; i++)
+		into->v6.sin6_addr.s6_addr32[i] = htonl((uint32_t)descriptor[WORD_ADDRESS + i]);
+}
+
+/* One message of `size` datagrams; its pieces start at `piece`. */
+static void compose(struct endpoint *endpoint, unsigned at, unsigned piece, const int32_t *descriptors, int size)
+{
+	struct msghdr *header = &endpoint->transmit[at].msg_hdr;
+	struct iovec *pieces = &endpoint->transmit_pieces[piece];
+	for (int i = 0; i < size; i++) {
+		pieces[i].iov_base = endpoint->arena->base + (uint32_t)descriptors[i * UDP_STRIDE + WORD_OFFSET];
+		pieces[i].iov_len = (size_t)descriptors[i * UDP_STRIDE + WORD_OCTETS];
+	}
+	write_address(endpoint, &endpoint->destinations[at], descriptors);
+	header->msg_iov = pieces;
+	header->msg_iovlen = (size_t)size;
+	endpoint->group_sizes[at] = (unsigned)size;
+
+	struct cmsghdr *control = (struct cmsghdr *)endpoint->transmit_controls[at].octets;
+	size_t used = 0;
+	if (size > 1) {
+		control->cmsg_level = SOL_UDP;
+		control->cmsg_type = UDP_SEGMENT;
+		control->cmsg_len = CMSG_LEN(sizeof(uint16_t));
+		uint16_t octets = (uint16_t)descriptors[WORD_OCTETS];
+		memcpy(CMSG_DATA(control), &octets, sizeof octets);
+		used = CMSG_SPACE(sizeof(uint16_t));
+	}
+	int tos = descriptors[WORD_OTHER] >> 16 & 0xff;
+	if (tos != 0) {
+		control = (struct cmsghdr *)(endpoint->transmit_controls[at].octets + used);
+		control->cmsg_level = endpoint->family == AF_INET ? SOL_IP : SOL_IPV6;
+		control->cmsg_type = endpoint->family == AF_INET ? IP_TOS : IPV6_TCLASS;
+		control->cmsg_len = CMSG_LEN(sizeof tos);
+		memcpy(CMSG_DATA(control), &tos, sizeof tos);
+		used += CMSG_SPACE(sizeof tos);
+	}
+	header->msg_control = used != 0 ? endpoint->transmit_controls[at].octets : NULL;
+	header->msg_controllen = used;
+}
+
+/* Sends `count` datagrams of one source socket, one a message or grouped; returns how many were sent. */
+static int send_run(struct endpoint *endpoint, const int32_t *descriptors, int count, bool grouped)
+{
+	unsigned messages = 0;
+	for (int done = 0; done < count; messages++) {
+		int limit = count - done < MAX_SEGMENTS ? count - done : MAX_SEGMENTS;
+		int size = grouped ? group_size(descriptors + done * UDP_STRIDE, limit) : 1;
+		compose(endpoint, messages, (unsigned)done, descriptors + done * UDP_STRIDE, size);
+		done += size;
+	}
+	int descriptor = endpoint->source_sockets[descriptors[WORD_SOURCE]];
+	unsigned sent_messages = 0;
+	int sent = 0;
+	while (sent_messages < messages) {
+		int more = sendmmsg(descriptor, endpoint->transmit + sent_messages, messages - sent_messages, MSG_DONTWAIT);
+		if (more < 0 && errno == EINTR) continue;
+		if (more <= 0) {
+			last_error = errno;
+			break;
+		}
+		for (; more > 0; more--) sent += (int)endpoint->group_sizes[sent_messages++];
+	}
+	return sent;
+}
+
+static bool is_refusal_of_segmentation(int error) { return error == EINVAL || error == EMSGSIZE || error == EIO; }
+
+static int transmit(struct endpoint *endpoint, const int32_t *descriptors, int count)
+{
+	int sent = 0;
+	while (sent < count) {
+		const int32_t *first = descriptors + sent * UDP_STRIDE;
+		int limit = count - sent < TRANSMIT_BATCH ? count - sent : TRANSMIT_BATCH;
+		int run = 1;
+		while (run < limit && first[run * UDP_STRIDE + WORD_SOURCE] == first[WORD_SOURCE]) run++;
+		int done = send_run(endpoint, first, run, endpoint->segmentation);
+		sent += done;
+		if (done == run) continue;
+		if (!endpoint->segmentation || !is_refusal_of_segmentation(last_error)) break;
+
+		/* A group was refused, or a datagram that stood alone: sent one by one, the culprit shows. */
+		first += done * UDP_STRIDE;
+		int size = group_size(first, run - done < MAX_SEGMENTS ? run - done : MAX_SEGMENTS);
+		if (size == 1) break;
+		bool unsupported = last_error != EMSGSIZE;
+		done = send_run(endpoint, first, size, false);
+		sent += done;
+		if (done < size) break;
+		if (unsupported) endpoint->segmentation = false;
+	}
+	return sent;
+}
+
+/* Opening. */
+
+static void set(int descriptor, int level, int option, int value)
+{
+	/* Best effort: what a kernel does not know, it does without. */
+	setsockopt(descriptor, level, option, &value, sizeof value);
+}
+
+static int open_socket(const struct endpoint *endpoint, const char *device, const char **syscall)
+{
+	int descriptor = socket(endpoint->family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP);
+	*syscall = "socket";
+	if (descriptor < 0) return -1;
+	if (endpoint->family == AF_INET6) set(descriptor, SOL_IPV6, IPV6_V6ONLY, 1);
+	*syscall = "setsockopt SO_BINDTODEVICE";
+	if (device[0] != '\0' &&
+	    setsockopt(descriptor, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device) + 1) < 0) {
+		int error = errno;
+		close(descriptor);
+		errno = error;
+		return -1;
+	}
+	return descriptor;
+}
+
+static void set_buffer(int descriptor, int force, int plain, int octets)
+{
+	if (setsockopt(descriptor, SOL_SOCKET, force, &octets, sizeof octets) < 0)
+		setsockopt(descriptor, SOL_SOCKET, plain, &octets, sizeof octets);
+}
+
+static const char *open_receiver(struct endpoint *endpoint, const union address *local, const char *device)
+{
+	const char *syscall;
+	int descriptor = endpoint->receive_socket = open_socket(endpoint, device, &syscall);
+	if (descriptor < 0) return syscall;
+	set_buffer(descriptor, SO_RCVBUFFORCE, SO_RCVBUF, 16 << 20);
+	set(descriptor, SOL_UDP, UDP_GRO, 1);
+	if (endpoint->family == AF_INET) {
+		set(descriptor, SOL_IP, IP_RECVTOS, 1);
+		set(descriptor, SOL_IP, IP_RECVTTL, 1);
+	} else {
+		set(descriptor, SOL_IPV6, IPV6_RECVTCLASS, 1);
+		set(descriptor, SOL_IPV6, IPV6_RECVHOPLIMIT, 1);
+		/* Tunnels over IPv6 may leave the checksum out (RFC 6935). */
+		set(descriptor, SOL_UDP, UDP_NO_CHECK6_RX, 1);
+	}
+	return bind(descriptor, &local->any, endpoint->address_octets) < 0 ? "bind" : NULL;
+}
+
+static void configure_source(const struct endpoint *endpoint, int descriptor, int ttl, bool checksum, bool dont_fragment)
+{
+	set_buffer(descriptor, SO_SNDBUFFORCE, SO_SNDBUF, 8 << 20);
+	/* What arrives here is an answer to nobody. */
+	struct sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog program = {.len = 1, .filter = &none};
+	setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+	if (endpoint->family == AF_INET) {
+		set(descriptor, SOL_IP, IP_MTU_DISCOVER, dont_fragment ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT);
+		if (ttl > 0) set(descriptor, SOL_IP, IP_TTL, ttl);
+		if (!checksum) set(descriptor, SOL_SOCKET, SO_NO_CHECK, 1);
+	} else {
+		set(descriptor, SOL_IPV6, IPV6_MTU_DISCOVER, dont_fragment ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_DONT);
+		if (ttl > 0) set(descriptor, SOL_IPV6, IPV6_UNICAST_HOPS, ttl);
+		if (!checksum) set(descriptor, SOL_UDP, UDP_NO_CHECK6_TX, 1);
+	}
+}
+
+/* Binds source sockets to ports of the range, spread over it, next to those that somebody else holds. */
+static const char *open_sources(struct endpoint *endpoint, napi_env env, napi_value options, union address local,
+				const char *device)
+{
+	unsigned wanted = (unsigned)option_number(env, options, "sourceSockets");
+	unsigned first = (unsigned)option_number(env, options, "sourcePortMin");
+	unsigned last = (unsigned)option_number(env, options, "sourcePortMax");
+	int ttl = (int)option_number(env, options, "ttl");
+	bool checksum = option_boolean(env, options, "checksum");
+	bool dont_fragment = option_boolean(env, options, "dontFragment");
+	/* Segments leave with checksums only: udp_send_skb. */
+	endpoint->segmentation = checksum;
+	if (wanted > MAX_SOURCES) wanted = MAX_SOURCES;
+	if (last < first || last > 65535) return errno = EINVAL, "source port range";
+	unsigned ports = last - first + 1;
+	unsigned stride = wanted > 0 && ports / wanted > 0 ? ports / wanted : 1;
+	for (unsigned start = 0; start < stride && endpoint->source_count < wanted; start++) {
+		for (unsigned port = first + start; port <= last && endpoint->source_count < wanted; port += stride) {
+			const char *syscall;
+			int descriptor = open_socket(endpoint, device, &syscall);
+			if (descriptor < 0) return syscall;
+			configure_source(endpoint, descriptor, ttl, checksum, dont_fragment);
+			if (endpoint->family == AF_INET) local.v4.sin_port = htons((uint16_t)port);
+			else local.v6.sin6_port = htons((uint16_t)port);
+			if (bind(descriptor, &local.any, endpoint->address_octets) == 0) {
+				endpoint->source_sockets[endpoint->source_count++] = descriptor;
+				continue;
+			}
+			int error = errno;
+			close(descriptor);
+			errno = error;
+			if (error != EADDRINUSE && error != EACCES) return "bind";
+		}
+	}
+	/* Fewer than wanted will do; entropy only gets coarser. */
+	return endpoint->source_count == 0 ? "bind" : NULL;
+}
+
+static void close_endpoint(struct endpoint *endpoint)
+{
+	if (endpoint->receive_socket >= 0) close(endpoint->receive_socket);
+	for (unsigned i = 0; i < endpoint->source_count; i++) close(endpoint->source_sockets[i]);
+	if (endpoint->slots != NULL) madvise(endpoint->slots, endpoint->slot_octets * endpoint->slot_count, MADV_DONTNEED);
+	free(endpoint);
+}
+
+static const char *open_endpoint(struct endpoint *endpoint, napi_env env, napi_value options, const char *text)
+{
+	char device[64];
+	option_text(env, options, "device", device, sizeof device);
+	bool v6 = option_number(env, options, "family") == 6;
+	endpoint->family = v6 ? AF_INET6 : AF_INET;
+	endpoint->address_octets = v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	union address local;
+	memset(&local, 0, sizeof local);
+	local.any.sa_family = (sa_family_t)endpoint->family;
+	void *octets = v6 ? (void *)&local.v6.sin6_addr : (void *)&local.v4.sin_addr;
+	if (inet_pton(endpoint->family, text, octets) != 1) return errno = EINVAL, "inet_pton";
+	uint16_t port = htons((uint16_t)option_number(env, options, "localPort"));
+	if (v6) local.v6.sin6_port = port;
+	else local.v4.sin_port = port;
+
+	endpoint->slots = endpoint->arena->base + (size_t)option_number(env, options, "slotsOffset");
+	endpoint->slot_octets = (size_t)option_number(env, options, "slotOctets");
+	endpoint->slot_count = (unsigned)option_number(env, options, "slots");
+	if (endpoint->slot_count > MAX_SLOTS) endpoint->slot_count = MAX_SLOTS;
+	size_t offset = frame_offset((size_t)option_number(env, options, "headroomOctets"));
+	for (unsigned i = 0; i < endpoint->slot_count; i++) {
+		uint8_t *slot = endpoint->slots + i * endpoint->slot_octets;
+		endpoint->pieces[i] = (struct iovec){slot + offset, endpoint->slot_octets - offset};
+		endpoint->messages[i].msg_hdr = (struct msghdr){
+			.msg_name = &endpoint->senders[i],
+			.msg_namelen = sizeof endpoint->senders[i],
+			.msg_iov = &endpoint->pieces[i],
+			.msg_iovlen = 1,
+			.msg_control = &endpoint->controls[i],
+			.msg_controllen = sizeof endpoint->controls[i],
+		};
+	}
+	for (unsigned i = 0; i < TRANSMIT_BATCH; i++) {
+		endpoint->transmit[i].msg_hdr.msg_name = &endpoint->destinations[i];
+		endpoint->transmit[i].msg_hdr.msg_namelen = endpoint->address_octets;
+	}
+	const char *syscall = open_receiver(endpoint, &local, device);
+	return syscall != NULL ? syscall : open_sources(endpoint, env, options, local, device);
+}
+
+static napi_value udp_open(napi_env env, napi_callback_info info)
+{
+	struct arguments arguments = arguments_of(env, info);
+	struct arena *arena = handle_find(HANDLE_ARENA, argument_integer(&arguments, 0));
+	char text[64];
+	option_text(env, arguments.values[1], "localAddress", text, sizeof text);
+	if (arena == NULL) return throw_errno(env, text, "arena", EBADF);
+	struct endpoint *endpoint = calloc(1, sizeof *endpoint);
+	if (endpoint == NULL) return throw_errno(env, text, "calloc", ENOMEM);
+	endpoint->arena = arena;
+	endpoint->receive_socket = -1;
+	const char *syscall = open_endpoint(endpoint, env, arguments.values[1], text);
+	int error = syscall == NULL ? 0 : errno;
+	int handle = error != 0 ? -1 : handle_add(HANDLE_UDP, endpoint);
+	if (error == 0 && handle < 0) error = EMFILE, syscall = "handle";
+	if (error != 0) {
+		close_endpoint(endpoint);
+		return throw_errno(env, text, syscall, error);
+	}
+	return integer_value(env, handle);
+}
+
+/* The functions of an endpoint that is open. */
+
+static struct endpoint *endpoint_of(const struct arguments *arguments)
+{
+	struct endpoint *endpoint = handle_find(HANDLE_UDP, argument_integer(arguments, 0));
+	if (endpoint == NULL) throw_errno(arguments->env, "endpoint", "handle", EBADF);
+	return endpoint;
+}
+
+static napi_value udp_receive(napi_env env, napi_callback_info info)
+{
+	struct arguments arguments = arguments_of(env, info);
+	struct endpoint *endpoint = endpoint_of(&arguments);
+	if (endpoint == NULL) return NULL;
+	struct span descriptors = argument_array(&arguments, 1);
+	int max = argument_integer(&arguments, 2);
+	if (max > (int)(descriptors.count / UDP_STRIDE)) max = (int)(descriptors.count / UDP_STRIDE);
+	return integer_value(env, receive(endpoint, descriptors.data, max));
+}
+
+static napi_value udp_transmit(napi_env env, napi_callback_info info)
+{
+	struct arguments arguments = arguments_of(env, info);
+	struct endpoint *endpoint = endpoint_of(&arguments);
+	if (endpoint == NULL) return NULL;
+	struct span descriptors = argument_array(&arguments, 1);
+	int first = argument_integer(&arguments, 2);
+	int count = argument_integer(&arguments, 3);
+	return integer_value(env, transmit(endpoint, (int32_t *)descriptors.data + first * UDP_STRIDE, count));
+}
+
+/* Datagrams that the kernel dropped at the receiving socket: its buffer was full, or the checksum was wrong. */
+static napi_value udp_overruns(napi_env env, napi_callback_info info)
+{
+	struct arguments arguments = arguments_of(env, info);
+	struct endpoint *endpoint = endpoint_of(&arguments);
+	if (endpoint == NULL) return NULL;
+	uint32_t memory[SK_MEMINFO_VARS] = {0};
+	getsockopt(endpoint->receive_socket, SOL_SOCKET, SO_MEMINFO, memory, &(socklen_t){sizeof memory});
+	napi_value result;
+	napi_create_uint32(env, memory[SK_MEMINFO_DROPS], &result);
+	return result;
+}
+
+static napi_value udp_descriptors(napi_env env, napi_callback_info info)
+{
+	struct arguments arguments = arguments_of(env, info);
+	struct endpoint *endpoint = endpoint_of(&arguments);
+	if (endpoint == NULL) return NULL;
+	return integers_value(env, &endpoint->receive_socket, 1);
+}
+
+/* The ports of the source sockets, in the order of their indices. */
+static napi_value udp_source_ports(napi_env env, napi_callback_info info)
+{
+	struct arguments arguments = arguments_of(env, info);
+	struct endpoint *endpoint = endpoint_of(&arguments);
+	if (endpoint == NULL) return NULL;
+	int ports[MAX_SOURCES];
+	for (unsigned i = 0; i < endpoint->source_count; i++) {
+		union address local;
+		getsockname(endpoint->source_sockets[i], &local.any, &(socklen_t){sizeof local});
+		ports[i] = ntohs(endpoint->family == AF_INET ? local.v4.sin_port : local.v6.sin6_port);
+	}
+	return integers_value(env, ports, endpoint->source_count);
+}
+
+static napi_value udp_close(napi_env env, napi_callback_info info)
+{
+	struct arguments arguments = arguments_of(env, info);
+	struct endpoint *endpoint = handle_remove(HANDLE_UDP, argument_integer(&arguments, 0));
+	if (endpoint == NULL) return throw_errno(env, "endpoint", "handle", EBADF);
+	close_endpoint(endpoint);
+	return undefined_value(env);
+}
+
+static const struct function_entry functions[] = {
+	{"udpOpen", udp_open},		    {"udpReceive", udp_receive},	 {"udpTransmit", udp_transmit},
+	{"udpOverruns", udp_overruns},	    {"udpDescriptors", udp_descriptors}, {"udpClose", udp_close},
+	{"udpSourcePorts", udp_source_ports},
+};
+
+void udp_socket_register(napi_env env, napi_value exports) { export_functions(env, exports, ENTRIES(functions)); }
