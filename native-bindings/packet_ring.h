@@ -20,17 +20,16 @@ struct auxiliary {
 	_Alignas(struct cmsghdr) uint8_t octets[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
 };
 
-/* Sending. A frame that carries a tag beside its octets, or an unfinished checksum or segmentation, is gathered from
- * pieces in `gathered`; every other one goes out as it lies, in `plain`. */
+/* Sending. A frame with an unfinished checksum or segmentation goes out behind a virtio header that says so, by a socket
+ * that asks for one; every other frame goes out as it lies. */
 struct transmitter {
 	int plain_socket;
 	int offload_socket;
 	struct mmsghdr plain[TRANSMIT_BATCH];
 	struct iovec plain_pieces[TRANSMIT_BATCH];
-	struct mmsghdr gathered[TRANSMIT_BATCH];
-	struct iovec gathered_pieces[TRANSMIT_BATCH][4];
+	struct mmsghdr offloaded[TRANSMIT_BATCH];
+	struct iovec offloaded_pieces[TRANSMIT_BATCH][2];
 	struct virtio_net_hdr offloads[TRANSMIT_BATCH];
-	uint8_t tags[TRANSMIT_BATCH][4];
 };
 
 /* Both sockets of the device `index`; returns 0, or the errno and in `syscall` what failed. */

@@ -1,12 +1,8 @@
 /* Sending through AF_PACKET, a batch a call, straight from arena memory. */
 #include "packet_ring.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 #include <unistd.h>
-
-#define MAC_ADDRESSES_OCTETS 12
-#define TAG_OCTETS 4
 
 static int open_socket(int index, bool offload, const char **syscall)
 {
@@ -41,7 +37,10 @@ int transmitter_open(struct transmitter *transmitter, int index, const char **sy
 	if (transmitter->offload_socket < 0) return errno;
 	for (int i = 0; i < TRANSMIT_BATCH; i++) {
 		transmitter->plain[i].msg_hdr = (struct msghdr){.msg_iov = &transmitter->plain_pieces[i], .msg_iovlen = 1};
-		transmitter->gathered[i].msg_hdr = (struct msghdr){.msg_iov = transmitter->gathered_pieces[i]};
+		transmitter->offloaded[i].msg_hdr =
+			(struct msghdr){.msg_iov = transmitter->offloaded_pieces[i], .msg_iovlen = 2};
+		transmitter->offloaded_pieces[i][0] =
+			(struct iovec){&transmitter->offloads[i], sizeof transmitter->offloads[i]};
 	}
 	return 0;
 }
@@ -52,53 +51,37 @@ void transmitter_close(struct transmitter *transmitter)
 	if (transmitter->offload_socket >= 0) close(transmitter->offload_socket);
 }
 
-static inline bool needs_gathering(const int32_t *frame)
+static inline bool needs_offload(const int32_t *frame)
 {
-	return (frame[WORD_VLAN] | (frame[WORD_FLAGS] & (RING_CHECKSUM_PARTIAL | RING_GSO))) != 0;
+	return (frame[WORD_FLAGS] & (RING_CHECKSUM_PARTIAL | RING_GSO)) != 0;
 }
 
-/* Number of octets from the start of the frame to its transport payload, as far as the device needs to know for `gso`. */
-static uint16_t header_octets(const uint8_t *frame, int checksum_start, unsigned gso)
+/* Octets from the start of the frame to the end of its transport header, which every segment repeats. */
+static size_t header_octets(const uint8_t *frame, size_t transport, unsigned gso)
 {
 	bool tcp = gso == VIRTIO_NET_HDR_GSO_TCPV4 || gso == VIRTIO_NET_HDR_GSO_TCPV6;
-	return (uint16_t)(checksum_start + (tcp ? (frame[checksum_start + 12] >> 4) * 4 : 8));
+	return transport + (tcp ? (size_t)(frame[transport + 12] >> 4) * 4 : 8);
 }
 
-static void gather(struct transmitter *transmitter, int at, uint8_t *base, const int32_t *descriptor)
+static void compose(struct transmitter *transmitter, int at, uint8_t *base, const int32_t *descriptor)
 {
 	uint8_t *frame = base + (uint32_t)descriptor[WORD_OFFSET];
 	size_t octets = (size_t)descriptor[WORD_OCTETS];
-	uint32_t vlan = (uint32_t)descriptor[WORD_VLAN];
-	uint32_t tag_octets = vlan != 0 ? TAG_OCTETS : 0;
+	uint32_t checksum = (uint32_t)descriptor[WORD_CHECKSUM];
 	struct virtio_net_hdr *offload = &transmitter->offloads[at];
-	struct iovec *piece = transmitter->gathered_pieces[at];
-
-	memset(offload, 0, sizeof *offload);
-	if (descriptor[WORD_FLAGS] & (RING_CHECKSUM_PARTIAL | RING_GSO)) {
-		uint32_t checksum = (uint32_t)descriptor[WORD_CHECKSUM];
-		offload->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
-		offload->csum_start = (uint16_t)((checksum & 0xffff) + tag_octets);
-		offload->csum_offset = (uint16_t)(checksum >> 16);
-	}
+	transmitter->offloaded_pieces[at][1] = (struct iovec){frame, octets};
+	*offload = (struct virtio_net_hdr){
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.csum_start = (uint16_t)checksum,
+		.csum_offset = (uint16_t)(checksum >> 16),
+	};
 	if (descriptor[WORD_FLAGS] & RING_GSO) {
 		uint32_t gso = (uint32_t)descriptor[WORD_GSO];
 		offload->gso_type = (uint8_t)gso;
 		offload->gso_size = (uint16_t)(gso >> 16);
-		int start = descriptor[WORD_CHECKSUM] & 0xffff;
-		if ((size_t)start + 20 <= octets)
-			offload->hdr_len = (uint16_t)(header_octets(frame, start, offload->gso_type) + tag_octets);
+		if (offload->csum_start + 20u <= octets)
+			offload->hdr_len = (uint16_t)header_octets(frame, offload->csum_start, offload->gso_type);
 	}
-	*piece++ = (struct iovec){offload, sizeof *offload};
-	if (vlan != 0 && octets >= MAC_ADDRESSES_OCTETS) {
-		uint16_t words[2] = {htons((uint16_t)(vlan >> 16)), htons((uint16_t)vlan)};
-		memcpy(transmitter->tags[at], words, TAG_OCTETS);
-		*piece++ = (struct iovec){frame, MAC_ADDRESSES_OCTETS};
-		*piece++ = (struct iovec){transmitter->tags[at], TAG_OCTETS};
-		frame += MAC_ADDRESSES_OCTETS;
-		octets -= MAC_ADDRESSES_OCTETS;
-	}
-	*piece++ = (struct iovec){frame, octets};
-	transmitter->gathered[at].msg_hdr.msg_iovlen = (size_t)(piece - transmitter->gathered_pieces[at]);
 }
 
 /* sendmmsg stops short without saying why; asking again for the rest tells. */
@@ -124,18 +107,18 @@ int transmitter_send(struct transmitter *transmitter, uint8_t *base, const int32
 		const int32_t *next = descriptors + sent * RING_STRIDE;
 		int limit = count - sent < TRANSMIT_BATCH ? count - sent : TRANSMIT_BATCH;
 		int run = 0;
-		bool gathered = needs_gathering(next);
-		if (gathered) {
-			for (; run < limit && needs_gathering(next); run++, next += RING_STRIDE)
-				gather(transmitter, run, base, next);
+		bool offload = needs_offload(next);
+		if (offload) {
+			for (; run < limit && needs_offload(next); run++, next += RING_STRIDE)
+				compose(transmitter, run, base, next);
 		} else {
-			for (; run < limit && !needs_gathering(next); run++, next += RING_STRIDE) {
+			for (; run < limit && !needs_offload(next); run++, next += RING_STRIDE) {
 				transmitter->plain_pieces[run].iov_base = base + (uint32_t)next[WORD_OFFSET];
 				transmitter->plain_pieces[run].iov_len = (size_t)next[WORD_OCTETS];
 			}
 		}
-		int done = gathered ? send_all(transmitter->offload_socket, transmitter->gathered, run)
-				    : send_all(transmitter->plain_socket, transmitter->plain, run);
+		int done = offload ? send_all(transmitter->offload_socket, transmitter->offloaded, run)
+				   : send_all(transmitter->plain_socket, transmitter->plain, run);
 		sent += done;
 		if (done < run) break;
 	}

@@ -13,7 +13,8 @@ export const RING_STRIDE = 6;
 /**
  * Ring descriptor words: 0 arena offset, 1 octets, 2 VLAN TCI | TPID << 16 (0: none), 3 flags (RING_*), 4 checksum start
  * relative to the frame | offset of the field << 16, 5 GSO type | segment octets << 16. Words 4 and 5 count only with
- * their flags. Transmit reads words 0 and 1.
+ * their flags. Transmit ignores word 2: a tag that shall be sent stands in the octets. With RING_CHECKSUM_PARTIAL the
+ * kernel or the device finishes the checksum, with RING_GSO (and words 4 and 5) it segments.
  */
 export const RING_CHECKSUM_PARTIAL = 1;
 export const RING_CHECKSUM_VERIFIED = 2;
@@ -71,11 +72,11 @@ export interface Addon {
   arenaBuffer(arena: number): ArrayBuffer;
 
   ringOpen(arena: number, options: RingOptions): number;
-  /** Fills up to `max` descriptors; ends the life of the frames of the call before. `lowLatency` chooses the receiver. */
+  /** Fills up to `max` descriptors; ends the life of the frames of the call before. */
   ringReceive(ring: number, descriptors: Int32Array, max: number): number;
-  /** Sends in order and stops at the first failure: returns how many were sent; the errno is in `lastError`. */
-  ringTransmit(ring: number, descriptors: Int32Array, count: number): number;
-  /** Directs new frames to the low-latency receiver (true) or to the ring. */
+  /** Sends frames [first, first + count) in order up to the first failure: how many were sent; the errno in `lastError`. */
+  ringTransmit(ring: number, descriptors: Int32Array, first: number, count: number): number;
+  /** Directs new frames to the low-latency receiver (true) or to the ring; order is kept, nothing is lost or doubled. */
   ringSetLowLatency(ring: number, lowLatency: boolean): void;
   /** Frames lost because the ring was full, since the ring was opened. */
   ringOverruns(ring: number): number;
@@ -84,10 +85,16 @@ export interface Addon {
 
   udpOpen(arena: number, options: UdpOptions): number;
   udpReceive(endpoint: number, descriptors: Int32Array, max: number): number;
-  udpTransmit(endpoint: number, descriptors: Int32Array, count: number): number;
+  /** As ringTransmit. Neighbours with one source, destination, TOS and length share a call: sort by source socket. */
+  udpTransmit(endpoint: number, descriptors: Int32Array, first: number, count: number): number;
   udpOverruns(endpoint: number): number;
   udpDescriptors(endpoint: number): number[];
+  /** The ports that the source sockets got, by their index: fewer than asked for when the range has no more free. */
+  udpSourcePorts(endpoint: number): number[];
   udpClose(endpoint: number): void;
+
+  /** What a network device is now; throws ENODEV. `flags`: IFF_*. */
+  deviceQuery(device: string): { index: number; mtu: number; flags: number; mac: Uint8Array };
 
   /** Polls descriptors[0..count) for input for at most `timeoutMs`; returns how many are ready, sets `ready[i]` to 1 or 0. */
   wait(descriptors: Int32Array, ready: Int32Array, count: number, timeoutMs: number): number;

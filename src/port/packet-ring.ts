@@ -1,0 +1,259 @@
+// A network device, or a veth end, through AF_PACKET: frames stay in the receive ring, with headroom in front of each,
+// until the next receive, and are sent from wherever in the arena they are.
+//
+// It is opened on the main thread, which takes milliseconds, and used in the worker:
+//
+//   main thread                                worker
+//   openPacketRing → PacketRingDescription  →  new PacketRingPort(addon, description, now)
+//   device watcher                          →  port.setUp(isUp)
+//   releasePacketRing                       ←  port.close()
+//
+// A device that goes down keeps its ring. A device that is deleted and made again is another device: close, release, and
+// open once more.
+
+import { Drop, type Verdict } from '../core/drop-reason.ts';
+import {
+  type Addon,
+  RING_CHECKSUM_PARTIAL,
+  RING_CHECKSUM_VERIFIED,
+  RING_GSO,
+  RING_STRIDE,
+  RING_TRUNCATED,
+} from '../native/addon.ts';
+import type { ArenaAllocator } from '../packet/arena.ts';
+import { BURST, Frame, type FrameBatch, Gso, HEADROOM_OCTETS, resetMetadata } from '../packet/frame.ts';
+import type { Port, PortCounters } from './port.ts';
+import { ReceivePolicy } from './receive-policy.ts';
+import { refusalOf } from './refusal.ts';
+
+export type PacketRingOptions = {
+  /** Position in the worker's table of ports. */
+  index: number;
+  name: string;
+  device: string;
+  /** Takes frames to every MAC address (default), or only those to the device's own and to groups. */
+  promiscuous?: boolean;
+  /** Blocks of the receive ring: its size, and how long the worker may be away at full rate. */
+  blocks?: number;
+};
+
+/** All that a worker needs to use a ring; plain data, to be posted to it. */
+export type PacketRingDescription = {
+  handle: number;
+  index: number;
+  name: string;
+  device: string;
+  /** The device that was opened: a new one of the same name has another. */
+  deviceIndex: number;
+  /** The MAC address of the device when it was opened. */
+  mac: Uint8Array;
+  maxFrameOctets: number;
+  isUp: boolean;
+  descriptors: number[];
+  extent: { offset: number; octets: number };
+};
+
+const BLOCK_OCTETS = 256 * 1024;
+const DEFAULT_BLOCKS = 32;
+/** Low-latency receive: a slot holds the largest super-frame, 64 KB and its MAC header. */
+const SLOT_OCTETS = 65 * 1024;
+const SLOTS = 64;
+const ETHERNET_HEADER_OCTETS = 14;
+const IFF_UP = 0x1;
+const IFF_RUNNING = 0x40;
+/** How old a reading of the kernel's loss counters may be. */
+const OVERRUNS_AGE_MS = 100;
+
+/**
+ * Opens a device in the calling thread's network namespace. Throws an Error with `code` (ENODEV, EPERM, …) that names the
+ * device and the call that failed; nothing is held then.
+ */
+export function openPacketRing(
+  addon: Addon,
+  arena: number,
+  allocator: ArenaAllocator,
+  options: PacketRingOptions,
+): PacketRingDescription {
+  const { index, name, device } = options;
+  const facts = addon.deviceQuery(device);
+  const blocks = options.blocks ?? DEFAULT_BLOCKS;
+  const ringOctets = blocks * BLOCK_OCTETS;
+  const octets = ringOctets + SLOTS * SLOT_OCTETS;
+  const offset = allocator.allocate(octets);
+  if (offset === undefined) throw new Error(`${device}: the arena has no room for a ring of ${octets} octets`);
+  try {
+    const handle = addon.ringOpen(arena, {
+      device,
+      offset,
+      blockOctets: BLOCK_OCTETS,
+      blocks,
+      slotsOffset: offset + ringOctets,
+      slotOctets: SLOT_OCTETS,
+      slots: SLOTS,
+      headroomOctets: HEADROOM_OCTETS,
+      promiscuous: options.promiscuous ?? true,
+    });
+    return {
+      handle,
+      index,
+      name,
+      device,
+      deviceIndex: facts.index,
+      mac: facts.mac,
+      maxFrameOctets: facts.mtu + ETHERNET_HEADER_OCTETS,
+      isUp: (facts.flags & IFF_UP) !== 0 && (facts.flags & IFF_RUNNING) !== 0,
+      descriptors: addon.ringDescriptors(handle),
+      extent: { offset, octets },
+    };
+  } catch (error) {
+    allocator.release(offset, octets);
+    throw error;
+  }
+}
+
+/** Gives back the memory of a ring whose port has been closed. */
+export function releasePacketRing(allocator: ArenaAllocator, description: PacketRingDescription): void {
+  allocator.release(description.extent.offset, description.extent.octets);
+}
+
+export class PacketRingPort implements Port {
+  readonly name: string;
+  readonly medium = 'ethernet';
+  readonly index: number;
+  readonly descriptors: readonly number[];
+  maxFrameOctets: number;
+  isUp: boolean;
+  readonly #addon: Addon;
+  readonly #handle: number;
+  readonly #now: () => number;
+  readonly #policy: ReceivePolicy;
+  readonly #counters: PortCounters = { receiveOverruns: 0 };
+  #countersReadMs = -Infinity;
+  readonly #frames: Frame[] = [];
+  readonly #received = new Int32Array(BURST * RING_STRIDE);
+  readonly #transmitted = new Int32Array(BURST * RING_STRIDE);
+
+  /** `now`: a monotonic clock in milliseconds. */
+  constructor(addon: Addon, description: PacketRingDescription, now: () => number) {
+    this.name = description.name;
+    this.index = description.index;
+    this.descriptors = description.descriptors;
+    this.maxFrameOctets = description.maxFrameOctets;
+    this.isUp = description.isUp;
+    this.#addon = addon;
+    this.#handle = description.handle;
+    this.#now = now;
+    this.#policy = new ReceivePolicy(now);
+    addon.ringSetLowLatency(this.#handle, this.#policy.lowLatency);
+    for (let index = 0; index < BURST; index++) {
+      const frame = new Frame();
+      frame.port = this.index;
+      this.#frames.push(frame);
+    }
+  }
+
+  get counters(): Readonly<PortCounters> {
+    const nowMs = this.#now();
+    if (nowMs - this.#countersReadMs >= OVERRUNS_AGE_MS) {
+      this.#countersReadMs = nowMs;
+      this.#counters.receiveOverruns = this.#addon.ringOverruns(this.#handle);
+    }
+    return this.#counters;
+  }
+
+  /** Whether frames come one by one, not by blocks. */
+  get lowLatency(): boolean {
+    return this.#policy.lowLatency;
+  }
+
+  /** The state of the device, as the watcher on the main thread sees it. */
+  setUp(isUp: boolean): void {
+    this.isUp = isUp;
+  }
+
+  /** The MTU of the device, as the watcher on the main thread sees it. */
+  setMtu(mtu: number): void {
+    this.maxFrameOctets = mtu + ETHERNET_HEADER_OCTETS;
+  }
+
+  receive(into: FrameBatch): number {
+    const words = this.#received;
+    const count = this.#addon.ringReceive(this.#handle, words, BURST);
+    const frames = this.#frames;
+    for (let index = 0, at = 0; index < count; index++, at += RING_STRIDE) {
+      const frame = frames[index]!;
+      const start = words[at]!;
+      resetMetadata(frame);
+      frame.start = start;
+      frame.end = start + words[at + 1]!;
+      frame.headroomStart = start - HEADROOM_OCTETS;
+      frame.port = this.index;
+      if ((words[at + 2]! | words[at + 3]!) !== 0) describe(frame, words, at);
+      into.push(frame);
+    }
+    if (this.#policy.note(count)) this.#addon.ringSetLowLatency(this.#handle, this.#policy.lowLatency);
+    return count;
+  }
+
+  transmit(batch: FrameBatch, refuse: (frame: Frame, why: Verdict) => void): void {
+    for (let from = 0; from < batch.length; from += BURST) {
+      this.#transmit(batch, from, Math.min(batch.length - from, BURST), refuse);
+    }
+  }
+
+  #transmit(batch: FrameBatch, from: number, count: number, refuse: (frame: Frame, why: Verdict) => void): void {
+    const words = this.#transmitted;
+    const { frames } = batch;
+    for (let index = 0, at = 0; index < count; index++, at += RING_STRIDE) {
+      const frame = frames[from + index]!;
+      words[at] = frame.start;
+      words[at + 1] = frame.end - frame.start;
+      words[at + 3] = 0;
+      if ((frame.checksumStart | frame.gsoType) !== 0) announce(frame, words, at);
+    }
+    for (let next = 0; next < count; next++) {
+      // A device that is down would refuse each frame by itself, at the price of a system call.
+      let why: Verdict = Drop.portDown;
+      if (this.isUp) {
+        next += this.#addon.ringTransmit(this.#handle, words, next, count - next);
+        if (next >= count) return;
+        why = refusalOf(this.#addon.lastError());
+      }
+      refuse(frames[from + next]!, why);
+    }
+  }
+
+  close(): void {
+    this.#addon.ringClose(this.#handle);
+  }
+}
+
+/** What the ring knows of a frame besides its octets. */
+function describe(frame: Frame, words: Int32Array, at: number): void {
+  const vlan = words[at + 2]!;
+  const flags = words[at + 3]!;
+  frame.vlanTci = vlan & 0xffff;
+  frame.vlanTpid = vlan >>> 16;
+  if ((flags & RING_CHECKSUM_VERIFIED) !== 0) frame.checksumVerified = 1;
+  if ((flags & RING_CHECKSUM_PARTIAL) !== 0) {
+    const checksum = words[at + 4]!;
+    frame.checksumStart = frame.start + (checksum & 0xffff);
+    frame.checksumOffset = checksum >>> 16;
+  }
+  if ((flags & RING_GSO) !== 0) {
+    const gso = words[at + 5]!;
+    frame.gsoType = gso & 0xff;
+    frame.gsoSize = gso >>> 16;
+  } else if ((flags & RING_TRUNCATED) !== 0) {
+    frame.truncatedFrom = words[at + 5]!;
+  }
+}
+
+/** Leaves an unfinished checksum or a segmentation to the kernel. */
+function announce(frame: Frame, words: Int32Array, at: number): void {
+  words[at + 3] = RING_CHECKSUM_PARTIAL;
+  words[at + 4] = (frame.checksumStart - frame.start) | (frame.checksumOffset << 16);
+  if (frame.gsoType === Gso.none) return;
+  words[at + 3] = RING_CHECKSUM_PARTIAL | RING_GSO;
+  words[at + 5] = frame.gsoType | (frame.gsoSize << 16);
+}
