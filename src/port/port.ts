@@ -32,10 +32,17 @@ export interface Port {
   readonly isUp: boolean;
   readonly counters: Readonly<PortCounters>;
 
-  /** Appends up to BURST frames to `into` and returns how many; ends the life of those of the call before. */
+  /**
+   * Appends up to BURST frames to `into` and returns how many; ends the life of those of the call before. Some of what has
+   * arrived may wait inside the port: receive until there is nothing before waiting for the descriptors.
+   */
   receive(into: FrameBatch): number;
 
-  /** Sends all frames, in order; each one that could not be sent is handed to `refuse` with the reason. */
+  /**
+   * Sends all frames, those of a flow in order; each one that could not be sent is handed to `refuse` with the reason.
+   * A VLAN tag that shall be sent stands in the octets. A packet ring leaves an unfinished checksum (`checksumStart`) and
+   * the segmentation of a super-frame (`gsoType`) to the kernel.
+   */
   transmit(batch: FrameBatch, refuse: (frame: Frame, why: Verdict) => void): void;
 
   /** Releases what the port holds; no other call may follow. */
