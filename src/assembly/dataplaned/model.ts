@@ -1,0 +1,353 @@
+// The wanted state of the data plane, derived from the configuration and from what the machine's devices are: names instead
+// of numbers, defaults resolved. Built anew from scratch at every change, so that it depends on nothing but its input.
+
+import { type AddressWords, parseAddress, parsePrefix } from '../../core/address.ts';
+import { hashPair } from '../../core/pair-map.ts';
+import { BROADCAST_MAC, macHigh16, macLow32, parseMac } from '../../core/mac.ts';
+import type { TunnelSpec } from '../../tunnel/tunnel.ts';
+import { TOS_PRESERVE } from '../../tunnel/tunnel.ts';
+import { VXLAN_IPV4_OVERHEAD } from '../../tunnel/vxlan.ts';
+import type { ConfigView, Self, Tunnel, Vlan, VxlanProfile } from './config-view.ts';
+import type { Mac } from './spec.ts';
+
+/** What the kernel says of a network device. */
+export type DeviceFacts = { mac: Mac; mtu: number; isUp: boolean };
+
+export type InterfaceModel = { name: string; device: string; adapter: 'packet-ring' | 'udp' };
+
+export type InterfaceMemberModel = {
+  key: string;
+  name: string;
+  domain: string;
+  interface: string;
+  vlan: number;
+  mtu: number;
+  enabled: boolean;
+};
+
+export type TunnelMemberModel = {
+  name: string;
+  domain: string;
+  splitHorizon: boolean;
+  floods: boolean;
+  replicates: boolean;
+  floodRemotes: readonly AddressWords[];
+  tunnel: Omit<TunnelSpec, 'member'>;
+};
+
+export type SocketModel = {
+  key: string;
+  /** Canonical text of the local address. */
+  localAddress: string;
+  local: AddressWords;
+  port: number;
+  device: string;
+  checksum: boolean;
+  sourcePortMin: number;
+  sourcePortMax: number;
+  ttl: number;
+};
+
+export type SelfModel = { name: string; domain: string; words: AddressWords; isIpv6: boolean; prefixBits: number };
+
+/** `member`: key of an interface member, or name of a tunnel. */
+export type StaticEntryModel = { domain: string; mac: Mac; member: string; remote: AddressWords | undefined };
+
+export type NeighbourModel = { domain: string; address: number; mac: Mac };
+
+export type Failure = { object: string; reason: string };
+
+export type Model = {
+  interfaces: Map<string, InterfaceModel>;
+  /** By name of the VLAN, VLAN group or tunnel. */
+  domains: Map<string, { name: string; mac: Mac | undefined }>;
+  interfaceMembers: Map<string, InterfaceMemberModel>;
+  tunnelMembers: Map<string, TunnelMemberModel>;
+  sockets: Map<string, SocketModel>;
+  selfs: Map<string, SelfModel>;
+  /** By domain and MAC. */
+  staticEntries: Map<string, StaticEntryModel>;
+  neighbours: Map<string, NeighbourModel>;
+  /** Domain by name of a VLAN, VLAN group or tunnel: several VLANs of a group share one. */
+  domainOf: Map<string, string>;
+  failures: Failure[];
+};
+
+
+const IPV4_MULTICAST = 0xe;
+
+export function buildModel(view: ConfigView, devices: ReadonlyMap<string, DeviceFacts>): Model {
+  return new ModelBuilder(view, devices).build();
+}
+
+class ModelBuilder {
+  readonly #view: ConfigView;
+  readonly #devices: ReadonlyMap<string, DeviceFacts>;
+  readonly #model: Model = {
+    interfaces: new Map(),
+    domains: new Map(),
+    interfaceMembers: new Map(),
+    tunnelMembers: new Map(),
+    sockets: new Map(),
+    selfs: new Map(),
+    staticEntries: new Map(),
+    neighbours: new Map(),
+    domainOf: new Map(),
+    failures: [],
+  };
+
+  constructor(view: ConfigView, devices: ReadonlyMap<string, DeviceFacts>) {
+    this.#view = view;
+    this.#devices = devices;
+  }
+
+  build(): Model {
+    this.#addInterfaces();
+    this.#addDomains();
+    this.#addInterfaceMembers();
+    this.#addSelfs();
+    for (const tunnel of this.#view.tunnels.values()) this.#addTunnel(tunnel);
+    this.#addStaticEntries();
+    this.#addNeighbours();
+    return this.#model;
+  }
+
+  #fail(object: string, reason: string): void {
+    this.#model.failures.push({ object, reason });
+  }
+
+  #addInterfaces(): void {
+    for (const { name, properties } of this.#view.interfaces.values()) {
+      const { device, adapter, enabled } = properties;
+      if (device === undefined || !enabled) continue;
+      this.#model.interfaces.set(name, { name, device, adapter });
+    }
+  }
+
+  #addDomains(): void {
+    const { domains, domainOf } = this.#model;
+    for (const { name, properties } of this.#view.vlanGroups.values()) {
+      for (const member of properties.members) domainOf.set(member, name);
+      domainOf.set(name, name);
+    }
+    for (const name of [...this.#view.vlans.keys(), ...this.#view.tunnels.keys()]) {
+      if (!domainOf.has(name)) domainOf.set(name, name);
+    }
+    for (const name of new Set(domainOf.values())) domains.set(name, { name, mac: undefined });
+    // Our own MAC in a domain is that of the first device; without one it is made from the name.
+    for (const [name, domain] of domains) {
+      const vlans = [...this.#view.vlans.values()].filter((vlan) => domainOf.get(vlan.name) === name);
+      const device = vlans.flatMap((vlan) => this.#ringDevices(vlan))[0];
+      domain.mac = device === undefined ? (vlans.length === 0 ? madeMac(name) : undefined) : this.#devices.get(device)?.mac;
+    }
+  }
+
+  /** Devices of the VLAN that we own, in the order of its interfaces. */
+  #ringDevices(vlan: Vlan): string[] {
+    return Object.keys(vlan.properties.interfaces).flatMap((name) => {
+      const port = this.#model.interfaces.get(name);
+      return port?.adapter === 'packet-ring' ? [port.device] : [];
+    });
+  }
+
+  #addInterfaceMembers(): void {
+    for (const vlan of this.#view.vlans.values()) {
+      const domain = this.#model.domainOf.get(vlan.name)!;
+      for (const [name, { tagged }] of Object.entries(vlan.properties.interfaces)) {
+        const port = this.#view.interfaces.get(name);
+        if (port?.properties.adapter !== 'packet-ring') continue;
+        const key = `${vlan.name} ${name}`;
+        this.#model.interfaceMembers.set(key, {
+          key,
+          name: `${vlan.name} on ${name}`,
+          domain,
+          interface: name,
+          vlan: tagged ? vlan.properties.tag : 0,
+          mtu: vlan.properties.mtu,
+          enabled: port.properties.enabled,
+        });
+      }
+    }
+  }
+
+  #addSelfs(): void {
+    for (const self of this.#view.selfs.values()) {
+      const prefix = parsePrefix(self.properties.address);
+      const domain = this.#model.domainOf.get(self.properties.vlan);
+      if (prefix === undefined || domain === undefined || this.#hostDevice(self) !== undefined) continue;
+      const { address, length } = prefix;
+      if (address.routeDomain !== 0) {
+        this.#fail(self.name, 'route domains other than 0 are not carried by this version');
+        continue;
+      }
+      const isIpv6 = address.family === 6;
+      this.#model.selfs.set(self.name, { name: self.name, domain, words: address.words, isIpv6, prefixBits: length });
+    }
+  }
+
+  /** The device whose kernel address the self IP is, when the host owns it. */
+  #hostDevice(self: Self): string | undefined {
+    const vlan = this.#view.vlans.get(self.properties.vlan);
+    if (vlan === undefined) return undefined;
+    for (const name of Object.keys(vlan.properties.interfaces)) {
+      const port = this.#view.interfaces.get(name);
+      if (port?.properties.adapter === 'udp') return port.properties.device;
+    }
+    return undefined;
+  }
+
+  #addTunnel(tunnel: Tunnel): void {
+    const { name, properties } = tunnel;
+    const profile = this.#view.vxlanProfiles.get(properties.profile);
+    const local = parseAddress(properties['local-address']);
+    const remote = parseAddress(properties['remote-address']);
+    if (profile === undefined) {
+      this.#fail(name, `no data path for profile ${properties.profile} in this version`);
+      return;
+    }
+    const { port } = profile.properties;
+    const range = profile.properties['source-port-range'].split('-').map(Number);
+    const problem = unsupported(profile, local?.family, remote?.words);
+    if (problem !== undefined || local === undefined) {
+      this.#fail(name, problem ?? `local-address ${properties['local-address']} is not an address`);
+      return;
+    }
+    const self = this.#selfOf(properties['local-address']);
+    if (self === undefined) {
+      this.#fail(name, `local-address ${properties['local-address']} is not the address of any self IP`);
+    }
+    const flooding = remote === undefined ? profile.properties['flooding-type'] : 'point-to-point';
+    const remotes = flooding === 'multipoint' || flooding === 'replicator' ? this.#floodRemotes(name, flooding) : [];
+    this.#model.tunnelMembers.set(name, {
+      name,
+      domain: this.#model.domainOf.get(name)!,
+      splitHorizon: this.#splitsHorizon(name),
+      floods: flooding !== 'none' && flooding !== 'multicast',
+      replicates: flooding === 'multipoint' || flooding === 'replicator',
+      floodRemotes: remotes,
+      tunnel: {
+        name,
+        local: local.words,
+        remote: remote?.words,
+        key: properties.key,
+        port,
+        mtu: properties.mtu === 0 ? this.#underlayMtu(self) - VXLAN_IPV4_OVERHEAD : properties.mtu,
+        tos: properties.tos === 'preserve' ? TOS_PRESERVE : Number(properties.tos),
+        ttl: properties.ttl,
+        udpChecksum: profile.properties['udp-checksum'],
+        sourcePortMin: range[0]!,
+        sourcePortMax: range[1]!,
+        learnsEndpoints: flooding === 'multipoint' || flooding === 'replicator',
+        receives: properties.mode !== 'outbound',
+        sends: properties.mode !== 'inbound',
+      },
+    });
+    const device = self === undefined ? undefined : this.#hostDevice(self);
+    if (device !== undefined) this.#addSocket(properties['local-address'], local.words, profile, device, properties.ttl);
+  }
+
+  #addSocket(localAddress: string, local: AddressWords, profile: VxlanProfile, device: string, ttl: number): void {
+    const { port } = profile.properties;
+    const [first, last] = profile.properties['source-port-range'].split('-').map(Number);
+    const key = `${localAddress} ${port}`;
+    const checksum = profile.properties['udp-checksum'];
+    const socket = { key, localAddress, local, port, device, checksum, sourcePortMin: first!, sourcePortMax: last!, ttl };
+    this.#model.sockets.set(key, socket);
+  }
+
+  #selfOf(address: string): Self | undefined {
+    for (const self of this.#view.selfs.values()) {
+      if (self.properties.address.split('/')[0] === address) return self;
+    }
+    return undefined;
+  }
+
+  #underlayMtu(self: Self | undefined): number {
+    const vlan = self === undefined ? undefined : this.#view.vlans.get(self.properties.vlan);
+    const configured = vlan?.properties.mtu ?? 1500;
+    const device = self === undefined ? undefined : this.#hostDevice(self);
+    const own = device === undefined ? undefined : this.#devices.get(device)?.mtu;
+    return own === undefined ? configured : Math.min(configured, own);
+  }
+
+  #splitsHorizon(tunnel: string): boolean {
+    const group = this.#view.vlanGroups.get(this.#model.domainOf.get(tunnel)!);
+    return group?.properties['split-horizon'] === 'tunnels';
+  }
+
+  #floodRemotes(tunnel: string, flooding: 'multipoint' | 'replicator'): AddressWords[] {
+    const record = this.#view.tunnelFdbs.get(tunnel)?.properties.records[BROADCAST_MAC];
+    const remotes = flooding === 'replicator' ? record?.replicators : record?.endpoints;
+    return (remotes ?? []).flatMap((text) => parseAddress(text)?.words ?? []);
+  }
+
+  #addStaticEntries(): void {
+    const { staticEntries, tunnelMembers, interfaceMembers, domainOf } = this.#model;
+    for (const [tunnel, fdb] of this.#view.tunnelFdbs) {
+      const domain = domainOf.get(tunnel);
+      if (domain === undefined || !tunnelMembers.has(tunnel)) continue;
+      for (const [text, record] of Object.entries(fdb.properties.records)) {
+        const mac = macOf(text);
+        const endpoint = record.endpoint === undefined ? undefined : parseAddress(record.endpoint);
+        if (mac === undefined || text === BROADCAST_MAC || endpoint === undefined) continue;
+        staticEntries.set(`${domain} ${text}`, { domain, mac, member: tunnel, remote: endpoint.words });
+      }
+    }
+    for (const [vlan, fdb] of this.#view.vlanFdbs) {
+      const domain = domainOf.get(vlan);
+      if (domain === undefined) continue;
+      for (const [text, record] of Object.entries(fdb.properties.records)) {
+        const mac = macOf(text);
+        const member = `${vlan} ${record.interface ?? ''}`;
+        if (mac === undefined || !interfaceMembers.has(member)) continue;
+        staticEntries.set(`${domain} ${text}`, { domain, mac, member, remote: undefined });
+      }
+    }
+  }
+
+  #addNeighbours(): void {
+    for (const { name, properties } of this.#view.arps.values()) {
+      const address = parseAddress(properties['ip-address']);
+      const mac = macOf(properties['mac-address']);
+      if (address === undefined || mac === undefined) continue;
+      if (address.family === 6) {
+        this.#fail(name, 'static neighbours over IPv6 are not carried by this version');
+        continue;
+      }
+      const self = [...this.#model.selfs.values()].find(
+        ({ isIpv6, words, prefixBits }) =>
+          !isIpv6 && (prefixBits === 0 || (words[3] ^ address.words[3]) >>> (32 - prefixBits) === 0),
+      );
+      if (self === undefined) {
+        this.#fail(name, `ip-address ${properties['ip-address']} is on the network of no self IP`);
+        continue;
+      }
+      const key = `${self.domain} ${properties['ip-address']}`;
+      this.#model.neighbours.set(key, { domain: self.domain, address: address.words[3], mac });
+    }
+  }
+}
+
+/** Why this version has no data path for such a tunnel; undefined when it has. */
+function unsupported(
+  profile: VxlanProfile,
+  localFamily: 4 | 6 | undefined,
+  remote: AddressWords | undefined,
+): string | undefined {
+  if (profile.properties['encapsulation-type'] !== 'vxlan') return 'VXLAN-GPE has no data path in this version';
+  if (localFamily === 6) return 'an IPv6 underlay has no data path in this version';
+  if (remote !== undefined && remote[3] >>> 28 === IPV4_MULTICAST) return 'multicast flooding has no data path in this version';
+  return undefined;
+}
+
+function macOf(text: string): Mac | undefined {
+  const octets = parseMac(text);
+  return octets === undefined ? undefined : { high: macHigh16(octets), low: macLow32(octets) };
+}
+
+/** A locally administered MAC that depends on the name alone, so that it is the same after a restart. */
+function madeMac(name: string): Mac {
+  let hash = 0;
+  for (let index = 0; index < name.length; index++) hash = hashPair(hash, name.charCodeAt(index));
+  return { high: 0x0200 | (hash >>> 24), low: hashPair(hash, name.length) };
+}

@@ -1,0 +1,141 @@
+// The loop of the worker thread: messages, a breath, and a wait when there was nothing to do.
+
+import type { MessagePort } from 'node:worker_threads';
+import { receiveMessageOnPort } from 'node:worker_threads';
+import { CounterTable } from '../../core/counters.ts';
+import { loadAddon } from '../../native/addon.ts';
+import { Arena } from '../../packet/arena.ts';
+import { FramePool } from '../../packet/pool.ts';
+import { CaptureWriter } from '../../pipeline/capture.ts';
+import { Dataplane } from './dataplane.ts';
+import { makePort, setPortState } from './port-factory.ts';
+import type { Operation } from './spec.ts';
+import {
+  CONTROL_HEARTBEAT,
+  CONTROL_MESSAGES,
+  type FromWorker,
+  type ToWorker,
+  type WorkerSetup,
+} from './worker-protocol.ts';
+
+/** How long a change of configuration may hold up frames at a time. */
+const APPLY_BUDGET_MS = 0.5;
+/** Descriptors that one wait can watch: two per port, and the event. */
+const MAX_DESCRIPTORS = 1024;
+
+/** Runs until it is told to stop. */
+export function runWorkerLoop(setup: WorkerSetup, parent: MessagePort): void {
+  new WorkerLoop(setup, parent).run();
+}
+
+class WorkerLoop {
+  readonly #setup: WorkerSetup;
+  readonly #parent: MessagePort;
+  readonly #addon;
+  readonly #arena: Arena;
+  readonly #dataplane: Dataplane;
+  readonly #control: Int32Array;
+  #seenMessages = 0;
+  #stopping = false;
+  /** Operations that are still to be applied, with the ticket of their message. */
+  readonly #pending: { operations: readonly Operation[]; next: number; ticket: number }[] = [];
+  readonly #descriptors = new Int32Array(MAX_DESCRIPTORS);
+  readonly #ready = new Int32Array(MAX_DESCRIPTORS);
+  #descriptorCount = 0;
+
+  constructor(setup: WorkerSetup, parent: MessagePort) {
+    const { addon } = loadAddon();
+    if (addon === undefined) throw new Error('the worker needs the addon');
+    this.#addon = addon;
+    this.#setup = setup;
+    this.#parent = parent;
+    this.#arena = new Arena(addon.arenaBuffer(setup.arena));
+    this.#control = new Int32Array(setup.control);
+    this.#dataplane = new Dataplane({
+      pool: new FramePool(this.#arena, setup.poolOffset, setup.poolSizes),
+      counters: new CounterTable(setup.counters),
+      books: new Float64Array(setup.books),
+      tap: new CaptureWriter(setup.capture, this.#arena, () => performance.timeOrigin + performance.now()),
+      now: () => performance.now(),
+      audit: setup.audit,
+    });
+    this.#watch();
+    this.#post({ kind: 'ready', fdb: this.#dataplane.fdb.buffer });
+  }
+
+  run(): void {
+    while (!this.#stopping) {
+      if (Atomics.load(this.#control, CONTROL_MESSAGES) !== this.#seenMessages) this.#takeMessages();
+      if (this.#pending.length > 0) this.#applySome();
+      if (this.#dataplane.breath() === 0 && this.#pending.length === 0) this.#wait();
+    }
+    for (const port of this.#dataplane.ports()) port.close();
+    this.#post({ kind: 'stopped' });
+  }
+
+  #post(message: FromWorker): void {
+    this.#parent.postMessage(message);
+  }
+
+  #takeMessages(): void {
+    this.#seenMessages = Atomics.load(this.#control, CONTROL_MESSAGES);
+    this.#addon.eventDrain(this.#setup.event);
+    for (;;) {
+      const received = receiveMessageOnPort(this.#parent);
+      if (received === undefined) return;
+      this.#take(received.message as ToWorker);
+    }
+  }
+
+  #take(message: ToWorker): void {
+    const dataplane = this.#dataplane;
+    switch (message.kind) {
+      case 'add-port':
+        dataplane.addPort(makePort(this.#addon, this.#arena, message.description), message.row, message.description.listener);
+        this.#watch();
+        break;
+      case 'remove-port':
+        dataplane.removePort(message.index);
+        this.#watch();
+        this.#post({ kind: 'port-removed', index: message.index });
+        break;
+      case 'set-port-state': {
+        const port = dataplane.ports().find(({ index }) => index === message.index);
+        if (port !== undefined) setPortState(port, message.isUp, message.mtu);
+        break;
+      }
+      case 'operations':
+        this.#pending.push({ operations: message.operations, next: 0, ticket: message.ticket });
+        break;
+      case 'stop':
+        this.#stopping = true;
+        break;
+    }
+  }
+
+  #applySome(): void {
+    const head = this.#pending[0]!;
+    if (head.next < head.operations.length) {
+      head.next = this.#dataplane.apply(head.operations, head.next, APPLY_BUDGET_MS);
+    }
+    if (head.next < head.operations.length) return;
+    this.#pending.shift();
+    this.#post({ kind: 'applied', ticket: head.ticket });
+  }
+
+  /** Lists the descriptors to wait for. */
+  #watch(): void {
+    let count = 0;
+    this.#descriptors[count++] = this.#setup.event;
+    for (const port of this.#dataplane.ports()) {
+      for (const descriptor of port.descriptors) this.#descriptors[count++] = descriptor;
+    }
+    this.#descriptorCount = count;
+  }
+
+  #wait(): void {
+    const timeoutMs = Math.ceil(this.#dataplane.msUntilTick());
+    Atomics.store(this.#control, CONTROL_HEARTBEAT, Math.floor(performance.now() / 1000));
+    this.#addon.wait(this.#descriptors, this.#ready, this.#descriptorCount, timeoutMs);
+  }
+}

@@ -1,0 +1,43 @@
+// What the main thread of dataplaned and its worker say to each other.
+//
+// The worker has no event loop. The main thread posts a message, bumps the control word and signals the event descriptor;
+// the worker looks at the word once per breath. What the worker posts reaches the main thread like any message.
+
+import type { PoolSizes } from '../../packet/pool.ts';
+import type { PortDescription } from './port-factory.ts';
+import type { Operation } from './spec.ts';
+
+export type WorkerSetup = {
+  arena: number;
+  poolOffset: number;
+  poolSizes: PoolSizes;
+  counters: SharedArrayBuffer;
+  books: SharedArrayBuffer;
+  capture: SharedArrayBuffer;
+  /** CONTROL_* words. */
+  control: SharedArrayBuffer;
+  /** Descriptor that is signalled together with CONTROL_MESSAGES. */
+  event: number;
+  audit: boolean;
+};
+
+/** Grows with every message to the worker. */
+export const CONTROL_MESSAGES = 0;
+/** Set by the worker at least once a second: the second of its clock, so that a stuck worker is noticed. */
+export const CONTROL_HEARTBEAT = 1;
+export const CONTROL_WORDS = 2;
+
+export type ToWorker =
+  | { kind: 'add-port'; description: PortDescription; row: number }
+  | { kind: 'remove-port'; index: number }
+  | { kind: 'set-port-state'; index: number; isUp: boolean; mtu: number }
+  /** Answered by `applied` with the same ticket, when all of them are. */
+  | { kind: 'operations'; operations: readonly Operation[]; ticket: number }
+  | { kind: 'stop' };
+
+export type FromWorker =
+  | { kind: 'ready'; fdb: SharedArrayBuffer }
+  | { kind: 'applied'; ticket: number }
+  /** The worker no longer touches the port: its handle may be closed. */
+  | { kind: 'port-removed'; index: number }
+  | { kind: 'stopped' };
