@@ -8,7 +8,7 @@
 // Not supported: spanning tree. Link-local control frames (01:80:c2:00:00:0X) are dropped, as a bridge must.
 
 import { Column, ROW_STRIDE } from '../core/counters.ts';
-import { Drop } from '../core/drop-reason.ts';
+import { Drop, FORWARD, type Verdict } from '../core/drop-reason.ts';
 import { FrameBatch } from '../packet/frame.ts';
 import { Direction } from '../pipeline/tap.ts';
 import type { Disposal } from '../pipeline/disposal.ts';
@@ -49,62 +49,79 @@ export class BridgeNode implements PipelineNode {
     const { frames, length } = this.input;
     const bytes = this.#bytes;
     const fdb = this.#fdb;
-    const table = fdb.table;
+    const { table } = fdb;
     const members = this.#members;
     const disposal = this.#disposal;
-    const cells = this.#cells;
     const { tap } = disposal;
     const tapping = tap.passing;
+    // Frames come in runs of one member and often of one destination. What was found for the frame before is kept, and
+    // the counters of a run are written once: together that halves the cost of a frame.
+    let memberId = -1;
+    let member = members[0]!;
+    let domain = member?.domain;
+    let runStart = 0;
+    let runOctets = 0;
+    let runGroupFrames = 0;
+    let knownHigh = -1;
+    let knownLow = 0;
+    let knownTarget: Member | undefined;
+    let knownEndpoint = -1;
     for (let index = 0; index < length; index++) {
       const frame = frames[index]!;
-      const member = members[frame.member]!;
-      const domain = member.domain;
+      if (frame.member !== memberId) {
+        if (memberId !== -1) this.#count(member, index - runStart, runOctets, runGroupFrames);
+        memberId = frame.member;
+        member = members[memberId]!;
+        domain = member.domain;
+        runStart = index;
+        runOctets = 0;
+        runGroupFrames = 0;
+        knownHigh = -1;
+      }
       const at = frame.start;
-      const base = member.row * ROW_STRIDE;
-      cells[base + Column.inFrames]! += 1;
-      cells[base + Column.inOctets]! += frame.end - at;
+      runOctets += frame.end - at;
       if (tapping) tap.recordPass(frame, member.row, Direction.inbound);
 
       const sourceHigh = (bytes[at + 6]! << 8) | bytes[at + 7]!;
       const sourceLow = (bytes[at + 8]! << 24) | (bytes[at + 9]! << 16) | (bytes[at + 10]! << 8) | bytes[at + 11]!;
-      if ((sourceHigh & 0x100) !== 0 || (sourceHigh | sourceLow) === 0) {
-        const tunnelled = member.kind === MemberKind.tunnel;
-        disposal.drop(frame, tunnelled ? Drop.innerSourceMacInvalid : Drop.invalidSourceMac, member.row);
-        continue;
-      }
-      if (sourceLow === domain.macLow && sourceHigh === domain.macHigh && domain.hasLocal) {
-        disposal.drop(frame, Drop.ownFrameReturned, member.row);
-        continue;
-      }
       if (
         sourceLow !== member.lastMacLow ||
         sourceHigh !== member.lastMacHigh ||
         frame.endpoint !== member.lastEndpoint ||
         this.second !== member.lastSecond
       ) {
+        const verdict = checkSource(member, sourceHigh, sourceLow);
+        if (verdict !== FORWARD) {
+          disposal.drop(frame, verdict, member.row);
+          continue;
+        }
         this.#learn(member, sourceHigh, sourceLow, frame.endpoint);
       }
 
       const high = (bytes[at]! << 8) | bytes[at + 1]!;
       const low = (bytes[at + 2]! << 24) | (bytes[at + 3]! << 16) | (bytes[at + 4]! << 8) | bytes[at + 5]!;
-      if ((high & 0x100) !== 0) {
-        cells[base + Column.inGroupFrames]! += 1;
-        // 01:80:c2:00:00:00 to 0f
-        if (high === 0x0180 && (low & 0xfffffff0) === (0xc2000000 | 0)) {
-          disposal.drop(frame, Drop.linkLocalControl, member.row);
-        } else this.#toFlood.push(frame);
-        continue;
+      if (low !== knownLow || high !== knownHigh) {
+        if ((high & GROUP_BIT) !== 0) {
+          runGroupFrames += 1;
+          if (isLinkLocalControl(high, low)) disposal.drop(frame, Drop.linkLocalControl, member.row);
+          else this.#toFlood.push(frame);
+          continue;
+        }
+        if (low === domain.macLow && high === domain.macHigh && domain.hasLocal) {
+          this.#toLocal.push(frame);
+          continue;
+        }
+        const entry = fdb.find(domain.id, high, low);
+        if (entry === -1) {
+          this.#toFlood.push(frame);
+          continue;
+        }
+        knownHigh = high;
+        knownLow = low;
+        knownTarget = members[table[entry + FdbField.member]!];
+        knownEndpoint = table[entry + FdbField.endpoint]!;
       }
-      if (low === domain.macLow && high === domain.macHigh && domain.hasLocal) {
-        this.#toLocal.push(frame);
-        continue;
-      }
-      const entry = fdb.find(domain.id, high, low);
-      if (entry === -1) {
-        this.#toFlood.push(frame);
-        continue;
-      }
-      const target = members[table[entry + FdbField.member]!]!;
+      const target = knownTarget!;
       if (target === member) {
         disposal.drop(frame, Drop.sameMember, member.row);
       } else if (target.splitHorizonGroup !== 0 && target.splitHorizonGroup === member.splitHorizonGroup) {
@@ -113,11 +130,20 @@ export class BridgeNode implements PipelineNode {
         disposal.drop(frame, Drop.memberDown, target.row);
       } else {
         frame.egress = target.id;
-        frame.endpoint = table[entry + FdbField.endpoint]!;
+        frame.endpoint = knownEndpoint;
         target.outlet.push(frame);
       }
     }
+    if (memberId !== -1) this.#count(member, length - runStart, runOctets, runGroupFrames);
     this.input.clear();
+  }
+
+  #count(member: Member, frames: number, octets: number, groupFrames: number): void {
+    const cells = this.#cells;
+    const base = member.row * ROW_STRIDE;
+    cells[base + Column.inFrames]! += frames;
+    cells[base + Column.inOctets]! += octets;
+    cells[base + Column.inGroupFrames]! += groupFrames;
   }
 
   #learn(member: Member, high: number, low: number, endpoint: number): void {
@@ -134,3 +160,18 @@ export class BridgeNode implements PipelineNode {
     }
   }
 }
+
+const GROUP_BIT = 0x100;
+
+/** Whether a frame of this member may come from this station. */
+function checkSource(member: Member, high: number, low: number): Verdict {
+  if ((high & GROUP_BIT) !== 0 || (high | low) === 0) {
+    return member.kind === MemberKind.tunnel ? Drop.innerSourceMacInvalid : Drop.invalidSourceMac;
+  }
+  const { domain } = member;
+  return domain.hasLocal && low === domain.macLow && high === domain.macHigh ? Drop.ownFrameReturned : FORWARD;
+}
+
+/** 01:80:c2:00:00:00 to 0f. */
+const isLinkLocalControl = (high: number, low: number): boolean =>
+  high === 0x0180 && (low & 0xfffffff0) === (0xc2000000 | 0);

@@ -25,7 +25,7 @@ export class Neighbour {
   /** Bridge member through which it answered; -1: not known (the domain's FDB or flooding decides). */
   member = -1;
   confirmedMs = 0;
-  askedMs = 0;
+  askedMs = -Infinity;
   attempts = 0;
   /** Copies in the pool that wait for the answer, oldest first. */
   readonly waiting: Frame[] = [];

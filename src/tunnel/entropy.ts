@@ -11,21 +11,28 @@ import { IpProtocol } from '../wire/ipv4.ts';
 const ETHERNET_OCTETS = 14;
 const IPV4_NO_OPTIONS = 0x45;
 const NOT_FRAGMENTED = 0x3fff;
+const ADDRESS_PRIME = 0x01000193;
 
 /** Hash of the flow of the Ethernet frame in bytes[start, end); 32 bits, signed. */
-export function flowHash(bytes: Uint8Array, start: number, end: number): number {
+export function flowHash(bytes: Uint8Array, words: Int32Array, start: number, end: number): number {
   const type = (bytes[start + 12]! << 8) | bytes[start + 13]!;
   const ip = start + ETHERNET_OCTETS;
   if (type === EtherType.ipv4 && end - ip >= 24 && bytes[ip] === IPV4_NO_OPTIONS) {
-    const addresses = read32(bytes, ip + 12) ^ Math.imul(read32(bytes, ip + 16), 0x01000193);
     const protocol = bytes[ip + 9]!;
-    const hasPorts = protocol === IpProtocol.tcp || protocol === IpProtocol.udp;
-    const ports = hasPorts && (read16(bytes, ip + 6) & NOT_FRAGMENTED) === 0 ? read32(bytes, ip + 20) : protocol;
-    return hashPair(addresses, ports);
+    const hasPorts =
+      (protocol === IpProtocol.tcp || protocol === IpProtocol.udp) && (read16(bytes, ip + 6) & NOT_FRAGMENTED) === 0;
+    // Nearly every packet lies on a word boundary, where three loads do the work of twelve.
+    if ((ip & 3) === 0) {
+      const at = ip >> 2;
+      const addresses = words[at + 3]! ^ Math.imul(words[at + 4]!, ADDRESS_PRIME);
+      return hashPair(addresses, hasPorts ? words[at + 5]! : protocol);
+    }
+    const addresses = readWord(bytes, ip + 12) ^ Math.imul(readWord(bytes, ip + 16), ADDRESS_PRIME);
+    return hashPair(addresses, hasPorts ? readWord(bytes, ip + 20) : protocol);
   }
   if (type === EtherType.ipv6 && end - ip >= 44) {
     let addresses = 0;
-    for (let at = ip + 8; at < ip + 40; at += 4) addresses = Math.imul(addresses, 0x01000193) ^ read32(bytes, at);
+    for (let at = ip + 8; at < ip + 40; at += 4) addresses = Math.imul(addresses, ADDRESS_PRIME) ^ read32(bytes, at);
     const protocol = bytes[ip + 6]!;
     const hasPorts = protocol === IpProtocol.tcp || protocol === IpProtocol.udp;
     return hashPair(addresses, hasPorts ? read32(bytes, ip + 40) : protocol);
@@ -33,6 +40,10 @@ export function flowHash(bytes: Uint8Array, start: number, end: number): number 
   // Both MACs and the type.
   return hashPair(read32(bytes, start) ^ read32(bytes, start + 8), read32(bytes, start + 4) ^ type);
 }
+
+/** 32 bits in the memory's own (little-endian) order, as `words` has them. */
+const readWord = (bytes: Uint8Array, at: number): number =>
+  bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
 
 /** A port of [min, max] chosen by the hash. */
 export function sourcePort(hash: number, min: number, max: number): number {

@@ -67,7 +67,7 @@ export function encapsulateVxlanEthernet(arena: Arena, frame: Frame, endpoint: T
   const ipOctets = innerOctets + (VXLAN_ETHERNET_OCTETS - IP);
   const udpOctets = ipOctets - IPV4_HEADER_OCTETS;
   const tos = outerTos(spec.tos, innerTos(bytes, inner, frame.end));
-  const port = sourcePort(flowHash(bytes, inner, frame.end), spec.sourcePortMin, spec.sourcePortMax);
+  const port = sourcePort(flowHash(bytes, words, inner, frame.end), spec.sourcePortMin, spec.sourcePortMax);
   let sum = endpoint.ipChecksumBase + ipOctets + tos;
   sum = ~((sum & 0xffff) + (sum >>> 16)) & 0xffff;
   frame.start = start;
@@ -104,10 +104,10 @@ export function encapsulateVxlanEthernet(arena: Arena, frame: Frame, endpoint: T
 
 /** Puts the VXLAN header in front of the frame and says in its outer fields where the socket shall send it. */
 export function encapsulateVxlanUdp(arena: Arena, frame: Frame, endpoint: TunnelEndpoint): void {
-  const { bytes } = arena;
+  const { bytes, words } = arena;
   const { spec } = endpoint.tunnel;
   const inner = frame.start;
-  frame.flowHash = flowHash(bytes, inner, frame.end);
+  frame.flowHash = flowHash(bytes, words, inner, frame.end);
   frame.outerTos = outerTos(spec.tos, innerTos(bytes, inner, frame.end));
   frame.outer0 = endpoint.remote[0];
   frame.outer1 = endpoint.remote[1];

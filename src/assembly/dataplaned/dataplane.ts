@@ -73,7 +73,7 @@ export class Dataplane {
   readonly books: Books;
   readonly disposal: Disposal;
   readonly #now: () => number;
-  readonly #ageingSeconds: number;
+  #ageingSeconds: number;
   readonly #audit: boolean;
 
   readonly #slots: (PortSlot | undefined)[] = [];
@@ -157,6 +157,16 @@ export class Dataplane {
     return total;
   }
 
+  /** Second of the clock as of the last breath: what ages of FDB entries count from. */
+  get second(): number {
+    return this.#bridge.second;
+  }
+
+  /** Remote addresses of the tunnel endpoints, four words each, on shared memory. */
+  get endpointRemotes(): SharedArrayBuffer {
+    return this.#tunnels.endpoints.remotes.buffer as SharedArrayBuffer;
+  }
+
   /** Milliseconds until `breath` has something to do even when no frame arrives. */
   msUntilTick(): number {
     return Math.max(0, this.#nextTickMs - this.#now());
@@ -205,6 +215,9 @@ export class Dataplane {
 
   #applyOne(operation: Operation): void {
     switch (operation.op) {
+      case 'set-ageing':
+        this.#ageingSeconds = operation.seconds;
+        break;
       case 'set-domain':
         this.#setDomain(operation.spec);
         break;

@@ -52,6 +52,8 @@ class EndpointUser implements NeighbourUser {
 
 export class EndpointTable {
   readonly endpoints: (TunnelEndpoint | undefined)[] = [];
+  /** Four words of remote address by endpoint, on shared memory: what `show` names endpoints by. */
+  readonly remotes = new Int32Array(new SharedArrayBuffer(MAX_ENDPOINTS * 16));
   readonly #free: number[] = [];
   /** By tunnel index and IPv4 address. */
   readonly #index = new PairMap();
@@ -76,6 +78,7 @@ export class EndpointTable {
     if (index >= MAX_ENDPOINTS) return -1;
     const endpoint = new TunnelEndpoint(index, tunnel, remote);
     this.endpoints[index] = endpoint;
+    this.remotes.set(remote, index * 4);
     this.#index.set(tunnel.index, remote[3], index);
     const siblings = this.#byTunnel.get(tunnel);
     if (siblings === undefined) this.#byTunnel.set(tunnel, [endpoint]);

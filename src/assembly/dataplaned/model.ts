@@ -1,7 +1,13 @@
 // The wanted state of the data plane, derived from the configuration and from what the machine's devices are: names instead
 // of numbers, defaults resolved. Built anew from scratch at every change, so that it depends on nothing but its input.
 
-import { type AddressWords, parseAddress, parsePrefix } from '../../core/address.ts';
+import {
+  type AddressWords,
+  isUnspecified,
+  parseAddress,
+  parseAddressOrAny,
+  parsePrefix,
+} from '../../core/address.ts';
 import { hashPair } from '../../core/pair-map.ts';
 import { BROADCAST_MAC, macHigh16, macLow32, parseMac } from '../../core/mac.ts';
 import type { TunnelSpec } from '../../tunnel/tunnel.ts';
@@ -70,11 +76,14 @@ export type Model = {
   neighbours: Map<string, NeighbourModel>;
   /** Domain by name of a VLAN, VLAN group or tunnel: several VLANs of a group share one. */
   domainOf: Map<string, string>;
+  ageingSeconds: number;
   failures: Failure[];
 };
 
 
 const IPV4_MULTICAST = 0xe;
+/** Seconds after which a learned station that is not heard is forgotten (`l2-cache-timeout`). */
+const DEFAULT_AGEING_SECONDS = 300;
 
 export function buildModel(view: ConfigView, devices: ReadonlyMap<string, DeviceFacts>): Model {
   return new ModelBuilder(view, devices).build();
@@ -93,6 +102,7 @@ class ModelBuilder {
     staticEntries: new Map(),
     neighbours: new Map(),
     domainOf: new Map(),
+    ageingSeconds: DEFAULT_AGEING_SECONDS,
     failures: [],
   };
 
@@ -102,6 +112,8 @@ class ModelBuilder {
   }
 
   build(): Model {
+    const timeout = this.#view.general?.properties['l2-cache-timeout'];
+    if (timeout !== undefined) this.#model.ageingSeconds = timeout;
     this.#addInterfaces();
     this.#addDomains();
     this.#addInterfaceMembers();
@@ -200,7 +212,8 @@ class ModelBuilder {
     const { name, properties } = tunnel;
     const profile = this.#view.vxlanProfiles.get(properties.profile);
     const local = parseAddress(properties['local-address']);
-    const remote = parseAddress(properties['remote-address']);
+    const end = parseAddressOrAny(properties['remote-address']);
+    const remote = end === undefined || isUnspecified(end) ? undefined : end;
     if (profile === undefined) {
       this.#fail(name, `no data path for profile ${properties.profile} in this version`);
       return;
@@ -232,7 +245,7 @@ class ModelBuilder {
         key: properties.key,
         port,
         mtu: properties.mtu === 0 ? this.#underlayMtu(self) - VXLAN_IPV4_OVERHEAD : properties.mtu,
-        tos: properties.tos === 'preserve' ? TOS_PRESERVE : Number(properties.tos),
+        tos: typeof properties.tos === 'number' ? properties.tos : TOS_PRESERVE,
         ttl: properties.ttl,
         udpChecksum: profile.properties['udp-checksum'],
         sourcePortMin: range[0]!,

@@ -8,12 +8,20 @@ import type { Model } from './model.ts';
 import type { Operation } from './spec.ts';
 
 /** One kind of object: the operation that makes or changes it, and the one that removes it. */
-type Kind = 'domain' | 'interface-member' | 'tunnel-member' | 'self' | 'static-entry' | 'neighbour';
+type Kind = 'settings' | 'domain' | 'interface-member' | 'tunnel-member' | 'self' | 'static-entry' | 'neighbour';
 
 type Planned = { set: Operation; remove: Operation; text: string };
 
 /** Creation goes through the kinds in this order, removal in the reverse one. */
-const ORDER: readonly Kind[] = ['domain', 'interface-member', 'self', 'tunnel-member', 'neighbour', 'static-entry'];
+const ORDER: readonly Kind[] = [
+  'settings',
+  'domain',
+  'interface-member', 
+  'self',
+  'tunnel-member',
+  'neighbour',
+  'static-entry',
+];
 
 /** Gives out the smallest free number for a key and keeps it for as long as the key is used. */
 class Numbers {
@@ -100,6 +108,8 @@ export class Planner {
     const add = (kind: Kind, key: string, set: Operation, remove: Operation): void => {
       plan.get(kind)!.set(key, { set, remove, text: JSON.stringify(set) });
     };
+    const ageing: Operation = { op: 'set-ageing', seconds: model.ageingSeconds };
+    add('settings', 'ageing', ageing, ageing);
     for (const { name, mac } of model.domains.values()) {
       const id = this.#domains.of(name) + 1;
       const spec = { id, name, localMember: this.#members.of(localKey(name)), mac };

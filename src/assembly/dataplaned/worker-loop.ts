@@ -60,14 +60,17 @@ class WorkerLoop {
       audit: setup.audit,
     });
     this.#watch();
-    this.#post({ kind: 'ready', fdb: this.#dataplane.fdb.buffer });
+    const { fdb, endpointRemotes } = this.#dataplane;
+    this.#post({ kind: 'ready', fdb: fdb.buffer, endpointRemotes });
   }
 
   run(): void {
     while (!this.#stopping) {
       if (Atomics.load(this.#control, CONTROL_MESSAGES) !== this.#seenMessages) this.#takeMessages();
       if (this.#pending.length > 0) this.#applySome();
-      if (this.#dataplane.breath() === 0 && this.#pending.length === 0) this.#wait();
+      const frames = this.#dataplane.breath();
+      this.#control[CONTROL_HEARTBEAT] = this.#dataplane.second;
+      if (frames === 0 && this.#pending.length === 0) this.#wait();
     }
     for (const port of this.#dataplane.ports()) port.close();
     this.#post({ kind: 'stopped' });
@@ -135,7 +138,6 @@ class WorkerLoop {
 
   #wait(): void {
     const timeoutMs = Math.ceil(this.#dataplane.msUntilTick());
-    Atomics.store(this.#control, CONTROL_HEARTBEAT, Math.floor(performance.now() / 1000));
     this.#addon.wait(this.#descriptors, this.#ready, this.#descriptorCount, timeoutMs);
   }
 }

@@ -23,7 +23,7 @@ export type WorkerSetup = {
 
 /** Grows with every message to the worker. */
 export const CONTROL_MESSAGES = 0;
-/** Set by the worker at least once a second: the second of its clock, so that a stuck worker is noticed. */
+/** The second of the worker's clock as of its last breath: what ages count from, and how a stuck worker is noticed. */
 export const CONTROL_HEARTBEAT = 1;
 export const CONTROL_WORDS = 2;
 
@@ -36,7 +36,7 @@ export type ToWorker =
   | { kind: 'stop' };
 
 export type FromWorker =
-  | { kind: 'ready'; fdb: SharedArrayBuffer }
+  | { kind: 'ready'; fdb: SharedArrayBuffer; endpointRemotes: SharedArrayBuffer }
   | { kind: 'applied'; ticket: number }
   /** The worker no longer touches the port: its handle may be closed. */
   | { kind: 'port-removed'; index: number }

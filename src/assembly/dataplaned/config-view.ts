@@ -1,0 +1,60 @@
+// The configuration as the data plane reads it: objects by type and name, typed by their definitions.
+
+import type { AnyConfigObject, ObjectOf } from '../../config/object-type.ts';
+import { ltmGlobalSettingsGeneral } from '../../config/types/ltm-global-settings-general.ts';
+import { netArp } from '../../config/types/net-arp.ts';
+import { netFdbTunnel } from '../../config/types/net-fdb-tunnel.ts';
+import { netFdbVlan } from '../../config/types/net-fdb-vlan.ts';
+import { netInterface } from '../../config/types/net-interface.ts';
+import { netSelf } from '../../config/types/net-self.ts';
+import { netTunnelsTunnel } from '../../config/types/net-tunnels-tunnel.ts';
+import { netTunnelsVxlan } from '../../config/types/net-tunnels-vxlan.ts';
+import { netVlanGroup } from '../../config/types/net-vlan-group.ts';
+import { netVlan } from '../../config/types/net-vlan.ts';
+
+export type Interface = ObjectOf<typeof netInterface>;
+export type Vlan = ObjectOf<typeof netVlan>;
+export type VlanGroup = ObjectOf<typeof netVlanGroup>;
+export type Self = ObjectOf<typeof netSelf>;
+export type Arp = ObjectOf<typeof netArp>;
+export type TunnelFdb = ObjectOf<typeof netFdbTunnel>;
+export type VlanFdb = ObjectOf<typeof netFdbVlan>;
+export type Tunnel = ObjectOf<typeof netTunnelsTunnel>;
+export type VxlanProfile = ObjectOf<typeof netTunnelsVxlan>;
+export type GeneralSettings = ObjectOf<typeof ltmGlobalSettingsGeneral>;
+
+export type ConfigView = {
+  readonly interfaces: ReadonlyMap<string, Interface>;
+  readonly vlans: ReadonlyMap<string, Vlan>;
+  readonly vlanGroups: ReadonlyMap<string, VlanGroup>;
+  readonly selfs: ReadonlyMap<string, Self>;
+  readonly arps: ReadonlyMap<string, Arp>;
+  readonly tunnelFdbs: ReadonlyMap<string, TunnelFdb>;
+  readonly vlanFdbs: ReadonlyMap<string, VlanFdb>;
+  readonly tunnels: ReadonlyMap<string, Tunnel>;
+  readonly vxlanProfiles: ReadonlyMap<string, VxlanProfile>;
+  readonly general: GeneralSettings | undefined;
+};
+
+export function viewOf(objects: Iterable<AnyConfigObject>): ConfigView {
+  const byType = new Map<string, Map<string, AnyConfigObject>>();
+  for (const object of objects) {
+    const ofType = byType.get(object.type) ?? new Map<string, AnyConfigObject>();
+    byType.set(object.type, ofType.set(object.name, object));
+  }
+  // configd has validated each object against the definition that gives the type.
+  const all = <T>(definition: { path: string }): ReadonlyMap<string, T> =>
+    (byType.get(definition.path) ?? new Map()) as ReadonlyMap<string, T>;
+  return {
+    interfaces: all<Interface>(netInterface),
+    vlans: all<Vlan>(netVlan),
+    vlanGroups: all<VlanGroup>(netVlanGroup),
+    selfs: all<Self>(netSelf),
+    arps: all<Arp>(netArp),
+    tunnelFdbs: all<TunnelFdb>(netFdbTunnel),
+    vlanFdbs: all<VlanFdb>(netFdbVlan),
+    tunnels: all<Tunnel>(netTunnelsTunnel),
+    vxlanProfiles: all<VxlanProfile>(netTunnelsVxlan),
+    general: [...all<GeneralSettings>(ltmGlobalSettingsGeneral).values()][0],
+  };
+}

@@ -1,0 +1,87 @@
+// What `show` tells of the data plane, read from shared memory while the worker goes on.
+
+import { FDB_STATIC, FDB_STRIDE, FdbField } from '../../bridge/fdb.ts';
+import { Column, type CounterTable } from '../../core/counters.ts';
+import { DROP_NAMES } from '../../core/drop-reason.ts';
+import { formatMacNumbers } from '../../core/mac.ts';
+
+export type Drops = Record<string, number>;
+
+export type ObjectStatistics = { stats: Record<string, number>; drops: Drops };
+
+/** Counters of one row under the names that `show` gives them. */
+export function readRow(counters: CounterTable, row: number): ObjectStatistics {
+  const read = (column: number): number => counters.read(row, column);
+  const stats = {
+    'Incoming Frames': read(Column.inFrames),
+    'Incoming Octets': read(Column.inOctets),
+    'Incoming Group Frames': read(Column.inGroupFrames),
+    'Outgoing Frames': read(Column.outFrames),
+    'Outgoing Octets': read(Column.outOctets),
+    'Flooded Frames': read(Column.flooded),
+    'MAC Moves': read(Column.macMoves),
+  };
+  return { stats, drops: readDrops(counters, row) };
+}
+
+export function readDrops(counters: CounterTable, row: number): Drops {
+  const drops: Drops = {};
+  for (let verdict = 1; verdict < DROP_NAMES.length; verdict++) {
+    const count = counters.read(row, Column.drops + verdict);
+    if (count > 0) drops[DROP_NAMES[verdict]!] = count;
+  }
+  return drops;
+}
+
+/** The sum of several rows. */
+export function sum(all: readonly ObjectStatistics[]): ObjectStatistics {
+  const total: ObjectStatistics = { stats: {}, drops: {} };
+  for (const { stats, drops } of all) {
+    for (const [label, value] of Object.entries(stats)) total.stats[label] = (total.stats[label] ?? 0) + value;
+    for (const [label, value] of Object.entries(drops)) total.drops[label] = (total.drops[label] ?? 0) + value;
+  }
+  return total;
+}
+
+export type FdbEntry = {
+  domain: number;
+  mac: string;
+  member: number;
+  isStatic: boolean;
+  /** Seconds since the station was heard; 0 for static entries. */
+  ageSeconds: number;
+  endpoint: number;
+};
+
+/**
+ * Up to `max` entries that `wants` accepts, from word index `from` of the table on; `next` is where to go on, or undefined
+ * at the end.
+ */
+export function readFdb(
+  buffer: SharedArrayBuffer,
+  second: number,
+  wants: (domain: number, member: number) => boolean,
+  from: number,
+  max: number,
+): { entries: FdbEntry[]; next: number | undefined } {
+  const table = new Int32Array(buffer);
+  const entries: FdbEntry[] = [];
+  for (let index = from; index < table.length; index += FDB_STRIDE) {
+    const member = table[index + FdbField.member]!;
+    if (member === -1) continue;
+    const domainMacHigh = table[index + FdbField.domainMacHigh]!;
+    const domain = domainMacHigh >>> 16;
+    if (!wants(domain, member)) continue;
+    if (entries.length === max) return { entries, next: index };
+    const isStatic = table[index + FdbField.flags] === FDB_STATIC;
+    entries.push({
+      domain,
+      mac: formatMacNumbers(domainMacHigh & 0xffff, table[index + FdbField.macLow]!),
+      member,
+      isStatic,
+      ageSeconds: isStatic ? 0 : Math.max(0, second - table[index + FdbField.lastHeard]!),
+      endpoint: table[index + FdbField.endpoint]!,
+    });
+  }
+  return { entries, next: undefined };
+}
