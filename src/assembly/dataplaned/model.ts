@@ -291,7 +291,7 @@ class ModelBuilder {
   #floodRemotes(tunnel: string, flooding: 'multipoint' | 'replicator'): AddressWords[] {
     const record = this.#view.tunnelFdbs.get(tunnel)?.properties.records[BROADCAST_MAC];
     const remotes = flooding === 'replicator' ? record?.replicators : record?.endpoints;
-    return (remotes ?? []).flatMap((text) => parseAddress(text)?.words ?? []);
+    return (remotes ?? []).map((text) => parseAddress(text)!.words);
   }
 
   #addStaticEntries(): void {

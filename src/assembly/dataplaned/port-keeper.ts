@@ -1,0 +1,212 @@
+// Keeps ports open for the interfaces and sockets that the configuration wants, for as long as their devices and addresses
+// are there.
+//
+//   wanted and device (or address) there ─► prepared ─► opened on this thread ─► handed to the worker
+//   gone, or no longer wanted            ─► worker lets go ─► closed
+//
+// Whatever is missing is waited for: each change of a device or address leads to another look at all of them. A port that
+// failed to open is tried again when something about its device changes, and once in a while.
+
+import type { Log } from '../../core/log.ts';
+import type { Failure, InterfaceModel, Model, SocketModel } from './model.ts';
+import type { OpenPort, PortOpener } from './port-factory.ts';
+import type { ToWorker } from './worker-protocol.ts';
+
+/** What the keeper needs to know of a device now. */
+export type DeviceState = { index: number; isUp: boolean; mtu: number; addresses: ReadonlySet<string> };
+
+export type PrepareDevice = (
+  interfaceName: string,
+  device: string,
+  addressOwner: 'host' | 'wideplane',
+) => Promise<{ ok: true } | { ok: false; reason: string }>;
+
+export type PortKeeperOptions = {
+  opener: PortOpener;
+  device: (name: string) => DeviceState | undefined;
+  prepare: PrepareDevice;
+  /** Number and counter row of a port. */
+  place: (key: string) => { index: number; row: number };
+  post: (message: ToWorker) => void;
+  log: Log;
+  /** Told when a failure came or went. */
+  changed: () => void;
+};
+
+type Wanted = { kind: 'interface'; model: InterfaceModel } | { kind: 'socket'; model: SocketModel };
+
+type Entry = {
+  key: string;
+  wanted: Wanted;
+  open: OpenPort | undefined;
+  /** Why it is not open. */
+  failure: string | undefined;
+  /** An opening or closing that is under way. */
+  busy: boolean;
+  /** What the device looked like when opening it failed. */
+  failedAt: string | undefined;
+  retryAtMs: number;
+};
+
+const RETRY_MS = 5000;
+
+export class PortKeeper {
+  readonly #options: PortKeeperOptions;
+  readonly #entries = new Map<string, Entry>();
+  #stopped = false;
+  readonly #removed = new Map<number, () => void>();
+
+  constructor(options: PortKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Takes over what is wanted from now on. */
+  want(model: Model): void {
+    const wanted = new Map<string, Wanted>();
+    for (const [key, port] of model.interfaces) {
+      if (port.adapter === 'packet-ring') wanted.set(key, { kind: 'interface', model: port });
+    }
+    for (const [key, socket] of model.sockets) wanted.set(key, { kind: 'socket', model: socket });
+    for (const [key, entry] of this.#entries) {
+      const next = wanted.get(key);
+      if (next !== undefined && JSON.stringify(next) === JSON.stringify(entry.wanted)) continue;
+      this.#entries.delete(key);
+      void this.#close(entry);
+    }
+    for (const [key, description] of wanted) {
+      if (this.#entries.has(key)) continue;
+      this.#entries.set(key, {
+        key,
+        wanted: description,
+        open: undefined,
+        failure: undefined,
+        busy: false,
+        failedAt: undefined,
+        retryAtMs: 0,
+      });
+    }
+    this.look();
+  }
+
+  /** Looks at every port and its device: opens what can be opened, closes what has gone. */
+  look(): void {
+    if (this.#stopped) return;
+    for (const entry of this.#entries.values()) if (!entry.busy) this.#lookAt(entry);
+  }
+
+  /** Why ports that are wanted are not open. */
+  failures(): Failure[] {
+    return [...this.#entries.values()].flatMap(({ key, failure, wanted }) =>
+      failure === undefined ? [] : [{ object: wanted.kind === 'interface' ? key : wanted.model.localAddress, reason: failure }],
+    );
+  }
+
+  /** Whether the port of an interface or socket is open and its device up. */
+  state(key: string): 'up' | 'down' | 'failed' | 'absent' {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return 'absent';
+    if (entry.open === undefined) return 'failed';
+    return this.#options.device(deviceOf(entry.wanted))?.isUp === true ? 'up' : 'down';
+  }
+
+  /** The worker no longer touches this port. */
+  workerRemoved(index: number): void {
+    this.#removed.get(index)?.();
+    this.#removed.delete(index);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  #lookAt(entry: Entry): void {
+    const name = deviceOf(entry.wanted);
+    const device = this.#options.device(name);
+    if (entry.open !== undefined) {
+      if (device === undefined || device.index !== entry.open.deviceIndex || !this.#hasAddress(entry.wanted, device)) {
+        const what = device === undefined ? `device ${name} has gone` : lostReason(entry.wanted, device, entry.open);
+        this.#options.log.warn(`port ${entry.key}: ${what}; waiting for it`);
+        this.#fail(entry, what);
+        void this.#close(entry);
+      } else {
+        this.#options.post({ kind: 'set-port-state', index: entry.open.index, isUp: device.isUp, mtu: device.mtu });
+      }
+      return;
+    }
+    const missing = this.#missing(entry.wanted, device);
+    if (missing !== undefined) {
+      if (entry.failure !== missing) this.#options.log.warn(`port ${entry.key}: ${missing}; waiting for it`);
+      this.#fail(entry, missing);
+      return;
+    }
+    const look = `${device!.index} ${device!.isUp} ${device!.mtu}`;
+    if (entry.failedAt === look && Date.now() < entry.retryAtMs) return;
+    void this.#openPort(entry, look);
+  }
+
+  #missing(wanted: Wanted, device: DeviceState | undefined): string | undefined {
+    const name = deviceOf(wanted);
+    if (device === undefined) return `device ${name} does not exist`;
+    if (this.#hasAddress(wanted, device)) return undefined;
+    return `address ${(wanted.model as SocketModel).localAddress} is not on device ${name}`;
+  }
+
+  #hasAddress(wanted: Wanted, device: DeviceState): boolean {
+    return wanted.kind === 'interface' || device.addresses.has(wanted.model.localAddress);
+  }
+
+  async #openPort(entry: Entry, look: string): Promise<void> {
+    const { opener, prepare, place, post, log } = this.#options;
+    entry.busy = true;
+    try {
+      const { wanted, key } = entry;
+      if (wanted.kind === 'interface') {
+        const prepared = await prepare(wanted.model.name, wanted.model.device, 'wideplane');
+        if (!prepared.ok) throw new Error(prepared.reason);
+        if (this.#stopped || this.#entries.get(key) !== entry) return;
+      }
+      const { index, row } = place(key);
+      const open =
+        wanted.kind === 'interface' ? opener.openInterface(wanted.model, index) : opener.openSocket(wanted.model, index);
+      entry.open = open;
+      entry.failedAt = undefined;
+      this.#fail(entry, undefined);
+      post({ kind: 'add-port', description: open.description, row });
+      log.info(`port ${key}: open on ${deviceOf(wanted)}`);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (entry.failure !== reason) log.error(`port ${entry.key}: ${reason}`);
+      entry.failedAt = look;
+      entry.retryAtMs = Date.now() + RETRY_MS;
+      this.#fail(entry, reason);
+    } finally {
+      entry.busy = false;
+    }
+  }
+
+  #fail(entry: Entry, reason: string | undefined): void {
+    if (entry.failure === reason) return;
+    entry.failure = reason;
+    this.#options.changed();
+  }
+
+  async #close(entry: Entry): Promise<void> {
+    const { open } = entry;
+    if (open === undefined) return;
+    entry.open = undefined;
+    entry.busy = true;
+    const removed = new Promise<void>((resolve) => this.#removed.set(open.index, resolve));
+    this.#options.post({ kind: 'remove-port', index: open.index });
+    await removed;
+    this.#options.opener.release(open);
+    entry.busy = false;
+    this.look();
+  }
+}
+
+const deviceOf = (wanted: Wanted): string => wanted.model.device;
+
+function lostReason(wanted: Wanted, device: DeviceState, open: OpenPort): string {
+  if (device.index !== open.deviceIndex) return `device ${deviceOf(wanted)} is another one of the same name`;
+  return `address ${(wanted.model as SocketModel).localAddress} is no longer on device ${deviceOf(wanted)}`;
+}
