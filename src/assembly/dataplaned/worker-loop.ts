@@ -8,7 +8,7 @@ import { Arena } from '../../packet/arena.ts';
 import { FramePool } from '../../packet/pool.ts';
 import { CaptureWriter } from '../../pipeline/capture.ts';
 import { Dataplane } from './dataplane.ts';
-import { makePort, setPortState } from './port-factory.ts';
+import { makePort, type PortDescription, setPortState } from './port-factory.ts';
 import type { Operation } from './spec.ts';
 import {
   CONTROL_HEARTBEAT,
@@ -32,7 +32,6 @@ class WorkerLoop {
   readonly #setup: WorkerSetup;
   readonly #parent: MessagePort;
   readonly #addon;
-  readonly #arena: Arena;
   readonly #dataplane: Dataplane;
   readonly #control: Int32Array;
   #seenMessages = 0;
@@ -49,13 +48,13 @@ class WorkerLoop {
     this.#addon = addon;
     this.#setup = setup;
     this.#parent = parent;
-    this.#arena = new Arena(addon.arenaBuffer(setup.arena));
+    const arena = new Arena(addon.arenaBuffer(setup.arena));
     this.#control = new Int32Array(setup.control);
     this.#dataplane = new Dataplane({
-      pool: new FramePool(this.#arena, setup.poolOffset, setup.poolSizes),
+      pool: new FramePool(arena, setup.poolOffset, setup.poolSizes),
       counters: new CounterTable(setup.counters),
       books: new Float64Array(setup.books),
-      tap: new CaptureWriter(setup.capture, this.#arena, () => performance.timeOrigin + performance.now()),
+      tap: new CaptureWriter(setup.capture, arena, () => performance.timeOrigin + performance.now()),
       now: () => performance.now(),
       audit: setup.audit,
     });
@@ -94,7 +93,7 @@ class WorkerLoop {
     const dataplane = this.#dataplane;
     switch (message.kind) {
       case 'add-port':
-        dataplane.addPort(makePort(this.#addon, this.#arena, message.description), message.row, message.description.listener);
+        this.#addPort(message.description, message.row);
         this.#watch();
         break;
       case 'remove-port':
@@ -114,6 +113,11 @@ class WorkerLoop {
         this.#stopping = true;
         break;
     }
+  }
+
+  #addPort(description: PortDescription, row: number): void {
+    const port = makePort(this.#addon, description, () => performance.now());
+    this.#dataplane.addPort(port, row, description.adapter === 'udp' ? description.listener : undefined);
   }
 
   #applySome(): void {

@@ -1,0 +1,68 @@
+// Which adapter serves which kind of port: opening on the main thread, construction in the worker.
+
+import type { Addon } from '../../native/addon.ts';
+import type { ArenaAllocator } from '../../packet/arena.ts';
+import {
+  openPacketRing,
+  type PacketRingDescription,
+  PacketRingPort,
+  releasePacketRing,
+} from '../../port/packet-ring.ts';
+import type { Port } from '../../port/port.ts';
+import { openUdp, releaseUdp, type UdpDescription, UdpPort } from '../../port/udp.ts';
+import type { InterfaceModel, SocketModel } from './model.ts';
+
+/** All that the worker needs to use a port; plain data. */
+export type PortDescription =
+  | { adapter: 'packet-ring'; ring: PacketRingDescription }
+  | { adapter: 'udp'; socket: UdpDescription; listener: { address: number; port: number } };
+
+/** A port as the main thread keeps it. */
+export type OpenPort = { index: number; deviceIndex: number; description: PortDescription };
+
+export class PortOpener {
+  readonly #addon: Addon;
+  readonly #arena: number;
+  readonly #allocator: ArenaAllocator;
+
+  constructor(addon: Addon, arena: number, allocator: ArenaAllocator) {
+    this.#addon = addon;
+    this.#arena = arena;
+    this.#allocator = allocator;
+  }
+
+  /** Opens the device of an interface; throws an Error that names it. */
+  openInterface(model: InterfaceModel, index: number): OpenPort {
+    const options = { index, name: model.name, device: model.device };
+    const ring = openPacketRing(this.#addon, this.#arena, this.#allocator, options);
+    return { index, deviceIndex: ring.deviceIndex, description: { adapter: 'packet-ring', ring } };
+  }
+
+  /** Opens the sockets of a local address and port; throws an Error that names them. */
+  openSocket(model: SocketModel, index: number): OpenPort {
+    const socket = openUdp(this.#addon, this.#arena, this.#allocator, { index, ...model });
+    const listener = { address: model.local[3], port: model.port };
+    return { index, deviceIndex: socket.deviceIndex, description: { adapter: 'udp', socket, listener } };
+  }
+
+  /** Gives back what a port held that the worker has closed. */
+  release(open: OpenPort): void {
+    const { description } = open;
+    if (description.adapter === 'packet-ring') releasePacketRing(this.#allocator, description.ring);
+    else releaseUdp(this.#allocator, description.socket);
+  }
+}
+
+/** The port in the worker. */
+export function makePort(addon: Addon, description: PortDescription, now: () => number): Port {
+  return description.adapter === 'packet-ring'
+    ? new PacketRingPort(addon, description.ring, now)
+    : new UdpPort(addon, description.socket, now);
+}
+
+/** Tells a port what has become of its device. */
+export function setPortState(port: Port, isUp: boolean, mtu: number): void {
+  if (!(port instanceof PacketRingPort)) return;
+  port.setUp(isUp);
+  port.setMtu(mtu);
+}
