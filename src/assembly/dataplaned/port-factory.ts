@@ -9,13 +9,13 @@ import {
   releasePacketRing,
 } from '../../port/packet-ring.ts';
 import type { Port } from '../../port/port.ts';
-import { openUdp, releaseUdp, type UdpDescription, UdpPort } from '../../port/udp.ts';
+import { openUdpPort, releaseUdpPort, type UdpPortDescription, UdpPort } from '../../port/udp.ts';
 import type { InterfaceModel, SocketModel } from './model.ts';
 
 /** All that the worker needs to use a port; plain data. */
 export type PortDescription =
   | { adapter: 'packet-ring'; ring: PacketRingDescription }
-  | { adapter: 'udp'; socket: UdpDescription; listener: { address: number; port: number } };
+  | { adapter: 'udp'; socket: UdpPortDescription; listener: { address: number; port: number } };
 
 /** A port as the main thread keeps it. */
 export type OpenPort = { index: number; deviceIndex: number; description: PortDescription };
@@ -38,18 +38,28 @@ export class PortOpener {
     return { index, deviceIndex: ring.deviceIndex, description: { adapter: 'packet-ring', ring } };
   }
 
-  /** Opens the sockets of a local address and port; throws an Error that names them. */
-  openSocket(model: SocketModel, index: number): OpenPort {
-    const socket = openUdp(this.#addon, this.#arena, this.#allocator, { index, ...model });
+  /** Opens the sockets of a local address and port; throws an Error that names them. `mtu`: of the device. */
+  openSocket(model: SocketModel, index: number, deviceIndex: number, mtu: number): OpenPort {
+    const socket = openUdpPort(this.#addon, this.#arena, this.#allocator, {
+      index,
+      name: model.key,
+      family: 4,
+      localAddress: model.localAddress,
+      localPort: model.port,
+      sourcePorts: { min: model.sourcePortMin, max: model.sourcePortMax },
+      ttl: model.ttl,
+      checksum: model.checksum,
+      mtu,
+    });
     const listener = { address: model.local[3], port: model.port };
-    return { index, deviceIndex: socket.deviceIndex, description: { adapter: 'udp', socket, listener } };
+    return { index, deviceIndex, description: { adapter: 'udp', socket, listener } };
   }
 
   /** Gives back what a port held that the worker has closed. */
   release(open: OpenPort): void {
     const { description } = open;
     if (description.adapter === 'packet-ring') releasePacketRing(this.#allocator, description.ring);
-    else releaseUdp(this.#allocator, description.socket);
+    else releaseUdpPort(this.#allocator, description.socket);
   }
 }
 
@@ -62,7 +72,7 @@ export function makePort(addon: Addon, description: PortDescription, now: () => 
 
 /** Tells a port what has become of its device. */
 export function setPortState(port: Port, isUp: boolean, mtu: number): void {
-  if (!(port instanceof PacketRingPort)) return;
+  if (!(port instanceof PacketRingPort) && !(port instanceof UdpPort)) return;
   port.setUp(isUp);
   port.setMtu(mtu);
 }

@@ -141,7 +141,7 @@ export class PortKeeper {
     }
     const look = `${device!.index} ${device!.isUp} ${device!.mtu}`;
     if (entry.failedAt === look && Date.now() < entry.retryAtMs) return;
-    void this.#openPort(entry, look);
+    void this.#openPort(entry, device!, look);
   }
 
   #missing(wanted: Wanted, device: DeviceState | undefined): string | undefined {
@@ -155,7 +155,7 @@ export class PortKeeper {
     return wanted.kind === 'interface' || device.addresses.has(wanted.model.localAddress);
   }
 
-  async #openPort(entry: Entry, look: string): Promise<void> {
+  async #openPort(entry: Entry, device: DeviceState, look: string): Promise<void> {
     const { opener, prepare, place, post, log } = this.#options;
     entry.busy = true;
     try {
@@ -167,7 +167,9 @@ export class PortKeeper {
       }
       const { index, row } = place(key);
       const open =
-        wanted.kind === 'interface' ? opener.openInterface(wanted.model, index) : opener.openSocket(wanted.model, index);
+        wanted.kind === 'interface'
+          ? opener.openInterface(wanted.model, index)
+          : opener.openSocket(wanted.model, index, device.index, device.mtu);
       entry.open = open;
       entry.failedAt = undefined;
       this.#fail(entry, undefined);
