@@ -56,9 +56,9 @@ export class BridgeNode implements PipelineNode {
     const tapping = tap.passing;
     // Frames come in runs of one member and often of one destination. What was found for the frame before is kept, and
     // the counters of a run are written once: together that halves the cost of a frame.
-    let memberId = -1;
-    let member = members[0]!;
-    let domain = member?.domain;
+    let memberId = frames[0]!.member;
+    let member = members[memberId]!;
+    let { domain } = member;
     let runStart = 0;
     let runOctets = 0;
     let runGroupFrames = 0;
@@ -69,10 +69,10 @@ export class BridgeNode implements PipelineNode {
     for (let index = 0; index < length; index++) {
       const frame = frames[index]!;
       if (frame.member !== memberId) {
-        if (memberId !== -1) this.#count(member, index - runStart, runOctets, runGroupFrames);
+        this.#count(member, index - runStart, runOctets, runGroupFrames);
         memberId = frame.member;
         member = members[memberId]!;
-        domain = member.domain;
+        ({ domain } = member);
         runStart = index;
         runOctets = 0;
         runGroupFrames = 0;
@@ -134,7 +134,7 @@ export class BridgeNode implements PipelineNode {
         target.outlet.push(frame);
       }
     }
-    if (memberId !== -1) this.#count(member, length - runStart, runOctets, runGroupFrames);
+    this.#count(member, length - runStart, runOctets, runGroupFrames);
     this.input.clear();
   }
 

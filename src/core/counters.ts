@@ -18,7 +18,9 @@ export const Column = {
   flooded: 6,
   /** MAC addresses that moved to this member from another. */
   macMoves: 7,
-  drops: 8,
+  /** Frames lost in front of a port: its ring or socket buffer was full. */
+  overruns: 8,
+  drops: 9,
 } as const;
 
 /** Columns of one row, rounded up so that rows start on a cache line. */

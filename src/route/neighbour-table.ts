@@ -60,7 +60,22 @@ export type NeighbourEvents = {
   giveUp(neighbour: Neighbour): void;
 };
 
+/** Words of a neighbour in the mirror. */
+export const NeighbourField = {
+  domain: 0,
+  address: 1,
+  state: 2,
+  macHigh: 3,
+  macLow: 4,
+  member: 5,
+  confirmed: 6,
+} as const;
+export const NEIGHBOUR_STRIDE = 8;
+const MIRRORED_NEIGHBOURS = 8192;
+
 export class NeighbourTable {
+  /** What other threads may read of the neighbours: NEIGHBOUR_STRIDE words each, domain 0 where there is none. */
+  readonly mirror = new Int32Array(new SharedArrayBuffer(MIRRORED_NEIGHBOURS * NEIGHBOUR_STRIDE * 4));
   readonly #index = new PairMap();
   readonly #neighbours: (Neighbour | undefined)[] = [];
   readonly #events: NeighbourEvents;
@@ -83,6 +98,7 @@ export class NeighbourTable {
     const at = hole === -1 ? this.#neighbours.length : hole;
     this.#neighbours[at] = neighbour;
     this.#index.set(domain, address, at);
+    this.#reflect(neighbour);
     return neighbour;
   }
 
@@ -99,6 +115,7 @@ export class NeighbourTable {
     if (at === -1 || this.#neighbours[at] !== neighbour) return;
     this.#index.delete(neighbour.domain, neighbour.address);
     this.#neighbours[at] = undefined;
+    this.mirror.fill(0, at * NEIGHBOUR_STRIDE, (at + 1) * NEIGHBOUR_STRIDE);
   }
 
   /** Asks for an unresolved neighbour unless it has been asked for a moment ago. */
@@ -107,6 +124,7 @@ export class NeighbourTable {
     neighbour.state = NeighbourState.asking;
     neighbour.attempts = 1;
     neighbour.askedMs = nowMs;
+    this.#reflect(neighbour);
     this.#events.ask(neighbour);
   }
 
@@ -116,6 +134,7 @@ export class NeighbourTable {
     if (neighbour === undefined || neighbour.state === NeighbourState.permanent) return;
     neighbour.confirmedMs = nowMs;
     neighbour.attempts = 0;
+    this.#reflect(neighbour);
     const same =
       neighbour.state === NeighbourState.reachable &&
       neighbour.macHigh === macHigh &&
@@ -169,6 +188,7 @@ export class NeighbourTable {
 
   /** Tells the users of a neighbour that the way to it is another. */
   changed(neighbour: Neighbour): void {
+    this.#reflect(neighbour);
     for (const user of neighbour.users) user.neighbourChanged(neighbour);
     if (neighbour.isResolved) this.#events.resolved(neighbour);
   }
@@ -176,6 +196,19 @@ export class NeighbourTable {
   #unresolve(neighbour: Neighbour): void {
     neighbour.state = NeighbourState.idle;
     neighbour.attempts = 0;
-    for (const user of neighbour.users) user.neighbourChanged(neighbour);
+    this.changed(neighbour);
+  }
+
+  #reflect(neighbour: Neighbour): void {
+    const at = this.#index.get(neighbour.domain, neighbour.address) * NEIGHBOUR_STRIDE;
+    const { mirror } = this;
+    if (at < 0 || at >= mirror.length) return;
+    mirror[at + NeighbourField.domain] = neighbour.domain;
+    mirror[at + NeighbourField.address] = neighbour.address;
+    mirror[at + NeighbourField.state] = neighbour.state;
+    mirror[at + NeighbourField.macHigh] = neighbour.macHigh;
+    mirror[at + NeighbourField.macLow] = neighbour.macLow;
+    mirror[at + NeighbourField.member] = neighbour.member;
+    mirror[at + NeighbourField.confirmed] = Math.floor(neighbour.confirmedMs / 1000);
   }
 }

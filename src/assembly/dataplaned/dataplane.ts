@@ -164,7 +164,12 @@ export class Dataplane {
 
   /** Remote addresses of the tunnel endpoints, four words each, on shared memory. */
   get endpointRemotes(): SharedArrayBuffer {
-    return this.#tunnels.endpoints.remotes.buffer as SharedArrayBuffer;
+    return this.#tunnels.endpoints.remotes.buffer;
+  }
+
+  /** The neighbours, as `readNeighbours` reads them. */
+  get neighbourMirror(): SharedArrayBuffer {
+    return this.#neighbours.mirror.buffer;
   }
 
   /** Milliseconds until `breath` has something to do even when no frame arrives. */
@@ -290,6 +295,7 @@ export class Dataplane {
     const slots = this.fdb.table.length / FDB_STRIDE;
     this.fdb.age(Math.floor(nowMs / 1000), this.#ageingSeconds, Math.ceil(slots / TICKS_PER_SWEEP));
     this.#neighbours.tick(nowMs);
+    for (const slot of this.#slots) slot?.noteCounters();
     for (const neighbour of this.#neighbours.all()) {
       if (neighbour.isResolved && this.#followStation(neighbour)) this.#neighbours.changed(neighbour);
     }

@@ -1,13 +1,7 @@
 // The wanted state of the data plane, derived from the configuration and from what the machine's devices are: names instead
 // of numbers, defaults resolved. Built anew from scratch at every change, so that it depends on nothing but its input.
 
-import {
-  type AddressWords,
-  isUnspecified,
-  parseAddress,
-  parseAddressOrAny,
-  parsePrefix,
-} from '../../core/address.ts';
+import { type AddressWords, isUnspecified, parseAddress, parseAddressOrAny, parsePrefix } from '../../core/address.ts';
 import { hashPair } from '../../core/pair-map.ts';
 import { BROADCAST_MAC, macHigh16, macLow32, parseMac } from '../../core/mac.ts';
 import type { TunnelSpec } from '../../tunnel/tunnel.ts';
@@ -80,7 +74,6 @@ export type Model = {
   failures: Failure[];
 };
 
-
 const IPV4_MULTICAST = 0xe;
 /** Seconds after which a learned station that is not heard is forgotten (`l2-cache-timeout`). */
 const DEFAULT_AGEING_SECONDS = 300;
@@ -150,7 +143,8 @@ class ModelBuilder {
     for (const [name, domain] of domains) {
       const vlans = [...this.#view.vlans.values()].filter((vlan) => domainOf.get(vlan.name) === name);
       const device = vlans.flatMap((vlan) => this.#ringDevices(vlan))[0];
-      domain.mac = device === undefined ? (vlans.length === 0 ? madeMac(name) : undefined) : this.#devices.get(device)?.mac;
+      domain.mac =
+        device === undefined ? (vlans.length === 0 ? madeMac(name) : undefined) : this.#devices.get(device)?.mac;
     }
   }
 
@@ -256,7 +250,8 @@ class ModelBuilder {
       },
     });
     const device = self === undefined ? undefined : this.#hostDevice(self);
-    if (device !== undefined) this.#addSocket(properties['local-address'], local.words, profile, device, properties.ttl);
+    if (device !== undefined)
+      this.#addSocket(properties['local-address'], local.words, profile, device, properties.ttl);
   }
 
   #addSocket(localAddress: string, local: AddressWords, profile: VxlanProfile, device: string, ttl: number): void {
@@ -264,7 +259,17 @@ class ModelBuilder {
     const [first, last] = profile.properties['source-port-range'].split('-').map(Number);
     const key = `${localAddress} ${port}`;
     const checksum = profile.properties['udp-checksum'];
-    const socket = { key, localAddress, local, port, device, checksum, sourcePortMin: first!, sourcePortMax: last!, ttl };
+    const socket = {
+      key,
+      localAddress,
+      local,
+      port,
+      device,
+      checksum,
+      sourcePortMin: first!,
+      sourcePortMax: last!,
+      ttl,
+    };
     this.#model.sockets.set(key, socket);
   }
 
@@ -349,7 +354,8 @@ function unsupported(
 ): string | undefined {
   if (profile.properties['encapsulation-type'] !== 'vxlan') return 'VXLAN-GPE has no data path in this version';
   if (localFamily === 6) return 'an IPv6 underlay has no data path in this version';
-  if (remote !== undefined && remote[3] >>> 28 === IPV4_MULTICAST) return 'multicast flooding has no data path in this version';
+  if (remote !== undefined && remote[3] >>> 28 === IPV4_MULTICAST)
+    return 'multicast flooding has no data path in this version';
   return undefined;
 }
 

@@ -16,7 +16,7 @@ type Planned = { set: Operation; remove: Operation; text: string };
 const ORDER: readonly Kind[] = [
   'settings',
   'domain',
-  'interface-member', 
+  'interface-member',
   'self',
   'tunnel-member',
   'neighbour',
@@ -92,12 +92,14 @@ export class Planner {
     const next = this.#describe(model);
     const removals: Operation[] = [];
     for (const kind of [...ORDER].reverse()) {
-      for (const [key, planned] of this.#current.get(kind)!) if (!next.get(kind)!.has(key)) removals.push(planned.remove);
+      for (const [key, planned] of this.#current.get(kind)!)
+        if (!next.get(kind)!.has(key)) removals.push(planned.remove);
     }
     const changes: Operation[] = [];
     for (const kind of ORDER) {
       const before = this.#current.get(kind)!;
-      for (const [key, planned] of next.get(kind)!) if (before.get(key)?.text !== planned.text) changes.push(planned.set);
+      for (const [key, planned] of next.get(kind)!)
+        if (before.get(key)?.text !== planned.text) changes.push(planned.set);
     }
     this.#current = next;
     return { operations: [...removals, ...changes], freedRows: this.#forget(model) };
@@ -158,7 +160,12 @@ export class Planner {
     for (const [key, { domain, address, mac }] of model.neighbours) {
       const id = this.#domainId(domain);
       const spec = { domain: id, address, mac };
-      add('neighbour', key, { op: 'set-static-neighbour', spec }, { op: 'remove-static-neighbour', domain: id, address });
+      add(
+        'neighbour',
+        key,
+        { op: 'set-static-neighbour', spec },
+        { op: 'remove-static-neighbour', domain: id, address },
+      );
     }
     return plan;
   }
@@ -213,4 +220,3 @@ export class Planner {
 
 const localKey = (domain: string): string => `local ${domain}`;
 const portKey = (key: string): string => `port ${key}`;
-

@@ -97,7 +97,9 @@ export class PortKeeper {
   /** Why ports that are wanted are not open. */
   failures(): Failure[] {
     return [...this.#entries.values()].flatMap(({ key, failure, wanted }) =>
-      failure === undefined ? [] : [{ object: wanted.kind === 'interface' ? key : wanted.model.localAddress, reason: failure }],
+      failure === undefined
+        ? []
+        : [{ object: wanted.kind === 'interface' ? key : wanted.model.localAddress, reason: failure }],
     );
   }
 
@@ -123,7 +125,7 @@ export class PortKeeper {
     const name = deviceOf(entry.wanted);
     const device = this.#options.device(name);
     if (entry.open !== undefined) {
-      if (device === undefined || device.index !== entry.open.deviceIndex || !this.#hasAddress(entry.wanted, device)) {
+      if (device?.index !== entry.open.deviceIndex || !this.#hasAddress(entry.wanted, device)) {
         const what = device === undefined ? `device ${name} has gone` : lostReason(entry.wanted, device, entry.open);
         this.#options.log.warn(`port ${entry.key}: ${what}; waiting for it`);
         this.#fail(entry, what);

@@ -69,6 +69,11 @@ export class PortSlot implements Outlet {
     if (this.#queue.length >= BURST) this.flush();
   }
 
+  /** Notes what only the adapter knows; a few times a second. */
+  noteCounters(): void {
+    this.#disposal.counters.cells[this.row * ROW_STRIDE + Column.overruns] = this.port.counters.receiveOverruns;
+  }
+
   /** Sends what is queued. */
   flush(): void {
     const queue = this.#queue;

@@ -20,6 +20,7 @@ export function readRow(counters: CounterTable, row: number): ObjectStatistics {
     'Outgoing Octets': read(Column.outOctets),
     'Flooded Frames': read(Column.flooded),
     'MAC Moves': read(Column.macMoves),
+    'Receive Overruns': read(Column.overruns),
   };
   return { stats, drops: readDrops(counters, row) };
 }

@@ -59,8 +59,8 @@ class WorkerLoop {
       audit: setup.audit,
     });
     this.#watch();
-    const { fdb, endpointRemotes } = this.#dataplane;
-    this.#post({ kind: 'ready', fdb: fdb.buffer, endpointRemotes });
+    const { fdb, endpointRemotes, neighbourMirror } = this.#dataplane;
+    this.#post({ kind: 'ready', tables: { fdb: fdb.buffer, endpointRemotes, neighbours: neighbourMirror } });
   }
 
   run(): void {

@@ -35,8 +35,15 @@ export type ToWorker =
   | { kind: 'operations'; operations: readonly Operation[]; ticket: number }
   | { kind: 'stop' };
 
+/** Tables that the worker writes and the main thread reads. */
+export type WorkerTables = {
+  fdb: SharedArrayBuffer;
+  endpointRemotes: SharedArrayBuffer;
+  neighbours: SharedArrayBuffer;
+};
+
 export type FromWorker =
-  | { kind: 'ready'; fdb: SharedArrayBuffer; endpointRemotes: SharedArrayBuffer }
+  | { kind: 'ready'; tables: WorkerTables }
   | { kind: 'applied'; ticket: number }
   /** The worker no longer touches the port: its handle may be closed. */
   | { kind: 'port-removed'; index: number }

@@ -14,6 +14,7 @@ import {
   type FromWorker,
   type ToWorker,
   type WorkerSetup,
+  type WorkerTables,
 } from './worker-protocol.ts';
 
 /** Address space for packet memory; what is not used costs nothing. */
@@ -35,8 +36,11 @@ export class WorkerThread {
   readonly books: Books = createBooks();
   readonly capture = createCaptureMemory();
   /** Tables of the worker, once it is ready. */
-  fdb = new SharedArrayBuffer(0);
-  endpointRemotes = new SharedArrayBuffer(0);
+  tables: WorkerTables = {
+    fdb: new SharedArrayBuffer(0),
+    endpointRemotes: new SharedArrayBuffer(0),
+    neighbours: new SharedArrayBuffer(0),
+  };
   readonly #addon: Addon;
   readonly #control = new Int32Array(new SharedArrayBuffer(CONTROL_WORDS * 4));
   readonly #event: number;
@@ -56,7 +60,7 @@ export class WorkerThread {
       counters: this.counters.buffer,
       books: this.books.buffer as SharedArrayBuffer,
       capture: this.capture,
-      control: this.#control.buffer as SharedArrayBuffer,
+      control: this.#control.buffer,
       event: this.#event,
       audit: process.env.WIDEPLANE_AUDIT === '1',
     };
@@ -64,8 +68,7 @@ export class WorkerThread {
     this.#ready = new Promise((resolve) => {
       this.#worker.on('message', (message: FromWorker) => {
         if (message.kind === 'ready') {
-          this.fdb = message.fdb;
-          this.endpointRemotes = message.endpointRemotes;
+          this.tables = message.tables;
           resolve();
         } else if (message.kind === 'applied') events.applied(message.ticket);
         else if (message.kind === 'port-removed') events.portRemoved(message.index);

@@ -1,0 +1,217 @@
+// A data plane on memory ports: frames go in by hand, what leaves is collected, the clock stands still until it is moved.
+//
+//   inside ─ port 1, untagged ─┐
+//                              ├─ domain "bridge" ─ tunnel vx1, 10.9.1.1 → 10.9.1.2, VNI 100 ─ port 0 "wan"
+//   (tests add more)          ─┘
+
+import { Dataplane } from '../../src/assembly/dataplaned/dataplane.ts';
+import type { Operation, TunnelMemberSpec } from '../../src/assembly/dataplaned/spec.ts';
+import type { AddressWords } from '../../src/core/address.ts';
+import { parseIpv4 } from '../../src/core/address.ts';
+import { Column, CounterTable } from '../../src/core/counters.ts';
+import { DROP_NAMES } from '../../src/core/drop-reason.ts';
+import { macHigh16, macLow32, parseMac } from '../../src/core/mac.ts';
+import { Arena, ArenaAllocator } from '../../src/packet/arena.ts';
+import { FrameBatch } from '../../src/packet/frame.ts';
+import { FramePool, poolOctets } from '../../src/packet/pool.ts';
+import { createBooks } from '../../src/pipeline/books.ts';
+import { NullTap, type Tap } from '../../src/pipeline/tap.ts';
+import { createMemoryPair, type MemoryPort } from '../../src/port/memory.ts';
+import type { PortMedium } from '../../src/port/port.ts';
+import { TOS_PRESERVE } from '../../src/tunnel/tunnel.ts';
+
+export const WAN_MAC = '02:00:00:00:00:01';
+export const BRIDGE_MAC = '02:00:00:00:00:02';
+export const PEER_MAC = '02:ee:00:00:00:02';
+export const LOCAL = '10.9.1.1';
+export const REMOTE = '10.9.1.2';
+export const VNI = 100;
+
+/** Numbers of the objects that the rig makes; tests that add more start behind them. */
+export const Id = { wanDomain: 1, bridgeDomain: 2, wanMember: 0, insideMember: 1, vx1: 2, firstFree: 20 } as const;
+
+const POOL = { smallSlots: 512, largeSlots: 64 };
+
+export const ipv4 = (text: string): number => parseIpv4(text)!;
+export const words = (text: string): AddressWords => [0, 0, 0, ipv4(text)];
+export const mac = (text: string): { high: number; low: number } => {
+  const octets = parseMac(text)!;
+  return { high: macHigh16(octets), low: macLow32(octets) };
+};
+
+export type RigOptions = { tap?: Tap; pool?: typeof POOL; learnedLimit?: number; ageingSeconds?: number };
+
+export class Rig {
+  readonly arena = new Arena(new ArrayBuffer(64 << 20));
+  readonly allocator = new ArenaAllocator(64 << 20);
+  readonly counters = new CounterTable(256);
+  readonly books = createBooks();
+  readonly pool: FramePool;
+  readonly dataplane: Dataplane;
+  nowMs = 10_000;
+  /** The far ends of the ports: `send` goes in there, `received` comes out. */
+  readonly #far = new Map<number, MemoryPort>();
+
+  constructor(options: RigOptions = {}) {
+    const pool = options.pool ?? POOL;
+    this.pool = new FramePool(this.arena, this.allocator.allocate(poolOctets(pool))!, pool);
+    this.dataplane = new Dataplane({
+      pool: this.pool,
+      counters: this.counters,
+      books: this.books,
+      tap: options.tap ?? new NullTap(),
+      now: () => this.nowMs,
+      learnedLimit: options.learnedLimit ?? 1024,
+      staticLimit: 1024,
+      ageingSeconds: options.ageingSeconds ?? 300,
+      audit: true,
+    });
+  }
+
+  /** The topology of the picture above. */
+  static withTunnel(options: RigOptions = {}): Rig {
+    const rig = new Rig(options);
+    rig.addPort(0);
+    rig.addPort(1);
+    rig.apply(
+      { op: 'set-domain', spec: { id: Id.wanDomain, name: 'wan', localMember: 10, mac: mac(WAN_MAC) } },
+      { op: 'set-domain', spec: { id: Id.bridgeDomain, name: 'bridge', localMember: 11, mac: mac(BRIDGE_MAC) } },
+      rig.interfaceMember(Id.wanMember, Id.wanDomain, 0),
+      rig.interfaceMember(Id.insideMember, Id.bridgeDomain, 1),
+      {
+        op: 'set-self',
+        spec: { name: 'wan-self', domain: Id.wanDomain, words: words(LOCAL), isIpv6: false, prefixBits: 24 },
+      },
+      rig.tunnelMember(Id.vx1),
+    );
+    rig.received(0);
+    return rig;
+  }
+
+  addPort(index: number, medium: PortMedium = 'ethernet', listener?: { address: number; port: number }): void {
+    const [near, far] = createMemoryPair(this.arena, this.allocator, {
+      ends: [
+        { name: `near${index}`, index },
+        { name: `far${index}`, index: 100 + index, address: ipv4(REMOTE), port: 50_000 },
+      ],
+      medium,
+      maxFrameOctets: 9344,
+    });
+    this.#far.set(index, far);
+    this.dataplane.addPort(near, portRow(index), listener);
+  }
+
+  far(index: number): MemoryPort {
+    return this.#far.get(index)!;
+  }
+
+  interfaceMember(id: number, domain: number, port: number, vlan = 0): Operation {
+    const spec = { id, name: `m${id}`, row: memberRow(id), domain, port, vlan, mtu: 9000, enabled: true };
+    return { op: 'set-interface-member', spec: { ...spec, splitHorizonGroup: 0 } };
+  }
+
+  /** A tunnel in the bridge domain; `change` replaces parts of it. */
+  tunnelMember(
+    id: number,
+    change: Partial<Omit<TunnelMemberSpec, 'tunnel'>> & { tunnel?: Partial<TunnelMemberSpec['tunnel']> } = {},
+  ): Operation {
+    const { tunnel, ...rest } = change;
+    const spec: TunnelMemberSpec = {
+      id,
+      name: `vx${id}`,
+      row: memberRow(id),
+      domain: Id.bridgeDomain,
+      enabled: true,
+      splitHorizonGroup: Id.bridgeDomain,
+      floods: true,
+      replicates: false,
+      floodRemotes: [],
+      ...rest,
+      tunnel: {
+        member: id,
+        name: `vx${id}`,
+        local: words(LOCAL),
+        remote: words(REMOTE),
+        key: VNI,
+        port: 4789,
+        mtu: 1500,
+        tos: TOS_PRESERVE,
+        ttl: 64,
+        udpChecksum: false,
+        sourcePortMin: 49_152,
+        sourcePortMax: 65_535,
+        learnsEndpoints: false,
+        receives: true,
+        sends: true,
+        ...tunnel,
+      },
+    };
+    return { op: 'set-tunnel-member', spec };
+  }
+
+  apply(...operations: Operation[]): void {
+    this.dataplane.apply(operations);
+  }
+
+  /** Sends a frame into a port and lets the data plane breathe. */
+  send(port: number, octets: Uint8Array): void {
+    this.inject(port, octets);
+    this.dataplane.breath();
+  }
+
+  /** Puts a frame where the next breath finds it. */
+  inject(port: number, octets: Uint8Array): void {
+    const frame = this.pool.acquire(octets.length);
+    if (frame === undefined) throw new Error('the rig has no buffer for a frame');
+    this.arena.bytes.set(octets, frame.start);
+    frame.end = frame.start + octets.length;
+    const batch = new FrameBatch();
+    batch.push(frame);
+    this.far(port).transmit(batch, () => {
+      throw new Error(`port ${port} takes no more frames`);
+    });
+    this.pool.release(frame);
+  }
+
+  /** What has left by a port since the last call. */
+  received(port: number): Buffer[] {
+    const frames: Buffer[] = [];
+    const batch = new FrameBatch();
+    while (this.far(port).receive(batch) > 0) {
+      for (let index = 0; index < batch.length; index++) {
+        const { start, end } = batch.frames[index]!;
+        frames.push(Buffer.from(this.arena.bytes.slice(start, end)));
+      }
+      batch.clear();
+    }
+    return frames;
+  }
+
+  advance(ms: number): void {
+    this.nowMs += ms;
+    this.dataplane.breath();
+  }
+
+  /** Drops over all objects, by reason. */
+  drops(): Record<string, number> {
+    const drops: Record<string, number> = {};
+    for (let row = 0; row < this.counters.rows; row++) {
+      for (let verdict = 1; verdict < DROP_NAMES.length; verdict++) {
+        const count = this.counters.read(row, Column.drops + verdict);
+        if (count > 0) drops[DROP_NAMES[verdict]!] = (drops[DROP_NAMES[verdict]!] ?? 0) + count;
+      }
+    }
+    return drops;
+  }
+
+  /** Makes the remote end known, so that the next frame leaves at once. */
+  resolveRemote(): void {
+    this.apply({
+      op: 'set-static-neighbour',
+      spec: { domain: Id.wanDomain, address: ipv4(REMOTE), mac: mac(PEER_MAC) },
+    });
+  }
+}
+
+export const portRow = (index: number): number => 1 + index;
+export const memberRow = (id: number): number => 50 + id;
