@@ -48,9 +48,9 @@ describe('encapsulation', () => {
     assert.equal(request?.toString('hex', 0, 6), 'ffffffffffff');
     assert.deepEqual([...rig.books], [1, 2, 1, 2, 1, 0, 1], 'one frame is held');
     rig.send(0, ethernet(WAN_MAC, PEER_MAC, 0x0806, arp(2, PEER_MAC, REMOTE, WAN_MAC, LOCAL)));
-    const [packet] = rig.received(0);
-    assert.equal(packet?.toString('hex', 0, 12), '02ee00000002020000000001');
-    assert.deepEqual(packet?.subarray(50), hostFrame(HOST_B, HOST_A));
+    const packet = rig.received(0)[0]!;
+    assert.equal(packet.toString('hex', 0, 12), '02ee00000002020000000001');
+    assert.deepEqual(packet.subarray(50), hostFrame(HOST_B, HOST_A));
     assert.equal(packet.readUInt16BE(36), 4789);
     assert.equal(packet.readUIntBE(46, 3), VNI);
     assert.equal(imbalance(rig.books), 0);
@@ -317,8 +317,8 @@ describe('our own addresses', () => {
       spec: { name: 'second', domain: Id.wanDomain, words: words('10.9.2.1'), isIpv6: false, prefixBits: 24 },
     });
     const [announcement] = rig.received(0);
-    assert.equal(announcement?.toString('hex', 28, 32), '0a090201');
-    assert.equal(announcement?.toString('hex', 38, 42), '0a090201');
+    assert.equal(announcement!.toString('hex', 28, 32), '0a090201');
+    assert.equal(announcement!.toString('hex', 38, 42), '0a090201');
   });
 
   it('answers echo requests', () => {
@@ -330,7 +330,7 @@ describe('our own addresses', () => {
     );
     const [reply] = rig.received(0);
     assert.equal(reply?.[34], 0, 'an echo reply');
-    assert.equal(reply?.toString('hex', 26, 34), '0a0901010a090102');
+    assert.equal(reply.toString('hex', 26, 34), '0a0901010a090102');
   });
 
   it('drops by name what nobody serves', () => {
