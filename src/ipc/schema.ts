@@ -1,0 +1,152 @@
+// Every message between processes: one schema, its version first.
+//
+// A message is a JSON object of at most MAX_MESSAGE_OCTETS behind a 32-bit length (framing.ts). A request is answered by
+// one `result`, by `item`s and an `end`, or by an `error`. What may be longer than a message is sent in chunks of text
+// that the receiver joins (`Update`) or page by page (`show`).
+
+import { z } from 'zod';
+import type { Value } from '../config/value.ts';
+
+export const SCHEMA_VERSION = 1;
+export const MAX_MESSAGE_OCTETS = 1 << 20;
+
+const id = z.number().int().nonnegative();
+const version = z.literal(SCHEMA_VERSION);
+
+export const messageSchema = z.discriminatedUnion('kind', [
+  z.object({ v: version, kind: z.literal('request'), id, method: z.string(), params: z.unknown() }),
+  /** Ends a stream from the reader's side. */
+  z.object({ v: version, kind: z.literal('cancel'), id }),
+  z.object({ v: version, kind: z.literal('result'), id, result: z.unknown() }),
+  z.object({ v: version, kind: z.literal('item'), id, item: z.unknown() }),
+  z.object({ v: version, kind: z.literal('end'), id }),
+  z.object({
+    v: version,
+    kind: z.literal('error'),
+    id,
+    error: z.object({ code: z.string(), message: z.string(), details: z.unknown().optional() }),
+  }),
+]);
+export type Message = z.infer<typeof messageSchema>;
+
+const valueSchema: z.ZodType<Value> = z.union([
+  z.string(),
+  z.number(),
+  z.boolean(),
+  z.array(z.string()),
+  z.record(
+    z.string(),
+    z.record(
+      z.string(),
+      z.lazy(() => valueSchema),
+    ),
+  ),
+]);
+
+/** An object of the configuration, defaults materialised. */
+export const objectSchema = z.object({
+  type: z.string(),
+  name: z.string(),
+  properties: z.record(z.string(), valueSchema),
+});
+
+export const generationSchema = z.object({ epoch: z.number().int(), number: z.number().int() });
+
+/** One line of an update of kind diff; a deletion carries no properties. */
+export const changeLineSchema = z.object({ action: z.enum(['create', 'modify', 'delete']), object: objectSchema });
+
+/**
+ * A piece of an update: the joined texts are JSON lines, of `objectSchema` for a snapshot and of `changeLineSchema` for
+ * a diff. `from` is the generation that a diff starts at.
+ */
+const updateSchema = z.object({
+  update: z.enum(['snapshot', 'diff']),
+  from: generationSchema.optional(),
+  generation: generationSchema,
+  text: z.string(),
+  last: z.boolean(),
+});
+export type Update = z.infer<typeof updateSchema>;
+
+/** An object that a daemon could not apply. */
+export const applyFailureSchema = z.object({
+  /** Type and name: `net vlan /Common/wan`. */
+  object: z.string(),
+  reason: z.string(),
+});
+export type ApplyFailure = z.infer<typeof applyFailureSchema>;
+
+const cell = z.union([z.string(), z.number()]);
+const tableSchema = z.object({
+  title: z.string().optional(),
+  columns: z.array(z.string()),
+  rows: z.array(z.array(cell)),
+});
+const sectionSchema = z.object({ title: z.string(), stats: z.record(z.string(), cell) });
+
+/** One object of a `show`: labels as a person reads them, numbers as counters, in the order in which they shall stand. */
+const showRowSchema = z.object({
+  name: z.string(),
+  stats: z.record(z.string(), cell).optional(),
+  sections: z.array(sectionSchema).optional(),
+  /** Drop reason (kebab-case, core/drop-reason.ts) → frames. */
+  drops: z.record(z.string(), z.number()).optional(),
+  table: tableSchema.optional(),
+});
+
+const showReplySchema = z.object({
+  rows: z.array(showRowSchema),
+  /** Where the next page starts; absent on the last one. A page may go on with the table of the row before it. */
+  next: z.string().optional(),
+});
+export type ShowRow = z.infer<typeof showRowSchema>;
+export type ShowReply = z.infer<typeof showReplySchema>;
+
+const typeAndNames = z.object({
+  /** `net tunnels tunnel`. */
+  type: z.string(),
+  /** Full paths; absent for all. */
+  names: z.array(z.string()).optional(),
+});
+
+/** What can be asked: parameters, and what comes back, once (`result`) or as a stream (`item`). */
+export const METHODS = {
+  /** configd: runs one tmsh command; the items are its output. */
+  tmsh: {
+    params: z.object({
+      command: z.string(),
+      /** Directory that relative file names belong to. */
+      directory: z.string().optional(),
+      /** Who asks, for the audit log. */
+      user: z.string().optional(),
+    }),
+    item: z.object({ text: z.string() }),
+  },
+  /** configd: the configuration, then every change to it. */
+  subscribe: { params: z.object({ daemon: z.string() }), item: updateSchema },
+  /** configd: the daemon runs the generation, but for the failures. */
+  acknowledge: {
+    params: z.object({ daemon: z.string(), generation: generationSchema, failures: z.array(applyFailureSchema) }),
+    result: z.null(),
+  },
+  /** Any daemon: statistics of the objects of a type, page by page. */
+  show: { params: typeAndNames.extend({ cursor: z.string().optional() }), result: showReplySchema },
+  /** Any daemon: sets the counters of the objects to 0; how many there were. */
+  'reset-stats': { params: typeAndNames, result: z.object({ objects: z.number().int() }) },
+} as const satisfies Record<string, MethodSchema>;
+
+type MethodSchema = { params: z.ZodType; result?: z.ZodType; item?: z.ZodType };
+
+export type Method = keyof typeof METHODS;
+export type ParamsOf<M extends Method> = z.infer<(typeof METHODS)[M]['params']>;
+export type ResultOf<M extends Method> = (typeof METHODS)[M] extends { result: infer R extends z.ZodType }
+  ? z.infer<R>
+  : never;
+export type ItemOf<M extends Method> = (typeof METHODS)[M] extends { item: infer I extends z.ZodType }
+  ? z.infer<I>
+  : never;
+
+/** Why a message or its parameters were refused: `params.type: expected string`. */
+export function describeIssues(error: z.ZodError): string {
+  return error.issues.map((issue) => `${issue.path.join('.') || 'message'}: ${issue.message}`).join('; ');
+}
