@@ -4,10 +4,8 @@
 // every breath, and in between when it is full, which also gives back the pool slots that a segmented super-frame used.
 
 import { Column, ROW_STRIDE } from '../../core/counters.ts';
-import { Drop, FORWARD, type Verdict } from '../../core/drop-reason.ts';
-import { completeChecksum } from '../../packet/complete-checksum.ts';
+import { Drop, type Verdict } from '../../core/drop-reason.ts';
 import { BURST, type Frame, FrameBatch, Gso } from '../../packet/frame.ts';
-import { segment } from '../../packet/segment.ts';
 import { Book } from '../../pipeline/books.ts';
 import { Direction } from '../../pipeline/tap.ts';
 import type { Disposal } from '../../pipeline/disposal.ts';
@@ -18,8 +16,6 @@ import type { Port } from '../../port/port.ts';
 /** VLAN IDs with 0 for untagged frames. */
 const VLAN_IDS = 4096;
 const NO_MEMBER = -1;
-/** Segments that a super-frame of 64 KB makes at most, at an MSS of 536 or more. */
-const MAX_SEGMENTS = 128;
 
 export class PortSlot implements Outlet {
   readonly port: Port;
@@ -31,7 +27,6 @@ export class PortSlot implements Outlet {
   listener = -1;
   readonly #disposal: Disposal;
   readonly #queue = new FrameBatch();
-  readonly #segments = new FrameBatch();
   readonly #refuse: (frame: Frame, why: Verdict) => void;
   #refused = 0;
   #refusedOctets = 0;
@@ -48,22 +43,12 @@ export class PortSlot implements Outlet {
   }
 
   push(frame: Frame): void {
-    if (frame.gsoType !== Gso.none) {
-      this.#pushSegments(frame);
-      return;
-    }
+    // A super-frame is as large as it likes: the kernel segments it behind the ring. Of the others a tag on top is
+    // allowed; where the device disagrees, it refuses the frame itself.
     const octets = frame.end - frame.start;
-    // A tag on top is allowed; where the device disagrees, it refuses the frame itself.
-    if (octets > this.port.maxFrameOctets + VLAN_TAG_OCTETS) {
+    if (octets > this.port.maxFrameOctets + VLAN_TAG_OCTETS && frame.gsoType === Gso.none) {
       this.#disposal.drop(frame, Drop.transmitTooLong, this.row);
       return;
-    }
-    if (frame.checksumStart !== 0) {
-      const verdict = completeChecksum(this.#disposal.pool.arena, frame);
-      if (verdict !== FORWARD) {
-        this.#disposal.drop(frame, verdict, this.row);
-        return;
-      }
     }
     this.#queue.push(frame);
     if (this.#queue.length >= BURST) this.flush();
@@ -101,19 +86,5 @@ export class PortSlot implements Outlet {
     disposal.counters.cells[base + Column.outOctets]! += octets - this.#refusedOctets;
     for (let index = 0; index < length; index++) pool.release(queue.frames[index]!);
     queue.clear();
-  }
-
-  #pushSegments(frame: Frame): void {
-    const disposal = this.#disposal;
-    if (disposal.pool.free < MAX_SEGMENTS) this.flush();
-    const verdict = segment(disposal.pool, frame, this.#segments);
-    if (verdict !== FORWARD) {
-      disposal.drop(frame, verdict, this.row);
-      return;
-    }
-    disposal.books[Book.originated]! += this.#segments.length;
-    disposal.consume(frame);
-    for (let index = 0; index < this.#segments.length; index++) this.push(this.#segments.frames[index]!);
-    this.#segments.clear();
   }
 }

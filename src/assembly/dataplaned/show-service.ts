@@ -1,0 +1,272 @@
+// Answers `show` and `reset-stats` for the objects of the data plane, from memory that the worker shares.
+
+import { type AddressWords, formatIpv4, formatIpv6, parseAddress } from '../../core/address.ts';
+import { formatMacNumbers } from '../../core/mac.ts';
+import type { ShowReply, ShowRow } from '../../ipc/schema.ts';
+import { NEIGHBOUR_STRIDE, NeighbourField, NeighbourState } from '../../route/neighbour-table.ts';
+import type { ConfigView } from './config-view.ts';
+import type { DeviceFacts, Model } from './model.ts';
+import type { Planner } from './planner.ts';
+import type { PortKeeper } from './port-keeper.ts';
+import { type ObjectStatistics, readDrops, readFdb, readRow, sum } from './statistics.ts';
+import type { WorkerThread } from './worker-thread.ts';
+
+/** What the service reads, as it is at the moment of the question. */
+export type ShowSources = {
+  view: ConfigView;
+  model: Model;
+  planner: Planner;
+  worker: WorkerThread;
+  keeper: PortKeeper;
+  devices: ReadonlyMap<string, DeviceFacts>;
+};
+
+export type ShowParams = { type: string; names?: string[] | undefined; cursor?: string | undefined };
+
+/** Rows of a table in one reply. */
+const PAGE_ROWS = 2000;
+const FDB_COLUMNS = ['MAC', 'Member', 'Endpoint', 'Type', 'Age'];
+const ARP_COLUMNS = ['Address', 'MAC', 'VLAN', 'State', 'Age'];
+/** The row of drops that no object can be charged with. */
+const NO_OBJECT = 0;
+
+export class ShowService {
+  readonly #sources: () => ShowSources;
+
+  constructor(sources: () => ShowSources) {
+    this.#sources = sources;
+  }
+
+  /** The objects of one type; undefined for a type that has no statistics here. */
+  show(params: ShowParams): ShowReply | undefined {
+    const sources = this.#sources();
+    const wanted = (name: string): boolean => params.names === undefined || params.names.includes(name);
+    switch (params.type) {
+      case 'net interface':
+        return { rows: this.#interfaces(sources, wanted) };
+      case 'net vlan':
+        return { rows: this.#bridged(sources, [...sources.view.vlans.keys()].filter(wanted)) };
+      case 'net vlan-group':
+        return { rows: this.#bridged(sources, [...sources.view.vlanGroups.keys()].filter(wanted)) };
+      case 'net tunnels tunnel':
+        return { rows: this.#tunnels(sources, wanted, params.names === undefined) };
+      case 'net self':
+        return { rows: this.#selfs(sources, wanted) };
+      case 'net arp':
+        return { rows: [this.#neighbours(sources)] };
+      case 'net fdb tunnel':
+        return this.#fdb(sources, [...sources.view.tunnels.keys()].filter(wanted), params.cursor);
+      case 'net fdb vlan':
+        return this.#fdb(sources, [...sources.view.vlans.keys()].filter(wanted), params.cursor);
+      default:
+        return undefined;
+    }
+  }
+
+  /** Sets the counters of objects to 0; how many objects there were, or undefined for a type that has none. */
+  reset(type: string, names: string[] | undefined): number | undefined {
+    const { view, planner, worker } = this.#sources();
+    const known: Record<string, ReadonlyMap<string, unknown>> = {
+      'net interface': view.interfaces,
+      'net vlan': view.vlans,
+      'net vlan-group': view.vlanGroups,
+      'net tunnels tunnel': view.tunnels,
+    };
+    const objects = known[type];
+    if (objects === undefined) return undefined;
+    const chosen = [...objects.keys()].filter((name) => names === undefined || names.includes(name));
+    for (const name of chosen) {
+      const rows = type === 'net interface' ? [planner.portRow(name)] : this.#rowsOf(name);
+      for (const row of rows) worker.counters.clear(row);
+    }
+    return chosen.length;
+  }
+
+  /** Counter rows of a VLAN's members, of a group's members, or of a tunnel; what `tcpdump -i` listens to. */
+  #rowsOf(name: string): number[] {
+    const { view, model, planner } = this.#sources();
+    const group = view.vlanGroups.get(name);
+    if (group !== undefined) return group.properties.members.flatMap((member) => this.#rowsOf(member));
+    if (view.tunnels.has(name)) return [planner.row(name)].filter((row) => row !== NO_OBJECT);
+    const keys = [...model.interfaceMembers.keys()].filter((key) => key.startsWith(`${name} `));
+    return keys.map((key) => planner.row(key)).filter((row) => row !== NO_OBJECT);
+  }
+
+  /** Counter rows of whatever has this name: a tunnel, VLAN, VLAN group or interface; empty when nothing has. */
+  capturePoints(name: string): number[] {
+    const { view, planner } = this.#sources();
+    return view.interfaces.has(name) ? [planner.portRow(name)] : this.#rowsOf(name);
+  }
+
+  #interfaces({ view, planner, worker, keeper, devices }: ShowSources, wanted: (name: string) => boolean): ShowRow[] {
+    return [...view.interfaces.values()]
+      .filter(({ name }) => wanted(name))
+      .map(({ name, properties }) => {
+        const device = properties.device === undefined ? undefined : devices.get(properties.device);
+        const status = interfaceStatus(properties.enabled, properties.adapter, device, keeper.state(name));
+        const facts = {
+          Status: status,
+          Device: properties.device ?? 'none',
+          Adapter: properties.adapter,
+          MAC: device === undefined ? '-' : formatMacNumbers(device.mac.high, device.mac.low),
+          MTU: device?.mtu ?? '-',
+        };
+        // With the udp adapter the sockets of this device's addresses do the work.
+        const rows = properties.adapter === 'udp' ? this.#socketRows(properties.device) : [planner.portRow(name)];
+        const { stats, drops } = sum(rows.map((row) => readRow(worker.counters, row)));
+        return { name, stats: { ...facts, ...stats }, drops };
+      });
+  }
+
+  #socketRows(device: string | undefined): number[] {
+    const { model, planner } = this.#sources();
+    return [...model.sockets.values()]
+      .filter((socket) => socket.device === device)
+      .map((socket) => planner.portRow(socket.key));
+  }
+
+  /** VLANs and VLAN groups: the sum of their members. */
+  #bridged({ worker }: ShowSources, names: readonly string[]): ShowRow[] {
+    return names.map((name) => {
+      const { stats, drops } = sum(this.#rowsOf(name).map((row) => readRow(worker.counters, row)));
+      return { name, stats, drops };
+    });
+  }
+
+  #tunnels(sources: ShowSources, wanted: (name: string) => boolean, all: boolean): ShowRow[] {
+    const { view, model, planner, worker, keeper } = sources;
+    const rows: ShowRow[] = [...view.tunnels.values()]
+      .filter(({ name }) => wanted(name))
+      .map(({ name, properties }) => {
+        const failure = model.failures.find(({ object }) => object === name)?.reason;
+        const member = model.tunnelMembers.get(name);
+        const facts = {
+          Status: failure === undefined ? tunnelStatus(sources, name, keeper) : `failed: ${failure}`,
+          'Local Address': properties['local-address'],
+          'Remote Address': properties['remote-address'],
+          Key: properties.key,
+          Profile: properties.profile,
+          MTU: member?.tunnel.mtu ?? properties.mtu,
+        };
+        const { stats, drops } = readRow(worker.counters, planner.row(name));
+        delete stats['Receive Overruns'];
+        return { name, stats: { ...facts, ...stats }, drops };
+      });
+    if (all) rows.push({ name: 'no tunnel', drops: this.#unattributed(sources) });
+    return rows;
+  }
+
+  /** Drops on the way to a tunnel, before it is known which: they are charged to the port or to nobody. */
+  #unattributed({ model, planner, worker }: ShowSources): Record<string, number> {
+    const members = [...model.interfaceMembers.keys()].map((key) => planner.row(key));
+    const ports = [...model.interfaces.keys(), ...model.sockets.keys()].map((key) => planner.portRow(key));
+    const rows = [NO_OBJECT, ...new Set([...members, ...ports])].map((row): ObjectStatistics => {
+      return { stats: {}, drops: readDrops(worker.counters, row) };
+    });
+    return sum(rows).drops;
+  }
+
+  #selfs({ view, model, keeper }: ShowSources, wanted: (name: string) => boolean): ShowRow[] {
+    return [...view.selfs.values()]
+      .filter(({ name }) => wanted(name))
+      .map(({ name, properties }) => {
+        const sockets = [...model.sockets.values()].filter(
+          ({ localAddress }) => localAddress === properties.address.split('/')[0],
+        );
+        const owner = model.selfs.has(name) ? 'wideplane' : 'host';
+        const missing = sockets.some(({ key }) => keeper.state(key) === 'failed');
+        const status = missing ? 'waiting for the address' : 'available';
+        return { name, stats: { Address: properties.address, VLAN: properties.vlan, Owner: owner, Status: status } };
+      });
+  }
+
+  #neighbours({ view, planner, worker, model }: ShowSources): ShowRow {
+    const mirror = new Int32Array(worker.tables.neighbours);
+    const domains = new Map([...model.domains.keys()].map((name) => [planner.domain(name), name]));
+    const rows: (string | number)[][] = [];
+    for (let at = 0; at < mirror.length; at += NEIGHBOUR_STRIDE) {
+      const domain = mirror[at + NeighbourField.domain]!;
+      if (domain === 0) continue;
+      const state = mirror[at + NeighbourField.state]!;
+      const isResolved = state >= NeighbourState.reachable;
+      const high = mirror[at + NeighbourField.macHigh]!;
+      const low = mirror[at + NeighbourField.macLow]!;
+      rows.push([
+        formatIpv4(mirror[at + NeighbourField.address]!),
+        isResolved ? formatMacNumbers(high, low) : 'incomplete',
+        domains.get(domain) ?? '-',
+        stateName(state),
+        state === NeighbourState.reachable ? worker.second - mirror[at + NeighbourField.confirmed]! : '-',
+      ]);
+    }
+    // Static entries whose network has no self IP yet are in no table of the worker.
+    for (const { properties } of view.arps.values()) {
+      const address = parseAddress(properties['ip-address']);
+      if (address === undefined || rows.some(([text]) => text === properties['ip-address'])) continue;
+      rows.push([properties['ip-address'], properties['mac-address'], '-', 'static, unused', '-']);
+    }
+    return { name: 'ARP', table: { columns: ARP_COLUMNS, rows } };
+  }
+
+  #fdb({ model, planner, worker, view }: ShowSources, names: readonly string[], cursor: string | undefined): ShowReply {
+    const members = planner.memberNames();
+    const domains = new Map<number, string>();
+    for (const name of names) {
+      const domain = model.domainOf.get(name);
+      if (domain !== undefined) domains.set(planner.domain(domain), name);
+    }
+    const belongs = (member: number): string | undefined => {
+      const key = members.get(member);
+      return key === undefined ? undefined : names.find((name) => key === name || key.startsWith(`${name} `));
+    };
+    const wants = (domain: number, member: number): boolean => domains.has(domain) && belongs(member) !== undefined;
+    const page = readFdb(worker.tables.fdb, worker.second, wants, Number(cursor ?? 0), PAGE_ROWS);
+    const byName = new Map<string, (string | number)[][]>(names.map((name) => [name, []]));
+    for (const { mac, member, endpoint, isStatic, ageSeconds } of page.entries) {
+      const name = belongs(member)!;
+      const key = members.get(member)!;
+      const remote =
+        endpoint === -1 ? (view.tunnels.get(name)?.properties['remote-address'] ?? '-') : this.#remote(endpoint);
+      const place = key === name ? name : key.slice(name.length + 1);
+      byName.get(name)!.push([mac, place, remote, isStatic ? 'static' : 'dynamic', isStatic ? '-' : ageSeconds]);
+    }
+    const rows: ShowRow[] = [];
+    for (const [name, table] of byName) {
+      if (table.length > 0 || cursor === undefined) rows.push({ name, table: { columns: FDB_COLUMNS, rows: table } });
+    }
+    return page.next === undefined ? { rows } : { rows, next: String(page.next) };
+  }
+
+  #remote(endpoint: number): string {
+    const words = new Int32Array(this.#sources().worker.tables.endpointRemotes, endpoint * 16, 4);
+    const [a, b, c, d] = words as unknown as AddressWords;
+    return a === 0 && b === 0 && c === 0 ? formatIpv4(d) : formatIpv6([a, b, c, d]);
+  }
+}
+
+const stateName = (state: number): string => ['unresolved', 'asking', 'reachable', 'static'][state] ?? 'unresolved';
+
+function interfaceStatus(
+  enabled: boolean,
+  adapter: string,
+  device: DeviceFacts | undefined,
+  port: ReturnType<PortKeeper['state']>,
+): string {
+  if (!enabled) return 'disabled';
+  if (device === undefined) return 'missing';
+  if (adapter === 'udp') return device.isUp ? 'up' : 'down';
+  return port === 'absent' ? 'down' : port;
+}
+
+function tunnelStatus({ model, view }: ShowSources, name: string, keeper: PortKeeper): string {
+  const tunnel = view.tunnels.get(name)!;
+  const local = tunnel.properties['local-address'];
+  const sockets = [...model.sockets.values()].filter(({ localAddress }) => localAddress === local);
+  if (sockets.some(({ key }) => keeper.state(key) !== 'up')) return 'down: its local address or device is missing';
+  const self = [...model.selfs.keys()].find((key) => view.selfs.get(key)?.properties.address.split('/')[0] === local);
+  if (sockets.length > 0 || self === undefined) return 'up';
+  const domain = model.selfs.get(self)!.domain;
+  const ports = [...model.interfaceMembers.values()].filter((member) => member.domain === domain);
+  const up = ports.length === 0 || ports.some((member) => keeper.state(member.interface) === 'up');
+  return up ? 'up' : 'down: no interface of its VLAN is up';
+}
