@@ -47,8 +47,21 @@ export function checkIpv4(bytes: Uint8Array, start: number, end: number): Verdic
   const totalOctets = read16(bytes, start + IPV4_TOTAL_LENGTH);
   if (first >>> 4 !== 4 || headerOctets < IPV4_HEADER_OCTETS) return Drop.ipHeaderInvalid;
   if (totalOctets < headerOctets || totalOctets > end - start) return Drop.ipHeaderInvalid;
-  const sum = checksumFold(checksumAdd(bytes, start, start + headerOctets, 0));
-  return sum === 0xffff ? FORWARD : Drop.ipChecksumInvalid;
+  const sum =
+    headerOctets === IPV4_HEADER_OCTETS
+      ? plainHeaderSum(bytes, start)
+      : checksumAdd(bytes, start, start + headerOctets, 0);
+  return checksumFold(sum) === 0xffff ? FORWARD : Drop.ipChecksumInvalid;
+}
+
+/** The sum over a header without options; written out, it costs half of what the loop does. */
+function plainHeaderSum(bytes: Uint8Array, at: number): number {
+  return (
+    ((bytes[at]! + bytes[at + 2]! + bytes[at + 4]! + bytes[at + 6]! + bytes[at + 8]!) << 8) +
+    ((bytes[at + 10]! + bytes[at + 12]! + bytes[at + 14]! + bytes[at + 16]! + bytes[at + 18]!) << 8) +
+    (bytes[at + 1]! + bytes[at + 3]! + bytes[at + 5]! + bytes[at + 7]! + bytes[at + 9]!) +
+    (bytes[at + 11]! + bytes[at + 13]! + bytes[at + 15]! + bytes[at + 17]! + bytes[at + 19]!)
+  );
 }
 
 /** Octets of the header with its options. */

@@ -44,6 +44,11 @@ export function checkUdpChecksum(
   return rest === 0 ? FORWARD : Drop.udpChecksumInvalid;
 }
 
+/** Whether the sender has put a checksum in. */
+export function udpHasChecksum(bytes: Uint8Array, start: number): boolean {
+  return (bytes[start + UDP_CHECKSUM]! | bytes[start + UDP_CHECKSUM + 1]!) !== 0;
+}
+
 export function udpSourcePort(bytes: Uint8Array, start: number): number {
   return read16(bytes, start);
 }

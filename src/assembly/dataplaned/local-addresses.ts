@@ -16,6 +16,10 @@ export class LocalAddresses {
   readonly #byDomain = new Map<number, LocalAddress[]>();
   /** (IPv4 address, domain << 16 | UDP port) to listener. */
   readonly #listeners = new PairMap();
+  // What was looked up last: bursts go to one listener.
+  #lastAddress = 0;
+  #lastPlace = -1;
+  #lastListener = -1;
 
   set(address: LocalAddress): void {
     this.remove(address.name);
@@ -55,15 +59,23 @@ export class LocalAddresses {
   }
 
   addListener(domain: number, address: number, port: number, listener: number): void {
+    this.#lastPlace = -1;
     this.#listeners.set(address, (domain << 16) | port, listener);
   }
 
   removeListener(domain: number, address: number, port: number): void {
+    this.#lastPlace = -1;
     this.#listeners.delete(address, (domain << 16) | port);
   }
 
   /** The tunnel listener of this IPv4 address and UDP port, or -1. */
   listener(domain: number, address: number, port: number): number {
-    return this.#listeners.get(address, (domain << 16) | port);
+    const place = (domain << 16) | port;
+    if (address !== this.#lastAddress || place !== this.#lastPlace) {
+      this.#lastAddress = address;
+      this.#lastPlace = place;
+      this.#lastListener = this.#listeners.get(address, place);
+    }
+    return this.#lastListener;
   }
 }

@@ -71,6 +71,7 @@ import {
   checkUdpChecksum,
   UDP_HEADER_OCTETS,
   udpDestinationPort,
+  udpHasChecksum,
   udpOctets,
   udpSourcePort,
 } from '../../../wire/udp.ts';
@@ -171,7 +172,7 @@ export class LocalNode implements PipelineNode {
     }
     const octets = udpOctets(bytes, udp);
     // What a local kernel has not finished was never on a wire and cannot have been damaged there.
-    if (frame.checksumVerified === 0 && frame.checksumStart === 0) {
+    if (udpHasChecksum(bytes, udp) && frame.checksumVerified === 0 && frame.checksumStart === 0) {
       const sum = ipv4PseudoHeaderSum(bytes, ip, IpProtocol.udp, octets);
       const checked = checkUdpChecksum(bytes, this.#words, udp, sum);
       if (checked !== FORWARD) {
