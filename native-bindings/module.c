@@ -162,5 +162,6 @@ NAPI_MODULE_INIT(/* napi_env env, napi_value exports */)
 	wait_register(env, exports);
 	netlink_register(env, exports);
 	device_register(env, exports);
+	watch_register(env, exports);
 	return exports;
 }

@@ -66,6 +66,9 @@ export type UdpOptions = {
   headroomOctets: number;
 };
 
+/** What `watchReadable` returns: nothing to look into. */
+export type Watch = { readonly watch: unique symbol };
+
 export interface Addon {
   /** Reserves address space for an arena; the same region may be wrapped by every thread. */
   arenaCreate(octets: number): number;
@@ -102,6 +105,10 @@ export interface Addon {
   eventSignal(descriptor: number): void;
   eventDrain(descriptor: number): void;
   closeDescriptor(descriptor: number): void;
+
+  /** Calls back on this thread's event loop whenever the descriptor is readable, until `unwatch`, once for each watch. */
+  watchReadable(descriptor: number, callback: () => void): Watch;
+  unwatch(watch: Watch): void;
 
   /** A NETLINK_ROUTE socket, bound to these multicast groups (bit mask of RTMGRP_*), non-blocking. */
   netlinkOpen(groups: number): number;
