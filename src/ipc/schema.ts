@@ -102,6 +102,21 @@ const showReplySchema = z.object({
 export type ShowRow = z.infer<typeof showRowSchema>;
 export type ShowReply = z.infer<typeof showReplySchema>;
 
+const processesSchema = z.object({
+  daemons: z.array(
+    z.object({
+      name: z.string(),
+      state: z.enum(['starting', 'ready', 'waiting', 'stopped', 'refused']),
+      pid: z.number().int().optional(),
+      /** How often it died and was started again. */
+      restarts: z.number().int(),
+    }),
+  ),
+  /** Devices that were taken from the kernel, with the `net interface` that they are for. */
+  devices: z.array(z.object({ interface: z.string(), device: z.string() })),
+});
+export type Processes = z.infer<typeof processesSchema>;
+
 const typeAndNames = z.object({
   /** `net tunnels tunnel`. */
   type: z.string(),
@@ -133,6 +148,23 @@ export const METHODS = {
   show: { params: typeAndNames.extend({ cursor: z.string().optional() }), result: showReplySchema },
   /** Any daemon: sets the counters of the objects to 0; how many there were. */
   'reset-stats': { params: typeAndNames, result: z.object({ objects: z.number().int() }) },
+  /** Supervisor: makes a device fit to be opened, or says why it must not be. */
+  'prepare-device': {
+    params: z.object({
+      /** Name of the `net interface`. */
+      interface: z.string(),
+      device: z.string(),
+      addressOwner: z.enum(['host', 'wideplane']),
+    }),
+    result: z.discriminatedUnion('ok', [
+      z.object({ ok: z.literal(true) }),
+      z.object({ ok: z.literal(false), reason: z.string() }),
+    ]),
+  },
+  /** Supervisor: these devices are still in use; any other that was prepared is given back. */
+  'retain-devices': { params: z.object({ devices: z.array(z.string()) }), result: z.null() },
+  /** Supervisor: the daemons and the devices that it cares for. */
+  'show-processes': { params: z.object({}), result: processesSchema },
 } as const satisfies Record<string, MethodSchema>;
 
 type MethodSchema = { params: z.ZodType; result?: z.ZodType; item?: z.ZodType };

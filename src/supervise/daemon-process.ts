@@ -3,6 +3,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createConnection } from 'node:net';
 import type { Log } from '../core/log.ts';
+import type { Processes } from '../ipc/schema.ts';
 import { LineSplitter } from './log-relay.ts';
 import { RestartSchedule } from './restart-policy.ts';
 
@@ -22,9 +23,7 @@ export type DaemonCommand = {
   socket: string;
 };
 
-export type DaemonState = 'starting' | 'ready' | 'waiting' | 'stopped' | 'refused';
-
-export type DaemonReport = { name: string; state: DaemonState; pid: number | undefined; restarts: number };
+export type DaemonReport = Processes['daemons'][number];
 
 export type DaemonEvents = {
   line: (line: string, fromStderr: boolean) => void;
@@ -38,7 +37,7 @@ export class DaemonProcess {
   readonly #log: Log;
   readonly #schedule = new RestartSchedule();
   #child: ChildProcess | undefined;
-  #state: DaemonState = 'stopped';
+  #state: DaemonReport['state'] = 'stopped';
   #everReady = false;
   #restarts = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -51,7 +50,13 @@ export class DaemonProcess {
   }
 
   report(): DaemonReport {
-    return { name: this.#spec.name, state: this.#state, pid: this.#child?.pid, restarts: this.#restarts };
+    const pid = this.#child && isAlive(this.#child) ? this.#child.pid : undefined;
+    return {
+      name: this.#spec.name,
+      state: this.#state,
+      restarts: this.#restarts,
+      ...(pid === undefined ? {} : { pid }),
+    };
   }
 
   /** Starts it; resolves when it answers on its socket, or has died or been stopped before. */

@@ -1,20 +1,16 @@
 // Keeps the devices of `net interface` objects: refuses, warns, takes over, gives back, and remembers what to undo.
 
+import { errorText } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import type { ParamsOf, ResultOf } from '../ipc/schema.ts';
 import type { DeviceJournal, JournalEntry } from './device-journal.ts';
 import { giveBack, recordDevice, takeOver } from './device-takeover.ts';
 import { readDeviceConditions } from './device-conditions.ts';
 import { readDeviceNames, readHostFacts, type HostFacts, type LinkFact } from './host-facts.ts';
 import { hostDeviceWarnings, refusal, takeoverWarnings } from './preflight.ts';
 
-export type PrepareRequest = {
-  /** Name of the `net interface`. */
-  interface: string;
-  device: string;
-  addressOwner: 'host' | 'wideplane';
-};
-
-export type PrepareResult = { ok: true } | { ok: false; reason: string };
+export type PrepareRequest = ParamsOf<'prepare-device'>;
+export type PrepareResult = ResultOf<'prepare-device'>;
 
 export type KeeperOptions = {
   journal: DeviceJournal;
@@ -44,7 +40,7 @@ export class DeviceKeeper {
   prepare(request: PrepareRequest): Promise<PrepareResult> {
     return this.#inTurn(() => this.#prepare(request)).catch((error: unknown) => ({
       ok: false,
-      reason: `net interface ${request.interface}: property device, value ${request.device}: ${message(error)}`,
+      reason: `net interface ${request.interface}: property device, value ${request.device}: ${errorText(error)}`,
     }));
   }
 
@@ -144,5 +140,3 @@ export class DeviceKeeper {
     return result;
   }
 }
-
-const message = (error: unknown): string => (error instanceof Error ? error.message : String(error));

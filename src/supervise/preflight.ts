@@ -23,6 +23,10 @@ export function refusal(facts: HostFacts, request: DeviceRequest): { message: st
   if (link.loopback) {
     return { message: `${subject(request)}: is the loopback device, which the host itself needs`, forcible: false };
   }
+  // Nothing below could quote such a name.
+  if (/["'\\;{}]/.test(link.name)) {
+    return { message: `${subject(request)}: has a quotation mark or bracket in its name; rename it`, forcible: false };
+  }
   const advice =
     'name another device, or use adapter udp with address-owner host, or start with "wideplane up --force" to take it all the same';
   for (const device of [link.name, ...devicesAbove(facts.links, link.name)]) {

@@ -5,8 +5,9 @@
 // 3. The daemons in the order of their table, each when the one before answers.
 // 4. Until a signal: restarts. Then the daemons stop in reverse order, devices are given back, the guardian leaves.
 
-import { readFileSync, rmSync } from 'node:fs';
+import { chownSync, readFileSync } from 'node:fs';
 import type { Log } from '../core/log.ts';
+import { IpcServer } from '../ipc/ipc-server.ts';
 import { parseCapabilities, setprivArguments, type ProcessCapabilities } from './capability.ts';
 import { DaemonProcess } from './daemon-process.ts';
 import { daemonSocket, type DaemonEntry } from './daemon-table.ts';
@@ -53,17 +54,17 @@ export async function runUp(options: UpOptions): Promise<number> {
     if (keeper.devices.length > 0) log.warn('a former run was killed: its devices are given back first');
     await keeper.restoreAll();
     guardian.start();
-    return await superviseDaemons(options, layout);
+    const status = await superviseDaemons(options, layout, keeper);
+    log.info('all daemons have stopped');
+    return status;
   } finally {
     await keeper.restoreAll();
-    rmSync(layout.socket, { force: true });
     await guardian.dismiss();
     lock.release();
-    log.info('stopped');
   }
 }
 
-async function superviseDaemons(options: UpOptions, layout: StateLayout): Promise<number> {
+async function superviseDaemons(options: UpOptions, layout: StateLayout, keeper: DeviceKeeper): Promise<number> {
   const { log, daemons } = options;
   const held = parseCapabilities(readFileSync('/proc/self/status', 'utf8'));
   const identity = await settleIdentity(options, layout, held);
@@ -96,6 +97,24 @@ async function superviseDaemons(options: UpOptions, layout: StateLayout): Promis
       ),
   );
 
+  const server = new IpcServer(
+    layout.socket,
+    {
+      'prepare-device': (request) => keeper.prepare(request),
+      'retain-devices': async ({ devices }) => {
+        await keeper.retain(devices);
+        return null;
+      },
+      'show-processes': () => ({
+        daemons: processes.map((daemon) => daemon.report()),
+        devices: keeper.devices.map((entry) => ({ interface: entry.interface, device: entry.device })),
+      }),
+    },
+    log,
+  );
+  await server.listen();
+  if (identity.account) chownSync(layout.socket, identity.account.uid, identity.account.gid);
+
   let signals = 0;
   const onSignal = (signal: NodeJS.Signals): void => {
     signals++;
@@ -121,6 +140,7 @@ async function superviseDaemons(options: UpOptions, layout: StateLayout): Promis
   await started;
   await notifySystemd('STOPPING=1');
   for (const daemon of [...processes].reverse()) await daemon.stop();
+  await server.close();
   for (const signal of caught) process.off(signal, onSignal);
   return status;
 }

@@ -1,0 +1,45 @@
+// How a daemon asks the supervisor for a device.
+
+import { IpcClient } from '../ipc/ipc-client.ts';
+import { IpcError } from '../ipc/ipc-error.ts';
+import type { Method, ParamsOf, ResultOf } from '../ipc/schema.ts';
+import { stateLayout } from './state-directory.ts';
+
+/**
+ * Asks that a device be made fit to be opened, before every opening: a device that was deleted and made again is another
+ * one. A daemon that runs without a supervisor opens it as it is.
+ */
+export async function prepareDevice(
+  state: string,
+  interfaceName: string,
+  device: string,
+  addressOwner: 'host' | 'wideplane',
+): Promise<ResultOf<'prepare-device'>> {
+  const answer = await askSupervisor(state, 'prepare-device', { interface: interfaceName, device, addressOwner });
+  return answer ?? { ok: true };
+}
+
+/** Tells which devices are still in use, after each change of them; the others are given back to the kernel. */
+export async function retainDevices(state: string, devices: readonly string[]): Promise<void> {
+  await askSupervisor(state, 'retain-devices', { devices: [...devices] });
+}
+
+/** One request on a connection of its own; undefined when no supervisor runs. Throws an IpcError. */
+export async function askSupervisor<M extends Method>(
+  state: string,
+  method: M,
+  params: ParamsOf<M>,
+): Promise<ResultOf<M> | undefined> {
+  let client: IpcClient;
+  try {
+    client = await IpcClient.connect(stateLayout(state).socket);
+  } catch (error) {
+    if (error instanceof IpcError && error.code === 'unreachable') return undefined;
+    throw error;
+  }
+  try {
+    return await client.request(method, params);
+  } finally {
+    client.close();
+  }
+}

@@ -1,0 +1,242 @@
+// The supervisor with daemons that do nothing: care for processes.
+// time-out: 90 s
+
+import assert from 'node:assert/strict';
+import { chmodSync, chownSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { test } from 'node:test';
+import { parseCapabilities } from '../../src/supervise/capability.ts';
+import { eventually, makeState, removeState, RunningUp, withUp } from './supervise/running-up.ts';
+
+const effective = (pid: number): string =>
+  parseCapabilities(readFileSync(`/proc/${pid}/status`, 'utf8')).effective.toString(16);
+
+/** How long until somebody answers on a Unix socket again. */
+async function msUntilAnswer(socket: string): Promise<number> {
+  const begun = performance.now();
+  await eventually(
+    `an answer on ${socket}`,
+    () =>
+      new Promise<boolean>((resolve) => {
+        const probe = connect(socket);
+        probe.on('connect', () => resolve(true)).on('error', () => resolve(false));
+        probe.on('connect', () => probe.destroy());
+      }),
+  );
+  return performance.now() - begun;
+}
+
+test('each daemon has the capabilities of its table, and no way to more', async () => {
+  await withUp({}, async (up) => {
+    await up.ready();
+    assert.equal(effective(await up.daemon('configd')), '0');
+    const CAP_NET_ADMIN_AND_NET_RAW = ((1n << 12n) | (1n << 13n)).toString(16);
+    const dataplaned = await up.daemon('dataplaned');
+    assert.equal(effective(dataplaned), CAP_NET_ADMIN_AND_NET_RAW);
+    const status = readFileSync(`/proc/${dataplaned}/status`, 'utf8');
+    assert.match(status, /^NoNewPrivs:\s*1$/m);
+    assert.equal(parseCapabilities(status).bounding.toString(16), CAP_NET_ADMIN_AND_NET_RAW);
+    for (const [path, mode] of [
+      [up.state, 0o700],
+      [`${up.state}/supervisor`, 0o700],
+      [`${up.state}/supervisor/lock`, 0o600],
+      [`${up.state}/supervisor.sock`, 0o600],
+    ] as const) {
+      assert.equal(statSync(path).mode & 0o777, mode, path);
+    }
+  });
+});
+
+test('a killed daemon is started again, and the other is not touched', async () => {
+  await withUp({}, async (up) => {
+    await up.ready();
+    for (const [killed, other] of [
+      ['configd', 'dataplaned'],
+      ['dataplaned', 'configd'],
+    ] as const) {
+      const before = await up.daemon(killed);
+      const untouched = await up.daemon(other);
+      process.kill(before, 'SIGKILL');
+      const after = await eventually(`another ${killed}`, async () => {
+        const pid = await up.daemon(killed);
+        return pid !== before && pid;
+      });
+      assert.notEqual(after, before);
+      assert.equal(await up.daemon(other), untouched);
+    }
+    const { daemons } = await up.processes();
+    assert.deepEqual(
+      daemons.map(({ name, restarts }) => ({ name, restarts })),
+      [
+        { name: 'configd', restarts: 1 },
+        { name: 'dataplaned', restarts: 1 },
+      ],
+    );
+  });
+});
+
+test('twenty kills 1.5 s apart are each healed in less than a second', async () => {
+  await withUp({}, async (up) => {
+    await up.ready();
+    const untouched = await up.daemon('configd');
+    for (let kill = 0; kill < 20; kill++) {
+      process.kill(await up.daemon('dataplaned'), 'SIGKILL');
+      const ms = await msUntilAnswer(`${up.state}/dataplaned.sock`);
+      assert.ok(ms < 1000, `kill ${kill + 1} was healed after ${ms} ms`);
+      await new Promise((resolve) => setTimeout(resolve, 1500 - ms));
+    }
+    assert.equal(await up.daemon('configd'), untouched);
+  });
+});
+
+test('a daemon that dies at every start is tried again at growing distances', async () => {
+  await withUp({}, async (up) => {
+    await up.ready();
+    writeFileSync(`${up.state}/dataplaned.behaviour`, 'die');
+    process.kill(await up.daemon('dataplaned'), 'SIGKILL');
+    await up.said(/^dataplaned ended with status 3 and is started again in 0\.4 s/);
+    const starts = up.log.filter(({ msg }) => msg === 'dataplaned started').length;
+    assert.ok(starts <= 6, `${starts} starts`);
+    writeFileSync(`${up.state}/dataplaned.behaviour`, '');
+    await up.daemon('dataplaned');
+  });
+});
+
+test('a daemon that refuses its configuration ends the start with status 1', async () => {
+  const state = makeState();
+  try {
+    writeFileSync(`${state}/configd.behaviour`, 'refuse');
+    const up = new RunningUp(state);
+    assert.equal(await up.exit(), 1);
+    assert.ok(up.log.some(({ level, msg }) => level === 'error' && msg.startsWith('configd ended with status 78')));
+    assert.deepEqual(up.family(), []);
+  } finally {
+    removeState(state);
+  }
+});
+
+test('a stop ends dataplaned, then configd, and leaves neither process nor socket', async () => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    const state = makeState();
+    try {
+      const up = new RunningUp(state);
+      await up.ready();
+      up.signal(signal);
+      assert.equal(await up.exit(), 0);
+      const stopped = up.log.filter(({ msg }) => msg === 'SIGTERM').map(({ daemon }) => daemon);
+      assert.deepEqual(stopped, ['dataplaned', 'configd']);
+      assert.deepEqual(up.family(), []);
+      assert.throws(() => statSync(`${state}/supervisor.sock`), /ENOENT/);
+    } finally {
+      removeState(state);
+    }
+  }
+});
+
+test('a daemon that does not stop is killed at the second signal', async () => {
+  const state = makeState();
+  try {
+    writeFileSync(`${state}/dataplaned.behaviour`, 'stubborn');
+    const up = new RunningUp(state);
+    await up.ready();
+    up.signal('SIGINT');
+    await up.said(/^SIGTERM$/);
+    up.signal('SIGINT');
+    const begun = performance.now();
+    assert.equal(await up.exit(), 0);
+    assert.ok(performance.now() - begun < 3000);
+    assert.deepEqual(up.family(), []);
+  } finally {
+    removeState(state);
+  }
+});
+
+test('a daemon that never answers does not keep the next one from starting', async () => {
+  const state = makeState();
+  writeFileSync(`${state}/configd.behaviour`, 'mute');
+  const up = new RunningUp(state);
+  try {
+    await up.ready();
+    assert.equal((await up.processes()).daemons[0]!.state, 'starting');
+  } finally {
+    await up.stop();
+    removeState(state);
+  }
+});
+
+test('kill -9 of up leaves no process, and the next up starts', async () => {
+  const state = makeState();
+  try {
+    const first = new RunningUp(state);
+    await first.ready();
+    await first.killAndVanish();
+    const second = new RunningUp(state);
+    await second.ready();
+    assert.equal(await second.stop(), 0);
+  } finally {
+    removeState(state);
+  }
+});
+
+test('a killed guardian is replaced', async () => {
+  await withUp({}, async (up) => {
+    await up.ready();
+    const daemons = new Set([up.pid, await up.daemon('configd'), await up.daemon('dataplaned')]);
+    const guardian = up.family().find((pid) => !daemons.has(pid));
+    assert.ok(guardian);
+    process.kill(guardian, 'SIGKILL');
+    await eventually('another guardian', () => up.family().some((pid) => !daemons.has(pid) && pid !== guardian));
+  });
+});
+
+test('two of them do not share a state directory', async () => {
+  await withUp({}, async (up) => {
+    await up.ready();
+    const second = new RunningUp(up.state);
+    assert.equal(await second.exit(), 1);
+    const refusal = second.log.find(({ level }) => level === 'error');
+    assert.match(
+      refusal!.msg,
+      new RegExp(`^state directory ${up.state} is in use by .* process id ${up.pid}: .*--state`),
+    );
+    assert.equal((await up.processes()).daemons.length, 2);
+  });
+});
+
+test('without root it runs, and says what is missing', async () => {
+  const state = makeState();
+  const nobody = [
+    'setpriv',
+    '--reuid=65534',
+    '--regid=65534',
+    '--clear-groups',
+    '--inh-caps=-all',
+    '--bounding-set=-all',
+  ];
+
+  chownSync(state, 65534, 65534);
+  const up = new RunningUp(state, { prefix: nobody });
+  try {
+    await up.ready();
+    await up.said(/^dataplaned lacks CAP_NET_ADMIN and CAP_NET_RAW: .*start as root/);
+    await up.said(/^up lacks CAP_NET_ADMIN/);
+    assert.equal(effective(await up.daemon('dataplaned')), '0');
+    await up.killAndVanish();
+  } finally {
+    await up.stop();
+    removeState(state);
+  }
+});
+
+test('a state directory that cannot be used is refused with the reason', async () => {
+  const state = makeState();
+
+  try {
+    chmodSync(state, 0o777);
+    const up = new RunningUp(state);
+    assert.equal(await up.exit(), 1);
+    assert.match(up.log.at(-1)!.msg, /others may write to it; name a directory that is yours alone/);
+  } finally {
+    removeState(state);
+  }
+});
