@@ -1,0 +1,232 @@
+// Sends Ethernet frames into a device as fast as one core can, or a given number of them.
+//
+//   generator --device DEV --octets N [--seconds S | --count N] [--core C] [--flows F] [--segments N]
+//             --source-mac M --destination-mac M --source-ip A --destination-ip A
+//             [--outer-source-mac M --outer-destination-mac M --outer-source-ip A --outer-destination-ip A --vni N]
+//
+// `--octets` is the size of the inner frame, Ethernet header counted, FCS not. Each frame is IPv4 and UDP; flow f of F has
+// the MAC addresses plus f and a UDP source port of its own. With the outer options every frame is carried in VXLAN
+// (RFC 7348), without UDP checksum and with one outer source port a flow, for a decapsulator.
+//
+// Frames are prepared once and sent by sendmmsg from there: what is measured is the other end, not this one. With
+// `--segments` above 1 each message is a UDP super-frame that the kernel cuts into that many frames in front of the device:
+// twice to three times the rate, because the way through the socket is walked once for all of them. The device needs
+// `ethtool -K DEV tx off tx-udp-segmentation off`, so that real and complete frames leave it; kernels before 6.2 refuse.
+
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <linux/virtio_net.h>
+#include <net/ethernet.h>
+#include <netinet/ether.h>
+#include <netinet/ip.h>
+#include <netinet/udp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "bench.h"
+
+#define BATCH 64
+#define MAX_FRAME_OCTETS 9344
+#define VXLAN_PORT 4789
+#define VXLAN_OCTETS 8
+#define INNER_HEADER_OCTETS (sizeof(struct ether_header) + sizeof(struct iphdr) + sizeof(struct udphdr))
+// What one flow's message may occupy: a super-frame and the virtio header in front of it.
+#define SLOT_OCTETS 65600
+#define MAX_SUPER_FRAME_OCTETS 65000
+
+typedef struct {
+  struct ether_addr source_mac, destination_mac;
+  uint32_t source_ip, destination_ip;
+} endpoints;
+
+static struct ether_addr parse_mac(const char *text) {
+  struct ether_addr mac;
+  if (ether_aton_r(text, &mac) == NULL) {
+    fprintf(stderr, "generator: %s: not a MAC address\n", text);
+    exit(1);
+  }
+  return mac;
+}
+
+static uint32_t parse_ip(const char *text) {
+  struct in_addr address;
+  if (inet_pton(AF_INET, text, &address) != 1) {
+    fprintf(stderr, "generator: %s: not an IPv4 address\n", text);
+    exit(1);
+  }
+  return address.s_addr;
+}
+
+static uint16_t ip_checksum(const void *header) {
+  const uint16_t *words = header;
+  uint32_t sum = 0;
+  for (unsigned i = 0; i < sizeof(struct iphdr) / 2; i++) sum += words[i];
+  sum = (sum & 0xffff) + (sum >> 16);
+  return (uint16_t)~(sum + (sum >> 16));
+}
+
+/** Writes Ethernet, IPv4 and UDP headers for a frame of `octets`; returns how many octets of headers. */
+static size_t write_headers(uint8_t *at, size_t octets, endpoints e, unsigned flow, uint16_t destination_port) {
+  struct ether_header *ethernet = (struct ether_header *)at;
+  memcpy(ethernet->ether_shost, &e.source_mac, 6);
+  memcpy(ethernet->ether_dhost, &e.destination_mac, 6);
+  ethernet->ether_type = htons(ETHERTYPE_IP);
+  struct iphdr ip = {
+      .version = 4,
+      .ihl = 5,
+      .tot_len = htons((uint16_t)(octets - sizeof *ethernet)),
+      .ttl = 64,
+      .protocol = IPPROTO_UDP,
+      .saddr = e.source_ip,
+      .daddr = e.destination_ip,
+  };
+  ip.check = ip_checksum(&ip);
+  memcpy(at + sizeof *ethernet, &ip, sizeof ip);
+  struct udphdr udp = {
+      .source = htons((uint16_t)(49152 + flow)),
+      .dest = htons(destination_port),
+      .len = htons((uint16_t)(octets - sizeof *ethernet - sizeof ip)),
+  };
+  memcpy(at + sizeof *ethernet + sizeof ip, &udp, sizeof udp);
+  return sizeof *ethernet + sizeof ip + sizeof udp;
+}
+
+static struct ether_addr plus(struct ether_addr mac, unsigned flow) {
+  mac.ether_addr_octet[4] += (uint8_t)(flow >> 8);
+  mac.ether_addr_octet[5] += (uint8_t)flow;
+  return mac;
+}
+
+/** Writes the frame of one flow, carried in VXLAN when `outer` is not NULL; returns its octets. */
+static size_t write_frame(uint8_t *at, size_t octets, endpoints inner, const endpoints *outer, unsigned vni,
+                          unsigned flow) {
+  size_t outer_octets = 0;
+  if (outer != NULL) {
+    size_t overhead = sizeof(struct ether_header) + sizeof(struct iphdr) + sizeof(struct udphdr) + VXLAN_OCTETS;
+    outer_octets = write_headers(at, octets + overhead, *outer, flow, VXLAN_PORT);
+    uint32_t vxlan[2] = {htonl(0x08000000), htonl(vni << 8)};
+    memcpy(at + outer_octets, vxlan, sizeof vxlan);
+    outer_octets += sizeof vxlan;
+  }
+  inner.source_mac = plus(inner.source_mac, flow);
+  inner.destination_mac = plus(inner.destination_mac, flow);
+  write_headers(at + outer_octets, octets, inner, flow, 9);
+  return outer_octets + octets;
+}
+
+/**
+ * Turns the frame at `at` + sizeof(struct virtio_net_hdr) into a super-frame of `segments` times its payload and writes the
+ * virtio header in front of it (Virtual I/O Device 1.2, section 5.1.6); returns the octets of both.
+ */
+static size_t write_super_frame(uint8_t *at, size_t octets, unsigned segments) {
+  uint8_t *frame = at + sizeof(struct virtio_net_hdr);
+  size_t payload = octets - INNER_HEADER_OCTETS;
+  struct iphdr ip;
+  struct udphdr udp;
+  memcpy(&ip, frame + sizeof(struct ether_header), sizeof ip);
+  memcpy(&udp, frame + sizeof(struct ether_header) + sizeof ip, sizeof udp);
+  ip.tot_len = htons((uint16_t)(sizeof ip + sizeof udp + segments * payload));
+  udp.len = htons((uint16_t)(sizeof udp + segments * payload));
+  // The sum of the pseudo-header is what an unfinished checksum starts from.
+  uint32_t sum = htons(IPPROTO_UDP) + udp.len;
+  sum += (ip.saddr & 0xffff) + (ip.saddr >> 16) + (ip.daddr & 0xffff) + (ip.daddr >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  udp.check = (uint16_t)(sum + (sum >> 16));
+  memcpy(frame + sizeof(struct ether_header), &ip, sizeof ip);
+  memcpy(frame + sizeof(struct ether_header) + sizeof ip, &udp, sizeof udp);
+  struct virtio_net_hdr header = {
+      .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+      .gso_type = VIRTIO_NET_HDR_GSO_UDP_L4,
+      .hdr_len = INNER_HEADER_OCTETS,
+      .gso_size = (uint16_t)payload,
+      .csum_start = sizeof(struct ether_header) + sizeof ip,
+      .csum_offset = offsetof(struct udphdr, check),
+  };
+  memcpy(at, &header, sizeof header);
+  return sizeof header + INNER_HEADER_OCTETS + segments * payload;
+}
+
+int main(int argc, char **argv) {
+  const char *device = option(argc, argv, "device", NULL);
+  size_t octets = (size_t)number_option(argc, argv, "octets", 64);
+  int64_t duration = (int64_t)(atof(option(argc, argv, "seconds", "1")) * 1e9);
+  uint64_t count = (uint64_t)number_option(argc, argv, "count", 0);
+  unsigned flows = (unsigned)number_option(argc, argv, "flows", 1);
+  unsigned vni = (unsigned)number_option(argc, argv, "vni", 0);
+  unsigned segments = (unsigned)number_option(argc, argv, "segments", 1);
+  if (octets < 64 || octets + 64 > MAX_FRAME_OCTETS || flows < 1 || flows > 1024) {
+    fprintf(stderr, "generator: --octets is 64 to %d, --flows 1 to 1024\n", MAX_FRAME_OCTETS - 64);
+    return 1;
+  }
+  endpoints inner = {
+      .source_mac = parse_mac(option(argc, argv, "source-mac", NULL)),
+      .destination_mac = parse_mac(option(argc, argv, "destination-mac", NULL)),
+      .source_ip = parse_ip(option(argc, argv, "source-ip", "172.16.1.1")),
+      .destination_ip = parse_ip(option(argc, argv, "destination-ip", "172.16.1.2")),
+  };
+  endpoints outer = {0};
+  int is_encapsulated = *option(argc, argv, "outer-source-ip", "") != 0;
+  if (is_encapsulated) {
+    outer.source_mac = parse_mac(option(argc, argv, "outer-source-mac", NULL));
+    outer.destination_mac = parse_mac(option(argc, argv, "outer-destination-mac", NULL));
+    outer.source_ip = parse_ip(option(argc, argv, "outer-source-ip", NULL));
+    outer.destination_ip = parse_ip(option(argc, argv, "outer-destination-ip", NULL));
+  }
+  if (segments > 1 && is_encapsulated) {
+    fprintf(stderr, "generator: --segments goes without the outer options: send into a VXLAN device instead\n");
+    return 1;
+  }
+  if (segments > MAX_SUPER_FRAME_OCTETS / octets) segments = MAX_SUPER_FRAME_OCTETS / octets;
+  pin((int)number_option(argc, argv, "core", -1));
+  // The kernel segments behind the queueing discipline, so only single frames may bypass it.
+  int fd = open_sender(device, segments == 1);
+  int on = 1;
+  if (segments > 1 && setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof on)) die("PACKET_VNET_HDR");
+
+  // One prepared frame a flow; message m of the endless sequence carries flow m modulo F. The vector is as long as a
+  // multiple of the batch, so that a batch is always one piece of it.
+  unsigned messages = flows * BATCH;
+  uint8_t *frames = calloc(flows, SLOT_OCTETS);
+  struct iovec *vectors = calloc(messages, sizeof *vectors);
+  struct mmsghdr *headers = calloc(messages, sizeof *headers);
+  if (frames == NULL || vectors == NULL || headers == NULL) die("calloc");
+  for (unsigned m = 0; m < messages; m++) {
+    uint8_t *frame = frames + (size_t)(m % flows) * SLOT_OCTETS;
+    uint8_t *ethernet = segments > 1 ? frame + sizeof(struct virtio_net_hdr) : frame;
+    size_t sent_octets = write_frame(ethernet, octets, inner, is_encapsulated ? &outer : NULL, vni, m % flows);
+    if (segments > 1) sent_octets = write_super_frame(frame, octets, segments);
+    vectors[m] = (struct iovec){frame, sent_octets};
+    headers[m].msg_hdr.msg_iov = &vectors[m];
+    headers[m].msg_hdr.msg_iovlen = 1;
+  }
+
+  uint64_t sent = 0, refused = 0;
+  unsigned next = 0;
+  int64_t start = now_ns(), now = start;
+  while (count > 0 ? sent + refused < count : now < start + duration) {
+    unsigned batch = BATCH;
+    if (count > 0 && count - sent - refused < batch) batch = (unsigned)(count - sent - refused);
+    if (next + batch > messages) next = 0;
+    int accepted = sendmmsg(fd, headers + next, batch, 0);
+    if (accepted > 0) {
+      sent += (unsigned)accepted;
+      next += (unsigned)accepted;
+    } else if (errno == ENOBUFS) {
+      refused++;
+      next++;
+    } else if (errno != EINTR) {
+      die("sendmmsg");
+    }
+    now = now_ns();
+  }
+  double seconds = (double)(now - start) / 1e9;
+  sent *= segments;
+  refused *= segments;
+  printf("{\"sent\":%llu,\"refused\":%llu,\"seconds\":%.6f,\"packetsPerSecond\":%.0f}\n", (unsigned long long)sent,
+         (unsigned long long)refused, seconds, (double)sent / seconds);
+  return 0;
+}
