@@ -38,6 +38,11 @@
 #define SLOT_OCTETS 65600
 #define MAX_SUPER_FRAME_OCTETS 65000
 
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
+// Debian 12's headers are older than the constant.
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
+#endif
+
 typedef struct {
   struct ether_addr source_mac, destination_mac;
   uint32_t source_ip, destination_ip;

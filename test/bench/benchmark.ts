@@ -1,0 +1,100 @@
+// The benchmarks: what each measures, against whom, and the least ratio it shall reach.
+
+import { cpuTimeOf } from './cpu-time.ts';
+import { startKernel, startOvs, startWideplane } from './device.ts';
+import { pause } from './command.ts';
+import { awaitForwarding, measureRoundTrip, measureThroughput, octetsBehind } from './traffic.ts';
+import type { Device, StartDevice } from './device.ts';
+import type { Topology } from './topology.ts';
+import type { Direction } from './traffic.ts';
+
+/** One device, running in a topology of its own. */
+export type Bench = { topology: Topology; device: Device };
+
+export type Benchmark = {
+  name: string;
+  unit: string;
+  /** The least acceptable ratio; above 1 wideplane is better. */
+  atLeast: number;
+  /** The other device, `c-forwarder` for the one that every round measures anyway, or a limit that is never measured. */
+  peer: { name: string; start: StartDevice } | 'c-forwarder' | { name: 'budget'; limit: number };
+  /** True where a larger value is better. */
+  moreIsBetter: boolean;
+  /** Directions in which frames must come through before anything is measured. */
+  directions: readonly Direction[];
+  /** Whether the ends discard what arrives, as floods need it. */
+  discard: boolean;
+  measure: (bench: Bench, measureMs: number) => Promise<number>;
+};
+
+const KERNEL = { name: 'kernel', start: startKernel };
+const OVS = { name: 'ovs', start: startOvs };
+
+export const CONTROL_OCTETS = 64;
+const BOTH: readonly Direction[] = ['encapsulate', 'decapsulate'];
+const REQUESTS_PER_SECOND = 1000;
+/** An idle process wakes now and then: a window shorter than this says little. */
+const IDLE_MS = 4000;
+const IDLE_LIMIT_PERCENT = 2;
+
+function throughput(direction: Direction, octets: number, peer: Benchmark['peer'], atLeast: number): Benchmark {
+  const peerName = typeof peer === 'string' ? peer : peer.name;
+  return {
+    name: `vxlan-${direction === 'encapsulate' ? 'encap' : 'decap'}-${octets}-vs-${peerName}`,
+    unit: 'Mpps',
+    atLeast,
+    peer,
+    moreIsBetter: true,
+    directions: BOTH,
+    discard: true,
+    measure: async ({ topology }, measureMs) => {
+      const behind = octetsBehind(direction, octets);
+      return (await measureThroughput(topology, direction, octets, measureMs, behind)).framesPerSecond / 1e6;
+    },
+  };
+}
+
+export const BENCHMARKS: readonly Benchmark[] = [
+  throughput('encapsulate', 64, KERNEL, 1.5),
+  throughput('decapsulate', 64, KERNEL, 1.5),
+  throughput('encapsulate', 64, OVS, 3.5),
+  throughput('decapsulate', 64, OVS, 3.5),
+  throughput('encapsulate', 64, 'c-forwarder', 0.9),
+  throughput('encapsulate', 1400, KERNEL, 1.1),
+  {
+    name: 'vxlan-rtt-vs-ovs',
+    unit: 'µs',
+    atLeast: 1,
+    peer: OVS,
+    moreIsBetter: false,
+    directions: BOTH,
+    discard: false,
+    measure: ({ topology }, measureMs) =>
+      measureRoundTrip(topology, REQUESTS_PER_SECOND, Math.ceil((measureMs * REQUESTS_PER_SECOND) / 1000)),
+  },
+  {
+    name: 'idle-cpu',
+    unit: '% of a core',
+    atLeast: 1,
+    peer: { name: 'budget', limit: IDLE_LIMIT_PERCENT },
+    moreIsBetter: false,
+    directions: BOTH,
+    discard: true,
+    measure: async ({ device }) => {
+      if (device.pid === undefined) throw new Error(`${device.name} has no process of its own`);
+      const before = await cpuTimeOf(device.pid);
+      const start = process.hrtime.bigint();
+      await pause(IDLE_MS);
+      const used = (await cpuTimeOf(device.pid)) - before;
+      return (100 * Number(used)) / Number(process.hrtime.bigint() - start);
+    },
+  },
+];
+
+export const peerNameOf = ({ peer }: Benchmark): string => (typeof peer === 'string' ? peer : peer.name);
+
+export const START_WIDEPLANE = startWideplane;
+
+/** Frames come through, and each device has learned where the hosts live. */
+export const prepareBench = (bench: Bench, directions: readonly Direction[]): Promise<void> =>
+  awaitForwarding(bench.topology, directions);

@@ -1,0 +1,118 @@
+// Three hosts in a row, as network namespaces; the device under test is the one in the middle.
+//
+//    inside             device                  underlay
+//   ┌────────┐        ┌──────────┐          ┌─────────────────────────────┐
+//   │     g0 ├────────┤ e1    e0 ├──────────┤ s0        vx0 (kernel VXLAN) │
+//   └────────┘  veth  └──────────┘   veth   └─────────────────────────────┘
+//   172.16.1.1          10.9.1.1 on e0        10.9.1.2            172.16.1.2
+//
+// Encapsulation runs from left to right, decapsulation from right to left. Offloads are off at g0, s0 and vx0, so that
+// complete frames of their real size leave them; e1 and e0 are left as they are.
+
+import { inNamespace, run, runAll } from './command.ts';
+import type { Command } from './command.ts';
+
+export const VNI = 100;
+export const DEVICE_ADDRESS = '10.9.1.1';
+export const UNDERLAY_ADDRESS = '10.9.1.2';
+export const UNDERLAY_MTU = 1600;
+export const INSIDE_ADDRESS = '172.16.1.1';
+export const FAR_ADDRESS = '172.16.1.2';
+
+/** Ethernet, IPv4, UDP and VXLAN headers (RFC 7348, section 5). */
+export const VXLAN_OVERHEAD_OCTETS = 50;
+
+export class Topology {
+  readonly inside: string;
+  readonly device: string;
+  readonly underlay: string;
+
+  private constructor(name: string) {
+    this.inside = `${name}-inside`;
+    this.device = `${name}-device`;
+    this.underlay = `${name}-under`;
+  }
+
+  static async create(name: string): Promise<Topology> {
+    const topology = new Topology(name);
+    const { inside, device, underlay } = topology;
+    for (const namespace of [inside, device, underlay]) {
+      await run(['ip', 'netns', 'add', namespace]);
+      await run(inNamespace(namespace, ['sysctl', '-qw', 'net.ipv6.conf.default.disable_ipv6=1']));
+      await run(['ip', '-n', namespace, 'link', 'set', 'lo', 'up']);
+    }
+    await runAll([
+      ['ip', 'link', 'add', 'g0', 'netns', inside, 'type', 'veth', 'peer', 'name', 'e1', 'netns', device],
+      ['ip', 'link', 'add', 's0', 'netns', underlay, 'type', 'veth', 'peer', 'name', 'e0', 'netns', device],
+      offloadsOff(inside, 'g0', ['tx', 'tx-udp-segmentation']),
+      offloadsOff(underlay, 's0', [
+        'tx',
+        'tx-udp-segmentation',
+        'tx-udp_tnl-segmentation',
+        'tx-udp_tnl-csum-segmentation',
+      ]),
+      ['ip', '-n', underlay, 'link', 'set', 's0', 'mtu', String(UNDERLAY_MTU), 'up'],
+      ['ip', '-n', device, 'link', 'set', 'e0', 'mtu', String(UNDERLAY_MTU), 'up'],
+      ['ip', '-n', device, 'link', 'set', 'e1', 'up'],
+      ['ip', '-n', inside, 'link', 'set', 'g0', 'up'],
+      ['ip', '-n', inside, 'address', 'add', `${INSIDE_ADDRESS}/24`, 'dev', 'g0'],
+      ['ip', '-n', underlay, 'address', 'add', `${UNDERLAY_ADDRESS}/24`, 'dev', 's0'],
+    ]);
+    // Permanent, so that no neighbour is asked for again while the device is flooded with frames.
+    const mac = await topology.macOf('device', 'e0');
+    await runAll([
+      ['ip', '-n', underlay, 'neighbour', 'replace', DEVICE_ADDRESS, 'lladdr', mac, 'dev', 's0', 'nud', 'permanent'],
+      vxlanDevice(underlay, UNDERLAY_ADDRESS, DEVICE_ADDRESS),
+      offloadsOff(underlay, 'vx0', ['tx', 'tx-udp-segmentation']),
+      ['ip', '-n', underlay, 'address', 'add', `${FAR_ADDRESS}/24`, 'dev', 'vx0'],
+      ['ip', '-n', underlay, 'link', 'set', 'vx0', 'up'],
+    ]);
+    return topology;
+  }
+
+  async macOf(place: 'inside' | 'device' | 'underlay', device: string): Promise<string> {
+    const [link] = JSON.parse(await run(['ip', '-n', this[place], '-j', 'link', 'show', device])) as [
+      { address: string },
+    ];
+    return link.address;
+  }
+
+  /** How many frames have arrived at a device. */
+  async arrivals(namespace: string, device: string): Promise<number> {
+    const [link] = JSON.parse(await run(['ip', '-n', namespace, '-j', '-s', 'link', 'show', device])) as [
+      { stats64: { rx: { packets: number } } },
+    ];
+    return link.stats64.rx.packets;
+  }
+
+  /** Lets the kernel drop IPv4 where it arrives at either end, so that the ends cost next to nothing; ARP stays. */
+  async discardArrivals(): Promise<void> {
+    for (const [namespace, device] of [
+      [this.inside, 'g0'],
+      [this.underlay, 's0'],
+    ] as const) {
+      const hook = `type filter hook ingress device ${device} priority 0;`;
+      await runAll(
+        [
+          ['nft', 'add table netdev bench'],
+          ['nft', `add chain netdev bench sink { ${hook} }`],
+          ['nft', 'add rule netdev bench sink meta protocol ip drop'],
+        ].map((command) => inNamespace(namespace, command)),
+      );
+    }
+  }
+
+  async remove(): Promise<void> {
+    for (const namespace of [this.inside, this.device, this.underlay]) await run(['ip', 'netns', 'delete', namespace]);
+  }
+}
+
+/** Creates vx0 as everybody here speaks: the IANA port and no UDP checksum (RFC 7348, section 5). */
+export function vxlanDevice(namespace: string, local: string, remote: string): Command {
+  const endpoints = ['id', String(VNI), 'dstport', '4789', 'local', local, 'remote', remote, 'noudpcsum'];
+  return ['ip', '-n', namespace, 'link', 'add', 'vx0', 'type', 'vxlan', ...endpoints];
+}
+
+export function offloadsOff(namespace: string, device: string, features: readonly string[]): Command {
+  return inNamespace(namespace, ['ethtool', '-K', device, ...features.flatMap((feature) => [feature, 'off'])]);
+}

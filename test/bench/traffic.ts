@@ -1,0 +1,152 @@
+// What is measured: frames a second that arrive behind the device under test, and round trips through it.
+
+import { Running, inNamespace, pause, run } from './command.ts';
+import { PROGRAMS } from './device.ts';
+import { DEVICE_ADDRESS, FAR_ADDRESS, UNDERLAY_ADDRESS, VNI, VXLAN_OVERHEAD_OCTETS } from './topology.ts';
+import type { Command } from './command.ts';
+import type { Topology } from './topology.ts';
+
+export type Direction = 'encapsulate' | 'decapsulate';
+
+/** The core of everything but the device under test. */
+const TRAFFIC_CORE = '1';
+/** Pairs of hosts that speak at the same time, each with MAC addresses and a UDP port of its own. */
+const FLOWS = 16;
+/** The first host on either side; flow f adds f. */
+const INSIDE_MAC = '02:00:00:aa:00:01';
+const FAR_MAC = '02:00:00:bb:00:01';
+/** Frames that the kernel cuts from one message of the generator, where it can. */
+const SEGMENTS = 64;
+const SETTLE_MS = 300;
+const LEARNING_PATIENCE_MS = 20_000;
+
+export type Throughput = {
+  /** Frames a second that arrived behind the device. */
+  framesPerSecond: number;
+  /** Frames a second that the generator offered. */
+  offeredPerSecond: number;
+};
+
+/** Offers frames of `octets` as fast as one core can, and counts what arrives behind the device for `measureMs`. */
+export async function measureThroughput(
+  topology: Topology,
+  direction: Direction,
+  octets: number,
+  measureMs: number,
+  expectedOctets: number,
+): Promise<Throughput> {
+  const seconds = (SETTLE_MS + measureMs + 150) / 1000;
+  const sink = farEnd(topology, direction);
+  const [sent, counted] = await Promise.all([
+    run(await generator(topology, direction, octets, ['--seconds', String(seconds)], await canSegment(topology))),
+    run(
+      inNamespace(sink.namespace, [
+        ...[`${PROGRAMS}/sink`, '--device', sink.device, '--core', TRAFFIC_CORE],
+        ...['--settle-ms', String(SETTLE_MS), '--measure-ms', String(measureMs)],
+      ]),
+    ),
+  ]);
+  const offered = JSON.parse(sent) as { packetsPerSecond: number };
+  const arrived = JSON.parse(counted) as { packets: number; octets: number; packetsPerSecond: number };
+  const mean = arrived.octets / arrived.packets;
+  if (!(Math.abs(mean - expectedOctets) <= expectedOctets * 0.01)) {
+    throw new Error(
+      `${topology.device}: ${arrived.packets} frames arrived with ${mean.toFixed(1)} octets each, ` +
+        `not with ${expectedOctets}: the device does not do what is measured`,
+    );
+  }
+  return { framesPerSecond: arrived.packetsPerSecond, offeredPerSecond: offered.packetsPerSecond };
+}
+
+/** Octets of a frame behind the device. */
+export const octetsBehind = (direction: Direction, octets: number): number =>
+  direction === 'encapsulate' ? octets + VXLAN_OVERHEAD_OCTETS : octets;
+
+/** Lets the hosts of both sides speak until frames come through, so that the device has learned where they live. */
+export async function awaitForwarding(topology: Topology, directions: readonly Direction[]): Promise<void> {
+  const deadline = Date.now() + LEARNING_PATIENCE_MS;
+  for (;;) {
+    let passed = 0;
+    for (const direction of directions) {
+      const { namespace, device } = farEnd(topology, direction);
+      const before = await topology.arrivals(namespace, device);
+      await run(await generator(topology, direction, 64, ['--count', String(FLOWS)], false));
+      await pause(50);
+      if ((await topology.arrivals(namespace, device)) - before >= FLOWS) passed++;
+    }
+    if (passed === directions.length) return;
+    if (Date.now() > deadline) throw new Error(`${topology.device}: no frame comes through the device`);
+    await pause(200);
+  }
+}
+
+/** The median round trip in microseconds of `count` requests at `rate` a second, from inside to the far end of the tunnel. */
+export async function measureRoundTrip(topology: Topology, rate: number, count: number): Promise<number> {
+  const echo = `${PROGRAMS}/echo`;
+  const port = '7000';
+  const server = await Running.start(
+    inNamespace(topology.underlay, [echo, '--serve', port, '--core', TRAFFIC_CORE]),
+    (output) => output.includes('ready'),
+  );
+  try {
+    const client = [echo, '--to', FAR_ADDRESS, '--port', port, '--core', TRAFFIC_CORE];
+    const asked = ['--rate', String(rate), '--count', String(count)];
+    const result = JSON.parse(await run(inNamespace(topology.inside, [...client, ...asked]))) as {
+      lost: number;
+      p50: number;
+    };
+    if (result.lost > count / 100) throw new Error(`${topology.device}: ${result.lost} of ${count} requests were lost`);
+    return result.p50 / 1000;
+  } finally {
+    await server.stop();
+  }
+}
+
+function farEnd(topology: Topology, direction: Direction): { namespace: string; device: string } {
+  return direction === 'encapsulate'
+    ? { namespace: topology.underlay, device: 's0' }
+    : { namespace: topology.inside, device: 'g0' };
+}
+
+/**
+ * The generator's command. Towards decapsulation, super-frames go into the kernel's VXLAN device, which encapsulates each
+ * once before it is cut; single frames are sent with their outer headers, because that device would cost a core of its own.
+ */
+async function generator(
+  topology: Topology,
+  direction: Direction,
+  octets: number,
+  amount: readonly string[],
+  segmented: boolean,
+): Promise<Command> {
+  const common = [
+    ...[`${PROGRAMS}/generator`, '--octets', String(octets), '--flows', String(FLOWS), '--core', TRAFFIC_CORE],
+    ...(segmented ? ['--segments', String(SEGMENTS)] : []),
+    ...amount,
+  ];
+  if (direction === 'encapsulate') {
+    const macs = ['--source-mac', INSIDE_MAC, '--destination-mac', FAR_MAC];
+    return inNamespace(topology.inside, [...common, '--device', 'g0', ...macs]);
+  }
+  const macs = ['--source-mac', FAR_MAC, '--destination-mac', INSIDE_MAC];
+  if (segmented) return inNamespace(topology.underlay, [...common, '--device', 'vx0', ...macs]);
+  const outer = [
+    ...['--outer-source-mac', await topology.macOf('underlay', 's0')],
+    ...['--outer-destination-mac', await topology.macOf('device', 'e0')],
+    ...['--outer-source-ip', UNDERLAY_ADDRESS, '--outer-destination-ip', DEVICE_ADDRESS, '--vni', String(VNI)],
+  ];
+  return inNamespace(topology.underlay, [...common, '--device', 's0', ...macs, ...outer]);
+}
+
+let segmentation: Promise<boolean> | undefined;
+
+/** Whether this kernel cuts the generator's super-frames (since 6.2). */
+export function canSegment(topology: Topology): Promise<boolean> {
+  segmentation ??= generator(topology, 'encapsulate', 64, ['--count', '1'], true)
+    .then(run)
+    .then(
+      () => true,
+      () => false,
+    );
+  return segmentation;
+}
