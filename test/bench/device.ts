@@ -85,6 +85,7 @@ export const startOvs: StartDevice = async (topology) => {
   const inside = (command: Command): Command =>
     inNamespace(namespace, ['env', `OVS_RUNDIR=${directory}`, `OVS_DBDIR=${directory}`, ...command]);
   const socket = `${directory}/db.sock`;
+  const control = `${directory}/vswitchd.ctl`;
 
   await run(['ovsdb-tool', 'create', `${directory}/conf.db`, '/usr/share/openvswitch/vswitch.ovsschema']);
   const database = await Running.start(
@@ -94,7 +95,7 @@ export const startOvs: StartDevice = async (topology) => {
   );
   await run(inside(['ovs-vsctl', '--retry', '--timeout=10', `--db=unix:${socket}`, '--no-wait', 'init']));
   const vswitchd = await Running.start(
-    inside(onCore(DEVICE_CORE, ['ovs-vswitchd', `unix:${socket}`])),
+    inside(onCore(DEVICE_CORE, ['ovs-vswitchd', `unix:${socket}`, `--unixctl=${control}`])),
     undefined,
     environment,
   );
@@ -117,7 +118,7 @@ export const startOvs: StartDevice = async (topology) => {
     ]),
     ['ip', '-n', namespace, 'address', 'add', `${DEVICE_ADDRESS}/24`, 'dev', 'br-phy'],
     ['ip', '-n', namespace, 'link', 'set', 'br-phy', 'mtu', String(UNDERLAY_MTU), 'up'],
-    inside(['ovs-appctl', 'tnl/neigh/set', 'br-phy', UNDERLAY_ADDRESS, farMac]),
+    inside(['ovs-appctl', '--target', control, 'tnl/neigh/set', 'br-phy', UNDERLAY_ADDRESS, farMac]),
   ]);
   return {
     name: 'ovs',
