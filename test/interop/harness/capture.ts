@@ -1,0 +1,69 @@
+// Captures of what passes on a device, and what tshark thinks of them.
+
+import type { Namespace } from './namespace.ts';
+import { run, type Program } from './program.ts';
+import { waitFor } from './wait.ts';
+
+export class Capture {
+  readonly file: string;
+  readonly #program: Program;
+
+  private constructor(file: string, program: Program) {
+    this.file = file;
+    this.#program = program;
+  }
+
+  /** Starts tcpdump on a device; `filter` in its own language, `direction` as seen from the namespace. */
+  static async start(
+    namespace: Namespace,
+    device: string,
+    file: string,
+    { filter = '', direction = 'inout' }: { filter?: string; direction?: 'in' | 'out' | 'inout' } = {},
+  ): Promise<Capture> {
+    const how = ['-U', '-s', '0', '-Q', direction, '-Z', 'root', '--immediate-mode'];
+    const program = namespace.start(['tcpdump', '-i', device, ...how, '-w', file, ...(filter === '' ? [] : [filter])]);
+    await program.expect(/listening on/, 5);
+    return new Capture(file, program);
+  }
+
+  /** Stops when at least `packets` are in the file. */
+  async stop(packets = 0): Promise<void> {
+    await waitFor(`${this.file} holds ${packets} packets`, 3, async () => (await countPackets(this.file)) >= packets);
+    await this.#program.stop('SIGINT');
+  }
+}
+
+/** Fields of every packet that matches a display filter, one array a packet. */
+export async function readFields(
+  file: string,
+  filter: string,
+  fields: readonly string[],
+  options: readonly string[] = [],
+): Promise<string[][]> {
+  const columns = fields.flatMap((field) => ['-e', field]);
+  const argv = ['tshark', '-n', '-r', file, '-Y', filter, '-T', 'fields', '-E', 'separator=/t', ...columns];
+  const text = await run([...argv, ...options], { seconds: 60 });
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => line.split('\t'));
+}
+
+export async function countPackets(file: string): Promise<number> {
+  const { length } = await readFields(file, 'frame', ['frame.number']).catch(() => []);
+  return length;
+}
+
+// Off by default in tshark, because captures on a sender with offloads show unfinished ones.
+const VERIFY = ['ip.check_checksum', 'udp.check_checksum', 'tcp.check_checksum'].flatMap((name) => [
+  '-o',
+  `${name}:TRUE`,
+]);
+
+/** What tshark complains of: malformed packets, wrong checksums, and expert notes of severity warning or error. */
+export function findComplaints(file: string): Promise<string[][]> {
+  const malformed = '_ws.malformed || _ws.expert.severity >= 6291456';
+  const checksums = ['ip', 'udp', 'tcp', 'icmp'].map((name) => `${name}.checksum.status == "Bad"`);
+  const filter = [malformed, ...checksums].join(' || ');
+  return readFields(file, filter, ['frame.number', '_ws.expert.message', '_ws.col.Info'], VERIFY);
+}

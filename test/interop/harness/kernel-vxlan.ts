@@ -1,0 +1,45 @@
+// The Linux kernel's VXLAN device as a peer, alone or with hosts bridged behind it.
+
+import type { Namespace } from './namespace.ts';
+
+export type KernelVxlanOptions = {
+  device?: string;
+  vni: number;
+  local: string;
+  /** Point to point; without it the device floods to `flood` and knows only static entries. */
+  remote?: string;
+  flood?: readonly string[];
+  port?: number;
+  udpChecksum?: boolean;
+  mtu?: number;
+  /** An address on the device itself, with prefix length. */
+  address?: string;
+};
+
+/** Makes the device and brings it up; resolves to its name. */
+export async function addKernelVxlan(namespace: Namespace, options: KernelVxlanOptions): Promise<string> {
+  const { device = 'vx0', vni, local, remote, flood = [], port = 4789, udpChecksum = true, mtu = 1450 } = options;
+  const ends = remote === undefined ? ['nolearning'] : ['remote', remote];
+  const vxlan = ['id', String(vni), 'dstport', String(port), 'local', local, ...ends];
+  const checksum = udpChecksum ? 'udpcsum' : 'noudpcsum';
+  await namespace.ip('link', 'add', device, 'mtu', String(mtu), 'type', 'vxlan', ...vxlan, checksum);
+  for (const endpoint of flood) await addKernelFdb(namespace, '00:00:00:00:00:00', endpoint, device);
+  await namespace.ip('link', 'set', device, 'up');
+  if (options.address !== undefined) await namespace.addAddress(device, options.address);
+  return device;
+}
+
+/** A static entry: frames for `mac` go to the tunnel endpoint; the zero MAC stands for everything to be flooded. */
+export async function addKernelFdb(namespace: Namespace, mac: string, endpoint: string, device = 'vx0'): Promise<void> {
+  await namespace.bridge('fdb', 'append', mac, 'dev', device, 'dst', endpoint);
+}
+
+/** A kernel bridge with these devices as ports, up. */
+export async function addKernelBridge(namespace: Namespace, bridge: string, ports: readonly string[]): Promise<void> {
+  await namespace.ip('link', 'add', bridge, 'type', 'bridge');
+  await namespace.ip('link', 'set', bridge, 'up');
+  for (const port of ports) {
+    await namespace.ip('link', 'set', port, 'master', bridge);
+    await namespace.ip('link', 'set', port, 'up');
+  }
+}

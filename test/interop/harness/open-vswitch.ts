@@ -1,0 +1,106 @@
+// Open vSwitch in user-space mode (datapath_type=netdev) as a peer, an instance of its own in a namespace.
+//
+//   br-phy  holds the underlay device and its addresses
+//   br-int  the inner switch: tunnel ports, and hosts plugged into it
+
+import { makeDirectory, type Namespace } from './namespace.ts';
+import { Program, run } from './program.ts';
+import { waitFor } from './wait.ts';
+
+const SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema';
+
+export type OvsTunnelOptions = {
+  type?: 'vxlan' | 'gre' | 'geneve';
+  remote: string;
+  key: number;
+  port?: number;
+  udpChecksum?: boolean;
+};
+
+export class OpenVswitch {
+  readonly #namespace: Namespace;
+  readonly #directory: string;
+  readonly #programs: Program[] = [];
+
+  private constructor(namespace: Namespace) {
+    this.#namespace = namespace;
+    this.#directory = makeDirectory('ovs');
+  }
+
+  /** Starts an instance whose underlay is `device` with these addresses. */
+  static async start(namespace: Namespace, device: string, addresses: readonly string[]): Promise<OpenVswitch> {
+    const ovs = new OpenVswitch(namespace);
+    await ovs.#startDaemons();
+    await ovs.#makeBridges(device, addresses);
+    return ovs;
+  }
+
+  /** Runs ovs-vsctl, ovs-ofctl or ovs-appctl against this instance. */
+  control(program: 'ovs-vsctl' | 'ovs-ofctl' | 'ovs-appctl', ...args: string[]): Promise<string> {
+    return this.#namespace.run([program, ...args], { env: this.#environment() });
+  }
+
+  async addTunnel(name: string, options: OvsTunnelOptions): Promise<void> {
+    const { type = 'vxlan', remote, key, port = 4789, udpChecksum = false } = options;
+    const settings = [`remote_ip=${remote}`, `key=${key}`, `csum=${udpChecksum}`];
+    if (type === 'vxlan') settings.push(`dst_port=${port}`);
+    const port_ = ['add-port', 'br-int', name, '--', 'set', 'interface', name, `type=${type}`];
+    await this.control('ovs-vsctl', ...port_, ...settings.map((setting) => `options:${setting}`));
+  }
+
+  /** Plugs a device of the namespace into br-int; `tag`: an access port of that VLAN. */
+  async addPort(device: string, tag?: number): Promise<void> {
+    await this.control('ovs-vsctl', 'add-port', 'br-int', device, ...(tag === undefined ? [] : [`tag=${tag}`]));
+  }
+
+  async stop(): Promise<void> {
+    for (const program of this.#programs.reverse()) await program.stop();
+  }
+
+  #environment(): Record<string, string> {
+    const directory = this.#directory;
+    return { OVS_RUNDIR: directory, OVS_DBDIR: directory, OVS_LOGDIR: directory, OVS_SYSCONFDIR: directory };
+  }
+
+  async #startDaemons(): Promise<void> {
+    const directory = this.#directory;
+    const env = this.#environment();
+    const socket = `${directory}/db.sock`;
+    await run(['ovsdb-tool', 'create', `${directory}/conf.db`, SCHEMA], { env });
+    const database = [`${directory}/conf.db`, `--remote=punix:${socket}`, `--unixctl=${directory}/ovsdb-server.ctl`];
+    this.#programs.push(this.#namespace.start(['ovsdb-server', ...database, '--no-chdir'], { env }));
+    await waitFor('ovsdb-server answers', 5, () => this.#succeeds(['ovs-vsctl', '--no-wait', 'init']));
+    const pid = `${directory}/ovs-vswitchd.pid`;
+    const vswitchd = this.#namespace.start(['ovs-vswitchd', `unix:${socket}`, `--pidfile=${pid}`, '--no-chdir'], {
+      env,
+    });
+    this.#programs.push(vswitchd);
+    await waitFor(
+      'ovs-vswitchd answers',
+      5,
+      () => this.#succeeds(['ovs-appctl', 'version']),
+      () => vswitchd.output,
+    );
+  }
+
+  async #succeeds(argv: readonly string[]): Promise<boolean> {
+    const { status } = await this.#namespace.attempt(argv, { env: this.#environment() });
+    return status === 0;
+  }
+
+  async #makeBridges(device: string, addresses: readonly string[]): Promise<void> {
+    const namespace = this.#namespace;
+    // The user-space datapath reads the device raw and finishes no checksums.
+    await namespace.setOffloads(device, false);
+    const hwaddr = `other-config:hwaddr="${await namespace.mac(device)}"`;
+    const physical = ['add-br', 'br-phy', '--', 'set', 'bridge', 'br-phy', 'datapath_type=netdev', hwaddr];
+    const inner = ['add-br', 'br-int', '--', 'set', 'bridge', 'br-int', 'datapath_type=netdev'];
+    await this.control('ovs-vsctl', ...physical, '--', 'add-port', 'br-phy', device, '--', ...inner);
+    await namespace.ip('address', 'flush', 'dev', device);
+    for (const bridge of ['br-phy', 'br-int']) {
+      await namespace.ip('link', 'set', bridge, 'up');
+      await namespace.setOffloads(bridge, false);
+    }
+    await namespace.addAddress('br-phy', ...addresses);
+  }
+}

@@ -1,0 +1,174 @@
+// Traffic and what became of it: ping, iperf3, and numbered datagrams at a steady rate.
+
+import { fileURLToPath } from 'node:url';
+import type { Namespace } from './namespace.ts';
+import type { Program } from './program.ts';
+import { waitFor } from './wait.ts';
+
+export type PingResult = { sent: number; received: number; text: string };
+
+export type PingOptions = {
+  count?: number;
+  /** Octets of ICMP payload. */
+  size?: number;
+  intervalSeconds?: number;
+  /** Forbids fragments at the sender. */
+  dontFragment?: boolean;
+};
+
+export async function ping(from: Namespace, to: string, options: PingOptions = {}): Promise<PingResult> {
+  const { count = 5, size = 56, intervalSeconds = 0.1, dontFragment = false } = options;
+  const argv = ['ping', '-n', '-c', String(count), '-i', String(intervalSeconds), '-s', String(size), '-W', '3'];
+  const { stdout, stderr } = await from.attempt([...argv, ...(dontFragment ? ['-M', 'do'] : []), to], {
+    seconds: 5 + count,
+  });
+  const found = /(\d+) packets transmitted, (\d+) received/.exec(stdout);
+  const text = stdout + stderr;
+  return { sent: Number(found?.[1] ?? 0), received: Number(found?.[2] ?? 0), text };
+}
+
+/** Waits until one echo comes back: whatever must resolve or learn first has done so. */
+export async function reach(from: Namespace, to: string, seconds = 5): Promise<void> {
+  let last = '';
+  await waitFor(
+    `${from.name} reaches ${to}`,
+    seconds,
+    async () => {
+      const { received, text } = await ping(from, to, { count: 1 });
+      last = text;
+      return received === 1;
+    },
+    () => last,
+  );
+}
+
+export type Iperf3Result = {
+  bitsPerSecond: number;
+  /** TCP only. */
+  retransmits: number;
+  /** UDP only. */
+  lostPercent: number;
+  packets: number;
+};
+
+export type Iperf3Options = {
+  seconds?: number;
+  /** UDP at this rate, as iperf3 writes it (20M); without it TCP. */
+  udpRate?: string;
+  /** Octets of a write, and of a UDP datagram. */
+  length?: number;
+  /** From the server to the client. */
+  reverse?: boolean;
+  /** TCP maximum segment size. */
+  mss?: number;
+};
+
+type Iperf3Report = {
+  error?: string;
+  end: {
+    sum?: { lost_percent: number; packets: number; bits_per_second: number };
+    sum_sent?: { retransmits?: number };
+    sum_received?: { bits_per_second: number };
+  };
+};
+
+export class Iperf3Server {
+  readonly address: string;
+  readonly #program: Program;
+
+  private constructor(program: Program, address: string) {
+    this.#program = program;
+    this.address = address;
+  }
+
+  static async start(namespace: Namespace, address: string): Promise<Iperf3Server> {
+    const program = namespace.start(['iperf3', '--server', '--bind', address, '--forceflush']);
+    await program.expect(/Server listening/, 5);
+    return new Iperf3Server(program, address);
+  }
+
+  /** One run from `client`; rejects when iperf3 reports an error. */
+  async measure(client: Namespace, options: Iperf3Options = {}): Promise<Iperf3Result> {
+    const { seconds = 2, udpRate, length, reverse = false, mss } = options;
+    const argv = ['iperf3', '--client', this.address, '--time', String(seconds), '--json'];
+    if (udpRate !== undefined) argv.push('--udp', '--bitrate', udpRate);
+    if (length !== undefined) argv.push('--length', String(length));
+    if (reverse) argv.push('--reverse');
+    if (mss !== undefined) argv.push('--set-mss', String(mss));
+    const { stdout, stderr } = await client.attempt(argv, { seconds: seconds + 10 });
+    const report = JSON.parse(stdout === '' ? '{}' : stdout) as Iperf3Report;
+    if (report.error !== undefined || stdout === '') {
+      throw new Error(`${argv.join(' ')}: ${report.error ?? 'no report'}\n${stderr}${this.#program.output}`);
+    }
+    const { sum, sum_sent, sum_received } = report.end;
+    return {
+      bitsPerSecond: (udpRate === undefined ? sum_received : sum)?.bits_per_second ?? 0,
+      retransmits: sum_sent?.retransmits ?? 0,
+      lostPercent: sum?.lost_percent ?? 0,
+      packets: sum?.packets ?? 0,
+    };
+  }
+
+  stop(): Promise<number> {
+    return this.#program.stop();
+  }
+}
+
+const SEQUENCE = fileURLToPath(new URL('./programs/udp-sequence.js', import.meta.url));
+
+/** What the receiver of numbered datagrams saw since it was last asked. */
+export type SequenceReport = {
+  received: number;
+  duplicates: number;
+  reordered: number;
+  /** Numbers between the lowest and the highest seen that did not come. */
+  lost: number;
+  /** The longest time without a datagram, up to the report. */
+  largestGapMs: number;
+};
+
+/** Numbered datagrams from one namespace to an address in another, at a steady rate. */
+export class UdpSequence {
+  readonly #sender: Program;
+  readonly #receiver: Program;
+  #reports = 0;
+
+  private constructor(sender: Program, receiver: Program) {
+    this.#sender = sender;
+    this.#receiver = receiver;
+  }
+
+  static async start(
+    from: Namespace,
+    to: Namespace,
+    address: string,
+    options: { perSecond?: number; port?: number; octets?: number } = {},
+  ): Promise<UdpSequence> {
+    const { perSecond = 1000, port = 9000, octets = 64 } = options;
+    const node = process.execPath;
+    const receiver = to.start([node, SEQUENCE, 'receive', address, String(port)]);
+    await receiver.expect(/^listening$/m, 5);
+    const sender = from.start([node, SEQUENCE, 'send', address, String(port), String(perSecond), String(octets)]);
+    await receiver.expect(/^first$/m, 5);
+    return new UdpSequence(sender, receiver);
+  }
+
+  /** What came since the last report; starts counting anew. */
+  async report(): Promise<SequenceReport> {
+    this.#receiver.signal('SIGUSR2');
+    const wanted = ++this.#reports;
+    const lines = await waitFor('the receiver reports', 2, () => {
+      const found = this.#receiver.output.split('\n').filter((line) => line.startsWith('{') && line.endsWith('}'));
+      return found.length >= wanted && found;
+    });
+    return JSON.parse(lines[wanted - 1]!) as SequenceReport;
+  }
+
+  /** Stops sending, waits for what is under way, and resolves to the last report. */
+  async stop(): Promise<SequenceReport> {
+    await this.#sender.stop();
+    const report = await this.report();
+    await this.#receiver.stop();
+    return report;
+  }
+}

@@ -1,0 +1,102 @@
+// wideplane as a user runs it: `wideplane up` with a configuration file, in a namespace.
+
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { makeDirectory, type Namespace } from './namespace.ts';
+import type { Outcome, Program } from './program.ts';
+import { waitFor } from './wait.ts';
+
+export const EXECUTABLE = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url));
+
+export type DaemonName = 'configd' | 'dataplaned';
+
+export type WideplaneOptions = {
+  /** What to run instead of the executable of this checkout. */
+  executable?: string;
+  /** More arguments of `up`. */
+  arguments?: readonly string[];
+};
+
+export class Wideplane {
+  readonly namespace: Namespace;
+  readonly state: string;
+  readonly #command: readonly string[];
+  readonly #program: Program;
+
+  private constructor(namespace: Namespace, configuration: string, options: WideplaneOptions) {
+    this.namespace = namespace;
+    this.state = makeDirectory('state');
+    this.#command = [process.execPath, options.executable ?? EXECUTABLE];
+    const file = `${makeDirectory('config')}/wideplane.conf`;
+    writeFileSync(file, configuration);
+    const up = ['up', '--config', file, '--state', this.state, ...(options.arguments ?? [])];
+    this.#program = namespace.start([...this.#command, ...up]);
+  }
+
+  /** Starts it and waits until both daemons answer. */
+  static async start(namespace: Namespace, configuration: string, options: WideplaneOptions = {}): Promise<Wideplane> {
+    const wideplane = new Wideplane(namespace, configuration, options);
+    await wideplane.#program.expect(/configd ready/, 5);
+    await wideplane.#program.expect(/dataplaned ready/, 5);
+    return wideplane;
+  }
+
+  /** The log so far. */
+  get log(): string {
+    return this.#program.output;
+  }
+
+  get pid(): number {
+    return this.#program.pid;
+  }
+
+  /** A subcommand of the executable against this instance, in its namespace. */
+  command(...args: string[]): string[] {
+    return [...this.#command, ...args, '--state', this.state];
+  }
+
+  /** `tmsh -c`: resolves to what it prints; rejects when the command is refused. */
+  async tmsh(command: string): Promise<string> {
+    const { status, stdout, stderr } = await this.attemptTmsh(command);
+    if (status !== 0) throw new Error(`tmsh -c '${command}': status ${status}\n${stdout}${stderr}\n${this.log}`);
+    return stdout;
+  }
+
+  attemptTmsh(command: string): Promise<Outcome> {
+    return this.namespace.attempt(this.command('tmsh', '-c', command));
+  }
+
+  /** The process id of a daemon's current incarnation, from the log. */
+  daemonPid(daemon: DaemonName): number {
+    const starts = [...this.log.matchAll(new RegExp(`${daemon} started.*?pid[=:" ]+(\\d+)`, 'g'))];
+    const last = starts.at(-1)?.[1];
+    if (last === undefined) throw new Error(`the log names no process id of ${daemon}\n${this.log}`);
+    return Number(last);
+  }
+
+  /** kill -9; resolves when the supervisor has started it again and it answers. */
+  async killDaemon(daemon: DaemonName): Promise<void> {
+    const readyBefore = this.#readyCount(daemon);
+    process.kill(this.daemonPid(daemon), 'SIGKILL');
+    await waitFor(
+      `${daemon} is ready again`,
+      5,
+      () => this.#readyCount(daemon) > readyBefore,
+      () => this.log,
+    );
+  }
+
+  #readyCount(daemon: DaemonName): number {
+    return [...this.log.matchAll(new RegExp(`${daemon} ready`, 'g'))].length;
+  }
+
+  /** kill -9 of `up` itself. */
+  kill(): void {
+    this.#program.signal('SIGKILL');
+  }
+
+  /** Stops it as Ctrl-C does; resolves to the exit status. */
+  stop(): Promise<number> {
+    return this.#program.stop('SIGINT', 10);
+  }
+}
