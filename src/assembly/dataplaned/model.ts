@@ -37,6 +37,8 @@ export type TunnelMemberModel = {
 
 export type SocketModel = {
   key: string;
+  /** Name of the self IP. */
+  self: string;
   /** Canonical text of the local address. */
   localAddress: string;
   local: AddressWords;
@@ -55,6 +57,7 @@ export type StaticEntryModel = { domain: string; mac: Mac; member: string; remot
 
 export type NeighbourModel = { domain: string; address: number; mac: Mac };
 
+/** `object`: type and name, as in `net self /Common/wan`. */
 export type Failure = { object: string; reason: string };
 
 export type Model = {
@@ -117,8 +120,8 @@ class ModelBuilder {
     return this.#model;
   }
 
-  #fail(object: string, reason: string): void {
-    this.#model.failures.push({ object, reason });
+  #fail(object: { type: string; name: string }, reason: string): void {
+    this.#model.failures.push({ object: `${object.type} ${object.name}`, reason });
   }
 
   #addInterfaces(): void {
@@ -183,7 +186,7 @@ class ModelBuilder {
       if (prefix === undefined || domain === undefined || this.#hostDevice(self) !== undefined) continue;
       const { address, length } = prefix;
       if (address.routeDomain !== 0) {
-        this.#fail(self.name, 'route domains other than 0 are not carried by this version');
+        this.#fail(self, 'route domains other than 0 are not carried by this version');
         continue;
       }
       const isIpv6 = address.family === 6;
@@ -209,19 +212,19 @@ class ModelBuilder {
     const end = parseAddressOrAny(properties['remote-address']);
     const remote = end === undefined || isUnspecified(end) ? undefined : end;
     if (profile === undefined) {
-      this.#fail(name, `no data path for profile ${properties.profile} in this version`);
+      this.#fail(tunnel, `no data path for profile ${properties.profile} in this version`);
       return;
     }
     const { port } = profile.properties;
     const range = profile.properties['source-port-range'].split('-').map(Number);
     const problem = unsupported(profile, local?.family, remote?.words);
     if (problem !== undefined || local === undefined) {
-      this.#fail(name, problem ?? `local-address ${properties['local-address']} is not an address`);
+      this.#fail(tunnel, problem ?? `local-address ${properties['local-address']} is not an address`);
       return;
     }
     const self = this.#selfOf(properties['local-address']);
     if (self === undefined) {
-      this.#fail(name, `local-address ${properties['local-address']} is not the address of any self IP`);
+      this.#fail(tunnel, `local-address ${properties['local-address']} is not the address of any self IP`);
     }
     const flooding = remote === undefined ? profile.properties['flooding-type'] : 'point-to-point';
     const remotes = flooding === 'multipoint' || flooding === 'replicator' ? this.#floodRemotes(name, flooding) : [];
@@ -254,28 +257,28 @@ class ModelBuilder {
       this.#addSocket(properties['local-address'], local.words, profile, device, properties.ttl);
   }
 
-  #addSocket(localAddress: string, local: AddressWords, profile: VxlanProfile, device: string, ttl: number): void {
+  #addSocket(self: Self, local: AddressWords, profile: VxlanProfile, device: string, ttl: number): void {
     const { port } = profile.properties;
-    const [first, last] = profile.properties['source-port-range'].split('-').map(Number);
+    const [sourcePortMin, sourcePortMax] = profile.properties['source-port-range'].split('-').map(Number);
+    const localAddress = bareAddress(self);
     const key = `${localAddress} ${port}`;
-    const checksum = profile.properties['udp-checksum'];
-    const socket = {
+    this.#model.sockets.set(key, {
       key,
+      self: self.name,
       localAddress,
       local,
       port,
       device,
-      checksum,
-      sourcePortMin: first!,
-      sourcePortMax: last!,
+      checksum: profile.properties['udp-checksum'],
+      sourcePortMin: sourcePortMin!,
+      sourcePortMax: sourcePortMax!,
       ttl,
-    };
-    this.#model.sockets.set(key, socket);
+    });
   }
 
   #selfOf(address: string): Self | undefined {
     for (const self of this.#view.selfs.values()) {
-      if (self.properties.address.split('/')[0] === address) return self;
+      if (bareAddress(self) === address) return self;
     }
     return undefined;
   }
@@ -324,12 +327,13 @@ class ModelBuilder {
   }
 
   #addNeighbours(): void {
-    for (const { name, properties } of this.#view.arps.values()) {
+    for (const arp of this.#view.arps.values()) {
+      const { properties } = arp;
       const address = parseAddress(properties['ip-address']);
       const mac = macOf(properties['mac-address']);
       if (address === undefined || mac === undefined) continue;
       if (address.family === 6) {
-        this.#fail(name, 'static neighbours over IPv6 are not carried by this version');
+        this.#fail(arp, 'static neighbours over IPv6 are not carried by this version');
         continue;
       }
       const self = [...this.#model.selfs.values()].find(
@@ -337,7 +341,7 @@ class ModelBuilder {
           !isIpv6 && (prefixBits === 0 || (words[3] ^ address.words[3]) >>> (32 - prefixBits) === 0),
       );
       if (self === undefined) {
-        this.#fail(name, `ip-address ${properties['ip-address']} is on the network of no self IP`);
+        this.#fail(arp, `ip-address ${properties['ip-address']} is on the network of no self IP`);
         continue;
       }
       const key = `${self.domain} ${properties['ip-address']}`;
@@ -345,6 +349,9 @@ class ModelBuilder {
     }
   }
 }
+
+/** The address of a self IP without its length. */
+export const bareAddress = (self: Self): string => self.properties.address.split('/')[0]!;
 
 /** Why this version has no data path for such a tunnel; undefined when it has. */
 function unsupported(

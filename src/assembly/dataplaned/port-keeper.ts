@@ -29,8 +29,6 @@ export type PortKeeperOptions = {
   place: (key: string) => { index: number; row: number };
   post: (message: ToWorker) => void;
   log: Log;
-  /** Told when a failure came or went. */
-  changed: () => void;
 };
 
 type Wanted = { kind: 'interface'; model: InterfaceModel } | { kind: 'socket'; model: SocketModel };
@@ -96,11 +94,11 @@ export class PortKeeper {
 
   /** Why ports that are wanted are not open. */
   failures(): Failure[] {
-    return [...this.#entries.values()].flatMap(({ key, failure, wanted }) =>
-      failure === undefined
-        ? []
-        : [{ object: wanted.kind === 'interface' ? key : wanted.model.localAddress, reason: failure }],
-    );
+    return [...this.#entries.values()].flatMap(({ failure, wanted }) => {
+      if (failure === undefined) return [];
+      const object = wanted.kind === 'interface' ? `net interface ${wanted.model.name}` : `net self ${wanted.model.self}`;
+      return [{ object, reason: failure }];
+    });
   }
 
   /** Whether the port of an interface or socket is open and its device up. */
@@ -189,9 +187,7 @@ export class PortKeeper {
   }
 
   #fail(entry: Entry, reason: string | undefined): void {
-    if (entry.failure === reason) return;
     entry.failure = reason;
-    this.#options.changed();
   }
 
   async #close(entry: Entry): Promise<void> {

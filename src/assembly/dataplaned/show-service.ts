@@ -5,7 +5,7 @@ import { formatMacNumbers } from '../../core/mac.ts';
 import type { ShowReply, ShowRow } from '../../ipc/schema.ts';
 import { NEIGHBOUR_STRIDE, NeighbourField, NeighbourState } from '../../route/neighbour-table.ts';
 import type { ConfigView } from './config-view.ts';
-import type { DeviceFacts, Model } from './model.ts';
+import { bareAddress, type DeviceFacts, type Model } from './model.ts';
 import type { Planner } from './planner.ts';
 import type { PortKeeper } from './port-keeper.ts';
 import { type ObjectStatistics, readDrops, readFdb, readRow, sum } from './statistics.ts';
@@ -138,7 +138,7 @@ export class ShowService {
     const rows: ShowRow[] = [...view.tunnels.values()]
       .filter(({ name }) => wanted(name))
       .map(({ name, properties }) => {
-        const failure = model.failures.find(({ object }) => object === name)?.reason;
+        const failure = model.failures.find(({ object }) => object === `net tunnels tunnel ${name}`)?.reason;
         const member = model.tunnelMembers.get(name);
         const facts = {
           Status: failure === undefined ? tunnelStatus(sources, name, keeper) : `failed: ${failure}`,
@@ -170,9 +170,7 @@ export class ShowService {
     return [...view.selfs.values()]
       .filter(({ name }) => wanted(name))
       .map(({ name, properties }) => {
-        const sockets = [...model.sockets.values()].filter(
-          ({ localAddress }) => localAddress === properties.address.split('/')[0],
-        );
+        const sockets = [...model.sockets.values()].filter(({ self }) => self === name);
         const owner = model.selfs.has(name) ? 'wideplane' : 'host';
         const missing = sockets.some(({ key }) => keeper.state(key) === 'failed');
         const status = missing ? 'waiting for the address' : 'available';
@@ -263,7 +261,7 @@ function tunnelStatus({ model, view }: ShowSources, name: string, keeper: PortKe
   const local = tunnel.properties['local-address'];
   const sockets = [...model.sockets.values()].filter(({ localAddress }) => localAddress === local);
   if (sockets.some(({ key }) => keeper.state(key) !== 'up')) return 'down: its local address or device is missing';
-  const self = [...model.selfs.keys()].find((key) => view.selfs.get(key)?.properties.address.split('/')[0] === local);
+  const self = [...model.selfs.keys()].find((key) => bareAddress(view.selfs.get(key)!) === local);
   if (sockets.length > 0 || self === undefined) return 'up';
   const domain = model.selfs.get(self)!.domain;
   const ports = [...model.interfaceMembers.values()].filter((member) => member.domain === domain);

@@ -1,0 +1,168 @@
+// The main thread of dataplaned: the configuration comes in, ports and the worker follow it, questions are answered.
+//
+//   configd ─► subscriber ─► objects ─┐
+//                                     ├─► model ─► planner ─► operations ─► worker
+//   kernel ─► device watcher ─────────┘      └───► port keeper ─► ports ──► worker
+//
+// Nothing here stands in the way of a frame: the worker goes on whatever this thread does.
+
+import { formatBareAddress } from '../../core/address.ts';
+import { macHigh16, macLow32 } from '../../core/mac.ts';
+import type { Log } from '../../core/log.ts';
+import { applyChanges, type ConfigChange, type Generation, mapObjects, type ObjectMap } from '../../config/change.ts';
+import type { AnyConfigObject } from '../../config/object-type.ts';
+import type { Addon } from '../../native/addon.ts';
+import { type Device, DeviceWatcher } from '../../net/device-watcher.ts';
+import type { ConfigApplier } from '../config-subscriber.ts';
+import { type ConfigView, viewOf } from './config-view.ts';
+import { buildModel, type DeviceFacts, type Failure, type Model } from './model.ts';
+import { Planner } from './planner.ts';
+import { PortOpener } from './port-factory.ts';
+import { type DeviceState, PortKeeper, type PrepareDevice } from './port-keeper.ts';
+import type { ShowSources } from './show-service.ts';
+import { COUNTER_ROWS, WorkerThread } from './worker-thread.ts';
+
+export type DataplanedOptions = {
+  addon: Addon;
+  prepare: PrepareDevice;
+  /** Told which devices the configuration takes over, whenever that changes. */
+  retain: (devices: readonly string[]) => void;
+  /** The worker has ended by itself: nothing moves frames any more. */
+  died: (reason: string) => void;
+  log: Log;
+};
+
+export class Dataplaned implements ConfigApplier {
+  readonly #options: DataplanedOptions;
+  readonly #worker: WorkerThread;
+  readonly #watcher: DeviceWatcher;
+  readonly #keeper: PortKeeper;
+  readonly #planner = new Planner(COUNTER_ROWS);
+  readonly #tickets = new Map<number, () => void>();
+  #nextTicket = 1;
+  #objects: ObjectMap = new Map();
+  #view: ConfigView = viewOf([]);
+  #model: Model = buildModel(this.#view, new Map());
+  #retained = '';
+  #lookScheduled = false;
+
+  constructor(options: DataplanedOptions) {
+    this.#options = options;
+    const { addon, log } = options;
+    this.#worker = new WorkerThread(addon, {
+      applied: (ticket) => {
+        this.#tickets.get(ticket)?.();
+        this.#tickets.delete(ticket);
+      },
+      portRemoved: (index) => this.#keeper.workerRemoved(index),
+      died: options.died,
+    });
+    this.#watcher = new DeviceWatcher(addon);
+    this.#keeper = new PortKeeper({
+      opener: new PortOpener(addon, this.#worker.arena, this.#worker.allocator),
+      device: (name) => this.#deviceState(name),
+      prepare: options.prepare,
+      place: (key) => ({ index: this.#planner.port(key), row: this.#planner.portRow(key) }),
+      post: (message) => this.#worker.post(message),
+      log,
+    });
+    for (const event of ['appeared', 'changed', 'gone', 'addressAdded', 'addressRemoved'] as const) {
+      this.#watcher.on(event, () => this.#scheduleLook());
+    }
+    this.#watcher.on('failed', (error) => log.error(`devices are no longer watched: ${error.message}`));
+  }
+
+  /** Resolves when the worker runs and the machine's devices are known. */
+  async start(): Promise<void> {
+    await this.#worker.ready();
+    await this.#watcher.start();
+  }
+
+  /** Goes over to a configuration; resolves, when the worker runs it, to what could not be applied. */
+  async onSnapshot(_generation: Generation, objects: readonly AnyConfigObject[]): Promise<Failure[]> {
+    return this.#goOver(mapObjects(objects));
+  }
+
+  async onDiff(_generation: Generation, changes: readonly ConfigChange[]): Promise<Failure[]> {
+    return this.#goOver(applyChanges(this.#objects, changes));
+  }
+
+  async #goOver(objects: ObjectMap): Promise<Failure[]> {
+    this.#objects = objects;
+    this.#view = viewOf(objects.values());
+    await this.#reconcile();
+    return this.failures();
+  }
+
+  failures(): Failure[] {
+    return [...this.#model.failures, ...this.#keeper.failures()];
+  }
+
+  /** What `show` and captures read. */
+  sources(): ShowSources {
+    return {
+      view: this.#view,
+      model: this.#model,
+      planner: this.#planner,
+      worker: this.#worker,
+      keeper: this.#keeper,
+      devices: this.#deviceFacts(),
+    };
+  }
+
+  /** Closes everything; what waits in a device's queue is still sent by the kernel. */
+  async stop(): Promise<void> {
+    this.#keeper.stop();
+    this.#watcher.close();
+    await this.#worker.stop();
+  }
+
+  async #reconcile(): Promise<void> {
+    this.#model = buildModel(this.#view, this.#deviceFacts());
+    const { operations, freedRows } = this.#planner.plan(this.#model);
+    this.#keeper.want(this.#model);
+    const devices = [...this.#model.interfaces.values()].flatMap(({ adapter, device }) =>
+      adapter === 'packet-ring' ? [device] : [],
+    );
+    if (this.#retained !== devices.join(' ')) {
+      this.#retained = devices.join(' ');
+      this.#options.retain(devices);
+    }
+    const ticket = this.#nextTicket++;
+    const applied = new Promise<void>((resolve) => this.#tickets.set(ticket, resolve));
+    this.#worker.post({ kind: 'operations', operations, ticket });
+    await applied;
+    for (const row of freedRows) this.#worker.counters.clear(row);
+    this.#planner.recycle(freedRows);
+  }
+
+  /** Looks once after a volley of events. */
+  #scheduleLook(): void {
+    if (this.#lookScheduled) return;
+    this.#lookScheduled = true;
+    setImmediate(() => {
+      this.#lookScheduled = false;
+      // A device's MAC and MTU are part of the model.
+      void this.#reconcile();
+    });
+  }
+
+  #deviceFacts(): Map<string, DeviceFacts> {
+    return new Map(
+      this.#watcher.devices.map((device) => [
+        device.name,
+        { mac: { high: macHigh16(device.mac), low: macLow32(device.mac) }, mtu: device.mtu, isUp: device.isRunning },
+      ]),
+    );
+  }
+
+  #deviceState(name: string): DeviceState | undefined {
+    const device = this.#watcher.find(name);
+    return device === undefined ? undefined : stateOf(device);
+  }
+}
+
+function stateOf(device: Device): DeviceState {
+  const addresses = new Set(device.addresses.map(({ address }) => formatBareAddress(address)));
+  return { index: device.index, isUp: device.isRunning, mtu: device.mtu, addresses };
+}
