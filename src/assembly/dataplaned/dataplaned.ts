@@ -22,6 +22,9 @@ import { type DeviceState, PortKeeper, type PrepareDevice } from './port-keeper.
 import type { ShowSources } from './show-service.ts';
 import { COUNTER_ROWS, WorkerThread } from './worker-thread.ts';
 
+/** How long a change of configuration waits for ports to open, so that it can report those that do not. */
+const PORT_PATIENCE_MS = 3000;
+
 export type DataplanedOptions = {
   addon: Addon;
   prepare: PrepareDevice;
@@ -91,6 +94,7 @@ export class Dataplaned implements ConfigApplier {
     this.#objects = objects;
     this.#view = viewOf(objects.values());
     await this.#reconcile();
+    await this.#keeper.settled(PORT_PATIENCE_MS);
     return this.failures();
   }
 

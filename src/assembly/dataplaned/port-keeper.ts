@@ -101,6 +101,14 @@ export class PortKeeper {
     });
   }
 
+  /** Resolves when no opening or closing is under way, or after `patienceMs`. */
+  async settled(patienceMs: number): Promise<void> {
+    const deadline = Date.now() + patienceMs;
+    while ([...this.#entries.values()].some(({ busy }) => busy) && Date.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
   /** Whether the port of an interface or socket is open and its device up. */
   state(key: string): 'up' | 'down' | 'failed' | 'absent' {
     const entry = this.#entries.get(key);
