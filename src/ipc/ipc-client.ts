@@ -102,7 +102,7 @@ export class IpcClient {
           this.#countUnread(-1);
           yield ('item' in schema ? checked(schema.item.safeParse(item), method, this.#peer) : item) as ItemOf<M>;
         }
-        if (failure !== undefined) throw failure as IpcError;
+        if (failure !== undefined) throw failure;
         if (ended) return;
         await new Promise<void>((resolve) => (wake = resolve));
       }
@@ -143,7 +143,10 @@ export class IpcClient {
     const pending = this.#pending.get(message.id);
     // A stream that was cancelled may still deliver for a moment.
     if (pending === undefined) return;
-    if (message.kind === 'item') return pending.item(message.item);
+    if (message.kind === 'item') {
+      pending.item(message.item);
+      return;
+    }
     this.#pending.delete(message.id);
     if (message.kind === 'error') {
       const { code, message: text, details } = message.error;

@@ -134,15 +134,20 @@ class Connection {
     const { id, method, params } = message;
     if (this.#calls.has(id)) throw new FramingError(`request ${id} is under way already`);
     if (this.#calls.size >= MAX_CALLS_PER_CONNECTION) {
-      return this.#refuse(id, 'busy', `more than ${MAX_CALLS_PER_CONNECTION} requests at once on one connection`);
+      this.#refuse(id, 'busy', `more than ${MAX_CALLS_PER_CONNECTION} requests at once on one connection`);
+      return;
     }
     const known = Object.hasOwn(METHODS, method) ? (method as Method) : undefined;
     const handler = known && (this.#handlers[known] as AnyHandler | undefined);
     if (known === undefined || handler === undefined) {
-      return this.#refuse(id, 'refused', `there is no method ${method} here`);
+      this.#refuse(id, 'refused', `there is no method ${method} here`);
+      return;
     }
     const parsed = METHODS[known].params.safeParse(params);
-    if (!parsed.success) return this.#refuse(id, 'refused', `${method}: ${describeIssues(parsed.error)}`);
+    if (!parsed.success) {
+      this.#refuse(id, 'refused', `${method}: ${describeIssues(parsed.error)}`);
+      return;
+    }
     void this.#run(id, handler, parsed.data);
   }
 

@@ -181,7 +181,9 @@ export class Dataplane {
     const slot = new PortSlot(port, row, this.disposal);
     this.#slots[port.index] = slot;
     if (listener !== undefined) slot.listener = this.#underlays.addSocket(slot, listener.address, listener.port);
-    for (const spec of this.#interfaceSpecs.values()) if (spec.port === port.index) this.#setInterfaceMember(spec);
+    const specs = [...this.#interfaceSpecs.values()].filter((spec) => spec.port === port.index);
+    for (const spec of specs) this.#setInterfaceMember(spec);
+    for (const id of new Set(specs.map(({ domain }) => domain))) this.#announce(this.#domains.get(id)!);
     this.#unsettled = true;
     this.#settle();
   }
@@ -394,8 +396,19 @@ export class Dataplane {
     this.#addresses.set(spec);
     this.#unsettled = true;
     const domain = this.#domains.get(spec.domain);
-    // Tells switches and neighbours where the address now lives (RFC 5227, section 2.3).
-    if (domain?.hasLocal === true && !spec.isIpv6) this.#sendArp(domain, spec.words[3], spec.words[3], undefined);
+    if (domain !== undefined) this.#announce(domain);
+  }
+
+  /** Tells switches and neighbours where our addresses in the domain now live (RFC 5227, section 2.3). */
+  #announce(domain: Domain): void {
+    const canSend = domain.members.some((member) => {
+      const spec = this.#interfaceSpecs.get(member.id);
+      return member.enabled && (spec === undefined || this.#slots[spec.port] !== undefined);
+    });
+    if (!domain.hasLocal || !canSend) return;
+    for (const { words, isIpv6 } of this.#addresses.of(domain.id)) {
+      if (!isIpv6) this.#sendArp(domain, words[3], words[3], undefined);
+    }
   }
 
   #setStaticEntry(spec: StaticEntrySpec): void {

@@ -253,8 +253,9 @@ class ModelBuilder {
       },
     });
     const device = self === undefined ? undefined : this.#hostDevice(self);
-    if (device !== undefined)
-      this.#addSocket(properties['local-address'], local.words, profile, device, properties.ttl);
+    if (self !== undefined && device !== undefined) {
+      this.#addSocket(self, local.words, profile, device, properties.ttl);
+    }
   }
 
   #addSocket(self: Self, local: AddressWords, profile: VxlanProfile, device: string, ttl: number): void {

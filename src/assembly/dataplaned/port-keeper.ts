@@ -96,7 +96,8 @@ export class PortKeeper {
   failures(): Failure[] {
     return [...this.#entries.values()].flatMap(({ failure, wanted }) => {
       if (failure === undefined) return [];
-      const object = wanted.kind === 'interface' ? `net interface ${wanted.model.name}` : `net self ${wanted.model.self}`;
+      const object =
+        wanted.kind === 'interface' ? `net interface ${wanted.model.name}` : `net self ${wanted.model.self}`;
       return [{ object, reason: failure }];
     });
   }

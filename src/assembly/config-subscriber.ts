@@ -1,0 +1,207 @@
+// How a daemon gets its configuration: from configd while it lives, from its own last snapshot when it does not.
+//
+// The daemon sees one snapshot in its life and then changes only, whatever becomes of configd: when configd comes back,
+// its snapshot is compared with what runs here, and what is the same is not touched.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { join } from 'node:path';
+import { applyChanges, diffObjects, mapObjects, objectKey } from '../config/change.ts';
+import type { ConfigChange, Generation } from '../config/change.ts';
+import type { AnyConfigObject } from '../config/object-type.ts';
+import type { ConfigObject } from '../config/object-types.ts';
+import { errorText } from '../core/errors.ts';
+import { logEvent } from '../core/log-codes.ts';
+import type { Log } from '../core/log.ts';
+import { IpcClient } from '../ipc/ipc-client.ts';
+import { IpcError } from '../ipc/ipc-error.ts';
+import { changeLineSchema, objectSchema } from '../ipc/schema.ts';
+import type { ApplyFailure, Update } from '../ipc/schema.ts';
+import { readSnapshot, writeSnapshot } from './config-snapshot.ts';
+
+/** What applies the configuration; each returns the objects that could not be applied, and must not throw for those. */
+export type ConfigApplier = {
+  /** Called once, before any onDiff. */
+  onSnapshot(generation: Generation, objects: readonly ConfigObject[]): Promise<ApplyFailure[]> | ApplyFailure[];
+  /** Changes in the order in which they can be applied (config/change.ts). */
+  onDiff(generation: Generation, changes: readonly ConfigChange[]): Promise<ApplyFailure[]> | ApplyFailure[];
+};
+
+export type ConfigSubscriberOptions = {
+  /** `dataplaned`. */
+  readonly daemon: string;
+  /** Socket of configd. */
+  readonly socketPath: string;
+  /** The daemon's own directory, which exists; the last applied snapshot is kept there. */
+  readonly directory: string;
+  readonly applier: ConfigApplier;
+  readonly log: Log;
+};
+
+/** How long configd may be absent at start before the daemon takes its own snapshot. */
+const START_GRACE_MS = 1000;
+const FIRST_RETRY_MS = 50;
+const LAST_RETRY_MS = 1000;
+
+export class ConfigSubscriber {
+  readonly #options: ConfigSubscriberOptions;
+  readonly #snapshotPath: string;
+  readonly #stop = new AbortController();
+  #client: IpcClient | undefined;
+  #generation: Generation | undefined;
+  #objects = new Map<string, AnyConfigObject>();
+  #isLost = false;
+  #firstApplied: () => void = () => undefined;
+  #done: Promise<void> | undefined;
+
+  constructor(options: ConfigSubscriberOptions) {
+    this.#options = options;
+    this.#snapshotPath = join(options.directory, 'config.snapshot');
+  }
+
+  /** The generation that runs; undefined before the first. */
+  get generation(): Generation | undefined {
+    return this.#generation;
+  }
+
+  /** Starts, and resolves when the first configuration was applied, wherever it came from. */
+  async start(): Promise<void> {
+    const applied = new Promise<void>((resolve) => (this.#firstApplied = resolve));
+    this.#done = this.#run();
+    // What onSnapshot throws is the daemon's end: it reaches the caller of start or, later, of `finished`.
+    await Promise.race([applied, this.#done]);
+  }
+
+  /** Settles when the subscriber has ended: rejects with what the applier threw. */
+  async finished(): Promise<void> {
+    await this.#done;
+  }
+
+  /** Disconnects; no call of the applier starts after it. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    this.#client?.close();
+    await this.#done;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    const startedAt = performance.now();
+    let retryMs = FIRST_RETRY_MS;
+    while (!signal.aborted) {
+      try {
+        await this.#follow();
+        retryMs = FIRST_RETRY_MS;
+      } catch (error) {
+        if (!(error instanceof IpcError)) throw error;
+        if (signal.aborted) return;
+        this.#reportLost(error.message);
+        if (error.code !== 'unreachable') retryMs = FIRST_RETRY_MS;
+      }
+      if (this.#generation === undefined && performance.now() - startedAt >= START_GRACE_MS) {
+        await this.#startFromSnapshot();
+      }
+      await delay(retryMs, undefined, { signal }).catch(() => undefined);
+      retryMs = Math.min(LAST_RETRY_MS, retryMs * 2);
+    }
+  }
+
+  /** Follows one connection to its end; throws an IpcError. */
+  async #follow(): Promise<void> {
+    const { daemon, socketPath } = this.#options;
+    const client = await IpcClient.connect(socketPath);
+    this.#client = client;
+    try {
+      let text = '';
+      for await (const update of client.stream('subscribe', { daemon })) {
+        if (this.#stop.signal.aborted) return;
+        text += update.text;
+        if (!update.last) continue;
+        const lines = text;
+        text = '';
+        const failures = await this.#apply(update, lines);
+        this.#reportFound();
+        await client.request('acknowledge', { daemon, generation: update.generation, failures });
+      }
+    } finally {
+      client.close();
+    }
+    throw new IpcError('disconnected', `configd at ${socketPath} ended the subscription`);
+  }
+
+  async #apply(update: Update, text: string): Promise<ApplyFailure[]> {
+    const { generation } = update;
+    const lines = text.split('\n').filter((line) => line !== '');
+    if (update.update === 'snapshot') {
+      const objects = mapObjects(lines.map((line) => objectSchema.parse(JSON.parse(line))));
+      if (this.#generation === undefined) return this.#applySnapshot(generation, objects);
+      return this.#applyDiff(generation, diffObjects(this.#objects, objects));
+    }
+    const { from } = update;
+    const ours = this.#generation;
+    if (from?.epoch !== ours?.epoch || from?.number !== ours?.number) {
+      throw new IpcError('refused', 'configd sent a diff that does not start at the generation that runs here');
+    }
+    const target = new Map(this.#objects);
+    for (const line of lines) {
+      const { action, object } = changeLineSchema.parse(JSON.parse(line));
+      if (action === 'delete') target.delete(objectKey(object));
+      else target.set(objectKey(object), object);
+    }
+    return this.#applyDiff(generation, diffObjects(this.#objects, target));
+  }
+
+  async #applySnapshot(generation: Generation, objects: Map<string, AnyConfigObject>): Promise<ApplyFailure[]> {
+    const failures = await this.#options.applier.onSnapshot(generation, [...objects.values()] as ConfigObject[]);
+    await this.#applied(generation, objects, failures);
+    return failures;
+  }
+
+  async #applyDiff(generation: Generation, changes: readonly ConfigChange[]): Promise<ApplyFailure[]> {
+    const failures = await this.#options.applier.onDiff(generation, changes);
+    await this.#applied(generation, applyChanges(this.#objects, changes), failures);
+    return failures;
+  }
+
+  async #applied(
+    generation: Generation,
+    objects: Map<string, AnyConfigObject>,
+    failures: readonly ApplyFailure[],
+  ): Promise<void> {
+    const { log } = this.#options;
+    this.#generation = generation;
+    this.#objects = objects;
+    for (const { object, reason } of failures) logEvent(log, 'config-apply-failed', `${object}: ${reason}`, { object });
+    logEvent(log, 'config-applied', `runs generation ${generation.number}`, { ...generation, objects: objects.size });
+    try {
+      await writeSnapshot(this.#snapshotPath, generation, objects.values());
+    } catch (error) {
+      logEvent(log, 'snapshot-failed', errorText(error), { path: this.#snapshotPath });
+    }
+    this.#firstApplied();
+  }
+
+  async #startFromSnapshot(): Promise<void> {
+    const { log } = this.#options;
+    try {
+      const snapshot = await readSnapshot(this.#snapshotPath);
+      if (snapshot === undefined) return;
+      logEvent(log, 'snapshot-loaded', 'configd is absent: starting from the last applied configuration', {
+        path: this.#snapshotPath,
+        ...snapshot.generation,
+      });
+      await this.#applySnapshot(snapshot.generation, mapObjects(snapshot.objects));
+    } catch (error) {
+      logEvent(log, 'snapshot-failed', errorText(error), { path: this.#snapshotPath });
+    }
+  }
+
+  #reportLost(message: string): void {
+    if (!this.#isLost) logEvent(this.#options.log, 'configd-lost', message);
+    this.#isLost = true;
+  }
+
+  #reportFound(): void {
+    if (this.#isLost) logEvent(this.#options.log, 'configd-found', 'configd is back');
+    this.#isLost = false;
+  }
+}

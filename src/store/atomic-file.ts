@@ -1,0 +1,90 @@
+// Files that are either the old one or the new one, whole, whatever happens in between.
+
+import { constants } from 'node:fs';
+import { mkdir, open, readFile, realpath, rename, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { getSystemErrorMap } from 'node:util';
+
+/** A file operation that failed: `operation` as the system calls it, `code` its errno. */
+export class StoreError extends Error {
+  override readonly name = 'StoreError';
+  readonly path: string;
+  readonly operation: string;
+  readonly code: string;
+
+  constructor(path: string, operation: string, code: string, text: string) {
+    super(text);
+    this.path = path;
+    this.operation = operation;
+    this.code = code;
+  }
+}
+
+let sequence = 0;
+
+/**
+ * Replaces a file by a new one with `content`, mode 0600: temporary file, fsync, rename, fsync of the directory. A symbolic
+ * link stays and its target is replaced. Throws a StoreError; until the rename the old file is as it was.
+ */
+export async function writeFileAtomic(path: string, content: string | Uint8Array): Promise<void> {
+  const target = await realpath(path).catch(() => path);
+  const directory = dirname(target);
+  const temporary = join(directory, `.${basename(target)}.${process.pid}.${++sequence}.tmp`);
+  let operation = 'open';
+  let renamed = false;
+  try {
+    const file = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+    try {
+      operation = 'write';
+      await file.writeFile(content);
+      operation = 'fsync';
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    operation = 'rename';
+    await rename(temporary, target);
+    renamed = true;
+    operation = 'fsync of the directory';
+    const handle = await open(directory, constants.O_RDONLY);
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (!renamed) await unlink(temporary).catch(() => undefined);
+    const { code, text } = describe(error);
+    const state = renamed ? 'the new file is in place, but may not survive a power cut' : 'the old file is intact';
+    throw new StoreError(path, operation, code, `cannot write ${path}: ${operation} failed: ${text}; ${state}`);
+  }
+}
+
+/** The text of a file, undefined when there is none; throws a StoreError for anything else. */
+export async function readFileIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const { code, text } = describe(error);
+    if (code === 'ENOENT') return undefined;
+    throw new StoreError(path, 'read', code, `cannot read ${path}: ${text}`);
+  }
+}
+
+/** Makes the directory and what is above it, mode 0700 for what is new. */
+export async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const { code, text } = describe(error);
+    throw new StoreError(path, 'mkdir', code, `cannot make the directory ${path}: ${text}`);
+  }
+}
+
+/** `no space left on device (ENOSPC)`. */
+function describe(error: unknown): { code: string; text: string } {
+  const { code, errno, message } = error as NodeJS.ErrnoException;
+  if (code === undefined) return { code: '', text: message };
+  const known = errno === undefined ? undefined : getSystemErrorMap().get(errno);
+  return { code, text: known === undefined ? message : `${known[1]} (${code})` };
+}
