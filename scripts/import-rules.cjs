@@ -42,7 +42,7 @@ const forbidden = [
   {
     name: 'one-loader-of-the-addon',
     severity: 'error',
-    from: { path: '^src/', pathNot: '^src/(native|port|net|assembly|cli)/' },
+    from: { path: '^src/', pathNot: '^src/(native|port|net|assembly|cli|daemons)/' },
     to: { path: '^src/native/' },
   },
 ];

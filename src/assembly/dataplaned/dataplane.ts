@@ -396,18 +396,18 @@ export class Dataplane {
     this.#addresses.set(spec);
     this.#unsettled = true;
     const domain = this.#domains.get(spec.domain);
-    if (domain !== undefined) this.#announce(domain);
+    if (domain !== undefined) this.#announce(domain, spec.name);
   }
 
-  /** Tells switches and neighbours where our addresses in the domain now live (RFC 5227, section 2.3). */
-  #announce(domain: Domain): void {
+  /** Tells switches and neighbours where our addresses, or one of them, now live (RFC 5227, section 2.3). */
+  #announce(domain: Domain, only?: string): void {
     const canSend = domain.members.some((member) => {
       const spec = this.#interfaceSpecs.get(member.id);
       return member.enabled && (spec === undefined || this.#slots[spec.port] !== undefined);
     });
     if (!domain.hasLocal || !canSend) return;
-    for (const { words, isIpv6 } of this.#addresses.of(domain.id)) {
-      if (!isIpv6) this.#sendArp(domain, words[3], words[3], undefined);
+    for (const { name, words, isIpv6 } of this.#addresses.of(domain.id)) {
+      if (!isIpv6 && (only ?? name) === name) this.#sendArp(domain, words[3], words[3], undefined);
     }
   }
 
