@@ -17,6 +17,7 @@ import { IpcError } from '../ipc/ipc-error.ts';
 import { changeLineSchema, objectSchema } from '../ipc/schema.ts';
 import type { ApplyFailure, Update } from '../ipc/schema.ts';
 import { readSnapshot, writeSnapshot } from './config-snapshot.ts';
+import type { Snapshot } from './config-snapshot.ts';
 
 /** What applies the configuration; each returns the objects that could not be applied, and must not throw for those. */
 export type ConfigApplier = {
@@ -50,6 +51,7 @@ export class ConfigSubscriber {
   #generation: Generation | undefined;
   #objects = new Map<string, AnyConfigObject>();
   #isLost = false;
+  #isSnapshotRefused = false;
   #firstApplied: () => void = () => undefined;
   #done: Promise<void> | undefined;
 
@@ -84,7 +86,7 @@ export class ConfigSubscriber {
   }
 
   async #run(): Promise<void> {
-    const { signal } = this.#stop;
+    const signal: AbortSignal = this.#stop.signal;
     const startedAt = performance.now();
     let retryMs = FIRST_RETRY_MS;
     while (!signal.aborted) {
@@ -93,7 +95,7 @@ export class ConfigSubscriber {
         retryMs = FIRST_RETRY_MS;
       } catch (error) {
         if (!(error instanceof IpcError)) throw error;
-        if (signal.aborted) return;
+        if (this.#isStopped()) return;
         this.#reportLost(error.message);
         if (error.code !== 'unreachable') retryMs = FIRST_RETRY_MS;
       }
@@ -105,6 +107,10 @@ export class ConfigSubscriber {
     }
   }
 
+  #isStopped(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
   /** Follows one connection to its end; throws an IpcError. */
   async #follow(): Promise<void> {
     const { daemon, socketPath } = this.#options;
@@ -113,7 +119,7 @@ export class ConfigSubscriber {
     try {
       let text = '';
       for await (const update of client.stream('subscribe', { daemon })) {
-        if (this.#stop.signal.aborted) return;
+        if (this.#isStopped()) return;
         text += update.text;
         if (!update.last) continue;
         const lines = text;
@@ -182,17 +188,18 @@ export class ConfigSubscriber {
 
   async #startFromSnapshot(): Promise<void> {
     const { log } = this.#options;
+    const path = this.#snapshotPath;
+    let snapshot: Snapshot | undefined;
     try {
-      const snapshot = await readSnapshot(this.#snapshotPath);
-      if (snapshot === undefined) return;
-      logEvent(log, 'snapshot-loaded', 'configd is absent: starting from the last applied configuration', {
-        path: this.#snapshotPath,
-        ...snapshot.generation,
-      });
-      await this.#applySnapshot(snapshot.generation, mapObjects(snapshot.objects));
+      snapshot = await readSnapshot(path);
     } catch (error) {
-      logEvent(log, 'snapshot-failed', errorText(error), { path: this.#snapshotPath });
+      if (!this.#isSnapshotRefused) logEvent(log, 'snapshot-failed', errorText(error), { path });
+      this.#isSnapshotRefused = true;
     }
+    if (snapshot === undefined) return;
+    const fields = { path, ...snapshot.generation };
+    logEvent(log, 'snapshot-loaded', 'configd is absent: starting from the last applied configuration', fields);
+    await this.#applySnapshot(snapshot.generation, mapObjects(snapshot.objects));
   }
 
   #reportLost(message: string): void {

@@ -77,8 +77,7 @@ export class IpcClient {
   async *stream<M extends Method>(method: M, params: ParamsOf<M>): AsyncGenerator<ItemOf<M>, void> {
     const schema = METHODS[method];
     const queue: unknown[] = [];
-    let ended = false;
-    let failure: IpcError | undefined;
+    const state: { ended: boolean; failure?: IpcError } = { ended: false };
     let wake: () => void = () => undefined;
     const id = this.#call(method, params, {
       item: (item) => {
@@ -87,11 +86,11 @@ export class IpcClient {
         wake();
       },
       end: () => {
-        ended = true;
+        state.ended = true;
         wake();
       },
       fail: (error) => {
-        failure = error;
+        state.failure = error;
         wake();
       },
     });
@@ -102,8 +101,8 @@ export class IpcClient {
           this.#countUnread(-1);
           yield ('item' in schema ? checked(schema.item.safeParse(item), method, this.#peer) : item) as ItemOf<M>;
         }
-        if (failure !== undefined) throw failure;
-        if (ended) return;
+        if (state.failure !== undefined) throw state.failure;
+        if (state.ended) return;
         await new Promise<void>((resolve) => (wake = resolve));
       }
     } finally {
