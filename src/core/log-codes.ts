@@ -34,6 +34,12 @@ export const LOG_CODES = entries({
   'config-applied': { level: 'debug', help: 'a daemon runs a generation of the configuration' },
   'config-apply-failed': { level: 'error', help: 'a daemon could not apply an object; the message has the reason' },
 
+  // Data plane
+  'adapters-absent': { level: 'error', help: 'the addon cannot be loaded, so no frame is moved; the message says why' },
+  'port-open': { level: 'info', help: 'a device or socket is open and frames flow through it' },
+  'port-waiting': { level: 'warn', help: 'a device, address or link is missing; the port comes back with it' },
+  'port-failed': { level: 'error', help: 'a device or socket could not be opened; it is tried again' },
+
   // Messages between processes
   'ipc-refused': { level: 'warn', help: 'a peer on a Unix socket sent what is no valid message; it was disconnected' },
   'configd-lost': { level: 'warn', help: 'configd is not reachable; the daemon goes on with the configuration it has' },

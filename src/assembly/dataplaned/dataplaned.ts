@@ -103,16 +103,14 @@ export class Dataplaned implements ConfigApplier {
   }
 
   /** What `show` and captures read. */
-  sources(): ShowSources {
-    return {
-      view: this.#view,
-      model: this.#model,
-      planner: this.#planner,
-      worker: this.#worker,
-      keeper: this.#keeper,
-      devices: this.#deviceFacts(),
-    };
-  }
+  readonly sources = (): ShowSources => ({
+    view: this.#view,
+    model: this.#model,
+    planner: this.#planner,
+    worker: this.#worker,
+    keeper: this.#keeper,
+    devices: this.#deviceFacts(),
+  });
 
   /** Closes everything; what waits in a device's queue is still sent by the kernel. */
   async stop(): Promise<void> {

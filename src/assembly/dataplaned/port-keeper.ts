@@ -7,6 +7,7 @@
 // Whatever is missing is waited for: each change of a device or address leads to another look at all of them. A port that
 // failed to open is tried again when something about its device changes, and once in a while.
 
+import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import type { Failure, InterfaceModel, Model, SocketModel } from './model.ts';
 import type { OpenPort, PortOpener } from './port-factory.ts';
@@ -44,6 +45,8 @@ type Entry = {
   /** What the device looked like when opening it failed. */
   failedAt: string | undefined;
   retryAtMs: number;
+  /** Whether the link was up when it was last looked at. */
+  wasUp: boolean;
 };
 
 const RETRY_MS = 5000;
@@ -81,6 +84,7 @@ export class PortKeeper {
         busy: false,
         failedAt: undefined,
         retryAtMs: 0,
+        wasUp: false,
       });
     }
     this.look();
@@ -134,23 +138,37 @@ export class PortKeeper {
     if (entry.open !== undefined) {
       if (device?.index !== entry.open.deviceIndex || !this.#hasAddress(entry.wanted, device)) {
         const what = device === undefined ? `device ${name} has gone` : lostReason(entry.wanted, device, entry.open);
-        this.#options.log.warn(`port ${entry.key}: ${what}; waiting for it`);
+        this.#waiting(entry, what);
         this.#fail(entry, what);
         void this.#close(entry);
       } else {
+        this.#noteLink(entry, device);
         this.#options.post({ kind: 'set-port-state', index: entry.open.index, isUp: device.isUp, mtu: device.mtu });
       }
       return;
     }
     const missing = this.#missing(entry.wanted, device);
     if (missing !== undefined) {
-      if (entry.failure !== missing) this.#options.log.warn(`port ${entry.key}: ${missing}; waiting for it`);
+      if (entry.failure !== missing) this.#waiting(entry, missing);
       this.#fail(entry, missing);
       return;
     }
     const look = `${device!.index} ${device!.isUp} ${device!.mtu}`;
     if (entry.failedAt === look && Date.now() < entry.retryAtMs) return;
     void this.#openPort(entry, device!, look);
+  }
+
+  #waiting(entry: Entry, what: string): void {
+    logEvent(this.#options.log, 'port-waiting', `port ${entry.key}: ${what}; waiting for it`);
+  }
+
+  /** Says once that a link went down, and once that it came back. */
+  #noteLink(entry: Entry, device: DeviceState): void {
+    if (entry.wasUp === device.isUp) return;
+    entry.wasUp = device.isUp;
+    const name = deviceOf(entry.wanted);
+    if (device.isUp) logEvent(this.#options.log, 'port-open', `port ${entry.key}: the link of ${name} is up again`);
+    else this.#waiting(entry, `the link of ${name} is down`);
   }
 
   #missing(wanted: Wanted, device: DeviceState | undefined): string | undefined {
@@ -183,10 +201,15 @@ export class PortKeeper {
       entry.failedAt = undefined;
       this.#fail(entry, undefined);
       post({ kind: 'add-port', description: open.description, row });
-      log.info(`port ${key}: open on ${deviceOf(wanted)}`);
+      entry.wasUp = device.isUp;
+      logEvent(
+        log,
+        'port-open',
+        `port ${key} is open on ${deviceOf(wanted)}${device.isUp ? '' : ', whose link is down'}`,
+      );
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      if (entry.failure !== reason) log.error(`port ${entry.key}: ${reason}`);
+      if (entry.failure !== reason) logEvent(log, 'port-failed', `port ${entry.key}: ${reason}`);
       entry.failedAt = look;
       entry.retryAtMs = Date.now() + RETRY_MS;
       this.#fail(entry, reason);
