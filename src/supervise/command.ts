@@ -25,18 +25,19 @@ export function runCommand(
   return new Promise((resolve) => {
     const child = spawn(file, args, {
       stdio: [typeof input === 'string' ? 'pipe' : input.descriptor, 'pipe', 'pipe'],
-      timeout: TIMEOUT_MS,
-      killSignal: 'SIGKILL',
     });
+    const timer = setTimeout(() => child.kill('SIGKILL'), TIMEOUT_MS);
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
     child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
     child.stdin?.on('error', () => undefined);
     child.on('error', (error: NodeJS.ErrnoException) => {
+      clearTimeout(timer);
       resolve({ status: NOT_FOUND, stdout: Buffer.alloc(0), stderr: `${file}: ${error.code ?? error.message}` });
     });
     child.on('close', (code) => {
+      clearTimeout(timer);
       resolve({
         status: code ?? KILLED,
         stdout: Buffer.concat(stdout),

@@ -17,7 +17,10 @@ try {
     force: force === '--force',
     daemons: DAEMONS,
     daemonCommand: (daemon) => [process.execPath, local('./fake-daemon.js'), daemon.name, state],
-    restoreCommand: [process.execPath, local('../../../src/cli/main.js'), 'restore', '--state', state, '--lock-held'],
+    restoreCommand: [
+      ...[process.execPath, local('../../../src/cli/main.js'), 'restore', '--state', state],
+      ...['--lock-held', '--log-format', 'json'],
+    ],
     relay: (daemon, line, fromStderr) => process.stdout.write(relayLine(daemon, line, fromStderr, 'json')),
     log,
   });
