@@ -1,0 +1,81 @@
+# The other side of a port under test: a kernel socket that sends and receives numbered frames, told what to do by lines of
+# JSON on standard input, answering each with one on standard output.
+#
+#   packet-peer.py ethernet DEVICE          frames by AF_PACKET
+#   packet-peer.py udp ADDRESS PORT         datagrams
+import base64, json, select, socket, struct, sys, time
+
+SOL_PACKET, SOL_UDP, UDP_SEGMENT, PACKET_IGNORE_OUTGOING, SO_RCVBUFFORCE = 263, 17, 103, 23, 33
+ETH_P_ALL = 3
+FILL = bytes(range(256)) * 300
+
+def numbered(prefix, index, octets):
+    head = prefix + struct.pack('>I', index)
+    at = index % 251
+    return head + FILL[at:at + octets - len(head)]
+
+if sys.argv[1] == 'ethernet':
+    wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    wire.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
+    wire.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+    wire.bind((sys.argv[2], ETH_P_ALL))
+    send_one = wire.send
+else:
+    family = socket.AF_INET6 if ':' in sys.argv[2] else socket.AF_INET
+    wire = socket.socket(family, socket.SOCK_DGRAM)
+    wire.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
+    if family == socket.AF_INET:
+        wire.setsockopt(socket.SOL_IP, socket.IP_RECVTOS, 1)
+    wire.bind((sys.argv[2], int(sys.argv[3])))
+    send_one = None
+wire.setblocking(False)
+
+def send(frame, order):
+    while True:
+        try:
+            if send_one:
+                return send_one(frame)
+            return wire.sendto(frame, (order['to'], order['port']))
+        except (BlockingIOError, OSError) as error:
+            if error.errno not in (11, 105):
+                raise
+            time.sleep(0.0002)
+
+def do_send(order):
+    prefix = bytes.fromhex(order.get('prefix', ''))
+    for index in range(order['first'], order['first'] + order['count']):
+        send(numbered(prefix, index, order['octets']), order)
+        if order.get('every') and index % order['every'] == 0:
+            time.sleep(order['pause'])
+    return {}
+
+def do_send_octets(order):
+    for text in order['frames']:
+        send(base64.b64decode(text), order)
+    return {}
+
+# Datagrams as segments of one buffer: what a sender with segmentation offload hands to its card.
+def do_send_segments(order):
+    octets = order['octets']
+    buffer = b''.join(numbered(b'', order['first'] + i, octets) for i in range(order['count']))
+    control = [(SOL_UDP, UDP_SEGMENT, struct.pack('H', octets))]
+    wire.sendmsg([buffer[:len(buffer) - order.get('short', 0)]], control, 0, (order['to'], order['port']))
+    return {}
+
+def do_receive(order):
+    frames, until = [], time.monotonic() + order['seconds']
+    while len(frames) < order['count']:
+        left = until - time.monotonic()
+        if left <= 0 or not select.select([wire], [], [], left)[0]:
+            break
+        data, control, flags, sender = wire.recvmsg(70000, 64)
+        tos = [octets[0] for level, kind, octets in control if level == socket.SOL_IP and kind == socket.IP_TOS]
+        frames.append({'octets': base64.b64encode(data).decode(), 'port': sender[1], 'tos': tos[0] if tos else 0})
+    return {'frames': frames}
+
+print(json.dumps({}), flush=True)
+for line in sys.stdin:
+    order = json.loads(line)
+    answer = {'send': do_send, 'sendOctets': do_send_octets, 'sendSegments': do_send_segments,
+              'receive': do_receive}[order['do']](order)
+    print(json.dumps(answer), flush=True)

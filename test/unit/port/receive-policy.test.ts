@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ReceivePolicy } from '../../../src/port/receive-policy.ts';
+
+function policyAt() {
+  const clock = { ms: 1000 };
+  return { clock, policy: new ReceivePolicy(() => clock.ms) };
+}
+
+test('starts frame by frame, and single bursts do not change it', () => {
+  const { policy } = policyAt();
+  assert.equal(policy.lowLatency, true);
+  for (let round = 0; round < 100; round++) {
+    for (const frames of [64, 64, 64, 3]) assert.equal(policy.note(frames), false);
+  }
+  assert.equal(policy.lowLatency, true);
+});
+
+test('a backlog that stays goes to blocks, once', () => {
+  const { policy } = policyAt();
+  assert.deepEqual(
+    [64, 40, 64, 64, 64].map((frames) => policy.note(frames)),
+    [false, false, false, true, false],
+  );
+  assert.equal(policy.lowLatency, false);
+});
+
+test('comes back when the rate has been low for the whole window', () => {
+  const { policy, clock } = policyAt();
+  for (let round = 0; round < 4; round++) policy.note(64);
+  clock.ms += 10;
+  assert.equal(policy.note(0), false);
+  clock.ms += 10;
+  assert.equal(policy.note(0), true);
+  assert.equal(policy.lowLatency, true);
+});
+
+test('stays with blocks while the rate is high, empty receives in between notwithstanding', () => {
+  const { policy, clock } = policyAt();
+  for (let round = 0; round < 4; round++) policy.note(64);
+  for (let ms = 0; ms < 200; ms++) {
+    clock.ms += 1;
+    assert.equal(policy.note(150), false);
+    assert.equal(policy.note(0), false);
+  }
+});
+
+test('comes back from a low rate without an empty receive', () => {
+  const { policy, clock } = policyAt();
+  for (let round = 0; round < 4; round++) policy.note(64);
+  let changed = false;
+  for (let ms = 0; ms < 60 && !changed; ms++) {
+    clock.ms += 1;
+    changed = policy.note(20);
+  }
+  assert.ok(changed);
+});
