@@ -117,6 +117,26 @@ const processesSchema = z.object({
 });
 export type Processes = z.infer<typeof processesSchema>;
 
+const captureItemSchema = z.object({
+  frames: z.array(
+    z.object({
+      /** Where it was seen: `/Common/wan on 1.1`. */
+      point: z.string(),
+      /** 0 unknown, 1 inbound, 2 outbound. */
+      direction: z.number().int(),
+      /** Drop reason (kebab-case); empty: it passed. */
+      drop: z.string(),
+      /** Nanoseconds since the epoch, in decimal: a number would not hold them. */
+      timeNs: z.string(),
+      originalOctets: z.number().int(),
+      /** Base64. */
+      octets: z.string(),
+    }),
+  ),
+  /** Frames lost since the capture began, because it did not keep up. */
+  lost: z.number().int(),
+});
+
 const typeAndNames = z.object({
   /** `net tunnels tunnel`. */
   type: z.string(),
@@ -146,6 +166,16 @@ export const METHODS = {
   },
   /** Any daemon: statistics of the objects of a type, page by page. */
   show: { params: typeAndNames.extend({ cursor: z.string().optional() }), result: showReplySchema },
+  /** dataplaned: copies of the frames that pass the named objects, or that are dropped there; no name: everywhere. */
+  capture: {
+    params: z.object({
+      points: z.array(z.string()),
+      dropped: z.boolean(),
+      /** Octets of each frame at most. */
+      snaplen: z.number().int().min(14).max(262_144),
+    }),
+    item: captureItemSchema,
+  },
   /** Any daemon: sets the counters of the objects to 0; how many there were. */
   'reset-stats': { params: typeAndNames, result: z.object({ objects: z.number().int() }) },
   /** Supervisor: makes a device fit to be opened, or says why it must not be. */

@@ -17,6 +17,8 @@ export class Frame {
   slot = -1;
   /** Index of the port that received it; -1 for a frame that was made here. */
   port = -1;
+  /** While the frame is being decapsulated: arena offset of the first octet that carried it; otherwise 0. */
+  outerStart = 0;
   /** Bridge member that it came in by; -1 until it is classified. */
   member = -1;
   /** Bridge member that it shall leave by; meaningful between the bridge and the outlet of that member. */
@@ -56,6 +58,7 @@ export class Frame {
 
 /** Forgets all but the place of the octets: what a freshly received or originated frame starts with. */
 export function resetMetadata(frame: Frame): void {
+  frame.outerStart = 0;
   frame.member = -1;
   frame.egress = -1;
   frame.listener = -1;

@@ -32,6 +32,8 @@ export type CaptureRecord = {
   point: number;
   /** A value of Direction in tap.ts; 0 where it is not known. */
   direction: number;
+  /** Whether the octets are the payload of a UDP datagram that the kernel has taken the outer headers off. */
+  isDatagram: boolean;
   /** 0: it passed. */
   verdict: Verdict;
   /** Milliseconds since the epoch, with a fraction. */
@@ -58,7 +60,7 @@ const CONTROL_WORDS = 16;
 // Words of a record's header.
 const SIZE = 0;
 const POINT = 1;
-const DIRECTION_VERDICT = 2;
+const DIRECTION_VERDICT = 2; // direction in bits 0 and 1, DATAGRAM, verdict from bit 8
 const ORIGINAL = 3;
 const CAPTURED = 4;
 const OUTER_PORT_TOS = 5;
@@ -66,6 +68,8 @@ const TIME = 6; // and 7: float64
 const OUTER = 8; // to 11
 const RECORD_OCTETS = 48;
 const WRAP = -1;
+const DIRECTION_MASK = 3;
+const DATAGRAM = 4;
 
 const TAG_AT = 12; // a tag belongs behind the two MACs
 const TAG_OCTETS = 4;
@@ -144,7 +148,9 @@ export class CaptureWriter implements Tap {
 
   #record(frame: Frame, row: number, direction: number, verdict: Verdict): void {
     const control = this.#control;
-    const { start, end } = frame;
+    const { end } = frame;
+    // What is dropped while it is being decapsulated is shown as it arrived.
+    const start = frame.outerStart === 0 ? frame.start : frame.outerStart;
     const tagOctets = frame.vlanTpid !== 0 && end - start >= TAG_AT ? TAG_OCTETS : 0;
     const presentOctets = end - start + tagOctets;
     const captured = Math.min(presentOctets, control[SNAPLEN]!);
@@ -154,11 +160,12 @@ export class CaptureWriter implements Tap {
       return;
     }
 
+    const isDatagram = frame.outerStart !== 0 && frame.member === -1;
     const { words, times } = this.#views;
     const header = at >> 2;
     words[header + SIZE] = RECORD_OCTETS + align8(captured);
     words[header + POINT] = row;
-    words[header + DIRECTION_VERDICT] = direction | (verdict << 8);
+    words[header + DIRECTION_VERDICT] = direction | (isDatagram ? DATAGRAM : 0) | (verdict << 8);
     words[header + ORIGINAL] = Math.max(presentOctets, frame.truncatedFrom + tagOctets);
     words[header + CAPTURED] = captured;
     words[header + OUTER_PORT_TOS] = frame.outerPort | (frame.outerTos << 16);
@@ -167,7 +174,7 @@ export class CaptureWriter implements Tap {
     words[header + OUTER + 1] = frame.outer1;
     words[header + OUTER + 2] = frame.outer2;
     words[header + OUTER + 3] = frame.outer3;
-    this.#copy(frame, at + RECORD_OCTETS, captured, tagOctets);
+    this.#copy(frame, start, at + RECORD_OCTETS, captured, tagOctets);
 
     const next = at + RECORD_OCTETS + align8(captured);
     Atomics.store(control, HEAD, next === this.#views.ringOctets ? 0 : next);
@@ -185,10 +192,9 @@ export class CaptureWriter implements Tap {
     return 0;
   }
 
-  #copy(frame: Frame, to: number, captured: number, tagOctets: number): void {
+  #copy(frame: Frame, start: number, to: number, captured: number, tagOctets: number): void {
     const { ring } = this.#views;
     const bytes = this.#bytes;
-    const { start } = frame;
     if (tagOctets === 0) {
       ring.set(bytes.subarray(start, start + captured), to);
       return;
@@ -245,7 +251,8 @@ export class CaptureReader {
       const outerPortTos = words[header + OUTER_PORT_TOS]!;
       visit({
         point: words[header + POINT]!,
-        direction: words[header + DIRECTION_VERDICT]! & 0xff,
+        direction: words[header + DIRECTION_VERDICT]! & DIRECTION_MASK,
+        isDatagram: (words[header + DIRECTION_VERDICT]! & DATAGRAM) !== 0,
         verdict: (words[header + DIRECTION_VERDICT]! >>> 8) as Verdict,
         timeMs: times[(tail >> 3) + (TIME >> 1)]!,
         originalOctets: words[header + ORIGINAL]!,

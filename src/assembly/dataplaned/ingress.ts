@@ -57,6 +57,7 @@ export class Ingress {
     for (let index = 0; index < batch.length; index++) {
       const frame = batch.frames[index]!;
       frame.listener = slot.listener;
+      frame.outerStart = frame.start;
       if (frame.truncatedFrom !== 0) this.#disposal.drop(frame, Drop.frameTooLong, slot.row);
       else this.#toDecapsulate.push(frame);
     }
@@ -92,6 +93,7 @@ export class Ingress {
             disposal.drop(frame, Drop.frameTooShort, slot.row);
             continue;
           }
+          frame.vlanTpid = EtherType.vlan;
           frame.vlanTci = vlanTci(bytes, frame.start);
           vlan = frame.vlanTci & VLAN_ID_MASK;
           frame.start = stripVlanTag(bytes, frame.start);

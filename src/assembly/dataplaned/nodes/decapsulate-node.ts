@@ -87,6 +87,7 @@ export class DecapsulateNode implements PipelineNode {
       }
       // A local kernel leaves inner checksums unfinished, and a socket has no way to say so.
       if (frame.member === -1) completeUnannouncedChecksum(arena, frame);
+      frame.outerStart = 0;
       frame.member = spec.member;
       frame.endpoint = spec.learnsEndpoints ? tunnels.endpointOf(tunnel, frame) : -1;
       frame.vlanTci = 0;

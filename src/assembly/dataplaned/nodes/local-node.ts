@@ -187,6 +187,7 @@ export class LocalNode implements PipelineNode {
     frame.outer3 = ipv4Source(bytes, ip);
     frame.outerPort = udpSourcePort(bytes, udp);
     frame.outerTos = ipv4Tos(bytes, ip);
+    frame.outerStart = frame.start;
     frame.start = udp + UDP_HEADER_OCTETS;
     frame.end = udp + octets;
     this.#toDecapsulate.push(frame);

@@ -1,0 +1,63 @@
+// What `tcpdump -i NAME` listens to: the rows of the data plane at which the object of that name sees frames.
+
+import { fullPath } from '../../config/name.ts';
+import type { ShowSources } from './show-service.ts';
+
+export type CapturePoint = {
+  row: number;
+  /** As a person knows it: `/Common/wan on 1.1`. */
+  name: string;
+  /** Set where the kernel takes off the outer headers: our own end of them. */
+  socket: { address: number; port: number } | undefined;
+};
+
+type Sources = Pick<ShowSources, 'view' | 'model' | 'planner'>;
+
+/** Row of what can be charged to no object. */
+const NO_OBJECT = 0;
+
+/**
+ * The points of an interface, VLAN, VLAN group or tunnel; a VLAN has one per interface, an interface of adapter `udp` one
+ * per socket. Undefined when nothing has this name.
+ */
+export function findCapturePoints(sources: Sources, name: string): CapturePoint[] | undefined {
+  const { view, model, planner } = sources;
+  const port = view.interfaces.get(name);
+  if (port !== undefined) {
+    if (port.properties.adapter === 'udp') return socketPoints(sources, port.properties.device);
+    return model.interfaces.has(name) ? [{ row: planner.portRow(name), name, socket: undefined }] : [];
+  }
+  const path = fullPath(name);
+  const group = view.vlanGroups.get(path);
+  if (group !== undefined) return group.properties.members.flatMap((member) => memberPoints(sources, member) ?? []);
+  return memberPoints(sources, path);
+}
+
+/** Every point there is, and the row of drops that can be charged to no object. */
+export function allCapturePoints(sources: Sources): CapturePoint[] {
+  const { view } = sources;
+  const names = [...view.interfaces.keys(), ...view.vlans.keys(), ...view.tunnels.keys()];
+  const points = names.flatMap((name) => findCapturePoints(sources, name) ?? []);
+  return [{ row: NO_OBJECT, name: 'no object', socket: undefined }, ...points];
+}
+
+function memberPoints({ view, model, planner }: Sources, path: string): CapturePoint[] | undefined {
+  if (view.tunnels.has(path)) return [{ row: planner.row(path), name: path, socket: undefined }].filter(exists);
+  if (!view.vlans.has(path)) return undefined;
+  return [...model.interfaceMembers.values()]
+    .filter((member) => member.key.startsWith(`${path} `))
+    .map((member) => ({ row: planner.row(member.key), name: member.name, socket: undefined }))
+    .filter(exists);
+}
+
+function socketPoints({ model, planner }: Sources, device: string | undefined): CapturePoint[] {
+  return [...model.sockets.values()]
+    .filter((socket) => socket.device === device)
+    .map(({ key, localAddress, local, port }) => ({
+      row: planner.portRow(key),
+      name: `${localAddress}:${port}`,
+      socket: { address: local[3], port },
+    }));
+}
+
+const exists = (point: CapturePoint): boolean => point.row !== NO_OBJECT;

@@ -1,0 +1,89 @@
+// Captured frames as lines: tcpdump dissects them where it is installed, otherwise a short line says what can be read at
+// a glance. Either way the point, the direction and the drop reason are ours.
+
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { formatIpv4 } from '../core/address.ts';
+import { formatMac } from '../core/mac.ts';
+import { Direction } from '../pipeline/tap.ts';
+import {
+  checkEthernet,
+  ETHERNET_DESTINATION,
+  ETHERNET_HEADER_OCTETS,
+  ETHERNET_SOURCE,
+  EtherType,
+  etherType,
+} from '../wire/ethernet.ts';
+import { checkIpv4, ipv4Destination, ipv4Protocol, ipv4Source } from '../wire/ipv4.ts';
+import { type CapturedFrame, type FrameSink, PcapngEncoder } from './capture-file.ts';
+
+/** tcpdump, ready to read a capture; undefined when it is not installed. */
+export async function startDissector(): Promise<ChildProcessWithoutNullStreams | undefined> {
+  // Detached, or a terminal's Ctrl-C would reach it before its last lines; it ends when its input does.
+  const child = spawn('tcpdump', ['-r', '-', '-e', '-nn', '-l', '-t'], { detached: true });
+  child.stderr.resume();
+  child.stdin.on('error', () => undefined);
+  child.on('error', () => undefined);
+  try {
+    await once(child, 'spawn');
+    return child;
+  } catch {
+    return undefined;
+  }
+}
+
+export class LineSink implements FrameSink {
+  readonly #print: (line: string) => void;
+  readonly #dissector: ChildProcessWithoutNullStreams | undefined;
+  readonly #encoder = new PcapngEncoder();
+  /** What the dissector has not answered yet: it prints one line a frame, in order. */
+  readonly #pending: string[] = [];
+
+  constructor(print: (line: string) => void, dissector: ChildProcessWithoutNullStreams | undefined) {
+    this.#print = print;
+    this.#dissector = dissector;
+    if (dissector === undefined) return;
+    dissector.stdin.write(this.#encoder.header());
+    const lines = createInterface({ input: dissector.stdout });
+    lines.on('line', (line) => this.#print(`${this.#pending.shift() ?? ''}${line}`));
+  }
+
+  async write(frame: CapturedFrame): Promise<void> {
+    if (this.#dissector === undefined) {
+      this.#print(`${label(frame)}${summary(Buffer.from(frame.octets, 'base64'), frame.originalOctets)}`);
+      return;
+    }
+    this.#pending.push(label(frame));
+    const { stdin } = this.#dissector;
+    if (!stdin.write(this.#encoder.blocks(frame)) && !stdin.destroyed) await once(stdin, 'drain');
+  }
+
+  async close(): Promise<void> {
+    if (this.#dissector === undefined) return;
+    this.#dissector.stdin.end();
+    if (this.#dissector.exitCode === null) await once(this.#dissector, 'close');
+  }
+}
+
+/** Time of day, point, direction, and the reason of a drop. */
+function label(frame: CapturedFrame): string {
+  const micros = BigInt(frame.timeNs) / 1000n;
+  const time = new Date(Number(micros / 1000n)).toTimeString().slice(0, 8);
+  const fraction = (micros % 1_000_000n).toString().padStart(6, '0');
+  const how = frame.direction === Direction.outbound ? 'out' : 'in';
+  return `${time}.${fraction} ${frame.point} ${frame.drop === '' ? how : `dropped: ${frame.drop}`} `;
+}
+
+function summary(octets: Uint8Array, originalOctets: number): string {
+  if (checkEthernet(octets, 0, octets.length) !== 0) return `cut short, length ${originalOctets}`;
+  const macs = `${formatMac(octets, ETHERNET_SOURCE)} > ${formatMac(octets, ETHERNET_DESTINATION)}`;
+  const type = etherType(octets, 0);
+  const ip = ETHERNET_HEADER_OCTETS;
+  let payload = `ethertype 0x${type.toString(16).padStart(4, '0')}`;
+  if (type === EtherType.ipv4 && checkIpv4(octets, ip, octets.length) === 0) {
+    const ends = `${formatIpv4(ipv4Source(octets, ip))} > ${formatIpv4(ipv4Destination(octets, ip))}`;
+    payload = `${ends} protocol ${ipv4Protocol(octets, ip)}`;
+  }
+  return `${macs}, ${payload}, length ${originalOctets}`;
+}
