@@ -8,6 +8,8 @@ import type { Outlet } from '../pipeline/node.ts';
 /** `local` stands for ourselves: what we originate comes in by it. */
 export const MemberKind = { interface: 0, tunnel: 1, local: 2 } as const;
 
+const MAX_MTU = 65_535;
+
 export class Domain {
   readonly id: number;
   readonly name: string;
@@ -17,12 +19,19 @@ export class Domain {
   /** Whether frames to our own MAC, ARP and neighbour discovery are to be looked at here. */
   hasLocal = false;
   readonly members: Member[] = [];
+  /** The smallest MTU of a member, in octets of IP packet; what a frame of unknown segment size is cut to. */
+  mtu = MAX_MTU;
   /** The member that stands for ourselves; not among `members`. */
   localMember = -1;
 
   constructor(id: number, name: string) {
     this.id = id;
     this.name = name;
+  }
+
+  /** To be called when members or their MTUs have changed. */
+  settleMtu(): void {
+    this.mtu = this.members.reduce((least, { mtu }) => Math.min(least, mtu), MAX_MTU);
   }
 }
 
@@ -45,6 +54,8 @@ export class Member {
   replicates = false;
   /** Whether stations behind this member are learned. */
   learns = true;
+  /** Largest IP packet that may leave by it, in octets. */
+  mtu = MAX_MTU;
   readonly outlet: Outlet;
 
   // The station that was learned last, and when: most frames of a burst come from the station of the one before, and

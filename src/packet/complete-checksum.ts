@@ -8,10 +8,10 @@ import { checksumAddWords, checksumFinish, checksumFold } from '../core/checksum
 import { Drop, FORWARD, type Verdict } from '../core/drop-reason.ts';
 import { read16, write16 } from '../core/octets.ts';
 import { IpProtocol } from '../wire/ipv4.ts';
-import { TCP_CHECKSUM, TCP_HEADER_OCTETS } from '../wire/tcp.ts';
+import { TCP_CHECKSUM, TCP_HEADER_OCTETS, tcpHeaderOctets } from '../wire/tcp.ts';
 import { UDP_CHECKSUM, UDP_HEADER_OCTETS } from '../wire/udp.ts';
 import type { Arena } from './arena.ts';
-import type { Frame } from './frame.ts';
+import { type Frame, Gso } from './frame.ts';
 import { findTransport, transport } from './transport.ts';
 
 /** Finishes the checksum that the frame announces, if it does, and takes the announcement back. */
@@ -40,6 +40,27 @@ export function completeUnannouncedChecksum(arena: Arena, frame: Frame): void {
   if (read16(bytes, field) !== checksumFold(pseudoHeaderSum)) return;
   if (checksumFinish(checksumAddWords(bytes, words, start, end, pseudoHeaderSum)) === 0) return;
   finish(arena, start, field, end);
+}
+
+/**
+ * Recognises a super-frame that arrived without its marks: a TCP packet larger than `mtu` whose checksum is unfinished. A
+ * VXLAN peer on the same host hands over such frames through a UDP socket. How the sender wanted it segmented is lost;
+ * it is marked to be cut into packets of `mtu` octets.
+ */
+export function recognizeSuperFrame(arena: Arena, frame: Frame, mtu: number): boolean {
+  const { bytes } = arena;
+  if (!findTransport(bytes, frame.start, frame.end)) return false;
+  const { start, end, ipStart, isIpv4, protocol, pseudoHeaderSum } = transport;
+  const headerOctets = protocol === IpProtocol.tcp ? tcpHeaderOctets(bytes, start, end) : 0;
+  if (headerOctets === 0) return false;
+  if (read16(bytes, start + TCP_CHECKSUM) !== checksumFold(pseudoHeaderSum)) return false;
+  const segmentOctets = mtu - (start - ipStart) - headerOctets;
+  if (segmentOctets <= 0) return false;
+  frame.gsoType = isIpv4 ? Gso.tcp4 : Gso.tcp6;
+  frame.gsoSize = segmentOctets;
+  frame.checksumStart = start;
+  frame.checksumOffset = TCP_CHECKSUM;
+  return true;
 }
 
 /** Replaces the field by the checksum over [start, end), to which the field itself contributes what it holds. */

@@ -131,7 +131,14 @@ export class Dataplane {
       disposal,
       decapsulateInput,
     );
-    this.#decapsulate = new DecapsulateNode(decapsulateInput, this.#tunnels, this.#slots, disposal, this.#bridge.input);
+    this.#decapsulate = new DecapsulateNode(
+      decapsulateInput,
+      this.#members,
+      this.#tunnels,
+      this.#slots,
+      disposal,
+      this.#bridge.input,
+    );
     this.#encapsulate = new EncapsulateNode(this.#tunnels, this.#neighbours, disposal);
     this.#ingress = new Ingress(disposal, this.#bridge.input, decapsulateInput);
     this.#scheduler = new Scheduler(
@@ -337,6 +344,7 @@ export class Dataplane {
         : new InterfaceOutlet(slot, spec.vlan, spec.mtu, spec.row, this.disposal);
     const member = new Member(spec.id, spec.name, MemberKind.interface, domain, spec.row, outlet);
     member.enabled = spec.enabled;
+    member.mtu = spec.mtu;
     member.splitHorizonGroup = spec.splitHorizonGroup;
     this.#place(member);
     if (slot !== undefined) {
@@ -354,6 +362,7 @@ export class Dataplane {
     member.splitHorizonGroup = spec.splitHorizonGroup;
     member.floods = spec.floods;
     member.replicates = spec.replicates;
+    member.mtu = spec.tunnel.mtu;
     this.#place(member);
     const tunnel = this.#tunnels.set(spec.tunnel, spec.row);
     member.floodEndpoints = this.#tunnels.holdAll(tunnel, spec.floodRemotes);
@@ -367,11 +376,13 @@ export class Dataplane {
     if (position === -1) member.domain.members.push(member);
     else member.domain.members[position] = member;
     this.#members[member.id] = member;
+    member.domain.settleMtu();
   }
 
   #detach(member: Member): void {
     const position = member.domain.members.indexOf(member);
     if (position !== -1) member.domain.members.splice(position, 1);
+    member.domain.settleMtu();
     this.fdb.forgetMember(member.id);
     for (const other of member.domain.members) other.forgetLast();
   }

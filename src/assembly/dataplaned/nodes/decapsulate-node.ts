@@ -5,8 +5,9 @@
 //   3. outer congestion marks reach the inner packet (RFC 6040)
 //   4. the inner frame goes to the bridge
 
+import type { Member } from '../../../bridge/domain.ts';
 import { Drop, FORWARD } from '../../../core/drop-reason.ts';
-import { completeUnannouncedChecksum } from '../../../packet/complete-checksum.ts';
+import { completeUnannouncedChecksum, recognizeSuperFrame } from '../../../packet/complete-checksum.ts';
 import type { Frame, FrameBatch } from '../../../packet/frame.ts';
 import type { Disposal } from '../../../pipeline/disposal.ts';
 import type { PipelineNode } from '../../../pipeline/node.ts';
@@ -19,6 +20,7 @@ import type { TunnelTable } from '../tunnel-table.ts';
 export class DecapsulateNode implements PipelineNode {
   readonly name = 'decapsulate';
   readonly input: FrameBatch;
+  readonly #members: readonly (Member | undefined)[];
   readonly #tunnels: TunnelTable;
   readonly #slots: readonly (PortSlot | undefined)[];
   readonly #disposal: Disposal;
@@ -26,12 +28,14 @@ export class DecapsulateNode implements PipelineNode {
 
   constructor(
     input: FrameBatch,
+    members: readonly (Member | undefined)[],
     tunnels: TunnelTable,
     slots: readonly (PortSlot | undefined)[],
     disposal: Disposal,
     toBridge: FrameBatch,
   ) {
     this.input = input;
+    this.#members = members;
     this.#tunnels = tunnels;
     this.#slots = slots;
     this.#disposal = disposal;
@@ -41,8 +45,7 @@ export class DecapsulateNode implements PipelineNode {
   process(): void {
     const { frames, length } = this.input;
     const disposal = this.#disposal;
-    const { arena } = disposal.pool;
-    const { bytes } = arena;
+    const { bytes } = disposal.pool.arena;
     const tunnels = this.#tunnels;
     for (let index = 0; index < length; index++) {
       const frame = frames[index]!;
@@ -85,8 +88,8 @@ export class DecapsulateNode implements PipelineNode {
           continue;
         }
       }
-      // A local kernel leaves inner checksums unfinished, and a socket has no way to say so.
-      if (frame.member === -1) completeUnannouncedChecksum(arena, frame);
+      // A local kernel leaves offloads unfinished, and a socket has no way to say so.
+      if (frame.member === -1) this.#finishOffloads(frame, spec.member);
       frame.outerStart = 0;
       frame.member = spec.member;
       frame.endpoint = spec.learnsEndpoints ? tunnels.endpointOf(tunnel, frame) : -1;
@@ -94,6 +97,13 @@ export class DecapsulateNode implements PipelineNode {
       this.#toBridge.push(frame);
     }
     this.input.clear();
+  }
+
+  #finishOffloads(frame: Frame, member: number): void {
+    const { arena } = this.#disposal.pool;
+    const { mtu } = this.#members[member]!.domain;
+    const isLarge = frame.end - frame.start > mtu + ETHERNET_HEADER_OCTETS;
+    if (!isLarge || !recognizeSuperFrame(arena, frame, mtu)) completeUnannouncedChecksum(arena, frame);
   }
 
   /** What cannot be charged to a tunnel is charged to the port that it came in by. */
