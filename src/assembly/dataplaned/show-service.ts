@@ -82,7 +82,7 @@ export class ShowService {
     return chosen.length;
   }
 
-  /** Counter rows of a VLAN's members, of a group's members, or of a tunnel; what `tcpdump -i` listens to. */
+  /** Counter rows of a VLAN's members, of a group's members, or of a tunnel. */
   #rowsOf(name: string): number[] {
     const { view, model, planner } = this.#sources();
     const group = view.vlanGroups.get(name);
@@ -90,12 +90,6 @@ export class ShowService {
     if (view.tunnels.has(name)) return [planner.row(name)].filter((row) => row !== NO_OBJECT);
     const keys = [...model.interfaceMembers.keys()].filter((key) => key.startsWith(`${name} `));
     return keys.map((key) => planner.row(key)).filter((row) => row !== NO_OBJECT);
-  }
-
-  /** Counter rows of whatever has this name: a tunnel, VLAN, VLAN group or interface; empty when nothing has. */
-  capturePoints(name: string): number[] {
-    const { view, planner } = this.#sources();
-    return view.interfaces.has(name) ? [planner.portRow(name)] : this.#rowsOf(name);
   }
 
   #interfaces({ view, planner, worker, keeper, devices }: ShowSources, wanted: (name: string) => boolean): ShowRow[] {
