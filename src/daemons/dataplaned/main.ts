@@ -4,11 +4,10 @@ import { join } from 'node:path';
 import { ConfigSubscriber } from '../../assembly/config-subscriber.ts';
 import { AbsentDataplane } from '../../assembly/dataplaned/absent-dataplane.ts';
 import { Dataplaned } from '../../assembly/dataplaned/dataplaned.ts';
-import { ShowService } from '../../assembly/dataplaned/show-service.ts';
+import { handlersOf, handlersOfAbsent } from '../../assembly/dataplaned/requests.ts';
 import { errorText } from '../../core/errors.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
-import { IpcError } from '../../ipc/ipc-error.ts';
 import { type Handlers, IpcServer } from '../../ipc/ipc-server.ts';
 import { loadAddon } from '../../native/addon.ts';
 import { makeDirectory } from '../../store/atomic-file.ts';
@@ -31,7 +30,7 @@ export async function runDataplaned({ state, log }: DataplanedSettings): Promise
     logEvent(log, 'adapters-absent', reason);
     const absent = new AbsentDataplane(reason);
     applier = absent;
-    handlers = { show: ({ type, names }) => absent.show(type, names), 'reset-stats': () => ({ objects: 0 }) };
+    handlers = handlersOfAbsent(absent);
   } else {
     dataplaned = new Dataplaned({
       addon: loaded.addon,
@@ -46,13 +45,8 @@ export async function runDataplaned({ state, log }: DataplanedSettings): Promise
       },
       log,
     });
-    const { sources } = dataplaned;
-    const shows = new ShowService(sources);
     applier = dataplaned;
-    handlers = {
-      show: (params) => shows.show(params) ?? refuse(params.type),
-      'reset-stats': ({ type, names }) => ({ objects: shows.reset(type, names) ?? refuse(type) }),
-    };
+    handlers = handlersOf(dataplaned);
     await dataplaned.start();
   }
   const directory = join(state, 'dataplaned');
@@ -72,8 +66,4 @@ export async function runDataplaned({ state, log }: DataplanedSettings): Promise
   await subscriber.stop();
   if (status === 0) await dataplaned?.stop();
   return status;
-}
-
-function refuse(type: string): never {
-  throw new IpcError('refused', `dataplaned has no statistics of ${type}`);
 }

@@ -1,0 +1,33 @@
+// What dataplaned answers on its socket.
+
+import { IpcError } from '../../ipc/ipc-error.ts';
+import type { Handlers } from '../../ipc/ipc-server.ts';
+import { CaptureReader } from '../../pipeline/capture.ts';
+import type { AbsentDataplane } from './absent-dataplane.ts';
+import { allCapturePoints, findCapturePoints } from './capture-points.ts';
+import { CaptureService } from './capture-service.ts';
+import type { Dataplaned } from './dataplaned.ts';
+import { ShowService } from './show-service.ts';
+
+export function handlersOf(dataplaned: Dataplaned): Handlers {
+  const { sources } = dataplaned;
+  const shows = new ShowService(sources);
+  const captures = new CaptureService(new CaptureReader(sources().worker.capture), {
+    find: (name) => findCapturePoints(sources(), name),
+    all: () => allCapturePoints(sources()),
+  });
+  return {
+    show: (params) => shows.show(params) ?? refuse(params.type),
+    'reset-stats': ({ type, names }) => ({ objects: shows.reset(type, names) ?? refuse(type) }),
+    capture: (params, context) => captures.capture(params, context),
+  };
+}
+
+/** The same where no adapter can be loaded. */
+export function handlersOfAbsent(absent: AbsentDataplane): Handlers {
+  return { show: ({ type, names }) => absent.show(type, names), 'reset-stats': () => ({ objects: 0 }) };
+}
+
+function refuse(type: string): never {
+  throw new IpcError('refused', `dataplaned has no statistics of ${type}`);
+}
