@@ -19,6 +19,7 @@ const SAME_TIER = [
   ['assembly', 'tmsh'],
   ['cli', 'supervise'],
   ['cli', 'daemons'],
+  ['cli', 'assembly'],
   ['cli', 'tmsh'],
 ];
 const CONTRACT_TIER = 3;

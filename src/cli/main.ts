@@ -33,6 +33,7 @@ const program = new Command('wideplane')
 Examples:
   wideplane up --config lab.conf --state /tmp/lab   start everything in the foreground; Ctrl-C stops it
   wideplane run configd --state /tmp/lab            one daemon alone, for instance in a namespace of its own
+  wideplane tcpdump -i vx1                          the frames inside a tunnel
   wideplane version                                 what is installed, and whether packet I/O can work here
 
 The state directory is ${DEFAULT_STATE} unless --state names another.`,
@@ -91,6 +92,39 @@ A daemon alone keeps the privileges that it was started with.`,
   });
 
 program
+  .command('tcpdump')
+  .description('show or save the frames that pass an interface, VLAN or tunnel, inner frames included')
+  .option('-i, --interface <name>', 'interface, VLAN, VLAN group or tunnel; may be given more than once', collect)
+  .option('--dropped', 'only what was dropped there, with the reason; without -i: everywhere')
+  .option('-w, --write <file>', 'write pcapng to a file, or to standard output with -, instead of lines')
+  .option('-c, --count <frames>', 'end after so many frames', positive)
+  .option('-s, --snaplen <octets>', 'octets of each frame that are kept', positive, 65535)
+  .addOption(stateOption())
+  .addHelpText(
+    'after',
+    `
+Examples:
+  wideplane tcpdump -i vx1                            what passes the tunnel, inner frames
+  wideplane tcpdump --dropped                         every dropped frame, and why
+  wideplane tcpdump -i wan -w - | wireshark -k -i -   live in Wireshark
+  wideplane tcpdump -i 1.1 -c 100 -w lab.pcapng`,
+  )
+  .action(
+    async (options: {
+      interface?: string[];
+      dropped?: boolean;
+      write?: string;
+      count?: number;
+      snaplen: number;
+      state: string;
+    }) => {
+      const { tcpdump } = await import('./tcpdump.ts');
+      const { interface: points = [], dropped = false, write: file, count, snaplen, state } = options;
+      process.exitCode = await tcpdump({ points, dropped, file, count, snaplen, state });
+    },
+  );
+
+program
   .command('restore')
   .description('put back what a killed "wideplane up" changed on devices (up does it by itself at its end)')
   .addOption(stateOption())
@@ -126,6 +160,16 @@ function daemonName(value: string): DaemonName {
   const found = DAEMONS.find((daemon) => daemon.name === value);
   if (found) return found.name;
   throw new InvalidArgumentError(`There is no such daemon; use ${DAEMONS.map((daemon) => daemon.name).join(' or ')}.`);
+}
+
+function collect(value: string, earlier: string[] = []): string[] {
+  return [...earlier, value];
+}
+
+function positive(value: string): number {
+  const number = Number(value);
+  if (Number.isInteger(number) && number > 0) return number;
+  throw new InvalidArgumentError('It must be a whole number above 0.');
 }
 
 function capabilities(names: readonly string[]): string {

@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { adviseOnTraffic } from '../assembly/supervisor/traffic-advisor.ts';
 import type { LogLevel } from '../core/log.ts';
 import { DAEMONS } from '../supervise/daemon-table.ts';
 import { LineWriter, relayLine } from '../supervise/log-relay.ts';
@@ -36,6 +37,7 @@ export async function up(flags: UpFlags): Promise<number> {
         ...(daemon.name === 'configd' && config !== undefined ? ['--config', config] : []),
       ],
       restoreCommand: [...self, 'restore', ...stateFlags, '--lock-held', '--log-format', flags.logFormat],
+      advise: adviseOnTraffic,
       relay: (daemon, line, fromStderr) => writer.write(relayLine(daemon, line, fromStderr, flags.logFormat)),
       log,
     });

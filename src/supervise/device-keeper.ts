@@ -12,12 +12,13 @@ import { hostDeviceWarnings, refusal, takeoverWarnings } from './preflight.ts';
 export type PrepareRequest = ParamsOf<'prepare-device'>;
 export type PrepareResult = ResultOf<'prepare-device'>;
 
+/** IANA's port of VXLAN (RFC 7348, section 8): what is assumed until the configuration is known. */
+const VXLAN_PORT = 4789;
+
 export type KeeperOptions = {
   journal: DeviceJournal;
   /** Take a device even when it carries the default route or the user's SSH session. */
   force: boolean;
-  /** UDP ports on which tunnels of the present configuration listen. */
-  tunnelPorts: () => readonly number[];
   log: Log;
 };
 
@@ -27,6 +28,7 @@ export class DeviceKeeper {
   #last: Promise<unknown> = Promise.resolve();
   /** Warnings that were given already: a daemon that restarts asks again. */
   readonly #warned = new Set<string>();
+  #tunnelPorts: readonly number[] = [VXLAN_PORT];
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -34,6 +36,11 @@ export class DeviceKeeper {
 
   get devices(): readonly JournalEntry[] {
     return this.#options.journal.entries;
+  }
+
+  /** UDP ports on which tunnels of the present configuration listen: those that a firewall should let in. */
+  set tunnelPorts(ports: readonly number[]) {
+    this.#tunnelPorts = ports;
   }
 
   /** Makes a device fit to be opened; does nothing to one that already is. */
@@ -69,7 +76,7 @@ export class DeviceKeeper {
     const facts = await readHostFacts();
     const link = facts.links.find((other) => other.name === request.device);
     if (request.addressOwner === 'host') {
-      if (link) this.#warn(hostDeviceWarnings(request, await this.#conditions(link)));
+      if (link) this.warn(hostDeviceWarnings(request, await this.#conditions(link)));
       return { ok: true };
     }
     if (link && journal.entries.some((entry) => entry.ifindex === link.ifindex)) return { ok: true };
@@ -80,14 +87,14 @@ export class DeviceKeeper {
       return { ok: false, reason: refused.message };
     }
     if (refused) log.warn(`${refused.message}: forced`);
-    this.#warn(takeoverWarnings(facts.links, request, await this.#conditions(link!)));
+    this.warn(takeoverWarnings(facts.links, request, await this.#conditions(link!)));
     await this.#forgetDeleted(facts);
     const entry = await recordDevice(request.interface, link!);
     journal.put(entry);
     try {
       const noRule = await takeOver(entry);
       if (noRule !== undefined) {
-        this.#warn([
+        this.warn([
           `net interface ${request.interface}: no nft rule on ${request.device} (${noRule}), so the kernel reads its frames too; fix: apt-get install nftables, and a kernel with CONFIG_NETFILTER_INGRESS`,
         ]);
       }
@@ -100,7 +107,7 @@ export class DeviceKeeper {
   }
 
   #conditions(link: LinkFact): ReturnType<typeof readDeviceConditions> {
-    return readDeviceConditions(link, this.#options.tunnelPorts());
+    return readDeviceConditions(link, this.#tunnelPorts);
   }
 
   /** Drops entries of devices that were deleted, with the nft tables that are left of them. */
@@ -126,7 +133,8 @@ export class DeviceKeeper {
     return problems.length === 0;
   }
 
-  #warn(warnings: readonly string[]): void {
+  /** Writes each warning that was not given before. */
+  warn(warnings: readonly string[]): void {
     for (const warning of warnings) {
       if (this.#warned.has(warning)) continue;
       this.#warned.add(warning);

@@ -129,19 +129,30 @@ function managerWarnings(request: DeviceRequest, seen: DeviceConditions): string
   return [];
 }
 
-/** Octets that VXLAN adds in front of an inner frame over IPv4: Ethernet, IPv4, UDP, VXLAN, less the outer Ethernet. */
-export const VXLAN_OVERHEAD_OCTETS = 50;
+/** A tunnel and what carries it. */
+export type TunnelPath = {
+  tunnel: string;
+  /** Largest inner IP packet that its hosts send, in octets. */
+  innerMtu: number;
+  /** Octets that the encapsulation adds to an inner IP packet, inner Ethernet header included. */
+  overheadOctets: number;
+  vlan: string;
+  vlanMtu: number;
+  device: string;
+  deviceMtu: number;
+};
 
-/**
- * Warning when the underlay cannot carry full-sized inner packets: the inner Ethernet header, IPv4, UDP and VXLAN
- * take 50 octets of the underlay's MTU (RFC 7348, section 4.3).
- */
-export function underlayMtuWarning(tunnel: string, innerMtu: number, underlay: LinkFact): string | undefined {
-  const needed = innerMtu + VXLAN_OVERHEAD_OCTETS;
-  if (underlay.mtu >= needed) return undefined;
+/** Warning when the underlay cannot carry full-sized inner packets (RFC 7348, section 4.3). */
+export function underlayMtuWarning(path: TunnelPath): string | undefined {
+  const needed = path.innerMtu + path.overheadOctets;
+  const fixes: string[] = [];
+  if (path.deviceMtu < needed) fixes.push(`ip link set dev ${path.device} mtu ${needed}`);
+  if (path.vlanMtu < needed) fixes.push(`tmsh modify net vlan ${path.vlan} mtu ${needed}`);
+  if (fixes.length === 0) return undefined;
+  const underlayMtu = Math.min(path.deviceMtu, path.vlanMtu);
   return (
-    `net tunnels tunnel ${tunnel}: inner packets of ${innerMtu} octets need an underlay MTU of ${needed}, ` +
-    `but ${underlay.name} has ${underlay.mtu}; fix: ip link set dev ${underlay.name} mtu ${needed}, ` +
-    `or an MTU of ${underlay.mtu - VXLAN_OVERHEAD_OCTETS} on the hosts behind the tunnel`
+    `net tunnels tunnel ${path.tunnel}: inner packets of ${path.innerMtu} octets need an underlay MTU of ${needed}, ` +
+    `but VLAN ${path.vlan} on ${path.device} has ${underlayMtu}; fix: ${fixes.join(' and ')}, ` +
+    `or an MTU of ${underlayMtu - path.overheadOctets} on the hosts behind the tunnel`
   );
 }

@@ -22,7 +22,7 @@ export async function restoreDevices(state: string, lockHeld: boolean, log: Log)
       log.error(unusable);
       return false;
     }
-    return await new DeviceKeeper({ journal, force: false, tunnelPorts: () => [], log }).restoreAll();
+    return await new DeviceKeeper({ journal, force: false, log }).restoreAll();
   } finally {
     lock?.release();
   }

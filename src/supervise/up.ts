@@ -31,10 +31,23 @@ export type UpOptions = {
   daemonCommand: (daemon: DaemonEntry) => readonly string[];
   /** The command that restores devices, for the guardian. */
   restoreCommand: readonly string[];
+  /** Starts what gives warnings about the configuration, once configd is to be had. */
+  advise?: (host: AdvisedHost) => Advisor;
   /** A line of a daemon's output. */
   relay: (daemon: string, line: string, fromStderr: boolean) => void;
   log: Log;
 };
+
+/** What an adviser works with. */
+export type AdvisedHost = {
+  configdSocket: string;
+  /** Private to the supervisor. */
+  directory: string;
+  keeper: DeviceKeeper;
+  log: Log;
+};
+
+export type Advisor = { stop: () => Promise<void> };
 
 /** How long a daemon may delay the start of the next one. */
 const START_PATIENCE_MS = 3000;
@@ -47,7 +60,7 @@ export async function runUp(options: UpOptions): Promise<number> {
   const lock = await lockState(layout.lock, layout.state);
   const journal = new DeviceJournal(layout.deviceJournal, currentPlace());
   const guardian = new Guardian(options.restoreCommand, lock.descriptor, log);
-  const keeper = new DeviceKeeper({ journal, force: options.force, tunnelPorts: () => [4789], log });
+  const keeper = new DeviceKeeper({ journal, force: options.force, log });
   try {
     const unusable = journal.load();
     if (unusable !== undefined) log.warn(unusable);
@@ -115,6 +128,13 @@ async function superviseDaemons(options: UpOptions, layout: StateLayout, keeper:
   await server.listen();
   if (identity.account) chownSync(layout.socket, identity.account.uid, identity.account.gid);
 
+  const advisor = options.advise?.({
+    configdSocket: daemonSocket(options.state, 'configd'),
+    directory: layout.own,
+    keeper,
+    log,
+  });
+
   let signals = 0;
   const onSignal = (signal: NodeJS.Signals): void => {
     signals++;
@@ -141,6 +161,7 @@ async function superviseDaemons(options: UpOptions, layout: StateLayout, keeper:
   await notifySystemd('STOPPING=1');
   for (const daemon of [...processes].reverse()) await daemon.stop();
   await server.close();
+  await advisor?.stop();
   for (const signal of caught) process.off(signal, onSignal);
   return status;
 }

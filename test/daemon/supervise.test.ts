@@ -2,6 +2,8 @@
 // time-out: 90 s
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { chmodSync, chownSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { test } from 'node:test';
@@ -225,6 +227,64 @@ test('without root it runs, and says what is missing', async () => {
   } finally {
     await up.stop();
     removeState(state);
+  }
+});
+
+/** A command in front that gives the system an account `wideplane`, in mounts of its own. */
+function withAccount(state: string, uid: number): string[] {
+  const passwd = `${state}.passwd`;
+  writeFileSync(passwd, `${readFileSync('/etc/passwd', 'utf8')}wideplane:x:${uid}:${uid}::/nonexistent:/bin/false\n`);
+  return ['unshare', '--mount', 'sh', '-c', `mount --bind ${passwd} /etc/passwd && exec "$@"`, 'account'];
+}
+
+test('the daemons run as the account wideplane where there is one, and the state is theirs', async () => {
+  const state = makeState();
+  const uid = 4242;
+  const up = new RunningUp(state, { prefix: withAccount(state, uid) });
+  try {
+    await up.ready();
+    // An account that cannot enter the directory of this checkout is not taken.
+    const isReadable = spawnSync('setpriv', [
+      `--reuid=${uid}`,
+      '--clear-groups',
+      'test',
+      '-r',
+      fileURLToPath(import.meta.url),
+    ]);
+    const expected = isReadable.status === 0 ? uid : 0;
+    const dataplaned = await up.daemon('dataplaned');
+    const status = readFileSync(`/proc/${dataplaned}/status`, 'utf8');
+    assert.match(status, new RegExp(`^Uid:\\s+${expected}\\s+${expected}\\s`, 'm'));
+    assert.equal(effective(dataplaned), '3000');
+    assert.equal(effective(await up.daemon('configd')), '0');
+    for (const [path, owner] of [
+      [state, expected],
+      [`${state}/supervisor.sock`, expected],
+      [`${state}/supervisor`, 0],
+      [`${state}/supervisor/lock`, 0],
+    ] as const) {
+      assert.equal(statSync(path).uid, owner, path);
+    }
+    await up.killAndVanish();
+  } finally {
+    await up.stop();
+    removeState(state);
+    removeState(`${state}.passwd`);
+  }
+});
+
+test('a program that no account may read is refused with what to do', async () => {
+  const state = makeState();
+  const home = makeState();
+  const root = fileURLToPath(new URL('../../../', import.meta.url));
+  const script = `mkdir ${home}/checkout && mount --bind ${root} ${home}/checkout && chown 4243 ${home} && shift && exec ${process.execPath} ${home}/checkout/dist/test/daemon/supervise/up-of-fakes.js ${state}`;
+  const up = new RunningUp(state, { prefix: ['unshare', '--mount', 'sh', '-c', script] });
+  try {
+    assert.equal(await up.exit(), 1);
+    assert.match(up.log.at(-1)!.msg, /^the daemons cannot read .* as any of: root without capabilities.*; install/);
+  } finally {
+    removeState(state);
+    removeState(home);
   }
 });
 

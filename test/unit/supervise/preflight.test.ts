@@ -113,9 +113,18 @@ test('a device under a bridge is taken with a warning', () => {
   assert.match(warnings[0]!, /br1 of the kernel stands on it/);
 });
 
-test('an underlay that cannot carry full inner packets is named with both ways out', () => {
-  assert.equal(underlayMtuWarning('t1', 1500, link('eth3', 7, { mtu: 1550 })), undefined);
-  const warning = underlayMtuWarning('t1', 1500, link('eth3', 7, { mtu: 1549 }))!;
-  assert.match(warning, /need an underlay MTU of 1550, but eth3 has 1549; fix: ip link set dev eth3 mtu 1550/);
-  assert.match(warning, /or an MTU of 1499/);
+test('an underlay that cannot carry full inner packets is named with the ways out', () => {
+  const path = {
+    ...{ tunnel: '/Common/t1', innerMtu: 1500, overheadOctets: 50 },
+    ...{ vlan: '/Common/wan', vlanMtu: 1550, device: 'eth3', deviceMtu: 1550 },
+  };
+  assert.equal(underlayMtuWarning(path), undefined);
+  assert.match(
+    underlayMtuWarning({ ...path, deviceMtu: 1549 })!,
+    /^net tunnels tunnel \/Common\/t1: .* need an underlay MTU of 1550, but VLAN \/Common\/wan on eth3 has 1549; fix: ip link set dev eth3 mtu 1550, or an MTU of 1499/,
+  );
+  assert.match(
+    underlayMtuWarning({ ...path, vlanMtu: 1500, deviceMtu: 1500 })!,
+    /fix: ip link set dev eth3 mtu 1550 and tmsh modify net vlan \/Common\/wan mtu 1550/,
+  );
 });
