@@ -34,6 +34,8 @@ Examples:
   wideplane up --config lab.conf --state /tmp/lab   start everything in the foreground; Ctrl-C stops it
   wideplane run configd --state /tmp/lab            one daemon alone, for instance in a namespace of its own
   wideplane tcpdump -i vx1                          the frames inside a tunnel
+  wideplane tmsh -c 'list net'                      the configuration
+  wideplane tcpdump -i vx1                          frames of a tunnel
   wideplane version                                 what is installed, and whether packet I/O can work here
 
 The state directory is ${DEFAULT_STATE} unless --state names another.`,
@@ -125,6 +127,64 @@ Examples:
   );
 
 program
+  .command('tmsh')
+  .description('configure and look: commands in the language of tmsh')
+  .addOption(stateOption())
+  .option('-c, --command <command>', 'run this command and end; may be given several times', collect, [])
+  .addHelpText(
+    'after',
+    `
+Without -c, commands are read from standard input, one a line; on a terminal there is a prompt.
+
+Examples:
+  wideplane tmsh -c 'show net tunnels tunnel'
+  wideplane tmsh -c 'create net vlan inside { interfaces { 1.2 { untagged } } }' -c 'save sys config'
+  wideplane tmsh --state /tmp/lab < changes.tmsh`,
+  )
+  .action(async (options: { state: string; command: string[] }) => {
+    const { tmsh } = await import('./tmsh.ts');
+    process.exitCode = await tmsh({ state: options.state, commands: options.command });
+  });
+
+program
+  .command('tcpdump')
+  .description('capture what passes an interface, VLAN, VLAN group or tunnel, or what is dropped and why')
+  .addOption(stateOption())
+  .option('-i, --interface <name>', 'where to listen; may be given several times', collect, [])
+  .option('--dropped', 'capture dropped frames, with the reason, instead of those that pass')
+  .option('-w, --write <file>', 'write pcapng to this file; - is standard output')
+  .option('-c, --count <count>', 'end after this many frames', positiveInteger)
+  .option('-s, --snaplen <octets>', 'octets of each frame at most', positiveInteger, 262_144)
+  .addHelpText(
+    'after',
+    `
+Examples:
+  wideplane tcpdump -i vx1                     inner frames of a tunnel, as lines
+  wideplane tcpdump -i 1.1 -w - | tshark -r -  what passes an interface, read by tshark
+  wideplane tcpdump --dropped -w drops.pcapng  every dropped frame; the packet comment says why`,
+  )
+  .action(
+    async (options: {
+      state: string;
+      interface: string[];
+      dropped?: boolean;
+      write?: string;
+      count?: number;
+      snaplen: number;
+    }) => {
+      const { tcpdump } = await import('./tcpdump.ts');
+      process.exitCode = await tcpdump({
+        points: options.interface,
+        dropped: options.dropped ?? false,
+        file: options.write,
+        count: options.count,
+        snaplen: options.snaplen,
+        state: options.state,
+      });
+    },
+  );
+
+program
   .command('restore')
   .description('put back what a killed "wideplane up" changed on devices (up does it by itself at its end)')
   .addOption(stateOption())
@@ -169,6 +229,16 @@ function collect(value: string, earlier: string[] = []): string[] {
 function positive(value: string): number {
   const number = Number(value);
   if (Number.isInteger(number) && number > 0) return number;
+  throw new InvalidArgumentError('It must be a whole number above 0.');
+}
+
+function collect(value: string, values: string[]): string[] {
+  return [...values, value];
+}
+
+function positiveInteger(value: string): number {
+  const number = Number(value);
+  if (Number.isSafeInteger(number) && number > 0) return number;
   throw new InvalidArgumentError('It must be a whole number above 0.');
 }
 
