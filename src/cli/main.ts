@@ -35,7 +35,6 @@ Examples:
   wideplane run configd --state /tmp/lab            one daemon alone, for instance in a namespace of its own
   wideplane tcpdump -i vx1                          the frames inside a tunnel
   wideplane tmsh -c 'list net'                      the configuration
-  wideplane tcpdump -i vx1                          frames of a tunnel
   wideplane version                                 what is installed, and whether packet I/O can work here
 
 The state directory is ${DEFAULT_STATE} unless --state names another.`,
@@ -147,44 +146,6 @@ Examples:
   });
 
 program
-  .command('tcpdump')
-  .description('capture what passes an interface, VLAN, VLAN group or tunnel, or what is dropped and why')
-  .addOption(stateOption())
-  .option('-i, --interface <name>', 'where to listen; may be given several times', collect, [])
-  .option('--dropped', 'capture dropped frames, with the reason, instead of those that pass')
-  .option('-w, --write <file>', 'write pcapng to this file; - is standard output')
-  .option('-c, --count <count>', 'end after this many frames', positiveInteger)
-  .option('-s, --snaplen <octets>', 'octets of each frame at most', positiveInteger, 262_144)
-  .addHelpText(
-    'after',
-    `
-Examples:
-  wideplane tcpdump -i vx1                     inner frames of a tunnel, as lines
-  wideplane tcpdump -i 1.1 -w - | tshark -r -  what passes an interface, read by tshark
-  wideplane tcpdump --dropped -w drops.pcapng  every dropped frame; the packet comment says why`,
-  )
-  .action(
-    async (options: {
-      state: string;
-      interface: string[];
-      dropped?: boolean;
-      write?: string;
-      count?: number;
-      snaplen: number;
-    }) => {
-      const { tcpdump } = await import('./tcpdump.ts');
-      process.exitCode = await tcpdump({
-        points: options.interface,
-        dropped: options.dropped ?? false,
-        file: options.write,
-        count: options.count,
-        snaplen: options.snaplen,
-        state: options.state,
-      });
-    },
-  );
-
-program
   .command('restore')
   .description('put back what a killed "wideplane up" changed on devices (up does it by itself at its end)')
   .addOption(stateOption())
@@ -229,16 +190,6 @@ function collect(value: string, earlier: string[] = []): string[] {
 function positive(value: string): number {
   const number = Number(value);
   if (Number.isInteger(number) && number > 0) return number;
-  throw new InvalidArgumentError('It must be a whole number above 0.');
-}
-
-function collect(value: string, values: string[]): string[] {
-  return [...values, value];
-}
-
-function positiveInteger(value: string): number {
-  const number = Number(value);
-  if (Number.isSafeInteger(number) && number > 0) return number;
   throw new InvalidArgumentError('It must be a whole number above 0.');
 }
 
