@@ -38,10 +38,7 @@ export function guard(octets: Uint8Array, remainder = 2): Guarded {
   const plain = new Uint8Array(buffer).fill(FILLER);
   plain.set(octets, start);
   const bytes = guardReads(plain, (index) => index >= start && index < end);
-  const words = guardReads(
-    new Int32Array(buffer, 0, end >> 2),
-    (index) => index * 4 >= start && index * 4 + 4 <= end,
-  );
+  const words = guardReads(new Int32Array(buffer, 0, end >> 2), (index) => index * 4 >= start && index * 4 + 4 <= end);
   return { arena: { buffer, bytes, words }, bytes, words, start, end };
 }
 
