@@ -4,13 +4,14 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 
 export type CommandResult = {
-  /** Exit status; 127 when the program does not exist, 128 and more when a signal ended it. */
+  /** Exit status; NO_SUCH_PROGRAM when it does not exist, 128 when a signal ended it. */
   status: number;
   stdout: Buffer;
   stderr: string;
 };
 
-const NOT_FOUND = 127;
+/** The status that stands for a program that does not exist. */
+export const NO_SUCH_PROGRAM = 127;
 const KILLED = 128;
 
 /** A helper that hangs (a kernel lock, a broken name service) is ended after this long. */
@@ -34,7 +35,7 @@ export function runCommand(
     child.stdin?.on('error', () => undefined);
     child.on('error', (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);
-      resolve({ status: NOT_FOUND, stdout: Buffer.alloc(0), stderr: `${file}: ${error.code ?? error.message}` });
+      resolve({ status: NO_SUCH_PROGRAM, stdout: Buffer.alloc(0), stderr: `${file}: ${error.code ?? error.message}` });
     });
     child.on('close', (code) => {
       clearTimeout(timer);

@@ -25,8 +25,8 @@ const entrySchema = z.object({
   /** Name of the device when it was taken over; `ifindex` identifies it. */
   device: z.string(),
   ifindex: z.number().int().positive(),
-  /** The nft table that keeps its frames from the kernel; null: none could be made. */
-  table: z.string().nullable(),
+  /** The nft table that keeps its frames from the kernel, if it could be made. */
+  table: z.string(),
   /** Whether the link was up before. */
   wasUp: z.boolean(),
   /** disable_ipv6 before; null: there was nothing to change. */

@@ -4,7 +4,7 @@ import { errorText } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { ParamsOf, ResultOf } from '../ipc/schema.ts';
 import type { DeviceJournal, JournalEntry } from './device-journal.ts';
-import { giveBack, recordDevice, takeOver } from './device-takeover.ts';
+import { addDropRule, giveBack, readDropTables, recordDevice, tableName, takeOver } from './device-takeover.ts';
 import { readDeviceConditions } from './device-conditions.ts';
 import { readDeviceNames, readHostFacts, type HostFacts, type LinkFact } from './host-facts.ts';
 import { hostDeviceWarnings, refusal, takeoverWarnings } from './preflight.ts';
@@ -71,6 +71,35 @@ export class DeviceKeeper {
     });
   }
 
+  /**
+   * Looks whether taken devices still are: a firewall that is loaded anew flushes our rules, a network manager gives
+   * addresses. The rule is made again; addresses are somebody's wish and only reported.
+   */
+  audit(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.devices.length === 0) return;
+      const { log } = this.#options;
+      const [facts, tables] = await Promise.all([readHostFacts(), readDropTables()]);
+      for (const entry of this.devices) {
+        const link = facts.links.find((other) => other.ifindex === entry.ifindex);
+        if (!link) continue;
+        const subject = `net interface ${entry.interface}: property device, value ${link.name}`;
+        if (!tables.has(entry.table) && (await addDropRule(entry.table, link.name)) === undefined) {
+          log.warn(`${subject}: somebody removed the nft table ${entry.table}; it is there again`);
+        }
+        this.warn(
+          facts.addresses
+            .filter(({ device }) => device === link.name)
+            .map(
+              ({ address }) =>
+                `${subject}: somebody gave it the address ${address}, which the kernel will not hear on it; ` +
+                `fix: ip address flush dev ${link.name}, and make it a self IP`,
+            ),
+        );
+      }
+    });
+  }
+
   async #prepare(request: PrepareRequest): Promise<PrepareResult> {
     const { journal, log } = this.#options;
     const facts = await readHostFacts();
@@ -81,7 +110,7 @@ export class DeviceKeeper {
     }
     if (link && journal.entries.some((entry) => entry.ifindex === link.ifindex)) return { ok: true };
 
-    const refused = refusal(facts, request);
+    const refused = refusal(facts, request) ?? (await takenElsewhere(request, link!));
     if (refused && !(refused.forcible && this.#options.force)) {
       log.error(refused.message);
       return { ok: false, reason: refused.message };
@@ -147,4 +176,17 @@ export class DeviceKeeper {
     this.#last = result.catch(() => undefined);
     return result;
   }
+}
+
+/** Another supervisor, with a state directory of its own, may have the device. */
+async function takenElsewhere(
+  request: PrepareRequest,
+  link: LinkFact,
+): Promise<{ message: string; forcible: boolean } | undefined> {
+  const table = tableName(link);
+  if (!(await readDropTables()).has(table)) return undefined;
+  return {
+    message: `net interface ${request.interface}: property device, value ${request.device}: another "wideplane up" has it; stop that one (if there is none: nft delete table netdev ${table})`,
+    forcible: true,
+  };
 }

@@ -5,7 +5,7 @@
 // rule, IPv4 addresses and the routes that go with them, disable_ipv6, the link flag.
 
 import { readFile, writeFile } from 'node:fs/promises';
-import { runCommand, runCommandOnFile, type CommandResult } from './command.ts';
+import { NO_SUCH_PROGRAM, runCommand, runCommandOnFile, type CommandResult } from './command.ts';
 import type { JournalEntry } from './device-journal.ts';
 import type { LinkFact } from './host-facts.ts';
 import { orEmpty, withoutKernelRoutes } from './route-dump.ts';
@@ -47,23 +47,32 @@ export async function recordDevice(interfaceName: string, link: LinkFact): Promi
  */
 export async function takeOver(entry: JournalEntry): Promise<string | undefined> {
   const { device } = entry;
-  let noRule: string | undefined;
-  if (entry.table !== null) {
-    const ruleset = [
-      `add table netdev ${entry.table}`,
-      `delete table netdev ${entry.table}`,
-      `table netdev ${entry.table} {`,
-      `  chain ingress { type filter hook ingress device "${device}" priority ${NFT_PRIORITY}; policy drop; }`,
-      '}',
-      '',
-    ].join('\n');
-    const result = await runCommand('nft', ['-f', '-'], ruleset);
-    if (result.status !== 0) noRule = firstLine(result.stderr);
-  }
+  const noRule = await addDropRule(entry.table, device);
   await expect(runCommand('ip', ['-4', 'address', 'flush', 'dev', device]));
   if (entry.disableIpv6 !== null) await writeFile(disableIpv6File(device), '1');
   await expect(runCommand('ip', ['link', 'set', 'dev', device, 'up']));
   return noRule;
+}
+
+/** Keeps the frames of a device from the kernel. Resolves to why that failed, or undefined. */
+export async function addDropRule(table: string, device: string): Promise<string | undefined> {
+  const ruleset = [
+    `add table netdev ${table}`,
+    `delete table netdev ${table}`,
+    `table netdev ${table} {`,
+    `  chain ingress { type filter hook ingress device "${device}" priority ${NFT_PRIORITY}; policy drop; }`,
+    '}',
+    '',
+  ].join('\n');
+  const result = await runCommand('nft', ['-f', '-'], ruleset);
+  return result.status === 0 ? undefined : firstLine(result.stderr);
+}
+
+/** The names of the netdev tables of nft; empty when nft cannot be asked. */
+export async function readDropTables(): Promise<Set<string>> {
+  const { status, stdout } = await runCommand('nft', ['list', 'tables', 'netdev']);
+  const names = status === 0 ? stdout.toString().matchAll(/^table netdev (\S+)$/gm) : [];
+  return new Set(Array.from(names, (match) => match[1]!));
 }
 
 /**
@@ -94,12 +103,10 @@ export async function giveBack(entry: JournalEntry, device: string | undefined, 
       if (!onlyExisted(result)) problems.push(`ip ${args.join(' ')}: ${firstLine(result.stderr)}`);
     }
   }
-  if (entry.table !== null) {
-    // `add` first: the table may never have been made, or may have gone with the rest of a flushed rule set.
-    const ruleset = `add table netdev ${entry.table}\ndelete table netdev ${entry.table}\n`;
-    const result = await runCommand('nft', ['-f', '-'], ruleset);
-    if (result.status !== 0 && result.status !== 127) problems.push(`nft rule: ${firstLine(result.stderr)}`);
-  }
+  // `add` first: the table may never have been made, or may have gone with the rest of a flushed rule set.
+  const ruleset = `add table netdev ${entry.table}\ndelete table netdev ${entry.table}\n`;
+  const result = await runCommand('nft', ['-f', '-'], ruleset);
+  if (result.status !== 0 && result.status !== NO_SUCH_PROGRAM) problems.push(`nft rule: ${firstLine(result.stderr)}`);
   return problems;
 }
 

@@ -6,6 +6,7 @@
 // 4. Until a signal: restarts. Then the daemons stop in reverse order, devices are given back, the guardian leaves.
 
 import { chownSync, readFileSync } from 'node:fs';
+import { errorText } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { IpcServer } from '../ipc/ipc-server.ts';
 import { parseCapabilities, setprivArguments, type ProcessCapabilities } from './capability.ts';
@@ -48,6 +49,9 @@ export type AdvisedHost = {
 };
 
 export type Advisor = { stop: () => Promise<void> };
+
+/** How often to look whether taken devices still are. Two short-lived helpers every time. */
+const AUDIT_MS = 10_000;
 
 /** How long a daemon may delay the start of the next one. */
 const START_PATIENCE_MS = 3000;
@@ -135,6 +139,10 @@ async function superviseDaemons(options: UpOptions, layout: StateLayout, keeper:
     log,
   });
 
+  const audits = setInterval(() => {
+    keeper.audit().catch((error: unknown) => log.debug(`no look at the devices: ${errorText(error)}`));
+  }, AUDIT_MS);
+
   let signals = 0;
   const onSignal = (signal: NodeJS.Signals): void => {
     signals++;
@@ -160,6 +168,7 @@ async function superviseDaemons(options: UpOptions, layout: StateLayout, keeper:
   await started;
   await notifySystemd('STOPPING=1');
   for (const daemon of [...processes].reverse()) await daemon.stop();
+  clearInterval(audits);
   await server.close();
   await advisor?.stop();
   for (const signal of caught) process.off(signal, onSignal);

@@ -300,6 +300,33 @@ test('a device that is deleted and made again is prepared anew', async () => {
   });
 });
 
+test('a device that another up has is refused', async () => {
+  await withHost({}, async (host, up) => {
+    assert.deepEqual(await prepareDevice(up.state, '1.1', 'eth1', 'wideplane'), { ok: true });
+    const taken = portrait(host, 'eth1');
+    const other = new RunningUp(makeState(), { namespace: host.name });
+    await other.ready();
+    const answer = await prepareDevice(other.state, '1.1', 'eth1', 'wideplane');
+    assert.match(answer.ok ? '' : answer.reason, /value eth1: another "wideplane up" has it; stop that one/);
+    assert.equal(await other.stop(), 0);
+    removeState(other.state);
+    assert.equal(portrait(host, 'eth1'), taken);
+  });
+});
+
+test('a firewall that is loaded anew does not give the frames to the kernel for long', async () => {
+  await withHost({}, async (host, up) => {
+    assert.deepEqual(await prepareDevice(up.state, '1.1', 'eth1', 'wideplane'), { ok: true });
+    const rules = host.sh('nft list ruleset');
+    host.sh('nft flush ruleset');
+    host.ip('address add 192.0.2.1/24 dev eth1');
+    await up.said(/somebody removed the nft table wideplane_eth1_\d+; it is there again/, 15_000);
+    assert.equal(host.sh('nft list ruleset'), rules);
+    await up.said(/somebody gave it the address 192\.0\.2\.1.*fix: ip address flush dev eth1/);
+    assert.match(host.ip('address show dev eth1'), /192\.0\.2\.1/);
+  });
+});
+
 test('with address-owner host nothing is changed, and what will eat the traffic is named', async () => {
   await withHost(
     {},
