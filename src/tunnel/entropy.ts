@@ -14,20 +14,14 @@ const NOT_FRAGMENTED = 0x3fff;
 const ADDRESS_PRIME = 0x01000193;
 
 /** Hash of the flow of the Ethernet frame in bytes[start, end); 32 bits, signed. */
-export function flowHash(bytes: Uint8Array, words: Int32Array, start: number, end: number): number {
+export function flowHash(bytes: Uint8Array, start: number, end: number): number {
   const type = (bytes[start + 12]! << 8) | bytes[start + 13]!;
   const ip = start + ETHERNET_OCTETS;
   if (type === EtherType.ipv4 && end - ip >= 24 && bytes[ip] === IPV4_NO_OPTIONS) {
     const protocol = bytes[ip + 9]!;
     const hasPorts =
       (protocol === IpProtocol.tcp || protocol === IpProtocol.udp) && (read16(bytes, ip + 6) & NOT_FRAGMENTED) === 0;
-    // Nearly every packet lies on a word boundary, where three loads do the work of twelve.
-    if ((ip & 3) === 0) {
-      const at = ip >> 2;
-      const addresses = words[at + 3]! ^ Math.imul(words[at + 4]!, ADDRESS_PRIME);
-      return hashPair(addresses, hasPorts ? words[at + 5]! : protocol);
-    }
-    const addresses = readWord(bytes, ip + 12) ^ Math.imul(readWord(bytes, ip + 16), ADDRESS_PRIME);
+    const addresses = combineAddresses(readWord(bytes, ip + 12), readWord(bytes, ip + 16));
     return hashPair(addresses, hasPorts ? readWord(bytes, ip + 20) : protocol);
   }
   if (type === EtherType.ipv6 && end - ip >= 44) {
@@ -40,6 +34,10 @@ export function flowHash(bytes: Uint8Array, words: Int32Array, start: number, en
   // Both MACs and the type.
   return hashPair(read32(bytes, start) ^ read32(bytes, start + 8), read32(bytes, start + 4) ^ type);
 }
+
+/** Both IPv4 addresses, as little-endian words of memory, in one integer. */
+export const combineAddresses = (source: number, destination: number): number =>
+  source ^ Math.imul(destination, ADDRESS_PRIME);
 
 /** 32 bits in the memory's own (little-endian) order, as `words` has them. */
 const readWord = (bytes: Uint8Array, at: number): number =>

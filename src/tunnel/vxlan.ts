@@ -15,9 +15,10 @@ import { EtherType, ETHERNET_HEADER_OCTETS, writeEthernet } from '../wire/ethern
 import { IPV4_CHECKSUM, IPV4_HEADER_OCTETS, IPV4_SOURCE, IpProtocol, writeIpv4 } from '../wire/ipv4.ts';
 import { UDP_HEADER_OCTETS, writeUdp, writeUdpChecksum } from '../wire/udp.ts';
 import { VXLAN_HEADER_OCTETS, writeVxlan } from '../wire/vxlan.ts';
-import { encapsulatedTos, innerTos } from './ecn.ts';
+import { encapsulatedTos } from './ecn.ts';
 import type { TunnelEndpoint } from './endpoint.ts';
-import { flowHash, sourcePort } from './entropy.ts';
+import { sourcePort } from './entropy.ts';
+import { noteFlow } from './inner-packet.ts';
 import { TOS_PRESERVE } from './tunnel.ts';
 
 const IP = ETHERNET_HEADER_OCTETS;
@@ -66,8 +67,8 @@ export function encapsulateVxlanEthernet(arena: Arena, frame: Frame, endpoint: T
   const innerOctets = frame.end - inner;
   const ipOctets = innerOctets + (VXLAN_ETHERNET_OCTETS - IP);
   const udpOctets = ipOctets - IPV4_HEADER_OCTETS;
-  const tos = outerTos(spec.tos, innerTos(bytes, inner, frame.end));
-  const port = sourcePort(flowHash(bytes, words, inner, frame.end), spec.sourcePortMin, spec.sourcePortMax);
+  const tos = outerTos(spec.tos, noteFlow(arena, frame));
+  const port = sourcePort(frame.flowHash, spec.sourcePortMin, spec.sourcePortMax);
   let sum = endpoint.ipChecksumBase + ipOctets + tos;
   sum = ~((sum & 0xffff) + (sum >>> 16)) & 0xffff;
   frame.start = start;
@@ -104,11 +105,10 @@ export function encapsulateVxlanEthernet(arena: Arena, frame: Frame, endpoint: T
 
 /** Puts the VXLAN header in front of the frame and says in its outer fields where the socket shall send it. */
 export function encapsulateVxlanUdp(arena: Arena, frame: Frame, endpoint: TunnelEndpoint): void {
-  const { bytes, words } = arena;
+  const { bytes } = arena;
   const { spec } = endpoint.tunnel;
   const inner = frame.start;
-  frame.flowHash = flowHash(bytes, words, inner, frame.end);
-  frame.outerTos = outerTos(spec.tos, innerTos(bytes, inner, frame.end));
+  frame.outerTos = outerTos(spec.tos, noteFlow(arena, frame));
   frame.outer0 = endpoint.remote[0];
   frame.outer1 = endpoint.remote[1];
   frame.outer2 = endpoint.remote[2];
