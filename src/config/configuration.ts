@@ -1,0 +1,157 @@
+// A configuration: an immutable value. Stored objects hold what was set; views hold every property.
+
+import { objectKey } from './change.ts';
+import type { AnyConfigObject, AnyObjectType } from './object-type.ts';
+import { OBJECT_TYPES, findObjectType } from './object-types.ts';
+import type { Property, PropertyMap } from './property.ts';
+import type { Extra } from './read-properties.ts';
+import { isRecords, sameValue } from './value.ts';
+import type { MutableProperties, Properties, Records, Value } from './value.ts';
+
+/** An object as it is stored: canonical values, and only those that were set. */
+export type StoredObject = {
+  readonly type: string;
+  readonly name: string;
+  readonly own: Properties;
+  /** Properties that this version does not know. */
+  readonly extras: readonly Extra[];
+};
+
+/** An object of a type that this version does not know, as it was written. */
+export type UnknownObject = { readonly header: string; readonly text: string };
+
+export type Configuration = {
+  readonly objects: ReadonlyMap<string, StoredObject>;
+  readonly views: ReadonlyMap<string, AnyConfigObject>;
+  readonly unknown: readonly UnknownObject[];
+};
+
+/** What every system starts with: built-in objects and singletons. */
+export function initialObjects(): Map<string, StoredObject> {
+  const objects = new Map<string, StoredObject>();
+  for (const type of OBJECT_TYPES) {
+    const names = type.naming === 'singleton' ? [''] : Object.keys(type.builtIn ?? {});
+    for (const name of names) {
+      const object = { type: type.path, name, own: type.builtIn?.[name] ?? {}, extras: [] };
+      objects.set(objectKey(object), object);
+    }
+  }
+  return objects;
+}
+
+export function emptyConfiguration(): Configuration {
+  const objects = initialObjects();
+  return { objects, views: materialise(objects, undefined), unknown: [] };
+}
+
+export function isBuiltIn(type: AnyObjectType, name: string): boolean {
+  return type.naming === 'singleton' || Object.hasOwn(type.builtIn ?? {}, name);
+}
+
+/** The objects of a type, sorted by name. */
+export function objectsOf(configuration: Configuration, type: AnyObjectType): StoredObject[] {
+  const found: StoredObject[] = [];
+  for (const object of configuration.objects.values()) if (object.type === type.path) found.push(object);
+  return found.sort((a, b) => compareNames(a.name, b.name));
+}
+
+const collator = new Intl.Collator('en', { numeric: true });
+
+/** 1.2 before 1.10, and no two different names equal. */
+export function compareNames(a: string, b: string): number {
+  return collator.compare(a, b) || (a < b ? -1 : a > b ? 1 : 0);
+}
+
+/** All views; those of `before` are kept where nothing changed, so that identity says the same as equality. */
+export function materialise(
+  objects: ReadonlyMap<string, StoredObject>,
+  before: Configuration | undefined,
+): Map<string, AnyConfigObject> {
+  const views = new Map<string, AnyConfigObject>();
+  for (const [key, object] of objects) {
+    const type = findObjectType(object.type)!;
+    const old =
+      before?.objects.get(key) === object && type.inheritsBy === undefined ? before.views.get(key) : undefined;
+    views.set(key, old ?? viewOf(type, object, objects));
+  }
+  return views;
+}
+
+function viewOf(
+  type: AnyObjectType,
+  object: StoredObject,
+  objects: ReadonlyMap<string, StoredObject>,
+): AnyConfigObject {
+  const properties = withDefaults(type.properties, inheritedValues(type, object, objects));
+  return { type: object.type, name: object.name, properties };
+}
+
+/** What was set on the object and on those that it takes its defaults from, the nearest first. */
+function inheritedValues(
+  type: AnyObjectType,
+  object: StoredObject,
+  objects: ReadonlyMap<string, StoredObject>,
+): Properties {
+  const parentProperty = type.inheritsBy;
+  if (parentProperty === undefined) return object.own;
+  const values: MutableProperties = { ...object.own };
+  const seen = new Set([object.name]);
+  for (let from: StoredObject | undefined = object; from !== undefined;) {
+    const parentName: Value | undefined = from.own[parentProperty];
+    if (typeof parentName !== 'string' || seen.has(parentName)) break;
+    seen.add(parentName);
+    from = objects.get(objectKey({ type: type.path, name: parentName }));
+    for (const [name, value] of Object.entries(from?.own ?? {})) {
+      if (name !== parentProperty && name !== 'description') values[name] ??= value;
+    }
+  }
+  return values;
+}
+
+/** The values in the order of the definition, defaults filled in, also in records. */
+export function withDefaults(map: PropertyMap, own: Properties): Properties {
+  const properties: MutableProperties = {};
+  for (const [name, property] of Object.entries(map)) {
+    const value = own[name] ?? defaultOf(property, own, properties);
+    if (value === undefined) continue;
+    properties[name] = property.kind.shape === 'records' ? recordsWithDefaults(property, value) : value;
+  }
+  return properties;
+}
+
+function recordsWithDefaults(property: Property, value: Value): Value {
+  if (property.kind.shape !== 'records' || !isRecords(value)) return value;
+  const { properties } = property.kind;
+  return mapRecords(value, (record) => withDefaults(properties, record));
+}
+
+export function mapRecords(records: Records, change: (record: Properties) => Properties): Records {
+  return Object.fromEntries(Object.entries(records).map(([key, record]) => [key, change(record)]));
+}
+
+function defaultOf(property: Property, own: Properties, soFar: Properties): Value | undefined {
+  const { default: value } = property;
+  return typeof value === 'function' ? value({ ...soFar, ...own }) : value;
+}
+
+/**
+ * What was set without what is default anyway, so that a configuration is the same before and after it was saved and read
+ * again. In a type that inherits, a value that was set stays set: its default is another object's.
+ */
+export function normalised(type: AnyObjectType, own: Properties): Properties {
+  return type.inheritsBy === undefined ? withoutDefaults(type.properties, own) : own;
+}
+
+function withoutDefaults(map: PropertyMap, own: Properties): Properties {
+  const kept: MutableProperties = {};
+  for (const [name, value] of Object.entries(own)) {
+    const property = map[name]!;
+    const { kind, default: standard } = property;
+    if (standard !== undefined && typeof standard !== 'function' && sameValue(value, standard)) continue;
+    kept[name] =
+      kind.shape === 'records' && isRecords(value)
+        ? mapRecords(value, (record) => withoutDefaults(kind.properties, record))
+        : value;
+  }
+  return kept;
+}

@@ -1,0 +1,112 @@
+// Edits: what a command or a stanza does to the properties of an object.
+
+import { ConfigError } from '../core/errors.ts';
+import type { TextPosition } from '../core/errors.ts';
+import type { PropertyMap, RecordsKind } from './property.ts';
+import { isList, isRecords } from './value.ts';
+import type { MutableProperties, Properties, Value } from './value.ts';
+
+export type RecordEdits = {
+  readonly key: string;
+  readonly position: TextPosition;
+  readonly edits: readonly PropertyEdit[];
+};
+
+export type Edit =
+  | { readonly verb: 'set'; readonly value: Value }
+  /** Back to the default, or to no value. */
+  | { readonly verb: 'unset' }
+  | { readonly verb: 'add-items' | 'delete-items'; readonly items: readonly string[] }
+  | { readonly verb: 'delete-all' }
+  | { readonly verb: 'add-records' | 'modify-records' | 'replace-records'; readonly records: readonly RecordEdits[] }
+  | { readonly verb: 'delete-records'; readonly keys: readonly string[] };
+
+export type PropertyEdit = { readonly property: string; readonly position: TextPosition; readonly edit: Edit };
+
+/** Makes the edits on `own`, the values that were set. Throws a ConfigError that names `object`. */
+export function applyEdits(
+  object: string,
+  map: PropertyMap,
+  own: MutableProperties,
+  edits: readonly PropertyEdit[],
+): void {
+  for (const { property, position, edit } of edits) {
+    const refuse = (code: 'notFound' | 'alreadyExists', value: string): never => {
+      const what = code === 'notFound' ? 'was not found' : 'already exists';
+      const hint =
+        code === 'notFound' ? `list ${object} ${property} shows what is there.` : 'Use modify instead of add.';
+      throw new ConfigError(code, `The requested ${property} (${value}) ${what} in ${object}.`, {
+        object,
+        property,
+        value,
+        position,
+        hint,
+      });
+    };
+    switch (edit.verb) {
+      case 'set':
+        own[property] = edit.value;
+        break;
+      case 'unset':
+      case 'delete-all':
+        // Properties are plain objects that no hot path reads.
+        // eslint-disable-next-line @typescript-eslint/no-dynamic-delete
+        delete own[property];
+        break;
+      case 'add-items': {
+        const items = [...listOf(own[property])];
+        for (const item of edit.items) {
+          if (items.includes(item)) refuse('alreadyExists', item);
+          items.push(item);
+        }
+        own[property] = items;
+        break;
+      }
+      case 'delete-items': {
+        const items = listOf(own[property]);
+        for (const item of edit.items) if (!items.includes(item)) refuse('notFound', item);
+        own[property] = items.filter((item) => !edit.items.includes(item));
+        break;
+      }
+      default: {
+        const kind = map[property]!.kind as RecordsKind;
+        own[property] = editRecords(object, property, kind, own[property], edit, refuse);
+      }
+    }
+  }
+}
+
+type RecordsEdit = Extract<Edit, { verb: `${string}-records` }>;
+type Refuse = (code: 'notFound' | 'alreadyExists', value: string) => never;
+
+function editRecords(
+  object: string,
+  property: string,
+  kind: RecordsKind,
+  before: Value | undefined,
+  edit: RecordsEdit,
+  refuse: Refuse,
+): Value {
+  const old = before !== undefined && isRecords(before) && edit.verb !== 'replace-records' ? before : {};
+  const records = new Map<string, Properties>(Object.entries(old));
+  if (edit.verb === 'delete-records') {
+    for (const key of edit.keys) if (!records.delete(key)) refuse('notFound', key);
+    return Object.fromEntries(records);
+  }
+  for (const { key, edits } of edit.records) {
+    const record = records.get(key);
+    if (edit.verb === 'modify-records') {
+      if (record === undefined) refuse('notFound', key);
+    } else if (record !== undefined) {
+      refuse('alreadyExists', key);
+    }
+    const own: MutableProperties = { ...record };
+    applyEdits(`${object} ${property} ${key}`, kind.properties, own, edits);
+    records.set(key, own);
+  }
+  return Object.fromEntries(records);
+}
+
+function listOf(value: Value | undefined): readonly string[] {
+  return value !== undefined && isList(value) ? value : [];
+}

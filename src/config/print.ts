@@ -1,0 +1,136 @@
+// Prints a configuration as tmsh text: what `list` shows, `save` writes and `load` reads.
+
+import { isBuiltIn, objectsOf } from './configuration.ts';
+import type { Configuration, StoredObject } from './configuration.ts';
+import { objectKey } from './change.ts';
+import { indent } from './indentation.ts';
+import { relativeName } from './name.ts';
+import type { AnyConfigObject, AnyObjectType } from './object-type.ts';
+import { OBJECT_TYPES, findObjectType } from './object-types.ts';
+import type { Property, PropertyMap, ScalarKind } from './property.ts';
+import type { Extra } from './read-properties.ts';
+import { quote } from './scanner.ts';
+import { isList, isRecords, sameProperties } from './value.ts';
+import type { Properties, Scalar, Value } from './value.ts';
+
+export type PrintOptions = {
+  /** Names in this folder are printed without it; absent: full paths. */
+  readonly folder?: string;
+  /** Every property with its value, not only those that were set. */
+  readonly allProperties?: boolean;
+  /** These properties only, set or not. */
+  readonly only?: readonly string[];
+  readonly oneLine?: boolean;
+  /** Leaves out what no BIG-IP knows. */
+  readonly withoutExtensions?: boolean;
+};
+
+/** The whole configuration behind a header that names the version. */
+export function printConfiguration(configuration: Configuration, version: string, options: PrintOptions = {}): string {
+  let text = `#TMSH-VERSION: ${version}\n\n`;
+  for (const type of OBJECT_TYPES) {
+    if (options.withoutExtensions === true && type.extension === true) continue;
+    for (const object of objectsOf(configuration, type)) {
+      if (isWorthSaving(type, object)) text += printObject(configuration, object, options);
+    }
+  }
+  for (const { text: verbatim } of configuration.unknown) text += `${verbatim}\n`;
+  return text;
+}
+
+/** Built-in objects as they are shipped and empty companions are there without being written. */
+function isWorthSaving(type: AnyObjectType, object: StoredObject): boolean {
+  if (object.extras.length > 0) return true;
+  if (isBuiltIn(type, object.name)) return !sameProperties(object.own, type.builtIn?.[object.name] ?? {});
+  return type.companionOf === undefined || Object.keys(object.own).length > 0;
+}
+
+/** One object, ending with a line feed. */
+export function printObject(configuration: Configuration, object: StoredObject, options: PrintOptions = {}): string {
+  const type = findObjectType(object.type)!;
+  const view = configuration.views.get(objectKey(object))!;
+  const name = object.name === '' ? '' : ` ${quote(relativeName(object.name, options.folder))}`;
+  const body = printBody(type, object, view, options);
+  return `${joinBlock(`${type.path}${name}`, body, options.oneLine === true)}\n`;
+}
+
+/** Lines of a block, indented by the caller; in a one-line print they are joined by spaces. */
+type Lines = string[];
+
+function printBody(type: AnyObjectType, object: StoredObject, view: AnyConfigObject, options: PrintOptions): Lines {
+  if (options.only !== undefined) {
+    const chosen = Object.fromEntries(options.only.map((name) => [name, type.properties[name]!]));
+    return printProperties(chosen, view.properties, [], options, [], true);
+  }
+  const isFull = options.allProperties === true;
+  return printProperties(type.properties, isFull ? view.properties : object.own, object.extras, options, [], isFull);
+}
+
+function printProperties(
+  map: PropertyMap,
+  values: Properties,
+  extras: readonly Extra[],
+  options: PrintOptions,
+  path: readonly string[],
+  isFull: boolean,
+): Lines {
+  const here = extras.filter((extra) => samePath(extra.path, path));
+  const lines: Lines = here.filter((extra) => extra.after === undefined).map((extra) => extra.text);
+  for (const [name, property] of Object.entries(map)) {
+    const value = values[name];
+    const isLeftOut = options.withoutExtensions === true && property.extension === true;
+    if (value !== undefined && !isLeftOut) {
+      lines.push(printValue(name, property, value, extras, options, [...path, name], isFull));
+    } else if (isFull && !isLeftOut && property.kind.shape !== 'flag') {
+      lines.push(`${name} none`);
+    }
+    for (const extra of here) if (extra.after === name) lines.push(extra.text);
+  }
+  return lines;
+}
+
+function printValue(
+  name: string,
+  property: Property,
+  value: Value,
+  extras: readonly Extra[],
+  options: PrintOptions,
+  path: readonly string[],
+  isFull: boolean,
+): string {
+  const { kind } = property;
+  const isOneLine = options.oneLine === true;
+  if (kind.shape === 'flag') return value === true ? kind.whenTrue : kind.whenFalse;
+  if (kind.shape === 'records' && isRecords(value)) {
+    const blocks = Object.entries(value).map(([key, record]) => {
+      const lines = printProperties(kind.properties, record, extras, options, [...path, key], isFull);
+      return joinBlock(printScalar(kind.key, key, options), lines, isOneLine);
+    });
+    return blocks.length === 0 ? `${name} none` : joinBlock(name, blocks, isOneLine);
+  }
+  if (kind.shape === 'list' && isList(value)) {
+    if (value.length === 0) return `${name} none`;
+    const whole = value[0]!;
+    if (value.length === 1 && kind.wholes?.includes(whole) === true && whole !== 'default') return `${name} ${whole}`;
+    const items = value.map((item) => printScalar(kind.item as ScalarKind, item, options));
+    return joinBlock(name, items, isOneLine);
+  }
+  return `${name} ${printScalar(kind as ScalarKind, value as Scalar, options)}`;
+}
+
+function printScalar(kind: ScalarKind, value: Scalar, options: PrintOptions): string {
+  const text = kind.print(value, options.folder);
+  // The bare word would take the value away (read-properties.ts).
+  const isWordOfTheLanguage = text === 'none' && kind.words?.includes('none') !== true;
+  return isWordOfTheLanguage ? `"${text}"` : quote(text);
+}
+
+function joinBlock(head: string, lines: Lines, isOneLine: boolean): string {
+  if (lines.length === 0) return `${head} { }`;
+  if (isOneLine) return `${head} { ${lines.join(' ')} }`;
+  return `${head} {\n${lines.map(indent).join('\n')}\n}`;
+}
+
+function samePath(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((part, index) => part === b[index]);
+}

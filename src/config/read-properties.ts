@@ -1,0 +1,294 @@
+// Reads properties of an object from text, by its definition alone.
+//
+// The same reader serves a file (`load`: no verbs, what it does not know is kept) and a command (verbs, and what it does
+// not know is an error).
+
+import { ConfigError, ConfigSyntaxError } from '../core/errors.ts';
+import type { Edit, PropertyEdit, RecordEdits } from './edit.ts';
+import { dedent } from './indentation.ts';
+import type { Kind, ListKind, Property, PropertyMap, RecordsKind, ScalarKind } from './property.ts';
+import type { Scanner, Token } from './scanner.ts';
+import type { Scalar } from './value.ts';
+
+/** A property that the definition does not have, kept as it was written. */
+export type Extra = {
+  /** Records that it stands in: property, key, …; empty for the object itself. */
+  readonly path: readonly string[];
+  /** The known property that it follows; undefined: it stands first. */
+  readonly after: string | undefined;
+  readonly name: string;
+  /** Source text from the name to the end of the value, without the indentation of its first line. */
+  readonly text: string;
+};
+
+export type ReadContext = {
+  readonly mode: 'load' | 'command';
+  /** Type and name, for messages. */
+  readonly object: string;
+  readonly folder: string;
+  readonly extras: Extra[];
+  /** Collects what is wrong with values; absent: the first one is thrown. */
+  readonly errors?: ConfigError[];
+};
+
+type Found = { readonly name: string; readonly property: Property; readonly flag?: boolean };
+
+const vocabularies = new WeakMap<PropertyMap, ReadonlyMap<string, Found>>();
+
+/** The words that start a property: its name, or the keywords of a flag. */
+export function vocabularyOf(map: PropertyMap): ReadonlyMap<string, Found> {
+  let vocabulary = vocabularies.get(map);
+  if (vocabulary === undefined) {
+    const words = new Map<string, Found>();
+    for (const [name, property] of Object.entries(map)) {
+      if (property.kind.shape !== 'flag') {
+        words.set(name, { name, property });
+      } else {
+        words.set(property.kind.whenTrue, { name, property, flag: true });
+        words.set(property.kind.whenFalse, { name, property, flag: false });
+      }
+    }
+    vocabulary = words;
+    vocabularies.set(map, words);
+  }
+  return vocabulary;
+}
+
+/** Reads up to the brace that closes the object, which it takes, or up to the end of the text when `isOpen` is false. */
+export function readProperties(
+  scanner: Scanner,
+  map: PropertyMap,
+  context: ReadContext,
+  isOpen: boolean,
+  path: readonly string[] = [],
+): PropertyEdit[] {
+  const vocabulary = vocabularyOf(map);
+  const edits: PropertyEdit[] = [];
+  let after: string | undefined;
+  for (;;) {
+    const token = scanner.next();
+    if (token === undefined) {
+      if (isOpen) throw new ConfigSyntaxError('a } is missing', scanner.endPosition(), 'Close the block.');
+      return edits;
+    }
+    if (token.kind === 'close' && isOpen) return edits;
+    const found = token.kind === 'word' ? vocabulary.get(token.text) : undefined;
+    if (found === undefined) {
+      if (token.kind !== 'word' || context.mode === 'command') throw unexpected(token, vocabulary, context);
+      context.extras.push({ path, after, name: token.text, text: skipUnknown(scanner, token, vocabulary) });
+      continue;
+    }
+    const { name, property } = found;
+    after = name;
+    const edit: Edit | undefined =
+      found.flag === undefined
+        ? readValue(scanner, token, name, property, context, [...path, name])
+        : { verb: 'set', value: found.flag };
+    if (edit !== undefined) edits.push({ property: name, position: token.position, edit });
+  }
+}
+
+function unexpected(token: Token, vocabulary: ReadonlyMap<string, Found>, context: ReadContext): ConfigSyntaxError {
+  const words = [...vocabulary.keys()].join(', ');
+  return new ConfigSyntaxError(
+    `unexpected argument "${token.text}"`,
+    token.position,
+    `${context.object} takes: ${words}`,
+  );
+}
+
+/** Skips the value of an unknown property: the rest of its line, with every block that starts on it. */
+function skipUnknown(scanner: Scanner, name: Token, vocabulary: ReadonlyMap<string, Found>): string {
+  let end = name.end;
+  let values = 0;
+  for (;;) {
+    const token = scanner.peek();
+    if (token === undefined || token.kind === 'close') break;
+    if (scanner.text.slice(end, token.start).includes('\n')) break;
+    if (values > 0 && token.kind === 'word' && vocabulary.has(token.text)) break;
+    scanner.next();
+    end = token.kind === 'open' ? scanner.skipBlock(token, false) : token.end;
+    values++;
+  }
+  const lineStart = scanner.text.lastIndexOf('\n', name.start) + 1;
+  const indentation = /^ */.exec(scanner.text.slice(lineStart, name.start))![0].length;
+  return dedent(scanner.text.slice(name.start, end), indentation);
+}
+
+function readValue(
+  scanner: Scanner,
+  at: Token,
+  name: string,
+  property: Property,
+  context: ReadContext,
+  path: readonly string[],
+): Edit | undefined {
+  const kind = property.kind;
+  const token = scanner.peek();
+  if (token === undefined || token.kind === 'close') {
+    throw new ConfigSyntaxError(`"${name}" needs a value`, at.position, `Expected ${expects(kind)}.`);
+  }
+  if (kind.shape === 'list') return readList(scanner, name, property, kind, context);
+  if (kind.shape === 'records') return readRecords(scanner, name, property, kind, context, path);
+  scanner.next();
+  if (token.kind === 'open') {
+    throw new ConfigSyntaxError(`"${name}" takes no block`, token.position, `Expected ${expects(kind)}.`);
+  }
+  const scalar = kind as ScalarKind;
+  if (isUnset(token, scalar, property)) return { verb: 'unset' };
+  const value = readScalar(token, name, scalar, context);
+  return value === undefined ? undefined : { verb: 'set', value };
+}
+
+/** `none` takes away a value that may be absent; `default` restores a default where it can be no value itself. */
+function isUnset(token: Token, kind: ScalarKind, property: Property): boolean {
+  if (token.isQuoted || kind.words?.includes(token.text) === true) return false;
+  if (token.text === 'none') {
+    return property.default === undefined && property.required !== true && property.assigned !== true;
+  }
+  return token.text === 'default' && property.default !== undefined && !['string', 'reference'].includes(kind.name);
+}
+
+function readScalar(token: Token, name: string, kind: ScalarKind, context: ReadContext): Scalar | undefined {
+  const reading = kind.read(token.text, context.folder);
+  if ('value' in reading) return reading.value;
+  const error = new ConfigError(
+    'configuration',
+    `${context.object}: ${name} ${reading.problem}, not "${token.text}".`,
+    {
+      object: context.object,
+      property: name,
+      value: token.text,
+      position: token.position,
+    },
+  );
+  if (context.errors === undefined) throw error;
+  context.errors.push(error);
+  return undefined;
+}
+
+type Verb = 'add' | 'delete' | 'modify' | 'replace-all-with' | 'none' | 'default';
+const VERBS: readonly string[] = ['add', 'delete', 'modify', 'replace-all-with', 'none', 'default'] satisfies Verb[];
+
+/** The verb before a block; a block without one replaces all. */
+function readVerb(scanner: Scanner, name: string, kind: ListKind | RecordsKind, context: ReadContext): Verb {
+  const token = scanner.peek()!;
+  if (token.kind === 'open') return 'replace-all-with';
+  scanner.next();
+  const verbs = context.mode === 'command' ? VERBS : ['none'];
+  if (token.isQuoted || !verbs.includes(token.text) || (token.text === 'modify' && kind.shape === 'list')) {
+    const hint = context.mode === 'command' ? `Write ${name} add { … }, or ${expects(kind)}.` : `Write ${name} { … }.`;
+    throw new ConfigSyntaxError(`unexpected argument "${token.text}"`, token.position, hint);
+  }
+  return token.text as Verb;
+}
+
+function takeOpen(scanner: Scanner, name: string): Token {
+  const token = scanner.next();
+  if (token?.kind === 'open') return token;
+  throw new ConfigSyntaxError(
+    `a { is missing behind "${name}"`,
+    token?.position ?? scanner.endPosition(),
+    'What belongs to a list stands in braces.',
+  );
+}
+
+/** The words up to the closing brace. */
+function takeWords(scanner: Scanner, open: Token): Token[] {
+  const words: Token[] = [];
+  for (;;) {
+    const token = scanner.next();
+    if (token === undefined) throw new ConfigSyntaxError('this brace is never closed', open.position, 'Add a }.');
+    if (token.kind === 'close') return words;
+    if (token.kind === 'open') throw new ConfigSyntaxError('unexpected argument "{"', token.position);
+    words.push(token);
+  }
+}
+
+function readList(
+  scanner: Scanner,
+  name: string,
+  property: Property,
+  kind: ListKind,
+  context: ReadContext,
+): Edit | undefined {
+  const whole = scanner.peek()!;
+  if (whole.kind === 'word' && kind.wholes?.includes(whole.text) === true) {
+    scanner.next();
+    return { verb: 'set', value: [whole.text] };
+  }
+  const verb = readVerb(scanner, name, kind, context);
+  if (verb === 'none' || verb === 'default') return unsetList(verb, property);
+  const words = takeWords(scanner, takeOpen(scanner, name));
+  if (verb === 'delete' && words.length === 1 && words[0]!.text === 'all') return { verb: 'delete-all' };
+  const items = words.flatMap((token) => {
+    const value = readScalar(token, name, kind.item, context);
+    return value === undefined ? [] : [value as string];
+  });
+  if (verb === 'add') return { verb: 'add-items', items };
+  if (verb === 'delete') return { verb: 'delete-items', items };
+  return { verb: 'set', value: items };
+}
+
+function unsetList(verb: 'none' | 'default', property: Property): Edit {
+  return verb === 'none' && property.default !== undefined && isFull(property.default)
+    ? { verb: 'set', value: [] }
+    : { verb: 'unset' };
+}
+
+function isFull(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0;
+}
+
+function readRecords(
+  scanner: Scanner,
+  name: string,
+  property: Property,
+  kind: RecordsKind,
+  context: ReadContext,
+  path: readonly string[],
+): Edit {
+  const verb = readVerb(scanner, name, kind, context);
+  if (verb === 'none' || verb === 'default') return unsetList(verb, property);
+  const open = takeOpen(scanner, name);
+  if (verb === 'delete') {
+    const words = takeWords(scanner, open);
+    if (words.length === 1 && words[0]!.text === 'all') return { verb: 'delete-all' };
+    const keys = words.flatMap((token) => {
+      const key = readScalar(token, name, kind.key, context);
+      return key === undefined ? [] : [key as string];
+    });
+    return { verb: 'delete-records', keys };
+  }
+  const records: RecordEdits[] = [];
+  for (;;) {
+    const token = scanner.next();
+    if (token === undefined) throw new ConfigSyntaxError('this brace is never closed', open.position, 'Add a }.');
+    if (token.kind === 'close') break;
+    if (token.kind === 'open') throw new ConfigSyntaxError('unexpected argument "{"', token.position);
+    const key = readScalar(token, name, kind.key, context) as string | undefined;
+    const inner = [...path, key ?? token.text];
+    let edits: PropertyEdit[] = [];
+    if (scanner.peek()?.kind === 'open') {
+      scanner.next();
+      const object = `${context.object} ${name} ${token.text}`;
+      edits = readProperties(scanner, kind.properties, { ...context, object }, true, inner);
+    }
+    if (key !== undefined) records.push({ key, position: token.position, edits });
+  }
+  const verbs = { add: 'add-records', modify: 'modify-records', 'replace-all-with': 'replace-records' } as const;
+  return { verb: verbs[verb], records };
+}
+
+function expects(kind: Kind): string {
+  switch (kind.shape) {
+    case 'scalar':
+      return kind.expects;
+    case 'flag':
+      return `${kind.whenTrue} or ${kind.whenFalse}`;
+    case 'list':
+      return `{ ${kind.item.expects} … }`;
+    case 'records':
+      return `{ ${kind.key.expects} { … } … }`;
+  }
+}

@@ -1,0 +1,199 @@
+// A transaction: edits on a copy, then either a valid configuration or all errors. Nothing changes in between.
+
+import { ConfigError } from '../core/errors.ts';
+import type { TextPosition } from '../core/errors.ts';
+import { objectKey } from './change.ts';
+import { emptyConfiguration, initialObjects, isBuiltIn, materialise, normalised } from './configuration.ts';
+import type { Configuration, StoredObject, UnknownObject } from './configuration.ts';
+import { applyEdits } from './edit.ts';
+import type { PropertyEdit } from './edit.ts';
+import { nameProblem, partitionOf, pathProblem } from './name.ts';
+import { labelled } from './object-type.ts';
+import type { AnyObjectType } from './object-type.ts';
+import { OBJECT_TYPES } from './object-types.ts';
+import type { Extra } from './read-properties.ts';
+import { validate } from './validate.ts';
+import type { ConfigWarning } from './validate.ts';
+
+/** All reasons why a configuration was refused, in the order of the objects. */
+export class ConfigErrors extends Error {
+  override readonly name = 'ConfigErrors';
+  readonly errors: readonly ConfigError[];
+
+  constructor(errors: readonly ConfigError[]) {
+    super(errors.map((error) => error.message).join('\n'));
+    this.errors = errors;
+  }
+}
+
+export type Committed = { readonly configuration: Configuration; readonly warnings: readonly ConfigWarning[] };
+
+export class Transaction {
+  readonly #before: Configuration;
+  readonly #objects: Map<string, StoredObject>;
+  readonly #unknown: UnknownObject[];
+  readonly #created = new Set<string>();
+  readonly #positions = new Map<string, Map<string, TextPosition>>();
+
+  /** Starts from what runs, or with `isReplacing` from what every system has. */
+  constructor(before: Configuration, isReplacing = false) {
+    this.#before = isReplacing ? emptyConfiguration() : before;
+    this.#objects = isReplacing ? initialObjects() : new Map(before.objects);
+    this.#unknown = isReplacing ? [] : [...before.unknown];
+  }
+
+  has(type: AnyObjectType, name: string): boolean {
+    return this.#objects.has(objectKey({ type: type.path, name }));
+  }
+
+  /** Throws a ConfigError. */
+  create(type: AnyObjectType, name: string, edits: readonly PropertyEdit[], position?: TextPosition): void {
+    if (type.companionOf !== undefined || type.naming === 'singleton') {
+      throw this.#refused(type, name, 'configuration', `The ${labelled(type, name)} cannot be created.`, position, {
+        hint:
+          type.companionOf === undefined
+            ? `It is always there: modify ${type.path}`
+            : `It comes with the ${type.companionOf[0]!.label}: modify ${type.path} ${name}`,
+      });
+    }
+    const problem = type.naming === 'plain' ? nameProblem(name) : pathProblem(name);
+    if (problem !== undefined) {
+      const text = `"${name}" is no name for a ${type.label}: ${problem}.`;
+      throw this.#refused(type, name, 'configuration', text, position);
+    }
+    if (this.has(type, name)) {
+      const where = type.naming === 'plain' ? '' : ` in partition ${partitionOf(name)}`;
+      const text = `The requested ${labelled(type, name)} already exists${where}.`;
+      const hint = `Change it: modify ${type.path} ${name}`;
+      throw this.#refused(type, name, 'alreadyExists', text, position, { hint });
+    }
+    this.#put(type, { type: type.path, name, own: {}, extras: [] }, edits, [], position);
+    this.#created.add(objectKey({ type: type.path, name }));
+    for (const companion of companionsOf(type)) {
+      const object = { type: companion.path, name, own: {}, extras: [] };
+      this.#objects.set(objectKey(object), object);
+    }
+  }
+
+  /** Throws a ConfigError. `extras` take the place of those of the object. */
+  modify(
+    type: AnyObjectType,
+    name: string,
+    edits: readonly PropertyEdit[],
+    extras?: readonly Extra[],
+    position?: TextPosition,
+  ): void {
+    const object = this.#find(type, name, position);
+    for (const { property, position: at } of edits) {
+      if (type.properties[property]?.immutable !== true || this.#created.has(objectKey(object))) continue;
+      const trial = { ...object.own };
+      applyEdits(`${type.path} ${name}`, type.properties, trial, edits);
+      if (trial[property] === object.own[property]) continue;
+      const text = `${labelled(type, name)}: ${property} cannot be changed.`;
+      const hint = `Delete the ${type.label} and create it anew.`;
+      throw this.#refused(type, name, 'configuration', text, at, { property, hint });
+    }
+    this.#put(type, object, edits, extras ?? object.extras, position);
+  }
+
+  /** Throws a ConfigError. */
+  delete(type: AnyObjectType, name: string, position?: TextPosition): void {
+    const object = this.#find(type, name, position);
+    if (type.companionOf !== undefined) {
+      const hint = `Empty it instead: modify ${type.path} ${name} records none`;
+      const text = `The ${labelled(type, name)} cannot be deleted: it goes with its ${type.companionOf[0]!.label}.`;
+      throw this.#refused(type, name, 'protectedObject', text, position, { hint });
+    }
+    if (isBuiltIn(type, name)) {
+      const text = `The ${labelled(type, name)} is part of the system and cannot be deleted.`;
+      throw this.#refused(type, name, 'protectedObject', text, position);
+    }
+    this.#objects.delete(objectKey(object));
+    for (const companion of companionsOf(type)) this.#objects.delete(objectKey({ type: companion.path, name }));
+  }
+
+  keepUnknown(object: UnknownObject): void {
+    const index = this.#unknown.findIndex((other) => other.header === object.header);
+    if (index < 0) this.#unknown.push(object);
+    else this.#unknown[index] = object;
+  }
+
+  /** The configuration that the edits lead to. Throws ConfigErrors. */
+  finish(): Committed {
+    this.#assign();
+    const views = materialise(this.#objects, this.#before);
+    const configuration = { objects: this.#objects, views, unknown: this.#unknown };
+    const { errors, warnings } = validate(this.#before, configuration, this.#positions);
+    if (errors.length > 0) throw new ConfigErrors(errors);
+    return { configuration, warnings };
+  }
+
+  #find(type: AnyObjectType, name: string, position: TextPosition | undefined): StoredObject {
+    const object = this.#objects.get(objectKey({ type: type.path, name }));
+    if (object !== undefined) return object;
+    const owner = type.companionOf?.[0] ?? type;
+    const text = `The requested ${labelled(owner, name)} was not found.`;
+    throw this.#refused(type, name, 'notFound', text, position, { hint: `list ${owner.path} shows those that exist.` });
+  }
+
+  #put(
+    type: AnyObjectType,
+    object: StoredObject,
+    edits: readonly PropertyEdit[],
+    extras: readonly Extra[],
+    position: TextPosition | undefined,
+  ): void {
+    const own = { ...object.own };
+    applyEdits(objectKey(object), type.properties, own, edits);
+    const key = objectKey(object);
+    const kept = extras.filter((extra) => extra.path.length === 0 || isThere(own, extra.path));
+    this.#objects.set(key, { ...object, own: normalised(type, own), extras: kept });
+    const positions = this.#positions.get(key) ?? new Map<string, TextPosition>();
+    if (position !== undefined) positions.set('', position);
+    for (const edit of edits) positions.set(edit.property, edit.position);
+    this.#positions.set(key, positions);
+  }
+
+  /** Completes what was created. */
+  #assign(): void {
+    for (const key of this.#created) {
+      const object = this.#objects.get(key);
+      const type = object && OBJECT_TYPES.find((candidate) => candidate.path === object.type);
+      if (object === undefined || type?.assign === undefined) continue;
+      const own = { ...object.own };
+      const others = [...this.#objects.values()].filter((other) => other.type === type.path && other !== object);
+      type.assign(
+        object.name,
+        own,
+        others.map(({ name, own: properties }) => ({ name, properties })),
+      );
+      this.#objects.set(key, { ...object, own });
+    }
+  }
+
+  #refused(
+    type: AnyObjectType,
+    name: string,
+    code: ConfigError['code'],
+    text: string,
+    position: TextPosition | undefined,
+    details: { hint?: string; property?: string } = {},
+  ): ConfigError {
+    const place = position === undefined ? {} : { position };
+    return new ConfigError(code, text, { object: objectKey({ type: type.path, name }), ...place, ...details });
+  }
+}
+
+function companionsOf(type: AnyObjectType): AnyObjectType[] {
+  return OBJECT_TYPES.filter((candidate) => candidate.companionOf?.includes(type) === true);
+}
+
+/** Whether the record that an unknown property stands in still exists. */
+function isThere(own: StoredObject['own'], path: readonly string[]): boolean {
+  let properties: unknown = own;
+  for (const part of path) {
+    if (typeof properties !== 'object' || properties === null || !Object.hasOwn(properties, part)) return false;
+    properties = (properties as Record<string, unknown>)[part];
+  }
+  return true;
+}

@@ -1,0 +1,223 @@
+// Validation of a whole configuration: what the definitions say of every property, then the checks across objects.
+
+import { ConfigError } from '../core/errors.ts';
+import type { ConfigCode, TextPosition } from '../core/errors.ts';
+import { objectKey } from './change.ts';
+import { compareNames } from './configuration.ts';
+import type { Configuration } from './configuration.ts';
+import { relativeName } from './name.ts';
+import { labelled } from './object-type.ts';
+import type { AnyConfigObject, AnyObjectType, CheckContext, CheckDetails, TypedObject } from './object-type.ts';
+import { OBJECT_TYPES, findObjectType } from './object-types.ts';
+import type { PropertyMap } from './property.ts';
+import { isList, isRecords, sameValue } from './value.ts';
+import type { Properties, Value } from './value.ts';
+
+export type ConfigWarning = {
+  readonly object: string;
+  readonly text: string;
+  readonly hint?: string;
+  readonly position?: TextPosition;
+};
+
+/** Object key → property → where it was written; the empty property is the object itself. */
+export type Positions = ReadonlyMap<string, ReadonlyMap<string, TextPosition>>;
+
+type Reference = { readonly property: string; readonly value: string; readonly targets: readonly string[] };
+
+export function validate(
+  before: Configuration,
+  after: Configuration,
+  positions: Positions,
+): { errors: ConfigError[]; warnings: ConfigWarning[] } {
+  const errors: ConfigError[] = [];
+  const warnings: ConfigWarning[] = [];
+  const byType = new Map<string, AnyConfigObject[]>(OBJECT_TYPES.map((type) => [type.path, []]));
+  for (const object of after.views.values()) byType.get(object.type)!.push(object);
+  for (const objects of byType.values()) objects.sort((a, b) => compareNames(a.name, b.name));
+
+  const placed = (object: AnyConfigObject, property?: string) => {
+    const places = positions.get(objectKey(object));
+    const position = (property === undefined ? undefined : places?.get(property)) ?? places?.get('');
+    return position === undefined ? {} : { position };
+  };
+  const error = (object: AnyConfigObject, code: ConfigCode, text: string, details: CheckDetails = {}): void => {
+    const place = placed(object, details.property);
+    errors.push(new ConfigError(code, text, { object: objectKey(object), ...place, ...details }));
+  };
+  const warn = (object: AnyConfigObject, text: string, details: CheckDetails = {}): void => {
+    const hint = details.hint === undefined ? {} : { hint: details.hint };
+    warnings.push({ object: objectKey(object), text, ...hint, ...placed(object, details.property) });
+  };
+  const context: CheckContext = {
+    find: <Path extends string, M extends PropertyMap>(type: { path: Path }, name: string) =>
+      after.views.get(objectKey({ type: type.path, name })) as TypedObject<Path, M> | undefined,
+    all: <Path extends string, M extends PropertyMap>(type: { path: Path }) =>
+      (byType.get(type.path) ?? []) as unknown as readonly TypedObject<Path, M>[],
+    error: (object, text, { code = 'configuration', ...details } = {}) => error(object, code, text, details),
+    warn,
+  };
+
+  checkNameSpaces(byType, error);
+  checkInUse(before, after, byType, error);
+  for (const type of OBJECT_TYPES) {
+    const objects = byType.get(type.path)!;
+    const complete = objects.filter((object) => {
+      checkReferences(type, object, before, after, error);
+      warnOfInert(type, object, before, warn);
+      return hasRequired(type, object, error);
+    });
+    if (type.inheritsBy !== undefined) checkInheritance(type, complete, after, error);
+    type.check?.(complete, context);
+  }
+  return { errors, warnings };
+}
+
+type Report = (object: AnyConfigObject, code: ConfigCode, text: string, details?: CheckDetails) => void;
+
+function hasRequired(type: AnyObjectType, object: AnyConfigObject, error: Report): boolean {
+  let isComplete = true;
+  for (const [property, { required, kind }] of Object.entries(type.properties)) {
+    if (required !== true || object.properties[property] !== undefined) continue;
+    isComplete = false;
+    const expects = kind.shape === 'scalar' ? `: ${kind.expects}` : '';
+    error(object, 'missingProperty', `${labelled(type, object.name)} must have a value for ${property}.`, {
+      property,
+      hint: `Add ${property}${expects}.`,
+    });
+  }
+  return isComplete;
+}
+
+function checkReferences(
+  type: AnyObjectType,
+  object: AnyConfigObject,
+  before: Configuration,
+  after: Configuration,
+  error: Report,
+): void {
+  for (const { property, value, targets } of referencesOf(type.properties, object.properties)) {
+    if (targets.some((target) => after.views.has(objectKey({ type: target, name: value })))) continue;
+    // An object that was deleted by this very change is reported as in use instead.
+    if (targets.some((target) => before.views.has(objectKey({ type: target, name: value })))) continue;
+    const labels = targets.map((target) => findObjectType(target)!.label);
+    const shown = relativeName(value, '/Common');
+    error(object, 'notFound', `The requested ${labels.join(' or ')} (${value}) was not found.`, {
+      property,
+      value,
+      hint: `${labelled(type, object.name)} names it as ${property}. Create it first: create ${targets[0]} ${shown}`,
+    });
+  }
+}
+
+/** Objects that are gone and still referred to. */
+function checkInUse(
+  before: Configuration,
+  after: Configuration,
+  byType: ReadonlyMap<string, readonly AnyConfigObject[]>,
+  error: Report,
+): void {
+  const gone = new Map([...before.views].filter(([key]) => !after.views.has(key)));
+  if (gone.size === 0) return;
+  for (const user of OBJECT_TYPES) {
+    for (const object of byType.get(user.path)!) {
+      for (const { property, value, targets } of referencesOf(user.properties, object.properties)) {
+        if (targets.some((target) => after.views.has(objectKey({ type: target, name: value })))) continue;
+        const target = targets.find((path) => gone.has(objectKey({ type: path, name: value })));
+        if (target === undefined) continue;
+        const used = gone.get(objectKey({ type: target, name: value }))!;
+        const what = labelled(findObjectType(target)!, value);
+        const who = labelled(user, object.name);
+        error(used, 'inUse', `The ${what} cannot be deleted because it is in use by a ${who}.`, {
+          property,
+          value,
+          hint: `Change ${property} of the ${who} first, or delete it.`,
+        });
+      }
+    }
+  }
+}
+
+function* referencesOf(map: PropertyMap, properties: Properties): Generator<Reference> {
+  for (const [property, { kind }] of Object.entries(map)) {
+    const value = properties[property];
+    if (value === undefined) continue;
+    if (kind.shape === 'scalar' && kind.refersTo !== undefined && typeof value === 'string') {
+      yield { property, value, targets: kind.refersTo };
+    } else if (kind.shape === 'list' && kind.item.refersTo !== undefined && isList(value)) {
+      for (const item of value) yield { property, value: item, targets: kind.item.refersTo };
+    } else if (kind.shape === 'records' && isRecords(value)) {
+      for (const [key, record] of Object.entries(value)) {
+        if (kind.key.refersTo !== undefined) yield { property, value: key, targets: kind.key.refersTo };
+        for (const inner of referencesOf(kind.properties, record)) yield { ...inner, property };
+      }
+    }
+  }
+}
+
+function checkNameSpaces(byType: ReadonlyMap<string, readonly AnyConfigObject[]>, error: Report): void {
+  const owners = new Map<string, AnyObjectType>();
+  for (const type of OBJECT_TYPES) {
+    if (type.nameSpace === undefined) continue;
+    for (const object of byType.get(type.path)!) {
+      const key = `${type.nameSpace} ${object.name}`;
+      const owner = owners.get(key);
+      owners.set(key, owner ?? type);
+      if (owner === undefined) continue;
+      const partition = object.name.split('/')[1] ?? '';
+      error(
+        object,
+        'alreadyExists',
+        `The requested ${labelled(owner, object.name)} already exists in partition ${partition}.`,
+        {
+          value: object.name,
+          hint: `A ${owner.label} and a ${type.label} cannot share a name: choose another one.`,
+        },
+      );
+    }
+  }
+}
+
+/** No object may take its defaults from itself. */
+function checkInheritance(
+  type: AnyObjectType,
+  objects: readonly AnyConfigObject[],
+  after: Configuration,
+  error: Report,
+): void {
+  const property = type.inheritsBy!;
+  for (const object of objects) {
+    const seen = new Set<string>();
+    let at: AnyConfigObject | undefined = object;
+    while (at !== undefined && !seen.has(at.name)) {
+      seen.add(at.name);
+      const parent: Value | undefined = at.properties[property];
+      at = typeof parent === 'string' ? after.views.get(objectKey({ type: type.path, name: parent })) : undefined;
+    }
+    if (at !== object) continue;
+    const value = object.name;
+    error(object, 'configuration', `${labelled(type, object.name)}: ${property} leads back to itself.`, {
+      property,
+      value,
+      hint: 'Name a profile that does not take its defaults from this one.',
+    });
+  }
+}
+
+/** A value that changes nothing deserves a word, once: when it is set. */
+function warnOfInert(
+  type: AnyObjectType,
+  object: AnyConfigObject,
+  before: Configuration,
+  warn: (object: AnyConfigObject, text: string, details?: CheckDetails) => void,
+): void {
+  const old = before.views.get(objectKey(object));
+  for (const [property, { inert, default: standard }] of Object.entries(type.properties)) {
+    const value = object.properties[property];
+    if (inert !== true || value === undefined || sameValue(value, old?.properties[property])) continue;
+    if (typeof standard !== 'function' && sameValue(value, standard)) continue;
+    warn(object, `${labelled(type, object.name)}: ${property} is kept, but has no effect in this version.`, {
+      property,
+    });
+  }
+}
