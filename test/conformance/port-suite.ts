@@ -194,6 +194,7 @@ export function portSuite(options: SuiteOptions): void {
       const sizes = Array.from({ length: 3 * BURST + 5 }, (_, index) => 100 + (index % 7));
       assert.deepEqual(transmit(0, sizes), []);
       expectNumbered(await harness.collect(sizes.length), 0, sizes);
+      assert.equal(harness.port.receive(new FrameBatch()), 0, 'received what it sent itself');
     });
 
     it('forwards from where a frame was received', async () => {
