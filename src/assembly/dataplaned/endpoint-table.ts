@@ -25,15 +25,17 @@ export type Underlay =
       outletOf(neighbour: Neighbour): { outlet: Outlet; member: number } | undefined;
     };
 
+type EthernetUnderlay = Extract<Underlay, { medium: 'ethernet' }>;
+
 /** Endpoints that may be learned, over all tunnels: what an attacker with spoofed sources can make us remember. */
 export const MAX_ENDPOINTS = 65_536;
 
 class EndpointUser implements NeighbourUser {
   readonly endpoint: TunnelEndpoint;
   readonly neighbour: Neighbour;
-  readonly underlay: Extract<Underlay, { medium: 'ethernet' }>;
+  readonly underlay: EthernetUnderlay;
 
-  constructor(endpoint: TunnelEndpoint, neighbour: Neighbour, underlay: Extract<Underlay, { medium: 'ethernet' }>) {
+  constructor(endpoint: TunnelEndpoint, neighbour: Neighbour, underlay: EthernetUnderlay) {
     this.endpoint = endpoint;
     this.neighbour = neighbour;
     this.underlay = underlay;
@@ -95,7 +97,9 @@ export class EndpointTable {
   /** Forgets every endpoint of a tunnel that goes away. */
   releaseAllOf(tunnel: Tunnel): void {
     for (const { index, remote } of this.of(tunnel)) {
-      this.#disconnect(index);
+      const user = this.#users[index];
+      if (user !== undefined) this.#leave(user);
+      this.#users[index] = undefined;
       this.#index.delete(tunnel.index, remote[3]);
       this.endpoints[index] = undefined;
       this.#free.push(index);
@@ -105,23 +109,30 @@ export class EndpointTable {
 
   /** (Re)builds the way to the endpoint after the underlay or the tunnel has changed. */
   connect(endpoint: TunnelEndpoint, underlay: Underlay | undefined): void {
-    this.#disconnect(endpoint.index);
     endpoint.isReady = false;
-    if (underlay === undefined) return;
-    if (underlay.medium === 'udp') {
+    const before = this.#users[endpoint.index];
+    const user = underlay?.medium === 'ethernet' ? this.#follow(endpoint, underlay) : undefined;
+    this.#users[endpoint.index] = user;
+    // Only now: the neighbour may be the same, and would be forgotten if it were without users for a moment.
+    if (before !== undefined) this.#leave(before);
+    if (underlay?.medium === 'udp') {
       endpoint.outlet = underlay.outlet;
       endpoint.egress = -1;
       endpoint.isReady = true;
       prepareVxlanUdp(endpoint);
-      return;
     }
+  }
+
+  /** Makes the endpoint follow its next hop; undefined when it is on no connected network. */
+  #follow(endpoint: TunnelEndpoint, underlay: EthernetUnderlay): EndpointUser | undefined {
     const remote = endpoint.remote[3];
-    if (!underlay.networks.some(({ address, prefixBits }) => sharesNetwork(address, remote, prefixBits))) return;
+    if (!underlay.networks.some(({ address, prefixBits }) => sharesNetwork(address, remote, prefixBits)))
+      return undefined;
     const neighbour = this.#neighbours.obtain(underlay.domain, remote, endpoint.tunnel.spec.local[3]);
     const user = new EndpointUser(endpoint, neighbour, underlay);
-    this.#users[endpoint.index] = user;
     neighbour.users.push(user);
     user.neighbourChanged(neighbour);
+    return user;
   }
 
   /** The neighbour that the endpoint waits for; undefined when there is no way to it at all. */
@@ -129,10 +140,7 @@ export class EndpointTable {
     return this.#users[endpoint.index]?.neighbour;
   }
 
-  #disconnect(index: number): void {
-    const user = this.#users[index];
-    if (user === undefined) return;
-    this.#users[index] = undefined;
+  #leave(user: EndpointUser): void {
     const { neighbour } = user;
     neighbour.users.splice(neighbour.users.indexOf(user), 1);
     this.#neighbours.release(neighbour);

@@ -288,6 +288,21 @@ describe('bridge', () => {
     assert.equal(rig.counters.read(memberRow(Id.vx1), Column.outFrames), before);
   });
 
+  it('keeps the way to the other end when something else changes', () => {
+    const rig = Rig.withTunnel();
+    rig.send(1, hostFrame(HOST_B, HOST_A));
+    rig.send(0, ethernet(WAN_MAC, PEER_MAC, 0x0806, arp(2, PEER_MAC, REMOTE, WAN_MAC, LOCAL)));
+    rig.received(0);
+    rig.addPort(3);
+    rig.apply(
+      { op: 'set-domain', spec: { id: 7, name: 'other', localMember: 17, mac: mac('02:00:00:00:00:07') } },
+      rig.interfaceMember(Id.firstFree, 7, 3),
+    );
+    rig.send(1, hostFrame(HOST_B, HOST_A));
+    const sent = rig.received(0).map((packet) => packet.readUInt16BE(12).toString(16));
+    assert.deepEqual(sent, ['800'], 'the frame itself, and no ARP request before it');
+  });
+
   it('forgets what it learned behind a member that goes away', () => {
     const rig = Rig.withTunnel();
     rig.send(0, outer(hostFrame(HOST_A, HOST_B)));
