@@ -1,9 +1,9 @@
 // The benchmarks: what each measures, against whom, and the least ratio it shall reach.
 
 import { cpuTimeOf } from './cpu-time.ts';
-import { startKernel, startOvs, startWideplane } from './device.ts';
+import { startKernel, startOvs } from './device.ts';
 import { pause } from './command.ts';
-import { awaitForwarding, measureRoundTrip, measureThroughput, octetsBehind } from './traffic.ts';
+import { measureRoundTrip, measureThroughput, octetsBehind } from './traffic.ts';
 import type { Device, StartDevice } from './device.ts';
 import type { Topology } from './topology.ts';
 import type { Direction } from './traffic.ts';
@@ -92,9 +92,3 @@ export const BENCHMARKS: readonly Benchmark[] = [
 ];
 
 export const peerNameOf = ({ peer }: Benchmark): string => (typeof peer === 'string' ? peer : peer.name);
-
-export const START_WIDEPLANE = startWideplane;
-
-/** Frames come through, and each device has learned where the hosts live. */
-export const prepareBench = (bench: Bench, directions: readonly Direction[]): Promise<void> =>
-  awaitForwarding(bench.topology, directions);

@@ -17,6 +17,8 @@ export interface Device {
   readonly name: string;
   /** Processes whose CPU time is the device's; none where the kernel does the work. */
   readonly pid: number | undefined;
+  /** What it has printed, for when it does not do its work. */
+  log(): string;
   stop(): Promise<void>;
 }
 
@@ -33,6 +35,7 @@ export const startWideplane: StartDevice = async (topology) => {
   return {
     name: 'wideplane',
     pid: running.pid,
+    log: () => running.output,
     stop: async () => {
       await running.stop();
       await rm(state, { recursive: true });
@@ -65,14 +68,14 @@ export const startKernel: StartDevice = async ({ device }) => {
     ['ip', '-n', device, 'link', 'set', 'e1', 'master', 'br0'],
     ['ip', '-n', device, 'link', 'set', 'br0', 'up'],
   ]);
-  return { name: 'kernel', pid: undefined, stop: () => Promise.resolve() };
+  return { name: 'kernel', pid: undefined, log: () => '', stop: () => Promise.resolve() };
 };
 
 /** Frames go from e1 to e0 as they are: what the same packet I/O can do without a tunnel. */
 export const startCForwarder: StartDevice = async ({ device }) => {
   const forwarder = [`${PROGRAMS}/c-forwarder`, '--from', 'e1', '--to', 'e0', '--core', String(DEVICE_CORE)];
   const running = await Running.start(inNamespace(device, forwarder), (output) => output.includes('ready'));
-  return { name: 'c-forwarder', pid: running.pid, stop: () => running.stop() };
+  return { name: 'c-forwarder', pid: running.pid, log: () => running.output, stop: () => running.stop() };
 };
 
 /** Open vSwitch in user space: br-phy carries e0 and the underlay address, br-int joins e1 and the tunnel port. */
@@ -123,6 +126,7 @@ export const startOvs: StartDevice = async (topology) => {
   return {
     name: 'ovs',
     pid: vswitchd.pid,
+    log: () => vswitchd.output,
     stop: async () => {
       await vswitchd.stop();
       await database.stop();

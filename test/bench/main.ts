@@ -6,12 +6,12 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
-import { BENCHMARKS, CONTROL_OCTETS, START_WIDEPLANE, peerNameOf, prepareBench } from './benchmark.ts';
-import { startCForwarder } from './device.ts';
+import { BENCHMARKS, CONTROL_OCTETS, peerNameOf } from './benchmark.ts';
+import { startCForwarder, startWideplane } from './device.ts';
 import { measureBusy, isQuiet } from './quiet.ts';
 import { describeRound, reaches, resultOf, tableOf } from './result.ts';
 import { Topology } from './topology.ts';
-import { canSegment, measureThroughput } from './traffic.ts';
+import { awaitForwarding, canSegment, measureThroughput } from './traffic.ts';
 import type { Bench, Benchmark } from './benchmark.ts';
 import type { StartDevice } from './device.ts';
 import type { Control } from './quiet.ts';
@@ -77,12 +77,14 @@ async function runBenchmark(benchmark: Benchmark): Promise<Result> {
     if (benchmark.discard) await topology.discardArrivals();
     const bench = { topology, device: await startDevice(topology) };
     benches.push(bench);
-    await prepareBench(bench, directions);
+    await awaitForwarding(topology, directions).catch((error: unknown) => {
+      throw new Error(`${name} printed:\n${bench.device.log()}`, { cause: error });
+    });
     return bench;
   };
   try {
     const control = await start('control', startCForwarder, ['encapsulate']);
-    const wideplane = await start('wideplane', START_WIDEPLANE, benchmark.directions);
+    const wideplane = await start('wideplane', startWideplane, benchmark.directions);
     const { peer } = benchmark;
     const peerBench =
       typeof peer === 'object' && 'start' in peer
