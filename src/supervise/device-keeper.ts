@@ -6,7 +6,7 @@ import type { ParamsOf, ResultOf } from '../ipc/schema.ts';
 import type { DeviceJournal, JournalEntry } from './device-journal.ts';
 import { addDropRule, giveBack, readDropTables, recordDevice, tableName, takeOver } from './device-takeover.ts';
 import { readDeviceConditions } from './device-conditions.ts';
-import { readDeviceNames, readHostFacts, type HostFacts, type LinkFact } from './host-facts.ts';
+import { readDeviceNames, readHostFacts, readLink, type HostFacts, type LinkFact } from './host-facts.ts';
 import { hostDeviceWarnings, refusal, takeoverWarnings } from './preflight.ts';
 
 export type PrepareRequest = ParamsOf<'prepare-device'>;
@@ -102,13 +102,16 @@ export class DeviceKeeper {
 
   async #prepare(request: PrepareRequest): Promise<PrepareResult> {
     const { journal, log } = this.#options;
-    const facts = await readHostFacts();
-    const link = facts.links.find((other) => other.name === request.device);
+    const present = await readLink(request.device);
     if (request.addressOwner === 'host') {
-      if (link) this.warn(hostDeviceWarnings(request, await this.#conditions(link)));
+      if (present) this.warn(hostDeviceWarnings(request, await this.#conditions(present)));
       return { ok: true };
     }
-    if (link && journal.entries.some((entry) => entry.ifindex === link.ifindex)) return { ok: true };
+    // A daemon that was started again asks for what it had, and traffic waits for the answer.
+    if (present && journal.entries.some((entry) => entry.ifindex === present.ifindex)) return { ok: true };
+
+    const facts = await readHostFacts();
+    const link = facts.links.find((other) => other.name === request.device);
 
     const refused = refusal(facts, request) ?? (await takenElsewhere(request, link!));
     if (refused && !(refused.forcible && this.#options.force)) {
