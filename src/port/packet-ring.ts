@@ -60,7 +60,6 @@ const SLOT_OCTETS = 65 * 1024;
 const SLOTS = 64;
 const ETHERNET_HEADER_OCTETS = 14;
 const IFF_UP = 0x1;
-const IFF_RUNNING = 0x40;
 /** How old a reading of the kernel's loss counters may be. */
 const OVERRUNS_AGE_MS = 100;
 
@@ -101,7 +100,8 @@ export function openPacketRing(
       deviceIndex: facts.index,
       mac: facts.mac,
       maxFrameOctets: facts.mtu + ETHERNET_HEADER_OCTETS,
-      isUp: (facts.flags & IFF_UP) !== 0 && (facts.flags & IFF_RUNNING) !== 0,
+      // Not IFF_RUNNING, which lags behind the carrier by up to a second: the watcher tells of the carrier.
+      isUp: (facts.flags & IFF_UP) !== 0,
       descriptors: addon.ringDescriptors(handle),
       extent: { offset, octets },
     };

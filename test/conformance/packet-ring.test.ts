@@ -6,8 +6,10 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it, test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { Drop, DROP_NAMES } from '../../src/core/drop-reason.ts';
 import { loadAddon } from '../../src/native/addon.ts';
 import { Arena, ArenaAllocator } from '../../src/packet/arena.ts';
@@ -343,6 +345,27 @@ test('the policy goes to blocks under load and comes back when it is quiet', asy
   await receiveAll(port, 1, () => undefined, 100);
   assert.equal(port.lowLatency, true);
   close(port, description);
+  await peer.close();
+});
+
+test('a ring that is opened here works in a worker thread, which an event ends from its wait', async () => {
+  const { here, peer } = await connect(1500, () => undefined);
+  const description = openPacketRing(addon, arenaHandle, allocator, { index: 1, name: here, device: here });
+  const stop = addon.eventOpen();
+  const worker = new Worker(new URL('../support/echo-worker.js', import.meta.url), {
+    workerData: { description, stop },
+  });
+  const finished = once(worker, 'message');
+  await peer.send({ prefix: PREFIX, first: 0, count: 300, octets: 80, every: 50, pause: 0.01 });
+  const echoed = await peer.receive(300);
+  assert.deepEqual(
+    echoed.map(({ octets }) => numberOf(octets, PREFIX.length)),
+    Array.from({ length: 300 }, (_, index) => index),
+  );
+  addon.eventSignal(stop);
+  assert.deepEqual((await finished)[0], { echoed: 300, refused: 0 });
+  addon.closeDescriptor(stop);
+  releasePacketRing(allocator, description);
   await peer.close();
 });
 
