@@ -60,8 +60,11 @@ export function giveStateTo(layout: StateLayout, account: Account, daemons: read
       `state directory ${layout.state}: it holds other things (${foreign[0]!}) and does not belong to the account ${account.name}, as which the daemons run; name an empty or new directory with --state`,
     );
   }
-  chmodSync(layout.state, PRIVATE);
-  lchownSync(layout.state, account.uid, account.gid);
+  // A directory that somebody uses for other things as well keeps its mode: it might be /etc.
+  if (foreign.length === 0) {
+    chmodSync(layout.state, PRIVATE);
+    lchownSync(layout.state, account.uid, account.gid);
+  }
   for (const daemon of daemons) {
     const directory = join(layout.state, daemon);
     mkdirSync(directory, { recursive: true, mode: PRIVATE });

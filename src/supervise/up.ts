@@ -9,7 +9,7 @@ import { chownSync, readFileSync } from 'node:fs';
 import { errorText } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { IpcServer } from '../ipc/ipc-server.ts';
-import { parseCapabilities, setprivArguments, type ProcessCapabilities } from './capability.ts';
+import { parseCapabilities, setprivArguments, type Account, type ProcessCapabilities } from './capability.ts';
 import { DaemonProcess } from './daemon-process.ts';
 import { daemonSocket, type DaemonEntry } from './daemon-table.ts';
 import { currentPlace, DeviceJournal } from './device-journal.ts';
@@ -38,6 +38,8 @@ export type UpOptions = {
   relay: (daemon: string, line: string, fromStderr: boolean) => void;
   log: Log;
 };
+
+const ROOT: Account = { name: 'root', uid: 0, gid: 0 };
 
 /** What an adviser works with. */
 export type AdvisedHost = {
@@ -184,14 +186,9 @@ async function settleIdentity(options: UpOptions, layout: StateLayout, held: Pro
     if ('refusal' in choice) throw new Error(choice.refusal);
     identity = choice.identity;
     const { account } = identity;
-    if (account) {
-      giveStateTo(
-        layout,
-        account,
-        options.daemons.map((daemon) => daemon.name),
-      );
-      options.log.info(`the daemons run as account ${account.name}`);
-    }
+    const names = options.daemons.map((daemon) => daemon.name);
+    giveStateTo(layout, account ?? ROOT, names);
+    options.log.info(`the daemons run as ${account ? `account ${account.name}` : 'root without its capabilities'}`);
   }
   const needed = options.config === undefined ? [options.state] : [options.state, options.config];
   for (const path of needed) {

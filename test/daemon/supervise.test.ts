@@ -266,6 +266,12 @@ test('the daemons run as the account wideplane where there is one, and the state
       assert.equal(statSync(path).uid, owner, path);
     }
     await up.killAndVanish();
+
+    // The account has gone again: the state is root's.
+    const asRoot = new RunningUp(state);
+    await asRoot.ready();
+    assert.equal(statSync(state).uid, 0);
+    assert.equal(await asRoot.stop(), 0);
   } finally {
     await up.stop();
     removeState(state);
@@ -285,6 +291,25 @@ test('a program that no account may read is refused with what to do', async () =
   } finally {
     removeState(state);
     removeState(home);
+  }
+});
+
+test('a directory that holds other things keeps its mode, and is not given away', async () => {
+  const state = makeState();
+  try {
+    chmodSync(state, 0o755);
+    writeFileSync(`${state}/notes.txt`, 'mine');
+    const up = new RunningUp(state);
+    await up.ready();
+    assert.equal(statSync(state).mode & 0o777, 0o755);
+    await up.stop();
+    chownSync(state, 4242, 4242);
+    const other = new RunningUp(state);
+    assert.equal(await other.exit(), 1);
+    assert.match(other.log.at(-1)!.msg, /it holds other things \(notes\.txt\).*name an empty or new directory/);
+    assert.equal(statSync(state).uid, 4242);
+  } finally {
+    removeState(state);
   }
 });
 
