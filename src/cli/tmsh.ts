@@ -1,94 +1,108 @@
-// `wideplane tmsh`: sends commands to configd and prints what it answers.
+// `wideplane tmsh`: sends commands to configd and prints what comes back.
+//
+// Commands come from `-c`, from standard input when that is no terminal, or from a prompt. Errors go to standard error;
+// the exit status is 1 when a command failed.
 
-import { createInterface } from 'node:readline/promises';
-import { hostname, userInfo } from 'node:os';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline/promises';
 import { errorText } from '../core/errors.ts';
 import { IpcClient } from '../ipc/ipc-client.ts';
 import { IpcError } from '../ipc/ipc-error.ts';
+import { CommandSplitter } from '../tmsh/split.ts';
 
 export type TmshFlags = {
   state: string;
-  /** Commands of `-c`, in order; none: standard input, or a prompt on a terminal. */
-  commands: readonly string[];
+  /** Commands of `-c`, run in order up to the first that fails; absent or empty: standard input. */
+  commands?: readonly string[];
 };
 
-/** Runs the commands; stops at the first that fails. Resolves to the exit status, 0 or 1. */
-export async function tmsh({ state, commands }: TmshFlags): Promise<number> {
-  let client: IpcClient;
+/** Resolves to the exit status. */
+export async function tmsh({ state, commands = [] }: TmshFlags): Promise<number> {
+  // A reader that has gone (`| head`) ends the output, not with a stack trace.
+  process.stdout.on('error', () => process.exit(0));
+  const session = new Session(join(state, 'configd.sock'));
   try {
-    client = await IpcClient.connect(join(state, 'configd.sock'));
-  } catch (error) {
-    console.error(`${errorText(error)}; start it with: wideplane up --state ${state}`);
-    return 1;
-  }
-  try {
-    if (commands.length > 0) return await runAll(client, commands);
-    return process.stdin.isTTY ? await prompt(client) : await runInput(client);
+    if (commands.length > 0) return await session.runAll(commands);
+    return await (process.stdin.isTTY ? session.prompt() : session.readInput());
   } finally {
-    client.close();
+    session.close();
   }
 }
 
-async function runAll(client: IpcClient, commands: readonly string[]): Promise<number> {
-  for (const command of commands) if (!(await run(client, command))) return 1;
-  return 0;
-}
+class Session {
+  readonly #path: string;
+  #client: IpcClient | undefined;
 
-/** One command a line; a command with an open brace goes on until it is closed. */
-async function runInput(client: IpcClient): Promise<number> {
-  let command = '';
-  for await (const line of createInterface({ input: process.stdin })) {
-    command += command === '' ? line : `\n${line}`;
-    if (openBraces(command) > 0) continue;
-    if (command.trim() !== '' && !(await run(client, command))) return 1;
-    command = '';
+  constructor(path: string) {
+    this.#path = path;
   }
-  if (command.trim() === '') return 0;
-  return (await run(client, command)) ? 0 : 1;
-}
 
-async function prompt(client: IpcClient): Promise<number> {
-  const lines = createInterface({ input: process.stdin, output: process.stdout });
-  let failed = false;
-  try {
-    for (;;) {
-      const line = await lines.question(`${userInfo().username}@(${hostname().split('.')[0]!})(tmos)# `);
-      if (line.trim() === 'quit' || line.trim() === 'exit') return failed ? 1 : 0;
-      if (line.trim() !== '') failed = !(await run(client, line));
+  async runAll(commands: readonly string[]): Promise<number> {
+    for (const command of commands) {
+      const splitter = new CommandSplitter();
+      const lines = command.split('\n').map((line) => splitter.push(line));
+      for (const single of [...lines, splitter.end()]) {
+        if (single !== undefined && !(await this.#run(single))) return 1;
+      }
     }
-  } catch (error) {
-    // The end of the input ends the shell.
-    if (error instanceof Error && error.name === 'AbortError') return failed ? 1 : 0;
-    throw error;
-  } finally {
-    lines.close();
+    return 0;
+  }
+
+  /** Commands of standard input, as they come; stops at the first that fails. */
+  async readInput(): Promise<number> {
+    const splitter = new CommandSplitter();
+    for await (const line of createInterface({ input: process.stdin })) {
+      const command = splitter.push(line);
+      if (command !== undefined && !(await this.#run(command))) return 1;
+    }
+    const rest = splitter.end();
+    return rest === undefined || (await this.#run(rest)) ? 0 : 1;
+  }
+
+  /** A plain prompt; `quit` or the end of input leaves it. */
+  async prompt(): Promise<number> {
+    const splitter = new CommandSplitter();
+    const terminal = createInterface({ input: process.stdin, output: process.stdout });
+    terminal.setPrompt('(tmos)# ');
+    terminal.prompt();
+    for await (const line of terminal) {
+      if (!splitter.isWithin && /^\s*(quit|exit)\s*$/.test(line)) break;
+      const command = splitter.push(line);
+      if (command !== undefined) await this.#run(command);
+      terminal.setPrompt(splitter.isWithin ? '... ' : '(tmos)# ');
+      terminal.prompt();
+    }
+    terminal.close();
+    return 0;
+  }
+
+  close(): void {
+    this.#client?.close();
+  }
+
+  /** False when the command failed; the reason has been printed. */
+  async #run(command: string): Promise<boolean> {
+    try {
+      // Between two commands of a prompt, configd may have been restarted.
+      if (this.#client?.isConnected !== true) this.#client = await IpcClient.connect(this.#path);
+      const params = { command, directory: process.cwd(), user: userName() };
+      for await (const { text } of this.#client.stream('tmsh', params)) {
+        if (!process.stdout.write(text)) await new Promise((resolve) => process.stdout.once('drain', resolve));
+      }
+      return true;
+    } catch (error) {
+      const hint = error instanceof IpcError && error.code === 'unreachable' ? '\n  Start it with: wideplane up' : '';
+      process.stderr.write(`${errorText(error)}${hint}\n`);
+      return false;
+    }
   }
 }
 
-/** True when the command succeeded; its error goes to standard error. */
-async function run(client: IpcClient, command: string): Promise<boolean> {
+function userName(): string {
   try {
-    const params = { command, directory: process.cwd(), user: userInfo().username };
-    for await (const { text } of client.stream('tmsh', params)) process.stdout.write(text);
-    return true;
-  } catch (error) {
-    if (!(error instanceof IpcError)) throw error;
-    console.error(error.message);
-    return false;
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? 'unknown');
   }
-}
-
-/** Braces that are open at the end of the text, quoted ones not counted. */
-function openBraces(text: string): number {
-  let depth = 0;
-  let quoted = false;
-  for (let at = 0; at < text.length; at++) {
-    const character = text[at];
-    if (character === '\\') at += 1;
-    else if (character === '"') quoted = !quoted;
-    else if (!quoted && character === '{') depth += 1;
-    else if (!quoted && character === '}') depth -= 1;
-  }
-  return depth;
 }

@@ -19,6 +19,10 @@ export const LOG_CODES = entries({
 
   // Configuration
   'config-loaded': { level: 'info', help: 'a configuration was read, validated and made the running one' },
+  'config-recovered': {
+    level: 'warn',
+    help: 'configd was killed: it goes on with the configuration that ran, unsaved changes included',
+  },
   'config-refused': { level: 'error', help: 'a configuration has errors and was not applied' },
   'config-warning': { level: 'warn', help: 'the configuration is valid, but not what was probably meant' },
   'config-kept-unknown': {

@@ -1,7 +1,7 @@
 // Files that are either the old one or the new one, whole, whatever happens in between.
 
 import { constants } from 'node:fs';
-import { mkdir, open, readFile, realpath, rename, unlink } from 'node:fs/promises';
+import { mkdir, open, readFile, realpath, rename, rm, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
 
@@ -78,6 +78,16 @@ export async function makeDirectory(path: string): Promise<void> {
   } catch (error) {
     const { code, text } = describe(error);
     throw new StoreError(path, 'mkdir', code, `cannot make the directory ${path}: ${text}`);
+  }
+}
+
+/** Removes a file that may be absent; throws a StoreError. */
+export async function removeFile(path: string): Promise<void> {
+  try {
+    await rm(path, { force: true });
+  } catch (error) {
+    const { code, text } = describe(error);
+    throw new StoreError(path, 'unlink', code, `cannot remove ${path}: ${text}`);
   }
 }
 

@@ -1,0 +1,117 @@
+// Publishes the configuration to daemons, and knows what each of them runs.
+//
+// A subscriber that is slow gets fewer and larger diffs: each starts at the generation that was sent last, so nothing is
+// queued for anybody.
+
+import { diffObjects } from '../../config/change.ts';
+import type { ConfigChange, Generation } from '../../config/change.ts';
+import { logEvent } from '../../core/log-codes.ts';
+import type { Log } from '../../core/log.ts';
+import type { ApplyFailure, ParamsOf, ShowReply, ShowRow, Update } from '../../ipc/schema.ts';
+import type { ConfigOwner } from './config-owner.ts';
+
+/** Characters of text in one piece of an update: in UTF-8 and escaped as JSON it stays below a message's limit. */
+const PIECE_CHARACTERS = 128 * 1024;
+
+type DaemonState = {
+  subscriptions: number;
+  generation: Generation | undefined;
+  failures: readonly ApplyFailure[];
+};
+
+export class Publisher {
+  readonly #owner: ConfigOwner;
+  readonly #log: Log;
+  readonly #daemons = new Map<string, DaemonState>();
+
+  constructor(owner: ConfigOwner, log: Log) {
+    this.#owner = owner;
+    this.#log = log;
+  }
+
+  /** A snapshot, then a diff for every change, until the signal. */
+  async *subscribe(daemon: string, signal: AbortSignal): AsyncGenerator<Update, void> {
+    const state = this.#daemons.get(daemon) ?? { subscriptions: 0, generation: undefined, failures: [] };
+    this.#daemons.set(daemon, state);
+    state.subscriptions += 1;
+    try {
+      let sent = this.#owner.generation;
+      let views = this.#owner.configuration.views;
+      const lines = Array.from(views.values(), (object) => JSON.stringify(object));
+      yield* pieces({ update: 'snapshot', generation: sent }, lines);
+      for (;;) {
+        await this.#owner.changed(sent.number, signal);
+        if (signal.aborted) return;
+        const from = sent;
+        const before = views;
+        sent = this.#owner.generation;
+        views = this.#owner.configuration.views;
+        yield* pieces({ update: 'diff', from, generation: sent }, diffObjects(before, views).map(changeLine));
+      }
+    } finally {
+      state.subscriptions -= 1;
+    }
+  }
+
+  acknowledge({ daemon, generation, failures }: ParamsOf<'acknowledge'>): void {
+    const state = this.#daemons.get(daemon) ?? { subscriptions: 0, generation: undefined, failures: [] };
+    this.#daemons.set(daemon, state);
+    state.generation = generation;
+    state.failures = failures;
+    logEvent(this.#log, 'config-applied', `${daemon} runs generation ${generation.number}`, {
+      daemon,
+      failed: failures.length,
+    });
+    for (const { object, reason } of failures) {
+      logEvent(this.#log, 'config-apply-failed', `${daemon}: ${object}: ${reason}`, { daemon, object });
+    }
+  }
+
+  /** `show sys config status`. */
+  status(): ShowReply {
+    const { generation, configuration, file } = this.#owner;
+    const own: ShowRow = {
+      name: 'configd',
+      stats: {
+        Generation: text(generation),
+        Objects: configuration.objects.size,
+        'Unknown objects': configuration.unknown.length,
+        File: file,
+      },
+    };
+    const rows = [...this.#daemons].map(([name, state]): ShowRow => {
+      const current = state.generation?.number === generation.number && state.generation.epoch === generation.epoch;
+      const stats = {
+        State: state.subscriptions === 0 ? 'disconnected' : current ? 'in sync' : 'applying',
+        Generation: state.generation === undefined ? 'none' : text(state.generation),
+        'Failed objects': state.failures.length,
+      };
+      if (state.failures.length === 0) return { name, stats };
+      const failed = state.failures.map(({ object, reason }) => [object, reason]);
+      return { name, stats, table: { columns: ['Object', 'Reason'], rows: failed } };
+    });
+    return { rows: [own, ...rows] };
+  }
+}
+
+function text({ epoch, number }: Generation): string {
+  return `${number} (epoch ${epoch})`;
+}
+
+function changeLine(change: ConfigChange): string {
+  const { action, object } = change;
+  const sent = action === 'delete' ? { type: object.type, name: object.name, properties: {} } : object;
+  return JSON.stringify({ action, object: sent });
+}
+
+function* pieces(head: Omit<Update, 'text' | 'last'>, lines: readonly string[]): Generator<Update> {
+  let text = '';
+  for (const line of lines) {
+    text += `${line}\n`;
+    while (text.length >= PIECE_CHARACTERS) {
+      yield { ...head, text: text.slice(0, PIECE_CHARACTERS), last: false };
+      text = text.slice(PIECE_CHARACTERS);
+    }
+  }
+  yield { ...head, text, last: true };
+}

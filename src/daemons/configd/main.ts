@@ -1,0 +1,27 @@
+// configd: owns the configuration.
+
+import { Configd, ConfigurationRefused } from '../../assembly/configd/configd.ts';
+import { packageVersion } from '../../assembly/configd/package-version.ts';
+import { errorText } from '../../core/errors.ts';
+import { logEvent } from '../../core/log-codes.ts';
+import type { Log } from '../../core/log.ts';
+import { EXIT_CONFIGURATION } from '../../supervise/daemon-process.ts';
+
+export type ConfigdSettings = { state: string; config?: string; log: Log };
+
+/** Runs until a signal asks for the end; resolves to the exit status. */
+export async function runConfigd({ state, config, log }: ConfigdSettings): Promise<number> {
+  const stopped = new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  });
+  const configd = new Configd({ state, version: packageVersion(), log, ...(config === undefined ? {} : { config }) });
+  try {
+    await configd.start();
+  } catch (error) {
+    logEvent(log, 'daemon-failed', `configd cannot start: ${errorText(error)}`);
+    return error instanceof ConfigurationRefused ? EXIT_CONFIGURATION : 1;
+  }
+  await stopped;
+  await configd.stop();
+  return 0;
+}

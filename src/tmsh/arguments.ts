@@ -1,0 +1,102 @@
+// The parts that commands have in common: the type, names with wildcards, the end.
+
+import { objectsOf } from '../config/configuration.ts';
+import type { Configuration } from '../config/configuration.ts';
+import { objectKey } from '../config/change.ts';
+import { nameOf } from '../config/load-text.ts';
+import { COMMON } from '../config/name.ts';
+import { labelled } from '../config/object-type.ts';
+import type { AnyObjectType } from '../config/object-type.ts';
+import { OBJECT_TYPES, findObjectType } from '../config/object-types.ts';
+import type { Scanner, Token } from '../config/scanner.ts';
+import { ConfigError, ConfigSyntaxError } from '../core/errors.ts';
+
+/** Throws for any token: `unexpected argument "foo"`. */
+export function unexpected(token: Token, hint?: string): ConfigSyntaxError {
+  return new ConfigSyntaxError(`unexpected argument "${token.text}"`, token.position, hint);
+}
+
+export function expectEnd(scanner: Scanner): void {
+  const token = scanner.next();
+  if (token !== undefined) throw unexpected(token, 'The command ends before it.');
+}
+
+/**
+ * Reads module and component: the types that they name, one or those of a whole module. `isNext` tells what may follow a
+ * module whose component is left out.
+ */
+export function readTypes(scanner: Scanner, isNext: (word: string) => boolean = () => false): readonly AnyObjectType[] {
+  let path = '';
+  for (;;) {
+    const token = scanner.peek();
+    const word = token?.kind === 'word' ? token.text : undefined;
+    const next = path === '' ? (word ?? '').replace(/^\//, '') : `${path} ${word ?? ''}`;
+    const isPath = word !== undefined && OBJECT_TYPES.some((type) => `${type.path} `.startsWith(`${next} `));
+    if (isPath) {
+      scanner.next();
+      path = next;
+      continue;
+    }
+    const type = findObjectType(path);
+    if (type !== undefined) return [type];
+    const under = OBJECT_TYPES.filter((candidate) => path === '' || candidate.path.startsWith(`${path} `));
+    if (token === undefined || isNext(token.text)) return under;
+    const words = new Set(under.map((candidate) => candidate.path.slice(path.length).trim().split(' ')[0]));
+    throw unexpected(token, `Expected one of: ${[...words].join(', ')}.`);
+  }
+}
+
+/** Reads module and component down to one type. */
+export function readType(scanner: Scanner): AnyObjectType {
+  const types = readTypes(scanner);
+  if (types.length === 1) return types[0]!;
+  const paths = types.map((type) => type.path).join(', ');
+  throw new ConfigSyntaxError('a component is missing', scanner.endPosition(), `Expected one of: ${paths}.`);
+}
+
+export function readWord(scanner: Scanner, what: string): Token {
+  const token = scanner.next();
+  if (token?.kind === 'word') return token;
+  if (token !== undefined) throw unexpected(token, `Expected ${what}.`);
+  throw new ConfigSyntaxError(`${what} is missing`, scanner.endPosition());
+}
+
+/** One word, or several in braces. */
+export function readWords(scanner: Scanner, what: string): Token[] {
+  if (scanner.peek()?.kind !== 'open') return [readWord(scanner, what)];
+  const open = scanner.next()!;
+  const words: Token[] = [];
+  while (scanner.peek()?.kind === 'word') words.push(scanner.next()!);
+  const close = scanner.next();
+  if (close?.kind === 'close' && words.length > 0) return words;
+  if (close !== undefined) throw unexpected(close, `Expected ${what}.`);
+  throw new ConfigSyntaxError('this brace is never closed', open.position, 'Add a }.');
+}
+
+/** True when the word names an object of the type, alone or by a wildcard. */
+export function namesObject(configuration: Configuration, type: AnyObjectType, word: string): boolean {
+  return matchingNames(configuration, type, word).length > 0;
+}
+
+/** The objects that a word names; throws a ConfigError where there is none. */
+export function resolveNames(configuration: Configuration, type: AnyObjectType, token: Token): string[] {
+  const names = matchingNames(configuration, type, token.text);
+  if (names.length > 0) return names;
+  const name = nameOf(type, token.text, COMMON);
+  const subject = type.companionOf?.[0] ?? type;
+  throw new ConfigError('notFound', `The requested ${labelled(subject, name)} was not found.`, {
+    object: objectKey({ type: type.path, name }),
+    position: token.position,
+    hint: `list ${subject.path} shows those that exist.`,
+  });
+}
+
+function matchingNames(configuration: Configuration, type: AnyObjectType, word: string): string[] {
+  const wanted = nameOf(type, word, COMMON);
+  const names = objectsOf(configuration, type).map((object) => object.name);
+  if (word === 'all') return names;
+  if (!word.includes('*')) return names.filter((name) => name === wanted);
+  const parts = wanted.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  const glob = new RegExp(`^${parts.join('.*')}$`);
+  return names.filter((name) => glob.test(name));
+}

@@ -1,0 +1,26 @@
+// What tmsh needs of the process that owns the configuration.
+
+import type { Configuration } from '../config/configuration.ts';
+import type { Committed } from '../config/transaction.ts';
+import type { ShowReply } from '../ipc/schema.ts';
+
+export interface TmshBackend {
+  /** The running configuration. */
+  readonly configuration: Configuration;
+  /** Version in the header of what is saved. */
+  readonly version: string;
+  /** Makes a configuration the running one and publishes it. */
+  commit(committed: Committed): void;
+  /** Writes the running configuration, to its own file without a name; resolves to the path. Throws a StoreError. */
+  save(file?: string): Promise<string>;
+  /** The text of a file, of its own one without a name. Throws a StoreError. */
+  read(file?: string): Promise<{ path: string; text: string }>;
+  /** Notes that what runs now is what the own file holds, whose text this is. */
+  noteLoaded(text: string): void;
+  /** Statistics, from whichever daemon has them. Throws an IpcError. */
+  show(type: string, names: readonly string[] | undefined, cursor?: string): Promise<ShowReply>;
+  /** Throws an IpcError. */
+  resetStats(type: string, names: readonly string[] | undefined): Promise<number>;
+  /** What each daemon runs, and what it could not apply. */
+  status(): ShowReply;
+}

@@ -1,0 +1,31 @@
+// What a person sees of a command that failed.
+
+import { ConfigErrors } from '../config/transaction.ts';
+import { ConfigError, ConfigSyntaxError, errorText, formatPosition } from '../core/errors.ts';
+import { IpcError } from '../ipc/ipc-error.ts';
+
+/** The message, the place in the command with a caret below it or the place in the file, and what to do next. */
+export function describeCommandError(error: unknown, command: string): string {
+  if (error instanceof ConfigErrors) {
+    return error.errors.map((each) => describeCommandError(each, command)).join('\n');
+  }
+  if (error instanceof ConfigError || error instanceof ConfigSyntaxError) {
+    const { position, hint } = error.details;
+    const lines = [error.message];
+    if (position?.file !== undefined) lines[0] = `${formatPosition(position)}: ${error.message}`;
+    else if (position !== undefined) lines.push(...pointAt(command, position.line, position.column));
+    if (hint !== undefined) lines.push(`  ${hint}`);
+    return lines.join('\n');
+  }
+  if (error instanceof IpcError && error.code === 'unreachable') {
+    return `${error.message}\n  Start it with wideplane up; its log says why it ended.`;
+  }
+  return errorText(error);
+}
+
+function pointAt(command: string, line: number, column: number): string[] {
+  const text = command.split('\n')[line - 1];
+  if (text === undefined) return [];
+  // Tabs stay tabs, so that the caret stands where the eye looks for it.
+  return [text, `${text.slice(0, column - 1).replace(/[^\t]/g, ' ')}^`];
+}
