@@ -104,6 +104,12 @@ export class FrameBatch {
   clear(): void {
     this.length = 0;
   }
+
+  /** Takes the first `count` frames out; what was pushed behind them moves up. */
+  removeFirst(count: number): void {
+    for (let index = count; index < this.length; index++) this.frames[index - count] = this.frames[index]!;
+    this.length -= count;
+  }
 }
 
 /** Frames that a port hands over at most in one receive: a power of two that keeps a breath's working set in L2. */

@@ -28,7 +28,13 @@ export function vector(name: string): Uint8Array {
 export const FILLER = 0xa5;
 
 /** Octets at the very end of a region, behind filler; reading outside [start, end) throws. */
-export type Guarded = { arena: Arena; bytes: Uint8Array; words: Int32Array; start: number; end: number };
+export type Guarded = {
+  arena: Pick<Arena, 'buffer' | 'bytes' | 'words'>;
+  bytes: Uint8Array;
+  words: Int32Array;
+  start: number;
+  end: number;
+};
 
 /** Places the octets so that they begin at an address of this remainder modulo 4 and nothing follows them. */
 export function guard(octets: Uint8Array, remainder = 2): Guarded {

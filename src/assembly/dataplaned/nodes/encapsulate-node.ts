@@ -59,7 +59,8 @@ export class EncapsulateNode implements PipelineNode {
         this.#send(frame, tunnel, endpoint);
       }
     }
-    this.input.clear();
+    // A tunnel that carries another has pushed its packets behind those: they wait for the next round.
+    this.input.removeFirst(length);
   }
 
   #sendSegments(frame: Frame, tunnel: Tunnel, endpoint: TunnelEndpoint): void {

@@ -1,0 +1,193 @@
+// Valid frames to start from, one or more for every way through the data plane, and the values that mean something there.
+
+import { parseIpv4 } from '../../src/core/address.ts';
+import { LOCAL, PEER_MAC, REMOTE, WAN_MAC, BRIDGE_MAC } from '../support/dataplane-rig.ts';
+import { arp, ethernet, hostFrame, ipv4Packet, octets, onesComplement, udp, vxlan } from '../support/frames.ts';
+import type { OfferedMetadata } from '../support/fuzz-port.ts';
+import { vector } from '../support/octets.ts';
+import { transportFrame } from '../support/transport-frames.ts';
+import { layoutOf, walkVxlan, type Dictionary, type Layout } from './mutator.ts';
+
+/** Stations, by the member behind which they live for good. */
+export const Station = {
+  inside: '02:aa:00:00:00:01',
+  insideToo: '02:aa:00:00:00:02',
+  behindTunnel: '02:bb:00:00:00:01',
+  behindOtherTunnel: '02:bb:00:00:00:02',
+  behindDisabled: '02:cc:00:00:00:01',
+  behindMissingPort: '02:cc:00:00:00:02',
+  behindSmallMtu: '02:cc:00:00:00:03',
+  behindNoRoute: '02:cc:00:00:00:04',
+  behindUnresolved: '02:cc:00:00:00:05',
+  behindSocket: '02:cc:00:00:00:06',
+  behindInbound: '02:cc:00:00:00:07',
+  behindTagged: '02:cc:00:00:00:08',
+  unknown: '02:dd:00:00:00:01',
+} as const;
+
+export const Vni = {
+  pointToPoint: 100,
+  multipoint: 200,
+  noFlooding: 300,
+  noEndpoints: 400,
+  noRoute: 500,
+  unresolved: 600,
+  socket: 700,
+  inboundOnly: 800,
+  outboundOnly: 900,
+  loop: 1000,
+} as const;
+
+export const LOOP_MAC = '02:00:00:00:00:05';
+export const LOOP_PEER_MAC = '02:ee:00:00:00:05';
+export const SOCKET_LOCAL = '10.9.2.1';
+export const SOCKET_REMOTE = '10.9.2.2';
+export const UNRESOLVED_REMOTE = '10.9.1.66';
+
+/** Ports of the topology: the underlay, two inside, the socket of tunnels whose address the host owns. */
+export const FuzzPorts = { wan: 0, inside: 1, insideToo: 2, socket: 3 } as const;
+
+export type Seed = { port: number; octets: Uint8Array; layout: Layout; metadata: OfferedMetadata };
+
+const u16 = (value: number): Uint8Array => Uint8Array.of(value >>> 8, value);
+const address = (text: string): Uint8Array => Uint8Array.from(text.split('.').map(Number));
+
+// UNRESOLVED_REMOTE is not among the addresses: a mutated ARP packet would answer for it.
+export const DICTIONARY: Dictionary = {
+  mac: [
+    ...Object.values(Station),
+    WAN_MAC,
+    BRIDGE_MAC,
+    PEER_MAC,
+    'ff:ff:ff:ff:ff:ff',
+    '33:33:ff:00:00:02',
+    '01:80:c2:00:00:00',
+    '01:80:c2:00:00:0e',
+    '01:00:5e:00:00:05',
+  ].map((text) => octets(text)),
+  type: [0x0800, 0x0806, 0x86dd, 0x8100, 0x88a8, 0x88cc].map(u16),
+  tci: [0, 30, 50, 60, 100, 200, 0xe064, 4095].map(u16),
+  ipv4: [LOCAL, REMOTE, SOCKET_LOCAL, '10.9.1.3', '10.9.1.255', '224.0.0.5', '172.16.0.1'].map(address),
+  port: [4789, 4790, 53, 0].map(u16),
+  vni: Object.values(Vni).map((vni) => Uint8Array.of(vni >>> 16, vni >>> 8, vni)),
+  flags: [0x08, 0x00, 0x0c, 0x45, 0x46, 0x60, 0x03, 0x01, 0x20, 0x40].map((value) => Uint8Array.of(value, 0, 0, 0)),
+  length: [7, 8, 20, 28, 60, 1500, 9000].map(u16),
+  small: [0, 1, 2, 6, 8, 17, 58, 128, 135, 136, 255].map((value) => Uint8Array.of(value, 0)),
+};
+
+const big = (size: number, destination: string): Buffer => hostFrame(destination, Station.inside, size);
+
+function tunnelled(vni: number, inner: Buffer, tos = 0, source = REMOTE): Buffer {
+  const datagram = udp(50_000, 4789, vxlan(vni, inner));
+  return ethernet(WAN_MAC, PEER_MAC, 0x0800, ipv4Packet({ source, destination: LOCAL, protocol: 17, tos }, datagram));
+}
+
+/** A tunnelled packet that carries a UDP checksum. */
+function tunnelledWithChecksum(): Buffer {
+  const frame = tunnelled(Vni.pointToPoint, hostFrame(Station.inside, Station.behindTunnel));
+  const pseudo = Buffer.concat([frame.subarray(26, 34), Buffer.of(0, 17), frame.subarray(38, 40)]);
+  frame.writeUInt16BE(onesComplement(Buffer.concat([pseudo, frame.subarray(34)])), 40);
+  return frame;
+}
+
+function tag(frame: Buffer, vlan: number): Buffer {
+  return Buffer.concat([frame.subarray(0, 12), u16(0x8100), u16(vlan), frame.subarray(12)]);
+}
+
+function echoRequest(): Buffer {
+  const message = octets('0800 0000 0001 0001 0102030405060708');
+  message.writeUInt16BE(onesComplement(message), 2);
+  return ethernet(WAN_MAC, PEER_MAC, 0x0800, ipv4Packet({ source: REMOTE, destination: LOCAL, protocol: 1 }, message));
+}
+
+function superFrame(family: 4 | 6, protocol: 'tcp' | 'udp', destination: string): Seed {
+  const { octets: frame, transportAt } = transportFrame({
+    family,
+    protocol,
+    tags: [],
+    ipOptions: new Uint8Array(0),
+    identification: 7,
+    sequence: 1,
+    flags: 0x18,
+    tcpOptions: new Uint8Array(12).fill(1),
+    payload: new Uint8Array(3000).fill(7),
+    checksum: 'partial',
+  });
+  frame.set(octets(destination), 0);
+  frame.set(octets(Station.inside), 6);
+  const gsoType = protocol === 'udp' ? 5 : family === 4 ? 1 : 4;
+  const checksumOffset = protocol === 'udp' ? 6 : 16;
+  return seed(FuzzPorts.inside, frame, { gsoType, gsoSize: 1000, checksumStart: transportAt, checksumOffset });
+}
+
+function seed(port: number, frame: Uint8Array, metadata: OfferedMetadata = {}): Seed {
+  return { port, octets: frame, layout: layoutOf(frame), metadata };
+}
+
+function datagram(vni: number, inner: Buffer, tos = 0): Seed {
+  const payload = vxlan(vni, inner);
+  const layout: Layout = { fields: [], ipv4Headers: [] };
+  walkVxlan(payload, 0, layout);
+  return { port: FuzzPorts.socket, octets: payload, layout, metadata: { address: parseIpv4(SOCKET_REMOTE)!, tos } };
+}
+
+const inside = (destination: string, size = 60, tos = 0): Seed =>
+  seed(FuzzPorts.inside, hostFrame(destination, Station.inside, size, tos));
+const ends = (destination: string): Seed => seed(FuzzPorts.inside, tag(hostFrame(destination, Station.insideToo), 60));
+const fromTunnel = (vni: number, destination: string, tos = 0): Seed =>
+  seed(FuzzPorts.wan, tunnelled(vni, hostFrame(destination, Station.behindTunnel, 60, tos & 2), tos));
+
+function solicitation(): Seed {
+  const frame = vector('kernel-neighbour-solicitation');
+  frame.set(octets(PEER_MAC), 6);
+  return seed(FuzzPorts.wan, frame);
+}
+
+function echoV6(): Seed {
+  const frame = vector('kernel-echo-v6-request');
+  frame.set(octets(WAN_MAC), 0);
+  frame.set(octets(PEER_MAC), 6);
+  return seed(FuzzPorts.wan, frame);
+}
+
+/** Mostly what is forwarded; each of the others leads to a drop that mutation alone would seldom find. */
+export const SEEDS: readonly Seed[] = [
+  inside(Station.behindTunnel),
+  inside(Station.behindTunnel, 600, 2),
+  inside(Station.behindSocket, 300),
+  inside(Station.behindTagged, 200),
+  inside(Station.unknown),
+  inside('ff:ff:ff:ff:ff:ff'),
+  inside(Station.behindOtherTunnel, 1400),
+  seed(FuzzPorts.inside, tag(hostFrame(Station.behindTunnel, Station.insideToo), 100)),
+  seed(FuzzPorts.inside, hostFrame(Station.behindTunnel, Station.insideToo), { vlanTpid: 0x8100, vlanTci: 100 }),
+  seed(FuzzPorts.insideToo, hostFrame(Station.inside, Station.behindSmallMtu)),
+  fromTunnel(Vni.pointToPoint, Station.inside),
+  fromTunnel(Vni.pointToPoint, Station.inside, 2),
+  fromTunnel(Vni.multipoint, Station.inside),
+  seed(FuzzPorts.wan, tunnelledWithChecksum()),
+  datagram(Vni.socket, hostFrame(Station.inside, Station.behindSocket)),
+  datagram(Vni.socket, hostFrame(Station.inside, Station.behindSocket, 400, 2), 2),
+  seed(FuzzPorts.wan, ethernet(WAN_MAC, PEER_MAC, 0x0806, arp(1, PEER_MAC, REMOTE, '00:00:00:00:00:00', LOCAL))),
+  seed(FuzzPorts.wan, ethernet(WAN_MAC, PEER_MAC, 0x0806, arp(2, PEER_MAC, REMOTE, WAN_MAC, LOCAL))),
+  seed(FuzzPorts.wan, echoRequest()),
+  solicitation(),
+  echoV6(),
+  superFrame(4, 'tcp', Station.behindTunnel),
+  superFrame(6, 'tcp', Station.behindSocket),
+  superFrame(4, 'udp', Station.unknown),
+  inside(Station.behindDisabled),
+  ends(Station.behindMissingPort),
+  ends(Station.behindNoRoute),
+  ends(Station.behindUnresolved),
+  ends(Station.behindInbound),
+  ends(Station.unknown),
+  seed(FuzzPorts.inside, big(1700, Station.behindTunnel)),
+  seed(FuzzPorts.inside, big(1400, Station.behindSmallMtu)),
+  seed(FuzzPorts.inside, tag(hostFrame(Station.unknown, Station.insideToo), 50)),
+  seed(FuzzPorts.insideToo, tag(hostFrame(Station.unknown, Station.insideToo), 30)),
+  fromTunnel(Vni.outboundOnly, Station.inside),
+  fromTunnel(Vni.pointToPoint, Station.behindOtherTunnel),
+  fromTunnel(Vni.pointToPoint, Station.inside, 3),
+  seed(FuzzPorts.wan, tunnelled(Vni.pointToPoint, hostFrame(Station.inside, Station.behindTunnel), 0, LOCAL)),
+];
