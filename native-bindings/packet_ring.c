@@ -296,18 +296,29 @@ static int filter_all(int descriptor, struct sock_filter *code, unsigned short l
 	return setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
-static void close_ring(struct ring *ring)
+static void *close_sockets(void *argument)
 {
+	struct ring *ring = argument;
 	if (ring->helper_runs) pthread_join(ring->helper, NULL);
-	if (ring->blocks != NULL)
-		mmap(ring->blocks, ring->block_octets * ring->block_count, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-	if (ring->slots != NULL) madvise(ring->slots, ring->slot_octets * ring->slot_count, MADV_DONTNEED);
 	if (ring->ring_socket >= 0) close(ring->ring_socket);
 	if (ring->slot_socket >= 0) close(ring->slot_socket);
 	transmitter_close(&ring->transmitter);
 	pthread_mutex_destroy(&ring->statistics_lock);
 	free(ring);
+	return NULL;
+}
+
+/* The memory is free at once. The sockets close in a thread of their own: for each the kernel waits until no processor
+ * can still be using it, sixty milliseconds together, in which the caller's other ports would stand still. */
+static void close_ring(struct ring *ring)
+{
+	pthread_t closer;
+	if (ring->blocks != NULL)
+		mmap(ring->blocks, ring->block_octets * ring->block_count, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	if (ring->slots != NULL) madvise(ring->slots, ring->slot_octets * ring->slot_count, MADV_DONTNEED);
+	if (pthread_create(&closer, NULL, close_sockets, ring) == 0) pthread_detach(closer);
+	else close_sockets(ring);
 }
 
 /* Makes the members of the group. Until they share the frames, the second drops what it sees. Returns NULL, or what

@@ -84,6 +84,7 @@ export interface Addon {
   /** Frames lost because the ring was full, since the ring was opened. */
   ringOverruns(ring: number): number;
   ringDescriptors(ring: number): number[];
+  /** The arena extents are free when it returns; the descriptors close within a tenth of a second. */
   ringClose(ring: number): void;
 
   udpOpen(arena: number, options: UdpOptions): number;
