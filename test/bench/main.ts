@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 
 import { BENCHMARKS, CONTROL_OCTETS, peerNameOf } from './benchmark.ts';
 import { startCForwarder, startWideplane } from './device.ts';
-import { measureBusy, isQuiet } from './quiet.ts';
+import { awaitRest, isQuiet } from './quiet.ts';
 import { describeRound, reaches, resultOf, tableOf } from './result.ts';
 import { Topology } from './topology.ts';
 import { awaitForwarding, canSegment, measureThroughput } from './traffic.ts';
@@ -106,8 +106,9 @@ async function runBenchmark(benchmark: Benchmark): Promise<Result> {
   }
 }
 
-const quietRounds = (rounds: readonly Round[]): number =>
-  rounds.filter(({ control }) => isQuiet(control, bestMpps)).length;
+function quietRounds(rounds: readonly Round[]): number {
+  return rounds.filter(({ control }) => isQuiet(control, bestMpps)).length;
+}
 
 async function runRound(
   benchmark: Benchmark,
@@ -132,7 +133,7 @@ async function runRound(
 }
 
 async function measureControl({ topology }: Bench): Promise<Control> {
-  const busyBefore = await measureBusy();
+  const busyBefore = await awaitRest();
   const measured = await measureThroughput(topology, 'encapsulate', CONTROL_OCTETS, measureMs, CONTROL_OCTETS);
   const forwarderMpps = measured.framesPerSecond / 1e6;
   bestMpps = Math.max(bestMpps, forwarderMpps);

@@ -14,6 +14,8 @@ export const QUIET_MPPS = 1.6;
 const CLOSE_TO_BEST = 0.85;
 const BUSY_LIMIT = 0.1;
 const SAMPLE_MS = 250;
+/** How long a round waits for the machine to come to rest. */
+const PATIENCE_MS = 5000;
 
 /** The state of the machine in one round. */
 export type Control = {
@@ -28,8 +30,17 @@ export function isQuiet(control: Control, bestMpps: number): boolean {
   return control.busyBefore <= BUSY_LIMIT && control.forwarderMpps >= CLOSE_TO_BEST * bestMpps;
 }
 
-/** The share of all cores that is busy while the benchmark itself does nothing. */
-export async function measureBusy(): Promise<number> {
+/** Waits until the machine is at rest, for a while; returns the share of all cores that is still busy. */
+export async function awaitRest(): Promise<number> {
+  const deadline = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const busy = await measureBusy();
+    if (busy <= BUSY_LIMIT || Date.now() > deadline) return busy;
+  }
+}
+
+/** The share of all cores that is busy, or stolen, while the benchmark itself does nothing. */
+async function measureBusy(): Promise<number> {
   const before = await readCpuTimes();
   await pause(SAMPLE_MS);
   const after = await readCpuTimes();
