@@ -15,40 +15,42 @@ export type Identity = { account: Account | undefined };
 
 export type IdentityChoice = { identity: Identity } | { refusal: string };
 
-/**
- * The first candidate that can read the program. `readable` and `executable` are files every daemon needs.
- */
+/** The first candidate that can run `program`, which reads `script`. */
 export async function chooseIdentity(
   held: ProcessCapabilities,
-  readable: readonly string[],
-  executable: string,
+  program: string,
+  script: string,
 ): Promise<IdentityChoice> {
   const candidates: (Account | undefined)[] = [];
   const dedicated = await accountNamed(ACCOUNT_NAME);
   if (dedicated) candidates.push(dedicated);
   candidates.push(undefined);
-  const owner = await accountNamed(String(statSync(readable[0]!).uid));
+  const owner = await accountNamed(String(statSync(script).uid));
   if (owner && owner.uid !== 0) candidates.push(owner);
 
   for (const account of candidates) {
-    if (await canUse(held, account, readable, executable)) return { identity: { account } };
+    const checks: AccessCheck[] = [
+      ['-r', script],
+      ['-x', program],
+    ];
+    if (await canUse(held, account, checks)) return { identity: { account } };
   }
   const tried = candidates.map((account) => account?.name ?? 'root without capabilities').join(', ');
   return {
-    refusal: `the daemons cannot read ${readable[0]!} or run ${executable} as any of: ${tried}; install wideplane where everyone may read it, for instance with npm install --global`,
+    refusal: `the daemons cannot read ${script} or run ${program} as any of: ${tried}; install wideplane where everyone may read it, for instance with npm install --global`,
   };
 }
 
-/** Whether a child with that account and no capability can use these files. */
+/** Files and what is wanted of them, as test(1) names it. */
+export type AccessCheck = readonly ['-r' | '-w' | '-x', string];
+
+/** Whether a child with that account and no capability has this access. */
 export async function canUse(
   held: ProcessCapabilities,
   account: Account | undefined,
-  readable: readonly string[],
-  executable?: string,
+  checks: readonly AccessCheck[],
 ): Promise<boolean> {
   const privileges = setprivArguments({ held, wanted: [], account });
-  const checks = readable.map((file) => ['-r', file]);
-  if (executable !== undefined) checks.push(['-x', executable]);
   for (const check of checks) {
     if ((await runCommand('setpriv', [...privileges, '--', 'test', ...check])).status !== 0) return false;
   }

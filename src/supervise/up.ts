@@ -6,6 +6,7 @@
 // 4. Until a signal: restarts. Then the daemons stop in reverse order, devices are given back, the guardian leaves.
 
 import { chownSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { errorText } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { IpcServer } from '../ipc/ipc-server.ts';
@@ -182,7 +183,7 @@ async function settleIdentity(options: UpOptions, layout: StateLayout, held: Pro
   const [program, script] = options.daemonCommand(options.daemons[0]!);
   let identity: Identity = { account: undefined };
   if (process.geteuid?.() === 0) {
-    const choice = await chooseIdentity(held, [script!], program!);
+    const choice = await chooseIdentity(held, program!, script!);
     if ('refusal' in choice) throw new Error(choice.refusal);
     identity = choice.identity;
     const { account } = identity;
@@ -190,12 +191,17 @@ async function settleIdentity(options: UpOptions, layout: StateLayout, held: Pro
     giveStateTo(layout, account ?? ROOT, names);
     options.log.info(`the daemons run as ${account ? `account ${account.name}` : 'root without its capabilities'}`);
   }
-  const needed = options.config === undefined ? [options.state] : [options.state, options.config];
-  for (const path of needed) {
-    if (await canUse(held, identity.account, [path])) continue;
-    const name = identity.account?.name ?? 'root without capabilities';
+  const who = `configd, which runs as ${identity.account?.name ?? (process.geteuid?.() === 0 ? 'root without capabilities' : 'you')},`;
+  for (const path of options.config === undefined ? [options.state] : [options.state, options.config]) {
+    if (await canUse(held, identity.account, [['-r', path]])) continue;
     throw new Error(
-      `${path}: configd, which runs as ${name}, cannot read it: make it readable ("chmod"; directories above it need x), or put it elsewhere`,
+      `${path}: ${who} cannot read it: make it readable ("chmod"; directories above it need x), or put it elsewhere`,
+    );
+  }
+  if (options.config !== undefined && !(await canUse(held, identity.account, [['-w', dirname(options.config)]]))) {
+    options.log.warn(
+      `${options.config}: ${who} cannot write to its directory, so "save sys config" will fail; ` +
+        'start without --config to keep the configuration in the state directory',
     );
   }
   return identity;
