@@ -1,6 +1,7 @@
 // `wideplane run DAEMON`: one daemon alone.
 
 import { resolve } from 'node:path';
+import { errorText } from '../core/errors.ts';
 import type { Log, LogLevel } from '../core/log.ts';
 import type { DaemonName } from '../supervise/daemon-table.ts';
 import { createLog, type LogFormat } from './log.ts';
@@ -14,16 +15,21 @@ export type RunFlags = {
 };
 
 /** What a daemon's entry point takes; it resolves to the exit status when the daemon has ended. */
-export type DaemonOptions = { state: string; config?: string; log: Log };
+export type DaemonSettings = { state: string; config?: string; log: Log };
+
+const ENTRY_POINTS: Record<DaemonName, () => Promise<(settings: DaemonSettings) => Promise<number>>> = {
+  configd: async () => (await import('../daemons/configd/main.ts')).runConfigd,
+  dataplaned: async () => (await import('../daemons/dataplaned/main.ts')).runDataplaned,
+};
 
 export async function run(flags: RunFlags): Promise<number> {
   const log = createLog({ daemon: flags.daemon, format: flags.logFormat, level: flags.logLevel });
-  const entry = new URL(`../daemons/${flags.daemon}/main.js`, import.meta.url).href;
-  const daemon = (await import(entry)) as Record<string, (options: DaemonOptions) => Promise<number>>;
-  const start = daemon[`run${flags.daemon[0]!.toUpperCase()}${flags.daemon.slice(1)}`]!;
-  return start({
-    state: resolve(flags.state),
-    ...(flags.config === undefined ? {} : { config: resolve(flags.config) }),
-    log,
-  });
+  try {
+    const start = await ENTRY_POINTS[flags.daemon]();
+    const config = flags.config === undefined ? {} : { config: resolve(flags.config) };
+    return await start({ state: resolve(flags.state), ...config, log });
+  } catch (error) {
+    log.error(errorText(error));
+    return 1;
+  }
 }

@@ -26,8 +26,8 @@ export class DeviceKeeper {
   readonly #options: KeeperOptions;
   /** Requests run one after the other: each looks at the host, then changes it. */
   #last: Promise<unknown> = Promise.resolve();
-  /** Warnings that were given already: a daemon that restarts asks again. */
-  readonly #warned = new Set<string>();
+  /** What was said already: a daemon asks again when it restarts, and from time to time. */
+  readonly #said = new Set<string>();
   #tunnelPorts: readonly number[] = [VXLAN_PORT];
 
   constructor(options: KeeperOptions) {
@@ -47,7 +47,7 @@ export class DeviceKeeper {
   prepare(request: PrepareRequest): Promise<PrepareResult> {
     return this.#inTurn(() => this.#prepare(request)).catch((error: unknown) => ({
       ok: false,
-      reason: `net interface ${request.interface}: property device, value ${request.device}: ${errorText(error)}`,
+      reason: `property device, value ${request.device}: ${errorText(error)}`,
     }));
   }
 
@@ -115,10 +115,10 @@ export class DeviceKeeper {
 
     const refused = refusal(facts, request) ?? (await takenElsewhere(request, link!));
     if (refused && !(refused.forcible && this.#options.force)) {
-      log.error(refused.message);
+      this.#once('error', nameOf(request, refused.message));
       return { ok: false, reason: refused.message };
     }
-    if (refused) log.warn(`${refused.message}: forced`);
+    if (refused) log.warn(`${nameOf(request, refused.message)}: forced`);
     this.warn(takeoverWarnings(facts.links, request, await this.#conditions(link!)));
     await this.#forgetDeleted(facts);
     const entry = await recordDevice(request.interface, link!);
@@ -167,11 +167,13 @@ export class DeviceKeeper {
 
   /** Writes each warning that was not given before. */
   warn(warnings: readonly string[]): void {
-    for (const warning of warnings) {
-      if (this.#warned.has(warning)) continue;
-      this.#warned.add(warning);
-      this.#options.log.warn(warning);
-    }
+    for (const warning of warnings) this.#once('warn', warning);
+  }
+
+  #once(level: 'warn' | 'error', message: string): void {
+    if (this.#said.has(message)) return;
+    this.#said.add(message);
+    this.#options.log[level](message);
   }
 
   #inTurn<Result>(action: () => Promise<Result>): Promise<Result> {
@@ -181,6 +183,8 @@ export class DeviceKeeper {
   }
 }
 
+const nameOf = (request: PrepareRequest, message: string): string => `net interface ${request.interface}: ${message}`;
+
 /** Another supervisor, with a state directory of its own, may have the device. */
 async function takenElsewhere(
   request: PrepareRequest,
@@ -189,7 +193,7 @@ async function takenElsewhere(
   const table = tableName(link);
   if (!(await readDropTables()).has(table)) return undefined;
   return {
-    message: `net interface ${request.interface}: property device, value ${request.device}: another "wideplane up" has it; stop that one (if there is none: nft delete table netdev ${table})`,
+    message: `property device, value ${request.device}: another "wideplane up" has it; stop that one (if there is none: nft delete table netdev ${table})`,
     forcible: true,
   };
 }

@@ -9,23 +9,25 @@ const subject = (request: DeviceRequest): string =>
   `net interface ${request.interface}: property device, value ${request.device}`;
 
 /**
- * Why this device must not be taken from the kernel, or undefined. `forcible` says whether --force may override it.
+ * Why this device must not be taken from the kernel, or undefined: property, value, reason and what to do; the caller puts
+ * the name of the object in front. `forcible` says whether --force may override it.
  * Devices stacked on it count: a bridge or kernel VLAN above it loses its frames as well.
  */
 export function refusal(facts: HostFacts, request: DeviceRequest): { message: string; forcible: boolean } | undefined {
+  const value = `property device, value ${request.device}`;
   const link = facts.links.find((other) => other.name === request.device);
   if (!link) {
     return {
-      message: `${subject(request)}: there is no such device; "ip link" lists those there are`,
+      message: `${value}: there is no such device; "ip link" lists those there are`,
       forcible: false,
     };
   }
   if (link.loopback) {
-    return { message: `${subject(request)}: is the loopback device, which the host itself needs`, forcible: false };
+    return { message: `${value}: is the loopback device, which the host itself needs`, forcible: false };
   }
   // Nothing below could quote such a name.
   if (/["'\\;{}]/.test(link.name)) {
-    return { message: `${subject(request)}: has a quotation mark or bracket in its name; rename it`, forcible: false };
+    return { message: `${value}: has a quotation mark or bracket in its name; rename it`, forcible: false };
   }
   const advice =
     'name another device, or use adapter udp with address-owner host, or start with "wideplane up --force" to take it all the same';
@@ -34,13 +36,13 @@ export function refusal(facts: HostFacts, request: DeviceRequest): { message: st
     const route = facts.defaultRoutes.find((other) => other.device === device);
     if (route) {
       return {
-        message: `${subject(request)}: carries the ${route.family} default route of this host${by}; ${advice}`,
+        message: `${value}: carries the ${route.family} default route of this host${by}; ${advice}`,
         forcible: true,
       };
     }
     if (facts.addresses.some((fact) => fact.device === device && sameAddress(fact.address, facts.sshAddress))) {
       return {
-        message: `${subject(request)}: carries your SSH session (address ${facts.sshAddress!})${by}; ${advice}`,
+        message: `${value}: carries your SSH session (address ${facts.sshAddress!})${by}; ${advice}`,
         forcible: true,
       };
     }

@@ -5,7 +5,7 @@
 // 3. The daemons in the order of their table, each when the one before answers.
 // 4. Until a signal: restarts. Then the daemons stop in reverse order, devices are given back, the guardian leaves.
 
-import { chownSync, readFileSync } from 'node:fs';
+import { chownSync, existsSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errorText } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
@@ -62,6 +62,9 @@ const START_PATIENCE_MS = 3000;
 /** Runs until a signal asks for the end. Resolves to the exit status; rejects when it cannot start at all. */
 export async function runUp(options: UpOptions): Promise<number> {
   const { log } = options;
+  if (options.config !== undefined && !existsSync(options.config)) {
+    throw new Error(`${options.config}: there is no such file; name the configuration with --config, or leave it out`);
+  }
   const layout = stateLayout(options.state);
   makeStateDirectory(layout);
   const lock = await lockState(layout.lock, layout.state);
@@ -91,8 +94,14 @@ async function superviseDaemons(options: UpOptions, layout: StateLayout, keeper:
   const isRoot = process.geteuid?.() === 0;
   for (const missing of missingPrivileges(held, daemons, isRoot)) log.warn(missing);
 
+  const ending = { begun: false };
   let finish: (status: number) => void = () => undefined;
-  const finished = new Promise<number>((resolve) => (finish = resolve));
+  const finished = new Promise<number>((resolve) => {
+    finish = (status) => {
+      ending.begun = true;
+      resolve(status);
+    };
+  });
   const environment = { ...process.env };
   delete environment.NOTIFY_SOCKET;
   const processes = daemons.map(
@@ -135,13 +144,6 @@ async function superviseDaemons(options: UpOptions, layout: StateLayout, keeper:
   await server.listen();
   if (identity.account) chownSync(layout.socket, identity.account.uid, identity.account.gid);
 
-  const advisor = options.advise?.({
-    configdSocket: daemonSocket(options.state, 'configd'),
-    directory: layout.own,
-    keeper,
-    log,
-  });
-
   const audits = setInterval(() => {
     keeper.audit().catch((error: unknown) => log.debug(`no look at the devices: ${errorText(error)}`));
   }, AUDIT_MS);
@@ -160,11 +162,18 @@ async function superviseDaemons(options: UpOptions, layout: StateLayout, keeper:
   const caught: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   for (const signal of caught) process.on(signal, onSignal);
 
+  let advisor: Advisor | undefined;
   const started = (async () => {
     for (const daemon of processes) {
-      if (signals > 0) return;
+      if (ending.begun) return;
       await Promise.race([daemon.start(), finished, delay(START_PATIENCE_MS)]);
     }
+    advisor = options.advise?.({
+      configdSocket: daemonSocket(options.state, 'configd'),
+      directory: layout.own,
+      keeper,
+      log,
+    });
     await notifySystemd('--ready', '--status=all daemons are running');
   })();
   const status = await finished;

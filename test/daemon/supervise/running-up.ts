@@ -15,6 +15,8 @@ export type LogRecord = { level: string; daemon: string; msg: string; pid?: numb
 
 const FAKES = fileURLToPath(new URL('./up-of-fakes.js', import.meta.url));
 
+export const MAIN = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url));
+
 /** Waits until `condition` gives something; fails with `what` after `timeoutMs`. */
 export async function eventually<Result>(
   what: string,
@@ -45,6 +47,8 @@ export type StartOptions = {
   /** A command in front, such as setpriv. */
   prefix?: readonly string[];
   environment?: NodeJS.ProcessEnv;
+  /** Start the real daemons with this configuration instead of those that do nothing. */
+  config?: string;
 };
 
 export class RunningUp {
@@ -55,7 +59,12 @@ export class RunningUp {
 
   constructor(state: string, options: StartOptions = {}) {
     this.state = state;
-    const command = [...(options.prefix ?? []), process.execPath, FAKES, state, ...(options.force ? ['--force'] : [])];
+    const { config } = options;
+    const what =
+      config === undefined
+        ? [FAKES, state]
+        : [MAIN, 'up', '--state', state, '--log-format', 'json', '--config', config];
+    const command = [...(options.prefix ?? []), process.execPath, ...what, ...(options.force ? ['--force'] : [])];
     if (options.namespace !== undefined) command.unshift('ip', 'netns', 'exec', options.namespace);
     const child = spawn(command[0]!, command.slice(1), {
       stdio: ['ignore', 'pipe', 'pipe'],
