@@ -15,7 +15,7 @@ import { type Member, MemberKind } from './domain.ts';
 
 export class FloodNode implements PipelineNode {
   readonly name = 'flood';
-  readonly input = new FrameBatch();
+  readonly input: FrameBatch;
   readonly #members: readonly (Member | undefined)[];
   readonly #disposal: Disposal;
   readonly #toLocal: FrameBatch;
@@ -29,7 +29,8 @@ export class FloodNode implements PipelineNode {
   readonly #refusing: Member[] = [];
   #refusingCount = 0;
 
-  constructor(members: readonly (Member | undefined)[], disposal: Disposal, toLocal: FrameBatch) {
+  constructor(input: FrameBatch, members: readonly (Member | undefined)[], disposal: Disposal, toLocal: FrameBatch) {
+    this.input = input;
     this.#members = members;
     this.#disposal = disposal;
     this.#toLocal = toLocal;

@@ -10,21 +10,18 @@
 
 import { BridgeNode } from '../../bridge/bridge-node.ts';
 import { Domain, Member, MemberKind } from '../../bridge/domain.ts';
-import { FDB_STRIDE, FdbField, ForwardingDatabase } from '../../bridge/fdb.ts';
+import { FDB_STRIDE, ForwardingDatabase } from '../../bridge/fdb.ts';
 import { FloodNode } from '../../bridge/flood-node.ts';
 import type { CounterTable } from '../../core/counters.ts';
 import { Drop } from '../../core/drop-reason.ts';
 import { FrameBatch } from '../../packet/frame.ts';
 import type { FramePool } from '../../packet/pool.ts';
-import { Book, type Books, imbalance } from '../../pipeline/books.ts';
+import { type Books, imbalance } from '../../pipeline/books.ts';
 import { Disposal } from '../../pipeline/disposal.ts';
 import type { Outlet } from '../../pipeline/node.ts';
 import { Scheduler } from '../../pipeline/scheduler.ts';
 import type { Tap } from '../../pipeline/tap.ts';
 import type { Port } from '../../port/port.ts';
-import { type Neighbour, NeighbourTable } from '../../route/neighbour-table.ts';
-import { ARP_REQUEST, ARP_OCTETS, writeArp } from '../../wire/arp.ts';
-import { ETHERNET_HEADER_OCTETS, EtherType, writeEthernet } from '../../wire/ethernet.ts';
 import { EndpointTable } from './endpoint-table.ts';
 import { Ingress } from './ingress.ts';
 import { InterfaceOutlet } from './interface-outlet.ts';
@@ -32,6 +29,7 @@ import { LocalAddresses } from './local-addresses.ts';
 import { DecapsulateNode } from './nodes/decapsulate-node.ts';
 import { EncapsulateNode } from './nodes/encapsulate-node.ts';
 import { LocalNode } from './nodes/local-node.ts';
+import { NeighbourService } from './neighbour-service.ts';
 import { PortSlot } from './port-slot.ts';
 import type {
   DomainSpec,
@@ -65,8 +63,6 @@ const DEFAULT_AGEING_SECONDS = 300;
 const TICK_MS = 250;
 /** Ticks in which ageing goes through the whole table once. */
 const TICKS_PER_SWEEP = 40;
-const MAC_BROADCAST_HIGH = 0xffff;
-const MAC_BROADCAST_LOW = -1;
 
 export class Dataplane {
   readonly fdb: ForwardingDatabase;
@@ -81,7 +77,7 @@ export class Dataplane {
   readonly #members: (Member | undefined)[] = [];
   readonly #interfaceSpecs = new Map<number, InterfaceMemberSpec>();
   readonly #addresses = new LocalAddresses();
-  readonly #neighbours: NeighbourTable;
+  readonly #neighbours: NeighbourService;
   readonly #tunnels: TunnelTable;
   readonly #underlays: Underlays;
 
@@ -107,30 +103,29 @@ export class Dataplane {
       options.staticLimit ?? DEFAULT_STATIC_LIMIT,
     );
     this.disposal = new Disposal(options.books, options.counters, options.pool, options.tap);
-    this.#neighbours = new NeighbourTable({
-      ask: (neighbour) => this.#ask(neighbour),
-      resolved: (neighbour) => this.#releaseWaiting(neighbour),
-      giveUp: (neighbour) => this.#dropWaiting(neighbour),
-    });
-    const endpoints = new EndpointTable(this.#neighbours);
-    this.#underlays = new Underlays(this.#addresses, this.#domains, (domain, neighbour) =>
-      this.#outletOf(domain, neighbour),
-    );
-    this.#tunnels = new TunnelTable(endpoints, this.#underlays);
-
+    const { disposal } = this;
     const decapsulateInput = new FrameBatch();
     const localInput = new FrameBatch();
-    const { disposal } = this;
-    this.#flood = new FloodNode(this.#members, disposal, localInput);
-    this.#bridge = new BridgeNode(this.fdb, this.#members, disposal, this.#flood.input, localInput);
-    this.#local = new LocalNode(
-      localInput,
+    const floodInput = new FrameBatch();
+    const encapsulateInput = new FrameBatch();
+    this.#neighbours = new NeighbourService(
+      this.#domains,
       this.#members,
+      this.fdb,
       this.#addresses,
-      this.#neighbours,
       disposal,
-      decapsulateInput,
+      floodInput,
+      encapsulateInput,
     );
+    this.#underlays = new Underlays(this.#addresses, this.#domains, (domain, neighbour) =>
+      this.#neighbours.outletOf(domain, neighbour),
+    );
+    const { table: neighbours } = this.#neighbours;
+    this.#tunnels = new TunnelTable(new EndpointTable(neighbours), this.#underlays);
+
+    this.#flood = new FloodNode(floodInput, this.#members, disposal, localInput);
+    this.#bridge = new BridgeNode(this.fdb, this.#members, disposal, floodInput, localInput);
+    this.#local = new LocalNode(localInput, this.#members, this.#addresses, neighbours, disposal, decapsulateInput);
     this.#decapsulate = new DecapsulateNode(
       decapsulateInput,
       this.#members,
@@ -139,7 +134,7 @@ export class Dataplane {
       disposal,
       this.#bridge.input,
     );
-    this.#encapsulate = new EncapsulateNode(this.#tunnels, this.#neighbours, disposal);
+    this.#encapsulate = new EncapsulateNode(encapsulateInput, this.#tunnels, neighbours, disposal);
     this.#ingress = new Ingress(disposal, this.#bridge.input, decapsulateInput);
     this.#scheduler = new Scheduler(
       [this.#bridge, this.#local, this.#decapsulate, this.#flood, this.#encapsulate],
@@ -176,7 +171,7 @@ export class Dataplane {
 
   /** The neighbours, as `readNeighbours` reads them. */
   get neighbourMirror(): SharedArrayBuffer {
-    return this.#neighbours.mirror.buffer;
+    return this.#neighbours.table.mirror.buffer;
   }
 
   /** Milliseconds until `breath` has something to do even when no frame arrives. */
@@ -239,6 +234,7 @@ export class Dataplane {
         this.#removeDomain(operation.id);
         break;
       case 'set-interface-member':
+        this.#leavePort(operation.spec.id);
         this.#interfaceSpecs.set(operation.spec.id, operation.spec);
         this.#setInterfaceMember(operation.spec);
         this.#unsettled = true;
@@ -264,11 +260,11 @@ export class Dataplane {
         break;
       case 'set-static-neighbour': {
         const { domain, address, mac } = operation.spec;
-        this.#neighbours.setPermanent(domain, address, 0, mac.high, mac.low);
+        this.#neighbours.table.setPermanent(domain, address, 0, mac.high, mac.low);
         break;
       }
       case 'remove-static-neighbour':
-        this.#neighbours.removePermanent(operation.domain, operation.address);
+        this.#neighbours.table.removePermanent(operation.domain, operation.address);
         break;
     }
   }
@@ -305,9 +301,6 @@ export class Dataplane {
     this.fdb.age(Math.floor(nowMs / 1000), this.#ageingSeconds, Math.ceil(slots / TICKS_PER_SWEEP));
     this.#neighbours.tick(nowMs);
     for (const slot of this.#slots) slot?.noteCounters();
-    for (const neighbour of this.#neighbours.all()) {
-      if (neighbour.isResolved && this.#followStation(neighbour)) this.#neighbours.changed(neighbour);
-    }
     this.#run();
   }
 
@@ -347,12 +340,15 @@ export class Dataplane {
     member.mtu = spec.mtu;
     member.splitHorizonGroup = spec.splitHorizonGroup;
     this.#place(member);
-    if (slot !== undefined) {
-      slot.memberByVlan.forEach((id, vlan) => {
-        if (id === spec.id) slot.memberByVlan[vlan] = -1;
-      });
-      if (spec.enabled) slot.memberByVlan[spec.vlan] = spec.id;
-    }
+    if (slot !== undefined && spec.enabled) slot.memberByVlan[spec.vlan] = spec.id;
+  }
+
+  /** Frames that arrive no longer belong to this interface member. */
+  #leavePort(id: number): void {
+    const spec = this.#interfaceSpecs.get(id);
+    const slot = spec === undefined ? undefined : this.#slots[spec.port];
+    if (slot?.memberByVlan[spec!.vlan] === id) slot.memberByVlan[spec!.vlan] = -1;
+    this.#interfaceSpecs.delete(id);
   }
 
   #setTunnelMember(spec: TunnelMemberSpec): void {
@@ -391,13 +387,8 @@ export class Dataplane {
     const member = this.#members[id];
     if (member === undefined) return;
     this.#detach(member);
-    const spec = this.#interfaceSpecs.get(id);
-    if (spec !== undefined) {
-      const slot = this.#slots[spec.port];
-      if (slot?.memberByVlan[spec.vlan] === id) slot.memberByVlan[spec.vlan] = -1;
-      this.#interfaceSpecs.delete(id);
-    }
-    this.#dropWaitingOf(id);
+    this.#leavePort(id);
+    this.#neighbours.dropWaitingOf(id);
     this.#tunnels.remove(id);
     this.#members[id] = undefined;
     this.#unsettled = true;
@@ -410,100 +401,18 @@ export class Dataplane {
     if (domain !== undefined) this.#announce(domain, spec.name);
   }
 
-  /** Tells switches and neighbours where our addresses, or one of them, now live (RFC 5227, section 2.3). */
+  /** Announces our addresses, or one of them, if there is a port to do it on. */
   #announce(domain: Domain, only?: string): void {
     const canSend = domain.members.some((member) => {
       const spec = this.#interfaceSpecs.get(member.id);
       return member.enabled && (spec === undefined || this.#slots[spec.port] !== undefined);
     });
-    if (!domain.hasLocal || !canSend) return;
-    for (const { name, words, isIpv6 } of this.#addresses.of(domain.id)) {
-      if (!isIpv6 && (only ?? name) === name) this.#sendArp(domain, words[3], words[3], undefined);
-    }
+    if (canSend) this.#neighbours.announce(domain, only);
   }
 
   #setStaticEntry(spec: StaticEntrySpec): void {
     const tunnel = this.#tunnels.byMember[spec.member];
     const endpoint = tunnel === undefined || spec.remote === undefined ? -1 : this.#tunnels.hold(tunnel, spec.remote);
     this.fdb.setStatic(spec.domain, spec.mac.high, spec.mac.low, spec.member, endpoint);
-  }
-
-  // Neighbours.
-
-  #outletOf(domain: Domain, neighbour: Neighbour): { outlet: Outlet; member: number } | undefined {
-    const member =
-      neighbour.member === -1 ? (this.#stationMember(neighbour) ?? domain.members[0]) : this.#members[neighbour.member];
-    if (!member?.enabled) return undefined;
-    return { outlet: member.outlet, member: member.id };
-  }
-
-  #stationMember(neighbour: Neighbour): Member | undefined {
-    const entry = this.fdb.find(neighbour.domain, neighbour.macHigh, neighbour.macLow);
-    return entry === -1 ? undefined : this.#members[this.fdb.table[entry + FdbField.member]!];
-  }
-
-  /** Notes where the bridge has last heard the neighbour's station; true when that is somewhere else than before. */
-  #followStation(neighbour: Neighbour): boolean {
-    const member = this.#stationMember(neighbour);
-    if (member === undefined || member.id === neighbour.member) return neighbour.waiting.length > 0;
-    neighbour.member = member.id;
-    return true;
-  }
-
-  #ask(neighbour: Neighbour): void {
-    const domain = this.#domains.get(neighbour.domain);
-    if (domain === undefined) return;
-    this.#sendArp(domain, neighbour.source, neighbour.address, neighbour.isResolved ? neighbour : undefined);
-  }
-
-  /** Sends an ARP request, to the neighbour alone when it is given and to the whole domain otherwise. */
-  #sendArp(domain: Domain, source: number, target: number, neighbour: Neighbour | undefined): void {
-    const { pool } = this.disposal;
-    const frame = pool.acquire(ETHERNET_HEADER_OCTETS + ARP_OCTETS);
-    if (frame === undefined) return;
-    const { bytes } = pool.arena;
-    const high = neighbour?.macHigh ?? MAC_BROADCAST_HIGH;
-    const low = neighbour?.macLow ?? MAC_BROADCAST_LOW;
-    const arp = frame.start + ETHERNET_HEADER_OCTETS;
-    writeEthernet(bytes, frame.start, high, low, domain.macHigh, domain.macLow, EtherType.arp);
-    writeArp(bytes, arp, ARP_REQUEST, domain.macHigh, domain.macLow, source, 0, 0, target);
-    frame.end = arp + ARP_OCTETS;
-    frame.member = domain.localMember;
-    this.books[Book.originated]! += 1;
-    const member = neighbour === undefined || neighbour.member === -1 ? undefined : this.#members[neighbour.member];
-    if (member === undefined) {
-      this.#flood.input.push(frame);
-    } else {
-      frame.egress = member.id;
-      member.outlet.push(frame);
-    }
-  }
-
-  #releaseWaiting(neighbour: Neighbour): void {
-    this.books[Book.held]! -= neighbour.waiting.length;
-    // They are no longer copies that wait but frames on their way: the scheduler takes them in this breath.
-    for (const frame of neighbour.waiting) this.#encapsulate.input.push(frame);
-    neighbour.waiting.length = 0;
-  }
-
-  #dropWaiting(neighbour: Neighbour): void {
-    this.books[Book.held]! -= neighbour.waiting.length;
-    for (const frame of neighbour.waiting) {
-      this.disposal.drop(frame, Drop.neighbourUnresolved, this.#members[frame.egress]?.row ?? 0);
-    }
-    neighbour.waiting.length = 0;
-  }
-
-  /** Frames that wait to leave by a member that goes away. */
-  #dropWaitingOf(member: number): void {
-    for (const neighbour of this.#neighbours.all()) {
-      for (let index = neighbour.waiting.length - 1; index >= 0; index--) {
-        const frame = neighbour.waiting[index]!;
-        if (frame.egress !== member) continue;
-        neighbour.waiting.splice(index, 1);
-        this.books[Book.held]! -= 1;
-        this.disposal.drop(frame, Drop.memberDown, 0);
-      }
-    }
   }
 }

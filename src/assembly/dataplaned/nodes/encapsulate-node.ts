@@ -22,7 +22,7 @@ import type { TunnelTable } from '../tunnel-table.ts';
 
 export class EncapsulateNode implements PipelineNode {
   readonly name = 'encapsulate';
-  readonly input = new FrameBatch();
+  readonly input: FrameBatch;
   /** Milliseconds of the data plane's clock; set by the owner before a breath. */
   nowMs = 0;
   readonly #tunnels: TunnelTable;
@@ -31,7 +31,8 @@ export class EncapsulateNode implements PipelineNode {
   readonly #disposal: Disposal;
   readonly #segments = new FrameBatch();
 
-  constructor(tunnels: TunnelTable, neighbours: NeighbourTable, disposal: Disposal) {
+  constructor(input: FrameBatch, tunnels: TunnelTable, neighbours: NeighbourTable, disposal: Disposal) {
+    this.input = input;
     this.#tunnels = tunnels;
     this.#endpoints = tunnels.endpoints;
     this.#neighbours = neighbours;

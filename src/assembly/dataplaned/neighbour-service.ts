@@ -1,0 +1,144 @@
+// Neighbours in the data plane: asks for them by ARP, finds the way to them, and keeps what waits for them.
+
+import type { Domain, Member } from '../../bridge/domain.ts';
+import { FdbField, type ForwardingDatabase } from '../../bridge/fdb.ts';
+import { Drop } from '../../core/drop-reason.ts';
+import type { FrameBatch } from '../../packet/frame.ts';
+import { Book } from '../../pipeline/books.ts';
+import type { Disposal } from '../../pipeline/disposal.ts';
+import type { Outlet } from '../../pipeline/node.ts';
+import { type Neighbour, NeighbourTable } from '../../route/neighbour-table.ts';
+import { ARP_OCTETS, ARP_REQUEST, writeArp } from '../../wire/arp.ts';
+import { ETHERNET_HEADER_OCTETS, EtherType, writeEthernet } from '../../wire/ethernet.ts';
+import type { LocalAddresses } from './local-addresses.ts';
+
+const BROADCAST_HIGH = 0xffff;
+const BROADCAST_LOW = -1;
+
+export class NeighbourService {
+  readonly table: NeighbourTable;
+  readonly #domains: ReadonlyMap<number, Domain>;
+  readonly #members: readonly (Member | undefined)[];
+  readonly #fdb: ForwardingDatabase;
+  readonly #addresses: LocalAddresses;
+  readonly #disposal: Disposal;
+  readonly #toFlood: FrameBatch;
+  readonly #toEncapsulate: FrameBatch;
+
+  constructor(
+    domains: ReadonlyMap<number, Domain>,
+    members: readonly (Member | undefined)[],
+    fdb: ForwardingDatabase,
+    addresses: LocalAddresses,
+    disposal: Disposal,
+    toFlood: FrameBatch,
+    toEncapsulate: FrameBatch,
+  ) {
+    this.#domains = domains;
+    this.#members = members;
+    this.#fdb = fdb;
+    this.#addresses = addresses;
+    this.#disposal = disposal;
+    this.#toFlood = toFlood;
+    this.#toEncapsulate = toEncapsulate;
+    this.table = new NeighbourTable({
+      ask: (neighbour) => this.#ask(neighbour),
+      resolved: (neighbour) => this.#releaseWaiting(neighbour),
+      giveUp: (neighbour) => this.#dropWaiting(neighbour),
+    });
+  }
+
+  /** Repeats requests, and follows stations that the bridge has heard behind another member; a few times a second. */
+  tick(nowMs: number): void {
+    this.table.tick(nowMs);
+    for (const neighbour of this.table.all()) {
+      if (neighbour.isResolved && this.#followStation(neighbour)) this.table.changed(neighbour);
+    }
+  }
+
+  /** The way out to a resolved neighbour; undefined while there is none. */
+  outletOf(domain: Domain, neighbour: Neighbour): { outlet: Outlet; member: number } | undefined {
+    const member =
+      neighbour.member === -1 ? (this.#stationMember(neighbour) ?? domain.members[0]) : this.#members[neighbour.member];
+    if (!member?.enabled) return undefined;
+    return { outlet: member.outlet, member: member.id };
+  }
+
+  /** Tells switches and neighbours where our IPv4 addresses, or one of them, now live (RFC 5227, section 2.3). */
+  announce(domain: Domain, only?: string): void {
+    if (!domain.hasLocal) return;
+    for (const { name, words, isIpv6 } of this.#addresses.of(domain.id)) {
+      if (!isIpv6 && (only ?? name) === name) this.#sendArp(domain, words[3], words[3], undefined);
+    }
+  }
+
+  /** Drops what waits to leave by a member that goes away. */
+  dropWaitingOf(member: number): void {
+    for (const neighbour of this.table.all()) {
+      for (let index = neighbour.waiting.length - 1; index >= 0; index--) {
+        const frame = neighbour.waiting[index]!;
+        if (frame.egress !== member) continue;
+        neighbour.waiting.splice(index, 1);
+        this.#disposal.books[Book.held]! -= 1;
+        this.#disposal.drop(frame, Drop.memberDown, 0);
+      }
+    }
+  }
+
+  #stationMember(neighbour: Neighbour): Member | undefined {
+    const entry = this.#fdb.find(neighbour.domain, neighbour.macHigh, neighbour.macLow);
+    return entry === -1 ? undefined : this.#members[this.#fdb.table[entry + FdbField.member]!];
+  }
+
+  /** Notes where the bridge has last heard the neighbour's station; true when the way to it is to be built anew. */
+  #followStation(neighbour: Neighbour): boolean {
+    const member = this.#stationMember(neighbour);
+    if (member === undefined || member.id === neighbour.member) return neighbour.waiting.length > 0;
+    neighbour.member = member.id;
+    return true;
+  }
+
+  #ask(neighbour: Neighbour): void {
+    const domain = this.#domains.get(neighbour.domain);
+    if (domain === undefined) return;
+    this.#sendArp(domain, neighbour.source, neighbour.address, neighbour.isResolved ? neighbour : undefined);
+  }
+
+  /** Sends an ARP request, to the neighbour alone when it is given and to the whole domain otherwise. */
+  #sendArp(domain: Domain, source: number, target: number, neighbour: Neighbour | undefined): void {
+    const { pool, books } = this.#disposal;
+    const frame = pool.acquire(ETHERNET_HEADER_OCTETS + ARP_OCTETS);
+    if (frame === undefined) return;
+    const { bytes } = pool.arena;
+    const high = neighbour?.macHigh ?? BROADCAST_HIGH;
+    const low = neighbour?.macLow ?? BROADCAST_LOW;
+    const arp = frame.start + ETHERNET_HEADER_OCTETS;
+    writeEthernet(bytes, frame.start, high, low, domain.macHigh, domain.macLow, EtherType.arp);
+    writeArp(bytes, arp, ARP_REQUEST, domain.macHigh, domain.macLow, source, 0, 0, target);
+    frame.end = arp + ARP_OCTETS;
+    frame.member = domain.localMember;
+    books[Book.originated]! += 1;
+    const member = neighbour === undefined || neighbour.member === -1 ? undefined : this.#members[neighbour.member];
+    if (member === undefined) {
+      this.#toFlood.push(frame);
+    } else {
+      frame.egress = member.id;
+      member.outlet.push(frame);
+    }
+  }
+
+  #releaseWaiting(neighbour: Neighbour): void {
+    this.#disposal.books[Book.held]! -= neighbour.waiting.length;
+    // They are no longer copies that wait but frames on their way: the scheduler takes them in this breath.
+    for (const frame of neighbour.waiting) this.#toEncapsulate.push(frame);
+    neighbour.waiting.length = 0;
+  }
+
+  #dropWaiting(neighbour: Neighbour): void {
+    this.#disposal.books[Book.held]! -= neighbour.waiting.length;
+    for (const frame of neighbour.waiting) {
+      this.#disposal.drop(frame, Drop.neighbourUnresolved, this.#members[frame.egress]?.row ?? 0);
+    }
+    neighbour.waiting.length = 0;
+  }
+}
