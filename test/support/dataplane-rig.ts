@@ -39,7 +39,14 @@ export const mac = (text: string): { high: number; low: number } => {
   return { high: macHigh16(octets), low: macLow32(octets) };
 };
 
-export type RigOptions = { tap?: Tap; pool?: typeof POOL; learnedLimit?: number; ageingSeconds?: number };
+export type RigOptions = {
+  tap?: Tap;
+  /** A tap that reads the rig's own arena. */
+  makeTap?: (arena: Arena) => Tap;
+  pool?: typeof POOL;
+  learnedLimit?: number;
+  ageingSeconds?: number;
+};
 
 export class Rig {
   readonly arena = new Arena(new ArrayBuffer(64 << 20));
@@ -59,7 +66,7 @@ export class Rig {
       pool: this.pool,
       counters: this.counters,
       books: this.books,
-      tap: options.tap ?? new NullTap(),
+      tap: options.makeTap?.(this.arena) ?? options.tap ?? new NullTap(),
       now: () => this.nowMs,
       learnedLimit: options.learnedLimit ?? 1024,
       staticLimit: 1024,

@@ -1,0 +1,183 @@
+// tshark reads every header that is written here, and does not complain.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { segment } from '../../../src/packet/segment.ts';
+import { Frame, FrameBatch, Gso } from '../../../src/packet/frame.ts';
+import { ARP_REPLY, ARP_REQUEST, writeArp } from '../../../src/wire/arp.ts';
+import { EtherType, insertVlanTag, writeEthernet } from '../../../src/wire/ethernet.ts';
+import { turnIntoEchoReplyV4 } from '../../../src/wire/icmpv4.ts';
+import {
+  ND_PACKET_OCTETS,
+  turnIntoEchoReplyV6,
+  writeNeighbourAdvertisement,
+  writeNeighbourSolicitation,
+} from '../../../src/wire/icmpv6.ts';
+import { IpProtocol, ipv4PseudoHeaderSum, writeIpv4 } from '../../../src/wire/ipv4.ts';
+import { LinkType, pcapngInterface, pcapngPacket, pcapngSectionHeader } from '../../../src/wire/pcapng.ts';
+import { writeUdp, writeUdpChecksum } from '../../../src/wire/udp.ts';
+import { writeVxlan } from '../../../src/wire/vxlan.ts';
+import { arenaWithPool, fromHex, vector } from '../../support/octets.ts';
+import { transportFrame } from '../../support/transport-frames.ts';
+import { tsharkComplaints, tsharkFields } from '../../support/tshark.ts';
+
+const HEAD = pcapngSectionHeader('wideplane');
+const ETHERNET = pcapngInterface({ name: '1.1', description: 'wan', linkType: LinkType.ethernet, snaplen: 0 });
+
+function capture(...frames: Uint8Array[]): Uint8Array {
+  const packets = frames.map((octets, index) =>
+    pcapngPacket({
+      interfaceId: 0,
+      timeNs: 1_800_000_000_000_000_000n + BigInt(index),
+      octets,
+      originalOctets: octets.length,
+      direction: 1,
+      comment: '',
+    }),
+  );
+  return Buffer.concat([HEAD, ETHERNET, ...packets]);
+}
+
+const SOURCE = 0x0a09_0101;
+const DESTINATION = 0x0a09_0102;
+
+function vxlanPacket(): Uint8Array {
+  const inner = vector('kernel-echo-v4-request');
+  const octets = new Uint8Array(50 + inner.length);
+  const words = new Int32Array(octets.buffer, 0, octets.length >> 2);
+  const ipOctets = octets.length - 14;
+  writeEthernet(octets, 0, 0x0200, 1, 0x0200, 2, EtherType.ipv4);
+  writeIpv4(octets, 14, 0xb8, ipOctets, 7, true, 64, IpProtocol.udp, SOURCE, DESTINATION);
+  writeUdp(octets, 34, 50_000, 4789, ipOctets - 20);
+  writeVxlan(octets, 42, 5001);
+  octets.set(inner, 50);
+  writeUdpChecksum(octets, words, 34, ipv4PseudoHeaderSum(octets, 14, IpProtocol.udp, ipOctets - 20));
+  return octets;
+}
+
+function tagged(frame: Uint8Array): Uint8Array {
+  const octets = new Uint8Array(4 + frame.length);
+  octets.set(frame, 4);
+  insertVlanTag(octets, 4, EtherType.vlan, 0x6064);
+  return octets;
+}
+
+function neighbourDiscovery(): Uint8Array[] {
+  const source = vector('kernel-neighbour-solicitation').subarray(22, 38);
+  const target = vector('kernel-neighbour-solicitation').subarray(62, 78);
+  const [solicitation, advertisement] = [new Uint8Array(14 + ND_PACKET_OCTETS), new Uint8Array(14 + ND_PACKET_OCTETS)];
+  const room = new Uint8Array(256);
+  const words = new Int32Array(room.buffer);
+  writeNeighbourSolicitation(room, words, 0, source, target, 0x0200, 2);
+  writeNeighbourAdvertisement(room, words, 128, 0, 0x0200, 1);
+  writeEthernet(solicitation, 0, 0x3333, 0xff000002 | 0, 0x0200, 2, EtherType.ipv6);
+  writeEthernet(advertisement, 0, 0x0200, 2, 0x0200, 1, EtherType.ipv6);
+  solicitation.set(room.subarray(0, ND_PACKET_OCTETS), 14);
+  advertisement.set(room.subarray(128, 128 + ND_PACKET_OCTETS), 14);
+  return [solicitation, advertisement];
+}
+
+function echoReplies(): Uint8Array[] {
+  const [v4, v6] = [vector('kernel-echo-v4-request'), vector('kernel-echo-v6-request')];
+  turnIntoEchoReplyV4(v4, 14);
+  turnIntoEchoReplyV6(v6, 14);
+  return [v4, v6];
+}
+
+function segments(family: 4 | 6, protocol: 'tcp' | 'udp'): Uint8Array[] {
+  const { arena, pool, offset } = arenaWithPool(16_384, { smallSlots: 8, largeSlots: 0 });
+  const { octets } = transportFrame({
+    family,
+    protocol,
+    tags: [],
+    ipOptions: new Uint8Array(0),
+    identification: 1,
+    sequence: 0,
+    flags: 0x18,
+    tcpOptions: fromHex('0101080a0000000100000000'),
+    payload: new Uint8Array(3000).map((_, index) => index),
+    checksum: 'partial',
+  });
+  arena.bytes.set(octets, offset);
+  const frame = Object.assign(new Frame(), {
+    start: offset,
+    end: offset + octets.length,
+    gsoSize: 1200,
+    checksumStart: 1,
+  });
+  frame.gsoType = protocol === 'udp' ? Gso.udpL4 : family === 4 ? Gso.tcp4 : Gso.tcp6;
+  const into = new FrameBatch();
+  assert.equal(segment(pool, frame, into), 0);
+  return into.frames.slice(0, into.length).map(({ start, end }) => arena.bytes.slice(start, end));
+}
+
+describe('tshark', () => {
+  it('finds nothing wrong with any header that is written', () => {
+    const arps = [ARP_REQUEST, ARP_REPLY].map((operation) => {
+      const octets = new Uint8Array(42);
+      writeEthernet(octets, 0, 0x0200, 1, 0x0200, 2, EtherType.arp);
+      writeArp(octets, 14, operation, 0x0200, 2, SOURCE, 0x0200, 1, DESTINATION);
+      return octets;
+    });
+    const frames = [vxlanPacket(), tagged(vxlanPacket()), ...arps, ...neighbourDiscovery(), ...echoReplies()];
+    frames.push(...segments(4, 'tcp'), ...segments(6, 'tcp'), ...segments(4, 'udp'), ...segments(6, 'udp'));
+    assert.deepEqual(tsharkComplaints(capture(...frames)), []);
+    const bad = tsharkFields(capture(...frames), [
+      'frame.number',
+      'ip.checksum.status',
+      'udp.checksum.status',
+      'tcp.checksum.status',
+      'icmp.checksum.status',
+      'icmpv6.checksum.status',
+    ]);
+    const wrong = bad.filter(([, ...statuses]) =>
+      statuses.some((status) => status.split(',').some((one) => one === '0')),
+    );
+    assert.deepEqual(wrong, [], 'status 0 is a wrong checksum');
+  });
+
+  it('complains about a frame that is wrong, so its silence means something', () => {
+    const wrong = vxlanPacket();
+    wrong[24]! ^= 0xff;
+    assert.equal(tsharkComplaints(capture(vxlanPacket(), wrong)).length, 1);
+  });
+
+  it('reads the headers as they were meant', () => {
+    const names = ['eth.src', 'vlan.id', 'ip.dsfield', 'ip.ttl', 'udp.srcport', 'vxlan.vni', 'icmp.seq'];
+    assert.deepEqual(tsharkFields(capture(tagged(vxlanPacket())), names), [
+      ['02:00:00:00:00:02,02:00:00:00:00:0a', '100', '0xb8,0x00', '64,64', '50000', '5001', '1'],
+    ]);
+  });
+});
+
+describe('pcapng', () => {
+  it('carries interface, time, direction, length and comment', () => {
+    const second = pcapngInterface({ name: '/Common/vx1', description: '', linkType: LinkType.ethernet, snaplen: 96 });
+    const packet = pcapngPacket({
+      interfaceId: 1,
+      timeNs: 1_800_000_000_123_456_789n,
+      octets: vector('kernel-vxlan-echo-request').subarray(0, 61),
+      originalOctets: 1500,
+      direction: 2,
+      comment: 'dropped: unknown-vni (no tunnel has this VNI)',
+    });
+    const names = [
+      'frame.interface_name',
+      'frame.time_epoch',
+      'frame.packet_flags_direction',
+      'frame.len',
+      'frame.cap_len',
+      'frame.comment',
+    ];
+    assert.deepEqual(tsharkFields(Buffer.concat([HEAD, ETHERNET, second, packet]), names), [
+      [
+        '/Common/vx1',
+        '1800000000.123456789',
+        '0x00000002',
+        '1500',
+        '61',
+        'dropped: unknown-vni (no tunnel has this VNI)',
+      ],
+    ]);
+  });
+});
