@@ -14,7 +14,6 @@ import { Topology } from './topology.ts';
 import { awaitForwarding, canSegment, measureThroughput } from './traffic.ts';
 import type { Bench, Benchmark } from './benchmark.ts';
 import type { StartDevice } from './device.ts';
-import type { Control } from './quiet.ts';
 import type { Result, Round } from './result.ts';
 
 const USAGE = `npm run bench -- [options]
@@ -93,7 +92,7 @@ async function runBenchmark(benchmark: Benchmark): Promise<Result> {
     const rounds: Round[] = [];
     // A disturbed round is kept and one more is run, but nobody waits forever for a machine to come to rest.
     while (quietRounds(rounds) < pairs && rounds.length < 2 * pairs) {
-      const round = await runRound(benchmark, control, wideplane, peerBench, rounds.length % 2 === 1);
+      const round = await runRound(benchmark, control, wideplane, peerBench, rounds.length % 2 === 0);
       rounds.push(round);
       console.log(describeRound(round, benchmark, rounds.length));
     }
@@ -110,32 +109,37 @@ function quietRounds(rounds: readonly Round[]): number {
   return rounds.filter(({ control }) => isQuiet(control, bestMpps)).length;
 }
 
+/** One measurement of each device; the C forwarder is measured with the peer, for it may be the peer. */
 async function runRound(
   benchmark: Benchmark,
   controlBench: Bench,
   wideplaneBench: Bench,
   peerBench: Bench | undefined,
-  peerFirst: boolean,
+  wideplaneFirst: boolean,
 ): Promise<Round> {
-  const control = await measureControl(controlBench);
-  const measurePeer = async (): Promise<number> => {
-    if (peerBench !== undefined) return benchmark.measure(peerBench, measureMs);
-    return typeof benchmark.peer === 'object' && 'limit' in benchmark.peer
-      ? benchmark.peer.limit
-      : control.forwarderMpps;
+  const busyBefore = await awaitRest();
+  const measureOthers = async (): Promise<{ peer: number; forwarderMpps: number }> => {
+    const forwarderMpps = await measureForwarder(controlBench);
+    const { peer } = benchmark;
+    if (peerBench !== undefined) return { forwarderMpps, peer: await benchmark.measure(peerBench, measureMs) };
+    return { forwarderMpps, peer: typeof peer === 'object' && 'limit' in peer ? peer.limit : forwarderMpps };
   };
-  if (peerFirst) {
-    const peer = await measurePeer();
-    return { wideplane: await benchmark.measure(wideplaneBench, measureMs), peer, control };
+  if (wideplaneFirst) {
+    const wideplane = await benchmark.measure(wideplaneBench, measureMs);
+    const { peer, forwarderMpps } = await measureOthers();
+    return { wideplane, peer, control: { forwarderMpps, busyBefore } };
   }
-  const wideplane = await benchmark.measure(wideplaneBench, measureMs);
-  return { wideplane, peer: await measurePeer(), control };
+  const { peer, forwarderMpps } = await measureOthers();
+  return {
+    wideplane: await benchmark.measure(wideplaneBench, measureMs),
+    peer,
+    control: { forwarderMpps, busyBefore },
+  };
 }
 
-async function measureControl({ topology }: Bench): Promise<Control> {
-  const busyBefore = await awaitRest();
+async function measureForwarder({ topology }: Bench): Promise<number> {
   const measured = await measureThroughput(topology, 'encapsulate', CONTROL_OCTETS, measureMs, CONTROL_OCTETS);
   const forwarderMpps = measured.framesPerSecond / 1e6;
   bestMpps = Math.max(bestMpps, forwarderMpps);
-  return { forwarderMpps, busyBefore };
+  return forwarderMpps;
 }
