@@ -212,6 +212,7 @@ export class PortKeeper {
       if (entry.failure !== reason) logEvent(log, 'port-failed', `port ${entry.key}: ${reason}`);
       entry.failedAt = look;
       entry.retryAtMs = Date.now() + RETRY_MS;
+      setTimeout(() => this.look(), RETRY_MS + 1).unref();
       this.#fail(entry, reason);
     } finally {
       entry.busy = false;
