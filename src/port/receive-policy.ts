@@ -9,8 +9,11 @@ const BACKLOGGED_RECEIVES = 4;
 const BACKLOG_FRAMES = 32;
 /** The rate below which frame by frame is cheap enough: a tenth of a core. */
 const CALM_FRAMES_PER_MS = 100;
-/** How long the rate is measured before the policy comes back. */
+/** How long the rate is measured before the policy comes back; doubled each time that it came back too early. */
 const CALM_WINDOW_MS = 20;
+const LONGEST_WINDOW_MS = 1280;
+/** Coming back was too early when blocks were needed again within so many windows. */
+const EARLY_WINDOWS = 8;
 /** Receives between two looks at the clock. */
 const RECEIVES_PER_LOOK = 16;
 
@@ -22,6 +25,8 @@ export class ReceivePolicy {
   #receives = 0;
   #frames = 0;
   #windowStartMs = 0;
+  #windowMs = CALM_WINDOW_MS;
+  #cameBackMs = -Infinity;
 
   /** `now`: a monotonic clock in milliseconds. */
   constructor(now: () => number) {
@@ -37,7 +42,7 @@ export class ReceivePolicy {
       }
       if (++this.#backlogged < BACKLOGGED_RECEIVES) return false;
       this.lowLatency = false;
-      this.#startWindow(this.#now());
+      this.#goToBlocks(this.#now());
       return true;
     }
     this.#frames += frames;
@@ -45,13 +50,20 @@ export class ReceivePolicy {
     this.#receives = 0;
     const nowMs = this.#now();
     const elapsedMs = nowMs - this.#windowStartMs;
-    if (elapsedMs < CALM_WINDOW_MS) return false;
+    if (elapsedMs < this.#windowMs) return false;
     const calm = this.#frames < CALM_FRAMES_PER_MS * elapsedMs;
     this.#startWindow(nowMs);
     if (!calm) return false;
     this.lowLatency = true;
     this.#backlogged = 0;
+    this.#cameBackMs = nowMs;
     return true;
+  }
+
+  #goToBlocks(nowMs: number): void {
+    const early = nowMs - this.#cameBackMs < EARLY_WINDOWS * this.#windowMs;
+    this.#windowMs = early ? Math.min(2 * this.#windowMs, LONGEST_WINDOW_MS) : CALM_WINDOW_MS;
+    this.#startWindow(nowMs);
   }
 
   #startWindow(nowMs: number): void {

@@ -55,3 +55,32 @@ test('comes back from a low rate without an empty receive', () => {
   }
   assert.ok(changed);
 });
+
+test('a load on the edge does not make it go to and fro: each early return doubles the wait for the next', () => {
+  const { policy, clock } = policyAt();
+  const waits: number[] = [];
+  for (let round = 0; round < 9; round++) {
+    for (let receive = 0; receive < 4; receive++) policy.note(64);
+    assert.equal(policy.lowLatency, false);
+    const startMs = clock.ms;
+    while (!policy.note(0)) clock.ms += 1;
+    waits.push(clock.ms - startMs);
+    clock.ms += 5;
+  }
+  assert.deepEqual(waits, [20, 40, 80, 160, 320, 640, 1280, 1280, 1280]);
+});
+
+test('after a long calm it is as quick as at first', () => {
+  const { policy, clock } = policyAt();
+  const wait = (): number => {
+    for (let receive = 0; receive < 4; receive++) policy.note(64);
+    const startMs = clock.ms;
+    while (!policy.note(0)) clock.ms += 1;
+    return clock.ms - startMs;
+  };
+  assert.equal(wait(), 20);
+  clock.ms += 5;
+  assert.equal(wait(), 40);
+  clock.ms += 10_000;
+  assert.equal(wait(), 20);
+});
