@@ -142,7 +142,7 @@ function readStanza(
   if (type.naming !== 'singleton' && rest.length === 0) {
     throw new ConfigSyntaxError(
       'a name is missing',
-      open?.position ?? scanner.endPosition(),
+      (open ?? scanner.peek())?.position ?? scanner.endPosition(),
       `Write ${type.path} NAME {`,
     );
   }

@@ -46,7 +46,8 @@ export class Scanner {
 
   /** The place behind the last token: where something is missing. */
   endPosition(): TextPosition {
-    return this.#position(this.text.trimEnd().length);
+    const text = this.text.trimEnd();
+    return this.#place(text.split('\n').length, text.length - text.lastIndexOf('\n'));
   }
 
   /**
@@ -121,12 +122,13 @@ export class Scanner {
       if (character === undefined || SPACE.has(character) || character === '{' || character === '}') return text;
       if (character === '\\') {
         const escaped = this.text[this.#at + 1];
-        // At a line's end the backslash continues the line; at the end of the text it stands for itself.
+        // At a line's end the backslash continues the line.
         if (escaped === '\n') return text;
-        if (escaped !== undefined) {
-          character = escaped;
-          this.#at++;
+        if (escaped === undefined) {
+          throw new ConfigSyntaxError('nothing follows this backslash', this.#position(this.#at), 'Remove it.');
         }
+        character = escaped;
+        this.#at++;
       }
       text += character;
       this.#at++;
@@ -155,17 +157,13 @@ export class Scanner {
     this.#lineStart = start;
   }
 
-  /** The place of an offset on the current line or, for the end of the text, on any later one. */
+  /** The place of an offset on the current line. */
   #position(offset: number): TextPosition {
-    let line = this.#line;
-    let lineStart = this.#lineStart;
-    if (offset < lineStart) {
-      const before = this.text.slice(0, offset);
-      line = before.split('\n').length;
-      lineStart = before.lastIndexOf('\n') + 1;
-    }
-    const place = { line, column: offset - lineStart + 1 };
-    return this.file === undefined ? place : { file: this.file, ...place };
+    return this.#place(this.#line, offset - this.#lineStart + 1);
+  }
+
+  #place(line: number, column: number): TextPosition {
+    return this.file === undefined ? { line, column } : { file: this.file, line, column };
   }
 }
 

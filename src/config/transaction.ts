@@ -58,7 +58,7 @@ export class Transaction {
     }
     const problem = type.naming === 'plain' ? nameProblem(name) : pathProblem(name);
     if (problem !== undefined) {
-      const text = `"${name}" is no name for a ${type.label}: ${problem}.`;
+      const text = `"${name}" is not a valid ${type.label} name: ${problem}.`;
       throw this.#refused(type, name, 'configuration', text, position);
     }
     if (this.has(type, name)) {

@@ -89,7 +89,7 @@ type Change = (
 function* change(scanner: Scanner, backend: TmshBackend, apply: Change): Generator<string> {
   const type = readType(scanner);
   let isOpen = scanner.peek()?.kind === 'open' && scanner.next() !== undefined;
-  const name = type.naming === 'singleton' ? undefined : readWord(scanner, `a name for the ${type.label}`);
+  const name = type.naming === 'singleton' ? undefined : readWord(scanner, `a ${type.label} name`);
   if (!isOpen && scanner.peek()?.kind === 'open') isOpen = scanner.next() !== undefined;
   const object = objectKey({ type: type.path, name: name?.text ?? '' });
   const context = { mode: 'command', object, folder: COMMON, extras: [] } as const;
@@ -105,7 +105,7 @@ function* change(scanner: Scanner, backend: TmshBackend, apply: Change): Generat
 // eslint-disable-next-line @typescript-eslint/require-await
 async function* remove(scanner: Scanner, backend: TmshBackend): Output {
   const type = readType(scanner);
-  const tokens = type.naming === 'singleton' ? [] : readWords(scanner, `a name of a ${type.label}`);
+  const tokens = type.naming === 'singleton' ? [] : readWords(scanner, `a ${type.label} name`);
   expectEnd(scanner);
   const transaction = new Transaction(backend.configuration);
   if (type.naming === 'singleton') transaction.delete(type, '');
@@ -145,7 +145,7 @@ function readTarget(scanner: Scanner, backend: TmshBackend): { type: AnyObjectTy
   const types = readTypes(scanner);
   const type = types.length === 1 ? types[0]! : readType(scanner);
   if (scanner.peek() === undefined) return { type, names: undefined };
-  const tokens = readWords(scanner, `a name of a ${type.label}`);
+  const tokens = readWords(scanner, `a ${type.label} name`);
   expectEnd(scanner);
   const names = tokens.flatMap((token) => resolveNames(backend.configuration, type, token));
   return { type, names: tokens.some((token) => token.text === 'all') ? undefined : names };

@@ -1,0 +1,86 @@
+// tmsh without a daemon: commands run on a configuration in memory.
+
+import { emptyConfiguration } from '../../src/config/configuration.ts';
+import type { Configuration } from '../../src/config/configuration.ts';
+import { ConfigErrors } from '../../src/config/transaction.ts';
+import { ConfigError, ConfigSyntaxError } from '../../src/core/errors.ts';
+import type { ShowReply } from '../../src/ipc/schema.ts';
+import type { TmshBackend } from '../../src/tmsh/backend.ts';
+import { describeCommandError } from '../../src/tmsh/command-error.ts';
+import { runCommand } from '../../src/tmsh/command.ts';
+
+export class TmshSession implements TmshBackend {
+  configuration: Configuration = emptyConfiguration();
+  readonly version = '1';
+  /** Files that load can read and save has written. */
+  readonly files = new Map<string, string>();
+  readonly saved: string[] = [];
+  replies: ShowReply[] = [];
+  asked: { type: string; names: readonly string[] | undefined }[] = [];
+
+  commit({ configuration }: { configuration: Configuration }): void {
+    this.configuration = configuration;
+  }
+
+  noteLoaded(): void {
+    // Only configd keeps account of what its file holds.
+  }
+
+  save(file = 'own'): Promise<string> {
+    this.saved.push(file);
+    return Promise.resolve(file);
+  }
+
+  read(file = 'own'): Promise<{ path: string; text: string }> {
+    const text = this.files.get(file);
+    return text === undefined ? Promise.reject(new Error(`no ${file}`)) : Promise.resolve({ path: file, text });
+  }
+
+  show(type: string, names: readonly string[] | undefined, cursor?: string): Promise<ShowReply> {
+    this.asked.push({ type, names });
+    return Promise.resolve(this.replies[Number(cursor ?? 0)]!);
+  }
+
+  resetStats(type: string, names: readonly string[] | undefined): Promise<number> {
+    this.asked.push({ type, names });
+    return Promise.resolve(names?.length ?? 1);
+  }
+
+  status(): ShowReply {
+    return { rows: [{ name: 'configd', stats: { Generation: 7 } }] };
+  }
+
+  /** The output of commands, one a call; rejects with what the last one threw. */
+  async run(...commands: string[]): Promise<string> {
+    let output = '';
+    for (const command of commands) {
+      for await (const text of runCommand(command, this)) output += text;
+    }
+    return output;
+  }
+
+  /** What a person would see of a command that is refused; undefined when it is accepted. */
+  async refusal(command: string): Promise<string | undefined> {
+    try {
+      await this.run(command);
+      return undefined;
+    } catch (error) {
+      if (error instanceof ConfigErrors || error instanceof ConfigError || error instanceof ConfigSyntaxError) {
+        return describeCommandError(error, command);
+      }
+      throw error;
+    }
+  }
+}
+
+/** Two interfaces, a VLAN on the first, and an address on it. */
+export async function basicSession(): Promise<TmshSession> {
+  const session = new TmshSession();
+  await session.run(
+    'create net interface 1.1 { device eth1 }',
+    'create net interface 2.1 { device eth2 }',
+    'create net vlan wan { interfaces add { 1.1 } mtu 1550 }',
+    'create net self 10.1.1.1/24 { address 10.1.1.1/24 vlan wan }',
+  );
+  return session;
+}
