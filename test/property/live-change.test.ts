@@ -1,0 +1,167 @@
+// A data plane that was led through any sequence of configurations behaves as one that starts with the last of them.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { viewOf } from '../../src/assembly/dataplaned/config-view.ts';
+import { buildModel, type DeviceFacts } from '../../src/assembly/dataplaned/model.ts';
+import { Planner } from '../../src/assembly/dataplaned/planner.ts';
+import { emptyConfiguration } from '../../src/config/configuration.ts';
+import { loadText } from '../../src/config/load-text.ts';
+import { imbalance } from '../../src/pipeline/books.ts';
+import { mac, Rig } from '../support/dataplane-rig.ts';
+import { arp, ethernet, hostFrame, ipv4Packet, octets, udp, vxlan } from '../support/frames.ts';
+
+const DEVICES = ['e0', 'e1', 'e2'];
+const MACS = ['02:00:00:00:00:01', '02:00:00:00:00:02', '02:00:00:00:00:03'];
+const PEER = '02:ee:00:00:00:02';
+const HOST_A = '02:aa:00:00:00:01';
+const HOST_B = '02:bb:00:00:00:01';
+
+const facts = new Map<string, DeviceFacts>(
+  DEVICES.map((device, index) => [device, { mac: mac(MACS[index]!), mtu: 1600, isUp: true }]),
+);
+
+type Choice = {
+  insideTagged: boolean;
+  second: boolean;
+  group: ('inside' | 'other' | 'vx1' | 'vx2')[];
+  splitHorizon: 'tunnels' | 'none';
+  vx1: 'none' | 'point' | 'any';
+  vx2: boolean;
+  key: number;
+  fdb: boolean;
+  self: boolean;
+  arp: boolean;
+};
+
+const choice: fc.Arbitrary<Choice> = fc.record({
+  insideTagged: fc.boolean(),
+  second: fc.boolean(),
+  group: fc.subarray(['inside', 'other', 'vx1', 'vx2'] as const).map((names) => [...names]),
+  splitHorizon: fc.constantFrom('tunnels' as const, 'none' as const),
+  vx1: fc.constantFrom('none' as const, 'point' as const, 'any' as const),
+  vx2: fc.boolean(),
+  key: fc.constantFrom(100, 101),
+  fdb: fc.boolean(),
+  self: fc.boolean(),
+  arp: fc.boolean(),
+});
+
+/** The text of a configuration; members that do not exist are left out of the group. */
+function textOf(chosen: Choice): string {
+  const exists = { inside: true, other: chosen.second, vx1: chosen.vx1 !== 'none', vx2: chosen.vx2 };
+  const lines = DEVICES.map((device, index) => `net interface 1.${index} { device ${device} }`);
+  lines.push(`net vlan wan { interfaces { 1.0 { untagged } } tag 10 mtu 1600 }`);
+  lines.push(`net vlan inside { interfaces { 1.1 { ${chosen.insideTagged ? 'tagged' : 'untagged'} } } tag 20 }`);
+  if (chosen.second) lines.push('net vlan other { interfaces { 1.2 { untagged } } tag 30 }');
+  if (chosen.self) lines.push('net self wan-self { address 10.9.1.1/24 vlan wan }');
+  if (chosen.vx1 !== 'none') {
+    const remote = chosen.vx1 === 'point' ? '10.9.1.2' : 'any';
+    const ends = `local-address 10.9.1.1 remote-address ${remote} key ${chosen.key}`;
+    lines.push(`net tunnels tunnel vx1 { ${ends} profile vxlan-multipoint }`);
+    const flood = chosen.vx1 === 'any' ? 'ff:ff:ff:ff:ff:ff { endpoints { 10.9.1.2 10.9.1.3 } }' : '';
+    const station = chosen.fdb ? `${HOST_B} { endpoint 10.9.1.2 }` : '';
+    if (flood + station !== '') lines.push(`net fdb tunnel vx1 { records { ${flood} ${station} } }`);
+  }
+  if (chosen.vx2) {
+    lines.push(
+      'net tunnels tunnel vx2 { local-address 10.9.1.1 remote-address 10.9.1.4 key 200 profile vxlan-multipoint }',
+    );
+  }
+  const members = chosen.group.filter((name) => exists[name]);
+  if (members.length > 0) {
+    lines.push(`net vlan-group g { members { ${members.join(' ')} } split-horizon ${chosen.splitHorizon} }`);
+  }
+  if (chosen.arp) lines.push(`net arp 10.9.1.3 { ip-address 10.9.1.3 mac-address 02:ee:00:00:00:03 }`);
+  return `${lines.join('\n')}\n`;
+}
+
+class Subject {
+  readonly rig = new Rig();
+  readonly #planner = new Planner(250);
+
+  constructor() {
+    DEVICES.forEach((_, index) => this.rig.addPort(this.#planner.port(`1.${index}`)));
+  }
+
+  goTo(chosen: Choice): void {
+    const { configuration } = loadText(textOf(chosen), emptyConfiguration());
+    const model = buildModel(viewOf(configuration.views.values()), facts);
+    const { operations, freedRows } = this.#planner.plan(model);
+    if (operations.length > 0) this.rig.apply(...operations);
+    for (const row of freedRows) this.rig.counters.clear(row);
+    this.#planner.recycle(freedRows);
+  }
+
+  /** Forgets what was learned and asked for, by letting it age. */
+  rest(): void {
+    for (let step = 0; step < 120; step++) this.rig.advance(4000);
+    for (const index of DEVICES.keys()) this.rig.received(index);
+  }
+
+  /** What leaves by each port for a fixed series of frames. */
+  exercise(): string[] {
+    const { rig } = this;
+    const tagged = (frame: Buffer): Buffer =>
+      Buffer.concat([frame.subarray(0, 12), octets('8100 0014'), frame.subarray(12)]);
+    const outer = (vni: number, source: string): Buffer =>
+      ethernet(
+        MACS[0]!,
+        PEER,
+        0x0800,
+        ipv4Packet(
+          { source, destination: '10.9.1.1', protocol: 17 },
+          udp(50_000, 4789, vxlan(vni, hostFrame(HOST_A, HOST_B))),
+        ),
+      );
+    const said: string[] = [];
+    const step = (port: number, frame: Buffer): void => {
+      rig.send(port, frame);
+      for (const index of DEVICES.keys()) {
+        const left = rig.received(index).map((octetsOfFrame) => octetsOfFrame.toString('hex'));
+        said.push(`${index}: ${left.sort().join(' ')}`);
+      }
+    };
+    step(1, hostFrame(HOST_B, HOST_A));
+    step(1, tagged(hostFrame(HOST_B, HOST_A)));
+    for (const last of [2, 3, 4]) {
+      const address = `10.9.1.${last}`;
+      step(0, ethernet(MACS[0]!, PEER, 0x0806, arp(2, PEER, address, MACS[0]!, '10.9.1.1')));
+    }
+    step(0, ethernet('ff:ff:ff:ff:ff:ff', PEER, 0x0806, arp(1, PEER, '10.9.1.2', '00:00:00:00:00:00', '10.9.1.1')));
+    for (const [vni, source] of [
+      [100, '10.9.1.2'],
+      [101, '10.9.1.2'],
+      [200, '10.9.1.4'],
+      [100, '10.9.1.3'],
+    ] as const) {
+      step(0, outer(vni, source));
+    }
+    step(1, hostFrame('ff:ff:ff:ff:ff:ff', HOST_A));
+    step(2, hostFrame(HOST_B, '02:cc:00:00:00:01'));
+    step(1, hostFrame(HOST_B, HOST_A));
+    assert.equal(imbalance(rig.books), 0);
+    return said;
+  }
+}
+
+describe('a change of configuration', () => {
+  it('leads to the same data plane as a start with the result', () => {
+    fc.assert(
+      fc.property(fc.array(choice, { minLength: 1, maxLength: 6 }), fc.boolean(), (choices, withTraffic) => {
+        const changed = new Subject();
+        for (const chosen of choices) {
+          changed.goTo(chosen);
+          if (withTraffic) changed.exercise();
+        }
+        changed.rest();
+        const fresh = new Subject();
+        fresh.goTo(choices.at(-1)!);
+        fresh.rest();
+        assert.deepEqual(changed.exercise(), fresh.exercise());
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
