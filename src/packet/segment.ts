@@ -30,6 +30,14 @@ import { findTransport, transport } from './transport.ts';
 /** Set beside the type when a segment carries CWR (linux/virtio_net.h); segmentation looks at the header itself. */
 export const GSO_ECN = 0x80;
 
+/** Octets of the largest frame that a super-frame's segments will have, from the start of its Ethernet header. */
+export function segmentOctets(bytes: Uint8Array, frame: Frame): number {
+  const { start, end, checksumStart, gsoSize } = frame;
+  // A super-frame always announces where its transport header, with the unfinished checksum, begins.
+  const headerOctets = frame.gsoType === Gso.udpL4 ? UDP_HEADER_OCTETS : tcpHeaderOctets(bytes, checksumStart, end);
+  return Math.min(end - start, checksumStart - start + headerOctets + gsoSize);
+}
+
 /**
  * Appends the segments of the frame, which stays the caller's, to `into`; with any other verdict than FORWARD `into` and
  * the pool are as before.

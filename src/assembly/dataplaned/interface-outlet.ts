@@ -3,6 +3,7 @@
 import { Column, ROW_STRIDE } from '../../core/counters.ts';
 import { Drop } from '../../core/drop-reason.ts';
 import { type Frame, Gso } from '../../packet/frame.ts';
+import { segmentOctets } from '../../packet/segment.ts';
 import { Direction } from '../../pipeline/tap.ts';
 import type { Disposal } from '../../pipeline/disposal.ts';
 import type { Outlet } from '../../pipeline/node.ts';
@@ -40,9 +41,11 @@ export class InterfaceOutlet implements Outlet {
     const disposal = this.#disposal;
     const octets = frame.end - frame.start;
     const { bytes } = disposal.pool.arena;
-    // A tag of the customer's own does not count towards the MTU.
-    if (octets > this.#maxOctets && frame.gsoType === Gso.none) {
-      if (octets > this.#maxOctets + VLAN_TAG_OCTETS || !isVlanTagged(bytes, frame.start)) {
+    if (octets > this.#maxOctets) {
+      const largest = frame.gsoType === Gso.none ? octets : segmentOctets(bytes, frame);
+      const limit = this.#maxOctets + (isVlanTagged(bytes, frame.start) ? VLAN_TAG_OCTETS : 0);
+      // A tag of the customer's own does not count towards the MTU.
+      if (largest > limit) {
         disposal.drop(frame, Drop.vlanMtuExceeded, this.#row);
         return;
       }
