@@ -21,7 +21,7 @@ import { type CapturedFrame, type FrameSink, PcapngEncoder } from './capture-fil
 /** tcpdump, ready to read a capture; undefined when it is not installed. */
 export async function startDissector(): Promise<ChildProcessWithoutNullStreams | undefined> {
   // Detached, or a terminal's Ctrl-C would reach it before its last lines; it ends when its input does.
-  const child = spawn('tcpdump', ['-r', '-', '-e', '-nn', '-l', '-t'], { detached: true });
+  const child = spawn('tcpdump', ['-r', '-', '-e', '-nn', '-l', '-tt'], { detached: true });
   child.stderr.resume();
   child.stdin.on('error', () => undefined);
   child.on('error', () => undefined);
@@ -33,20 +33,26 @@ export async function startDissector(): Promise<ChildProcessWithoutNullStreams |
   }
 }
 
+// With -tt the first line of a frame starts with the seconds since the epoch; tunnels are dissected on further lines.
+const FIRST_LINE = /^\d+\.\d+ /;
+/** How long a line waits for what may still belong to it. */
+const LINE_PATIENCE_MS = 50;
+
 export class LineSink implements FrameSink {
   readonly #print: (line: string) => void;
   readonly #dissector: ChildProcessWithoutNullStreams | undefined;
   readonly #encoder = new PcapngEncoder();
-  /** What the dissector has not answered yet: it prints one line a frame, in order. */
-  readonly #pending: string[] = [];
+  /** Labels of frames that the dissector has not answered yet: it keeps their order. */
+  readonly #labels: string[] = [];
+  #line = '';
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(print: (line: string) => void, dissector: ChildProcessWithoutNullStreams | undefined) {
     this.#print = print;
     this.#dissector = dissector;
     if (dissector === undefined) return;
     dissector.stdin.write(this.#encoder.header());
-    const lines = createInterface({ input: dissector.stdout });
-    lines.on('line', (line) => this.#print(`${this.#pending.shift() ?? ''}${line}`));
+    createInterface({ input: dissector.stdout }).on('line', (line) => this.#take(line));
   }
 
   async write(frame: CapturedFrame): Promise<void> {
@@ -54,7 +60,7 @@ export class LineSink implements FrameSink {
       this.#print(`${label(frame)}${summary(Buffer.from(frame.octets, 'base64'), frame.originalOctets)}`);
       return;
     }
-    this.#pending.push(label(frame));
+    this.#labels.push(label(frame));
     const { stdin } = this.#dissector;
     if (!stdin.write(this.#encoder.blocks(frame)) && !stdin.destroyed) await once(stdin, 'drain');
   }
@@ -63,6 +69,23 @@ export class LineSink implements FrameSink {
     if (this.#dissector === undefined) return;
     this.#dissector.stdin.end();
     if (this.#dissector.exitCode === null) await once(this.#dissector, 'close');
+    this.#flush();
+  }
+
+  #take(line: string): void {
+    if (!FIRST_LINE.test(line)) {
+      this.#line += `: ${line.trim()}`;
+      return;
+    }
+    this.#flush();
+    this.#line = (this.#labels.shift() ?? '') + line.replace(FIRST_LINE, '');
+    this.#timer = setTimeout(() => this.#flush(), LINE_PATIENCE_MS);
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer);
+    if (this.#line !== '') this.#print(this.#line);
+    this.#line = '';
   }
 }
 

@@ -23,50 +23,85 @@ export type TcpdumpFlags = {
 
 /** Runs until the count is reached, a signal comes or the reader of the output goes; returns the exit code. */
 export async function tcpdump(flags: TcpdumpFlags): Promise<number> {
-  const path = resolve(flags.state, 'dataplaned.sock');
-  let sink: FrameSink | undefined;
+  const capture = new Capture(flags);
+  const stop = (): void => capture.stop();
+  // `| head` is no error.
+  process.stdout.on('error', stop);
+  for (const signal of STOPPING) process.on(signal, stop);
   try {
-    if (flags.points.length === 0 && !flags.dropped) throw new Error('-i is needed, except with --dropped');
-    const client = await IpcClient.connect(path);
-    const stop = (): void => client.close();
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, stop);
-    let written = 0;
-    let lost = 0;
-    let interrupted = false;
-    try {
-      const params = { points: [...flags.points], dropped: flags.dropped, snaplen: flags.snaplen };
-      for await (const item of client.stream('capture', params)) {
-        if (sink === undefined) {
-          // Not before the capture has begun: a name that does not exist must leave an old file alone.
-          sink = await openSink(flags.file, stop);
-          say(`listening on ${flags.points.join(', ') || 'everything'}${flags.dropped ? ', dropped frames only' : ''}`);
-        }
-        lost = item.lost;
-        for (const frame of item.frames) {
-          await sink.write(frame);
-          written += 1;
-          if (written === flags.count) break;
-        }
-        if (written === flags.count) break;
-      }
-    } catch (error) {
-      interrupted = !client.isConnected && sink !== undefined;
-      if (!interrupted) throw error;
-    }
-    await sink?.close();
-    client.close();
-    say(`${written} frames captured, ${lost} lost because they came too fast`);
+    await capture.run();
+    say(`${capture.written} frames captured, ${capture.lost} lost because they came too fast`);
     return 0;
   } catch (error) {
-    await sink?.close().catch(() => undefined);
     say(`cannot capture: ${errorText(error)}`);
     return 1;
+  } finally {
+    process.stdout.off('error', stop);
+    for (const signal of STOPPING) process.off(signal, stop);
   }
 }
 
-async function openSink(file: string | undefined, stop: () => void): Promise<FrameSink> {
-  // `| head` is no error.
-  process.stdout.on('error', stop);
+const STOPPING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+class Capture {
+  written = 0;
+  lost = 0;
+  readonly #flags: TcpdumpFlags;
+  #client: IpcClient | undefined;
+  #isStopped = false;
+
+  constructor(flags: TcpdumpFlags) {
+    this.#flags = flags;
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#client?.close();
+  }
+
+  async run(): Promise<void> {
+    const { points, dropped, state } = this.#flags;
+    if (points.length === 0 && !dropped) throw new Error('-i is needed, except with --dropped');
+    const client = await IpcClient.connect(resolve(state, 'dataplaned.sock'));
+    this.#client = client;
+    let sink: FrameSink | undefined;
+    try {
+      sink = await this.#copyFrames(client);
+    } finally {
+      client.close();
+      await sink?.close();
+    }
+  }
+
+  /** Copies what comes until there is enough; returns the sink, which is still open. */
+  async #copyFrames(client: IpcClient): Promise<FrameSink | undefined> {
+    const { points, dropped, snaplen, count, file } = this.#flags;
+    let sink: FrameSink | undefined;
+    try {
+      for await (const item of client.stream('capture', { points: [...points], dropped, snaplen })) {
+        if (sink === undefined) {
+          // Not before the capture has begun: a name that does not exist must leave an old file alone.
+          sink = await openSink(file);
+          say(`listening on ${points.join(', ') || 'everything'}${dropped ? ', dropped frames only' : ''}`);
+        }
+        this.lost = item.lost;
+        for (const frame of item.frames) {
+          await sink.write(frame);
+          this.written += 1;
+          if (this.written === count) return sink;
+        }
+      }
+    } catch (error) {
+      if (!this.#isStopped) {
+        await sink?.close().catch(() => undefined);
+        throw error;
+      }
+    }
+    return sink;
+  }
+}
+
+async function openSink(file: string | undefined): Promise<FrameSink> {
   if (file === undefined) return new LineSink((line) => process.stdout.write(`${line}\n`), await startDissector());
   return new PcapngSink(file === '-' ? process.stdout : await openFile(file));
 }

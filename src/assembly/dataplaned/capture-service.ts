@@ -163,5 +163,5 @@ function nanoseconds(timeMs: number): bigint {
 }
 
 function unknownName(name: string): string {
-  return `-i ${name}: no interface, VLAN, VLAN group or tunnel has this name; "tmsh list net" shows those there are`;
+  return `-i ${name}: no interface, VLAN, VLAN group or tunnel has this name; "wideplane tmsh -c 'list net'" shows them`;
 }

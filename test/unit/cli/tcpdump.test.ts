@@ -152,6 +152,16 @@ describe('wideplane tcpdump', () => {
     assert.equal(await tcpdump(flags({ points: ['1.1'], state: '/nonexistent' })), 1);
   });
 
+  it('prints the packet in a tunnel on the line of the packet around it', async () => {
+    const lines: string[] = [];
+    const sink = new LineSink((line) => lines.push(line), await startDissector());
+    const frame = { direction: 2, drop: '', timeNs: '1800000000123456789', originalOctets: 110, point: '1.1' };
+    for (const vni of [5, 6]) await sink.write({ ...frame, octets: tunnelled(vni).toString('base64') });
+    await sink.close();
+    assert.equal(lines.length, 2);
+    assert.match(lines[1]!, /^\S+ 1\.1 out .* vni 6: 02:bb:00:00:00:01 > 02:aa:00:00:00:01/);
+  });
+
   for (const how of ['tcpdump', 'the short line'] as const) {
     it(`prints a line a frame by ${how}`, async () => {
       const lines: string[] = [];
