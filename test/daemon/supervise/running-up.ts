@@ -21,7 +21,7 @@ export const MAIN = fileURLToPath(new URL('../../../src/cli/main.js', import.met
 export async function eventually<Result>(
   what: string,
   condition: () => Result | undefined | false | Promise<Result | undefined | false>,
-  timeoutMs = 5000,
+  timeoutMs = 15_000,
 ): Promise<Result> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
