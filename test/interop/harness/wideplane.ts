@@ -2,6 +2,8 @@
 
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { IpcClient } from '../../../src/ipc/ipc-client.ts';
+import type { ShowRow } from '../../../src/ipc/schema.ts';
 import { makeDirectory, type Namespace } from './namespace.ts';
 import type { Outcome, Program } from './program.ts';
 import { waitFor } from './wait.ts';
@@ -64,6 +66,17 @@ export class Wideplane {
 
   attemptTmsh(command: string): Promise<Outcome> {
     return this.namespace.attempt(this.command('tmsh', '-c', command));
+  }
+
+  /** Statistics of objects as dataplaned hands them out: what `tmsh show` renders. */
+  async show(type: string, ...names: string[]): Promise<ShowRow[]> {
+    const client = await IpcClient.connect(`${this.state}/dataplaned.sock`);
+    try {
+      const full = names.map((name) => (type === 'net interface' ? name : `/Common/${name}`));
+      return (await client.request('show', { type, ...(full.length === 0 ? {} : { names: full }) })).rows;
+    } finally {
+      client.close();
+    }
   }
 
   /** The process id of a daemon's current incarnation, from the log. */

@@ -1,0 +1,125 @@
+// The topology of most interop tests: a host behind wideplane, a tunnel, a peer, a host behind the peer.
+//
+//   host-a ──── e1 [ site: wideplane ] e0 ════ e0 [ far: kernel or Open vSwitch ] e1 ──── host-b
+//   172.16.0.1           10.9.1.1                  10.9.1.2                           172.16.0.2
+
+import { addKernelBridge, addKernelFdb, addKernelVxlan } from './kernel-vxlan.ts';
+import { connect, Namespace } from './namespace.ts';
+import { OpenVswitch } from './open-vswitch.ts';
+import { Wideplane } from './wideplane.ts';
+
+export type Adapter = 'packet-ring' | 'udp';
+
+export type SiteOptions = {
+  adapter: Adapter;
+  peer: 'kernel' | 'open-vswitch';
+  /** Of every device that wideplane or a host uses; Open vSwitch never has them. */
+  offloads: boolean;
+  udpChecksum: boolean;
+  /** Remote address named in the tunnel, or `any` with static FDB entries at both ends. */
+  mode: 'point-to-point' | 'static-fdb';
+  /** VLAN tag between host-a and wideplane; 0: untagged. */
+  hostTag: number;
+  underlayMtu: number;
+  port: number;
+};
+
+export const DEFAULT_SITE: SiteOptions = {
+  adapter: 'packet-ring',
+  peer: 'kernel',
+  offloads: false,
+  udpChecksum: false,
+  mode: 'point-to-point',
+  hostTag: 0,
+  underlayMtu: 1500,
+  port: 4789,
+};
+
+export const VNI = 100;
+export const SITE_ADDRESS = '10.9.1.1';
+export const FAR_ADDRESS = '10.9.1.2';
+export const HOST_A = '172.16.0.1';
+export const HOST_B = '172.16.0.2';
+/** Outer Ethernet aside: IPv4 20, UDP 8, VXLAN 8, inner Ethernet 14 (RFC 7348, section 5). */
+export const VXLAN_OVERHEAD_OCTETS = 50;
+
+export type Site = {
+  options: SiteOptions;
+  site: Namespace;
+  far: Namespace;
+  hostA: Namespace;
+  hostB: Namespace;
+  wideplane: Wideplane;
+  /** Largest IP packet between the hosts. */
+  innerMtu: number;
+};
+
+/** The configuration of wideplane for the topology above. `macs`: stations that the static FDB knows behind the peer. */
+export function siteConfiguration(options: SiteOptions, macs: readonly string[] = []): string {
+  const { adapter, udpChecksum, mode, hostTag, underlayMtu, port } = options;
+  const remote = mode === 'point-to-point' ? FAR_ADDRESS : 'any';
+  const records = macs.map((mac) => `${mac} { endpoint ${FAR_ADDRESS} }`).join(' ');
+  return `
+net interface 1.1 { device e0 adapter ${adapter} }
+net interface 1.2 { device e1 adapter packet-ring }
+net vlan wan { interfaces { 1.1 { untagged } } tag 4094 mtu ${underlayMtu} }
+net vlan inside { interfaces { 1.2 { ${hostTag === 0 ? 'untagged' : 'tagged'} } } tag ${hostTag === 0 ? 4093 : hostTag} mtu ${underlayMtu} }
+net self wan-self { address ${SITE_ADDRESS}/24 vlan wan allow-service none }
+net tunnels vxlan vx-profile {
+    defaults-from vxlan
+    flooding-type multipoint
+    port ${port}
+    udp-checksum ${udpChecksum ? 'enabled' : 'disabled'}
+}
+net tunnels tunnel vx1 { local-address ${SITE_ADDRESS} remote-address ${remote} key ${VNI} profile vx-profile }
+net vlan-group lan { members { inside vx1 } }
+${mode === 'static-fdb' ? `net fdb tunnel vx1 { records { ff:ff:ff:ff:ff:ff { endpoints { ${FAR_ADDRESS} } } ${records} } }` : ''}
+`;
+}
+
+/** Builds the topology, starts the peer and wideplane. */
+export async function buildSite(changes: Partial<SiteOptions> = {}): Promise<Site> {
+  const options = { ...DEFAULT_SITE, ...changes };
+  const { adapter, offloads, hostTag, underlayMtu } = options;
+  const innerMtu = underlayMtu - VXLAN_OVERHEAD_OCTETS;
+  const site = await Namespace.create('site');
+  const far = await Namespace.create('far');
+  const hostA = await Namespace.create('host-a');
+  const hostB = await Namespace.create('host-b');
+  await connect([site, 'e0'], [far, 'e0'], { offloads, mtu: underlayMtu });
+  await connect([hostA, 'e0'], [site, 'e1'], { offloads, mtu: underlayMtu });
+  await connect([hostB, 'e0'], [far, 'e1'], { offloads: offloads && options.peer === 'kernel', mtu: underlayMtu });
+  const deviceA = await plugHost(hostA, hostTag, HOST_A, innerMtu);
+  const deviceB = await plugHost(hostB, 0, HOST_B, innerMtu);
+  if (adapter === 'udp') await site.addAddress('e0', `${SITE_ADDRESS}/24`);
+
+  const macA = await hostA.mac(deviceA);
+  if (options.peer === 'kernel') await startKernelPeer(far, options, innerMtu, macA);
+  else await startOpenVswitch(far, options);
+  const configuration = siteConfiguration(options, [await hostB.mac(deviceB)]);
+  const wideplane = await Wideplane.start(site, configuration);
+  return { options, site, far, hostA, hostB, wideplane, innerMtu };
+}
+
+async function plugHost(host: Namespace, tag: number, address: string, mtu: number): Promise<string> {
+  const device = tag === 0 ? 'e0' : `e0.${tag}`;
+  if (tag !== 0) await host.ip('link', 'add', 'link', 'e0', 'name', device, 'type', 'vlan', 'id', String(tag));
+  await host.ip('link', 'set', device, 'mtu', String(mtu), 'up');
+  await host.addAddress(device, `${address}/24`);
+  return device;
+}
+
+async function startKernelPeer(far: Namespace, options: SiteOptions, mtu: number, macA: string): Promise<void> {
+  const { udpChecksum, port } = options;
+  await far.addAddress('e0', `${FAR_ADDRESS}/24`);
+  const ends = options.mode === 'point-to-point' ? { remote: SITE_ADDRESS } : { flood: [SITE_ADDRESS] };
+  const vxlan = await addKernelVxlan(far, { vni: VNI, local: FAR_ADDRESS, ...ends, port, udpChecksum, mtu });
+  if (options.mode === 'static-fdb') await addKernelFdb(far, macA, SITE_ADDRESS, vxlan);
+  await addKernelBridge(far, 'br0', [vxlan, 'e1']);
+}
+
+async function startOpenVswitch(far: Namespace, { udpChecksum, port }: SiteOptions): Promise<void> {
+  const ovs = await OpenVswitch.start(far, 'e0', [`${FAR_ADDRESS}/24`]);
+  await ovs.addTunnel('vx', { remote: SITE_ADDRESS, key: VNI, port, udpChecksum });
+  await ovs.addPort('e1');
+}
