@@ -3,7 +3,13 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { assertTunnelCarried, exerciseCapture, exerciseEchoes, exerciseStreams, largestEcho } from './harness/exercise.ts';
+import {
+  assertTunnelCarried,
+  exerciseCapture,
+  exerciseEchoes,
+  exerciseStreams,
+  largestEcho,
+} from './harness/exercise.ts';
 import { buildSite, DEFAULT_SITE, HOST_B, type SiteOptions } from './harness/site.ts';
 import { ping, reach } from './harness/traffic.ts';
 
