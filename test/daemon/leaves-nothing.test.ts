@@ -39,7 +39,7 @@ for (const { argv, up } of scripts) {
         const before = await traces();
         const program = new Program(argv);
         if (up !== undefined) await program.expect(up, 20);
-        else await waitFor('a peer runs', 20, () => processes().some((line) => / iperf3 --server/.test(line)));
+        else await waitFor('a peer runs', 20, () => processes().some((line) => line.includes(' iperf3 --server')));
         program.signal(signal);
         await program.end(10);
         let after = '';

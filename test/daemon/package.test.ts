@@ -18,9 +18,9 @@ const executable = `${installed}/${bin.wideplane}`;
 it('the installed executable says its version and loads its own addon', async () => {
   const host = await Namespace.create('host');
   const facts = JSON.parse(await host.run([executable, 'version', '--json'])) as Record<string, unknown>;
-  assert.equal(facts['wideplane'], version);
-  assert.equal(facts['addonLoaded'], true, String(facts['addon']));
-  assert.ok(String(facts['addon']).includes(installed), String(facts['addon']));
+  assert.equal(facts.wideplane, version);
+  assert.equal(facts.addonLoaded, true, String(facts.addon));
+  assert.ok(String(facts.addon).includes(installed), String(facts.addon));
 });
 
 it('the installed executable starts, answers an echo on its self IP, and stops', async () => {

@@ -18,8 +18,8 @@ it('up, traffic, kill -9, up, stop: the TCP session and the address are untouche
   const { site, far, hostA, hostB } = built;
   // The NIC carries the default route and the session, as on a rented machine with one NIC.
   await site.ip('route', 'add', 'default', 'via', FAR_ADDRESS);
-  const described = async (): Promise<unknown[]> => [
-    JSON.parse(await site.ip('-j', 'address', 'show', 'dev', 'e0')),
+  const described = async (): Promise<string[]> => [
+    await site.ip('address', 'show', 'dev', 'e0'),
     await site.ip('route'),
     await site.attempt(['nft', 'list', 'ruleset']).then(({ stdout }) => stdout),
   ];
