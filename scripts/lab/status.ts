@@ -47,9 +47,9 @@ export function renderStatus(sample: Sample, before: Sample | undefined): string
       .map((row) => [
         name,
         bare(row.name),
-        String(row.stats?.['Status'] ?? '-'),
+        String(row.stats?.Status ?? '-'),
         String(row.stats?.['Remote Address'] ?? '-'),
-        String(row.stats?.['Key'] ?? '-'),
+        String(row.stats?.Key ?? '-'),
         rate(site, row, 'Incoming Frames', 1),
         rate(site, row, 'Incoming Octets', 8e-6),
         rate(site, row, 'Outgoing Frames', 1),
