@@ -81,7 +81,7 @@ export async function buildLab(): Promise<Lab> {
   const vxlan = await addKernelVxlan(kernel!, { vni: 100, local: '10.9.1.2', remote: '10.9.1.1', mtu: INNER_MTU });
   await addKernelBridge(kernel!, 'br0', [vxlan, 'e1']);
 
-  const ovs = await OpenVswitch.start(openVswitch!, 'e0', ['10.9.1.3/24']);
+  const ovs = await OpenVswitch.start(openVswitch!, { device: 'e0', addresses: ['10.9.1.3/24'] });
   await ovs.addTunnel('vx', { remote: '10.9.1.1', key: 200 });
   await ovs.addPort('e1');
 

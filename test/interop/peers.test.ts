@@ -43,7 +43,7 @@ describe('peers', () => {
     await connect([left, 'e0'], [right, 'e0']);
     await left.addAddress('e0', '10.9.1.1/24');
     await addKernelVxlan(left, { vni: 100, local: '10.9.1.1', remote: '10.9.1.2', address: '172.16.0.1/24' });
-    const ovs = await OpenVswitch.start(right, 'e0', ['10.9.1.2/24']);
+    const ovs = await OpenVswitch.start(right, { device: 'e0', addresses: ['10.9.1.2/24'] });
     await ovs.addTunnel('vx', { remote: '10.9.1.1', key: 100 });
     await right.addAddress('br-int', '172.16.0.2/24');
     await right.ip('link', 'set', 'br-int', 'mtu', '1450');

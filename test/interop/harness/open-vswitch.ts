@@ -1,7 +1,7 @@
 // Open vSwitch in user-space mode (datapath_type=netdev) as a peer, an instance of its own in a namespace.
 //
-//   br-phy  holds the underlay device and its addresses
-//   br-int  the inner switch: tunnel ports, and hosts plugged into it
+//   br-phy  holds the underlay device and its addresses; only where there are tunnels
+//   br-int  the inner switch: tunnel ports, and devices plugged into it
 
 import { makeDirectory, type Namespace } from './namespace.ts';
 import { Program, run } from './program.ts';
@@ -27,11 +27,15 @@ export class OpenVswitch {
     this.#directory = makeDirectory('ovs');
   }
 
-  /** Starts an instance whose underlay is `device` with these addresses. */
-  static async start(namespace: Namespace, device: string, addresses: readonly string[]): Promise<OpenVswitch> {
+  /** Starts an instance; `underlay`: the device that tunnels leave by, and its addresses. */
+  static async start(
+    namespace: Namespace,
+    underlay?: { device: string; addresses: readonly string[] },
+  ): Promise<OpenVswitch> {
     const ovs = new OpenVswitch(namespace);
     await ovs.#startDaemons();
-    await ovs.#makeBridges(device, addresses);
+    await ovs.#addBridge('br-int');
+    if (underlay !== undefined) await ovs.#plugUnderlay(underlay.device, underlay.addresses);
     return ovs;
   }
 
@@ -48,7 +52,7 @@ export class OpenVswitch {
     await this.control('ovs-vsctl', ...port_, ...settings.map((setting) => `options:${setting}`));
   }
 
-  /** Plugs a device of the namespace into br-int; `tag`: an access port of that VLAN. */
+  /** Plugs a device of the namespace into br-int; `tag`: an access port of that VLAN, otherwise a trunk. */
   async addPort(device: string, tag?: number): Promise<void> {
     await this.control('ovs-vsctl', 'add-port', 'br-int', device, ...(tag === undefined ? [] : [`tag=${tag}`]));
   }
@@ -88,19 +92,20 @@ export class OpenVswitch {
     return status === 0;
   }
 
-  async #makeBridges(device: string, addresses: readonly string[]): Promise<void> {
+  async #addBridge(bridge: string, ...settings: string[]): Promise<void> {
+    const datapath = ['set', 'bridge', bridge, 'datapath_type=netdev', ...settings];
+    await this.control('ovs-vsctl', 'add-br', bridge, '--', ...datapath);
+    await this.#namespace.ip('link', 'set', bridge, 'up');
+    await this.#namespace.setOffloads(bridge, false);
+  }
+
+  async #plugUnderlay(device: string, addresses: readonly string[]): Promise<void> {
     const namespace = this.#namespace;
+    await this.#addBridge('br-phy', `other-config:hwaddr="${await namespace.mac(device)}"`);
     // The user-space datapath reads the device raw and finishes no checksums.
     await namespace.setOffloads(device, false);
-    const hwaddr = `other-config:hwaddr="${await namespace.mac(device)}"`;
-    const physical = ['add-br', 'br-phy', '--', 'set', 'bridge', 'br-phy', 'datapath_type=netdev', hwaddr];
-    const inner = ['add-br', 'br-int', '--', 'set', 'bridge', 'br-int', 'datapath_type=netdev'];
-    await this.control('ovs-vsctl', ...physical, '--', 'add-port', 'br-phy', device, '--', ...inner);
+    await this.control('ovs-vsctl', 'add-port', 'br-phy', device);
     await namespace.ip('address', 'flush', 'dev', device);
-    for (const bridge of ['br-phy', 'br-int']) {
-      await namespace.ip('link', 'set', bridge, 'up');
-      await namespace.setOffloads(bridge, false);
-    }
     await namespace.addAddress('br-phy', ...addresses);
   }
 }

@@ -2,6 +2,9 @@
 //
 //   host-a ──── e1 [ site: wideplane ] e0 ════ e0 [ far: kernel or Open vSwitch ] e1 ──── host-b
 //   172.16.0.1           10.9.1.1                  10.9.1.2                           172.16.0.2
+//
+// With a VLAN tag, an Open vSwitch stands between host-a and e1: host-a on an access port, wideplane on the trunk. (Not a VLAN
+// device on host-a: many a small kernel has none.)
 
 import { addKernelBridge, addKernelFdb, addKernelVxlan } from './kernel-vxlan.ts';
 import { connect, Namespace } from './namespace.ts';
@@ -87,26 +90,33 @@ export async function buildSite(changes: Partial<SiteOptions> = {}): Promise<Sit
   const hostA = await Namespace.create('host-a');
   const hostB = await Namespace.create('host-b');
   await connect([site, 'e0'], [far, 'e0'], { offloads, mtu: underlayMtu });
-  await connect([hostA, 'e0'], [site, 'e1'], { offloads, mtu: underlayMtu });
+  if (hostTag === 0) await connect([hostA, 'e0'], [site, 'e1'], { offloads, mtu: underlayMtu });
+  else await connectTagged(hostA, site, hostTag, underlayMtu);
   await connect([hostB, 'e0'], [far, 'e1'], { offloads: offloads && options.peer === 'kernel', mtu: underlayMtu });
-  const deviceA = await plugHost(hostA, hostTag, HOST_A, innerMtu);
-  const deviceB = await plugHost(hostB, 0, HOST_B, innerMtu);
+  for (const [host, address] of [
+    [hostA, HOST_A],
+    [hostB, HOST_B],
+  ] as const) {
+    await host.ip('link', 'set', 'e0', 'mtu', String(innerMtu));
+    await host.addAddress('e0', `${address}/24`);
+  }
   if (adapter === 'udp') await site.addAddress('e0', `${SITE_ADDRESS}/24`);
 
-  const macA = await hostA.mac(deviceA);
+  const macA = await hostA.mac('e0');
   if (options.peer === 'kernel') await startKernelPeer(far, options, innerMtu, macA);
   else await startOpenVswitch(far, options);
-  const configuration = siteConfiguration(options, [await hostB.mac(deviceB)]);
+  const configuration = siteConfiguration(options, [await hostB.mac('e0')]);
   const wideplane = await Wideplane.start(site, configuration);
   return { options, site, far, hostA, hostB, wideplane, innerMtu };
 }
 
-async function plugHost(host: Namespace, tag: number, address: string, mtu: number): Promise<string> {
-  const device = tag === 0 ? 'e0' : `e0.${tag}`;
-  if (tag !== 0) await host.ip('link', 'add', 'link', 'e0', 'name', device, 'type', 'vlan', 'id', String(tag));
-  await host.ip('link', 'set', device, 'mtu', String(mtu), 'up');
-  await host.addAddress(device, `${address}/24`);
-  return device;
+async function connectTagged(host: Namespace, site: Namespace, tag: number, mtu: number): Promise<void> {
+  const access = await Namespace.create('access');
+  await connect([host, 'e0'], [access, 'host'], { mtu });
+  await connect([access, 'trunk'], [site, 'e1'], { mtu });
+  const ovs = await OpenVswitch.start(access);
+  await ovs.addPort('host', tag);
+  await ovs.addPort('trunk');
 }
 
 async function startKernelPeer(far: Namespace, options: SiteOptions, mtu: number, macA: string): Promise<void> {
@@ -119,7 +129,7 @@ async function startKernelPeer(far: Namespace, options: SiteOptions, mtu: number
 }
 
 async function startOpenVswitch(far: Namespace, { udpChecksum, port }: SiteOptions): Promise<void> {
-  const ovs = await OpenVswitch.start(far, 'e0', [`${FAR_ADDRESS}/24`]);
+  const ovs = await OpenVswitch.start(far, { device: 'e0', addresses: [`${FAR_ADDRESS}/24`] });
   await ovs.addTunnel('vx', { remote: SITE_ADDRESS, key: VNI, port, udpChecksum });
   await ovs.addPort('e1');
 }
