@@ -11,8 +11,9 @@ static int open_socket(int index, bool offload, const char **syscall)
 	*syscall = "socket";
 	if (descriptor < 0) return -1;
 	int on = 1;
-	/* Best effort: without them frames pass the queueing discipline, and the kernel's default buffer is smaller. */
-	setsockopt(descriptor, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof on);
+	/* Best effort: without them frames pass the queueing discipline, and the kernel's default buffer is smaller. The
+	 * bypass drops what the kernel must segment itself, for a device that does not: not for the offload socket. */
+	if (!offload) setsockopt(descriptor, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof on);
 	int octets = 8 << 20;
 	if (setsockopt(descriptor, SOL_SOCKET, SO_SNDBUFFORCE, &octets, sizeof octets) < 0)
 		setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &octets, sizeof octets);
