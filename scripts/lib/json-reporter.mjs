@@ -19,7 +19,11 @@ export default async function* report(events) {
         todo: data.todo !== undefined && data.todo !== false,
         milliseconds: Math.round(data.details.duration_ms),
       };
-      if (type === 'test:fail') result.error = describe(data.details.error);
+      if (type === 'test:fail') {
+        result.error = describe(data.details.error);
+        // Each of those is a result of its own.
+        if (result.suite && data.details.error?.failureType === 'subtestsFailed') continue;
+      }
       yield `${JSON.stringify(result)}\n`;
     }
   }

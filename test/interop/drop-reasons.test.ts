@@ -106,8 +106,10 @@ describe('drop reasons', () => {
   it('unknown destination where nothing floods', () =>
     expectDrop('flooding-none', 'hostA', () => tagged(77, plainFrame(NOBODY, STRANGER, 46))));
 
-  it("frame larger than the tunnel's MTU", () =>
-    expectDrop('tunnel-mtu-exceeded', 'hostA', () => plainFrame(NOBODY, STRANGER, 1451)));
+  it("frame larger than the tunnel's MTU", async () => {
+    await site.hostA.ip('link', 'set', 'e0', 'mtu', '1500');
+    await expectDrop('tunnel-mtu-exceeded', 'hostA', () => plainFrame(NOBODY, STRANGER, 1451));
+  });
 
   it('a good one is not dropped', async () => {
     const before = (await site.wideplane.show('net tunnels tunnel', 'vx1'))[0]!;

@@ -75,6 +75,7 @@ type Iperf3Report = {
 export class Iperf3Server {
   readonly address: string;
   readonly #program: Program;
+  #runs = 0;
 
   private constructor(program: Program, address: string) {
     this.#program = program;
@@ -83,8 +84,14 @@ export class Iperf3Server {
 
   static async start(namespace: Namespace, address: string): Promise<Iperf3Server> {
     const program = namespace.start(['iperf3', '--server', '--bind', address, '--forceflush']);
-    await program.expect(/Server listening/, 5);
-    return new Iperf3Server(program, address);
+    const server = new Iperf3Server(program, address);
+    await server.#listening();
+    return server;
+  }
+
+  /** The server opens a new socket for every run. */
+  async #listening(): Promise<void> {
+    await this.#program.expect(new RegExp(`Server listening on \\d+ \\(test #${++this.#runs}\\)`), 5);
   }
 
   /** One run from `client`; rejects when iperf3 reports an error. */
@@ -96,6 +103,7 @@ export class Iperf3Server {
     if (reverse) argv.push('--reverse');
     if (mss !== undefined) argv.push('--set-mss', String(mss));
     const { stdout, stderr } = await client.attempt(argv, { seconds: seconds + 10 });
+    await this.#listening();
     const report = JSON.parse(stdout === '' ? '{}' : stdout) as Iperf3Report;
     if (report.error !== undefined || stdout === '') {
       throw new Error(`${argv.join(' ')}: ${report.error ?? 'no report'}\n${stderr}${this.#program.output}`);

@@ -59,16 +59,18 @@ export class DecapsulateNode implements PipelineNode {
         disposal.drop(frame, Drop.unknownVni, this.#portRow(frame));
         continue;
       }
+      // Tunnels of one listener share the local address; no remote is asked for, or it would only be unknown.
+      const { local } = first.spec;
+      if (frame.outer3 === local[3] && frame.outer2 === local[2]) {
+        disposal.drop(frame, Drop.ownPacketReturned, first.row);
+        continue;
+      }
       const tunnel = tunnels.select(first, frame);
       if (tunnel === undefined) {
         disposal.drop(frame, Drop.unknownRemote, first.row);
         continue;
       }
       const { spec } = tunnel;
-      if (frame.outer3 === spec.local[3] && frame.outer2 === spec.local[2]) {
-        disposal.drop(frame, Drop.ownPacketReturned, tunnel.row);
-        continue;
-      }
       if (!spec.receives) {
         disposal.drop(frame, Drop.tunnelDisabled, tunnel.row);
         continue;
