@@ -116,9 +116,12 @@ export class ConfigSubscriber {
     const { daemon, socketPath } = this.#options;
     const client = await IpcClient.connect(socketPath);
     this.#client = client;
+    // A configd that accepts and does not answer is as absent as one that does not listen.
+    const silence = this.#generation === undefined ? setTimeout(() => client.close(), START_GRACE_MS) : undefined;
     try {
       let text = '';
       for await (const update of client.stream('subscribe', { daemon })) {
+        clearTimeout(silence);
         if (this.#isStopped()) return;
         text += update.text;
         if (!update.last) continue;
@@ -129,6 +132,7 @@ export class ConfigSubscriber {
         await client.request('acknowledge', { daemon, generation: update.generation, failures });
       }
     } finally {
+      clearTimeout(silence);
       client.close();
     }
     throw new IpcError('disconnected', `configd at ${socketPath} ended the subscription`);
