@@ -52,6 +52,9 @@ export class ConfigSubscriber {
   #objects = new Map<string, AnyConfigObject>();
   #isLost = false;
   #isSnapshotRefused = false;
+  #isStale = false;
+  #isWriting = false;
+  #written: Promise<void> = Promise.resolve();
   #firstApplied: () => void = () => undefined;
   #done: Promise<void> | undefined;
 
@@ -83,6 +86,7 @@ export class ConfigSubscriber {
     this.#stop.abort();
     this.#client?.close();
     await this.#done;
+    await this.#written;
   }
 
   async #run(): Promise<void> {
@@ -99,10 +103,9 @@ export class ConfigSubscriber {
         this.#reportLost(error.message);
         if (error.code !== 'unreachable') retryMs = FIRST_RETRY_MS;
       }
-      if (this.#generation === undefined && performance.now() - startedAt >= START_GRACE_MS) {
-        await this.#startFromSnapshot();
-      }
-      await delay(retryMs, undefined, { signal }).catch(() => undefined);
+      const graceMs = startedAt + START_GRACE_MS - performance.now();
+      if (this.#generation === undefined && graceMs <= 0) await this.#startFromSnapshot();
+      await delay(graceMs > 0 ? Math.min(retryMs, graceMs) : retryMs, undefined, { signal }).catch(() => undefined);
       retryMs = Math.min(LAST_RETRY_MS, retryMs * 2);
     }
   }
@@ -162,32 +165,43 @@ export class ConfigSubscriber {
 
   async #applySnapshot(generation: Generation, objects: Map<string, AnyConfigObject>): Promise<ApplyFailure[]> {
     const failures = await this.#options.applier.onSnapshot(generation, [...objects.values()] as ConfigObject[]);
-    await this.#applied(generation, objects, failures);
+    this.#applied(generation, objects, failures);
     return failures;
   }
 
   async #applyDiff(generation: Generation, changes: readonly ConfigChange[]): Promise<ApplyFailure[]> {
     const failures = await this.#options.applier.onDiff(generation, changes);
-    await this.#applied(generation, applyChanges(this.#objects, changes), failures);
+    this.#applied(generation, applyChanges(this.#objects, changes), failures);
     return failures;
   }
 
-  async #applied(
-    generation: Generation,
-    objects: Map<string, AnyConfigObject>,
-    failures: readonly ApplyFailure[],
-  ): Promise<void> {
+  #applied(generation: Generation, objects: Map<string, AnyConfigObject>, failures: readonly ApplyFailure[]): void {
     const { log } = this.#options;
     this.#generation = generation;
     this.#objects = objects;
     for (const { object, reason } of failures) logEvent(log, 'config-apply-failed', `${object}: ${reason}`, { object });
     logEvent(log, 'config-applied', `runs generation ${generation.number}`, { ...generation, objects: objects.size });
-    try {
-      await writeSnapshot(this.#snapshotPath, generation, objects.values());
-    } catch (error) {
-      logEvent(log, 'snapshot-failed', errorText(error), { path: this.#snapshotPath });
-    }
     this.#firstApplied();
+    this.#keepSnapshot();
+  }
+
+  /** Writes what runs to the daemon's own file; generations that come meanwhile are written together afterwards. */
+  #keepSnapshot(): void {
+    this.#isStale = true;
+    if (this.#isWriting) return;
+    this.#isWriting = true;
+    this.#written = this.#writeSnapshots().finally(() => (this.#isWriting = false));
+  }
+
+  async #writeSnapshots(): Promise<void> {
+    while (this.#isStale && this.#generation !== undefined) {
+      this.#isStale = false;
+      try {
+        await writeSnapshot(this.#snapshotPath, this.#generation, this.#objects.values());
+      } catch (error) {
+        logEvent(this.#options.log, 'snapshot-failed', errorText(error), { path: this.#snapshotPath });
+      }
+    }
   }
 
   async #startFromSnapshot(): Promise<void> {

@@ -1,6 +1,6 @@
 // The serving end of a Unix socket: methods in, results and streams out.
 
-import { chmodSync, unlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { errorText } from '../core/errors.ts';
@@ -86,11 +86,8 @@ async function isAlive(path: string): Promise<boolean> {
     });
     probe.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ECONNREFUSED') {
-        try {
-          unlinkSync(path);
-        } catch {
-          // Whatever stands in the way, listen will name it.
-        }
+        // Whatever else stands there is nobody's to remove: listen will name it.
+        if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true) unlinkSync(path);
       }
       resolve(false);
     });
