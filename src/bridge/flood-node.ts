@@ -5,12 +5,13 @@
 
 import { Column, ROW_STRIDE } from '../core/counters.ts';
 import { Drop, type Verdict } from '../core/drop-reason.ts';
+import { macHigh16 } from '../core/mac.ts';
 import { type Frame, FrameBatch, Gso } from '../packet/frame.ts';
 import { segment } from '../packet/segment.ts';
 import { Book } from '../pipeline/books.ts';
 import type { Disposal } from '../pipeline/disposal.ts';
 import type { PipelineNode } from '../pipeline/node.ts';
-import { EtherType, etherType, macHigh } from '../wire/ethernet.ts';
+import { EtherType, etherType } from '../wire/ethernet.ts';
 import { type Member, MemberKind } from './domain.ts';
 
 export class FloodNode implements PipelineNode {
@@ -151,5 +152,5 @@ function nobody(ingress: Member): Verdict {
 /** ARP, and multicast of IPv6, to which neighbour discovery belongs. */
 function concernsUs(bytes: Uint8Array, frame: Frame): boolean {
   const type = etherType(bytes, frame.start);
-  return type === EtherType.arp || (type === EtherType.ipv6 && macHigh(bytes, frame.start) === 0x3333);
+  return type === EtherType.arp || (type === EtherType.ipv6 && macHigh16(bytes, frame.start) === 0x3333);
 }

@@ -78,10 +78,3 @@ export function checksumFinish(sum: number): number {
 export function checksumUpdate16(checksum: number, before: number, after: number): number {
   return checksumFinish((~checksum & 0xffff) + (~before & 0xffff) + after);
 }
-
-/** The same for a 32-bit word at an even distance from the start of the range. */
-export function checksumUpdate32(checksum: number, before: number, after: number): number {
-  return checksumFinish(
-    (~checksum & 0xffff) + (~before & 0xffff) + (~before >>> 16) + (after & 0xffff) + (after >>> 16),
-  );
-}

@@ -8,7 +8,7 @@ import { IPV4_CHECKSUM, IPV4_HEADER_OCTETS, ipv4Tos } from '../wire/ipv4.ts';
 import { IPV6_HEADER_OCTETS, ipv6TrafficClass } from '../wire/ipv6.ts';
 
 /** The low two bits of a TOS or traffic class (RFC 3168, section 5). */
-export const Ecn = { notCapable: 0, capable1: 1, capable0: 2, congestion: 3 } as const;
+const Ecn = { notCapable: 0, capable1: 1, capable0: 2, congestion: 3 } as const;
 
 export const ECN_MASK = 3;
 const DROP = -1;

@@ -19,8 +19,9 @@
 //   +---------------------------------------------------------------+
 
 import { Drop, FORWARD, type Verdict } from '../core/drop-reason.ts';
+import { isGroupMac } from '../core/mac.ts';
 import { read16, read32, write16, write32 } from '../core/octets.ts';
-import { copyMac, macIsGroup, macIsZero, writeMac } from './ethernet.ts';
+import { copyMac, macIsZero, writeMac } from './ethernet.ts';
 
 export const ARP_OCTETS = 28;
 
@@ -47,7 +48,7 @@ export function checkArp(bytes: Uint8Array, start: number, end: number): Verdict
   const operation = read16(bytes, start + OPERATION);
   if (operation !== ARP_REQUEST && operation !== ARP_REPLY) return Drop.arpInvalid;
   const sender = start + ARP_SENDER_MAC;
-  return macIsGroup(bytes, sender) || macIsZero(bytes, sender) ? Drop.arpInvalid : FORWARD;
+  return isGroupMac(bytes, sender) || macIsZero(bytes, sender) ? Drop.arpInvalid : FORWARD;
 }
 
 export function arpOperation(bytes: Uint8Array, start: number): number {

@@ -8,17 +8,16 @@
 // Not supported: 802.3 length fields with LLC; they pass as an unknown type.
 
 import { Drop, FORWARD, type Verdict } from '../core/drop-reason.ts';
+import { MAC_OCTETS } from '../core/mac.ts';
 import { read16, read32, write16 } from '../core/octets.ts';
 
 export const ETHERNET_HEADER_OCTETS = 14;
 export const VLAN_TAG_OCTETS = 4;
-export const MAC_OCTETS = 6;
 
 export const ETHERNET_DESTINATION = 0;
 export const ETHERNET_SOURCE = 6;
 export const ETHERNET_TYPE = 12;
 const TAG_TCI = 14;
-const TAGGED_TYPE = 16;
 
 /** Registered EtherTypes that are looked at here. */
 export const EtherType = {
@@ -55,11 +54,6 @@ export function vlanTci(bytes: Uint8Array, start: number): number {
   return read16(bytes, start + TAG_TCI);
 }
 
-/** The type behind the tag of a tagged frame. */
-export function taggedEtherType(bytes: Uint8Array, start: number): number {
-  return read16(bytes, start + TAGGED_TYPE);
-}
-
 /** Moves the MACs up over the tag of a tagged frame; returns the new start. */
 export function stripVlanTag(bytes: Uint8Array, start: number): number {
   // A loop: copyWithin costs a call into the runtime, several times as much for 12 octets.
@@ -76,32 +70,8 @@ export function insertVlanTag(bytes: Uint8Array, start: number, tpid: number, tc
   return tagged;
 }
 
-/** First 16 bits of a MAC at any offset; with `macLow`, a MAC as two integers. */
-export function macHigh(bytes: Uint8Array, at: number): number {
-  return read16(bytes, at);
-}
-
-/** Last 32 bits of a MAC at any offset, signed. */
-export function macLow(bytes: Uint8Array, at: number): number {
-  return read32(bytes, at + 2);
-}
-
-/** Whether the MAC at this offset is a group address; broadcast is one. */
-export function macIsGroup(bytes: Uint8Array, at: number): boolean {
-  return (bytes[at]! & 1) !== 0;
-}
-
-export function macIsBroadcast(bytes: Uint8Array, at: number): boolean {
-  return read16(bytes, at) === 0xffff && read32(bytes, at + 2) === -1;
-}
-
 export function macIsZero(bytes: Uint8Array, at: number): boolean {
   return (read16(bytes, at) | read32(bytes, at + 2)) === 0;
-}
-
-/** Whether the MAC is one of 01:80:c2:00:00:00 to :0f, which no bridge forwards (IEEE 802.1Q, table 8-1). */
-export function macIsLinkLocalControl(bytes: Uint8Array, at: number): boolean {
-  return read32(bytes, at) === 0x0180c200 && bytes[at + 4] === 0 && (bytes[at + 5]! & 0xf0) === 0;
 }
 
 export function copyMac(bytes: Uint8Array, from: number, to: number): void {

@@ -15,13 +15,13 @@ import { Drop, FORWARD, type Verdict } from '../core/drop-reason.ts';
 import { read16, read32, write16, write32 } from '../core/octets.ts';
 import { IPV4_CHECKSUM, IPV4_DESTINATION, IPV4_SOURCE, IPV4_TTL, ipv4HeaderOctets } from './ipv4.ts';
 
-export const ICMPV4_HEADER_OCTETS = 8;
+const ICMPV4_HEADER_OCTETS = 8;
 
 const TYPE = 0;
 const CHECKSUM = 2;
 
-export const ICMPV4_ECHO_REPLY = 0;
-export const ICMPV4_ECHO_REQUEST = 8;
+const ICMPV4_ECHO_REPLY = 0;
+const ICMPV4_ECHO_REQUEST = 8;
 
 const REPLY_TTL = 64;
 

@@ -34,7 +34,7 @@ import {
   writeIpv6,
 } from './ipv6.ts';
 
-export const ICMPV6_HEADER_OCTETS = 8;
+const ICMPV6_HEADER_OCTETS = 8;
 
 const TYPE = 0;
 const CODE = 1;
@@ -46,14 +46,14 @@ const ND_OPTIONS = 24;
 const OPTION_OCTETS = 8;
 
 export const ICMPV6_ECHO_REQUEST = 128;
-export const ICMPV6_ECHO_REPLY = 129;
+const ICMPV6_ECHO_REPLY = 129;
 export const NEIGHBOUR_SOLICITATION = 135;
-export const NEIGHBOUR_ADVERTISEMENT = 136;
+const NEIGHBOUR_ADVERTISEMENT = 136;
 
 export const OPTION_SOURCE_LINK_LAYER = 1;
 export const OPTION_TARGET_LINK_LAYER = 2;
 
-export const ND_FLAG_SOLICITED = 0x40;
+const ND_FLAG_SOLICITED = 0x40;
 export const ND_FLAG_OVERRIDE = 0x20;
 
 /** Proof that a neighbour discovery packet comes from the link: no router forwards 255. */

@@ -7,7 +7,6 @@ import {
   checksumFinish,
   checksumFold,
   checksumUpdate16,
-  checksumUpdate32,
 } from '../../src/core/checksum.ts';
 import { guard } from '../support/octets.ts';
 import { naiveChecksum, naiveSum } from '../support/naive-checksum.ts';
@@ -80,15 +79,10 @@ describe('Internet checksum against the model', () => {
         (octets, word, value) => {
           const view = new DataView(octets.buffer, octets.byteOffset);
           const before = naiveChecksum(octets);
-          const [old16, old32] = [view.getUint16(4 * word), view.getInt32(4 * word)];
+          const old16 = view.getUint16(4 * word);
           octets.set(value.subarray(0, 2), 4 * word);
           assert.equal(
             checksumUpdate16(before, old16, view.getUint16(4 * word)) % 0xffff,
-            naiveChecksum(octets) % 0xffff,
-          );
-          octets.set(value, 4 * word);
-          assert.equal(
-            checksumUpdate32(before, old32, view.getInt32(4 * word)) % 0xffff,
             naiveChecksum(octets) % 0xffff,
           );
         },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Drop, FORWARD } from '../../../src/core/drop-reason.ts';
-import { macHigh, macLow } from '../../../src/wire/ethernet.ts';
+import { macHigh16, macLow32 } from '../../../src/core/mac.ts';
 import { checkIcmpv4, isEchoRequestV4, turnIntoEchoReplyV4 } from '../../../src/wire/icmpv4.ts';
 import * as icmpv6 from '../../../src/wire/icmpv6.ts';
 import { checkIpv4 } from '../../../src/wire/ipv4.ts';
@@ -62,8 +62,8 @@ describe('ICMPv6 echo', () => {
 describe('neighbour discovery', () => {
   const solicitation = vector('kernel-neighbour-solicitation');
   const advertisement = vector('kernel-neighbour-advertisement');
-  const high = macHigh(advertisement, 6);
-  const low = macLow(advertisement, 6);
+  const high = macHigh16(advertisement, 6);
+  const low = macLow32(advertisement, 6);
 
   it('accepts what the kernel sends', () => {
     for (const octets of [solicitation, advertisement]) {
@@ -100,7 +100,7 @@ describe('neighbour discovery', () => {
     const target = solicitation.subarray(ICMPV6 + 8, ICMPV6 + 24);
     icmpv6.writeNeighbourSolicitation(octets, wordsOf(octets), 2, source, target, 0x0200, 0x0000000a);
     assert.equal(toHex(octets.subarray(2, 2 + icmpv6.ND_PACKET_OCTETS)), toHex(solicitation.subarray(IP)));
-    assert.equal(icmpv6.solicitedNodeLow(target), macLow(solicitation, 0));
+    assert.equal(icmpv6.solicitedNodeLow(target), macLow32(solicitation, 0));
   });
 
   const changed = (octets: Uint8Array, change: (copy: Uint8Array) => void): number => {

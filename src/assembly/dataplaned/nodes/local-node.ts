@@ -4,6 +4,7 @@
 // else that is addressed to a self IP has no receiver here and is dropped by name.
 
 import { Drop, FORWARD, type Verdict } from '../../../core/drop-reason.ts';
+import { isGroupMac, macHigh16, macLow32 } from '../../../core/mac.ts';
 import { read16, read32 } from '../../../core/octets.ts';
 import type { Member } from '../../../bridge/domain.ts';
 import type { Frame, FrameBatch } from '../../../packet/frame.ts';
@@ -28,9 +29,6 @@ import {
   ETHERNET_SOURCE,
   EtherType,
   etherType,
-  macHigh,
-  macIsGroup,
-  macLow,
   writeEthernet,
   writeMac,
 } from '../../../wire/ethernet.ts';
@@ -220,8 +218,8 @@ export class LocalNode implements PipelineNode {
     this.#neighbours.heard(
       domain.id,
       arpSenderIp(bytes, arp),
-      macHigh(bytes, sender),
-      macLow(bytes, sender),
+      macHigh16(bytes, sender),
+      macLow32(bytes, sender),
       member.id,
       this.nowMs,
     );
@@ -243,7 +241,7 @@ export class LocalNode implements PipelineNode {
       return;
     }
     frame.end = ip + IPV6_HEADER_OCTETS + ipv6PayloadOctets(bytes, ip);
-    const toGroup = macIsGroup(bytes, frame.start + ETHERNET_DESTINATION);
+    const toGroup = isGroupMac(bytes, frame.start + ETHERNET_DESTINATION);
     if (ipv6NextHeader(bytes, ip) !== IpProtocol.icmpv6) {
       this.#ignore(frame, toGroup);
       return;
@@ -298,8 +296,8 @@ export class LocalNode implements PipelineNode {
     const asking = frame.start + ETHERNET_SOURCE;
     // To a probe for a duplicate (from ::) the answer goes to all nodes; its MAC group then is 33:33:00:00:00:01.
     const isProbe = read16(bytes, ip + 8) === 0 && read32(bytes, ip + 20) === 0;
-    const high = isProbe ? 0x3333 : macHigh(bytes, asking);
-    const low = isProbe ? 1 : macLow(bytes, asking);
+    const high = isProbe ? 0x3333 : macHigh16(bytes, asking);
+    const low = isProbe ? 1 : macLow32(bytes, asking);
     writeEthernet(bytes, start, high, low, domain.macHigh, domain.macLow, EtherType.ipv6);
     const packet = start + ETHERNET_HEADER_OCTETS;
     writeNeighbourAdvertisement(bytes, this.#words, packet, ip, domain.macHigh, domain.macLow);
