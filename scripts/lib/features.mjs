@@ -10,11 +10,15 @@ const FIELDS = ['id', 'name', 'source', 'state', 'tests'];
  * `sources`: the test files of this run; `everything`: whether that is all of them.
  */
 export function checkFeatures(outcomes, sources, everything) {
-  const { features } = parse(readFileSync('docs/features.yaml', 'utf8'));
+  const wellFormed = 'docs/features.yaml is well formed';
+  let features;
+  try {
+    ({ features } = parse(readFileSync('docs/features.yaml', 'utf8')));
+  } catch (error) {
+    return [{ name: wellFormed, passed: false, output: String(error) }];
+  }
   const malformed = features.flatMap((feature, index) => complaints(feature, features.slice(0, index)));
-  const results = [
-    { name: 'docs/features.yaml is well formed', passed: malformed.length === 0, output: malformed.join('\n') },
-  ];
+  const results = [{ name: wellFormed, passed: malformed.length === 0, output: malformed.join('\n') }];
   const passed = new Set(outcomes.filter((outcome) => outcome.passed).map(({ name }) => name));
   for (const { id, tests = [] } of features) {
     const missing = tests.filter((test) => (everything || sources.includes(fileOf(test))) && !passed.has(test));

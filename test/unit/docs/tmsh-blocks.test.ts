@@ -1,0 +1,85 @@
+// Every tmsh block of the documentation is understood: what we tell people to type, they can type.
+
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { TmshSession } from '../../support/tmsh-session.ts';
+
+type Block = { heading: string; text: string };
+
+/** The fenced blocks that are marked as tmsh, with the heading that they stand under. */
+function tmshBlocks(file: string): Block[] {
+  const blocks: Block[] = [];
+  let heading = '';
+  let open: string[] | undefined;
+  for (const line of readFileSync(file, 'utf8').split('\n')) {
+    if (open !== undefined && line === '```') {
+      blocks.push({ heading, text: open.join('\n') });
+      open = undefined;
+    } else if (open !== undefined) open.push(line);
+    else if (line === '```tmsh') open = [];
+    else if (line.startsWith('#')) heading = line.replace(/^#+ /, '');
+  }
+  return blocks;
+}
+
+/** Commands stand one a line; a block that starts with an object is a file. */
+async function enter(session: TmshSession, block: string): Promise<void> {
+  if (block.startsWith('net ')) {
+    session.files.set('block', block);
+    await session.run('load sys config file block');
+  } else await session.run(...block.split('\n').filter((line) => line !== ''));
+}
+
+describe('docs/interop/bigip-vxlan.md', () => {
+  const blocks = tmshBlocks('docs/interop/bigip-vxlan.md');
+  const under = (heading: string): string[] =>
+    blocks.filter((block) => block.heading === heading).map(({ text }) => text);
+
+  it('what to type on a BIG-IP, whose interfaces are there already', async () => {
+    const session = new TmshSession();
+    await session.run('create net interface 1.1 device eth1', 'create net interface 1.2 device eth2');
+    const [commands, ...others] = under('On the BIG-IP');
+    await enter(session, commands!);
+    assert.deepEqual(others, []);
+    assert.match(await session.run('list net self wan-self'), /udp:4789/);
+    assert.match(await session.run('list net tunnels tunnel vx5000'), /key 5000/);
+  });
+
+  it('the file and the commands for wideplane make the same configuration', async () => {
+    const [file, commands, ...others] = under('On wideplane');
+    assert.deepEqual(others, []);
+    const loaded = new TmshSession();
+    await enter(loaded, file!);
+    const typed = new TmshSession();
+    await enter(typed, commands!);
+    const listing = await loaded.run('list net');
+    assert.match(listing, /net tunnels tunnel vx5000/);
+    assert.equal(await typed.run('list net'), listing);
+    assert.deepEqual(typed.saved, ['own']);
+
+    const more = under('More than one other end');
+    assert.equal(more.length, 1);
+    await enter(typed, more[0]!);
+    assert.match(await typed.run('list net fdb tunnel vx6000'), /02:00:00:00:00:0b/);
+  });
+});
+
+it('every tmsh block of the README and of docs/ is understood', async () => {
+  const files = [
+    'README.md',
+    ...readdirSync('docs', { recursive: true, encoding: 'utf8' }).map((name) => `docs/${name}`),
+  ];
+  const sections = new Map<string, string[]>();
+  for (const file of files.filter((name) => name.endsWith('.md') && name !== 'docs/interop/bigip-vxlan.md')) {
+    for (const { heading, text } of tmshBlocks(file)) {
+      const key = `${file}: ${heading}`;
+      sections.set(key, [...(sections.get(key) ?? []), text]);
+    }
+  }
+  assert.ok(sections.size > 0);
+  for (const [, blocks] of sections) {
+    const session = new TmshSession();
+    for (const block of blocks) await enter(session, block);
+  }
+});
