@@ -118,7 +118,7 @@ export class BridgeNode implements PipelineNode {
         }
         knownHigh = high;
         knownLow = low;
-        knownTarget = members[table[entry + FdbField.member]!];
+        knownTarget = members[fdb.memberAt(entry)];
         knownEndpoint = table[entry + FdbField.endpoint]!;
       }
       const target = knownTarget!;
@@ -153,6 +153,7 @@ export class BridgeNode implements PipelineNode {
     member.lastSecond = this.second;
     if (!member.learns) return;
     const learned = this.#fdb.learn(member.domain.id, high, low, member.id, endpoint, this.second);
+    if (learned === Learned.refused) this.#cells[member.row * ROW_STRIDE + Column.notLearned]! += 1;
     if (learned === Learned.moved) {
       this.#cells[member.row * ROW_STRIDE + Column.macMoves]! += 1;
       // The member that it moved away from must learn it anew should it come back within the same second.

@@ -6,14 +6,14 @@
 
 import { hashPair, nextPowerOfTwo } from '../core/pair-map.ts';
 
-/** Words of an entry: `table[index + FdbField.member]` and so on. */
+/** Words of an entry: `table[index + FdbField.memberPlusOne]` and so on. */
 export const FdbField = {
   /** The low four octets of the MAC. */
   macLow: 0,
   /** Domain << 16 | the high two octets of the MAC. */
   domainMacHigh: 1,
-  /** Member that the station lives behind; -1: the entry is free. */
-  member: 2,
+  /** 1 + the member that the station lives behind; 0: the place is free. Fresh memory, all zeros, is an empty table. */
+  memberPlusOne: 2,
   /** Index of the tunnel endpoint (see tunnel/endpoint.ts); -1: none, or the tunnel's own remote. */
   endpoint: 3,
   /** FDB_STATIC or 0. */
@@ -24,7 +24,7 @@ export const FdbField = {
 
 export const FDB_STRIDE = 8;
 export const FDB_STATIC = 1;
-const FREE = -1;
+const FREE = 0;
 
 /** Outcome of `learn`: what the caller may want to count. */
 export const Learned = { known: 0, added: 1, moved: 2, refused: 3 } as const;
@@ -32,8 +32,9 @@ export const Learned = { known: 0, added: 1, moved: 2, refused: 3 } as const;
 export class ForwardingDatabase {
   readonly buffer: SharedArrayBuffer;
   readonly table: Int32Array;
-  /** Learned entries that the table holds at most; static ones come on top. */
-  readonly learnedLimit: number;
+  /** Learned entries that the table holds at most, up to the capacity it was made with; static ones come on top. */
+  #learnedLimit: number;
+  readonly #capacity: number;
   readonly #mask: number;
   readonly #staticLimit: number;
   #learned = 0;
@@ -41,14 +42,25 @@ export class ForwardingDatabase {
   /** Word index at which the next slice of ageing starts. */
   #sweep = 0;
 
-  constructor(learnedLimit: number, staticLimit: number) {
-    const slots = nextPowerOfTwo((learnedLimit + staticLimit) * 2);
+  /** `capacity`: the largest limit that may be set. */
+  constructor(capacity: number, staticLimit: number) {
+    const slots = nextPowerOfTwo((capacity + staticLimit) * 2);
     this.buffer = new SharedArrayBuffer(slots * FDB_STRIDE * 4);
     this.table = new Int32Array(this.buffer);
-    this.learnedLimit = learnedLimit;
+    this.#capacity = capacity;
+    this.#learnedLimit = capacity;
     this.#staticLimit = staticLimit;
     this.#mask = slots - 1;
-    for (let index = 0; index < this.table.length; index += FDB_STRIDE) this.table[index + FdbField.member] = FREE;
+  }
+
+  /** Stations that are learned at most from now on; those that are there stay until they age. */
+  limitLearning(limit: number): void {
+    this.#learnedLimit = Math.min(limit, this.#capacity);
+  }
+
+  /** The member of an entry that was found. */
+  memberAt(index: number): number {
+    return this.table[index + FdbField.memberPlusOne]! - 1;
   }
 
   get learned(): number {
@@ -77,17 +89,17 @@ export class ForwardingDatabase {
     const table = this.table;
     const index = this.find(domain, macHigh, macLow);
     if (index === -1) {
-      if (this.#learned >= this.learnedLimit) return Learned.refused;
+      if (this.#learned >= this.#learnedLimit) return Learned.refused;
       this.#learned += 1;
       this.#insert(domain, macHigh, macLow, member, endpoint, 0, second);
       return Learned.added;
     }
     if (table[index + FdbField.flags] === FDB_STATIC) return Learned.known;
     table[index + FdbField.lastHeard] = second;
-    if (table[index + FdbField.member] === member && table[index + FdbField.endpoint] === endpoint)
+    if (table[index + FdbField.memberPlusOne] === member + 1 && table[index + FdbField.endpoint] === endpoint)
       return Learned.known;
-    const moved = table[index + FdbField.member] !== member;
-    table[index + FdbField.member] = member;
+    const moved = table[index + FdbField.memberPlusOne] !== member + 1;
+    table[index + FdbField.memberPlusOne] = member + 1;
     table[index + FdbField.endpoint] = endpoint;
     return moved ? Learned.moved : Learned.known;
   }
@@ -107,7 +119,7 @@ export class ForwardingDatabase {
       this.#learned -= 1;
       this.#static += 1;
     }
-    table[index + FdbField.member] = member;
+    table[index + FdbField.memberPlusOne] = member + 1;
     table[index + FdbField.endpoint] = endpoint;
     table[index + FdbField.flags] = FDB_STATIC;
     return true;
@@ -122,7 +134,7 @@ export class ForwardingDatabase {
   forgetMember(member: number): void {
     for (let index = 0; index < this.table.length;) {
       const matches =
-        this.table[index + FdbField.member] === member && this.table[index + FdbField.flags] !== FDB_STATIC;
+        this.table[index + FdbField.memberPlusOne] === member + 1 && this.table[index + FdbField.flags] !== FDB_STATIC;
       // A removal may move another entry here, so the same place is looked at again.
       if (matches) this.#removeAt(index);
       else index += FDB_STRIDE;
@@ -139,7 +151,7 @@ export class ForwardingDatabase {
     for (let step = 0; step < slots; step++) {
       const index = this.#sweep;
       if (
-        table[index + FdbField.member] !== FREE &&
+        table[index + FdbField.memberPlusOne] !== FREE &&
         table[index + FdbField.flags] !== FDB_STATIC &&
         second - table[index + FdbField.lastHeard]! > timeoutSeconds
       ) {
@@ -164,14 +176,14 @@ export class ForwardingDatabase {
     const table = this.table;
     const key = (domain << 16) | macHigh;
     let at = hashPair(macLow, key) & this.#mask;
-    while (table[at * FDB_STRIDE + FdbField.member] !== FREE) at = (at + 1) & this.#mask;
+    while (table[at * FDB_STRIDE + FdbField.memberPlusOne] !== FREE) at = (at + 1) & this.#mask;
     const index = at * FDB_STRIDE;
     table[index] = macLow;
     table[index + 1] = key;
     table[index + FdbField.endpoint] = endpoint;
     table[index + FdbField.flags] = flags;
     table[index + FdbField.lastHeard] = second;
-    table[index + FdbField.member] = member;
+    table[index + FdbField.memberPlusOne] = member + 1;
   }
 
   #removeAt(index: number): void {
@@ -181,7 +193,7 @@ export class ForwardingDatabase {
     let hole = index / FDB_STRIDE;
     for (
       let at = (hole + 1) & this.#mask;
-      table[at * FDB_STRIDE + FdbField.member] !== FREE;
+      table[at * FDB_STRIDE + FdbField.memberPlusOne] !== FREE;
       at = (at + 1) & this.#mask
     ) {
       const home = hashPair(table[at * FDB_STRIDE]!, table[at * FDB_STRIDE + 1]!) & this.#mask;
@@ -190,6 +202,6 @@ export class ForwardingDatabase {
         hole = at;
       }
     }
-    table[hole * FDB_STRIDE + FdbField.member] = FREE;
+    table[hole * FDB_STRIDE + FdbField.memberPlusOne] = FREE;
   }
 }

@@ -20,7 +20,9 @@ export const Column = {
   macMoves: 7,
   /** Frames lost in front of a port: its ring or socket buffer was full. */
   overruns: 8,
-  drops: 9,
+  /** Stations that were heard but not learned, because the table is full. */
+  notLearned: 9,
+  drops: 10,
 } as const;
 
 /** Columns of one row, rounded up so that rows start on a cache line. */

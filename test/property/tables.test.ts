@@ -72,7 +72,7 @@ describe('ForwardingDatabase', () => {
           const [domain, high, low] = key.split(' ').map(Number);
           const index = fdb.find(domain!, high!, low!);
           assert.notEqual(index, -1, `${key} is lost`);
-          assert.equal(fdb.table[index + FdbField.member], entry.member);
+          assert.equal(fdb.memberAt(index), entry.member);
           assert.equal(fdb.table[index + FdbField.flags] === FDB_STATIC, entry.isStatic);
           if (entry.isStatic) statics += 1;
         }

@@ -57,7 +57,8 @@ export type DataplaneOptions = {
   audit?: boolean;
 };
 
-export const DEFAULT_LEARNED_LIMIT = 65_536;
+/** The most that `l2-cache-limit` may say. */
+export const DEFAULT_LEARNED_LIMIT = 262_144;
 export const DEFAULT_STATIC_LIMIT = 65_536;
 const DEFAULT_AGEING_SECONDS = 300;
 const TICK_MS = 250;
@@ -224,8 +225,9 @@ export class Dataplane {
 
   #applyOne(operation: Operation): void {
     switch (operation.op) {
-      case 'set-ageing':
-        this.#ageingSeconds = operation.seconds;
+      case 'set-learning':
+        this.#ageingSeconds = operation.ageingSeconds;
+        this.fdb.limitLearning(operation.limit);
         break;
       case 'set-domain':
         this.#setDomain(operation.spec);

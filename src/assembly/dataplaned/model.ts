@@ -74,12 +74,16 @@ export type Model = {
   /** Domain by name of a VLAN, VLAN group or tunnel: several VLANs of a group share one. */
   domainOf: Map<string, string>;
   ageingSeconds: number;
+  /** Stations that are learned at most. */
+  learnedLimit: number;
   failures: Failure[];
 };
 
 const IPV4_MULTICAST = 0xe;
 /** Seconds after which a learned station that is not heard is forgotten (`l2-cache-timeout`). */
 const DEFAULT_AGEING_SECONDS = 300;
+/** `l2-cache-limit`. */
+const DEFAULT_LEARNED_LIMIT = 65_536;
 
 export function buildModel(view: ConfigView, devices: ReadonlyMap<string, DeviceFacts>): Model {
   return new ModelBuilder(view, devices).build();
@@ -99,6 +103,7 @@ class ModelBuilder {
     neighbours: new Map(),
     domainOf: new Map(),
     ageingSeconds: DEFAULT_AGEING_SECONDS,
+    learnedLimit: DEFAULT_LEARNED_LIMIT,
     failures: [],
   };
 
@@ -108,8 +113,11 @@ class ModelBuilder {
   }
 
   build(): Model {
-    const timeout = this.#view.general?.properties['l2-cache-timeout'];
-    if (timeout !== undefined) this.#model.ageingSeconds = timeout;
+    const general = this.#view.general?.properties;
+    if (general !== undefined) {
+      this.#model.ageingSeconds = general['l2-cache-timeout'];
+      this.#model.learnedLimit = general['l2-cache-limit'];
+    }
     this.#addInterfaces();
     this.#addDomains();
     this.#addInterfaceMembers();

@@ -1,7 +1,7 @@
 // Neighbours in the data plane: asks for them by ARP, finds the way to them, and keeps what waits for them.
 
 import type { Domain, Member } from '../../bridge/domain.ts';
-import { FdbField, type ForwardingDatabase } from '../../bridge/fdb.ts';
+import type { ForwardingDatabase } from '../../bridge/fdb.ts';
 import { Drop } from '../../core/drop-reason.ts';
 import type { FrameBatch } from '../../packet/frame.ts';
 import { Book } from '../../pipeline/books.ts';
@@ -87,7 +87,7 @@ export class NeighbourService {
 
   #stationMember(neighbour: Neighbour): Member | undefined {
     const entry = this.#fdb.find(neighbour.domain, neighbour.macHigh, neighbour.macLow);
-    return entry === -1 ? undefined : this.#members[this.#fdb.table[entry + FdbField.member]!];
+    return entry === -1 ? undefined : this.#members[this.#fdb.memberAt(entry)];
   }
 
   /** Notes where the bridge has last heard the neighbour's station; true when the way to it is to be built anew. */

@@ -110,8 +110,12 @@ export class Planner {
     const add = (kind: Kind, key: string, set: Operation, remove: Operation): void => {
       plan.get(kind)!.set(key, { set, remove, text: JSON.stringify(set) });
     };
-    const ageing: Operation = { op: 'set-ageing', seconds: model.ageingSeconds };
-    add('settings', 'ageing', ageing, ageing);
+    const learning: Operation = {
+      op: 'set-learning',
+      ageingSeconds: model.ageingSeconds,
+      limit: model.learnedLimit,
+    };
+    add('settings', 'learning', learning, learning);
     for (const { name, mac } of model.domains.values()) {
       const id = this.#domains.of(name) + 1;
       const spec = { id, name, localMember: this.#members.of(localKey(name)), mac };

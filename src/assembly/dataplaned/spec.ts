@@ -57,7 +57,7 @@ export type StaticEntrySpec = {
 export type StaticNeighbourSpec = { domain: number; address: number; mac: Mac };
 
 export type Operation =
-  | { op: 'set-ageing'; seconds: number }
+  | { op: 'set-learning'; ageingSeconds: number; limit: number }
   | { op: 'set-domain'; spec: DomainSpec }
   | { op: 'remove-domain'; id: number }
   | { op: 'set-interface-member'; spec: InterfaceMemberSpec }

@@ -20,6 +20,7 @@ export function readRow(counters: CounterTable, row: number): ObjectStatistics {
     'Outgoing Octets': read(Column.outOctets),
     'Flooded Frames': read(Column.flooded),
     'MAC Moves': read(Column.macMoves),
+    'MACs Not Learned': read(Column.notLearned),
     'Receive Overruns': read(Column.overruns),
   };
   return { stats, drops: readDrops(counters, row) };
@@ -68,7 +69,7 @@ export function readFdb(
   const table = new Int32Array(buffer);
   const entries: FdbEntry[] = [];
   for (let index = from; index < table.length; index += FDB_STRIDE) {
-    const member = table[index + FdbField.member]!;
+    const member = table[index + FdbField.memberPlusOne]! - 1;
     if (member === -1) continue;
     const domainMacHigh = table[index + FdbField.domainMacHigh]!;
     const domain = domainMacHigh >>> 16;

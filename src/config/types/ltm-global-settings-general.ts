@@ -11,7 +11,7 @@ export const ltmGlobalSettingsGeneral = objectType({
   sync: 'local',
   properties: {
     'l2-cache-limit': integer(
-      { min: 16, max: 1048576 },
+      { min: 16, max: 262144 },
       {
         default: 65536,
         help: 'MAC addresses that are learned at most, over all VLANs and tunnels.',

@@ -270,6 +270,14 @@ describe('bridge', () => {
     assert.equal(rig.dataplane.fdb.learned, 1);
   });
 
+  it('learns no more stations than it may, and counts the others', () => {
+    const rig = Rig.withTunnel();
+    rig.apply({ op: 'set-learning', ageingSeconds: 300, limit: 2 });
+    for (const last of ['01', '02', '03']) rig.send(1, hostFrame(HOST_B, `02:aa:00:00:01:${last}`));
+    assert.equal(rig.dataplane.fdb.learned, 2);
+    assert.equal(rig.counters.read(memberRow(Id.insideMember), Column.notLearned), 1);
+  });
+
   it('counts a station that moves', () => {
     const rig = Rig.withTunnel();
     rig.send(1, hostFrame(HOST_B, HOST_A));
