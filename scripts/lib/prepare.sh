@@ -1,28 +1,32 @@
 # Installs what is missing and builds; sourced from the top of the checkout after say.sh.
 
-# Each line: the Debian package, and a command that succeeds when what it brings is there.
+# Each line: a Debian package, and what it brings: programs, or files by their absolute path.
 requirements() {
   cat <<'LIST'
-build-essential:command -v make cc
-libc6-dev:test -e /usr/include/stdio.h
-linux-libc-dev:test -e /usr/include/linux/if_packet.h
-util-linux:command -v unshare setpriv flock
-iproute2:command -v ip bridge ss
-iputils-ping:command -v ping
-ethtool:command -v ethtool
-nftables:command -v nft
-python3:command -v python3
-iperf3:command -v iperf3
-tcpdump:command -v tcpdump
-tshark:command -v tshark
-openvswitch-switch:command -v ovs-vswitchd ovsdb-server ovsdb-tool ovs-vsctl ovs-appctl
+build-essential make cc
+libc6-dev /usr/include/stdio.h
+linux-libc-dev /usr/include/linux/if_packet.h
+util-linux unshare setpriv flock
+procps sysctl
+iproute2 ip bridge
+iputils-ping ping
+ethtool ethtool
+nftables nft
+python3 /usr/bin/python3
+iperf3 iperf3
+tcpdump tcpdump
+tshark tshark
+openvswitch-switch ovs-vswitchd ovsdb-server ovsdb-tool ovs-vsctl ovs-appctl
 LIST
 }
 
 missing_packages() {
-  requirements | while IFS=: read -r package check; do
-    sh -c "$check" >/dev/null 2>&1 || printf '%s ' "$package"
-  done
+  local package things thing
+  while read -r package things; do
+    for thing in $things; do
+      command -v "$thing" >/dev/null || [ -e "$thing" ] || { printf '%s ' "$package" && break; }
+    done
+  done < <(requirements)
 }
 
 install_packages() {

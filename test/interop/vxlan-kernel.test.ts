@@ -1,4 +1,4 @@
-// time-out: 900 s
+// time-out: 1500 s
 // VXLAN against the Linux kernel's device, hosts bridged behind both ends (topology: harness/site.ts).
 
 import assert from 'node:assert/strict';

@@ -107,5 +107,9 @@ export class OpenVswitch {
     await this.control('ovs-vsctl', 'add-port', 'br-phy', device);
     await namespace.ip('address', 'flush', 'dev', device);
     await namespace.addAddress('br-phy', ...addresses);
+    // The kernel sees the first packets of a tunnel too, and would answer that nobody listens on the port.
+    const answers = 'oifname "br-phy" icmp type destination-unreachable drop';
+    await namespace.run(['nft', 'add table ip quiet; add chain ip quiet out { type filter hook output priority 0; }']);
+    await namespace.run(['nft', `add rule ip quiet out ${answers}`]);
   }
 }
