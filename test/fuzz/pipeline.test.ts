@@ -89,7 +89,7 @@ function assertSettled(rig: Rig, ports: readonly FuzzPort[], slots: number): voi
   assert.equal(rig.pool.free, slots, 'every buffer came back');
 }
 
-describe(`${FRAMES} mutated frames, seed ${SEED}`, () => {
+describe('mutated frames', () => {
   it('are all accounted for, meet every drop reason, and are accepted often enough', (t) => {
     const drops: Record<string, number> = {};
     let received = 0;
@@ -111,7 +111,7 @@ describe(`${FRAMES} mutated frames, seed ${SEED}`, () => {
       received += rig.books[Book.received]!;
       add(drops, rig.drops());
     });
-    t.diagnostic(JSON.stringify(drops));
+    t.diagnostic(`${FRAMES} frames, seed ${SEED}: ${JSON.stringify(drops)}`);
 
     const dropped = Object.values(drops).reduce((total, count) => total + count, 0);
     assert.ok(received >= FRAMES);
