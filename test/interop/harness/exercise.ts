@@ -34,9 +34,9 @@ export async function exerciseStreams({ hostA, hostB, innerMtu }: Site): Promise
     const way = reverse ? 'from host-b to host-a' : 'from host-a to host-b';
     const tcp = await server.measure(hostA, { reverse, seconds: 2 });
     assert.ok(tcp.bitsPerSecond > 20e6, `TCP ${way}: ${tcp.bitsPerSecond} bit/s`);
-    // IPv4 20, UDP 8
-    const udp = await server.measure(hostA, { reverse, seconds: 2, udpRate: '20M', length: innerMtu - 28 });
-    assert.ok(udp.packets > 100, `UDP ${way}: ${udp.packets} packets`);
+    // IPv4 20, UDP 8. The rate is one that the socket buffer of a host which gets no CPU time for a while can bear.
+    const udp = await server.measure(hostA, { reverse, seconds: 2, udpRate: '5M', length: innerMtu - 28 });
+    assert.ok(udp.packets > 50, `UDP ${way}: ${udp.packets} packets`);
     assert.ok(udp.lostPercent < 1, `UDP ${way}: ${udp.lostPercent} % lost`);
   }
   await server.stop();

@@ -133,6 +133,8 @@ export type SequenceReport = {
   lost: number;
   /** The longest time without a datagram, up to the report. */
   largestGapMs: number;
+  /** The longest that the sender was kept from sending, for want of CPU time. */
+  senderPauseMs: number;
 };
 
 /** Numbered datagrams from one namespace to an address in another, at a steady rate. */

@@ -16,11 +16,16 @@ function send(rate: number, size: number): void {
   const started = performance.now();
   const datagram = Buffer.alloc(size);
   let sent = 0;
+  let last = started;
   // A timer may come late: the clock says how many are due. A refusal (no route yet, queue full) counts as lost.
   setInterval(() => {
-    const due = Math.floor(((performance.now() - started) / 1000) * rate);
+    const now = performance.now();
+    const due = Math.floor(((now - started) / 1000) * rate);
+    const pauseMs = Math.round(now - last);
+    last = now;
     while (sent < due) {
       datagram.writeUInt32BE(sent++, 0);
+      datagram.writeUInt32BE(pauseMs, 4);
       socket.send(Buffer.from(datagram), Number(port), address, () => undefined);
     }
   }, 1);
@@ -30,7 +35,7 @@ function receive(): void {
   const seen = new Set<number>();
   let highest = -1;
   let last: number | undefined;
-  let counts = { received: 0, duplicates: 0, reordered: 0, lost: 0, largestGapMs: 0 };
+  let counts = { received: 0, duplicates: 0, reordered: 0, lost: 0, largestGapMs: 0, senderPauseMs: 0 };
   let base: number | undefined;
 
   const noteGap = (now: number): void => {
@@ -42,6 +47,7 @@ function receive(): void {
     noteGap(now);
     last = now;
     const number = datagram.readUInt32BE(0);
+    counts.senderPauseMs = Math.max(counts.senderPauseMs, datagram.readUInt32BE(4));
     if (base === undefined) console.log('first');
     base ??= number;
     counts.received++;
@@ -55,7 +61,7 @@ function receive(): void {
     const distinct = [...seen].filter((number) => base !== undefined && number >= base).length;
     counts.lost = base === undefined ? 0 : highest - base + 1 - distinct;
     console.log(JSON.stringify(counts));
-    counts = { received: 0, duplicates: 0, reordered: 0, lost: 0, largestGapMs: 0 };
+    counts = { received: 0, duplicates: 0, reordered: 0, lost: 0, largestGapMs: 0, senderPauseMs: 0 };
     base = highest + 1;
   });
   socket.bind(Number(port), address, () => console.log('listening'));
