@@ -118,7 +118,7 @@ export class DaemonProcess {
       this.#events.refused();
       return;
     }
-    const delayMs = this.#schedule.delayAfter(startedMs, performance.now());
+    const delayMs = this.#schedule.delayAfter(startedMs, performance.now(), this.#state === 'ready');
     this.#log.error(
       `${this.#spec.name} ${how} and is started again${delayMs > 0 ? ` in ${delayMs / 1000} s` : ' at once'}`,
     );

@@ -1,8 +1,8 @@
 // When a daemon that died is started again.
 //
-// A daemon that ran for a while is started at once, however often that happens: traffic waits. One that dies within a
-// second of its start is started at once the first time, then after delays that double. More than `stormDeaths` deaths
-// within `stormMs`, each after more than a second, are spread out as well: such a loop would burn a core in start-ups.
+// A daemon that was ready, or ran for a while, is started at once, however often that happens: traffic waits. One that dies
+// on its way to being ready is started at once the first time, then after delays that double. More than `stormDeaths`
+// deaths within `stormMs` are spread out in any case: such a loop would burn a core in start-ups.
 
 export type RestartPolicy = {
   /** A run of at least this long ends a series of quick deaths. */
@@ -32,11 +32,14 @@ export class RestartSchedule {
     this.#policy = policy;
   }
 
-  /** The daemon that was started at `startedMs` died at `diedMs`; returns how long to wait before the next start. */
-  delayAfter(startedMs: number, diedMs: number): number {
+  /**
+   * The daemon that was started at `startedMs` died at `diedMs`, after it was ready or not; returns how long to wait
+   * before the next start.
+   */
+  delayAfter(startedMs: number, diedMs: number, wasReady: boolean): number {
     const policy = this.#policy;
     this.#deaths = [...this.#deaths.filter((at) => diedMs - at < policy.stormMs), diedMs];
-    this.#quickDeaths = diedMs - startedMs < policy.stableMs ? this.#quickDeaths + 1 : 0;
+    this.#quickDeaths = wasReady || diedMs - startedMs >= policy.stableMs ? 0 : this.#quickDeaths + 1;
     const backOff =
       this.#quickDeaths < 2 ? 0 : Math.min(policy.firstDelayMs * 2 ** (this.#quickDeaths - 2), policy.longestDelayMs);
     return this.#deaths.length > policy.stormDeaths ? Math.max(backOff, policy.stormDelayMs) : backOff;
