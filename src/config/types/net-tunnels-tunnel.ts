@@ -44,7 +44,6 @@ export const netTunnelsTunnel = objectType({
     mode: choice(['bidirectional', 'inbound', 'outbound'], {
       default: 'bidirectional',
       help: 'The directions in which the tunnel carries traffic.',
-      inert: true,
     }),
     mtu: integer(
       { min: 0, max: 65515 },
@@ -75,7 +74,11 @@ export const netTunnelsTunnel = objectType({
       { min: 1, max: 255 },
       { default: 255, help: 'TTL or hop limit of the outer header.', extension: true },
     ),
-    'use-pmtu': toggle({ default: true, help: 'Whether the path MTU of the underlay limits the MTU of the tunnel.' }),
+    'use-pmtu': toggle({
+      default: true,
+      help: 'Whether the path MTU of the underlay limits the MTU of the tunnel.',
+      inert: true,
+    }),
   },
   check(objects, context) {
     const byEnds = new Map<string, string>();
