@@ -1,13 +1,16 @@
-// A reporter of node:test that writes one JSON object a line: for each test its path of names, state and error.
+// A reporter of node:test that writes one JSON object a line: for each test its path of names, state and error;
+// and when it begins and ends, by its own name.
 import { inspect } from 'node:util';
 
 export default async function* report(events) {
   const path = [];
   for await (const { type, data } of events) {
-    if (type === 'test:start') {
+    if (type === 'test:dequeue' || type === 'test:complete') {
+      // As they happen; the other events come in the order of the file, when the tests before have ended.
+      yield `${JSON.stringify({ event: type === 'test:dequeue' ? 'begin' : 'end', name: data.name })}\n`;
+    } else if (type === 'test:start') {
       path.length = data.nesting;
       path.push(data.name);
-      yield `${JSON.stringify({ event: 'start', name: path.join(' > ') })}\n`;
     } else if (type === 'test:pass' || type === 'test:fail') {
       path.length = data.nesting;
       path.push(data.name);

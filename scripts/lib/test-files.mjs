@@ -90,7 +90,7 @@ function readEvents(report) {
 
 function resultsOf(source, events, output) {
   return events
-    .filter(({ event, suite }) => event !== 'start' && (!suite || event === 'fail'))
+    .filter(({ event, suite }) => event === 'fail' || (event === 'pass' && !suite))
     .map(({ event, name, skipped, todo, error }) => {
       const reason = skipped ? 'was skipped' : todo ? 'is marked todo' : event === 'fail' ? error : undefined;
       return {
@@ -103,6 +103,6 @@ function resultsOf(source, events, output) {
 }
 
 function unfinishedTests(events) {
-  const finished = new Set(events.filter(({ event }) => event !== 'start').map(({ name }) => name));
-  return events.filter(({ event, name }) => event === 'start' && !finished.has(name)).map(({ name }) => name);
+  const ended = new Set(events.filter(({ event }) => event === 'end').map(({ name }) => name));
+  return events.filter(({ event, name }) => event === 'begin' && !ended.has(name)).map(({ name }) => name);
 }
