@@ -137,7 +137,7 @@ export class PortKeeper {
     const device = this.#options.device(name);
     if (entry.open !== undefined) {
       if (device?.index !== entry.open.deviceIndex || !this.#hasAddress(entry.wanted, device)) {
-        const what = device === undefined ? `device ${name} has gone` : lostReason(entry.wanted, device, entry.open);
+        const what = device === undefined ? absent(name) : lostReason(entry.wanted, device, entry.open);
         this.#waiting(entry, what);
         this.#fail(entry, what);
         void this.#close(entry);
@@ -173,7 +173,7 @@ export class PortKeeper {
 
   #missing(wanted: Wanted, device: DeviceState | undefined): string | undefined {
     const name = deviceOf(wanted);
-    if (device === undefined) return `device ${name} does not exist`;
+    if (device === undefined) return absent(name);
     if (this.#hasAddress(wanted, device)) return undefined;
     return `address ${(wanted.model as SocketModel).localAddress} is not on device ${name}`;
   }
@@ -201,11 +201,12 @@ export class PortKeeper {
       entry.failedAt = undefined;
       this.#fail(entry, undefined);
       post({ kind: 'add-port', description: open.description, row });
-      entry.wasUp = device.isUp;
+      // Preparing it may have set it up.
+      entry.wasUp = this.#options.device(deviceOf(wanted))?.isUp === true;
       logEvent(
         log,
         'port-open',
-        `port ${key} is open on ${deviceOf(wanted)}${device.isUp ? '' : ', whose link is down'}`,
+        `port ${key} is open on ${deviceOf(wanted)}${entry.wasUp ? '' : ', whose link is down'}`,
       );
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -237,6 +238,7 @@ export class PortKeeper {
   }
 }
 
+const absent = (device: string): string => `device ${device} does not exist`;
 const deviceOf = (wanted: Wanted): string => wanted.model.device;
 
 function lostReason(wanted: Wanted, device: DeviceState, open: OpenPort): string {
