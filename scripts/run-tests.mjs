@@ -10,7 +10,7 @@ import { runCheck } from './lib/checks.mjs';
 import { findTestFiles, runTestFile } from './lib/test-files.mjs';
 
 // Kinds whose files take no notice of one another run two at a time; the others measure times or load the machine.
-const PARALLEL_KINDS = new Set(['unit', 'property', 'vectors', 'conformance', 'exchange', 'config', 'meta']);
+const PARALLEL_KINDS = new Set(['unit', 'property', 'vectors', 'exchange', 'config', 'meta']);
 const COVERED_KINDS = new Set(['unit', 'property', 'vectors', 'config']);
 const CHECKS = ['types', 'lint', 'imports', 'format'];
 
