@@ -6,7 +6,7 @@
 //
 // `--octets` is the size of the inner frame, Ethernet header counted, FCS not. Each frame is IPv4 and UDP; flow f of F has
 // the MAC addresses plus f and a UDP source port of its own. With the outer options every frame is carried in VXLAN
-// (RFC 7348), without UDP checksum and with one outer source port a flow, for a decapsulator.
+// (RFC 7348), with one outer source port a flow, for a decapsulator.
 //
 // Frames are prepared once and sent by sendmmsg from there: what is measured is the other end, not this one. With
 // `--segments` above 1 each message is a UDP super-frame that the kernel cuts into that many frames in front of the device:
@@ -33,10 +33,9 @@
 #define MAX_FRAME_OCTETS 9344
 #define VXLAN_PORT 4789
 #define VXLAN_OCTETS 8
-#define INNER_HEADER_OCTETS (sizeof(struct ether_header) + sizeof(struct iphdr) + sizeof(struct udphdr))
+#define HEADER_OCTETS (sizeof(struct ether_header) + sizeof(struct iphdr) + sizeof(struct udphdr))
 // What one flow's message may occupy: a super-frame and the virtio header in front of it.
 #define SLOT_OCTETS 65600
-#define MAX_SUPER_FRAME_OCTETS 65000
 
 #ifndef VIRTIO_NET_HDR_GSO_UDP_L4
 // Debian 12's headers are older than the constant.
@@ -106,13 +105,12 @@ static struct ether_addr plus(struct ether_addr mac, unsigned flow) {
   return mac;
 }
 
-/** Writes the frame of one flow, carried in VXLAN when `outer` is not NULL; returns its octets. */
-static size_t write_frame(uint8_t *at, size_t octets, endpoints inner, const endpoints *outer, unsigned vni,
-                          unsigned flow) {
+/** Writes the frame of one flow, carried in VXLAN when `outer` is not NULL. */
+static void write_frame(uint8_t *at, size_t octets, endpoints inner, const endpoints *outer, unsigned vni,
+                        unsigned flow) {
   size_t outer_octets = 0;
   if (outer != NULL) {
-    size_t overhead = sizeof(struct ether_header) + sizeof(struct iphdr) + sizeof(struct udphdr) + VXLAN_OCTETS;
-    outer_octets = write_headers(at, octets + overhead, *outer, flow, VXLAN_PORT);
+    outer_octets = write_headers(at, octets + HEADER_OCTETS + VXLAN_OCTETS, *outer, flow, VXLAN_PORT);
     uint32_t vxlan[2] = {htonl(0x08000000), htonl(vni << 8)};
     memcpy(at + outer_octets, vxlan, sizeof vxlan);
     outer_octets += sizeof vxlan;
@@ -120,39 +118,51 @@ static size_t write_frame(uint8_t *at, size_t octets, endpoints inner, const end
   inner.source_mac = plus(inner.source_mac, flow);
   inner.destination_mac = plus(inner.destination_mac, flow);
   write_headers(at + outer_octets, octets, inner, flow, 9);
-  return outer_octets + octets;
 }
 
 /**
- * Turns the frame at `at` + sizeof(struct virtio_net_hdr) into a super-frame of `segments` times its payload and writes the
- * virtio header in front of it (Virtual I/O Device 1.2, section 5.1.6); returns the octets of both.
+ * Turns the frame of `octets` at `at` + sizeof(struct virtio_net_hdr) into a super-frame whose outermost UDP payload is
+ * there `segments` times, and writes the virtio header in front of it (Virtual I/O Device 1.2, section 5.1.6); returns the
+ * octets of both. The kernel computes the outermost UDP checksum of each segment.
  */
 static size_t write_super_frame(uint8_t *at, size_t octets, unsigned segments) {
   uint8_t *frame = at + sizeof(struct virtio_net_hdr);
-  size_t payload = octets - INNER_HEADER_OCTETS;
+  uint8_t *ip_header = frame + sizeof(struct ether_header), *udp_header = ip_header + sizeof(struct iphdr);
+  uint8_t *payload = frame + HEADER_OCTETS;
+  size_t payload_octets = octets - HEADER_OCTETS;
+  for (unsigned s = 1; s < segments; s++) memcpy(payload + s * payload_octets, payload, payload_octets);
   struct iphdr ip;
   struct udphdr udp;
-  memcpy(&ip, frame + sizeof(struct ether_header), sizeof ip);
-  memcpy(&udp, frame + sizeof(struct ether_header) + sizeof ip, sizeof udp);
-  ip.tot_len = htons((uint16_t)(sizeof ip + sizeof udp + segments * payload));
-  udp.len = htons((uint16_t)(sizeof udp + segments * payload));
+  memcpy(&ip, ip_header, sizeof ip);
+  memcpy(&udp, udp_header, sizeof udp);
+  ip.tot_len = htons((uint16_t)(sizeof ip + sizeof udp + segments * payload_octets));
+  udp.len = htons((uint16_t)(sizeof udp + segments * payload_octets));
   // The sum of the pseudo-header is what an unfinished checksum starts from.
   uint32_t sum = htons(IPPROTO_UDP) + udp.len;
   sum += (ip.saddr & 0xffff) + (ip.saddr >> 16) + (ip.daddr & 0xffff) + (ip.daddr >> 16);
   sum = (sum & 0xffff) + (sum >> 16);
   udp.check = (uint16_t)(sum + (sum >> 16));
-  memcpy(frame + sizeof(struct ether_header), &ip, sizeof ip);
-  memcpy(frame + sizeof(struct ether_header) + sizeof ip, &udp, sizeof udp);
+  memcpy(ip_header, &ip, sizeof ip);
+  memcpy(udp_header, &udp, sizeof udp);
   struct virtio_net_hdr header = {
       .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
       .gso_type = VIRTIO_NET_HDR_GSO_UDP_L4,
-      .hdr_len = INNER_HEADER_OCTETS,
-      .gso_size = (uint16_t)payload,
+      .hdr_len = HEADER_OCTETS,
+      .gso_size = (uint16_t)payload_octets,
       .csum_start = sizeof(struct ether_header) + sizeof ip,
       .csum_offset = offsetof(struct udphdr, check),
   };
   memcpy(at, &header, sizeof header);
-  return sizeof header + INNER_HEADER_OCTETS + segments * payload;
+  return sizeof header + HEADER_OCTETS + segments * payload_octets;
+}
+
+/** How many segments one super-frame of such payloads may have. */
+static unsigned limit_segments(unsigned segments, size_t payload_octets) {
+  // Below a page the kernel keeps a super-frame, and with it each frame, in one piece, as a card would deliver it. Large
+  // frames would leave too few segments and lie in pages either way.
+  size_t limit = payload_octets < 1024 ? 3900 : 65000;
+  size_t most = limit / payload_octets;
+  return segments < most ? segments : (unsigned)most;
 }
 
 int main(int argc, char **argv) {
@@ -181,11 +191,8 @@ int main(int argc, char **argv) {
     outer.source_ip = parse_ip(option(argc, argv, "outer-source-ip", NULL));
     outer.destination_ip = parse_ip(option(argc, argv, "outer-destination-ip", NULL));
   }
-  if (segments > 1 && is_encapsulated) {
-    fprintf(stderr, "generator: --segments goes without the outer options: send into a VXLAN device instead\n");
-    return 1;
-  }
-  if (segments > MAX_SUPER_FRAME_OCTETS / octets) segments = MAX_SUPER_FRAME_OCTETS / octets;
+  size_t wire_octets = octets + (is_encapsulated ? HEADER_OCTETS + VXLAN_OCTETS : 0);
+  segments = limit_segments(segments, wire_octets - HEADER_OCTETS);
   pin((int)number_option(argc, argv, "core", -1));
   // The kernel segments behind the queueing discipline, so only single frames may bypass it.
   int fd = open_sender(device, segments == 1);
@@ -202,8 +209,8 @@ int main(int argc, char **argv) {
   for (unsigned m = 0; m < messages; m++) {
     uint8_t *frame = frames + (size_t)(m % flows) * SLOT_OCTETS;
     uint8_t *ethernet = segments > 1 ? frame + sizeof(struct virtio_net_hdr) : frame;
-    size_t sent_octets = write_frame(ethernet, octets, inner, is_encapsulated ? &outer : NULL, vni, m % flows);
-    if (segments > 1) sent_octets = write_super_frame(frame, octets, segments);
+    write_frame(ethernet, octets, inner, is_encapsulated ? &outer : NULL, vni, m % flows);
+    size_t sent_octets = segments > 1 ? write_super_frame(frame, wire_octets, segments) : wire_octets;
     vectors[m] = (struct iovec){frame, sent_octets};
     headers[m].msg_hdr.msg_iov = &vectors[m];
     headers[m].msg_hdr.msg_iovlen = 1;
