@@ -343,8 +343,9 @@ test('the policy goes to blocks under load and comes back when it is quiet', asy
   assert.equal(total, 5000);
   assert.ok(wentToBlocks);
   // Twenty milliseconds of calm are enough; a loaded machine may give us none for a while.
+  const isCalm = (): boolean => port.lowLatency;
   const deadline = performance.now() + 3000;
-  while (!port.lowLatency && performance.now() < deadline) await receiveAll(port, 1, () => undefined, 100);
+  while (!isCalm() && performance.now() < deadline) await receiveAll(port, 1, () => undefined, 100);
   assert.equal(port.lowLatency, true);
   close(port, description);
   await peer.close();
