@@ -12,6 +12,7 @@ import { BridgeNode } from '../../bridge/bridge-node.ts';
 import { Domain, Member, MemberKind } from '../../bridge/domain.ts';
 import { FDB_STRIDE, ForwardingDatabase } from '../../bridge/fdb.ts';
 import { FloodNode } from '../../bridge/flood-node.ts';
+import { MAX_L2_CACHE } from '../../config/types/ltm-global-settings-general.ts';
 import type { CounterTable } from '../../core/counters.ts';
 import { Drop } from '../../core/drop-reason.ts';
 import { FrameBatch } from '../../packet/frame.ts';
@@ -57,9 +58,8 @@ export type DataplaneOptions = {
   audit?: boolean;
 };
 
-/** The most that `l2-cache-limit` may say. */
-export const DEFAULT_LEARNED_LIMIT = 262_144;
-export const DEFAULT_STATIC_LIMIT = 65_536;
+/** Static FDB entries, over all domains. */
+const DEFAULT_STATIC_LIMIT = 65_536;
 const DEFAULT_AGEING_SECONDS = 300;
 const TICK_MS = 250;
 /** Ticks in which ageing goes through the whole table once. */
@@ -100,7 +100,7 @@ export class Dataplane {
     this.#audit = options.audit ?? false;
     this.books = options.books;
     this.fdb = new ForwardingDatabase(
-      options.learnedLimit ?? DEFAULT_LEARNED_LIMIT,
+      options.learnedLimit ?? MAX_L2_CACHE,
       options.staticLimit ?? DEFAULT_STATIC_LIMIT,
     );
     this.disposal = new Disposal(options.books, options.counters, options.pool, options.tap);

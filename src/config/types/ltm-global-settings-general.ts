@@ -3,6 +3,9 @@
 import { integer } from '../kinds.ts';
 import { objectType } from '../object-type.ts';
 
+/** The most that `l2-cache-limit` may say; the data plane reserves a table for as many. */
+export const MAX_L2_CACHE = 262_144;
+
 export const ltmGlobalSettingsGeneral = objectType({
   path: 'ltm global-settings general',
   label: 'General settings',
@@ -11,7 +14,7 @@ export const ltmGlobalSettingsGeneral = objectType({
   sync: 'local',
   properties: {
     'l2-cache-limit': integer(
-      { min: 16, max: 262144 },
+      { min: 16, max: MAX_L2_CACHE },
       {
         default: 65536,
         help: 'MAC addresses that are learned at most, over all VLANs and tunnels.',
