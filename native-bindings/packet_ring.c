@@ -443,6 +443,7 @@ static napi_value ring_open(napi_env env, napi_callback_info info)
 
 	const char *syscall =
 		open_receivers(ring, index, headroom_octets, option_boolean(env, options, "promiscuous"));
+	ring->transmitter.joins = option_boolean(env, options, "joins");
 	int error = syscall == NULL ? transmitter_open(&ring->transmitter, index, &syscall) : errno;
 	int handle = error != 0 ? -1 : handle_add(HANDLE_RING, ring);
 	if (error == 0 && handle < 0) error = EMFILE, syscall = "handle";
@@ -478,11 +479,18 @@ static napi_value ring_transmit(napi_env env, napi_callback_info info)
 	struct arguments arguments = arguments_of(env, info);
 	struct ring *ring = ring_of(&arguments);
 	if (ring == NULL) return NULL;
-	struct span descriptors = argument_array(&arguments, 1);
-	int first = argument_integer(&arguments, 2);
-	int count = argument_integer(&arguments, 3);
-	return integer_value(env, transmitter_send(&ring->transmitter, ring->arena->base,
-						   (int32_t *)descriptors.data + first * RING_STRIDE, count));
+	int32_t *descriptors = argument_array(&arguments, 1).data;
+	int count = argument_integer(&arguments, 2);
+	return integer_value(env, transmitter_send(&ring->transmitter, ring->arena->base, descriptors, count));
+}
+
+static napi_value ring_set_joins(napi_env env, napi_callback_info info)
+{
+	struct arguments arguments = arguments_of(env, info);
+	struct ring *ring = ring_of(&arguments);
+	if (ring == NULL) return NULL;
+	napi_get_value_bool(env, arguments.values[1], &ring->transmitter.joins);
+	return undefined_value(env);
 }
 
 static napi_value ring_set_low_latency(napi_env env, napi_callback_info info)
@@ -536,7 +544,7 @@ static const struct function_entry functions[] = {
 	{"ringOpen", ring_open},		  {"ringReceive", ring_receive},
 	{"ringTransmit", ring_transmit},	  {"ringSetLowLatency", ring_set_low_latency},
 	{"ringOverruns", ring_overruns},	  {"ringDescriptors", ring_descriptors},
-	{"ringClose", ring_close},
+	{"ringSetJoins", ring_set_joins},	  {"ringClose", ring_close},
 };
 
 void packet_ring_register(napi_env env, napi_value exports) { export_functions(env, exports, ENTRIES(functions)); }

@@ -3,10 +3,11 @@
 //   c-forwarder --from DEV --to DEV [--core C]
 //
 // The I/O is that of wideplane's packet-ring adapter: TPACKET_V3 with 256 KB blocks, a retire timer of 1 ms and headroom
-// in the ring; sendmmsg straight from ring memory, past the queueing discipline; a block goes back to the kernel after
-// its frames were sent. It prints "ready" once it forwards, and ends by SIGTERM.
+// in the ring; sending is the adapter's own code, straight from ring memory, frames of a flow joined; a block goes back to
+// the kernel after its frames were sent. It prints "ready" once it forwards, and ends by SIGTERM.
 
-#define _GNU_SOURCE
+#include "../packet_transmit.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_ether.h>
@@ -22,7 +23,7 @@
 
 #define BLOCK_OCTETS (256 * 1024)
 #define BLOCKS 16
-#define BATCH 64
+#define BATCH TRANSMIT_BATCH
 #define HEADROOM_OCTETS 96
 
 static uint8_t *open_ring(const char *device, int *fd) {
@@ -52,27 +53,24 @@ static uint8_t *open_ring(const char *device, int *fd) {
   return memory;
 }
 
-static void send_all(int fd, struct mmsghdr *messages, unsigned count) {
-  unsigned done = 0;
-  while (done < count) {
-    int accepted = sendmmsg(fd, messages + done, count - done, 0);
-    if (accepted > 0) done += (unsigned)accepted;
-    else if (errno == ENOBUFS) done++;
-    else if (errno != EINTR) die("sendmmsg");
+static void send_all(struct transmitter *transmitter, uint8_t *ring, int32_t *frames, int count) {
+  if (transmitter_send(transmitter, ring, frames, count) == 0) return;
+  for (int i = 0; i < count; i++) {
+    const int32_t *frame = frames + i * RING_STRIDE;
+    if (frame[WORD_FLAGS] != RING_REFUSED || frame[WORD_GSO] == ENOBUFS || frame[WORD_GSO] == EAGAIN) continue;
+    errno = frame[WORD_GSO];
+    die("sendmmsg");
   }
 }
 
 int main(int argc, char **argv) {
-  int receiver, sender = open_sender(option(argc, argv, "to", NULL), 1);
+  static struct transmitter transmitter = {.joins = true};
+  static int32_t frames[BATCH * RING_STRIDE];
+  const char *to = option(argc, argv, "to", NULL), *failed;
+  if ((errno = transmitter_open(&transmitter, (int)if_nametoindex(to), &failed)) != 0) die(failed);
+  int receiver;
   pin((int)number_option(argc, argv, "core", -1));
   uint8_t *ring = open_ring(option(argc, argv, "from", NULL), &receiver);
-  struct iovec vectors[BATCH];
-  struct mmsghdr messages[BATCH];
-  memset(messages, 0, sizeof messages);
-  for (int i = 0; i < BATCH; i++) {
-    messages[i].msg_hdr.msg_iov = &vectors[i];
-    messages[i].msg_hdr.msg_iovlen = 1;
-  }
   puts("ready");
   fflush(stdout);
   for (unsigned b = 0;; b = (b + 1) % BLOCKS) {
@@ -81,18 +79,21 @@ int main(int argc, char **argv) {
       struct pollfd ready = {.fd = receiver, .events = POLLIN};
       if (poll(&ready, 1, -1) < 0 && errno != EINTR) die("poll");
     }
-    unsigned pending = 0;
+    int pending = 0;
     uint8_t *at = (uint8_t *)block + block->hdr.bh1.offset_to_first_pkt;
     for (unsigned left = block->hdr.bh1.num_pkts; left > 0; left--) {
       struct tpacket3_hdr *header = (struct tpacket3_hdr *)at;
-      vectors[pending++] = (struct iovec){at + header->tp_mac, header->tp_snaplen};
+      int32_t *frame = frames + pending++ * RING_STRIDE;
+      frame[WORD_OFFSET] = (int32_t)(at + header->tp_mac - ring);
+      frame[WORD_OCTETS] = (int32_t)header->tp_snaplen;
+      frame[WORD_FLAGS] = 0;
       if (pending == BATCH) {
-        send_all(sender, messages, pending);
+        send_all(&transmitter, ring, frames, pending);
         pending = 0;
       }
       at += header->tp_next_offset;
     }
-    if (pending > 0) send_all(sender, messages, pending);
+    if (pending > 0) send_all(&transmitter, ring, frames, pending);
     __atomic_store_n(&block->hdr.bh1.block_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
   }
 }

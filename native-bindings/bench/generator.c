@@ -65,12 +65,18 @@ static uint32_t parse_ip(const char *text) {
   return address.s_addr;
 }
 
-static uint16_t ip_checksum(const void *header) {
-  const uint16_t *words = header;
-  uint32_t sum = 0;
-  for (unsigned i = 0; i < sizeof(struct iphdr) / 2; i++) sum += words[i];
+/** The Internet checksum (RFC 1071) of `octets`, an even number, on top of a sum in network order. */
+static uint16_t checksum(const void *at, size_t octets, uint32_t sum) {
+  const uint16_t *words = at;
+  for (size_t i = 0; i < octets / 2; i++) sum += words[i];
   sum = (sum & 0xffff) + (sum >> 16);
   return (uint16_t)~(sum + (sum >> 16));
+}
+
+/** What a UDP checksum starts from (RFC 768), the length in network order. */
+static uint32_t pseudo_header_sum(endpoints e, uint16_t octets) {
+  uint32_t sum = htons(IPPROTO_UDP) + (uint32_t)octets;
+  return sum + (e.source_ip & 0xffff) + (e.source_ip >> 16) + (e.destination_ip & 0xffff) + (e.destination_ip >> 16);
 }
 
 /** Writes Ethernet, IPv4 and UDP headers for a frame of `octets`; returns how many octets of headers. */
@@ -83,12 +89,13 @@ static size_t write_headers(uint8_t *at, size_t octets, endpoints e, unsigned fl
       .version = 4,
       .ihl = 5,
       .tot_len = htons((uint16_t)(octets - sizeof *ethernet)),
+      .frag_off = htons(0x4000), // DF, as Linux sends UDP
       .ttl = 64,
       .protocol = IPPROTO_UDP,
       .saddr = e.source_ip,
       .daddr = e.destination_ip,
   };
-  ip.check = ip_checksum(&ip);
+  ip.check = checksum(&ip, sizeof ip, 0);
   memcpy(at + sizeof *ethernet, &ip, sizeof ip);
   struct udphdr udp = {
       .source = htons((uint16_t)(49152 + flow)),
@@ -117,7 +124,13 @@ static void write_frame(uint8_t *at, size_t octets, endpoints inner, const endpo
   }
   inner.source_mac = plus(inner.source_mac, flow);
   inner.destination_mac = plus(inner.destination_mac, flow);
-  write_headers(at + outer_octets, octets, inner, flow, 9);
+  uint8_t *frame = at + outer_octets;
+  size_t udp_at = write_headers(frame, octets, inner, flow, 9) - sizeof(struct udphdr);
+  struct udphdr udp;
+  memcpy(&udp, frame + udp_at, sizeof udp);
+  // Its payload is zeroes, so an odd octet at the end adds nothing.
+  udp.check = checksum(frame + udp_at, octets - udp_at, pseudo_header_sum(inner, udp.len));
+  memcpy(frame + udp_at, &udp, sizeof udp);
 }
 
 /**
@@ -138,8 +151,7 @@ static size_t write_super_frame(uint8_t *at, size_t octets, unsigned segments) {
   ip.tot_len = htons((uint16_t)(sizeof ip + sizeof udp + segments * payload_octets));
   udp.len = htons((uint16_t)(sizeof udp + segments * payload_octets));
   // The sum of the pseudo-header is what an unfinished checksum starts from.
-  uint32_t sum = htons(IPPROTO_UDP) + udp.len;
-  sum += (ip.saddr & 0xffff) + (ip.saddr >> 16) + (ip.daddr & 0xffff) + (ip.daddr >> 16);
+  uint32_t sum = pseudo_header_sum((endpoints){.source_ip = ip.saddr, .destination_ip = ip.daddr}, udp.len);
   sum = (sum & 0xffff) + (sum >> 16);
   udp.check = (uint16_t)(sum + (sum >> 16));
   memcpy(ip_header, &ip, sizeof ip);

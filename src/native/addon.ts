@@ -21,6 +21,10 @@ export const RING_CHECKSUM_VERIFIED = 2;
 export const RING_GSO = 4;
 /** The ring held fewer octets than the frame had; word 5 then is the frame's real length. */
 export const RING_TRUNCATED = 8;
+/** Transmit: the outermost UDP header was written here, with a checksum that is right, or 0 and may be set. */
+export const RING_OWN_UDP = 16;
+/** Set by ringTransmit as the flags of a frame that was not sent; word 5 then is the errno. */
+export const RING_REFUSED = 32;
 
 /** Words per datagram of a UDP endpoint. */
 export const UDP_STRIDE = 8;
@@ -42,6 +46,8 @@ export type RingOptions = {
   slots: number;
   headroomOctets: number;
   promiscuous: boolean;
+  /** Whether frames of one flow leave joined: see ringSetJoins. */
+  joins: boolean;
 };
 
 export type UdpOptions = {
@@ -77,8 +83,10 @@ export interface Addon {
   ringOpen(arena: number, options: RingOptions): number;
   /** Fills up to `max` descriptors; ends the life of the frames of the call before. */
   ringReceive(ring: number, descriptors: Int32Array, max: number): number;
-  /** Sends frames [first, first + count) in order up to the first failure: how many were sent; the errno in `lastError`. */
-  ringTransmit(ring: number, descriptors: Int32Array, first: number, count: number): number;
+  /** Sends `count` frames, those of a flow in order; returns how many were refused: they carry RING_REFUSED. */
+  ringTransmit(ring: number, descriptors: Int32Array, count: number): number;
+  /** Whether frames of one flow and batch leave as one super-frame that the kernel or the device cuts (join.h). */
+  ringSetJoins(ring: number, joins: boolean): void;
   /** Directs new frames to the low-latency receiver (true) or to the ring; order is kept, nothing is lost or doubled. */
   ringSetLowLatency(ring: number, lowLatency: boolean): void;
   /** Frames lost because the ring was full, since the ring was opened. */
@@ -89,7 +97,10 @@ export interface Addon {
 
   udpOpen(arena: number, options: UdpOptions): number;
   udpReceive(endpoint: number, descriptors: Int32Array, max: number): number;
-  /** As ringTransmit. Neighbours with one source, destination, TOS and length share a call: sort by source socket. */
+  /**
+   * Sends datagrams [first, first + count) in order up to the first failure: how many were sent; the errno in `lastError`.
+   * Neighbours with one source, destination, TOS and length share a call: sort by source socket.
+   */
   udpTransmit(endpoint: number, descriptors: Int32Array, first: number, count: number): number;
   udpOverruns(endpoint: number): number;
   udpDescriptors(endpoint: number): number[];
@@ -99,6 +110,9 @@ export interface Addon {
 
   /** What a network device is now; throws ENODEV. `flags`: IFF_*. */
   deviceQuery(device: string): { index: number; mtu: number; flags: number; mac: Uint8Array };
+
+  /** The offloads of a device that are on, by ethtool's names, and the bus that it sits on; empty where it does not say. */
+  deviceOffloads(device: string): { bus: string; active: string[] };
 
   /** Polls descriptors[0..count) for input for at most `timeoutMs`; returns how many are ready, sets `ready[i]` to 1 or 0. */
   wait(descriptors: Int32Array, ready: Int32Array, count: number, timeoutMs: number): number;

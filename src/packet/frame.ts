@@ -34,6 +34,11 @@ export class Frame {
   checksumOffset = 0;
   /** 1 when the receiving side has already verified the checksums. */
   checksumVerified = 0;
+  /**
+   * 1 when the outermost headers are UDP and were written here, with a checksum that is right, or 0 and free to be set:
+   * such frames can be joined for sending without a look at their payload (native-bindings/join.h).
+   */
+  ownUdp = 0;
   /** A value of Gso; other than none, the frame is a super-frame of segments of `gsoSize` octets of payload. */
   gsoType = 0;
   gsoSize = 0;
@@ -67,6 +72,7 @@ export function resetMetadata(frame: Frame): void {
   frame.checksumStart = 0;
   frame.checksumOffset = 0;
   frame.checksumVerified = 0;
+  frame.ownUdp = 0;
   frame.gsoType = 0;
   frame.gsoSize = 0;
   frame.truncatedFrom = 0;

@@ -17,11 +17,14 @@ import {
   RING_CHECKSUM_PARTIAL,
   RING_CHECKSUM_VERIFIED,
   RING_GSO,
+  RING_OWN_UDP,
+  RING_REFUSED,
   RING_STRIDE,
   RING_TRUNCATED,
 } from '../native/addon.ts';
 import type { ArenaAllocator } from '../packet/arena.ts';
 import { BURST, Frame, type FrameBatch, Gso, HEADROOM_OCTETS, resetMetadata } from '../packet/frame.ts';
+import { mayJoin } from './joining.ts';
 import type { Port, PortCounters } from './port.ts';
 import { ReceivePolicy } from './receive-policy.ts';
 import { refusalOf } from './refusal.ts';
@@ -91,6 +94,7 @@ export function openPacketRing(
       slots: SLOTS,
       headroomOctets: HEADROOM_OCTETS,
       promiscuous: options.promiscuous ?? true,
+      joins: mayJoin(addon.deviceOffloads(device)),
     });
     return {
       handle,
@@ -176,6 +180,11 @@ export class PacketRingPort implements Port {
     this.maxFrameOctets = mtu + ETHERNET_HEADER_OCTETS;
   }
 
+  /** Whether frames of one flow may leave joined. */
+  setJoins(joins: boolean): void {
+    this.#addon.ringSetJoins(this.#handle, joins);
+  }
+
   receive(into: FrameBatch): number {
     const words = this.#received;
     const count = this.#addon.ringReceive(this.#handle, words, BURST);
@@ -208,18 +217,17 @@ export class PacketRingPort implements Port {
       const frame = frames[from + index]!;
       words[at] = frame.start;
       words[at + 1] = frame.end - frame.start;
-      words[at + 3] = 0;
+      words[at + 3] = frame.ownUdp * RING_OWN_UDP;
       if ((frame.checksumStart | frame.gsoType) !== 0) announce(frame, words, at);
     }
-    for (let next = 0; next < count; next++) {
-      // A device that is down would refuse each frame by itself, at the price of a system call.
-      let why: Verdict = Drop.portDown;
-      if (this.isUp) {
-        next += this.#addon.ringTransmit(this.#handle, words, next, count - next);
-        if (next >= count) return;
-        why = refusalOf(this.#addon.lastError());
-      }
-      refuse(frames[from + next]!, why);
+    // A device that is down would refuse each frame by itself, at the price of a system call.
+    if (!this.isUp) {
+      for (let index = 0; index < count; index++) refuse(frames[from + index]!, Drop.portDown);
+      return;
+    }
+    if (this.#addon.ringTransmit(this.#handle, words, count) === 0) return;
+    for (let index = 0, at = 0; index < count; index++, at += RING_STRIDE) {
+      if (words[at + 3] === RING_REFUSED) refuse(frames[from + index]!, refusalOf(words[at + 5]!));
     }
   }
 

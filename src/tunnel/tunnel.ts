@@ -3,6 +3,10 @@
 /** `tos preserve`: the outer TOS is the inner one. */
 export const TOS_PRESERVE = -1;
 
+/** When the outer UDP checksum is other than 0 (RFC 7348, section 5): when packets leave joined it costs next to nothing. */
+export const UdpChecksum = { never: 0, whenJoined: 1, always: 2 } as const;
+export type UdpChecksum = (typeof UdpChecksum)[keyof typeof UdpChecksum];
+
 /** Configuration of a tunnel, resolved to what the data plane works with. */
 export type TunnelSpec = {
   /** Bridge member that stands for the tunnel. */
@@ -21,8 +25,7 @@ export type TunnelSpec = {
   /** 0–255, or TOS_PRESERVE. */
   tos: number;
   ttl: number;
-  /** Whether the outer UDP checksum is computed. */
-  udpChecksum: boolean;
+  udpChecksum: UdpChecksum;
   /** Inclusive range of outer UDP source ports. */
   sourcePortMin: number;
   sourcePortMax: number;

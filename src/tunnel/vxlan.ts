@@ -19,7 +19,7 @@ import { encapsulatedTos } from './ecn.ts';
 import type { TunnelEndpoint } from './endpoint.ts';
 import { sourcePort } from './entropy.ts';
 import { noteFlow } from './inner-packet.ts';
-import { TOS_PRESERVE } from './tunnel.ts';
+import { TOS_PRESERVE, UdpChecksum } from './tunnel.ts';
 
 const IP = ETHERNET_HEADER_OCTETS;
 const UDP = IP + IPV4_HEADER_OCTETS;
@@ -96,7 +96,8 @@ export function encapsulateVxlanEthernet(arena: Arena, frame: Frame, endpoint: T
     write16(bytes, start + UDP, port);
     write16(bytes, start + UDP + 4, udpOctets);
   }
-  if (spec.udpChecksum) {
+  frame.ownUdp = spec.udpChecksum === UdpChecksum.never ? 0 : 1;
+  if (spec.udpChecksum === UdpChecksum.always) {
     const addresses = start + IP + IPV4_SOURCE;
     const pseudo = checksumAdd(bytes, addresses, addresses + 8, IpProtocol.udp + udpOctets);
     writeUdpChecksum(bytes, words, start + UDP, pseudo);

@@ -3,7 +3,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 
 import { Running, inNamespace, onCore, run, runAll } from './command.ts';
-import { DEVICE_ADDRESS, UNDERLAY_ADDRESS, UNDERLAY_MTU, VNI, offloadsOff, vxlanDevice } from './topology.ts';
+import { DEVICE_ADDRESS, UNDERLAY_ADDRESS, UNDERLAY_MTU, VNI, vxlanDevice } from './topology.ts';
 import type { Command } from './command.ts';
 import type { Topology } from './topology.ts';
 
@@ -108,9 +108,6 @@ export const startOvs: StartDevice = async (topology) => {
   const tunnel = ['type=vxlan', `options:key=${VNI}`, `options:remote_ip=${UNDERLAY_ADDRESS}`];
   const userSpace = ['datapath_type=netdev', 'fail-mode=standalone'];
   await runAll([
-    // It takes what it reads for complete frames, so nothing may be left to an offload.
-    offloadsOff(namespace, 'e0', ['tx']),
-    offloadsOff(namespace, 'e1', ['tx']),
     inside([
       ...['ovs-vsctl', '--timeout=20', `--db=unix:${socket}`],
       ...['--', 'add-br', 'br-phy', '--', 'set', 'bridge', 'br-phy', ...userSpace, `other-config:hwaddr=${mac}`],

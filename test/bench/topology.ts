@@ -6,8 +6,8 @@
 //   └────────┘  veth  └──────────┘   veth   └─────────────────────────────┘
 //   172.16.1.1          10.9.1.1 on e0        10.9.1.2            172.16.1.2
 //
-// Encapsulation runs from left to right, decapsulation from right to left. Offloads are off at g0, s0 and vx0, so that
-// complete frames of their real size leave them; e1 and e0 are left as they are.
+// Encapsulation runs from left to right, decapsulation from right to left. Offloads of sending are off everywhere, so that
+// complete frames of their real size cross each veth pair, as they would cross a wire.
 
 import { inNamespace, run, runAll } from './command.ts';
 import type { Command } from './command.ts';
@@ -45,6 +45,8 @@ export class Topology {
       ['ip', 'link', 'add', 'g0', 'netns', inside, 'type', 'veth', 'peer', 'name', 'e1', 'netns', device],
       ['ip', 'link', 'add', 's0', 'netns', underlay, 'type', 'veth', 'peer', 'name', 'e0', 'netns', device],
       offloadsOff(inside, 'g0', ['tx', 'tx-udp-segmentation']),
+      offloadsOff(device, 'e1', ['tx', 'tx-udp-segmentation']),
+      offloadsOff(device, 'e0', ['tx', 'tx-udp-segmentation']),
       offloadsOff(underlay, 's0', [
         'tx',
         'tx-udp-segmentation',

@@ -36,6 +36,7 @@ import {
   UNRESOLVED_REMOTE,
   Vni,
 } from './seeds.ts';
+import { UdpChecksum } from '../../src/tunnel/tunnel.ts';
 
 const MISSING_PORT = 9;
 const REFUSED_PERCENT = 2;
@@ -124,7 +125,7 @@ function tunnels(rig: Rig): Operation[] {
     rig.tunnelMember(Member.multipoint, {
       replicates: true,
       floodRemotes: [words(REMOTE), words('10.9.1.3')],
-      tunnel: { ...any, key: Vni.multipoint, udpChecksum: true },
+      tunnel: { ...any, key: Vni.multipoint, udpChecksum: UdpChecksum.always },
     }),
     rig.tunnelMember(Member.noFlooding, { ...ends, floods: false, tunnel: { ...any, key: Vni.noFlooding } }),
     rig.tunnelMember(Member.noEndpoints, { ...ends, replicates: true, tunnel: { ...any, key: Vni.noEndpoints } }),

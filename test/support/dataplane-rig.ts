@@ -18,7 +18,7 @@ import { createBooks } from '../../src/pipeline/books.ts';
 import { NullTap, type Tap } from '../../src/pipeline/tap.ts';
 import { createMemoryPair, type MemoryPort } from '../../src/port/memory.ts';
 import type { PortMedium } from '../../src/port/port.ts';
-import { TOS_PRESERVE } from '../../src/tunnel/tunnel.ts';
+import { TOS_PRESERVE, UdpChecksum } from '../../src/tunnel/tunnel.ts';
 
 export const WAN_MAC = '02:00:00:00:00:01';
 export const BRIDGE_MAC = '02:00:00:00:00:02';
@@ -144,7 +144,7 @@ export class Rig {
         mtu: 1500,
         tos: TOS_PRESERVE,
         ttl: 64,
-        udpChecksum: false,
+        udpChecksum: UdpChecksum.never,
         sourcePortMin: 49_152,
         sourcePortMax: 65_535,
         learnsEndpoints: false,

@@ -5,7 +5,7 @@ import { type AddressWords, isUnspecified, parseAddress, parseAddressOrAny, pars
 import { hashPair } from '../../core/pair-map.ts';
 import { BROADCAST_MAC, macHigh16, macLow32, parseMac } from '../../core/mac.ts';
 import type { TunnelSpec } from '../../tunnel/tunnel.ts';
-import { TOS_PRESERVE } from '../../tunnel/tunnel.ts';
+import { TOS_PRESERVE, UdpChecksum } from '../../tunnel/tunnel.ts';
 import { VXLAN_IPV4_OVERHEAD } from '../../tunnel/vxlan.ts';
 import type { ConfigView, Self, Tunnel, Vlan, VxlanProfile } from './config-view.ts';
 import type { Mac } from './spec.ts';
@@ -83,6 +83,11 @@ const IPV4_MULTICAST = 0xe;
 /** Seconds after which a learned station that is not heard is forgotten (`l2-cache-timeout`). */
 const DEFAULT_AGEING_SECONDS = 300;
 /** `l2-cache-limit`. */
+const UDP_CHECKSUM = {
+  auto: UdpChecksum.whenJoined,
+  enabled: UdpChecksum.always,
+  disabled: UdpChecksum.never,
+} as const;
 const DEFAULT_LEARNED_LIMIT = 65_536;
 
 export function buildModel(view: ConfigView, devices: ReadonlyMap<string, DeviceFacts>): Model {
@@ -252,7 +257,7 @@ class ModelBuilder {
         mtu: properties.mtu === 0 ? this.#underlayMtu(self) - VXLAN_IPV4_OVERHEAD : properties.mtu,
         tos: typeof properties.tos === 'number' ? properties.tos : TOS_PRESERVE,
         ttl: properties.ttl,
-        udpChecksum: profile.properties['udp-checksum'],
+        udpChecksum: UDP_CHECKSUM[profile.properties['udp-checksum']],
         sourcePortMin: range[0]!,
         sourcePortMax: range[1]!,
         learnsEndpoints: flooding === 'multipoint' || flooding === 'replicator',
@@ -278,7 +283,7 @@ class ModelBuilder {
       local,
       port,
       device,
-      checksum: profile.properties['udp-checksum'],
+      checksum: profile.properties['udp-checksum'] === 'enabled',
       sourcePortMin: sourcePortMin!,
       sourcePortMax: sourcePortMax!,
       ttl,

@@ -8,6 +8,7 @@ import {
   PacketRingPort,
   releasePacketRing,
 } from '../../port/packet-ring.ts';
+import { mayJoin } from '../../port/joining.ts';
 import type { Port } from '../../port/port.ts';
 import { openUdpPort, releaseUdpPort, type UdpPortDescription, UdpPort } from '../../port/udp.ts';
 import type { InterfaceModel, SocketModel } from './model.ts';
@@ -55,6 +56,11 @@ export class PortOpener {
     return { index, deviceIndex, description: { adapter: 'udp', socket, listener } };
   }
 
+  /** Whether frames of one flow may leave the device of an interface joined, as its offloads are now. */
+  joins(device: string): boolean {
+    return mayJoin(this.#addon.deviceOffloads(device));
+  }
+
   /** Gives back what a port held that the worker has closed. */
   release(open: OpenPort): void {
     const { description } = open;
@@ -71,8 +77,9 @@ export function makePort(addon: Addon, description: PortDescription, now: () => 
 }
 
 /** Tells a port what has become of its device. */
-export function setPortState(port: Port, isUp: boolean, mtu: number): void {
+export function setPortState(port: Port, state: { isUp: boolean; mtu: number; joins: boolean }): void {
   if (!(port instanceof PacketRingPort) && !(port instanceof UdpPort)) return;
-  port.setUp(isUp);
-  port.setMtu(mtu);
+  port.setUp(state.isUp);
+  port.setMtu(state.mtu);
+  if (port instanceof PacketRingPort) port.setJoins(state.joins);
 }

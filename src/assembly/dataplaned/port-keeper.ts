@@ -143,7 +143,9 @@ export class PortKeeper {
         void this.#close(entry);
       } else {
         this.#noteLink(entry, device);
-        this.#options.post({ kind: 'set-port-state', index: entry.open.index, isUp: device.isUp, mtu: device.mtu });
+        const joins = entry.wanted.kind === 'interface' && this.#options.opener.joins(name);
+        const { isUp, mtu } = device;
+        this.#options.post({ kind: 'set-port-state', index: entry.open.index, isUp, mtu, joins });
       }
       return;
     }

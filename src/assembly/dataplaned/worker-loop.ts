@@ -103,7 +103,7 @@ class WorkerLoop {
         break;
       case 'set-port-state': {
         const port = dataplane.ports().find(({ index }) => index === message.index);
-        if (port !== undefined) setPortState(port, message.isUp, message.mtu);
+        if (port !== undefined) setPortState(port, message);
         break;
       }
       case 'operations':

@@ -30,7 +30,7 @@ export const CONTROL_WORDS = 2;
 export type ToWorker =
   | { kind: 'add-port'; description: PortDescription; row: number }
   | { kind: 'remove-port'; index: number }
-  | { kind: 'set-port-state'; index: number; isUp: boolean; mtu: number }
+  | { kind: 'set-port-state'; index: number; isUp: boolean; mtu: number; joins: boolean }
   /** Answered by `applied` with the same ticket, when all of them are. */
   | { kind: 'operations'; operations: readonly Operation[]; ticket: number }
   | { kind: 'stop' };

@@ -1,6 +1,6 @@
 // `net tunnels vxlan`: a profile that says how VXLAN tunnels encapsulate and flood (RFC 7348).
 
-import { choice, integer, pattern, reference, string, toggle } from '../kinds.ts';
+import { choice, integer, pattern, reference, string } from '../kinds.ts';
 import { objectType } from '../object-type.ts';
 import type { ObjectOf } from '../object-type.ts';
 
@@ -52,9 +52,11 @@ export const netTunnelsVxlan = objectType({
       { min: 1, max: 65535 },
       { default: 4789, help: 'UDP port of the tunnels, at both ends.', onChange: 'rebuild' },
     ),
-    'udp-checksum': toggle({
-      default: false,
-      help: 'Whether sent packets carry a UDP checksum; over IPv4 it is optional (RFC 7348, section 5).',
+    'udp-checksum': choice(['auto', 'enabled', 'disabled'], {
+      default: 'auto',
+      help:
+        'Whether sent packets carry a UDP checksum, which is optional over IPv4 (RFC 7348, section 5). ' +
+        'auto: those that leave the machine joined to others of their flow do.',
       extension: true,
     }),
     'source-port-range': pattern(

@@ -16,6 +16,7 @@ import {
   words,
 } from '../../support/dataplane-rig.ts';
 import { arp, ethernet, hostFrame, ipv4Packet, octets, udp, vxlan } from '../../support/frames.ts';
+import { UdpChecksum } from '../../../src/tunnel/tunnel.ts';
 
 const HOST_A = '02:aa:00:00:00:01';
 const HOST_B = '02:bb:00:00:00:01';
@@ -98,7 +99,7 @@ describe('encapsulation', () => {
 
   it('computes the UDP checksum where it is configured', () => {
     const rig = Rig.withTunnel();
-    rig.apply(rig.tunnelMember(Id.vx1, { tunnel: { udpChecksum: true } }));
+    rig.apply(rig.tunnelMember(Id.vx1, { tunnel: { udpChecksum: UdpChecksum.always } }));
     rig.resolveRemote();
     rig.send(1, hostFrame(HOST_B, HOST_A, 61));
     const packet = rig.received(0)[0]!;

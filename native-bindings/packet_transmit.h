@@ -1,0 +1,44 @@
+/* Sending Ethernet frames by a packet socket: no more than that, so that other programs can send in the same way. */
+#ifndef WIDEPLANE_PACKET_TRANSMIT_H
+#define WIDEPLANE_PACKET_TRANSMIT_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "join.h"
+
+#include <linux/virtio_net.h>
+#include <sys/socket.h>
+
+/* Words of a descriptor, and their flags: src/native/addon.ts. */
+enum { WORD_OFFSET, WORD_OCTETS, WORD_VLAN, WORD_FLAGS, WORD_CHECKSUM, WORD_GSO, RING_STRIDE };
+enum {
+	RING_CHECKSUM_PARTIAL = 1,
+	RING_CHECKSUM_VERIFIED = 2,
+	RING_GSO = 4,
+	RING_TRUNCATED = 8,
+	RING_OWN_UDP = 16,
+	RING_REFUSED = 32,
+};
+
+/* A frame with an unfinished checksum or segmentation goes out behind a virtio header that says so, by a socket that asks
+ * for one; every other frame goes out as it lies. A transmitter that joins sends everything by the former, for the two
+ * may overtake each other. */
+struct transmitter {
+	int plain_socket;
+	int offload_socket;
+	_Bool joins;		/* frames of one flow leave as one super-frame */
+	struct joiner joiner;
+	struct mmsghdr messages[TRANSMIT_BATCH];
+	struct iovec pieces[3 * TRANSMIT_BATCH]; /* of a message: virtio header, header, a payload for each frame */
+	struct virtio_net_hdr offloads[TRANSMIT_BATCH];
+};
+
+/* Both sockets of the device `index`; returns 0, or the errno and in `syscall` what failed. */
+int transmitter_open(struct transmitter *transmitter, int index, const char **syscall);
+/* Sends all frames, those of a flow in order. Returns how many were refused: each of them has RING_REFUSED as its flags and
+ * the errno in WORD_GSO. */
+int transmitter_send(struct transmitter *transmitter, uint8_t *base, int32_t *descriptors, int count);
+void transmitter_close(struct transmitter *transmitter);
+
+#endif
