@@ -4,28 +4,42 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
-#define MAX_DESCRIPTORS 256
+#define MAX_DESCRIPTORS 1024
+
+static int64_t now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
 
 static napi_value wait_for_input(napi_env env, napi_callback_info info)
 {
 	struct arguments arguments = arguments_of(env, info);
-	const int32_t *descriptors = argument_array(&arguments, 0).data;
-	int32_t *ready = argument_array(&arguments, 1).data;
-	int count = argument_integer(&arguments, 2);
+	int32_t *descriptors = argument_array(&arguments, 0).data;
+	int count = argument_integer(&arguments, 1);
+	int timeout_ms = argument_integer(&arguments, 2);
+	int64_t spin_ns = (int64_t)argument_integer(&arguments, 3) * 1000;
 	struct pollfd polled[MAX_DESCRIPTORS];
-	if (descriptors == NULL || ready == NULL || count < 0 || count > MAX_DESCRIPTORS)
-		return throw_errno(env, "wait", "poll", EINVAL);
-	for (int i = 0; i < count; i++) polled[i] = (struct pollfd){.fd = descriptors[i], .events = POLLIN};
-	int found = poll(polled, (nfds_t)count, argument_integer(&arguments, 3));
+	if (descriptors == NULL || count < 0 || count > MAX_DESCRIPTORS) return throw_errno(env, "wait", "poll", EINVAL);
+	for (int i = 0; i < count; i++) polled[i] = (struct pollfd){.fd = descriptors[2 * i], .events = POLLIN};
+	int found = 0;
+	if (timeout_ms > 0 && spin_ns > 0) {
+		int64_t deadline = now_ns() + spin_ns;
+		do found = poll(polled, (nfds_t)count, 0);
+		while (found == 0 && now_ns() < deadline);
+	}
+	if (found == 0) found = poll(polled, (nfds_t)count, timeout_ms);
 	if (found < 0) {
 		last_error = errno;
 		found = 0;
 		for (int i = 0; i < count; i++) polled[i].revents = 0;
 	}
 	for (int i = 0; i < count; i++) {
-		ready[i] = polled[i].revents != 0;
+		descriptors[2 * i + 1] = polled[i].revents != 0;
 		/* A socket whose device went down stays readable until its error has been fetched. */
 		if (polled[i].revents & POLLERR) {
 			int error;

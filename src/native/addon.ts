@@ -114,8 +114,11 @@ export interface Addon {
   /** The offloads of a device that are on, by ethtool's names, and the bus that it sits on; empty where it does not say. */
   deviceOffloads(device: string): { bus: string; active: string[] };
 
-  /** Polls descriptors[0..count) for input for at most `timeoutMs`; returns how many are ready, sets `ready[i]` to 1 or 0. */
-  wait(descriptors: Int32Array, ready: Int32Array, count: number, timeoutMs: number): number;
+  /**
+   * Polls for input for at most `timeoutMs`; returns how many descriptors are ready. Word 2i of `descriptors` is one,
+   * word 2i + 1 becomes 1 when it is ready, 0 otherwise. Before it sleeps it looks again and again for `spinUs`.
+   */
+  wait(descriptors: Int32Array, count: number, timeoutMs: number, spinUs: number): number;
   eventOpen(): number;
   eventSignal(descriptor: number): void;
   eventDrain(descriptor: number): void;

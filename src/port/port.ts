@@ -33,8 +33,8 @@ export interface Port {
   readonly counters: Readonly<PortCounters>;
 
   /**
-   * Appends up to BURST frames to `into` and returns how many; ends the life of those of the call before. Some of what has
-   * arrived may wait inside the port: receive until there is nothing before waiting for the descriptors.
+   * Appends up to BURST frames to `into` and returns how many; ends the life of those of the call before. After BURST of
+   * them some of what has arrived may wait inside the port: receive again before waiting for the descriptors.
    */
   receive(into: FrameBatch): number;
 

@@ -387,11 +387,10 @@ test('a device that is deleted while it is open is survived, and its successor c
   port.transmit(batch, (_, why) => refused.push(why));
   assert.deepEqual(refused, [Drop.portDown], 'refused by errno, before the watcher said so');
   // An error that is pending on the socket must not make every wait return at once.
-  const descriptors = Int32Array.from(port.descriptors);
-  const ready = new Int32Array(descriptors.length);
-  addon.wait(descriptors, ready, descriptors.length, 0);
+  const descriptors = Int32Array.from(port.descriptors.flatMap((descriptor) => [descriptor, 0]));
+  addon.wait(descriptors, port.descriptors.length, 0, 0);
   port.receive(new FrameBatch());
-  assert.equal(addon.wait(descriptors, ready, descriptors.length, 20), 0);
+  assert.equal(addon.wait(descriptors, port.descriptors.length, 20, 0), 0);
   close(port, description);
   allocator.release(at, 4096);
   await peer.close();

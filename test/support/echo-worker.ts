@@ -10,8 +10,7 @@ const loaded = loadAddon();
 if (loaded.addon === undefined) throw new Error(loaded.reason);
 const { addon } = loaded;
 const port = new PacketRingPort(addon, description, () => performance.now());
-const descriptors = Int32Array.from([stop, ...port.descriptors]);
-const ready = new Int32Array(descriptors.length);
+const descriptors = Int32Array.from([stop, ...port.descriptors].flatMap((descriptor) => [descriptor, 0]));
 const batch = new FrameBatch();
 let echoed = 0;
 let refused = 0;
@@ -19,8 +18,8 @@ let refused = 0;
 while (true) {
   batch.clear();
   if (port.receive(batch) === 0) {
-    addon.wait(descriptors, ready, descriptors.length, 1000);
-    if (ready[0] !== 0) break;
+    addon.wait(descriptors, descriptors.length / 2, 1000, 0);
+    if (descriptors[1] !== 0) break;
     continue;
   }
   echoed += batch.length;

@@ -15,6 +15,9 @@ export type TransportFields = {
   /** A multiple of 4 octets. */
   tcpOptions: Uint8Array;
   payload: Uint8Array;
+  sourcePort?: number;
+  /** Of IPv4. */
+  tos?: number;
   /** What the checksum field holds: the finished checksum, only the sum of the pseudo-header, or 0. */
   checksum: 'complete' | 'partial' | 'none';
 };
@@ -32,9 +35,10 @@ export function transportFrame(fields: TransportFields): TransportFrame {
   const isTcp = fields.protocol === 'tcp';
   const number = isTcp ? 6 : 17;
   const options = [...fields.tcpOptions];
+  const sourcePort = fields.sourcePort ?? 5001;
   const transport = isTcp
     ? [
-        ...u16(5001),
+        ...u16(sourcePort),
         ...u16(80),
         ...u32(fields.sequence),
         ...u32(0x01020304),
@@ -45,7 +49,7 @@ export function transportFrame(fields: TransportFields): TransportFrame {
         ...u16(0),
         ...options,
       ]
-    : [...u16(5001), ...u16(80), ...u16(8 + payload.length), ...u16(0)];
+    : [...u16(sourcePort), ...u16(80), ...u16(8 + payload.length), ...u16(0)];
   const octets = transport.length + payload.length;
   const pseudo = [...SOURCE[family], ...DESTINATION[family], 0, number, ...u16(octets)];
   const sum = Uint8Array.from([...pseudo, ...transport, ...payload]);
@@ -73,7 +77,7 @@ function ipv4(fields: TransportFields, protocol: number, octets: number): number
   const options = [...fields.ipOptions];
   const header = [
     0x45 + options.length / 4,
-    0,
+    fields.tos ?? 0,
     ...u16(20 + options.length + octets),
     ...u16(fields.identification),
     ...u16(0x4000),

@@ -15,7 +15,7 @@ import { FloodNode } from '../../bridge/flood-node.ts';
 import { MAX_L2_CACHE } from '../../config/types/ltm-global-settings-general.ts';
 import type { CounterTable } from '../../core/counters.ts';
 import { Drop } from '../../core/drop-reason.ts';
-import { FrameBatch } from '../../packet/frame.ts';
+import { BURST, FrameBatch } from '../../packet/frame.ts';
 import type { FramePool } from '../../packet/pool.ts';
 import { type Books, imbalance } from '../../pipeline/books.ts';
 import { Disposal } from '../../pipeline/disposal.ts';
@@ -64,6 +64,8 @@ const DEFAULT_AGEING_SECONDS = 300;
 const TICK_MS = 250;
 /** Ticks in which ageing goes through the whole table once. */
 const TICKS_PER_SWEEP = 40;
+/** Slots that ageing looks at in one breath: some ten microseconds. */
+const SLOTS_PER_SWEEP = 1024;
 
 export class Dataplane {
   readonly fdb: ForwardingDatabase;
@@ -91,6 +93,8 @@ export class Dataplane {
   readonly #encapsulate: EncapsulateNode;
   readonly #scheduler: Scheduler;
   #nextTickMs = 0;
+  /** Slots of the FDB that ageing has still to look at before the next tick. */
+  #slotsToSweep = 0;
   /** Whether ports, domains or addresses have changed since the endpoints were connected. */
   #unsettled = false;
 
@@ -143,20 +147,30 @@ export class Dataplane {
     );
   }
 
-  /** Receives once from every port and takes what came to its end; returns how many frames there were. */
-  breath(): number {
+  /**
+   * Receives once from every port and takes what came to its end; returns how many frames there were. With `ready`, by
+   * index of the port, only from those that are marked and those that cannot be waited for; then it marks the ports that
+   * have to be asked again before one waits for them.
+   */
+  breath(ready?: Uint8Array): number {
     const nowMs = this.#beginBreath();
+    const isTick = nowMs >= this.#nextTickMs;
     let total = 0;
     for (let index = 0; index < this.#slots.length; index++) {
       const slot = this.#slots[index];
       if (slot === undefined) continue;
-      const count = slot.port.receive(this.#received);
+      const { port } = slot;
+      // With the tick all are asked: a port also does its housekeeping when it is.
+      if (ready !== undefined && ready[index] === 0 && port.descriptors.length > 0 && !isTick) continue;
+      const count = port.receive(this.#received);
+      if (ready !== undefined) ready[index] = count === BURST ? 1 : 0;
       if (count === 0) continue;
       total += count;
       this.#ingress.accept(slot, this.#received);
       this.#run();
     }
-    if (nowMs >= this.#nextTickMs) this.#tick(nowMs);
+    if (isTick) this.#tick(nowMs);
+    if (this.#slotsToSweep > 0) this.#sweep();
     return total;
   }
 
@@ -177,7 +191,7 @@ export class Dataplane {
 
   /** Milliseconds until `breath` has something to do even when no frame arrives. */
   msUntilTick(): number {
-    return Math.max(0, this.#nextTickMs - this.#now());
+    return this.#slotsToSweep > 0 ? 0 : Math.max(0, this.#nextTickMs - this.#now());
   }
 
   addPort(port: Port, row: number, listener?: { address: number; port: number }): void {
@@ -300,10 +314,17 @@ export class Dataplane {
   #tick(nowMs: number): void {
     this.#nextTickMs = nowMs + TICK_MS;
     const slots = this.fdb.table.length / FDB_STRIDE;
-    this.fdb.age(Math.floor(nowMs / 1000), this.#ageingSeconds, Math.ceil(slots / TICKS_PER_SWEEP));
+    if (this.fdb.learned > 0) this.#slotsToSweep = Math.ceil(slots / TICKS_PER_SWEEP);
     this.#neighbours.tick(nowMs);
     for (const slot of this.#slots) slot?.noteCounters();
     this.#run();
+  }
+
+  /** Ageing goes on in small pieces, since frames wait meanwhile. */
+  #sweep(): void {
+    const slots = Math.min(this.#slotsToSweep, SLOTS_PER_SWEEP);
+    this.#slotsToSweep -= slots;
+    this.fdb.age(this.second, this.#ageingSeconds, slots);
   }
 
   #setDomain(spec: DomainSpec): void {

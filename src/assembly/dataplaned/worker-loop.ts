@@ -10,6 +10,7 @@ import { CaptureWriter } from '../../pipeline/capture.ts';
 import { Dataplane } from './dataplane.ts';
 import { makePort, type PortDescription, setPortState } from './port-factory.ts';
 import type { Operation } from './spec.ts';
+import { SpinPolicy } from './spin-policy.ts';
 import {
   CONTROL_HEARTBEAT,
   CONTROL_MESSAGES,
@@ -38,9 +39,14 @@ class WorkerLoop {
   #stopping = false;
   /** Operations that are still to be applied, with the ticket of their message. */
   readonly #pending: { operations: readonly Operation[]; next: number; ticket: number }[] = [];
-  readonly #descriptors = new Int32Array(MAX_DESCRIPTORS);
-  readonly #ready = new Int32Array(MAX_DESCRIPTORS);
+  /** Pairs as `wait` takes them; the first is the event. */
+  readonly #descriptors = new Int32Array(2 * MAX_DESCRIPTORS);
   #descriptorCount = 0;
+  /** Index of the port that each of them belongs to. */
+  readonly #portOf = new Int32Array(MAX_DESCRIPTORS);
+  /** Ports that the next breath shall ask, by index. */
+  #ready = new Uint8Array(0);
+  readonly #spin = new SpinPolicy();
 
   constructor(setup: WorkerSetup, parent: MessagePort) {
     const { addon } = loadAddon();
@@ -67,9 +73,9 @@ class WorkerLoop {
     while (!this.#stopping) {
       if (Atomics.load(this.#control, CONTROL_MESSAGES) !== this.#seenMessages) this.#takeMessages();
       if (this.#pending.length > 0) this.#applySome();
-      const frames = this.#dataplane.breath();
+      this.#dataplane.breath(this.#ready);
       this.#control[CONTROL_HEARTBEAT] = this.#dataplane.second;
-      if (frames === 0 && this.#pending.length === 0) this.#wait();
+      this.#wait();
     }
     for (const port of this.#dataplane.ports()) port.close();
     this.#post({ kind: 'stopped' });
@@ -130,18 +136,32 @@ class WorkerLoop {
     this.#post({ kind: 'applied', ticket: head.ticket });
   }
 
-  /** Lists the descriptors to wait for. */
+  /** Lists the descriptors to wait for; all ports are asked once. */
   #watch(): void {
     let count = 0;
-    this.#descriptors[count++] = this.#setup.event;
-    for (const port of this.#dataplane.ports()) {
-      for (const descriptor of port.descriptors) this.#descriptors[count++] = descriptor;
+    this.#descriptors[2 * count++] = this.#setup.event;
+    const ports = this.#dataplane.ports();
+    for (const port of ports) {
+      for (const descriptor of port.descriptors) {
+        this.#portOf[count] = port.index;
+        this.#descriptors[2 * count++] = descriptor;
+      }
     }
     this.#descriptorCount = count;
+    this.#ready = new Uint8Array(Math.max(0, ...ports.map(({ index }) => index + 1))).fill(1);
   }
 
+  /** Marks the ports that have frames; when there is nothing else to do, waits for one. */
   #wait(): void {
-    const timeoutMs = Math.ceil(this.#dataplane.msUntilTick());
-    this.#addon.wait(this.#descriptors, this.#ready, this.#descriptorCount, timeoutMs);
+    const isBusy = this.#pending.length > 0 || this.#ready.includes(1);
+    const timeoutMs = isBusy ? 0 : Math.ceil(this.#dataplane.msUntilTick());
+    const sinceUs = performance.now() * 1000;
+    const spinUs = timeoutMs === 0 ? 0 : this.#spin.before(sinceUs);
+    const found = this.#addon.wait(this.#descriptors, this.#descriptorCount, timeoutMs, spinUs);
+    if (timeoutMs > 0) this.#spin.after(sinceUs, performance.now() * 1000, spinUs, found > 0);
+    if (found === 0) return;
+    for (let index = 1; index < this.#descriptorCount; index++) {
+      if (this.#descriptors[2 * index + 1] === 1) this.#ready[this.#portOf[index]!] = 1;
+    }
   }
 }
