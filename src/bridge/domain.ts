@@ -46,6 +46,8 @@ export class Member {
   splitHorizonGroup = 0;
   /** Whether the member takes part; frames for one that does not are dropped. */
   enabled = true;
+  /** Whether there is a port behind the member: one that is not open yet, or gone, is no place to flood to. */
+  hasPort = true;
   /** Whether the member accepts frames of unknown, broadcast and multicast destination; otherwise floodingNone. */
   floods = true;
   /** Endpoints to which a tunnel replicates what is flooded; empty for interfaces and point-to-point tunnels. */

@@ -94,7 +94,7 @@ export class FloodNode implements PipelineNode {
       this.#addRecipient(undefined, -1);
     for (let index = 0; index < domain.members.length; index++) {
       const member = domain.members[index]!;
-      if (member === ingress || !member.enabled) continue;
+      if (member === ingress || !member.enabled || !member.hasPort) continue;
       if (member.splitHorizonGroup !== 0 && member.splitHorizonGroup === ingress.splitHorizonGroup) continue;
       if (!member.floods || (member.replicates && member.floodEndpoints.length === 0)) {
         this.#refusing[this.#refusingCount++] = member;
@@ -143,7 +143,7 @@ function nobody(ingress: Member): Verdict {
   let down = false;
   for (const member of ingress.domain.members) {
     if (member === ingress) continue;
-    if (member.enabled) return Drop.splitHorizon;
+    if (member.enabled && member.hasPort) return Drop.splitHorizon;
     down = true;
   }
   return down ? Drop.memberDown : Drop.unknownDestination;

@@ -360,6 +360,7 @@ export class Dataplane {
         : new InterfaceOutlet(slot, spec.vlan, spec.mtu, spec.row, this.disposal);
     const member = new Member(spec.id, spec.name, MemberKind.interface, domain, spec.row, outlet);
     member.enabled = spec.enabled;
+    member.hasPort = slot !== undefined;
     member.mtu = spec.mtu;
     member.splitHorizonGroup = spec.splitHorizonGroup;
     this.#place(member);
