@@ -1,5 +1,7 @@
 // What is sent to us: ARP, neighbour discovery, echo, and the datagrams of tunnels.
 //
+// In the domain of an opaque VLAN group, what hosts send to each other by our MAC goes to the router of that group.
+//
 // Replies go back by the member that the question came in by (auto last hop), in the question's own buffer. Everything
 // else that is addressed to a self IP has no receiver here and is dropped by name.
 
@@ -74,6 +76,7 @@ import {
   udpSourcePort,
 } from '../../../wire/udp.ts';
 import type { LocalAddresses } from '../local-addresses.ts';
+import type { OpaqueRouter } from '../opaque-router.ts';
 
 export class LocalNode implements PipelineNode {
   readonly name = 'local';
@@ -83,6 +86,7 @@ export class LocalNode implements PipelineNode {
   readonly #members: readonly (Member | undefined)[];
   readonly #addresses: LocalAddresses;
   readonly #neighbours: NeighbourTable;
+  readonly #router: OpaqueRouter;
   readonly #disposal: Disposal;
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
@@ -93,6 +97,7 @@ export class LocalNode implements PipelineNode {
     members: readonly (Member | undefined)[],
     addresses: LocalAddresses,
     neighbours: NeighbourTable,
+    router: OpaqueRouter,
     disposal: Disposal,
     toDecapsulate: FrameBatch,
   ) {
@@ -100,6 +105,7 @@ export class LocalNode implements PipelineNode {
     this.#members = members;
     this.#addresses = addresses;
     this.#neighbours = neighbours;
+    this.#router = router;
     this.#disposal = disposal;
     this.#bytes = disposal.pool.arena.bytes;
     this.#words = disposal.pool.arena.words;
@@ -136,12 +142,16 @@ export class LocalNode implements PipelineNode {
       this.#drop(frame, Drop.ttlExpired);
       return;
     }
+    const { domain } = this.#members[frame.member]!;
+    if (domain.routes && !this.#addresses.hasIpv4(domain.id, ipv4Destination(bytes, ip))) {
+      this.#router.forward(frame, ip);
+      return;
+    }
     if (ipv4IsFragment(bytes, ip)) {
       this.#drop(frame, Drop.ipFragment);
       return;
     }
     frame.end = ip + ipv4TotalOctets(bytes, ip);
-    const { domain } = this.#members[frame.member]!;
     const protocol = ipv4Protocol(bytes, ip);
     const payload = ip + ipv4HeaderOctets(bytes, ip);
     const destination = ipv4Destination(bytes, ip);
@@ -223,6 +233,13 @@ export class LocalNode implements PipelineNode {
       member.id,
       this.nowMs,
     );
+    if (domain.routes) {
+      this.#router.heard(frame, arp);
+      if (!this.#addresses.hasIpv4(domain.id, arpTargetIp(bytes, arp))) {
+        this.#router.answer(frame, arp);
+        return;
+      }
+    }
     if (arpOperation(bytes, arp) !== ARP_REQUEST || !this.#addresses.hasIpv4(domain.id, arpTargetIp(bytes, arp))) {
       this.#disposal.consume(frame);
       return;
