@@ -135,17 +135,12 @@ function group(id: number, localMember: number, text: string, change: Partial<Cr
 
 /** The two VLANs of a group: one tag on port 1, two on port 2. */
 function pair(rig: Rig, ids: readonly [number, number], domain: number, vlan: number, innerVlan: number): Operation[] {
-  return ids.map((id, index): Operation => {
-    const member = rig.interfaceMember(
-      id,
-      domain,
-      index === 0 ? FuzzPorts.inside : FuzzPorts.insideToo,
-      index === 0 ? vlan : SERVICE_TAG,
-    );
-    if (member.op !== 'set-interface-member') return member;
-    const tags = index === 0 ? { checksSource: domain === Domain.translucent } : { innerVlan, tpid: 0x88a8 };
-    return { ...member, spec: { ...member.spec, segment: id, ...tags } };
-  });
+  const [one, two] = ids;
+  const checksSource = domain === Domain.translucent;
+  return [
+    rig.interfaceMember(one, domain, FuzzPorts.inside, vlan, { segment: one, checksSource }),
+    rig.interfaceMember(two, domain, FuzzPorts.insideToo, SERVICE_TAG, { segment: two, innerVlan, tpid: 0x88a8 }),
+  ];
 }
 
 function interfaces(rig: Rig): Operation[] {
