@@ -1,8 +1,9 @@
 // The loop guard: notices a MAC that moves to and fro between two members of a domain, which is what a loop behind them
 // looks like, and keeps flooding between these two within bounds until it has calmed.
 //
-//   1. moves of a MAC are counted over a second; the table is small, and who is in it stays for that second
-//   2. more than MAX_MOVES of them make its two members a pair of an episode
+//   1. moves of a MAC between two members are counted over a second; the table is small, and who is in it stays for that
+//      second
+//   2. more than MAX_MOVES of them begin an episode of these two members
 //   3. while the episode lasts, at most FLOODS_PER_SECOND frames are flooded from one of the two to the other
 //   4. it ends when neither a move of that many nor a frame above the bound has been seen for CALM_SECONDS
 //
@@ -20,7 +21,7 @@ export const CALM_SECONDS = 10;
 /** Pairs of members that can be guarded at once. */
 export const MAX_EPISODES = 64;
 
-const TRACKED_MACS = 1024;
+const TRACKED = 1024;
 
 /** Words of an episode in the shared memory. */
 export const EpisodeField = {
@@ -50,11 +51,12 @@ export class LoopGuard {
   active = 0;
   #serial = 0;
 
-  // What is tracked: by a hash of (domain, MAC).
-  readonly #keyLow = new Int32Array(TRACKED_MACS);
-  readonly #keyHigh = new Int32Array(TRACKED_MACS);
-  readonly #second = new Int32Array(TRACKED_MACS).fill(-1);
-  readonly #moves = new Int32Array(TRACKED_MACS);
+  // What is tracked: by a hash of (domain, MAC, both members).
+  readonly #keyLow = new Int32Array(TRACKED);
+  readonly #keyHigh = new Int32Array(TRACKED);
+  readonly #pair = new Int32Array(TRACKED);
+  readonly #second = new Int32Array(TRACKED).fill(-1);
+  readonly #moves = new Int32Array(TRACKED);
 
   // Of each episode: the second that floods are counted in, and how many there were.
   readonly #floodSecond = new Int32Array(MAX_EPISODES);
@@ -65,14 +67,17 @@ export class LoopGuard {
     const known = this.active === 0 ? -1 : this.#find(from, to);
     if (known !== -1) this.episodes[known + EpisodeField.moves]! += 1;
     const key = (domain << 16) | macHigh;
-    const at = hashPair(macLow, key) & (TRACKED_MACS - 1);
-    if (this.#keyLow[at] !== macLow || this.#keyHigh[at] !== key || this.#second[at] !== second) {
-      const isTaken = this.#second[at] === second;
-      if (isTaken) return;
+    const pair = (Math.min(from, to) << 16) ^ Math.max(from, to);
+    const at = hashPair(hashPair(macLow, key), pair) & (TRACKED - 1);
+    const isTracked = this.#keyLow[at] === macLow && this.#keyHigh[at] === key && this.#pair[at] === pair;
+    if (this.#second[at] !== second) {
       this.#keyLow[at] = macLow;
       this.#keyHigh[at] = key;
+      this.#pair[at] = pair;
       this.#second[at] = second;
       this.#moves[at] = 0;
+    } else if (!isTracked) {
+      return;
     }
     this.#moves[at]! += 1;
     if (this.#moves[at]! <= MAX_MOVES) return;

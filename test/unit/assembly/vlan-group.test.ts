@@ -306,7 +306,9 @@ describe('three tunnels in a group', () => {
     const vnis = [100, 200, 300];
     rig.apply(groupSpec({ mode: 'transparent', bridgesAll: true }));
     vnis.forEach((key, index) =>
-      rig.apply(rig.tunnelMember(index === 0 ? Id.vx1 : Id.firstFree + index, { segment: 10 + index, tunnel: { key } })),
+      rig.apply(
+        rig.tunnelMember(index === 0 ? Id.vx1 : Id.firstFree + index, { segment: 10 + index, tunnel: { key } }),
+      ),
     );
     rig.received(0);
     const outer = (vni: number, inner: Buffer): Buffer => {
@@ -359,9 +361,7 @@ describe('the configuration of groups', () => {
   });
 
   it('reaches the data plane, with the self IP of the group', () => {
-    const model = modelOf(
-      'mode opaque bridge-traffic enabled bridge-multicast disabled bridge-in-standby disabled',
-    );
+    const model = modelOf('mode opaque bridge-traffic enabled bridge-multicast disabled bridge-in-standby disabled');
     assert.deepEqual(model.failures, []);
     const { operations } = new Planner(250).plan(model);
     const domain = operations.find((operation) => operation.op === 'set-domain');
