@@ -42,7 +42,7 @@ import { decrementTtl, ipv4Destination, ipv4Source, ipv4Ttl } from '../../wire/i
 /** Hosts over all opaque groups. */
 const MAX_HOSTS = 16_384;
 /** Hosts are asked for again by whoever uses them long before this. */
-const FORGET_MS = 600_000;
+const FORGET_MS = 300_000;
 const HOSTS_PER_TICK = 512;
 /** Between two requests for hosts that have not been heard. */
 const ASK_MS = 100;
