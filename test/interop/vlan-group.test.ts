@@ -25,8 +25,8 @@ const toggled = (mac: string): string =>
 
 async function buildPair(group: string, offloads: boolean): Promise<Pair> {
   const site = await Namespace.create('site');
-  const hosts = await Promise.all([Namespace.create('host-a'), Namespace.create('host-b')]);
-  const [hostA, hostB] = hosts as [Namespace, Namespace];
+  const hosts: [Namespace, Namespace] = [await Namespace.create('host-a'), await Namespace.create('host-b')];
+  const [hostA, hostB] = hosts;
   for (const [index, host] of hosts.entries()) {
     await connect([host, 'e0'], [site, `e${index + 1}`], { offloads });
     await host.addAddress('e0', `172.16.0.${index + 1}/24`, `2001:db8:16::${index + 1}/64`);

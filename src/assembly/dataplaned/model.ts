@@ -171,6 +171,8 @@ class ModelBuilder {
       const device = vlans.flatMap((vlan) => this.#ringDevices(vlan))[0];
       domain.mac =
         device === undefined ? (vlans.length === 0 ? madeMac(name) : undefined) : this.#devices.get(device)?.mac;
+      // Without a MAC an opaque group could hide nobody behind it.
+      if (domain.crossing?.mode === 'opaque') domain.mac ??= madeMac(name);
     }
   }
 

@@ -372,7 +372,7 @@ describe('the configuration of groups', () => {
       bridgesInStandby: false,
     });
     const self = operations.find((operation) => operation.op === 'set-self');
-    assert.equal(self?.spec.domain, domain?.spec.id);
+    assert.equal(self?.spec.domain, domain.spec.id);
   });
 
   it('says that virtual-wire is carried as transparent', () => {
