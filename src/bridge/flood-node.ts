@@ -37,6 +37,8 @@ export class FloodNode implements PipelineNode {
   #refusingCount = 0;
   /** Why the frame does not cross its VLAN group, once a member was found that it would have crossed to. */
   #held: Verdict = FORWARD;
+  /** A member whose port is not open: it is charged only when nobody else takes the frame. */
+  #portless: Member | undefined;
 
   constructor(
     input: FrameBatch,
@@ -109,6 +111,7 @@ export class FloodNode implements PipelineNode {
     this.#recipientCount = 0;
     this.#refusingCount = 0;
     this.#held = FORWARD;
+    this.#portless = undefined;
     const isOurs = ingress.kind === MemberKind.local;
     const crossing = isOurs ? undefined : domain.crossing;
     const isGuarded = this.#guard.active > 0;
@@ -116,7 +119,7 @@ export class FloodNode implements PipelineNode {
       this.#addRecipient(undefined, -1);
     for (let index = 0; index < domain.members.length; index++) {
       const member = domain.members[index]!;
-      if (member === ingress || !member.enabled || !member.hasPort) continue;
+      if (member === ingress || !member.enabled) continue;
       if (member.splitHorizonGroup !== 0 && member.splitHorizonGroup === ingress.splitHorizonGroup) continue;
       if (crossing !== undefined && member.segment !== ingress.segment) {
         const verdict = crossing.verdict(this.#disposal.pool.arena.bytes, frame);
@@ -125,7 +128,9 @@ export class FloodNode implements PipelineNode {
           continue;
         }
       }
-      if (!member.floods) {
+      if (!member.hasPort) {
+        this.#portless = member;
+      } else if (!member.floods) {
         this.#addRefusing(member, Drop.floodingNone);
       } else if (member.replicates && member.floodEndpoints.length === 0) {
         this.#addRefusing(member, Drop.noEndpoints);
@@ -171,8 +176,11 @@ export class FloodNode implements PipelineNode {
     for (let index = 1; index < this.#refusingCount; index++) {
       disposal.dropInstead(frame, this.#reasons[index]!, this.#refusing[index]!.row);
     }
+    const portless = this.#portless;
     if (this.#refusingCount > 0) disposal.drop(frame, this.#reasons[0]!, this.#refusing[0]!.row);
-    else disposal.drop(frame, this.#held === FORWARD ? nobody(ingress) : this.#held, ingress.row);
+    else if (this.#held !== FORWARD) disposal.drop(frame, this.#held, ingress.row);
+    else if (portless !== undefined) disposal.drop(frame, Drop.portDown, portless.row);
+    else disposal.drop(frame, nobody(ingress), ingress.row);
   }
 }
 
@@ -181,7 +189,7 @@ function nobody(ingress: Member): Verdict {
   let down = false;
   for (const member of ingress.domain.members) {
     if (member === ingress) continue;
-    if (member.enabled && member.hasPort) return Drop.splitHorizon;
+    if (member.enabled) return Drop.splitHorizon;
     down = true;
   }
   return down ? Drop.memberDown : Drop.unknownDestination;

@@ -6,7 +6,15 @@ import { readEpisodes } from '../../bridge/loop-guard.ts';
 import type { Log } from '../../core/log.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import { formatMacNumbers } from '../../core/mac.ts';
-import type { ShowSources } from './show-service.ts';
+import type { Model } from './model.ts';
+import type { Planner } from './planner.ts';
+
+/** What is read, as it is at the moment of the question. */
+export type LoopSources = {
+  worker: { tables: { loops: SharedArrayBuffer } };
+  planner: Pick<Planner, 'memberNames'>;
+  model: Pick<Model, 'interfaceMembers'>;
+};
 
 export type Loop = {
   serial: number;
@@ -22,11 +30,7 @@ export type Loop = {
 const LOOK_MS = 500;
 
 /** The loops that were found, oldest first. */
-export function loopsOf({
-  worker,
-  planner,
-  model,
-}: Pick<ShowSources, 'planner' | 'model'> & { worker: { tables: { loops: SharedArrayBuffer } } }): Loop[] {
+export function loopsOf({ worker, planner, model }: LoopSources): Loop[] {
   const names = planner.memberNames();
   const nameOf = (member: number): string => {
     const key = names.get(member);
@@ -40,12 +44,12 @@ export function loopsOf({
 }
 
 export class LoopReporter {
-  readonly #sources: () => ShowSources;
+  readonly #sources: () => LoopSources;
   readonly #log: Log;
   #timer: NodeJS.Timeout | undefined;
   #reported = 0;
 
-  constructor(sources: () => ShowSources, log: Log) {
+  constructor(sources: () => LoopSources, log: Log) {
     this.#sources = sources;
     this.#log = log;
   }

@@ -10,7 +10,6 @@ import {
 } from '../../../src/bridge/loop-guard.ts';
 import { loopsOf, LoopReporter } from '../../../src/assembly/dataplaned/loop-reporter.ts';
 import { Planner } from '../../../src/assembly/dataplaned/planner.ts';
-import type { ShowSources } from '../../../src/assembly/dataplaned/show-service.ts';
 import { emptyConfiguration } from '../../../src/config/configuration.ts';
 import { loadText } from '../../../src/config/load-text.ts';
 import { viewOf } from '../../../src/assembly/dataplaned/config-view.ts';
@@ -166,7 +165,7 @@ describe('the report of a loop', () => {
     const lines: [string, unknown][] = [];
     const note = (message: string, fields?: unknown): void => void lines.push([message, fields]);
     const log: Log = { debug: note, info: note, warn: note, error: note };
-    const sources = { view, model, planner, worker } as unknown as ShowSources;
+    const sources = { model, planner, worker };
     return { reporter: new LoopReporter(() => sources, log), lines, sources };
   }
 
