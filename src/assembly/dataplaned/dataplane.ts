@@ -140,7 +140,7 @@ export class Dataplane {
 
     this.#flood = new FloodNode(floodInput, this.#members, this.#guard, disposal, localInput);
     this.#bridge = new BridgeNode(this.fdb, this.#guard, this.#members, disposal, floodInput, localInput);
-    this.#router = new OpaqueRouter(this.#members, this.fdb, disposal);
+    this.#router = new OpaqueRouter(this.#members, this.fdb, disposal, floodInput);
     this.#local = new LocalNode(
       localInput,
       this.#members,

@@ -21,6 +21,8 @@ export type LocalAddress = {
 export class LocalAddresses implements SourceCheck {
   /** By domain. */
   readonly #byDomain = new Map<number, LocalAddress[]>();
+  /** All of them, for source-checking, which looks at each with every packet. */
+  #all: LocalAddress[] = [];
   /** (IPv4 address, domain << 16 | UDP port) to listener. */
   readonly #listeners = new PairMap();
   // What was looked up last: bursts go to one listener.
@@ -30,12 +32,14 @@ export class LocalAddresses implements SourceCheck {
 
   set(address: LocalAddress): void {
     this.remove(address.name);
+    this.#all.push(address);
     const list = this.#byDomain.get(address.domain);
     if (list === undefined) this.#byDomain.set(address.domain, [address]);
     else list.push(address);
   }
 
   remove(name: string): void {
+    this.#all = this.#all.filter((address) => address.name !== name);
     for (const [domain, list] of this.#byDomain) {
       const position = list.findIndex((address) => address.name === name);
       if (position === -1) continue;
@@ -110,12 +114,11 @@ export class LocalAddresses implements SourceCheck {
     // Where two domains have the same network, either is the way back.
     let here = -1;
     let elsewhere = -1;
-    for (const [at, list] of this.#byDomain) {
-      for (const local of list) {
-        if (local.isIpv6 !== isIpv6 || !isOn(local, a, b, c, d)) continue;
-        if (at === domain) here = Math.max(here, local.prefixBits);
-        else elsewhere = Math.max(elsewhere, local.prefixBits);
-      }
+    for (let index = 0; index < this.#all.length; index++) {
+      const local = this.#all[index]!;
+      if (local.isIpv6 !== isIpv6 || !isOn(local, a, b, c, d)) continue;
+      if (local.domain === domain) here = Math.max(here, local.prefixBits);
+      else elsewhere = Math.max(elsewhere, local.prefixBits);
     }
     return here >= elsewhere;
   }

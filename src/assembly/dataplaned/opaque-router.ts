@@ -14,7 +14,7 @@ import type { Domain, Member } from '../../bridge/domain.ts';
 import { FdbField, type ForwardingDatabase } from '../../bridge/fdb.ts';
 import { Drop } from '../../core/drop-reason.ts';
 import { isGroupMac, macHigh16, macLow32 } from '../../core/mac.ts';
-import type { Frame } from '../../packet/frame.ts';
+import type { Frame, FrameBatch } from '../../packet/frame.ts';
 import { Book } from '../../pipeline/books.ts';
 import type { Disposal } from '../../pipeline/disposal.ts';
 import { HostTable } from '../../route/host-table.ts';
@@ -55,11 +55,18 @@ export class OpaqueRouter {
   readonly #fdb: ForwardingDatabase;
   readonly #disposal: Disposal;
   readonly #bytes: Uint8Array;
+  readonly #toFlood: FrameBatch;
   #askedMs = -Infinity;
 
-  constructor(members: readonly (Member | undefined)[], fdb: ForwardingDatabase, disposal: Disposal) {
+  constructor(
+    members: readonly (Member | undefined)[],
+    fdb: ForwardingDatabase,
+    disposal: Disposal,
+    toFlood: FrameBatch,
+  ) {
     this.#members = members;
     this.#fdb = fdb;
+    this.#toFlood = toFlood;
     this.#disposal = disposal;
     this.#bytes = disposal.pool.arena.bytes;
   }
@@ -155,19 +162,15 @@ export class OpaqueRouter {
   #ask(domain: Domain, source: number, address: number): void {
     if (this.nowMs - this.#askedMs < ASK_MS) return;
     this.#askedMs = this.nowMs;
-    for (const member of domain.members) {
-      if (!member.enabled || !member.hasPort || member.replicates || !member.floods) continue;
-      const frame = this.#disposal.pool.acquire(ETHERNET_HEADER_OCTETS + ARP_OCTETS);
-      if (frame === undefined) return;
-      const bytes = this.#bytes;
-      const arp = frame.start + ETHERNET_HEADER_OCTETS;
-      writeEthernet(bytes, frame.start, 0xffff, -1, domain.macHigh, domain.macLow, EtherType.arp);
-      writeArp(bytes, arp, ARP_REQUEST, domain.macHigh, domain.macLow, source, 0, 0, address);
-      frame.end = arp + ARP_OCTETS;
-      frame.member = domain.localMember;
-      frame.egress = member.id;
-      this.#disposal.books[Book.originated]! += 1;
-      member.outlet.push(frame);
-    }
+    const frame = this.#disposal.pool.acquire(ETHERNET_HEADER_OCTETS + ARP_OCTETS);
+    if (frame === undefined) return;
+    const bytes = this.#bytes;
+    const arp = frame.start + ETHERNET_HEADER_OCTETS;
+    writeEthernet(bytes, frame.start, 0xffff, -1, domain.macHigh, domain.macLow, EtherType.arp);
+    writeArp(bytes, arp, ARP_REQUEST, domain.macHigh, domain.macLow, source, 0, 0, address);
+    frame.end = arp + ARP_OCTETS;
+    frame.member = domain.localMember;
+    this.#disposal.books[Book.originated]! += 1;
+    this.#toFlood.push(frame);
   }
 }
