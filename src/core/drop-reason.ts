@@ -54,6 +54,8 @@ export const Drop = {
   vlanMtuExceeded: 45,
   adapterDown: 46,
   icmpInvalid: 47,
+  udpChecksumMissing: 48,
+  groupMessageInvalid: 49,
 } as const;
 
 export type DropKey = keyof typeof Drop;
@@ -110,6 +112,9 @@ export const DROP_HELP: Record<DropKey, string> = {
   vlanMtuExceeded: 'the frame is larger than the MTU of the VLAN it should leave by',
   adapterDown: 'the adapter of the interface could not be loaded',
   icmpInvalid: 'a malformed ICMP message to one of our own addresses, or one with a wrong checksum',
+  udpChecksumMissing:
+    'the outer UDP checksum over IPv6 is zero, which the tunnel does not accept (RFC 6935, section 5)',
+  groupMessageInvalid: 'a malformed IGMP or MLD message, or one that is not from this link',
 };
 
 const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
