@@ -18,6 +18,8 @@ export class Domain {
   macLow = 0;
   /** Whether frames to our own MAC, ARP and neighbour discovery are to be looked at here. */
   hasLocal = false;
+  /** Last 32 bits of the MAC addresses of the IPv4 multicast groups that we are members of here; few or none. */
+  ipv4GroupMacs: readonly number[] = [];
   readonly members: Member[] = [];
   /** The smallest MTU of a member, in octets of IP packet; what a frame of unknown segment size is cut to. */
   mtu = MAX_MTU;

@@ -186,7 +186,7 @@ describe('decapsulation', () => {
   it('serves a UDP socket port alike, in both directions', () => {
     const rig = new Rig();
     rig.addPort(1);
-    rig.addPort(5, 'udp', { address: words(LOCAL)[3], port: 4789 });
+    rig.addPort(5, 'udp', { address: words(LOCAL), port: 4789, scope: 0 });
     rig.apply(
       { op: 'set-domain', spec: { id: Id.bridgeDomain, name: 'bridge', localMember: 11, mac: mac(BRIDGE_MAC) } },
       rig.interfaceMember(Id.insideMember, Id.bridgeDomain, 1),
@@ -206,7 +206,7 @@ describe('bridge', () => {
     const change = { replicates: true, floodRemotes: remotes, tunnel: { remote: undefined, learnsEndpoints: true } };
     rig.apply(rig.tunnelMember(Id.vx1, change));
     for (const [index, remote] of remotes.entries()) {
-      const neighbour = { domain: Id.wanDomain, address: remote[3], mac: mac(`02:ee:00:00:00:0${index + 2}`) };
+      const neighbour = { domain: Id.wanDomain, address: remote, mac: mac(`02:ee:00:00:00:0${index + 2}`) };
       rig.apply({ op: 'set-static-neighbour', spec: neighbour });
     }
     rig.send(1, hostFrame('ff:ff:ff:ff:ff:ff', HOST_A));
