@@ -29,6 +29,8 @@ export class FloodNode implements PipelineNode {
   /** Members that should have got the frame but do not flood. */
   readonly #refusing: Member[] = [];
   #refusingCount = 0;
+  /** A member whose port is not open: it is charged only when nobody else takes the frame. */
+  #portless: Member | undefined;
 
   constructor(input: FrameBatch, members: readonly (Member | undefined)[], disposal: Disposal, toLocal: FrameBatch) {
     this.input = input;
@@ -90,6 +92,7 @@ export class FloodNode implements PipelineNode {
     const { domain } = ingress;
     this.#recipientCount = 0;
     this.#refusingCount = 0;
+    this.#portless = undefined;
     if (
       domain.hasLocal &&
       ingress.kind !== MemberKind.local &&
@@ -98,9 +101,11 @@ export class FloodNode implements PipelineNode {
       this.#addRecipient(undefined, -1);
     for (let index = 0; index < domain.members.length; index++) {
       const member = domain.members[index]!;
-      if (member === ingress || !member.enabled || !member.hasPort) continue;
+      if (member === ingress || !member.enabled) continue;
       if (member.splitHorizonGroup !== 0 && member.splitHorizonGroup === ingress.splitHorizonGroup) continue;
-      if (!member.floods || (member.replicates && member.floodEndpoints.length === 0)) {
+      if (!member.hasPort) {
+        this.#portless = member;
+      } else if (!member.floods || (member.replicates && member.floodEndpoints.length === 0)) {
         this.#refusing[this.#refusingCount++] = member;
       } else if (member.replicates) {
         for (const endpoint of member.floodEndpoints) this.#addRecipient(member, endpoint);
@@ -135,7 +140,9 @@ export class FloodNode implements PipelineNode {
       disposal.dropInstead(frame, noWay(member), member.row);
     }
     const first = this.#refusingCount > 0 ? this.#refusing[0] : undefined;
-    if (first === undefined) disposal.drop(frame, nobody(ingress), ingress.row);
+    const portless = this.#portless;
+    if (first === undefined && portless !== undefined) disposal.drop(frame, Drop.portDown, portless.row);
+    else if (first === undefined) disposal.drop(frame, nobody(ingress), ingress.row);
     else disposal.drop(frame, noWay(first), first.row);
   }
 }
@@ -147,7 +154,7 @@ function nobody(ingress: Member): Verdict {
   let down = false;
   for (const member of ingress.domain.members) {
     if (member === ingress) continue;
-    if (member.enabled && member.hasPort) return Drop.splitHorizon;
+    if (member.enabled) return Drop.splitHorizon;
     down = true;
   }
   return down ? Drop.memberDown : Drop.unknownDestination;

@@ -245,6 +245,18 @@ describe('bridge', () => {
     assert.equal(rig.received(0).length, 1);
   });
 
+  it('floods to no port that is not open yet, and to it once it is', () => {
+    const rig = Rig.withTunnel();
+    rig.resolveRemote();
+    rig.apply(rig.interfaceMember(Id.firstFree, Id.bridgeDomain, 3, 0));
+    rig.send(1, hostFrame('ff:ff:ff:ff:ff:ff', HOST_A));
+    assert.deepEqual(rig.drops(), {});
+    assert.equal(rig.received(0).length, 1);
+    rig.addPort(3);
+    rig.send(1, hostFrame('ff:ff:ff:ff:ff:ff', HOST_A));
+    assert.equal(rig.received(3).length, 1);
+  });
+
   it('separates VLANs by tag and tags what leaves', () => {
     const rig = Rig.withTunnel();
     rig.addPort(3);
