@@ -61,6 +61,11 @@ export class LocalAddresses {
     return false;
   }
 
+  /** Whether an IPv6 address is ours in this domain. */
+  speaksIpv6(domain: number): boolean {
+    return this.of(domain).some(({ isIpv6 }) => isIpv6);
+  }
+
   addListener(domain: number, address: AddressWords, port: number, listener: number): void {
     this.#lastPlace = -1;
     this.#listeners.set((domain << 16) | port, ...address, listener);

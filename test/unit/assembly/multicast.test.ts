@@ -236,6 +236,27 @@ describe('queries', () => {
   });
 });
 
+it('the link-local address is ours to solicit and ping, where there is an IPv6 self IP', () => {
+  const { rig } = makeRig(V6);
+  const solicit = (): void => {
+    const message = Buffer.concat([
+      octets('8700 0000 00000000'),
+      ipv6Octets('fe80::ff:fe00:1'),
+      octets(`0101${PEER_MAC}`),
+    ]);
+    const fields = { source: 'fe80::9', destination: 'ff02::1:ff00:1', nextHeader: 58, hopLimit: 255 };
+    rig.send(0, ethernet('33:33:ff:00:00:01', PEER_MAC, 0x86dd, ipv6Packet(fields, message, 2)));
+  };
+  rig.received(0);
+  solicit();
+  const [answer] = rig.received(0);
+  assert.equal(answer?.[54], 136);
+  rig.apply({ op: 'remove-self', name: 'wan6' });
+  rig.received(0);
+  solicit();
+  assert.deepEqual(rig.received(0), []);
+});
+
 it('the link-local address follows from the MAC (RFC 4291, appendix A)', () => {
   const domain = new Domain(1, 'wan');
   const { high, low } = mac('34:56:78:9a:bc:de');

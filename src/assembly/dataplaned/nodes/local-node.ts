@@ -6,7 +6,7 @@
 import { Drop, FORWARD, type Verdict } from '../../../core/drop-reason.ts';
 import { isGroupMac, macHigh16, macLow32 } from '../../../core/mac.ts';
 import { read16, read32 } from '../../../core/octets.ts';
-import type { Member } from '../../../bridge/domain.ts';
+import type { Domain, Member } from '../../../bridge/domain.ts';
 import type { Frame, FrameBatch } from '../../../packet/frame.ts';
 import { Book } from '../../../pipeline/books.ts';
 import type { Disposal } from '../../../pipeline/disposal.ts';
@@ -86,7 +86,7 @@ import {
   udpOctets,
   udpSourcePort,
 } from '../../../wire/udp.ts';
-import type { GroupService } from '../group-service.ts';
+import { type GroupService, linkLocalOf } from '../group-service.ts';
 import type { LocalAddresses } from '../local-addresses.ts';
 
 export class LocalNode implements PipelineNode {
@@ -209,7 +209,7 @@ export class LocalNode implements PipelineNode {
     this.#decapsulate(frame, udp, octets, listener);
   }
 
-  #udpOverIpv6(frame: Frame, ip: number, domain: number): void {
+  #udpOverIpv6(frame: Frame, ip: number, domain: Domain): void {
     const bytes = this.#bytes;
     const udp = ip + IPV6_HEADER_OCTETS;
     const verdict = checkUdp(bytes, udp, frame.end);
@@ -225,7 +225,7 @@ export class LocalNode implements PipelineNode {
     const port = udpDestinationPort(bytes, udp);
     // Addresses of ::/96 are ours on no link; among the listeners they would be IPv4 ones.
     const isIpv6 = (word0 | word1 | word2) !== 0;
-    const listener = isIpv6 ? this.#addresses.listener(domain, word0, word1, word2, word3, port) : -1;
+    const listener = isIpv6 ? this.#addresses.listener(domain.id, word0, word1, word2, word3, port) : -1;
     if (listener === -1) {
       if (ipv6IsMulticast(bytes, at)) this.#disposal.consume(frame);
       else this.#drop(frame, this.#ownsIpv6(domain, at) ? Drop.unknownTunnelPort : Drop.notForUs);
@@ -316,7 +316,7 @@ export class LocalNode implements PipelineNode {
     const nextHeader = ipv6NextHeader(bytes, ip);
     if (nextHeader !== IpProtocol.icmpv6) {
       if (ipv6HopLimit(bytes, ip) === 0) this.#drop(frame, Drop.ttlExpired);
-      else if (nextHeader === IpProtocol.udp) this.#udpOverIpv6(frame, ip, domain.id);
+      else if (nextHeader === IpProtocol.udp) this.#udpOverIpv6(frame, ip, domain);
       else if (nextHeader === IPV6_HOP_BY_HOP && toGroup) this.#mld(frame, ip, domain.id);
       else if (nextHeader === IPV6_FRAGMENT && !toGroup) this.#drop(frame, Drop.ipFragment);
       else this.#ignore(frame, toGroup);
@@ -333,9 +333,9 @@ export class LocalNode implements PipelineNode {
       if (discovery === FORWARD) this.#hearNeighbour(frame, ip, type);
       if (discovery !== FORWARD) this.#drop(frame, discovery);
       else if (type === NEIGHBOUR_ADVERTISEMENT) this.#disposal.consume(frame);
-      else if (this.#ownsIpv6(domain.id, ip + IPV6_HEADER_OCTETS + ND_TARGET)) this.#advertise(frame, ip);
+      else if (this.#ownsIpv6(domain, ip + IPV6_HEADER_OCTETS + ND_TARGET)) this.#advertise(frame, ip);
       else this.#disposal.consume(frame);
-    } else if (type === ICMPV6_ECHO_REQUEST && this.#ownsIpv6(domain.id, ip + IPV6_DESTINATION)) {
+    } else if (type === ICMPV6_ECHO_REQUEST && this.#ownsIpv6(domain, ip + IPV6_DESTINATION)) {
       turnIntoEchoReplyV6(bytes, ip);
       this.#sendBack(frame);
     } else {
@@ -376,15 +376,17 @@ export class LocalNode implements PipelineNode {
     this.#neighbours.heard(neighbour, high, low, member.id, this.nowMs);
   }
 
-  #ownsIpv6(domain: number, at: number): boolean {
+  /** Whether the address is a self IP, or the link-local address from which we report groups. */
+  #ownsIpv6(domain: Domain, at: number): boolean {
     const bytes = this.#bytes;
-    return this.#addresses.hasIpv6(
-      domain,
-      read32(bytes, at),
-      read32(bytes, at + 4),
-      read32(bytes, at + 8),
-      read32(bytes, at + 12),
-    );
+    const word0 = read32(bytes, at);
+    const word1 = read32(bytes, at + 4);
+    const word2 = read32(bytes, at + 8);
+    const word3 = read32(bytes, at + 12);
+    if (this.#addresses.hasIpv6(domain.id, word0, word1, word2, word3)) return true;
+    if (word0 >>> 16 !== 0xfe80 || !this.#addresses.speaksIpv6(domain.id)) return false;
+    const own = linkLocalOf(domain);
+    return word0 === own[0] && word1 === own[1] && word2 === own[2] && word3 === own[3];
   }
 
   /** Multicast that concerns others is our copy of it and ends here; a packet for us that nobody serves is dropped. */
