@@ -98,3 +98,26 @@ describe('MTU', () => {
     });
   }
 });
+
+describe('zero checksums', () => {
+  for (const adapter of ['packet-ring', 'udp'] as const) {
+    it(`${adapter}: are refused unless they are configured`, async () => {
+      const site = await buildSite({ adapter, underlay: 6, udpChecksum: false });
+      const { wideplane, hostA } = site;
+      await reach(hostA, HOST_B);
+      const drops = async (): Promise<number> => {
+        const [row] = await wideplane.show('net tunnels tunnel', 'vx1');
+        return row!.drops!['udp-checksum-missing'] ?? 0;
+      };
+      assert.equal(await drops(), 0);
+      await wideplane.tmsh('modify net tunnels vxlan vx-profile udp-checksum enabled');
+      assert.equal((await ping(hostA, HOST_B)).received, 0, 'the kernel still answers without a checksum');
+      // Behind a socket it is the kernel that drops, and counts it among the errors of UDP over IPv6.
+      if (adapter === 'packet-ring') assert.ok((await drops()) >= 5);
+      else assert.match(await site.site.run(['cat', '/proc/net/snmp6']), /Udp6InCsumErrors\s+[1-9]/);
+      await wideplane.tmsh('modify net tunnels vxlan vx-profile udp-checksum disabled');
+      await reach(hostA, HOST_B);
+      await wideplane.stop();
+    });
+  }
+});
