@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <linux/filter.h>
 #include <linux/sock_diag.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
@@ -287,7 +288,28 @@ static void set_buffer(int descriptor, int force, int plain, int octets)
 		setsockopt(descriptor, SOL_SOCKET, plain, &octets, sizeof octets);
 }
 
-static const char *open_receiver(struct endpoint *endpoint, const union address *local, const char *device)
+/* Only what was sent to the group on this device arrives: the socket is bound to both. */
+static const char *join_group(const struct endpoint *endpoint, const union address *group, const char *device)
+{
+	int descriptor = endpoint->receive_socket;
+	unsigned index = if_nametoindex(device);
+	if (index == 0) return "if_nametoindex";
+	if (setsockopt(descriptor, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device) + 1) < 0)
+		return "setsockopt SO_BINDTODEVICE";
+	if (endpoint->family == AF_INET) {
+		struct ip_mreqn wanted = {.imr_multiaddr = group->v4.sin_addr, .imr_ifindex = (int)index};
+		if (setsockopt(descriptor, SOL_IP, IP_ADD_MEMBERSHIP, &wanted, sizeof wanted) < 0)
+			return "setsockopt IP_ADD_MEMBERSHIP";
+	} else {
+		struct ipv6_mreq wanted = {.ipv6mr_multiaddr = group->v6.sin6_addr, .ipv6mr_interface = index};
+		if (setsockopt(descriptor, SOL_IPV6, IPV6_ADD_MEMBERSHIP, &wanted, sizeof wanted) < 0)
+			return "setsockopt IPV6_ADD_MEMBERSHIP";
+	}
+	return NULL;
+}
+
+static const char *open_receiver(struct endpoint *endpoint, napi_env env, napi_value options, const union address *local,
+				 const char *device, const char *multicast_device)
 {
 	const char *syscall;
 	int descriptor = endpoint->receive_socket = open_socket(endpoint, device, &syscall);
@@ -300,8 +322,12 @@ static const char *open_receiver(struct endpoint *endpoint, const union address 
 	} else {
 		set(descriptor, SOL_IPV6, IPV6_RECVTCLASS, 1);
 		set(descriptor, SOL_IPV6, IPV6_RECVHOPLIMIT, 1);
-		/* Tunnels over IPv6 may leave the checksum out (RFC 6935). */
-		set(descriptor, SOL_UDP, UDP_NO_CHECK6_RX, 1);
+		/* Tunnels over IPv6 may leave the checksum out where both ends want it so (RFC 6935). */
+		set(descriptor, SOL_UDP, UDP_NO_CHECK6_RX, option_boolean(env, options, "acceptsNoChecksum"));
+	}
+	if (option_boolean(env, options, "joins")) {
+		syscall = join_group(endpoint, local, multicast_device);
+		if (syscall != NULL) return syscall;
 	}
 	return bind(descriptor, &local->any, endpoint->address_octets) < 0 ? "bind" : NULL;
 }
@@ -324,9 +350,25 @@ static void configure_source(const struct endpoint *endpoint, int descriptor, in
 	}
 }
 
+/* Multicast leaves by the device of the local address, as far as the tunnel's TTL goes, and does not come back to us. */
+static void configure_multicast(const struct endpoint *endpoint, int descriptor, int ttl, const char *device)
+{
+	unsigned index = device[0] != '\0' ? if_nametoindex(device) : 0;
+	if (endpoint->family == AF_INET) {
+		struct ip_mreqn by = {.imr_ifindex = (int)index};
+		if (index != 0) setsockopt(descriptor, SOL_IP, IP_MULTICAST_IF, &by, sizeof by);
+		if (ttl > 0) set(descriptor, SOL_IP, IP_MULTICAST_TTL, ttl);
+		set(descriptor, SOL_IP, IP_MULTICAST_LOOP, 0);
+	} else {
+		if (index != 0) set(descriptor, SOL_IPV6, IPV6_MULTICAST_IF, (int)index);
+		if (ttl > 0) set(descriptor, SOL_IPV6, IPV6_MULTICAST_HOPS, ttl);
+		set(descriptor, SOL_IPV6, IPV6_MULTICAST_LOOP, 0);
+	}
+}
+
 /* Binds source sockets to ports of the range, spread over it, next to those that somebody else holds. */
 static const char *open_sources(struct endpoint *endpoint, napi_env env, napi_value options, union address local,
-				const char *device)
+				const char *device, const char *multicast_device)
 {
 	unsigned wanted = (unsigned)option_number(env, options, "sourceSockets");
 	unsigned first = (unsigned)option_number(env, options, "sourcePortMin");
@@ -337,15 +379,17 @@ static const char *open_sources(struct endpoint *endpoint, napi_env env, napi_va
 	/* Segments leave with checksums only: udp_send_skb. */
 	endpoint->segmentation = checksum;
 	if (wanted > MAX_SOURCES) wanted = MAX_SOURCES;
+	if (wanted == 0) return NULL;
 	if (last < first || last > 65535) return errno = EINVAL, "source port range";
 	unsigned ports = last - first + 1;
-	unsigned stride = wanted > 0 && ports / wanted > 0 ? ports / wanted : 1;
+	unsigned stride = ports / wanted > 0 ? ports / wanted : 1;
 	for (unsigned start = 0; start < stride && endpoint->source_count < wanted; start++) {
 		for (unsigned port = first + start; port <= last && endpoint->source_count < wanted; port += stride) {
 			const char *syscall;
 			int descriptor = open_socket(endpoint, device, &syscall);
 			if (descriptor < 0) return syscall;
 			configure_source(endpoint, descriptor, ttl, checksum, dont_fragment);
+			configure_multicast(endpoint, descriptor, ttl, multicast_device);
 			if (endpoint->family == AF_INET) local.v4.sin_port = htons((uint16_t)port);
 			else local.v6.sin6_port = htons((uint16_t)port);
 			if (bind(descriptor, &local.any, endpoint->address_octets) == 0) {
@@ -370,10 +414,17 @@ static void close_endpoint(struct endpoint *endpoint)
 	free(endpoint);
 }
 
+/* An address that means something on one link only, and so must be bound together with the link. */
+static bool is_link_local(const struct in6_addr *address)
+{
+	return IN6_IS_ADDR_LINKLOCAL(address) || IN6_IS_ADDR_MC_LINKLOCAL(address);
+}
+
 static const char *open_endpoint(struct endpoint *endpoint, napi_env env, napi_value options, const char *text)
 {
-	char device[64];
+	char device[64], multicast_device[64];
 	option_text(env, options, "device", device, sizeof device);
+	option_text(env, options, "multicastDevice", multicast_device, sizeof multicast_device);
 	bool v6 = option_number(env, options, "family") == 6;
 	endpoint->family = v6 ? AF_INET6 : AF_INET;
 	endpoint->address_octets = v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
@@ -385,6 +436,7 @@ static const char *open_endpoint(struct endpoint *endpoint, napi_env env, napi_v
 	uint16_t port = htons((uint16_t)option_number(env, options, "localPort"));
 	if (v6) local.v6.sin6_port = port;
 	else local.v4.sin_port = port;
+	if (v6 && is_link_local(&local.v6.sin6_addr)) local.v6.sin6_scope_id = if_nametoindex(multicast_device);
 
 	endpoint->slots = endpoint->arena->base + (size_t)option_number(env, options, "slotsOffset");
 	endpoint->slot_octets = (size_t)option_number(env, options, "slotOctets");
@@ -407,8 +459,8 @@ static const char *open_endpoint(struct endpoint *endpoint, napi_env env, napi_v
 		endpoint->transmit[i].msg_hdr.msg_name = &endpoint->destinations[i];
 		endpoint->transmit[i].msg_hdr.msg_namelen = endpoint->address_octets;
 	}
-	const char *syscall = open_receiver(endpoint, &local, device);
-	return syscall != NULL ? syscall : open_sources(endpoint, env, options, local, device);
+	const char *syscall = open_receiver(endpoint, env, options, &local, device, multicast_device);
+	return syscall != NULL ? syscall : open_sources(endpoint, env, options, local, device, multicast_device);
 }
 
 static napi_value udp_open(napi_env env, napi_callback_info info)

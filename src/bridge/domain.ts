@@ -37,6 +37,8 @@ export class Domain {
 
   /** What holds between the VLANs and tunnels of a group; undefined when every frame passes as it is. */
   crossing: Crossing | undefined;
+  /** Last 32 bits of the MAC addresses of the IPv4 multicast groups that we are members of here; few or none. */
+  ipv4GroupMacs: readonly number[] = [];
   readonly members: Member[] = [];
   /** The smallest MTU of a member, in octets of IP packet; what a frame of unknown segment size is cut to. */
   mtu = MAX_MTU;

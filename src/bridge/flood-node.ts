@@ -6,14 +6,14 @@
 
 import { Column, ROW_STRIDE } from '../core/counters.ts';
 import { Drop, FORWARD, type Verdict } from '../core/drop-reason.ts';
-import { macHigh16 } from '../core/mac.ts';
+import { macHigh16, macLow32 } from '../core/mac.ts';
 import { type Frame, FrameBatch, Gso } from '../packet/frame.ts';
 import { segment } from '../packet/segment.ts';
 import { Book } from '../pipeline/books.ts';
 import type { Disposal } from '../pipeline/disposal.ts';
 import type { PipelineNode } from '../pipeline/node.ts';
 import { EtherType, etherType } from '../wire/ethernet.ts';
-import { type Member, MemberKind } from './domain.ts';
+import { type Domain, type Member, MemberKind } from './domain.ts';
 import type { LoopGuard } from './loop-guard.ts';
 
 export class FloodNode implements PipelineNode {
@@ -115,7 +115,7 @@ export class FloodNode implements PipelineNode {
     const isOurs = ingress.kind === MemberKind.local;
     const crossing = isOurs ? undefined : domain.crossing;
     const isGuarded = this.#guard.active > 0;
-    if (domain.hasLocal && !isOurs && concernsUs(this.#disposal.pool.arena.bytes, frame))
+    if (domain.hasLocal && !isOurs && concernsUs(this.#disposal.pool.arena.bytes, frame, domain))
       this.#addRecipient(undefined, -1);
     for (let index = 0; index < domain.members.length; index++) {
       const member = domain.members[index]!;
@@ -195,8 +195,12 @@ function nobody(ingress: Member): Verdict {
   return down ? Drop.memberDown : Drop.unknownDestination;
 }
 
-/** ARP, and multicast of IPv6, to which neighbour discovery belongs. */
-function concernsUs(bytes: Uint8Array, frame: Frame): boolean {
+/** ARP, multicast of IPv6, to which neighbour discovery belongs, and of IPv4 to the groups that we are members of. */
+function concernsUs(bytes: Uint8Array, frame: Frame, domain: Domain): boolean {
   const type = etherType(bytes, frame.start);
-  return type === EtherType.arp || (type === EtherType.ipv6 && macHigh16(bytes, frame.start) === 0x3333);
+  if (type === EtherType.arp) return true;
+  if (type === EtherType.ipv6) return macHigh16(bytes, frame.start) === 0x3333;
+  const groups = domain.ipv4GroupMacs;
+  if (type !== EtherType.ipv4 || groups.length === 0 || macHigh16(bytes, frame.start) !== 0x0100) return false;
+  return groups.includes(macLow32(bytes, frame.start));
 }

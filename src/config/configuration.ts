@@ -1,6 +1,7 @@
 // A configuration: an immutable value. Stored objects hold what was set; views hold every property.
 
 import { objectKey } from './change.ts';
+import { COMMON } from './name.ts';
 import type { AnyConfigObject, AnyObjectType } from './object-type.ts';
 import { OBJECT_TYPES, findObjectType } from './object-types.ts';
 import type { Property, PropertyMap } from './property.ts';
@@ -70,8 +71,8 @@ export function materialise(
   const views = new Map<string, AnyConfigObject>();
   for (const [key, object] of objects) {
     const type = findObjectType(object.type)!;
-    const old =
-      before?.objects.get(key) === object && type.inheritsBy === undefined ? before.views.get(key) : undefined;
+    const isKept = before?.objects.get(key) === object && !dependsOnOthers(type);
+    const old = isKept ? before.views.get(key) : undefined;
     views.set(key, old ?? viewOf(type, object, objects));
   }
   return views;
@@ -82,8 +83,31 @@ function viewOf(
   object: StoredObject,
   objects: ReadonlyMap<string, StoredObject>,
 ): AnyConfigObject {
-  const properties = withDefaults(type.properties, inheritedValues(type, object, objects));
+  const set = inheritedValues(type, object, objects);
+  const properties = withDefaults(type.properties, { ...set, ...borrowedValues(type, set, objects) });
   return { type: object.type, name: object.name, properties };
+}
+
+/** Whether the view of an object may change although the object itself does not. */
+function dependsOnOthers(type: AnyObjectType): boolean {
+  if (type.inheritsBy !== undefined) return true;
+  return Object.values(type.properties).some(({ defaultFrom }) => defaultFrom !== undefined);
+}
+
+/** The values that other objects give to properties which were not set; what cannot be read there gives none. */
+function borrowedValues(
+  type: AnyObjectType,
+  set: Properties,
+  objects: ReadonlyMap<string, StoredObject>,
+): MutableProperties {
+  const values: MutableProperties = {};
+  for (const [name, { defaultFrom, kind }] of Object.entries(type.properties)) {
+    if (defaultFrom === undefined || set[name] !== undefined || kind.shape !== 'scalar') continue;
+    const value = objects.get(objectKey(defaultFrom))?.own[defaultFrom.property];
+    const reading = typeof value === 'string' ? kind.read(value, COMMON) : undefined;
+    if (reading !== undefined && 'value' in reading) values[name] = reading.value;
+  }
+  return values;
 }
 
 /** What was set on the object and on those that it takes its defaults from, the nearest first. */

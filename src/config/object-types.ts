@@ -11,8 +11,10 @@ import { netTunnelsTunnel } from './types/net-tunnels-tunnel.ts';
 import { netTunnelsVxlan } from './types/net-tunnels-vxlan.ts';
 import { netVlanGroup } from './types/net-vlan-group.ts';
 import { netVlan } from './types/net-vlan.ts';
+import { sysDb } from './types/sys-db.ts';
 
 const ALL = [
+  sysDb,
   ltmGlobalSettingsGeneral,
   netInterface,
   netVlan,

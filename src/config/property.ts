@@ -45,6 +45,8 @@ export type PropertyOptions<T> = {
   readonly help: string;
   /** The value when none was set; a function computes it from the object's other properties. */
   readonly default?: T | ((own: Properties) => T);
+  /** The property of another object whose value stands before `default` where none was set. */
+  readonly defaultFrom?: { readonly type: string; readonly name: string; readonly property: string };
   readonly required?: true;
   /** Cannot be changed once the object exists. */
   readonly immutable?: true;

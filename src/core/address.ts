@@ -184,6 +184,33 @@ export function isMulticast(address: IpAddress): boolean {
   return address.family === 4 ? address.words[3] >>> 28 === 0xe : address.words[0] >>> 24 === 0xff;
 }
 
+/**
+ * Whether four words are an IPv6 address. Those of ::/96, which once carried IPv4 addresses and no host may have
+ * (RFC 4291, section 2.5.5.1), count as IPv4.
+ */
+export function wordsAreIpv6(words: AddressWords): boolean {
+  return (words[0] | words[1] | words[2]) !== 0;
+}
+
+/** The same as isMulticast of an address that is known by its words alone. */
+export function wordsAreMulticast(words: AddressWords): boolean {
+  return wordsAreIpv6(words) ? words[0] >>> 24 === 0xff : words[3] >>> 28 === 0xe;
+}
+
+/** Whether two addresses of one family share the first `prefixBits` bits, counted from the first bit of the family. */
+export function wordsShareNetwork(a: AddressWords, b: AddressWords, prefixBits: number, isIpv6: boolean): boolean {
+  const length = isIpv6 ? prefixBits : prefixBits + 96;
+  for (const index of [0, 1, 2, 3] as const) {
+    if (((a[index] ^ b[index]) & wordMask(length, index)) !== 0) return false;
+  }
+  return true;
+}
+
+/** Text of an address that is known by its words alone. */
+export function formatWords(words: AddressWords): string {
+  return wordsAreIpv6(words) ? formatIpv6(words) : formatIpv4(words[3]);
+}
+
 /** 224.0.0.0/24, the local network control block that routers never forward (RFC 5771, section 4). */
 export function isLocalControlMulticast(address: IpAddress): boolean {
   return address.family === 4 && address.words[3] >>> 8 === 0xe00000;

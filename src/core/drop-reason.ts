@@ -60,6 +60,8 @@ export const Drop = {
   standbyNotBridged: 51,
   loopGuard: 52,
   hostUnresolved: 53,
+  udpChecksumMissing: 54,
+  groupMessageInvalid: 55,
 } as const;
 
 export type DropKey = keyof typeof Drop;
@@ -123,6 +125,9 @@ export const DROP_HELP: Record<DropKey, string> = {
   standbyNotBridged: 'the device is standby, and the VLAN group does not bridge then (bridge-in-standby)',
   loopGuard: 'flooded between two members where a MAC moves to and fro: there is a loop behind them',
   hostUnresolved: 'to a host behind an opaque VLAN group that has not been heard by ARP',
+  udpChecksumMissing:
+    'the outer UDP checksum over IPv6 is zero, which the tunnel does not accept (RFC 6935, section 5)',
+  groupMessageInvalid: 'a malformed IGMP or MLD message, or one that is not from this link',
 };
 
 const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

@@ -54,7 +54,7 @@ export type UdpOptions = {
   family: 4 | 6;
   localAddress: string;
   localPort: number;
-  /** How many sockets to send from, each with a source port of its own. */
+  /** How many sockets to send from, each with a source port of its own; 0: nothing is sent. */
   sourceSockets: number;
   /** Inclusive range from which those ports are taken. */
   sourcePortMin: number;
@@ -62,6 +62,12 @@ export type UdpOptions = {
   ttl: number;
   /** Whether outgoing datagrams carry a UDP checksum. */
   checksum: boolean;
+  /** Over IPv6: whether datagrams without a UDP checksum are received. */
+  acceptsNoChecksum: boolean;
+  /** The device by which multicast is sent and received; empty: as the routes have it. */
+  multicastDevice: string;
+  /** Whether localAddress is a multicast group, to be joined on multicastDevice. */
+  joins: boolean;
   /** Sets DF on what is sent (IP_PMTUDISC_PROBE: the kernel neither fragments nor refuses by a cached path MTU). */
   dontFragment: boolean;
   /** Bind to this device (SO_BINDTODEVICE); empty: none. */

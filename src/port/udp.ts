@@ -19,7 +19,7 @@ export type UdpPortOptions = {
   index: number;
   name: string;
   family: 4 | 6;
-  /** Address of this host, or the unspecified one. */
+  /** Address of this host, or the unspecified one; or the multicast group to receive. */
   localAddress: string;
   localPort: number;
   /** Inclusive; default 49152 to 65535 (RFC 6335, section 6). */
@@ -30,6 +30,12 @@ export type UdpPortOptions = {
   ttl?: number;
   /** Whether outgoing datagrams carry a checksum. Only those can leave many at a time (UDP_SEGMENT). */
   checksum: boolean;
+  /** Over IPv6: whether datagrams without a checksum are taken (RFC 6935, section 5); default: as those that are sent. */
+  acceptsNoChecksum?: boolean;
+  /** The device by which multicast leaves and arrives; default: as the kernel's routes have it. */
+  multicastDevice?: string;
+  /** Whether `localAddress` is a group: it is joined on `multicastDevice`, and nothing is sent. */
+  isGroup?: boolean;
   /** Sets DF (default): what is larger than the path is refused, not fragmented. */
   dontFragment?: boolean;
   /** Only by this device; default any. */
@@ -84,11 +90,14 @@ export function openUdpPort(
       family: options.family,
       localAddress: options.localAddress,
       localPort: options.localPort,
-      sourceSockets: options.sourceSockets ?? DEFAULT_SOURCE_SOCKETS,
+      sourceSockets: options.isGroup === true ? 0 : (options.sourceSockets ?? DEFAULT_SOURCE_SOCKETS),
       sourcePortMin: range.min,
       sourcePortMax: range.max,
       ttl: options.ttl ?? DEFAULT_TTL,
       checksum: options.checksum,
+      acceptsNoChecksum: options.acceptsNoChecksum ?? !options.checksum,
+      multicastDevice: options.multicastDevice ?? '',
+      joins: options.isGroup ?? false,
       dontFragment: options.dontFragment ?? true,
       device: options.device ?? '',
       slotsOffset: offset,
@@ -217,6 +226,10 @@ export class UdpPort implements Port {
   }
 
   transmit(batch: FrameBatch, refuse: (frame: Frame, why: Verdict) => void): void {
+    if (this.#sources === 0) {
+      for (let index = 0; index < batch.length; index++) refuse(batch.frames[index]!, Drop.transmitError);
+      return;
+    }
     for (let from = 0; from < batch.length; from += BURST) {
       this.#transmit(batch, from, Math.min(batch.length - from, BURST), refuse);
     }

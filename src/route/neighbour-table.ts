@@ -1,9 +1,10 @@
-// Neighbours: which MAC answers for an IPv4 address on a domain (RFC 826), and what waits for the answer.
+// Neighbours: which MAC answers for an IP address on a domain (RFC 826, RFC 4861), and what waits for the answer.
 //
 // A neighbour is asked for when somebody needs it, kept fresh while it is in use, and given up after a few requests
 // without an answer; then it is asked again only when the next frame needs it, at most once a second.
 
-import { PairMap } from '../core/pair-map.ts';
+import { type AddressWords, wordsAreIpv6 } from '../core/address.ts';
+import { AddressMap } from '../core/address-map.ts';
 import type { Frame } from '../packet/frame.ts';
 
 export const NeighbourState = { idle: 0, asking: 1, reachable: 2, permanent: 3 } as const;
@@ -15,10 +16,10 @@ export interface NeighbourUser {
 
 export class Neighbour {
   readonly domain: number;
-  /** IPv4 address, signed 32 bits. */
-  readonly address: number;
+  readonly address: AddressWords;
+  readonly isIpv6: boolean;
   /** Our own address that asks. */
-  source: number;
+  source: AddressWords;
   state: number = NeighbourState.idle;
   macHigh = 0;
   macLow = 0;
@@ -31,9 +32,10 @@ export class Neighbour {
   readonly waiting: Frame[] = [];
   readonly users: NeighbourUser[] = [];
 
-  constructor(domain: number, address: number, source: number) {
+  constructor(domain: number, address: AddressWords, source: AddressWords) {
     this.domain = domain;
     this.address = address;
+    this.isIpv6 = wordsAreIpv6(address);
     this.source = source;
   }
 
@@ -60,23 +62,24 @@ export type NeighbourEvents = {
   giveUp(neighbour: Neighbour): void;
 };
 
-/** Words of a neighbour in the mirror. */
+/** Words of a neighbour in the mirror; the address takes four. */
 export const NeighbourField = {
   domain: 0,
   address: 1,
-  state: 2,
-  macHigh: 3,
-  macLow: 4,
-  member: 5,
-  confirmed: 6,
+  state: 5,
+  macHigh: 6,
+  macLow: 7,
+  member: 8,
+  confirmed: 9,
 } as const;
-export const NEIGHBOUR_STRIDE = 8;
+export const NEIGHBOUR_STRIDE = 10;
 const MIRRORED_NEIGHBOURS = 8192;
 
 export class NeighbourTable {
   /** What other threads may read of the neighbours: NEIGHBOUR_STRIDE words each, domain 0 where there is none. */
   readonly mirror = new Int32Array(new SharedArrayBuffer(MIRRORED_NEIGHBOURS * NEIGHBOUR_STRIDE * 4));
-  readonly #index = new PairMap();
+  /** By domain and address. */
+  readonly #index = new AddressMap();
   readonly #neighbours: (Neighbour | undefined)[] = [];
   readonly #events: NeighbourEvents;
 
@@ -84,20 +87,20 @@ export class NeighbourTable {
     this.#events = events;
   }
 
-  find(domain: number, address: number): Neighbour | undefined {
-    const at = this.#index.get(domain, address);
+  find(domain: number, word0: number, word1: number, word2: number, word3: number): Neighbour | undefined {
+    const at = this.#index.get(domain, word0, word1, word2, word3);
     return at === -1 ? undefined : this.#neighbours[at];
   }
 
   /** The neighbour, made when it is not there yet; it is not asked for until it is needed. */
-  obtain(domain: number, address: number, source: number): Neighbour {
-    const known = this.find(domain, address);
+  obtain(domain: number, address: AddressWords, source: AddressWords): Neighbour {
+    const known = this.find(domain, ...address);
     if (known !== undefined) return known;
     const neighbour = new Neighbour(domain, address, source);
     const hole = this.#neighbours.indexOf(undefined);
     const at = hole === -1 ? this.#neighbours.length : hole;
     this.#neighbours[at] = neighbour;
-    this.#index.set(domain, address, at);
+    this.#index.set(domain, ...address, at);
     this.#reflect(neighbour);
     return neighbour;
   }
@@ -111,9 +114,9 @@ export class NeighbourTable {
   release(neighbour: Neighbour): void {
     if (neighbour.users.length > 0 || neighbour.waiting.length > 0 || neighbour.state === NeighbourState.permanent)
       return;
-    const at = this.#index.get(neighbour.domain, neighbour.address);
+    const at = this.#index.get(neighbour.domain, ...neighbour.address);
     if (at === -1 || this.#neighbours[at] !== neighbour) return;
-    this.#index.delete(neighbour.domain, neighbour.address);
+    this.#index.delete(neighbour.domain, ...neighbour.address);
     this.#neighbours[at] = undefined;
     this.mirror.fill(0, at * NEIGHBOUR_STRIDE, (at + 1) * NEIGHBOUR_STRIDE);
   }
@@ -128,10 +131,9 @@ export class NeighbourTable {
     this.#events.ask(neighbour);
   }
 
-  /** A station said that it has this address: takes it if anybody asked, or if it was known and has changed. */
-  heard(domain: number, address: number, macHigh: number, macLow: number, member: number, nowMs: number): void {
-    const neighbour = this.find(domain, address);
-    if (neighbour === undefined || neighbour.state === NeighbourState.permanent) return;
+  /** A station said that it has the neighbour's address: takes it if anybody asked, or if it was known and has changed. */
+  heard(neighbour: Neighbour, macHigh: number, macLow: number, member: number, nowMs: number): void {
+    if (neighbour.state === NeighbourState.permanent) return;
     neighbour.confirmedMs = nowMs;
     neighbour.attempts = 0;
     this.#reflect(neighbour);
@@ -145,12 +147,12 @@ export class NeighbourTable {
   }
 
   /** A static entry. */
-  setPermanent(domain: number, address: number, source: number, macHigh: number, macLow: number): void {
+  setPermanent(domain: number, address: AddressWords, source: AddressWords, macHigh: number, macLow: number): void {
     this.#resolve(this.obtain(domain, address, source), NeighbourState.permanent, macHigh, macLow, -1);
   }
 
-  removePermanent(domain: number, address: number): void {
-    const neighbour = this.find(domain, address);
+  removePermanent(domain: number, address: AddressWords): void {
+    const neighbour = this.find(domain, ...address);
     if (neighbour?.state !== NeighbourState.permanent) return;
     this.#unresolve(neighbour);
     this.release(neighbour);
@@ -200,11 +202,11 @@ export class NeighbourTable {
   }
 
   #reflect(neighbour: Neighbour): void {
-    const at = this.#index.get(neighbour.domain, neighbour.address) * NEIGHBOUR_STRIDE;
+    const at = this.#index.get(neighbour.domain, ...neighbour.address) * NEIGHBOUR_STRIDE;
     const { mirror } = this;
     if (at < 0 || at >= mirror.length) return;
     mirror[at + NeighbourField.domain] = neighbour.domain;
-    mirror[at + NeighbourField.address] = neighbour.address;
+    mirror.set(neighbour.address, at + NeighbourField.address);
     mirror[at + NeighbourField.state] = neighbour.state;
     mirror[at + NeighbourField.macHigh] = neighbour.macHigh;
     mirror[at + NeighbourField.macLow] = neighbour.macLow;

@@ -6,6 +6,7 @@ import { read16, write16 } from '../core/octets.ts';
 import { EtherType, ETHERNET_HEADER_OCTETS, ETHERNET_TYPE, VLAN_TAG_OCTETS } from '../wire/ethernet.ts';
 import { IPV4_CHECKSUM, IPV4_HEADER_OCTETS, ipv4Tos } from '../wire/ipv4.ts';
 import { IPV6_HEADER_OCTETS, ipv6TrafficClass } from '../wire/ipv6.ts';
+import { TOS_PRESERVE } from './tunnel.ts';
 
 /** The low two bits of a TOS or traffic class (RFC 3168, section 5). */
 const Ecn = { notCapable: 0, capable1: 1, capable0: 2, congestion: 3 } as const;
@@ -30,6 +31,10 @@ export function outgoingEcn(inner: number, outer: number): number {
 export function encapsulatedTos(configuredTos: number, innerTos: number): number {
   return (configuredTos & ~ECN_MASK) | (innerTos & ECN_MASK);
 }
+
+/** The outer TOS by the tunnel's `tos`: the whole inner one, or the configured DSCP with the inner ECN field. */
+export const outerTos = (configured: number, inner: number): number =>
+  configured === TOS_PRESERVE ? inner : encapsulatedTos(configured, inner);
 
 /** TOS or traffic class of the IP packet in an Ethernet frame, below one or two tags; 0 for anything else. */
 export function innerTos(bytes: Uint8Array, start: number, end: number): number {

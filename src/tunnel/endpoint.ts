@@ -19,10 +19,14 @@ export class TunnelEndpoint {
   /** Underlay member that the frames leave by; -1 for a UDP socket port. */
   egress = -1;
   /** Outer headers, Ethernet to tunnel header, in memory order. */
-  readonly header = new Int32Array(16);
+  readonly header = new Int32Array(18);
   readonly headerBytes = new Uint8Array(this.header.buffer);
+  /** Octets of the outer headers, which the frame needs as headroom. */
+  outerOctets = 0;
   /** Sum of the outer IPv4 header with TOS, total length and checksum 0. */
   ipChecksumBase = 0;
+  /** Over IPv6: sum of what does not change of the pseudo-header, the UDP header and the tunnel header. */
+  udpChecksumBase = 0;
 
   constructor(index: number, tunnel: Tunnel, remote: readonly [number, number, number, number]) {
     this.index = index;

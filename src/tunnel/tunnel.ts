@@ -1,11 +1,22 @@
 // What all tunnels have in common, whatever they are encapsulated in.
 
+import { type AddressWords, wordsAreIpv6 } from '../core/address.ts';
+
 /** `tos preserve`: the outer TOS is the inner one. */
 export const TOS_PRESERVE = -1;
 
-/** When the outer UDP checksum is other than 0 (RFC 7348, section 5): when packets leave joined it costs next to nothing. */
+/**
+ * When the outer UDP checksum is other than 0 (RFC 7348, section 5): when packets leave joined it costs next to nothing.
+ * Over IPv6 there is no `whenJoined`, and packets without a checksum are taken only with `never` (RFC 6935, section 5).
+ */
 export const UdpChecksum = { never: 0, whenJoined: 1, always: 2 } as const;
 export type UdpChecksum = (typeof UdpChecksum)[keyof typeof UdpChecksum];
+
+/**
+ * The multicast group of a tunnel, and the number of the domain in which its local address lives: there the group is
+ * joined, and what was sent to it in another domain is not for this tunnel.
+ */
+export type TunnelGroup = { address: AddressWords; domain: number };
 
 /** Configuration of a tunnel, resolved to what the data plane works with. */
 export type TunnelSpec = {
@@ -13,9 +24,11 @@ export type TunnelSpec = {
   member: number;
   name: string;
   /** Addresses as four words in host order (IPv4 in word 3). */
-  local: readonly [number, number, number, number];
+  local: AddressWords;
   /** undefined: any. */
-  remote: readonly [number, number, number, number] | undefined;
+  remote: AddressWords | undefined;
+  /** With flooding by multicast; `remote` then is any. */
+  group?: TunnelGroup | undefined;
   /** VNI, VSID or GRE key. */
   key: number;
   /** UDP port of the encapsulation. */
@@ -41,6 +54,8 @@ export class Tunnel {
   spec: TunnelSpec;
   /** Row of the counter table; that of its bridge member. */
   readonly row: number;
+  /** The IP version of its underlay. */
+  readonly isIpv6: boolean;
   /** Whether its local address and underlay are there. */
   isUp = false;
   /** Endpoint of `remote`; -1 when the remote is any. */
@@ -50,5 +65,6 @@ export class Tunnel {
     this.index = index;
     this.spec = spec;
     this.row = row;
+    this.isIpv6 = wordsAreIpv6(spec.local);
   }
 }

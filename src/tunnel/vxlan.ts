@@ -1,11 +1,11 @@
-// VXLAN on IPv4 (RFC 7348): encapsulation in place, in front of the inner frame.
+// VXLAN on IPv4 (RFC 7348): encapsulation in place, in front of the inner frame. On IPv6: vxlan-ipv6.ts.
 //
 // Over an Ethernet underlay 50 octets are written: Ethernet 14, IPv4 20, UDP 8, VXLAN 8. Received frames start at 2 modulo
 // 4, so the outer header starts on a word boundary and goes out as twelve 32-bit stores from the endpoint's prepared words,
 // which took two thirds off the cost of writing octets. Over a UDP socket only the VXLAN header is written; the socket adds
 // the rest from the frame's outer fields.
 //
-// Not supported: IPv6 underlay. DF is set, as RFC 7348 (section 4.3) forbids a VTEP to fragment.
+// DF is set, as RFC 7348 (section 4.3) forbids a VTEP to fragment.
 
 import { checksumAdd, checksumFold } from '../core/checksum.ts';
 import { write16 } from '../core/octets.ts';
@@ -15,18 +15,19 @@ import { EtherType, ETHERNET_HEADER_OCTETS, writeEthernet } from '../wire/ethern
 import { IPV4_CHECKSUM, IPV4_HEADER_OCTETS, IPV4_SOURCE, IpProtocol, writeIpv4 } from '../wire/ipv4.ts';
 import { UDP_HEADER_OCTETS, writeUdp, writeUdpChecksum } from '../wire/udp.ts';
 import { VXLAN_HEADER_OCTETS, writeVxlan } from '../wire/vxlan.ts';
-import { encapsulatedTos } from './ecn.ts';
+import { outerTos } from './ecn.ts';
 import type { TunnelEndpoint } from './endpoint.ts';
 import { sourcePort } from './entropy.ts';
 import { noteFlow } from './inner-packet.ts';
-import { TOS_PRESERVE, UdpChecksum } from './tunnel.ts';
+import { UdpChecksum } from './tunnel.ts';
+import { prepareVxlanIpv6 } from './vxlan-ipv6.ts';
 
 const IP = ETHERNET_HEADER_OCTETS;
 const UDP = IP + IPV4_HEADER_OCTETS;
 const VXLAN = UDP + UDP_HEADER_OCTETS;
 
 /** Outer octets in front of the inner frame on an Ethernet underlay. */
-export const VXLAN_ETHERNET_OCTETS = VXLAN + VXLAN_HEADER_OCTETS;
+const VXLAN_ETHERNET_OCTETS = VXLAN + VXLAN_HEADER_OCTETS;
 
 /** What of the underlay's IP MTU the inner IP packet cannot use: outer IP, UDP, VXLAN and the inner Ethernet header. */
 export const VXLAN_IPV4_OVERHEAD =
@@ -42,8 +43,13 @@ export function prepareVxlanEthernet(
   ownHigh: number,
   ownLow: number,
 ): void {
+  if (endpoint.tunnel.isIpv6) {
+    prepareVxlanIpv6(endpoint, nextHopHigh, nextHopLow, ownHigh, ownLow);
+    return;
+  }
   const { spec } = endpoint.tunnel;
   const bytes = endpoint.headerBytes;
+  endpoint.outerOctets = VXLAN_ETHERNET_OCTETS;
   writeEthernet(bytes, 0, nextHopHigh, nextHopLow, ownHigh, ownLow, EtherType.ipv4);
   writeIpv4(bytes, IP, 0, 0, 0, IPV4_DF, spec.ttl, IpProtocol.udp, spec.local[3], endpoint.remote[3]);
   write16(bytes, IP + IPV4_CHECKSUM, 0);
@@ -54,6 +60,7 @@ export function prepareVxlanEthernet(
 
 /** Renders the header of an endpoint behind a UDP socket. */
 export function prepareVxlanUdp(endpoint: TunnelEndpoint): void {
+  endpoint.outerOctets = VXLAN_HEADER_OCTETS;
   writeVxlan(endpoint.headerBytes, 0, endpoint.tunnel.spec.key);
 }
 
@@ -119,9 +126,5 @@ export function encapsulateVxlanUdp(arena: Arena, frame: Frame, endpoint: Tunnel
   for (let at = 0; at < VXLAN_HEADER_OCTETS; at++) bytes[start + at] = endpoint.headerBytes[at]!;
   frame.start = start;
 }
-
-/** The whole inner TOS, or the configured DSCP with the inner ECN field. */
-const outerTos = (configured: number, inner: number): number =>
-  configured === TOS_PRESERVE ? inner : encapsulatedTos(configured, inner);
 
 const swap16 = (value: number): number => ((value & 0xff) << 8) | (value >>> 8);

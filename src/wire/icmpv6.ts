@@ -14,6 +14,7 @@
 //
 // Not supported: router discovery, redirects, options other than the link-layer addresses (they are stepped over).
 
+import type { AddressWords } from '../core/address.ts';
 import { checksumAddWords, checksumFinish, checksumUpdate16 } from '../core/checksum.ts';
 import { Drop, FORWARD, type Verdict } from '../core/drop-reason.ts';
 import { read16, write16, write32 } from '../core/octets.ts';
@@ -33,6 +34,7 @@ import {
   ipv6PayloadOctets,
   ipv6PseudoHeaderSum,
   writeIpv6,
+  writeIpv6Address,
 } from './ipv6.ts';
 
 const ICMPV6_HEADER_OCTETS = 8;
@@ -51,7 +53,7 @@ const ICMPV6_ECHO_REPLY = 129;
 const ROUTER_SOLICITATION = 133;
 const ROUTER_ADVERTISEMENT = 134;
 export const NEIGHBOUR_SOLICITATION = 135;
-const NEIGHBOUR_ADVERTISEMENT = 136;
+export const NEIGHBOUR_ADVERTISEMENT = 136;
 const REDIRECT = 137;
 
 export const OPTION_SOURCE_LINK_LAYER = 1;
@@ -116,6 +118,11 @@ export function findLinkLayerOption(bytes: Uint8Array, ipStart: number, type: nu
   return 0;
 }
 
+/** Whether a checked advertisement says that what it tells replaces what was known (the O flag). */
+export function advertisementOverrides(bytes: Uint8Array, ipStart: number): boolean {
+  return (bytes[ipStart + IPV6_HEADER_OCTETS + FLAGS]! & ND_FLAG_OVERRIDE) !== 0;
+}
+
 /** Turns a checked echo request to a unicast address in place into its reply. */
 export function turnIntoEchoReplyV6(bytes: Uint8Array, ipStart: number): void {
   const icmp = ipStart + IPV6_HEADER_OCTETS;
@@ -147,38 +154,54 @@ export function writeNeighbourAdvertisement(
   const isProbe = ipv6IsUnspecified(bytes, solicitationIp + IPV6_SOURCE);
   copyIpv6Address(bytes, target, at + IPV6_SOURCE);
   copyIpv6Address(bytes, target, at + IPV6_HEADER_OCTETS + ND_TARGET);
-  if (isProbe) writeAllNodes(bytes, at + IPV6_DESTINATION);
+  if (isProbe) writeIpv6Address(bytes, at + IPV6_DESTINATION, ALL_NODES);
   else copyIpv6Address(bytes, solicitationIp + IPV6_SOURCE, at + IPV6_DESTINATION);
   const flags = isProbe ? ND_FLAG_OVERRIDE : ND_FLAG_SOLICITED | ND_FLAG_OVERRIDE;
   writeMessage(bytes, words, at, NEIGHBOUR_ADVERTISEMENT, flags, OPTION_TARGET_LINK_LAYER, high, low);
 }
 
 /**
- * Writes a solicitation for `target` to its solicited-node address, from `source` with the MAC (high, low): addresses of
- * 16 octets, ND_PACKET_OCTETS from `at`, IPv6 header included.
+ * Writes a solicitation for `target` to `destination`, from `source` with the MAC (high, low): ND_PACKET_OCTETS from `at`,
+ * IPv6 header included. The destination is the target's solicited-node address, or the target itself to see whether it is
+ * still there.
  */
 export function writeNeighbourSolicitation(
   bytes: Uint8Array,
   words: Int32Array,
   at: number,
-  source: Uint8Array,
-  target: Uint8Array,
+  source: AddressWords,
+  destination: AddressWords,
+  target: AddressWords,
   high: number,
   low: number,
 ): void {
-  bytes.set(source, at + IPV6_SOURCE);
-  bytes.set(target, at + IPV6_HEADER_OCTETS + ND_TARGET);
-  const destination = at + IPV6_DESTINATION;
-  write32(bytes, destination, 0xff02_0000);
-  write32(bytes, destination + 4, 0);
-  write32(bytes, destination + 8, 1);
-  write32(bytes, destination + 12, solicitedNodeLow(target));
+  writeIpv6Address(bytes, at + IPV6_SOURCE, source);
+  writeIpv6Address(bytes, at + IPV6_DESTINATION, destination);
+  writeIpv6Address(bytes, at + IPV6_HEADER_OCTETS + ND_TARGET, target);
   writeMessage(bytes, words, at, NEIGHBOUR_SOLICITATION, 0, OPTION_SOURCE_LINK_LAYER, high, low);
 }
 
-/** Last 32 bits of a target's solicited-node address, and of the MAC 33:33:… that it maps to (RFC 2464, section 7). */
-export function solicitedNodeLow(target: Uint8Array): number {
-  return 0xff00_0000 | (target[13]! << 16) | (target[14]! << 8) | target[15]!;
+/** Writes the advertisement, to all nodes, by which `address` makes itself known that nobody asked for (section 7.2.6). */
+export function writeUnsolicitedAdvertisement(
+  bytes: Uint8Array,
+  words: Int32Array,
+  at: number,
+  address: AddressWords,
+  high: number,
+  low: number,
+): void {
+  writeIpv6Address(bytes, at + IPV6_SOURCE, address);
+  writeIpv6Address(bytes, at + IPV6_HEADER_OCTETS + ND_TARGET, address);
+  writeIpv6Address(bytes, at + IPV6_DESTINATION, ALL_NODES);
+  writeMessage(bytes, words, at, NEIGHBOUR_ADVERTISEMENT, ND_FLAG_OVERRIDE, OPTION_TARGET_LINK_LAYER, high, low);
+}
+
+/** ff02::1, all that speak IPv6 on a link. */
+export const ALL_NODES: AddressWords = [0xff02_0000 | 0, 0, 0, 1];
+
+/** The group in which whoever has the address listens: ff02::1:ffXX:XXXX (RFC 4291, section 2.7.1). */
+export function solicitedNodeOf(address: AddressWords): AddressWords {
+  return [0xff02_0000 | 0, 0, 1, 0xff00_0000 | (address[3] & 0x00ff_ffff)];
 }
 
 function writeMessage(
@@ -201,13 +224,6 @@ function writeMessage(
   writeMac(bytes, icmp + ND_OPTIONS + 2, high, low);
   const pseudo = ipv6PseudoHeaderSum(bytes, at, IpProtocol.icmpv6, octets);
   write16(bytes, icmp + CHECKSUM, checksumFinish(checksumAddWords(bytes, words, icmp, icmp + octets, pseudo)));
-}
-
-function writeAllNodes(bytes: Uint8Array, at: number): void {
-  write32(bytes, at, 0xff02_0000);
-  write32(bytes, at + 4, 0);
-  write32(bytes, at + 8, 0);
-  write32(bytes, at + 12, 1);
 }
 
 /**

@@ -12,6 +12,7 @@
 //   |                destination address, 16 octets                 |
 //   +---------------------------------------------------------------+
 
+import type { AddressWords } from '../core/address.ts';
 import { checksumAdd } from '../core/checksum.ts';
 import { Drop, FORWARD, type Verdict } from '../core/drop-reason.ts';
 import { read16, read32, write16, write32 } from '../core/octets.ts';
@@ -21,6 +22,10 @@ export const IPV6_ADDRESS_OCTETS = 16;
 
 export const IPV6_PAYLOAD_LENGTH = 4;
 const NEXT_HEADER = 6;
+/** Next header of a packet whose first extension header every router reads (RFC 8200, section 4.3). */
+export const IPV6_HOP_BY_HOP = 0;
+/** Next header of a fragment (RFC 8200, section 4.5). */
+export const IPV6_FRAGMENT = 44;
 export const IPV6_HOP_LIMIT = 7;
 export const IPV6_SOURCE = 8;
 export const IPV6_DESTINATION = 24;
@@ -65,6 +70,13 @@ export function ipv6IsUnspecified(bytes: Uint8Array, at: number): boolean {
 
 export function copyIpv6Address(bytes: Uint8Array, from: number, to: number): void {
   for (let at = 0; at < IPV6_ADDRESS_OCTETS; at++) bytes[to + at] = bytes[from + at]!;
+}
+
+export function writeIpv6Address(bytes: Uint8Array, at: number, address: AddressWords): void {
+  write32(bytes, at, address[0]);
+  write32(bytes, at + 4, address[1]);
+  write32(bytes, at + 8, address[2]);
+  write32(bytes, at + 12, address[3]);
 }
 
 /** The sum of the pseudo-header of an upper-layer packet of `octets` (RFC 8200, section 8.1). */

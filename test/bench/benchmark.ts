@@ -1,7 +1,7 @@
 // The benchmarks: what each measures, against whom, and the least ratio it shall reach.
 
 import { cpuTimeOf } from './cpu-time.ts';
-import { startKernel, startOvs } from './device.ts';
+import { startKernel, startOvs, startWideplane, startWideplaneOverIpv6 } from './device.ts';
 import { pause } from './command.ts';
 import { measureRoundTrip, measureThroughput, octetsBehind } from './traffic.ts';
 import type { Device, StartDevice } from './device.ts';
@@ -16,6 +16,8 @@ export type Benchmark = {
   unit: string;
   /** The least acceptable ratio; above 1 wideplane is better. */
   atLeast: number;
+  /** How wideplane is started, where it is not as usual. */
+  start?: StartDevice;
   /** The other device, `c-forwarder` for the one that every round measures anyway, or a limit that is never measured. */
   peer: { name: string; start: StartDevice } | 'c-forwarder' | { name: 'budget'; limit: number };
   /** True where a larger value is better. */
@@ -47,8 +49,8 @@ function throughput(direction: Direction, octets: number, peer: Benchmark['peer'
     moreIsBetter: true,
     directions: BOTH,
     discard: true,
-    measure: async ({ topology }, measureMs) => {
-      const behind = octetsBehind(direction, octets);
+    measure: async ({ topology, device }, measureMs) => {
+      const behind = octetsBehind(direction, octets, device.underlay ?? 4);
       return (await measureThroughput(topology, direction, octets, measureMs, behind)).framesPerSecond / 1e6;
     },
   };
@@ -61,6 +63,13 @@ export const BENCHMARKS: readonly Benchmark[] = [
   throughput('decapsulate', 64, OVS, 3.5),
   throughput('encapsulate', 64, 'c-forwarder', 0.9),
   throughput('encapsulate', 1400, KERNEL, 1.1),
+  {
+    ...throughput('encapsulate', 64, { name: 'vxlan4', start: startWideplane }, 0.9),
+    name: 'vxlan6-encap-64-vs-vxlan4',
+    start: startWideplaneOverIpv6,
+    // The generator makes outer headers of IPv4 only.
+    directions: ['encapsulate'],
+  },
   {
     name: 'vxlan-rtt-vs-ovs',
     unit: 'µs',

@@ -3,7 +3,15 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 
 import { Running, inNamespace, onCore, run, runAll } from './command.ts';
-import { DEVICE_ADDRESS, UNDERLAY_ADDRESS, UNDERLAY_MTU, VNI, vxlanDevice } from './topology.ts';
+import {
+  DEVICE_ADDRESS,
+  DEVICE_ADDRESS_6,
+  UNDERLAY_ADDRESS,
+  UNDERLAY_ADDRESS_6,
+  UNDERLAY_MTU,
+  VNI,
+  vxlanDevice,
+} from './topology.ts';
 import type { Command } from './command.ts';
 import type { Topology } from './topology.ts';
 
@@ -17,6 +25,8 @@ export interface Device {
   readonly name: string;
   /** Processes whose CPU time is the device's; none where the kernel does the work. */
   readonly pid: number | undefined;
+  /** The version of IP that its tunnel runs over; 4 where it does not say. */
+  readonly underlay?: 4 | 6;
   /** What it has printed, for when it does not do its work. */
   log(): string;
   stop(): Promise<void>;
@@ -25,11 +35,21 @@ export interface Device {
 export type StartDevice = (topology: Topology) => Promise<Device>;
 
 /** wideplane as a user runs it: `wideplane up` with a configuration file. */
-export const startWideplane: StartDevice = async (topology) => {
+export const startWideplane: StartDevice = (topology) =>
+  startWideplaneWith(topology, wideplaneConfiguration(`${DEVICE_ADDRESS}/24`, UNDERLAY_ADDRESS));
+
+/** The same, with IPv6 between the ends of the tunnel. */
+export const startWideplaneOverIpv6: StartDevice = async (topology) => {
+  await topology.addIpv6();
+  const configuration = wideplaneConfiguration(`${DEVICE_ADDRESS_6}/64`, UNDERLAY_ADDRESS_6);
+  return { ...(await startWideplaneWith(topology, configuration)), underlay: 6 };
+};
+
+async function startWideplaneWith(topology: Topology, text: string): Promise<Device> {
   const state = `${STATE}/${topology.device}`;
   await mkdir(state, { recursive: true });
   const configuration = `${state}/wideplane.conf`;
-  await writeFile(configuration, WIDEPLANE_CONFIGURATION);
+  await writeFile(configuration, text);
   const up = [process.execPath, WIDEPLANE, 'up', '--config', configuration, '--state', `${state}/state`];
   const running = await Running.start(inNamespace(topology.device, onCore(DEVICE_CORE, up)));
   return {
@@ -41,19 +61,19 @@ export const startWideplane: StartDevice = async (topology) => {
       await rm(state, { recursive: true });
     },
   };
-};
+}
 
-const WIDEPLANE_CONFIGURATION = `
+const wideplaneConfiguration = (self: string, remote: string): string => `
 net interface 1.1 { device e0 adapter packet-ring address-owner wideplane }
 net interface 1.2 { device e1 adapter packet-ring address-owner wideplane }
 net vlan wan { interfaces { 1.1 { untagged } } mtu ${UNDERLAY_MTU} }
 net vlan inside { interfaces { 1.2 { untagged } } }
-net self wan-self { address ${DEVICE_ADDRESS}/24 vlan wan }
+net self wan-self { address ${self} vlan wan }
 net tunnels tunnel vx1 {
     key ${VNI}
-    local-address ${DEVICE_ADDRESS}
+    local-address ${self.split('/')[0]!}
     profile vxlan-multipoint
-    remote-address ${UNDERLAY_ADDRESS}
+    remote-address ${remote}
 }
 net vlan-group bridge1 { members { inside vx1 } mode transparent bridge-traffic enabled }
 `;

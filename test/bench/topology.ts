@@ -15,12 +15,15 @@ import type { Command } from './command.ts';
 export const VNI = 100;
 export const DEVICE_ADDRESS = '10.9.1.1';
 export const UNDERLAY_ADDRESS = '10.9.1.2';
+/** The same for devices that are measured over IPv6. */
+export const DEVICE_ADDRESS_6 = '2001:db8:9::1';
+export const UNDERLAY_ADDRESS_6 = '2001:db8:9::2';
 export const UNDERLAY_MTU = 1600;
 export const INSIDE_ADDRESS = '172.16.1.1';
 export const FAR_ADDRESS = '172.16.1.2';
 
-/** Ethernet, IPv4, UDP and VXLAN headers (RFC 7348, section 5). */
-export const VXLAN_OVERHEAD_OCTETS = 50;
+/** Ethernet, IP, UDP and VXLAN headers (RFC 7348, section 5), by version of IP. */
+export const VXLAN_OVERHEAD_OCTETS = { 4: 50, 6: 70 } as const;
 
 export class Topology {
   readonly inside: string;
@@ -87,7 +90,18 @@ export class Topology {
     return link.stats64.rx.packets;
   }
 
-  /** Lets the kernel drop IPv4 where it arrives at either end, so that the ends cost next to nothing; ARP stays. */
+  /** Gives the far end an IPv6 address; the device under test has its own to itself. */
+  async addIpv6(): Promise<void> {
+    const { underlay } = this;
+    const settings = ['net.ipv6.conf.s0.disable_ipv6=0', 'net.ipv6.conf.s0.accept_dad=0'];
+    await run(inNamespace(underlay, ['sysctl', '-qw', ...settings]));
+    await run(['ip', '-n', underlay, 'address', 'add', `${UNDERLAY_ADDRESS_6}/64`, 'dev', 's0', 'nodad']);
+  }
+
+  /**
+   * Lets the kernel drop IPv4, and UDP over IPv6, where it arrives at either end, so that the ends cost next to nothing;
+   * ARP and neighbour discovery stay.
+   */
   async discardArrivals(): Promise<void> {
     for (const [namespace, device] of [
       [this.inside, 'g0'],
@@ -99,6 +113,7 @@ export class Topology {
           ['nft', 'add table netdev bench'],
           ['nft', `add chain netdev bench sink { ${hook} }`],
           ['nft', 'add rule netdev bench sink meta protocol ip drop'],
+          ['nft', 'add rule netdev bench sink ip6 nexthdr udp drop'],
         ].map((command) => inNamespace(namespace, command)),
       );
     }

@@ -61,9 +61,9 @@ export async function measureThroughput(
   return { framesPerSecond: arrived.packetsPerSecond, offeredPerSecond: offered.packetsPerSecond };
 }
 
-/** Octets of a frame behind the device. */
-export const octetsBehind = (direction: Direction, octets: number): number =>
-  direction === 'encapsulate' ? octets + VXLAN_OVERHEAD_OCTETS : octets;
+/** Octets of a frame behind the device; `underlay`: the version of IP between the ends of the tunnel. */
+export const octetsBehind = (direction: Direction, octets: number, underlay: 4 | 6): number =>
+  direction === 'encapsulate' ? octets + VXLAN_OVERHEAD_OCTETS[underlay] : octets;
 
 /** Lets the hosts of both sides speak until frames come through, so that the device has learned where they live. */
 export async function awaitForwarding(topology: Topology, directions: readonly Direction[]): Promise<void> {

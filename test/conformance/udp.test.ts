@@ -269,6 +269,36 @@ describe('what a UDP port does beyond the contract', () => {
   });
 });
 
+for (const family of [4, 6] as const) {
+  test(`a multicast group of IPv${family} is received on its device, and by others no longer than it is open`, async () => {
+    const link = await connect(family, 1500);
+    const group = family === 4 ? '239.1.1.1' : 'ff05::100';
+    const range = family === 4 ? '224.0.0.0/4' : 'ff00::/8';
+    ip(
+      `-n ${link.namespace} ${family === 6 ? '-6 ' : ''}route replace multicast ${range} dev ${link.there} table local`,
+    );
+    const members = (): string => ip(`maddress show dev ${link.here}`);
+    const [port, description] = open({ family, localAddress: group, multicastDevice: link.here, isGroup: true });
+    assert.ok(members().includes(group));
+    assert.deepEqual(description.sourcePorts, []);
+    await link.peer.send({ first: 0, count: 3, octets: 100, to: group, port: PORT });
+    await link.peer.send({ first: 3, count: 1, octets: 100, to: link.local, port: PORT });
+    const senders: number[] = [];
+    await receiveAll(port, 3, (batch) => {
+      for (let index = 0; index < batch.length; index++) senders.push(batch.frames[index]!.outer3);
+    });
+    assert.deepEqual(senders, new Array(3).fill(parseAddress(link.remote)!.words[3]), 'to the group alone');
+    const refused: string[] = [];
+    const batch = new FrameBatch();
+    batch.push(placeFrame(arena, allocator.allocate(4096)!, numbered(NONE, 0, 100)));
+    port.transmit(batch, (_, why) => refused.push(DROP_NAMES[why]!));
+    assert.deepEqual(refused, ['transmit-error'], 'nothing is sent from it');
+    close(port, description);
+    assert.ok(!members().includes(group));
+    await link.peer.close();
+  });
+}
+
 test("an address that is not the host's, and a port that is taken, are refused by name", () => {
   assert.throws(
     () => open({ family: 4, localAddress: '192.0.2.99' }),

@@ -2,7 +2,8 @@
 // fail in every way there is. The same seed gives the same frames.
 
 /** What stands at a place of a frame; decides by which values it is replaced. */
-export type FieldKind = 'mac' | 'type' | 'tci' | 'ipv4' | 'port' | 'vni' | 'flags' | 'length' | 'small' | 'any';
+export type FieldKind =
+  'mac' | 'type' | 'tci' | 'ipv4' | 'ipv6' | 'port' | 'vni' | 'flags' | 'length' | 'small' | 'any';
 
 export type Field = { at: number; octets: number; kind: FieldKind };
 
@@ -157,7 +158,7 @@ function walkEthernet(frame: Uint8Array, start: number, layout: Layout): void {
   const type = u16(frame, at);
   const payload = at + 2;
   if (type === 0x0800) walkIpv4(frame, payload, layout);
-  else if (type === 0x86dd) walkIpv6(payload, layout);
+  else if (type === 0x86dd) walkIpv6(frame, payload, layout);
   else if (type === 0x0806) {
     add(layout, payload, [0, 2, 'any'], [2, 2, 'type'], [4, 1, 'any'], [5, 1, 'any'], [6, 2, 'small']);
     add(layout, payload, [8, 6, 'mac'], [14, 4, 'ipv4'], [24, 4, 'ipv4']);
@@ -182,8 +183,13 @@ function walkIpv4(frame: Uint8Array, at: number, layout: Layout): void {
   else add(layout, payload, [0, 1, 'small'], [1, 1, 'small'], [2, 2, 'any'], [4, 4, 'any']);
 }
 
-function walkIpv6(at: number, layout: Layout): void {
-  add(layout, at, [0, 4, 'flags'], [4, 2, 'length'], [6, 1, 'small'], [7, 1, 'small'], [8, 16, 'any'], [24, 16, 'any']);
+function walkIpv6(frame: Uint8Array, at: number, layout: Layout): void {
+  add(layout, at, [0, 4, 'flags'], [4, 2, 'length'], [6, 1, 'small'], [7, 1, 'small']);
+  add(layout, at, [8, 16, 'ipv6'], [24, 16, 'ipv6']);
+  if (frame[at + 6] === 17) {
+    walkUdp(frame, at + 40, layout);
+    return;
+  }
   add(
     layout,
     at + 40,

@@ -2,7 +2,20 @@
 
 import { parseIpv4 } from '../../src/core/address.ts';
 import { LOCAL, PEER_MAC, REMOTE, WAN_MAC, BRIDGE_MAC } from '../support/dataplane-rig.ts';
-import { arp, ethernet, hostFrame, ipv4Packet, octets, onesComplement, udp, vxlan } from '../support/frames.ts';
+import {
+  arp,
+  ethernet,
+  hostFrame,
+  igmpPacket,
+  ipv4Packet,
+  ipv6Octets,
+  ipv6Packet,
+  mldPacket,
+  octets,
+  onesComplement,
+  udp,
+  vxlan,
+} from '../support/frames.ts';
 import type { OfferedMetadata } from '../support/fuzz-port.ts';
 import { vector } from '../support/octets.ts';
 import { transportFrame } from '../support/transport-frames.ts';
@@ -25,6 +38,7 @@ export const Station = {
   /** These are learned. */
   inGroup: '02:aa:00:00:00:07',
   inGroupToo: '02:bb:00:00:00:07',
+  behindTunnel6: '02:bb:00:00:00:06',
   unknown: '02:dd:00:00:00:01',
 } as const;
 
@@ -39,6 +53,9 @@ export const Vni = {
   inboundOnly: 800,
   outboundOnly: 900,
   loop: 1000,
+  overIpv6: 1100,
+  multicast: 1200,
+  multicast6: 1300,
 } as const;
 
 export const LOOP_MAC = '02:00:00:00:00:05';
@@ -51,6 +68,11 @@ export const SERVICE_TAG = 300;
 export const SOCKET_LOCAL = '10.9.2.1';
 export const SOCKET_REMOTE = '10.9.2.2';
 export const UNRESOLVED_REMOTE = '10.9.1.66';
+
+export const LOCAL6 = '2001:db8::2';
+export const REMOTE6 = '2001:db8::9';
+export const GROUP = '239.1.1.1';
+export const GROUP6 = 'ff05::100';
 
 /** Ports of the topology: the underlay, two inside, the socket of tunnels whose address the host owns. */
 export const FuzzPorts = { wan: 0, inside: 1, insideToo: 2, socket: 3 } as const;
@@ -73,10 +95,13 @@ export const DICTIONARY: Dictionary = {
     '01:80:c2:00:00:00',
     '01:80:c2:00:00:0e',
     '01:00:5e:00:00:05',
+    '01:00:5e:01:01:01',
+    '33:33:00:00:01:00',
   ].map((text) => octets(text)),
   type: [0x0800, 0x0806, 0x86dd, 0x8100, 0x88a8, 0x88cc].map(u16),
   tci: [0, 30, 31, 32, 50, 60, 70, 80, 90, 100, 200, SERVICE_TAG, 0xe064, 4095].map(u16),
-  ipv4: [LOCAL, REMOTE, SOCKET_LOCAL, '10.9.1.3', '10.9.1.255', '224.0.0.5', '172.16.0.1'].map(address),
+  ipv4: [LOCAL, REMOTE, SOCKET_LOCAL, '10.9.1.3', '10.9.1.255', '224.0.0.5', '172.16.0.1', GROUP].map(address),
+  ipv6: [LOCAL6, REMOTE6, GROUP6, 'ff02::1', 'ff02::16', '::', 'fe80::1'].map((text) => ipv6Octets(text)),
   port: [4789, 4790, 53, 0].map(u16),
   vni: Object.values(Vni).map((vni) => Uint8Array.of(vni >>> 16, vni >>> 8, vni)),
   flags: [0x08, 0x00, 0x0c, 0x45, 0x46, 0x60, 0x03, 0x01, 0x20, 0x40].map((value) => Uint8Array.of(value, 0, 0, 0)),
@@ -134,6 +159,31 @@ function groupSeeds(): Seed[] {
     seed(FuzzPorts.insideToo, double(hostFrame(OPAQUE_MAC, Station.inGroupToo), 31)),
     seed(FuzzPorts.inside, tag(hostFrame(everybody, Station.inGroup), 90)),
   ];
+}
+
+/** The same over IPv6, to our address or to a group; `checksum` false leaves the checksum out. */
+function tunnelled6(vni: number, inner: Buffer, destination = LOCAL6, checksum = true, trafficClass = 0): Buffer {
+  const datagram = udp(50_000, 4789, vxlan(vni, inner));
+  const fields = { source: REMOTE6, destination, nextHeader: 17, trafficClass };
+  const packet = ipv6Packet(fields, datagram, checksum ? 6 : undefined);
+  return ethernet(destination === GROUP6 ? '33:33:00:00:01:00' : WAN_MAC, PEER_MAC, 0x86dd, packet);
+}
+
+function toGroup(vni: number, inner: Buffer): Buffer {
+  const datagram = udp(50_000, 4789, vxlan(vni, inner));
+  const packet = ipv4Packet({ source: REMOTE, destination: GROUP, protocol: 17 }, datagram);
+  return ethernet('01:00:5e:01:01:01', PEER_MAC, 0x0800, packet);
+}
+
+const igmp = (mac: string, destination: string, message: string): Seed =>
+  seed(FuzzPorts.wan, ethernet(mac, PEER_MAC, 0x0800, igmpPacket(REMOTE, destination, octets(message))));
+const mld = (mac: string, destination: string, message: string): Seed =>
+  seed(FuzzPorts.wan, ethernet(mac, PEER_MAC, 0x86dd, mldPacket('fe80::9', destination, octets(message))));
+
+function advertisement(): Buffer {
+  const message = Buffer.concat([octets('8800 0000 60000000'), ipv6Octets(REMOTE6), octets(`0201${PEER_MAC}`)]);
+  const fields = { source: REMOTE6, destination: LOCAL6, nextHeader: 58, hopLimit: 255 };
+  return ethernet(WAN_MAC, PEER_MAC, 0x86dd, ipv6Packet(fields, message, 2));
 }
 
 function echoRequest(): Buffer {
@@ -208,6 +258,18 @@ export const SEEDS: readonly Seed[] = [
   fromTunnel(Vni.pointToPoint, Station.inside, 2),
   fromTunnel(Vni.multipoint, Station.inside),
   seed(FuzzPorts.wan, tunnelledWithChecksum()),
+  inside(Station.behindTunnel6, 400, 2),
+  seed(FuzzPorts.wan, tunnelled6(Vni.overIpv6, hostFrame(Station.inside, Station.behindTunnel6))),
+  seed(FuzzPorts.wan, tunnelled6(Vni.overIpv6, hostFrame(Station.inside, Station.behindTunnel6), LOCAL6, true, 3)),
+  seed(FuzzPorts.wan, tunnelled6(Vni.overIpv6, hostFrame(Station.inside, Station.behindTunnel6), LOCAL6, false)),
+  seed(FuzzPorts.wan, tunnelled6(Vni.multicast6, hostFrame(Station.inside, Station.behindTunnel6), GROUP6)),
+  seed(FuzzPorts.wan, toGroup(Vni.multicast, hostFrame(Station.inside, Station.behindTunnel))),
+  seed(FuzzPorts.wan, advertisement()),
+  igmp('01:00:5e:00:00:01', '224.0.0.1', '1164 0000 00000000 02 7d 0000'),
+  igmp('01:00:5e:01:01:01', GROUP, '110a 0000 ef010101'),
+  igmp('01:00:5e:01:01:01', GROUP, '1600 0000 ef010101'),
+  mld('33:33:00:00:00:01', 'ff02::1', `8200 0000 2710 0000 ${'00'.repeat(16)} 02 7d 0000`),
+  mld('33:33:00:00:01:00', GROUP6, `8200 0000 03e8 0000 ff05 ${'00'.repeat(12)} 0100`),
   datagram(Vni.socket, hostFrame(Station.inside, Station.behindSocket)),
   datagram(Vni.socket, hostFrame(Station.inside, Station.behindSocket, 400, 2), 2),
   seed(FuzzPorts.wan, ethernet(WAN_MAC, PEER_MAC, 0x0806, arp(1, PEER_MAC, REMOTE, '00:00:00:00:00:00', LOCAL))),

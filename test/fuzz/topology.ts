@@ -7,8 +7,9 @@
 //   port 1, VLAN 70 and port 2, tags 300 and 30: a translucent group; VLAN 80 and 300, 31: an opaque one; VLAN 90 and 300, 32:
 //            one that does not bridge, since the device is standby
 //   port 9 ─ configured in ends, but not there
-//   bridge: tunnels point to point, multipoint, over the socket
+//   bridge: tunnels point to point, over IPv6, multipoint, over the socket
 //   ends:   tunnels without flooding, without endpoints, without a route, one-way, with a remote end that never answers
+//   groups: tunnels that flood to a multicast group, over IPv4 and IPv6
 //   loop:   a tunnel whose remote end lies behind itself
 
 import type { Operation } from '../../src/assembly/dataplaned/spec.ts';
@@ -16,7 +17,6 @@ import type { CrossingSpec } from '../../src/bridge/crossing.ts';
 import { FORWARD, type Verdict } from '../../src/core/drop-reason.ts';
 import {
   Id,
-  ipv4,
   LOCAL,
   mac,
   PEER_MAC,
@@ -31,9 +31,13 @@ import { ADAPTER_REFUSALS, FuzzPort } from '../support/fuzz-port.ts';
 import type { Random } from './mutator.ts';
 import {
   FuzzPorts,
+  GROUP,
+  GROUP6,
+  LOCAL6,
   LOOP_MAC,
   LOOP_PEER_MAC,
   OPAQUE_MAC,
+  REMOTE6,
   SERVICE_TAG,
   SOCKET_LOCAL,
   SOCKET_REMOTE,
@@ -57,6 +61,7 @@ const Domain = {
   translucent: 6,
   opaque: 7,
   standby: 8,
+  groups: 9,
 } as const;
 
 const Member = {
@@ -85,6 +90,9 @@ const Member = {
   opaqueToo: 33,
   standby: 34,
   standbyToo: 35,
+  overIpv6: 36,
+  multicast: 37,
+  multicast6: 38,
 } as const;
 
 /** Members of the domain `ends` that stations live behind. */
@@ -99,7 +107,7 @@ export function buildTopology(
   const ports = Object.values(FuzzPorts).map((index) => {
     const medium = index === FuzzPorts.socket ? 'udp' : 'ethernet';
     const port = new FuzzPort(rig.arena, rig.allocator, { index, medium, fate });
-    const listener = { address: ipv4(SOCKET_LOCAL), port: 4789 };
+    const listener = { address: words(SOCKET_LOCAL), port: 4789, scope: 0 };
     rig.dataplane.addPort(port, portRow(index), medium === 'udp' ? listener : undefined);
     return port;
   });
@@ -119,6 +127,7 @@ function domains(): Operation[] {
     group(Domain.opaque, 16, OPAQUE_MAC, { mode: 'opaque', bridgesMulticast: true }),
     group(Domain.standby, 17, STANDBY_MAC, { mode: 'transparent', bridgesInStandby: false }),
     { op: 'set-failover-state', active: false },
+    { op: 'set-domain', spec: { id: Domain.groups, name: 'groups', localMember: 18, mac: undefined } },
     { op: 'set-self', spec: { ...self, name: 'wan', words: words(LOCAL) } },
     { op: 'set-self', spec: { ...self, name: 'wan6', words: [0x20010db8, 0, 0, 2], isIpv6: true, prefixBits: 64 } },
     { op: 'set-self', spec: { ...self, name: 'loop', domain: Domain.loop, words: words('10.8.0.1') } },
@@ -183,12 +192,31 @@ function tunnels(rig: Rig): Operation[] {
     }),
     rig.tunnelMember(Member.inboundOnly, { ...ends, tunnel: { key: Vni.inboundOnly, sends: false } }),
     rig.tunnelMember(Member.outboundOnly, { ...ends, tunnel: { key: Vni.outboundOnly, receives: false } }),
+    rig.tunnelMember(Member.overIpv6, {
+      tunnel: {
+        ...{ key: Vni.overIpv6, local: words(LOCAL6), remote: words(REMOTE6) },
+        udpChecksum: UdpChecksum.always,
+      },
+    }),
+    groupTunnel(rig, Member.multicast, Vni.multicast, LOCAL, GROUP),
+    groupTunnel(rig, Member.multicast6, Vni.multicast6, LOCAL6, GROUP6),
     rig.tunnelMember(Member.loopTunnel, {
       domain: Domain.loop,
       splitHorizonGroup: 0,
       tunnel: { key: Vni.loop, local: words('10.8.0.1'), remote: words('10.8.0.2') },
     }),
   ];
+}
+
+/** Both in one domain without split horizon, so that what comes by one leaves by the other. */
+function groupTunnel(rig: Rig, member: number, key: number, local: string, group: string): Operation {
+  return rig.tunnelMember(member, {
+    ...{ domain: Domain.groups, splitHorizonGroup: 0, replicates: true, floodRemotes: [words(group)] },
+    tunnel: {
+      ...{ key, local: words(local), remote: undefined, learnsEndpoints: true, udpChecksum: UdpChecksum.always },
+      group: { address: words(group), domain: Domain.wan },
+    },
+  });
 }
 
 function stations(): Operation[] {
@@ -204,6 +232,7 @@ function stations(): Operation[] {
     [Station.behindSocket, Member.socket],
     [Station.behindInbound, Member.inboundOnly],
     [Station.behindTagged, Member.insideTagged],
+    [Station.behindTunnel6, Member.overIpv6],
   ];
   const remoteOf = (member: number) => (member === Member.multipoint ? words(REMOTE) : undefined);
   return [
@@ -220,8 +249,9 @@ function stations(): Operation[] {
       op: 'set-static-entry',
       spec: { domain: Domain.loop, mac: mac(LOOP_PEER_MAC), member: Member.loopTunnel, remote: undefined },
     },
-    { op: 'set-static-neighbour', spec: { domain: Domain.wan, address: ipv4(REMOTE), mac: mac(PEER_MAC) } },
-    { op: 'set-static-neighbour', spec: { domain: Domain.wan, address: ipv4('10.9.1.3'), mac: mac(PEER_MAC) } },
-    { op: 'set-static-neighbour', spec: { domain: Domain.loop, address: ipv4('10.8.0.2'), mac: mac(LOOP_PEER_MAC) } },
+    { op: 'set-static-neighbour', spec: { domain: Domain.wan, address: words(REMOTE), mac: mac(PEER_MAC) } },
+    { op: 'set-static-neighbour', spec: { domain: Domain.wan, address: words('10.9.1.3'), mac: mac(PEER_MAC) } },
+    { op: 'set-static-neighbour', spec: { domain: Domain.wan, address: words(REMOTE6), mac: mac(PEER_MAC) } },
+    { op: 'set-static-neighbour', spec: { domain: Domain.loop, address: words('10.8.0.2'), mac: mac(LOOP_PEER_MAC) } },
   ];
 }

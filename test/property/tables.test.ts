@@ -4,6 +4,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { FDB_STATIC, FdbField, ForwardingDatabase, Learned } from '../../src/bridge/fdb.ts';
+import type { AddressWords } from '../../src/core/address.ts';
+import { AddressMap } from '../../src/core/address-map.ts';
 import { PairMap } from '../../src/core/pair-map.ts';
 import { ArenaAllocator, EXTENT_ALIGNMENT } from '../../src/packet/arena.ts';
 
@@ -32,6 +34,31 @@ describe('PairMap', () => {
           const [a, b] = key.split(' ').map(Number);
           assert.equal(map.get(a!, b!), value);
         }
+      }),
+    );
+  });
+});
+
+describe('AddressMap', () => {
+  it('behaves as a Map with a composed key', () => {
+    const address = fc.tuple(fc.constantFrom(0, 0x20010db8), fc.constantFrom(0, 1), fc.constantFrom(0, 1), word);
+    const operation = fc.record({ set: fc.boolean(), tag: word, address, value: fc.nat() });
+    fc.assert(
+      fc.property(fc.array(operation, { maxLength: 200 }), (operations) => {
+        const map = new AddressMap();
+        const model = new Map<string, [tag: number, address: AddressWords, value: number]>();
+        for (const { set, tag, address: words, value } of operations) {
+          const key = `${tag} ${words.join(' ')}`;
+          if (set) {
+            map.set(tag, ...words, value);
+            model.set(key, [tag, words, value]);
+          } else {
+            assert.equal(map.delete(tag, ...words), model.delete(key));
+          }
+          assert.equal(map.get(tag, ...words), model.get(key)?.[2] ?? -1);
+          assert.equal(map.size, model.size);
+        }
+        for (const [tag, words, value] of model.values()) assert.equal(map.get(tag, ...words), value);
       }),
     );
   });

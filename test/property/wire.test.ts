@@ -4,7 +4,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { DROP_NAMES, FORWARD } from '../../src/core/drop-reason.ts';
+import type { AddressWords } from '../../src/core/address.ts';
+import { Drop, DROP_NAMES, FORWARD } from '../../src/core/drop-reason.ts';
 import { macHigh16, macLow32 } from '../../src/core/mac.ts';
 import { completeChecksum, completeUnannouncedChecksum } from '../../src/packet/complete-checksum.ts';
 import { Frame } from '../../src/packet/frame.ts';
@@ -14,12 +15,14 @@ import * as arp from '../../src/wire/arp.ts';
 import * as ethernet from '../../src/wire/ethernet.ts';
 import * as icmpv4 from '../../src/wire/icmpv4.ts';
 import * as icmpv6 from '../../src/wire/icmpv6.ts';
+import * as igmp from '../../src/wire/igmp.ts';
 import * as ipv4 from '../../src/wire/ipv4.ts';
 import * as ipv6 from '../../src/wire/ipv6.ts';
+import * as mld from '../../src/wire/mld.ts';
 import { tcpHeaderOctets } from '../../src/wire/tcp.ts';
 import * as udp from '../../src/wire/udp.ts';
 import * as vxlan from '../../src/wire/vxlan.ts';
-import { FILLER, guard, vector, type Guarded } from '../support/octets.ts';
+import { addressAt, FILLER, guard, vector, type Guarded } from '../support/octets.ts';
 
 const u8 = fc.nat(0xff);
 const u16 = fc.nat(0xffff);
@@ -116,6 +119,28 @@ const CODECS: Record<string, (frame: Guarded) => number> = {
     udp.udpSourcePort(bytes, start);
     udp.udpDestinationPort(bytes, start);
     udp.checkUdpChecksum(bytes, words, start, 1234);
+    return verdict;
+  },
+  igmp: ({ bytes, start, end }) => {
+    const verdict = igmp.checkIgmp(bytes, start, end);
+    if (verdict !== FORWARD) return verdict;
+    igmp.igmpType(bytes, start);
+    igmp.igmpGroup(bytes, start);
+    const version = igmp.igmpQueryVersion(bytes, start, end);
+    igmp.igmpMaxResponseMs(bytes, start, version);
+    if (version === 3) igmp.igmpRobustness(bytes, start);
+    return verdict;
+  },
+  mld: ({ bytes, words, start, end }) => {
+    if (ipv6.checkIpv6(bytes, start, end) !== FORWARD) return Drop.ipHeaderInvalid;
+    const message = mld.findMld(bytes, start);
+    if (message === 0) return Drop.groupMessageInvalid;
+    const verdict = mld.checkMld(bytes, words, start, message);
+    if (verdict !== FORWARD || mld.mldType(bytes, message) !== mld.MLD_QUERY) return verdict;
+    ipv6.ipv6IsUnspecified(bytes, mld.mldGroupAt(message));
+    const version = mld.mldQueryVersion(message, start + 40 + ipv6.ipv6PayloadOctets(bytes, start));
+    mld.mldMaxResponseMs(bytes, message, version);
+    if (version === 2) mld.mldRobustness(bytes, message);
     return verdict;
   },
   vxlan: ({ bytes, start, end }) => {
@@ -313,15 +338,89 @@ describe('codecs read what they write', () => {
     );
   });
 
+  it('IGMP up to version 2', () => {
+    const types = [igmp.IGMP_QUERY, igmp.IGMP_V1_REPORT, igmp.IGMP_V2_REPORT, igmp.IGMP_V2_LEAVE];
+    fc.assert(
+      fc.property(fc.constantFrom(...types), i32, i32, i32, remainder, (type, source, destination, group, at) => {
+        const bytes = new Uint8Array(96).fill(FILLER);
+        igmp.writeIgmp(bytes, at, type, source, destination, group);
+        assertWithin(bytes, at, igmp.IGMP_IP_OCTETS + igmp.IGMP_OCTETS);
+        assert.equal(ipv4.checkIpv4(bytes, at, bytes.length), FORWARD);
+        assert.equal(ipv4.ipv4HeaderOctets(bytes, at), igmp.IGMP_IP_OCTETS);
+        assert.deepEqual([ipv4.ipv4Source(bytes, at), ipv4.ipv4Destination(bytes, at)], [source, destination]);
+        assert.deepEqual([ipv4.ipv4Ttl(bytes, at), ipv4.ipv4Protocol(bytes, at)], [1, 2]);
+        const start = at + igmp.IGMP_IP_OCTETS;
+        assert.equal(igmp.checkIgmp(bytes, start, start + igmp.IGMP_OCTETS), FORWARD);
+        assert.equal(igmp.igmpType(bytes, start), type);
+        assert.equal(igmp.igmpGroup(bytes, start), group);
+      }),
+    );
+  });
+
+  it('reports of IGMPv3 and MLDv2', () => {
+    const record = fc.record({ type: fc.integer({ min: 1, max: 6 }), group: i32 });
+    fc.assert(
+      fc.property(fc.array(record, { maxLength: 8 }), i32, remainder, (records, source, at) => {
+        const bytes = new Uint8Array(512).fill(FILLER);
+        const words = new Int32Array(bytes.buffer);
+        igmp.writeIgmpV3Report(bytes, at, source, records);
+        assertWithin(bytes, at, igmp.igmpV3ReportOctets(records.length));
+        assert.equal(ipv4.checkIpv4(bytes, at, bytes.length), FORWARD);
+        const start = at + igmp.IGMP_IP_OCTETS;
+        assert.equal(igmp.checkIgmp(bytes, start, at + igmp.igmpV3ReportOctets(records.length)), FORWARD);
+        records.forEach(({ type, group }, index) => {
+          assert.equal(bytes[start + 8 + 8 * index], type);
+          assert.equal(addressAt(bytes, start + 12 + 8 * index)[0], group);
+        });
+
+        const groups = records.map(({ type, group }) => ({ type, group: [0xff050000 | 0, 0, 1, group] as const }));
+        const linkLocal: AddressWords = [0xfe800000 | 0, 0, 0, source];
+        bytes.fill(FILLER);
+        mld.writeMldV2Report(bytes, words, at, linkLocal, groups);
+        assertWithin(bytes, at, mld.mldV2ReportOctets(groups.length));
+        assert.equal(ipv6.checkIpv6(bytes, at, at + mld.mldV2ReportOctets(groups.length)), FORWARD);
+        const message = mld.findMld(bytes, at);
+        assert.equal(message, at + mld.MLD_IP_OCTETS);
+        assert.equal(mld.checkMld(bytes, words, at, message), FORWARD);
+        assert.equal(mld.mldType(bytes, message), mld.MLD_V2_REPORT);
+        groups.forEach(({ type, group }, index) => {
+          assert.equal(bytes[message + 8 + 20 * index], type);
+          assert.deepEqual(addressAt(bytes, message + 12 + 20 * index), group);
+        });
+      }),
+    );
+  });
+
+  it('MLD of version 1', () => {
+    const types = [mld.MLD_QUERY, mld.MLD_V1_REPORT, mld.MLD_V1_DONE];
+    fc.assert(
+      fc.property(fc.constantFrom(...types), i32, i32, remainder, (type, source, low, at) => {
+        const bytes = new Uint8Array(128).fill(FILLER);
+        const words = new Int32Array(bytes.buffer);
+        const group: AddressWords = [0xff020000 | 0, 0, 0, low];
+        mld.writeMld(bytes, words, at, type, [0xfe800000 | 0, 0, 1, source], group, group);
+        assertWithin(bytes, at, mld.MLD_IP_OCTETS + mld.MLD_OCTETS);
+        const message = mld.findMld(bytes, at);
+        assert.equal(mld.checkMld(bytes, words, at, message), FORWARD);
+        assert.equal(mld.mldType(bytes, message), type);
+        assert.deepEqual(addressAt(bytes, mld.mldGroupAt(message)), group);
+        // Forwarded, it is from another link.
+        bytes[at + 7] = 2;
+        assert.equal(mld.checkMld(bytes, words, at, message), Drop.groupMessageInvalid);
+      }),
+    );
+  });
+
   it('neighbour solicitation and its answer', () => {
     const address = fc
-      .uint8Array({ minLength: 16, maxLength: 16 })
-      .map((octets) => Uint8Array.from([0x20, ...octets.subarray(1)]));
+      .tuple(i32, i32, i32, i32)
+      .map(([a, b, c, d]): AddressWords => [0x20010db8 ^ (a & 0xff), b, c, d]);
     fc.assert(
       fc.property(address, address, u16, i32, remainder, (source, target, high, low, at) => {
         const bytes = new Uint8Array(256).fill(FILLER);
         const words = new Int32Array(bytes.buffer);
-        icmpv6.writeNeighbourSolicitation(bytes, words, at, source, target, high, low);
+        const group = icmpv6.solicitedNodeOf(target);
+        icmpv6.writeNeighbourSolicitation(bytes, words, at, source, group, target, high, low);
         assertWithin(bytes, at, icmpv6.ND_PACKET_OCTETS);
         const reply = at + 100;
         icmpv6.writeNeighbourAdvertisement(bytes, words, reply, at, high, low);
@@ -332,8 +431,8 @@ describe('codecs read what they write', () => {
         }
         const mac = icmpv6.findLinkLayerOption(bytes, reply, icmpv6.OPTION_TARGET_LINK_LAYER);
         assert.deepEqual([macHigh16(bytes, mac), macLow32(bytes, mac)], [high, low]);
-        assert.deepEqual(bytes.slice(reply + 24, reply + 40), source);
-        assert.deepEqual(bytes.slice(reply + 8, reply + 24), target);
+        assert.deepEqual(addressAt(bytes, reply + 24), source);
+        assert.deepEqual(addressAt(bytes, reply + 8), target);
       }),
     );
   });

@@ -6,8 +6,9 @@
 
 import { Dataplane } from '../../src/assembly/dataplaned/dataplane.ts';
 import type { InterfaceMemberSpec, Operation, TunnelMemberSpec } from '../../src/assembly/dataplaned/spec.ts';
+import type { ListenerPlace } from '../../src/assembly/dataplaned/underlays.ts';
 import type { AddressWords } from '../../src/core/address.ts';
-import { parseIpv4 } from '../../src/core/address.ts';
+import { parseAddress, parseIpv4 } from '../../src/core/address.ts';
 import { Column, CounterTable } from '../../src/core/counters.ts';
 import { DROP_NAMES } from '../../src/core/drop-reason.ts';
 import { macHigh16, macLow32, parseMac } from '../../src/core/mac.ts';
@@ -33,7 +34,8 @@ export const Id = { wanDomain: 1, bridgeDomain: 2, wanMember: 0, insideMember: 1
 const POOL = { smallSlots: 512, largeSlots: 64 };
 
 export const ipv4 = (text: string): number => parseIpv4(text)!;
-export const words = (text: string): AddressWords => [0, 0, 0, ipv4(text)];
+/** Of an address of either IP version. */
+export const words = (text: string): AddressWords => parseAddress(text)!.words;
 export const mac = (text: string): { high: number; low: number } => {
   const octets = parseMac(text)!;
   return { high: macHigh16(octets), low: macLow32(octets) };
@@ -68,6 +70,7 @@ export class Rig {
       books: this.books,
       tap: options.makeTap?.(this.arena) ?? options.tap ?? new NullTap(),
       now: () => this.nowMs,
+      random: () => 0.5,
       learnedLimit: options.learnedLimit ?? 1024,
       staticLimit: 1024,
       ageingSeconds: options.ageingSeconds ?? 300,
@@ -95,7 +98,7 @@ export class Rig {
     return rig;
   }
 
-  addPort(index: number, medium: PortMedium = 'ethernet', listener?: { address: number; port: number }): void {
+  addPort(index: number, medium: PortMedium = 'ethernet', listener?: ListenerPlace): void {
     const [near, far] = createMemoryPair(this.arena, this.allocator, {
       ends: [
         { name: `near${index}`, index },
@@ -223,7 +226,7 @@ export class Rig {
   resolveRemote(): void {
     this.apply({
       op: 'set-static-neighbour',
-      spec: { domain: Id.wanDomain, address: ipv4(REMOTE), mac: mac(PEER_MAC) },
+      spec: { domain: Id.wanDomain, address: words(REMOTE), mac: mac(PEER_MAC) },
     });
   }
 }

@@ -40,6 +40,56 @@ export function ipv4Packet(fields: Ipv4Fields, payload: Buffer): Buffer {
   return Buffer.concat([header, payload]);
 }
 
+/** The 16 octets of an IPv6 address without a dotted part. */
+export function ipv6Octets(text: string): Buffer {
+  const [head = '', tail] = text.split('::');
+  const groups = (part: string): string[] => (part === '' ? [] : part.split(':'));
+  const [left, right] = [groups(head), groups(tail ?? '')];
+  const zeros = new Array<string>(8 - left.length - right.length).fill('0');
+  return octets([...left, ...zeros, ...right].map((group) => group.padStart(4, '0')).join(''));
+}
+
+export type Ipv6Fields = {
+  source: string;
+  destination: string;
+  nextHeader: number;
+  trafficClass?: number;
+  hopLimit?: number;
+};
+
+/** An IPv6 packet; `checksumAt`: offset in the payload of a checksum over it that is to be filled in. */
+export function ipv6Packet(fields: Ipv6Fields, payload: Buffer, checksumAt?: number, upperAt = 0): Buffer {
+  const { source, destination, nextHeader, trafficClass = 0, hopLimit = 64 } = fields;
+  const addresses = Buffer.concat([ipv6Octets(source), ipv6Octets(destination)]);
+  const head = Buffer.from([0x60 | (trafficClass >>> 4), (trafficClass & 15) << 4, 0, 0]);
+  const packet = Buffer.concat([head, u16(payload.length), Buffer.from([nextHeader, hopLimit]), addresses, payload]);
+  if (checksumAt !== undefined) {
+    // Of what stands behind extension headers, if there are any.
+    const upper = packet.subarray(40 + upperAt);
+    const protocol = nextHeader === 0 ? packet[40]! : nextHeader;
+    const pseudo = Buffer.concat([addresses, u16(0), u16(upper.length), u16(0), u16(protocol), upper]);
+    packet.writeUInt16BE(onesComplement(pseudo) || 0xffff, 40 + checksumAt);
+  }
+  return packet;
+}
+
+/** An IGMP message behind an IPv4 header with the Router Alert option. */
+export function igmpPacket(source: string, destination: string, message: Buffer): Buffer {
+  const whole = Buffer.from(message);
+  whole.writeUInt16BE(onesComplement(whole), 2);
+  const plain = ipv4Packet({ source, destination, protocol: 2, ttl: 1 }, Buffer.concat([octets('94040000'), whole]));
+  plain[0] = 0x46;
+  plain.writeUInt16BE(0, 10);
+  plain.writeUInt16BE(onesComplement(plain.subarray(0, 24)), 10);
+  return plain;
+}
+
+/** An MLD message behind a hop-by-hop header with the Router Alert option. */
+export function mldPacket(source: string, destination: string, message: Buffer): Buffer {
+  const payload = Buffer.concat([octets('3a00 0502 0000 0100'), message]);
+  return ipv6Packet({ source, destination, nextHeader: 0, hopLimit: 1 }, payload, 10, 8);
+}
+
 /** A UDP datagram with its checksum left out. */
 export function udp(sourcePort: number, destinationPort: number, payload: Buffer): Buffer {
   return Buffer.concat([u16(sourcePort), u16(destinationPort), u16(8 + payload.length), u16(0), payload]);

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { AddressWords } from '../../src/core/address.ts';
 import { Arena } from '../../src/packet/arena.ts';
 import { FramePool, poolOctets, type PoolSizes } from '../../src/packet/pool.ts';
 
@@ -74,4 +75,10 @@ export function arenaWithPool(octets: number, sizes: PoolSizes): { arena: Arena;
   const arena = new Arena(new ArrayBuffer(poolOffset + poolOctets(sizes)));
   arena.bytes.fill(FILLER);
   return { arena, pool: new FramePool(arena, poolOffset, sizes), offset };
+}
+
+/** The IPv6 address at an offset. */
+export function addressAt(bytes: Uint8Array, at: number): AddressWords {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at, 16);
+  return [view.getInt32(0), view.getInt32(4), view.getInt32(8), view.getInt32(12)];
 }

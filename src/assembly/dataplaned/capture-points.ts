@@ -1,5 +1,6 @@
 // What `tcpdump -i NAME` listens to: the rows of the data plane at which the object of that name sees frames.
 
+import type { AddressWords } from '../../core/address.ts';
 import { fullPath } from '../../config/name.ts';
 import type { ShowSources } from './show-service.ts';
 
@@ -8,7 +9,7 @@ export type CapturePoint = {
   /** As a person knows it: `/Common/wan on 1.1`. */
   name: string;
   /** Set where the kernel takes off the outer headers: our own end of them. */
-  socket: { address: number; port: number } | undefined;
+  socket: { address: AddressWords; port: number } | undefined;
 };
 
 type Sources = Pick<ShowSources, 'view' | 'model' | 'planner'>;
@@ -53,11 +54,14 @@ function memberPoints({ view, model, planner }: Sources, path: string): CaptureP
 function socketPoints({ model, planner }: Sources, device: string | undefined): CapturePoint[] {
   return [...model.sockets.values()]
     .filter((socket) => socket.device === device)
-    .map(({ key, localAddress, local, port }) => ({
+    .map(({ key, localAddress, group, bound, port }) => ({
       row: planner.portRow(key),
-      name: `${localAddress}:${port}`,
-      socket: { address: local[3], port },
+      name: socketName(group?.text ?? localAddress, port),
+      socket: { address: bound, port },
     }));
 }
+
+const socketName = (address: string, port: number): string =>
+  address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 
 const exists = (point: CapturePoint): boolean => point.row !== NO_OBJECT;

@@ -15,6 +15,7 @@ import { FDB_STRIDE, ForwardingDatabase } from '../../bridge/fdb.ts';
 import { FloodNode } from '../../bridge/flood-node.ts';
 import { LoopGuard } from '../../bridge/loop-guard.ts';
 import { MAX_L2_CACHE } from '../../config/types/ltm-global-settings-general.ts';
+import type { AddressWords } from '../../core/address.ts';
 import type { CounterTable } from '../../core/counters.ts';
 import { Drop } from '../../core/drop-reason.ts';
 import { BURST, FrameBatch } from '../../packet/frame.ts';
@@ -27,6 +28,7 @@ import type { Tap } from '../../pipeline/tap.ts';
 import type { Port } from '../../port/port.ts';
 import { ETHERNET_HEADER_OCTETS } from '../../wire/ethernet.ts';
 import { EndpointTable } from './endpoint-table.ts';
+import { GroupService } from './group-service.ts';
 import { Ingress } from './ingress.ts';
 import { InterfaceOutlet } from './interface-outlet.ts';
 import { LocalAddresses } from './local-addresses.ts';
@@ -45,7 +47,7 @@ import type {
   TunnelMemberSpec,
 } from './spec.ts';
 import { TunnelTable } from './tunnel-table.ts';
-import { Underlays } from './underlays.ts';
+import { type ListenerPlace, Underlays } from './underlays.ts';
 
 export type DataplaneOptions = {
   pool: FramePool;
@@ -54,6 +56,8 @@ export type DataplaneOptions = {
   tap: Tap;
   /** Milliseconds of a clock that never goes back. */
   now: () => number;
+  /** From 0 up to 1; default Math.random. */
+  random?: () => number;
   learnedLimit?: number;
   staticLimit?: number;
   /** Seconds after which a learned station that is not heard is forgotten. */
@@ -66,6 +70,7 @@ export type DataplaneOptions = {
 const DEFAULT_STATIC_LIMIT = 65_536;
 const DEFAULT_AGEING_SECONDS = 300;
 const TICK_MS = 250;
+const NO_ADDRESS: AddressWords = [0, 0, 0, 0];
 /** Ticks in which ageing goes through the whole table once. */
 const TICKS_PER_SWEEP = 40;
 /** Slots that ageing looks at in one breath: some ten microseconds. */
@@ -90,6 +95,7 @@ export class Dataplane {
   readonly #interfaceSpecs = new Map<number, InterfaceMemberSpec>();
   readonly #addresses = new LocalAddresses();
   readonly #neighbours: NeighbourService;
+  readonly #groups: GroupService;
   readonly #tunnels: TunnelTable;
   readonly #underlays: Underlays;
 
@@ -107,6 +113,8 @@ export class Dataplane {
   #slotsToSweep = 0;
   /** Whether ports, domains or addresses have changed since the endpoints were connected. */
   #unsettled = false;
+  /** Whether tunnels may listen to other multicast groups than before. */
+  #regroups = false;
 
   constructor(options: DataplaneOptions) {
     this.#now = options.now;
@@ -132,8 +140,13 @@ export class Dataplane {
       floodInput,
       encapsulateInput,
     );
-    this.#underlays = new Underlays(this.#addresses, this.#domains, (domain, neighbour) =>
-      this.#neighbours.outletOf(domain, neighbour),
+    const random = options.random ?? Math.random;
+    this.#groups = new GroupService(this.#domains, this.#addresses, disposal, floodInput, random);
+    this.#underlays = new Underlays(
+      this.#addresses,
+      this.#domains,
+      (domain, neighbour) => this.#neighbours.outletOf(domain, neighbour),
+      floodInput,
     );
     const { table: neighbours } = this.#neighbours;
     this.#tunnels = new TunnelTable(new EndpointTable(neighbours), this.#underlays);
@@ -147,6 +160,7 @@ export class Dataplane {
       this.#addresses,
       neighbours,
       this.#router,
+      this.#groups,
       disposal,
       decapsulateInput,
     );
@@ -218,10 +232,11 @@ export class Dataplane {
     return this.#slotsToSweep > 0 ? 0 : Math.max(0, this.#nextTickMs - this.#now());
   }
 
-  addPort(port: Port, row: number, listener?: { address: number; port: number }): void {
+  /** `listener`: what a socket port serves. */
+  addPort(port: Port, row: number, listener?: ListenerPlace): void {
     const slot = new PortSlot(port, row, this.disposal);
     this.#slots[port.index] = slot;
-    if (listener !== undefined) slot.listener = this.#underlays.addSocket(slot, listener.address, listener.port);
+    if (listener !== undefined) slot.listener = this.#underlays.addSocket(slot, listener);
     const specs = [...this.#interfaceSpecs.values()].filter((spec) => spec.port === port.index);
     for (const spec of specs) this.#setInterfaceMember(spec);
     for (const id of new Set(specs.map(({ domain }) => domain))) this.#announce(this.#domains.get(id)!);
@@ -304,7 +319,7 @@ export class Dataplane {
         break;
       case 'set-static-neighbour': {
         const { domain, address, mac } = operation.spec;
-        this.#neighbours.table.setPermanent(domain, address, 0, mac.high, mac.low);
+        this.#neighbours.table.setPermanent(domain, address, NO_ADDRESS, mac.high, mac.low);
         break;
       }
       case 'remove-static-neighbour':
@@ -319,6 +334,11 @@ export class Dataplane {
       this.#unsettled = false;
       this.#underlays.addressesChanged();
       this.#tunnels.reconnect();
+      this.#regroups = true;
+    }
+    if (this.#regroups) {
+      this.#regroups = false;
+      this.#groups.want(this.#underlays.groups(), this.#now());
     }
     this.#run();
   }
@@ -348,6 +368,7 @@ export class Dataplane {
     this.#neighbours.tick(nowMs);
     this.#router.tick();
     this.#guard.tick(this.second);
+    this.#groups.tick(nowMs);
     for (const slot of this.#slots) slot?.noteCounters();
     this.#run();
   }
@@ -428,7 +449,9 @@ export class Dataplane {
     member.segment = spec.segment ?? 0;
     member.mtu = spec.tunnel.mtu;
     this.#place(member);
+    if (!this.#tunnels.keepsEndpoints(spec.tunnel)) this.fdb.forgetMember(spec.id);
     const tunnel = this.#tunnels.set(spec.tunnel, spec.row);
+    this.#regroups = true;
     member.floodEndpoints = this.#tunnels.holdAll(tunnel, spec.floodRemotes);
   }
 
@@ -477,7 +500,9 @@ export class Dataplane {
       const spec = this.#interfaceSpecs.get(member.id);
       return member.enabled && (spec === undefined || this.#slots[spec.port] !== undefined);
     });
-    if (canSend) this.#neighbours.announce(domain, only);
+    if (!canSend) return;
+    this.#neighbours.announce(domain, only);
+    if (only === undefined) this.#groups.announce(domain.id, this.#now());
   }
 
   #setStaticEntry(spec: StaticEntrySpec): void {

@@ -69,6 +69,7 @@ export class Dataplaned implements ConfigApplier {
       device: (name) => this.#deviceState(name),
       prepare: options.prepare,
       place: (key) => ({ index: this.#planner.port(key), row: this.#planner.portRow(key) }),
+      domain: (name) => this.#planner.domain(name),
       post: (message) => this.#worker.post(message),
       log,
     });

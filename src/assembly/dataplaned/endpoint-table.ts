@@ -1,15 +1,17 @@
 // The endpoints of all tunnels, by index and by (tunnel, remote address), and what keeps their headers complete.
 //
-// An endpoint is ready when its next hop is known: at once behind a UDP socket, after ARP on an Ethernet underlay. It lives
-// as long as its tunnel, because FDB entries refer to it by number; how many there may be is bounded.
+// An endpoint is ready when its next hop is known: at once behind a UDP socket or for a multicast group, after ARP or
+// neighbour discovery on an Ethernet underlay. It lives as long as its tunnel, because FDB entries refer to it by number;
+// how many there may be is bounded.
 
-import type { AddressWords } from '../../core/address.ts';
-import { PairMap } from '../../core/pair-map.ts';
+import { type AddressWords, wordsAreMulticast, wordsShareNetwork } from '../../core/address.ts';
+import { AddressMap } from '../../core/address-map.ts';
 import type { Outlet } from '../../pipeline/node.ts';
 import type { Neighbour, NeighbourTable, NeighbourUser } from '../../route/neighbour-table.ts';
 import { TunnelEndpoint } from '../../tunnel/endpoint.ts';
 import type { Tunnel } from '../../tunnel/tunnel.ts';
 import { prepareVxlanEthernet, prepareVxlanUdp } from '../../tunnel/vxlan.ts';
+import { groupMacHigh, groupMacLow } from '../../wire/group-mac.ts';
 
 /** The way from a local address to its remote ends. */
 export type Underlay =
@@ -19,8 +21,10 @@ export type Underlay =
       domain: number;
       macHigh: number;
       macLow: number;
-      /** Connected networks: address and prefix length. */
-      networks: readonly { address: number; prefixBits: number }[];
+      /** Connected networks of the tunnel's IP version. */
+      networks: readonly { words: AddressWords; prefixBits: number; isIpv6: boolean }[];
+      /** The way to all that is on the domain, and the member that stands for ourselves there. */
+      toGroup: { outlet: Outlet; member: number };
       /** Outlet of the member behind which the neighbour answers; undefined: not known. */
       outletOf(neighbour: Neighbour): { outlet: Outlet; member: number } | undefined;
     };
@@ -57,8 +61,8 @@ export class EndpointTable {
   /** Four words of remote address by endpoint, on shared memory: what `show` names endpoints by. */
   readonly remotes = new Int32Array(new SharedArrayBuffer(MAX_ENDPOINTS * 16));
   readonly #free: number[] = [];
-  /** By tunnel index and IPv4 address. */
-  readonly #index = new PairMap();
+  /** By tunnel index and remote address. */
+  readonly #index = new AddressMap();
   readonly #byTunnel = new Map<Tunnel, TunnelEndpoint[]>();
   readonly #users: (EndpointUser | undefined)[] = [];
   readonly #neighbours: NeighbourTable;
@@ -68,20 +72,20 @@ export class EndpointTable {
   }
 
   /** The index of the endpoint, or -1. */
-  find(tunnel: Tunnel, remote: number): number {
-    return this.#index.get(tunnel.index, remote);
+  find(tunnel: Tunnel, word0: number, word1: number, word2: number, word3: number): number {
+    return this.#index.get(tunnel.index, word0, word1, word2, word3);
   }
 
   /** The endpoint, made when it is not there; -1 when there are too many. It lives as long as its tunnel. */
   obtain(tunnel: Tunnel, remote: AddressWords, underlay: Underlay | undefined): number {
-    const known = this.#index.get(tunnel.index, remote[3]);
+    const known = this.#index.get(tunnel.index, ...remote);
     if (known !== -1) return known;
     const index = this.#free.pop() ?? this.endpoints.length;
     if (index >= MAX_ENDPOINTS) return -1;
     const endpoint = new TunnelEndpoint(index, tunnel, remote);
     this.endpoints[index] = endpoint;
     this.remotes.set(remote, index * 4);
-    this.#index.set(tunnel.index, remote[3], index);
+    this.#index.set(tunnel.index, ...remote, index);
     const siblings = this.#byTunnel.get(tunnel);
     if (siblings === undefined) this.#byTunnel.set(tunnel, [endpoint]);
     else siblings.push(endpoint);
@@ -100,7 +104,7 @@ export class EndpointTable {
       const user = this.#users[index];
       if (user !== undefined) this.#leave(user);
       this.#users[index] = undefined;
-      this.#index.delete(tunnel.index, remote[3]);
+      this.#index.delete(tunnel.index, ...remote);
       this.endpoints[index] = undefined;
       this.#free.push(index);
     }
@@ -111,7 +115,8 @@ export class EndpointTable {
   connect(endpoint: TunnelEndpoint, underlay: Underlay | undefined): void {
     endpoint.isReady = false;
     const before = this.#users[endpoint.index];
-    const user = underlay?.medium === 'ethernet' ? this.#follow(endpoint, underlay) : undefined;
+    const isGroup = wordsAreMulticast(endpoint.remote);
+    const user = underlay?.medium === 'ethernet' && !isGroup ? this.#follow(endpoint, underlay) : undefined;
     this.#users[endpoint.index] = user;
     // Only now: the neighbour may be the same, and would be forgotten if it were without users for a moment.
     if (before !== undefined) this.#leave(before);
@@ -120,15 +125,24 @@ export class EndpointTable {
       endpoint.egress = -1;
       endpoint.isReady = true;
       prepareVxlanUdp(endpoint);
+    } else if (underlay !== undefined && isGroup) {
+      const { toGroup, macHigh, macLow } = underlay;
+      endpoint.outlet = toGroup.outlet;
+      endpoint.egress = toGroup.member;
+      endpoint.isReady = true;
+      const { remote } = endpoint;
+      prepareVxlanEthernet(endpoint, groupMacHigh(remote), groupMacLow(remote), macHigh, macLow);
     }
   }
 
   /** Makes the endpoint follow its next hop; undefined when it is on no connected network. */
   #follow(endpoint: TunnelEndpoint, underlay: EthernetUnderlay): EndpointUser | undefined {
-    const remote = endpoint.remote[3];
-    if (!underlay.networks.some(({ address, prefixBits }) => sharesNetwork(address, remote, prefixBits)))
-      return undefined;
-    const neighbour = this.#neighbours.obtain(underlay.domain, remote, endpoint.tunnel.spec.local[3]);
+    const { remote } = endpoint;
+    const isConnected = underlay.networks.some(({ words, prefixBits, isIpv6 }) =>
+      wordsShareNetwork(words, remote, prefixBits, isIpv6),
+    );
+    if (!isConnected) return undefined;
+    const neighbour = this.#neighbours.obtain(underlay.domain, remote, endpoint.tunnel.spec.local);
     const user = new EndpointUser(endpoint, neighbour, underlay);
     neighbour.users.push(user);
     user.neighbourChanged(neighbour);
@@ -145,8 +159,4 @@ export class EndpointTable {
     neighbour.users.splice(neighbour.users.indexOf(user), 1);
     this.#neighbours.release(neighbour);
   }
-}
-
-function sharesNetwork(a: number, b: number, prefixBits: number): boolean {
-  return prefixBits === 0 || (a ^ b) >>> (32 - prefixBits) === 0;
 }

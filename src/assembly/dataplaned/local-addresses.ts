@@ -2,7 +2,7 @@
 // routes by which source-checking tells whether a packet came the way that a reply to it would go.
 
 import type { AddressWords } from '../../core/address.ts';
-import { PairMap } from '../../core/pair-map.ts';
+import { AddressMap } from '../../core/address-map.ts';
 import { read32 } from '../../core/octets.ts';
 import type { SourceCheck } from '../../bridge/domain.ts';
 import type { Frame } from '../../packet/frame.ts';
@@ -23,10 +23,13 @@ export class LocalAddresses implements SourceCheck {
   readonly #byDomain = new Map<number, LocalAddress[]>();
   /** All of them, for source-checking, which looks at each with every packet. */
   #all: LocalAddress[] = [];
-  /** (IPv4 address, domain << 16 | UDP port) to listener. */
-  readonly #listeners = new PairMap();
+  /** By address, and (domain, UDP port) in one number; among the addresses are multicast groups. */
+  readonly #listeners = new AddressMap();
   // What was looked up last: bursts go to one listener.
-  #lastAddress = 0;
+  #last0 = 0;
+  #last1 = 0;
+  #last2 = 0;
+  #last3 = 0;
   #lastPlace = -1;
   #lastListener = -1;
 
@@ -69,23 +72,37 @@ export class LocalAddresses implements SourceCheck {
     return false;
   }
 
-  addListener(domain: number, address: number, port: number, listener: number): void {
-    this.#lastPlace = -1;
-    this.#listeners.set(address, (domain << 16) | port, listener);
+  /** Whether an IPv6 address is ours in this domain. */
+  speaksIpv6(domain: number): boolean {
+    return this.of(domain).some(({ isIpv6 }) => isIpv6);
   }
 
-  removeListener(domain: number, address: number, port: number): void {
+  addListener(domain: number, address: AddressWords, port: number, listener: number): void {
     this.#lastPlace = -1;
-    this.#listeners.delete(address, (domain << 16) | port);
+    this.#listeners.set((domain << 16) | port, ...address, listener);
   }
 
-  /** The tunnel listener of this IPv4 address and UDP port, or -1. */
-  listener(domain: number, address: number, port: number): number {
+  removeListener(domain: number, address: AddressWords, port: number): void {
+    this.#lastPlace = -1;
+    this.#listeners.delete((domain << 16) | port, ...address);
+  }
+
+  /** The tunnel listener of this address and UDP port, or -1; for IPv4 the first three words are 0. */
+  listener(domain: number, word0: number, word1: number, word2: number, word3: number, port: number): number {
     const place = (domain << 16) | port;
-    if (address !== this.#lastAddress || place !== this.#lastPlace) {
-      this.#lastAddress = address;
+    if (
+      word3 !== this.#last3 ||
+      place !== this.#lastPlace ||
+      word2 !== this.#last2 ||
+      word1 !== this.#last1 ||
+      word0 !== this.#last0
+    ) {
+      this.#last0 = word0;
+      this.#last1 = word1;
+      this.#last2 = word2;
+      this.#last3 = word3;
       this.#lastPlace = place;
-      this.#lastListener = this.#listeners.get(address, place);
+      this.#lastListener = this.#listeners.get(place, word0, word1, word2, word3);
     }
     return this.#lastListener;
   }

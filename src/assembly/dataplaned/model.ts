@@ -1,7 +1,17 @@
 // The wanted state of the data plane, derived from the configuration and from what the machine's devices are: names instead
 // of numbers, defaults resolved. Built anew from scratch at every change, so that it depends on nothing but its input.
 
-import { type AddressWords, isUnspecified, parseAddress, parseAddressOrAny, parsePrefix } from '../../core/address.ts';
+import {
+  type AddressWords,
+  formatBareAddress,
+  type IpAddress,
+  isMulticast,
+  isUnspecified,
+  parseAddress,
+  parseAddressOrAny,
+  parsePrefix,
+  wordsAreIpv6,
+} from '../../core/address.ts';
 import { hashPair } from '../../core/pair-map.ts';
 import { BROADCAST_MAC, macHigh16, macLow32, parseMac } from '../../core/mac.ts';
 import type { CrossingSpec } from '../../bridge/crossing.ts';
@@ -9,6 +19,7 @@ import { EtherType } from '../../wire/ethernet.ts';
 import type { TunnelSpec } from '../../tunnel/tunnel.ts';
 import { TOS_PRESERVE, UdpChecksum } from '../../tunnel/tunnel.ts';
 import { VXLAN_IPV4_OVERHEAD } from '../../tunnel/vxlan.ts';
+import { VXLAN_IPV6_OVERHEAD } from '../../tunnel/vxlan-ipv6.ts';
 import type { ConfigView, Self, Tunnel, Vlan, VxlanProfile } from './config-view.ts';
 import type { Mac } from './spec.ts';
 
@@ -40,19 +51,28 @@ export type TunnelMemberModel = {
   floods: boolean;
   replicates: boolean;
   floodRemotes: readonly AddressWords[];
-  tunnel: Omit<TunnelSpec, 'member'>;
+  tunnel: Omit<TunnelSpec, 'member' | 'group'>;
+  /** The multicast group to which the tunnel floods, and the domain in which its local address lives. */
+  group: GroupModel | undefined;
 };
+
+export type GroupModel = { address: AddressWords; domain: string };
 
 export type SocketModel = {
   key: string;
   /** Name of the self IP. */
   self: string;
-  /** Canonical text of the local address. */
+  /** Canonical text of the local address, which has to be on the device. */
   localAddress: string;
-  local: AddressWords;
+  /** What the socket is bound to: the local address, or a multicast group, and then it only receives. */
+  bound: AddressWords;
+  /** For a multicast group: its text, and the domain in which it is listened to. */
+  group: { text: string; domain: string } | undefined;
   port: number;
   device: string;
   checksum: boolean;
+  /** Over IPv6: whether datagrams without a checksum are taken. */
+  acceptsNoChecksum: boolean;
   sourcePortMin: number;
   sourcePortMax: number;
   ttl: number;
@@ -63,7 +83,7 @@ export type SelfModel = { name: string; domain: string; words: AddressWords; isI
 /** `member`: key of an interface member, or name of a tunnel. */
 export type StaticEntryModel = { domain: string; mac: Mac; member: string; remote: AddressWords | undefined };
 
-export type NeighbourModel = { domain: string; address: number; mac: Mac };
+export type NeighbourModel = { domain: string; address: AddressWords; mac: Mac };
 
 /** `object`: type and name, as in `net self /Common/wan`. */
 export type Failure = { object: string; reason: string };
@@ -87,7 +107,6 @@ export type Model = {
   failures: Failure[];
 };
 
-const IPV4_MULTICAST = 0xe;
 /** Seconds after which a learned station that is not heard is forgotten (`l2-cache-timeout`). */
 const DEFAULT_AGEING_SECONDS = 300;
 /** `l2-cache-limit`. */
@@ -253,14 +272,15 @@ class ModelBuilder {
     const profile = this.#view.vxlanProfiles.get(properties.profile);
     const local = parseAddress(properties['local-address']);
     const end = parseAddressOrAny(properties['remote-address']);
-    const remote = end === undefined || isUnspecified(end) ? undefined : end;
+    const group = end !== undefined && isMulticast(end) ? end : undefined;
+    const remote = end === undefined || isUnspecified(end) || group !== undefined ? undefined : end;
     if (profile === undefined) {
       this.#fail(tunnel, `no data path for profile ${properties.profile} in this version`);
       return;
     }
     const { port } = profile.properties;
     const range = profile.properties['source-port-range'].split('-').map(Number);
-    const problem = unsupported(profile, local?.family, remote?.words);
+    const problem = unsupported(profile, local);
     if (problem !== undefined || local === undefined) {
       this.#fail(tunnel, problem ?? `local-address ${properties['local-address']} is not an address`);
       return;
@@ -269,28 +289,34 @@ class ModelBuilder {
     if (self === undefined) {
       this.#fail(tunnel, `local-address ${properties['local-address']} is not the address of any self IP`);
     }
+    const isIpv6 = local.family === 6;
     const flooding = remote === undefined ? profile.properties['flooding-type'] : 'point-to-point';
-    const remotes = flooding === 'multipoint' || flooding === 'replicator' ? this.#floodRemotes(name, flooding) : [];
+    const floodRemotes = this.#floodRemotes(name, flooding, group);
+    const floodsToNobody = flooding === 'none' || (flooding === 'multicast' && group === undefined);
+    const overhead = isIpv6 ? VXLAN_IPV6_OVERHEAD : VXLAN_IPV4_OVERHEAD;
+    const checksum = UDP_CHECKSUM[profile.properties['udp-checksum']];
+    const underlay = self === undefined ? undefined : this.#model.domainOf.get(self.properties.vlan);
     this.#model.tunnelMembers.set(name, {
       name,
       domain: this.#model.domainOf.get(name)!,
       splitHorizon: this.#splitsHorizon(name),
-      floods: flooding !== 'none' && flooding !== 'multicast',
-      replicates: flooding === 'multipoint' || flooding === 'replicator',
-      floodRemotes: remotes,
+      floods: !floodsToNobody,
+      replicates: remote === undefined && !floodsToNobody,
+      floodRemotes,
+      group: group === undefined || underlay === undefined ? undefined : { address: group.words, domain: underlay },
       tunnel: {
         name,
         local: local.words,
         remote: remote?.words,
         key: properties.key,
         port,
-        mtu: properties.mtu === 0 ? this.#underlayMtu(self) - VXLAN_IPV4_OVERHEAD : properties.mtu,
+        mtu: properties.mtu === 0 ? this.#underlayMtu(self) - overhead : properties.mtu,
         tos: typeof properties.tos === 'number' ? properties.tos : TOS_PRESERVE,
         ttl: properties.ttl,
-        udpChecksum: UDP_CHECKSUM[profile.properties['udp-checksum']],
+        udpChecksum: isIpv6 && checksum === UdpChecksum.whenJoined ? UdpChecksum.always : checksum,
         sourcePortMin: range[0]!,
         sourcePortMax: range[1]!,
-        learnsEndpoints: flooding === 'multipoint' || flooding === 'replicator',
+        learnsEndpoints: remote === undefined && !floodsToNobody,
         receives: properties.mode !== 'outbound',
         sends: properties.mode !== 'inbound',
       },
@@ -298,22 +324,37 @@ class ModelBuilder {
     const device = self === undefined ? undefined : this.#hostDevice(self);
     if (self !== undefined && device !== undefined) {
       this.#addSocket(self, local.words, profile, device, properties.ttl);
+      if (group !== undefined) this.#addSocket(self, group.words, profile, device, properties.ttl, group);
     }
   }
 
-  #addSocket(self: Self, local: AddressWords, profile: VxlanProfile, device: string, ttl: number): void {
+  #addSocket(
+    self: Self,
+    bound: AddressWords,
+    profile: VxlanProfile,
+    device: string,
+    ttl: number,
+    group?: IpAddress,
+  ): void {
     const { port } = profile.properties;
     const [sourcePortMin, sourcePortMax] = profile.properties['source-port-range'].split('-').map(Number);
+    const checksum = profile.properties['udp-checksum'];
     const localAddress = bareAddress(self);
-    const key = `${localAddress} ${port}`;
+    const domain = this.#model.domainOf.get(self.properties.vlan)!;
+    const text = group === undefined ? undefined : formatBareAddress(group);
+    const key = text === undefined ? `${localAddress} ${port}` : `${text} ${port} ${domain}`;
+    // Tunnels of other profiles may share the socket: what one of them takes, it has to take.
+    const acceptsNoChecksum = checksum === 'disabled' || this.#model.sockets.get(key)?.acceptsNoChecksum === true;
     this.#model.sockets.set(key, {
       key,
       self: self.name,
       localAddress,
-      local,
+      bound,
+      group: text === undefined ? undefined : { text, domain },
       port,
       device,
-      checksum: profile.properties['udp-checksum'] === 'enabled',
+      checksum: checksum === 'enabled' || (wordsAreIpv6(bound) && checksum !== 'disabled'),
+      acceptsNoChecksum,
       sourcePortMin: sourcePortMin!,
       sourcePortMax: sourcePortMax!,
       ttl,
@@ -340,7 +381,10 @@ class ModelBuilder {
     return group?.properties['split-horizon'] === 'tunnels';
   }
 
-  #floodRemotes(tunnel: string, flooding: 'multipoint' | 'replicator'): AddressWords[] {
+  /** Where a tunnel without a remote address of its own replicates what is flooded. */
+  #floodRemotes(tunnel: string, flooding: string, group: IpAddress | undefined): AddressWords[] {
+    if (flooding === 'multicast') return group === undefined ? [] : [group.words];
+    if (flooding !== 'multipoint' && flooding !== 'replicator') return [];
     const record = this.#view.tunnelFdbs.get(tunnel)?.properties.records[BROADCAST_MAC];
     const remotes = flooding === 'replicator' ? record?.replicators : record?.endpoints;
     return (remotes ?? []).map((text) => parseAddress(text)!.words);
@@ -389,7 +433,7 @@ class ModelBuilder {
         continue;
       }
       const key = `${self.domain} ${properties['ip-address']}`;
-      this.#model.neighbours.set(key, { domain: self.domain, address: address.words[3], mac });
+      this.#model.neighbours.set(key, { domain: self.domain, address: address.words, mac });
     }
   }
 }
@@ -412,15 +456,10 @@ function wireTags(
 export const bareAddress = (self: Self): string => self.properties.address.split('/')[0]!;
 
 /** Why this version has no data path for such a tunnel; undefined when it has. */
-function unsupported(
-  profile: VxlanProfile,
-  localFamily: 4 | 6 | undefined,
-  remote: AddressWords | undefined,
-): string | undefined {
+function unsupported(profile: VxlanProfile, local: IpAddress | undefined): string | undefined {
   if (profile.properties['encapsulation-type'] !== 'vxlan') return 'VXLAN-GPE has no data path in this version';
-  if (localFamily === 6) return 'an IPv6 underlay has no data path in this version';
-  if (remote !== undefined && remote[3] >>> 28 === IPV4_MULTICAST)
-    return 'multicast flooding has no data path in this version';
+  if (local?.family === 6 && !wordsAreIpv6(local.words))
+    return `local-address ${formatBareAddress(local)} is in ::/96, where no host has an address`;
   return undefined;
 }
 

@@ -1,15 +1,24 @@
-// Neighbours in the data plane: asks for them by ARP, finds the way to them, and keeps what waits for them.
+// Neighbours in the data plane: asks for them by ARP or neighbour discovery, finds the way to them, and keeps what waits for them.
 
 import type { Domain, Member } from '../../bridge/domain.ts';
 import type { ForwardingDatabase } from '../../bridge/fdb.ts';
+import type { AddressWords } from '../../core/address.ts';
 import { Drop } from '../../core/drop-reason.ts';
-import type { FrameBatch } from '../../packet/frame.ts';
+import type { Frame, FrameBatch } from '../../packet/frame.ts';
 import { Book } from '../../pipeline/books.ts';
 import type { Disposal } from '../../pipeline/disposal.ts';
 import type { Outlet } from '../../pipeline/node.ts';
 import { type Neighbour, NeighbourTable } from '../../route/neighbour-table.ts';
 import { ARP_OCTETS, ARP_REQUEST, writeArp } from '../../wire/arp.ts';
 import { ETHERNET_HEADER_OCTETS, EtherType, writeEthernet } from '../../wire/ethernet.ts';
+import { groupMacHigh, groupMacLow } from '../../wire/group-mac.ts';
+import {
+  ALL_NODES,
+  ND_PACKET_OCTETS,
+  solicitedNodeOf,
+  writeNeighbourSolicitation,
+  writeUnsolicitedAdvertisement,
+} from '../../wire/icmpv6.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 
 const BROADCAST_HIGH = 0xffff;
@@ -64,11 +73,13 @@ export class NeighbourService {
     return { outlet: member.outlet, member: member.id };
   }
 
-  /** Tells switches and neighbours where our IPv4 addresses, or one of them, now live (RFC 5227, section 2.3). */
+  /** Tells switches and neighbours where our addresses, or one of them, now live (RFC 5227, section 2.3; RFC 4861, 7.2.6). */
   announce(domain: Domain, only?: string): void {
     if (!domain.hasLocal) return;
     for (const { name, words, isIpv6 } of this.#addresses.of(domain.id)) {
-      if (!isIpv6 && (only ?? name) === name) this.#sendArp(domain, words[3], words[3], undefined);
+      if ((only ?? name) !== name) continue;
+      if (isIpv6) this.#advertise(domain, words);
+      else this.#sendArp(domain, words[3], words[3], undefined);
     }
   }
 
@@ -101,12 +112,15 @@ export class NeighbourService {
   #ask(neighbour: Neighbour): void {
     const domain = this.#domains.get(neighbour.domain);
     if (domain === undefined) return;
-    this.#sendArp(domain, neighbour.source, neighbour.address, neighbour.isResolved ? neighbour : undefined);
+    const { source, address } = neighbour;
+    const known = neighbour.isResolved ? neighbour : undefined;
+    if (neighbour.isIpv6) this.#solicit(domain, source, address, known);
+    else this.#sendArp(domain, source[3], address[3], known);
   }
 
   /** Sends an ARP request, to the neighbour alone when it is given and to the whole domain otherwise. */
   #sendArp(domain: Domain, source: number, target: number, neighbour: Neighbour | undefined): void {
-    const { pool, books } = this.#disposal;
+    const { pool } = this.#disposal;
     const frame = pool.acquire(ETHERNET_HEADER_OCTETS + ARP_OCTETS);
     if (frame === undefined) return;
     const { bytes } = pool.arena;
@@ -116,8 +130,44 @@ export class NeighbourService {
     writeEthernet(bytes, frame.start, high, low, domain.macHigh, domain.macLow, EtherType.arp);
     writeArp(bytes, arp, ARP_REQUEST, domain.macHigh, domain.macLow, source, 0, 0, target);
     frame.end = arp + ARP_OCTETS;
+    this.#originate(frame, domain, neighbour);
+  }
+
+  /** Sends a neighbour solicitation, to the neighbour alone when it is given and to its group otherwise. */
+  #solicit(domain: Domain, source: AddressWords, target: AddressWords, neighbour: Neighbour | undefined): void {
+    const { pool } = this.#disposal;
+    const frame = pool.acquire(ETHERNET_HEADER_OCTETS + ND_PACKET_OCTETS);
+    if (frame === undefined) return;
+    const { bytes, words } = pool.arena;
+    const { macHigh, macLow } = domain;
+    const destination = neighbour === undefined ? solicitedNodeOf(target) : target;
+    const high = neighbour?.macHigh ?? groupMacHigh(destination);
+    const low = neighbour?.macLow ?? groupMacLow(destination);
+    const ip = frame.start + ETHERNET_HEADER_OCTETS;
+    writeEthernet(bytes, frame.start, high, low, macHigh, macLow, EtherType.ipv6);
+    writeNeighbourSolicitation(bytes, words, ip, source, destination, target, macHigh, macLow);
+    frame.end = ip + ND_PACKET_OCTETS;
+    this.#originate(frame, domain, neighbour);
+  }
+
+  #advertise(domain: Domain, address: AddressWords): void {
+    const { pool } = this.#disposal;
+    const frame = pool.acquire(ETHERNET_HEADER_OCTETS + ND_PACKET_OCTETS);
+    if (frame === undefined) return;
+    const { bytes, words } = pool.arena;
+    const { macHigh, macLow } = domain;
+    const ip = frame.start + ETHERNET_HEADER_OCTETS;
+    const [high, low] = [groupMacHigh(ALL_NODES), groupMacLow(ALL_NODES)];
+    writeEthernet(bytes, frame.start, high, low, macHigh, macLow, EtherType.ipv6);
+    writeUnsolicitedAdvertisement(bytes, words, ip, address, macHigh, macLow);
+    frame.end = ip + ND_PACKET_OCTETS;
+    this.#originate(frame, domain, undefined);
+  }
+
+  /** Sends a frame that was made here, by the member behind which the neighbour is, or by all of them. */
+  #originate(frame: Frame, domain: Domain, neighbour: Neighbour | undefined): void {
     frame.member = domain.localMember;
-    books[Book.originated]! += 1;
+    this.#disposal.books[Book.originated]! += 1;
     const member = neighbour === undefined || neighbour.member === -1 ? undefined : this.#members[neighbour.member];
     if (member === undefined) {
       this.#toFlood.push(frame);

@@ -142,7 +142,7 @@ export class Planner {
       };
       add('interface-member', member.key, { op: 'set-interface-member', spec }, { op: 'remove-member', id });
     }
-    for (const { name, domain, splitHorizon, tunnel, ...rest } of model.tunnelMembers.values()) {
+    for (const { name, domain, splitHorizon, tunnel, group, ...rest } of model.tunnelMembers.values()) {
       const id = this.#members.of(name);
       const spec = {
         id,
@@ -154,8 +154,12 @@ export class Planner {
         floods: rest.floods,
         replicates: rest.replicates,
         floodRemotes: rest.floodRemotes,
-        tunnel: { ...tunnel, member: id },
         segment: this.#segments.of(name) + 1,
+        tunnel: {
+          ...tunnel,
+          member: id,
+          group: group === undefined ? undefined : { address: group.address, domain: this.#domainId(group.domain) },
+        },
       };
       add('tunnel-member', name, { op: 'set-tunnel-member', spec }, { op: 'remove-member', id });
     }

@@ -1,5 +1,6 @@
 // Which adapter serves which kind of port: opening on the main thread, construction in the worker.
 
+import { wordsAreIpv6 } from '../../core/address.ts';
 import type { Addon } from '../../native/addon.ts';
 import type { ArenaAllocator } from '../../packet/arena.ts';
 import {
@@ -12,11 +13,12 @@ import { mayJoin } from '../../port/joining.ts';
 import type { Port } from '../../port/port.ts';
 import { openUdpPort, releaseUdpPort, type UdpPortDescription, UdpPort } from '../../port/udp.ts';
 import type { InterfaceModel, SocketModel } from './model.ts';
+import type { ListenerPlace } from './underlays.ts';
 
 /** All that the worker needs to use a port; plain data. */
 export type PortDescription =
   | { adapter: 'packet-ring'; ring: PacketRingDescription }
-  | { adapter: 'udp'; socket: UdpPortDescription; listener: { address: number; port: number } };
+  | { adapter: 'udp'; socket: UdpPortDescription; listener: ListenerPlace };
 
 /** A port as the main thread keeps it. */
 export type OpenPort = { index: number; deviceIndex: number; description: PortDescription };
@@ -39,20 +41,26 @@ export class PortOpener {
     return { index, deviceIndex: ring.deviceIndex, description: { adapter: 'packet-ring', ring } };
   }
 
-  /** Opens the sockets of a local address and port; throws an Error that names them. `mtu`: of the device. */
-  openSocket(model: SocketModel, index: number, deviceIndex: number, mtu: number): OpenPort {
+  /**
+   * Opens the sockets of a local address and port, or of a multicast group; throws an Error that names them. `mtu`: of the
+   * device; `scope`: number of the domain in which the group is listened to, otherwise 0.
+   */
+  openSocket(model: SocketModel, index: number, scope: number, deviceIndex: number, mtu: number): OpenPort {
     const socket = openUdpPort(this.#addon, this.#arena, this.#allocator, {
       index,
       name: model.key,
-      family: 4,
-      localAddress: model.localAddress,
+      family: wordsAreIpv6(model.bound) ? 6 : 4,
+      localAddress: model.group?.text ?? model.localAddress,
       localPort: model.port,
+      multicastDevice: model.device,
+      isGroup: model.group !== undefined,
       sourcePorts: { min: model.sourcePortMin, max: model.sourcePortMax },
       ttl: model.ttl,
       checksum: model.checksum,
+      acceptsNoChecksum: model.acceptsNoChecksum,
       mtu,
     });
-    const listener = { address: model.local[3], port: model.port };
+    const listener = { address: model.bound, port: model.port, scope };
     return { index, deviceIndex, description: { adapter: 'udp', socket, listener } };
   }
 

@@ -28,6 +28,8 @@ export type PortKeeperOptions = {
   prepare: PrepareDevice;
   /** Number and counter row of a port. */
   place: (key: string) => { index: number; row: number };
+  /** Number of a domain, by its name. */
+  domain: (name: string) => number;
   post: (message: ToWorker) => void;
   log: Log;
 };
@@ -198,7 +200,7 @@ export class PortKeeper {
       const open =
         wanted.kind === 'interface'
           ? opener.openInterface(wanted.model, index)
-          : opener.openSocket(wanted.model, index, device.index, device.mtu);
+          : opener.openSocket(wanted.model, index, this.#scopeOf(wanted.model), device.index, device.mtu);
       entry.open = open;
       entry.failedAt = undefined;
       this.#fail(entry, undefined);
@@ -220,6 +222,10 @@ export class PortKeeper {
     } finally {
       entry.busy = false;
     }
+  }
+
+  #scopeOf({ group }: SocketModel): number {
+    return group === undefined ? 0 : this.#options.domain(group.domain);
   }
 
   #fail(entry: Entry, reason: string | undefined): void {

@@ -1,6 +1,6 @@
 // Answers `show` and `reset-stats` for the objects of the data plane, from memory that the worker shares.
 
-import { type AddressWords, formatIpv4, formatIpv6, parseAddress } from '../../core/address.ts';
+import { type AddressWords, formatWords, parseAddress } from '../../core/address.ts';
 import { formatMacNumbers } from '../../core/mac.ts';
 import type { ShowReply, ShowRow } from '../../ipc/schema.ts';
 import { NEIGHBOUR_STRIDE, NeighbourField, NeighbourState } from '../../route/neighbour-table.ts';
@@ -190,7 +190,7 @@ export class ShowService {
       const high = mirror[at + NeighbourField.macHigh]!;
       const low = mirror[at + NeighbourField.macLow]!;
       rows.push([
-        formatIpv4(mirror[at + NeighbourField.address]!),
+        formatWords(wordsAt(mirror, at + NeighbourField.address)),
         isResolved ? formatMacNumbers(high, low) : 'incomplete',
         domains.get(domain) ?? '-',
         stateName(state),
@@ -243,14 +243,18 @@ export class ShowService {
   }
 
   #remote(endpoint: number): string {
-    const words = new Int32Array(this.#sources().worker.tables.endpointRemotes, endpoint * 16, 4);
-    const [a, b, c, d] = words as unknown as AddressWords;
-    return a === 0 && b === 0 && c === 0 ? formatIpv4(d) : formatIpv6([a, b, c, d]);
+    return formatWords(wordsAt(new Int32Array(this.#sources().worker.tables.endpointRemotes), endpoint * 4));
   }
 }
 
 const describeLoop = ({ mac, members, moves, drops }: Loop): string =>
   `${mac} between ${members.join(' and ')}, ${moves} moves, ${drops} frames not flooded`;
+const wordsAt = (from: Int32Array, at: number): AddressWords => [
+  from[at]!,
+  from[at + 1]!,
+  from[at + 2]!,
+  from[at + 3]!,
+];
 
 const stateName = (state: number): string => ['unresolved', 'asking', 'reachable', 'static'][state] ?? 'unresolved';
 

@@ -67,7 +67,7 @@ export type StaticEntrySpec = {
   remote: AddressWords | undefined;
 };
 
-export type StaticNeighbourSpec = { domain: number; address: number; mac: Mac };
+export type StaticNeighbourSpec = { domain: number; address: AddressWords; mac: Mac };
 
 export type Operation =
   | { op: 'set-learning'; ageingSeconds: number; limit: number }
@@ -83,4 +83,4 @@ export type Operation =
   | { op: 'set-static-entry'; spec: StaticEntrySpec }
   | { op: 'remove-static-entry'; domain: number; mac: Mac }
   | { op: 'set-static-neighbour'; spec: StaticNeighbourSpec }
-  | { op: 'remove-static-neighbour'; domain: number; address: number };
+  | { op: 'remove-static-neighbour'; domain: number; address: AddressWords };

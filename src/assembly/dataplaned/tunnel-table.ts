@@ -1,6 +1,6 @@
 // Tunnels by index, by bridge member, and by what arrives: (listener, key), then the remote address.
 
-import type { AddressWords } from '../../core/address.ts';
+import { type AddressWords, wordsAreIpv6 } from '../../core/address.ts';
 import { PairMap } from '../../core/pair-map.ts';
 import type { Frame } from '../../packet/frame.ts';
 import { Tunnel, type TunnelSpec } from '../../tunnel/tunnel.ts';
@@ -12,14 +12,18 @@ export class TunnelTable {
   /** By bridge member, which is also the tunnel's index. */
   readonly byMember: (Tunnel | undefined)[] = [];
   readonly #underlays: Underlays;
-  readonly #listenerOf = new Map<Tunnel, number>();
+  /** The listeners of a tunnel: its local address, and its multicast group. */
+  readonly #listenersOf = new Map<Tunnel, readonly number[]>();
   readonly #byKey = new PairMap();
   /** Tunnels of one listener and key, those with a remote address first. */
   readonly #groups: (Tunnel[] | undefined)[] = [];
 
   // The source that was looked up last: bursts come from one remote.
   #lastTunnel: Tunnel | undefined;
-  #lastSource = 0;
+  #lastSource0 = 0;
+  #lastSource1 = 0;
+  #lastSource2 = 0;
+  #lastSource3 = 0;
   #lastEndpoint = -1;
 
   constructor(endpoints: EndpointTable, underlays: Underlays) {
@@ -27,26 +31,36 @@ export class TunnelTable {
     this.#underlays = underlays;
   }
 
-  /** Adds a tunnel, or changes the one of the same member in place: its endpoints and counters stay. */
+  /**
+   * Adds a tunnel, or changes the one of the same member in place: its endpoints and counters stay, save when the IP
+   * version of its ends is another.
+   */
   set(spec: TunnelSpec, row: number): Tunnel {
+    if (!this.keepsEndpoints(spec)) this.remove(spec.member);
     let tunnel = this.byMember[spec.member];
     if (tunnel === undefined) {
       tunnel = new Tunnel(spec.member, spec, row);
       this.byMember[spec.member] = tunnel;
     } else {
-      this.#leaveGroup(tunnel);
+      this.#stopListening(tunnel);
       tunnel.spec = spec;
     }
-    this.#joinGroup(tunnel);
+    this.#listen(tunnel);
     tunnel.remoteEndpoint = spec.remote === undefined ? -1 : this.hold(tunnel, spec.remote);
     this.#connect(tunnel);
     return tunnel;
   }
 
+  /** Whether a tunnel with this specification goes on with the endpoints of the one that it replaces, if any. */
+  keepsEndpoints(spec: TunnelSpec): boolean {
+    const tunnel = this.byMember[spec.member];
+    return tunnel === undefined || tunnel.isIpv6 === wordsAreIpv6(spec.local);
+  }
+
   remove(member: number): void {
     const tunnel = this.byMember[member];
     if (tunnel === undefined) return;
-    this.#leaveGroup(tunnel);
+    this.#stopListening(tunnel);
     this.byMember[member] = undefined;
     this.endpoints.releaseAllOf(tunnel);
   }
@@ -54,7 +68,7 @@ export class TunnelTable {
   /** The endpoint of a remote address, kept for as long as the tunnel lives; -1 when there are too many. */
   hold(tunnel: Tunnel, remote: AddressWords): number {
     const { local, port } = tunnel.spec;
-    return this.endpoints.obtain(tunnel, remote, this.#underlays.of(local[3], port));
+    return this.endpoints.obtain(tunnel, remote, this.#underlays.of(local, port));
   }
 
   /** Endpoints of the remote addresses to which a tunnel replicates what is flooded. */
@@ -68,39 +82,45 @@ export class TunnelTable {
   }
 
   #connect(tunnel: Tunnel): void {
-    const underlay = this.#underlays.of(tunnel.spec.local[3], tunnel.spec.port);
+    const underlay = this.#underlays.of(tunnel.spec.local, tunnel.spec.port);
     tunnel.isUp = underlay !== undefined;
     for (const endpoint of this.endpoints.of(tunnel)) this.endpoints.connect(endpoint, underlay);
   }
 
-  #joinGroup(tunnel: Tunnel): void {
-    const listener = this.#underlays.join(tunnel.spec.local[3], tunnel.spec.port);
-    this.#listenerOf.set(tunnel, listener);
-    const at = this.#byKey.get(listener, tunnel.spec.key);
-    const group = at === -1 ? undefined : this.#groups[at];
-    if (group === undefined) {
-      const hole = this.#groups.indexOf(undefined);
-      const place = hole === -1 ? this.#groups.length : hole;
-      this.#groups[place] = [tunnel];
-      this.#byKey.set(listener, tunnel.spec.key, place);
-    } else if (tunnel.spec.remote === undefined) {
-      group.push(tunnel);
-    } else {
-      group.unshift(tunnel);
+  #listen(tunnel: Tunnel): void {
+    const { local, port, key, remote, group } = tunnel.spec;
+    const listeners = [this.#underlays.join(local, port)];
+    if (group !== undefined) listeners.push(this.#underlays.join(group.address, port, group.domain));
+    this.#listenersOf.set(tunnel, listeners);
+    for (const listener of listeners) {
+      const at = this.#byKey.get(listener, key);
+      const tunnels = at === -1 ? undefined : this.#groups[at];
+      if (tunnels === undefined) {
+        const hole = this.#groups.indexOf(undefined);
+        const place = hole === -1 ? this.#groups.length : hole;
+        this.#groups[place] = [tunnel];
+        this.#byKey.set(listener, key, place);
+      } else if (remote === undefined) {
+        tunnels.push(tunnel);
+      } else {
+        tunnels.unshift(tunnel);
+      }
     }
   }
 
-  #leaveGroup(tunnel: Tunnel): void {
+  #stopListening(tunnel: Tunnel): void {
     this.#lastTunnel = undefined;
-    const listener = this.#listenerOf.get(tunnel)!;
-    this.#listenerOf.delete(tunnel);
-    this.#underlays.leave(listener);
-    const at = this.#byKey.get(listener, tunnel.spec.key);
-    const group = this.#groups[at]!;
-    group.splice(group.indexOf(tunnel), 1);
-    if (group.length > 0) return;
-    this.#groups[at] = undefined;
-    this.#byKey.delete(listener, tunnel.spec.key);
+    const { key } = tunnel.spec;
+    for (const listener of this.#listenersOf.get(tunnel)!) {
+      this.#underlays.leave(listener);
+      const at = this.#byKey.get(listener, key);
+      const tunnels = this.#groups[at]!;
+      tunnels.splice(tunnels.indexOf(tunnel), 1);
+      if (tunnels.length > 0) continue;
+      this.#groups[at] = undefined;
+      this.#byKey.delete(listener, key);
+    }
+    this.#listenersOf.delete(tunnel);
   }
 
   /** A tunnel of this listener and key: the first of those that `select` chooses from. */
@@ -122,11 +142,23 @@ export class TunnelTable {
 
   /** The endpoint that the frame came from, made on first sight; -1 when there are too many. */
   endpointOf(tunnel: Tunnel, frame: Frame): number {
-    if (tunnel === this.#lastTunnel && frame.outer3 === this.#lastSource) return this.#lastEndpoint;
-    let endpoint = this.endpoints.find(tunnel, frame.outer3);
-    if (endpoint === -1) endpoint = this.hold(tunnel, [frame.outer0, frame.outer1, frame.outer2, frame.outer3]);
+    const { outer0, outer1, outer2, outer3 } = frame;
+    if (
+      tunnel === this.#lastTunnel &&
+      outer3 === this.#lastSource3 &&
+      outer2 === this.#lastSource2 &&
+      outer1 === this.#lastSource1 &&
+      outer0 === this.#lastSource0
+    ) {
+      return this.#lastEndpoint;
+    }
+    let endpoint = this.endpoints.find(tunnel, outer0, outer1, outer2, outer3);
+    if (endpoint === -1) endpoint = this.hold(tunnel, [outer0, outer1, outer2, outer3]);
     this.#lastTunnel = tunnel;
-    this.#lastSource = frame.outer3;
+    this.#lastSource0 = outer0;
+    this.#lastSource1 = outer1;
+    this.#lastSource2 = outer2;
+    this.#lastSource3 = outer3;
     this.#lastEndpoint = endpoint;
     return endpoint;
   }

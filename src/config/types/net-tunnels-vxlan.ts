@@ -3,6 +3,7 @@
 import { choice, integer, pattern, reference, string } from '../kinds.ts';
 import { objectType } from '../object-type.ts';
 import type { ObjectOf } from '../object-type.ts';
+import { sysDb, VXLAN_PORT_VARIABLE } from './sys-db.ts';
 
 const SELF = { path: 'net tunnels vxlan', label: 'Tunnel profile', naming: 'full-path' } as const;
 const PARENT = '/Common/vxlan';
@@ -50,13 +51,19 @@ export const netTunnelsVxlan = objectType({
     }),
     port: integer(
       { min: 1, max: 65535 },
-      { default: 4789, help: 'UDP port of the tunnels, at both ends.', onChange: 'rebuild' },
+      {
+        default: 4789,
+        defaultFrom: { type: sysDb.path, name: VXLAN_PORT_VARIABLE, property: 'value' },
+        help: `UDP port of the tunnels, at both ends; without one that of sys db ${VXLAN_PORT_VARIABLE}.`,
+        onChange: 'rebuild',
+      },
     ),
     'udp-checksum': choice(['auto', 'enabled', 'disabled'], {
       default: 'auto',
       help:
         'Whether sent packets carry a UDP checksum, which is optional over IPv4 (RFC 7348, section 5). ' +
-        'auto: those that leave the machine joined to others of their flow do.',
+        'auto: those that leave the machine joined to others of their flow do, and over IPv6 all. ' +
+        'Over IPv6 packets without one are only taken with disabled (RFC 6935, section 5).',
       extension: true,
     }),
     'source-port-range': pattern(

@@ -9,6 +9,8 @@ export type KernelVxlanOptions = {
   /** Point to point; without it the device floods to `flood` and knows only static entries. */
   remote?: string;
   flood?: readonly string[];
+  /** Flooding by multicast to this group, by this device; stations are learned. */
+  group?: { address: string; device: string };
   port?: number;
   udpChecksum?: boolean;
   mtu?: number;
@@ -19,10 +21,14 @@ export type KernelVxlanOptions = {
 /** Makes the device and brings it up; resolves to its name. */
 export async function addKernelVxlan(namespace: Namespace, options: KernelVxlanOptions): Promise<string> {
   const { device = 'vx0', vni, local, remote, flood = [], port = 4789, udpChecksum = true, mtu = 1450 } = options;
-  const ends = remote === undefined ? ['nolearning'] : ['remote', remote];
+  const { group } = options;
+  const alone = remote === undefined ? ['nolearning'] : ['remote', remote];
+  const ends = group === undefined ? alone : ['group', group.address, 'dev', group.device, 'ttl', '4'];
   const vxlan = ['id', String(vni), 'dstport', String(port), 'local', local, ...ends];
-  const checksum = udpChecksum ? 'udpcsum' : 'noudpcsum';
-  await namespace.ip('link', 'add', device, 'mtu', String(mtu), 'type', 'vxlan', ...vxlan, checksum);
+  const ipv4Checksum = udpChecksum ? ['udpcsum'] : ['noudpcsum'];
+  const ipv6Checksum = udpChecksum ? [] : ['udp6zerocsumtx', 'udp6zerocsumrx'];
+  const checksum = local.includes(':') ? ipv6Checksum : ipv4Checksum;
+  await namespace.ip('link', 'add', device, 'mtu', String(mtu), 'type', 'vxlan', ...vxlan, ...checksum);
   for (const endpoint of flood) await addKernelFdb(namespace, '00:00:00:00:00:00', endpoint, device);
   await namespace.ip('link', 'set', device, 'up');
   if (options.address !== undefined) await namespace.addAddress(device, options.address);

@@ -108,8 +108,14 @@ export class OpenVswitch {
     await namespace.ip('address', 'flush', 'dev', device);
     await namespace.addAddress('br-phy', ...addresses);
     // The kernel sees the first packets of a tunnel too, and would answer that nobody listens on the port.
-    const answers = 'oifname "br-phy" icmp type destination-unreachable drop';
-    await namespace.run(['nft', 'add table ip quiet; add chain ip quiet out { type filter hook output priority 0; }']);
-    await namespace.run(['nft', `add rule ip quiet out ${answers}`]);
+    for (const [family, protocol] of [
+      ['ip', 'icmp'],
+      ['ip6', 'icmpv6'],
+    ] as const) {
+      const chain = `add chain ${family} quiet out { type filter hook output priority 0; }`;
+      await namespace.run(['nft', `add table ${family} quiet; ${chain}`]);
+      const answers = `oifname "br-phy" ${protocol} type destination-unreachable drop`;
+      await namespace.run(['nft', `add rule ${family} quiet out ${answers}`]);
+    }
   }
 }

@@ -2,6 +2,7 @@
 //
 //   host-a ──── e1 [ site: wideplane ] e0 ════ e0 [ far: kernel or Open vSwitch ] e1 ──── host-b
 //   172.16.0.1           10.9.1.1                  10.9.1.2                           172.16.0.2
+//                        2001:db8:9::1             2001:db8:9::2   (with underlay 6)
 //
 // With a VLAN tag, an Open vSwitch stands between host-a and e1: host-a on an access port, wideplane on the trunk. (Not a VLAN
 // device on host-a: many a small kernel has none.)
@@ -16,8 +17,11 @@ export type Adapter = 'packet-ring' | 'udp';
 export type SiteOptions = {
   adapter: Adapter;
   peer: 'kernel' | 'open-vswitch';
+  /** IP version between wideplane and the peer. */
+  underlay: 4 | 6;
   /** Of every device that wideplane or a host uses; Open vSwitch never has them. */
   offloads: boolean;
+  /** Over IPv6 without it both ends send and take zero checksums (RFC 6935). */
   udpChecksum: boolean;
   /** Remote address named in the tunnel, or `any` with static FDB entries at both ends. */
   mode: 'point-to-point' | 'static-fdb';
@@ -30,6 +34,7 @@ export type SiteOptions = {
 export const DEFAULT_SITE: SiteOptions = {
   adapter: 'packet-ring',
   peer: 'kernel',
+  underlay: 4,
   offloads: false,
   udpChecksum: false,
   mode: 'point-to-point',
@@ -43,8 +48,13 @@ export const SITE_ADDRESS = '10.9.1.1';
 export const FAR_ADDRESS = '10.9.1.2';
 export const HOST_A = '172.16.0.1';
 export const HOST_B = '172.16.0.2';
-/** Outer Ethernet aside: IPv4 20, UDP 8, VXLAN 8, inner Ethernet 14 (RFC 7348, section 5). */
-export const VXLAN_OVERHEAD_OCTETS = 50;
+/** Addresses of wideplane and of the peer, by IP version of the underlay. */
+export const UNDERLAY = {
+  4: { site: SITE_ADDRESS, far: FAR_ADDRESS, prefixBits: 24 },
+  6: { site: '2001:db8:9::1', far: '2001:db8:9::2', prefixBits: 64 },
+} as const;
+/** Outer Ethernet aside: IPv4 20 or IPv6 40, UDP 8, VXLAN 8, inner Ethernet 14 (RFC 7348, section 5). */
+export const VXLAN_OVERHEAD_OCTETS = { 4: 50, 6: 70 } as const;
 
 export type Site = {
   options: SiteOptions;
@@ -59,32 +69,33 @@ export type Site = {
 
 /** The configuration of wideplane for the topology above. `macs`: stations that the static FDB knows behind the peer. */
 export function siteConfiguration(options: SiteOptions, macs: readonly string[] = []): string {
-  const { adapter, udpChecksum, mode, hostTag, underlayMtu, port } = options;
-  const remote = mode === 'point-to-point' ? FAR_ADDRESS : 'any';
-  const records = macs.map((mac) => `${mac} { endpoint ${FAR_ADDRESS} }`).join(' ');
+  const { adapter, udpChecksum, mode, hostTag, underlayMtu, port, underlay } = options;
+  const { site, far, prefixBits } = UNDERLAY[underlay];
+  const remote = mode === 'point-to-point' ? far : 'any';
+  const records = macs.map((mac) => `${mac} { endpoint ${far} }`).join(' ');
   return `
 net interface 1.1 { device e0 adapter ${adapter} }
 net interface 1.2 { device e1 adapter packet-ring }
 net vlan wan { interfaces { 1.1 { untagged } } tag 4094 mtu ${underlayMtu} }
 net vlan inside { interfaces { 1.2 { ${hostTag === 0 ? 'untagged' : 'tagged'} } } tag ${hostTag === 0 ? 4093 : hostTag} mtu ${underlayMtu} }
-net self wan-self { address ${SITE_ADDRESS}/24 vlan wan allow-service none }
+net self wan-self { address ${site}/${prefixBits} vlan wan allow-service none }
 net tunnels vxlan vx-profile {
     defaults-from vxlan
     flooding-type multipoint
     port ${port}
     udp-checksum ${udpChecksum ? 'enabled' : 'disabled'}
 }
-net tunnels tunnel vx1 { local-address ${SITE_ADDRESS} remote-address ${remote} key ${VNI} profile vx-profile }
+net tunnels tunnel vx1 { local-address ${site} remote-address ${remote} key ${VNI} profile vx-profile }
 net vlan-group lan { members { inside vx1 } mode transparent bridge-traffic enabled }
-${mode === 'static-fdb' ? `net fdb tunnel vx1 { records { ff:ff:ff:ff:ff:ff { endpoints { ${FAR_ADDRESS} } } ${records} } }` : ''}
+${mode === 'static-fdb' ? `net fdb tunnel vx1 { records { ff:ff:ff:ff:ff:ff { endpoints { ${far} } } ${records} } }` : ''}
 `;
 }
 
 /** Builds the topology, starts the peer and wideplane. */
 export async function buildSite(changes: Partial<SiteOptions> = {}): Promise<Site> {
   const options = { ...DEFAULT_SITE, ...changes };
-  const { adapter, offloads, hostTag, underlayMtu } = options;
-  const innerMtu = underlayMtu - VXLAN_OVERHEAD_OCTETS;
+  const { adapter, offloads, hostTag, underlayMtu, underlay } = options;
+  const innerMtu = underlayMtu - VXLAN_OVERHEAD_OCTETS[underlay];
   const site = await Namespace.create('site');
   const far = await Namespace.create('far');
   const hostA = await Namespace.create('host-a');
@@ -100,7 +111,8 @@ export async function buildSite(changes: Partial<SiteOptions> = {}): Promise<Sit
     await host.ip('link', 'set', 'e0', 'mtu', String(innerMtu));
     await host.addAddress('e0', `${address}/24`);
   }
-  if (adapter === 'udp') await site.addAddress('e0', `${SITE_ADDRESS}/24`);
+  const { site: own, prefixBits } = UNDERLAY[underlay];
+  if (adapter === 'udp') await site.addAddress('e0', `${own}/${prefixBits}`);
 
   const macA = await hostA.mac('e0');
   if (options.peer === 'kernel') await startKernelPeer(far, options, innerMtu, macA);
@@ -120,16 +132,18 @@ async function connectTagged(host: Namespace, site: Namespace, tag: number, mtu:
 }
 
 async function startKernelPeer(far: Namespace, options: SiteOptions, mtu: number, macA: string): Promise<void> {
-  const { udpChecksum, port } = options;
-  await far.addAddress('e0', `${FAR_ADDRESS}/24`);
-  const ends = options.mode === 'point-to-point' ? { remote: SITE_ADDRESS } : { flood: [SITE_ADDRESS] };
-  const vxlan = await addKernelVxlan(far, { vni: VNI, local: FAR_ADDRESS, ...ends, port, udpChecksum, mtu });
-  if (options.mode === 'static-fdb') await addKernelFdb(far, macA, SITE_ADDRESS, vxlan);
+  const { udpChecksum, port, underlay } = options;
+  const { site, far: local, prefixBits } = UNDERLAY[underlay];
+  await far.addAddress('e0', `${local}/${prefixBits}`);
+  const ends = options.mode === 'point-to-point' ? { remote: site } : { flood: [site] };
+  const vxlan = await addKernelVxlan(far, { vni: VNI, local, ...ends, port, udpChecksum, mtu });
+  if (options.mode === 'static-fdb') await addKernelFdb(far, macA, site, vxlan);
   await addKernelBridge(far, 'br0', [vxlan, 'e1']);
 }
 
-async function startOpenVswitch(far: Namespace, { udpChecksum, port }: SiteOptions): Promise<void> {
-  const ovs = await OpenVswitch.start(far, { device: 'e0', addresses: [`${FAR_ADDRESS}/24`] });
-  await ovs.addTunnel('vx', { remote: SITE_ADDRESS, key: VNI, port, udpChecksum });
+async function startOpenVswitch(far: Namespace, { udpChecksum, port, underlay }: SiteOptions): Promise<void> {
+  const { site, far: local, prefixBits } = UNDERLAY[underlay];
+  const ovs = await OpenVswitch.start(far, { device: 'e0', addresses: [`${local}/${prefixBits}`] });
+  await ovs.addTunnel('vx', { remote: site, key: VNI, port, udpChecksum });
   await ovs.addPort('e1');
 }

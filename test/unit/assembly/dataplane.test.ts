@@ -186,7 +186,7 @@ describe('decapsulation', () => {
   it('serves a UDP socket port alike, in both directions', () => {
     const rig = new Rig();
     rig.addPort(1);
-    rig.addPort(5, 'udp', { address: words(LOCAL)[3], port: 4789 });
+    rig.addPort(5, 'udp', { address: words(LOCAL), port: 4789, scope: 0 });
     rig.apply(
       { op: 'set-domain', spec: { id: Id.bridgeDomain, name: 'bridge', localMember: 11, mac: mac(BRIDGE_MAC) } },
       rig.interfaceMember(Id.insideMember, Id.bridgeDomain, 1),
@@ -200,13 +200,35 @@ describe('decapsulation', () => {
 });
 
 describe('bridge', () => {
+  it('floods to all endpoints again when a station behind one of them has been silent for too long', () => {
+    const rig = Rig.withTunnel({ ageingSeconds: 5 });
+    const remotes = ['10.9.1.2', '10.9.1.3', '10.9.1.4'].map(words);
+    const change = { replicates: true, floodRemotes: remotes, tunnel: { remote: undefined, learnsEndpoints: true } };
+    rig.apply(rig.tunnelMember(Id.vx1, change));
+    for (const remote of remotes) {
+      rig.apply({ op: 'set-static-neighbour', spec: { domain: Id.wanDomain, address: remote, mac: mac(PEER_MAC) } });
+    }
+    const copies = (): number => {
+      rig.send(1, hostFrame(HOST_B, HOST_A));
+      return rig.received(0).filter((packet) => packet.readUInt16BE(12) === 0x0800).length;
+    };
+    assert.equal(copies(), 3);
+    rig.send(0, outer(hostFrame(HOST_A, HOST_B), { source: '10.9.1.4' }));
+    assert.equal(copies(), 1);
+    for (let step = 0; step < 16; step++) rig.advance(250);
+    assert.equal(copies(), 1, 'it was heard four seconds ago');
+    // A sweep goes through the whole table in ten seconds.
+    for (let step = 0; step < 60; step++) rig.advance(250);
+    assert.equal(copies(), 3);
+  });
+
   it('floods to each endpoint once, and learns the endpoint of a station', () => {
     const rig = Rig.withTunnel();
     const remotes = ['10.9.1.2', '10.9.1.3', '10.9.1.4'].map(words);
     const change = { replicates: true, floodRemotes: remotes, tunnel: { remote: undefined, learnsEndpoints: true } };
     rig.apply(rig.tunnelMember(Id.vx1, change));
     for (const [index, remote] of remotes.entries()) {
-      const neighbour = { domain: Id.wanDomain, address: remote[3], mac: mac(`02:ee:00:00:00:0${index + 2}`) };
+      const neighbour = { domain: Id.wanDomain, address: remote, mac: mac(`02:ee:00:00:00:0${index + 2}`) };
       rig.apply({ op: 'set-static-neighbour', spec: neighbour });
     }
     rig.send(1, hostFrame('ff:ff:ff:ff:ff:ff', HOST_A));

@@ -58,6 +58,23 @@ describe('docs/interop/bigip-vxlan.md', () => {
     assert.equal(await typed.run('list net'), listing);
     assert.deepEqual(typed.saved, ['own']);
 
+    for (const heading of ['Flooding by multicast', 'IPv6 between the ends']) {
+      const [device, own, ...rest] = under(heading);
+      assert.deepEqual(rest, []);
+      const bigip = new TmshSession();
+      await bigip.run('create net interface 1.1 device eth1', 'create net interface 1.2 device eth2');
+      const [before] = under('On the BIG-IP');
+      await enter(bigip, before!.replace(/^create net vlan-group .*$/m, ''));
+      await enter(bigip, device!);
+      const here = new TmshSession();
+      await enter(here, file!);
+      await enter(here, own!);
+      for (const session of [bigip, here]) assert.match(await session.run('list net tunnels tunnel'), /vx[78]000/);
+    }
+    assert.equal(under('Another port for all').length, 1);
+    await enter(loaded, under('Another port for all')[0]!);
+    assert.match(await loaded.run('list sys db'), /value 8472/);
+
     const more = under('More than one other end');
     assert.equal(more.length, 1);
     await enter(typed, more[0]!);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { AddressWords } from '../../../src/core/address.ts';
 import {
   type Neighbour,
   NEIGHBOUR_STRIDE,
@@ -9,7 +10,9 @@ import {
 } from '../../../src/route/neighbour-table.ts';
 
 const DOMAIN = 3;
-const ADDRESS = 0x0a090102;
+const ADDRESS: AddressWords = [0, 0, 0, 0x0a090102];
+const OTHER: AddressWords = [0x20010db8, 0, 0, 0x0a090102];
+const OWN: AddressWords = [0, 0, 0, 0x0a090101];
 
 function makeTable(): { table: NeighbourTable; events: string[]; neighbour: Neighbour } {
   const events: string[] = [];
@@ -18,7 +21,7 @@ function makeTable(): { table: NeighbourTable; events: string[]; neighbour: Neig
     resolved: () => events.push('resolved'),
     giveUp: () => events.push('give up'),
   });
-  const neighbour = table.obtain(DOMAIN, ADDRESS, 0x0a090101);
+  const neighbour = table.obtain(DOMAIN, ADDRESS, OWN);
   neighbour.users.push({ neighbourChanged: ({ isResolved }) => events.push(isResolved ? 'ready' : 'not ready') });
   return { table, events, neighbour };
 }
@@ -37,29 +40,29 @@ describe('NeighbourTable', () => {
 
   it('confirms what is in use and keeps it meanwhile', () => {
     const { table, events, neighbour } = makeTable();
-    table.heard(DOMAIN, ADDRESS, 0x0200, 1, 7, 0);
+    table.heard(neighbour, 0x0200, 1, 7, 0);
     assert.deepEqual(events, ['ready', 'resolved']);
     table.tick(29_999);
     table.tick(30_000);
     assert.equal(events.at(-1), 'confirm');
     assert.equal(neighbour.isResolved, true);
-    table.heard(DOMAIN, ADDRESS, 0x0200, 1, 7, 30_100);
+    table.heard(neighbour, 0x0200, 1, 7, 30_100);
     table.tick(31_500);
     assert.equal(events.length, 3, 'an answer that changes nothing disturbs nobody');
   });
 
   it('tells its users of another MAC', () => {
     const { table, events, neighbour } = makeTable();
-    table.heard(DOMAIN, ADDRESS, 0x0200, 1, 7, 0);
-    table.heard(DOMAIN, ADDRESS, 0x0200, 2, 7, 100);
+    table.heard(neighbour, 0x0200, 1, 7, 0);
+    table.heard(neighbour, 0x0200, 2, 7, 100);
     assert.deepEqual(events, ['ready', 'resolved', 'ready', 'resolved']);
     assert.equal(neighbour.macLow, 2);
   });
 
   it('lets nothing that is heard replace a permanent entry', () => {
     const { table, neighbour } = makeTable();
-    table.setPermanent(DOMAIN, ADDRESS, 0, 0x0200, 9);
-    table.heard(DOMAIN, ADDRESS, 0x0200, 1, 7, 0);
+    table.setPermanent(DOMAIN, ADDRESS, OWN, 0x0200, 9);
+    table.heard(neighbour, 0x0200, 1, 7, 0);
     assert.equal(neighbour.macLow, 9);
     table.tick(100_000);
     assert.equal(neighbour.isResolved, true);
@@ -67,17 +70,17 @@ describe('NeighbourTable', () => {
     assert.equal(neighbour.isResolved, false);
   });
 
-  it('ignores what nobody asked for, and forgets what nobody uses', () => {
+  it('knows only what somebody asked for, and forgets what nobody uses', () => {
     const { table, neighbour } = makeTable();
-    table.heard(DOMAIN, 0x0a0901ff, 0x0200, 1, 7, 0);
-    assert.equal(table.find(DOMAIN, 0x0a0901ff), undefined);
+    assert.equal(table.find(DOMAIN, 0, 0, 0, 0x0a0901ff), undefined);
+    assert.equal(table.find(DOMAIN, ...OTHER), undefined, 'the same last word in the other IP version');
     table.release(neighbour);
-    assert.equal(table.find(DOMAIN, ADDRESS), neighbour, 'it is in use');
+    assert.equal(table.find(DOMAIN, ...ADDRESS), neighbour, 'it is in use');
     neighbour.users.length = 0;
     table.release(neighbour);
-    assert.equal(table.find(DOMAIN, ADDRESS), undefined);
+    assert.equal(table.find(DOMAIN, ...ADDRESS), undefined);
     assert.equal([...table.all()].length, 0);
-    const again = table.obtain(DOMAIN, 0x0a090103, 0);
+    const again = table.obtain(DOMAIN, OTHER, OWN);
     assert.deepEqual([...table.all()], [again]);
   });
 
@@ -86,8 +89,8 @@ describe('NeighbourTable', () => {
     const read = (field: number): number => table.mirror[field]!;
     assert.equal(read(NeighbourField.domain), DOMAIN);
     assert.equal(read(NeighbourField.state), NeighbourState.idle);
-    table.heard(DOMAIN, ADDRESS, 0x0200, 5, 7, 12_000);
-    assert.equal(read(NeighbourField.address), ADDRESS);
+    table.heard(neighbour, 0x0200, 5, 7, 12_000);
+    assert.deepEqual([...table.mirror.subarray(NeighbourField.address, NeighbourField.address + 4)], ADDRESS);
     assert.equal(read(NeighbourField.state), NeighbourState.reachable);
     assert.equal(read(NeighbourField.macLow), 5);
     assert.equal(read(NeighbourField.confirmed), 12);

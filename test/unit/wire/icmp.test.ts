@@ -3,9 +3,10 @@ import { describe, it } from 'node:test';
 import { Drop, FORWARD } from '../../../src/core/drop-reason.ts';
 import { macHigh16, macLow32 } from '../../../src/core/mac.ts';
 import { checkIcmpv4, isEchoRequestV4, turnIntoEchoReplyV4 } from '../../../src/wire/icmpv4.ts';
+import { groupMacLow } from '../../../src/wire/group-mac.ts';
 import * as icmpv6 from '../../../src/wire/icmpv6.ts';
 import { checkIpv4 } from '../../../src/wire/ipv4.ts';
-import { FILLER, guard, toHex, vector } from '../../support/octets.ts';
+import { addressAt, FILLER, guard, toHex, vector } from '../../support/octets.ts';
 
 const IP = 14;
 const ICMPV4 = 34;
@@ -96,11 +97,12 @@ describe('neighbour discovery', () => {
 
   it('writes the kernel’s solicitation', () => {
     const octets = new Uint8Array(128).fill(FILLER);
-    const source = solicitation.subarray(IP + 8, IP + 24);
-    const target = solicitation.subarray(ICMPV6 + 8, ICMPV6 + 24);
-    icmpv6.writeNeighbourSolicitation(octets, wordsOf(octets), 2, source, target, 0x0200, 0x0000000a);
+    const source = addressAt(solicitation, IP + 8);
+    const target = addressAt(solicitation, ICMPV6 + 8);
+    const group = icmpv6.solicitedNodeOf(target);
+    icmpv6.writeNeighbourSolicitation(octets, wordsOf(octets), 2, source, group, target, 0x0200, 0x0000000a);
     assert.equal(toHex(octets.subarray(2, 2 + icmpv6.ND_PACKET_OCTETS)), toHex(solicitation.subarray(IP)));
-    assert.equal(icmpv6.solicitedNodeLow(target), macLow32(solicitation, 0));
+    assert.equal(groupMacLow(group), macLow32(solicitation, 0));
   });
 
   const changed = (octets: Uint8Array, change: (copy: Uint8Array) => void): number => {

@@ -2,22 +2,45 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { AddressWords } from '../../../src/core/address.ts';
 import { segment } from '../../../src/packet/segment.ts';
 import { Frame, FrameBatch, Gso } from '../../../src/packet/frame.ts';
+import { RecordType } from '../../../src/route/group-membership.ts';
 import { ARP_REPLY, ARP_REQUEST, writeArp } from '../../../src/wire/arp.ts';
 import { EtherType, insertVlanTag, writeEthernet } from '../../../src/wire/ethernet.ts';
 import { turnIntoEchoReplyV4 } from '../../../src/wire/icmpv4.ts';
 import {
   ND_PACKET_OCTETS,
+  solicitedNodeOf,
   turnIntoEchoReplyV6,
   writeNeighbourAdvertisement,
   writeNeighbourSolicitation,
 } from '../../../src/wire/icmpv6.ts';
+import {
+  ALL_ROUTERS_V4,
+  IGMP_IP_OCTETS,
+  IGMP_OCTETS,
+  IGMP_V2_LEAVE,
+  IGMP_V2_REPORT,
+  igmpV3ReportOctets,
+  writeIgmp,
+  writeIgmpV3Report,
+} from '../../../src/wire/igmp.ts';
 import { IpProtocol, ipv4PseudoHeaderSum, writeIpv4 } from '../../../src/wire/ipv4.ts';
+import {
+  ALL_ROUTERS_V6,
+  MLD_IP_OCTETS,
+  MLD_OCTETS,
+  MLD_V1_DONE,
+  MLD_V1_REPORT,
+  mldV2ReportOctets,
+  writeMld,
+  writeMldV2Report,
+} from '../../../src/wire/mld.ts';
 import { LinkType, pcapngInterface, pcapngPacket, pcapngSectionHeader } from '../../../src/wire/pcapng.ts';
 import { writeUdp, writeUdpChecksum } from '../../../src/wire/udp.ts';
 import { writeVxlan } from '../../../src/wire/vxlan.ts';
-import { arenaWithPool, fromHex, vector } from '../../support/octets.ts';
+import { addressAt, arenaWithPool, fromHex, vector } from '../../support/octets.ts';
 import { transportFrame } from '../../support/transport-frames.ts';
 import { tsharkComplaints, tsharkFields } from '../../support/tshark.ts';
 
@@ -63,18 +86,54 @@ function tagged(frame: Uint8Array): Uint8Array {
 }
 
 function neighbourDiscovery(): Uint8Array[] {
-  const source = vector('kernel-neighbour-solicitation').subarray(22, 38);
-  const target = vector('kernel-neighbour-solicitation').subarray(62, 78);
+  const source = addressAt(vector('kernel-neighbour-solicitation'), 22);
+  const target = addressAt(vector('kernel-neighbour-solicitation'), 62);
   const [solicitation, advertisement] = [new Uint8Array(14 + ND_PACKET_OCTETS), new Uint8Array(14 + ND_PACKET_OCTETS)];
   const room = new Uint8Array(256);
   const words = new Int32Array(room.buffer);
-  writeNeighbourSolicitation(room, words, 0, source, target, 0x0200, 2);
+  writeNeighbourSolicitation(room, words, 0, source, solicitedNodeOf(target), target, 0x0200, 2);
   writeNeighbourAdvertisement(room, words, 128, 0, 0x0200, 1);
   writeEthernet(solicitation, 0, 0x3333, 0xff000002 | 0, 0x0200, 2, EtherType.ipv6);
   writeEthernet(advertisement, 0, 0x0200, 2, 0x0200, 1, EtherType.ipv6);
   solicitation.set(room.subarray(0, ND_PACKET_OCTETS), 14);
   advertisement.set(room.subarray(128, 128 + ND_PACKET_OCTETS), 14);
   return [solicitation, advertisement];
+}
+
+const GROUP_V4 = 0xef01_0101 | 0;
+const GROUP_V6: AddressWords = [0xff05_0000 | 0, 0, 0, 0x100];
+const LINK_LOCAL: AddressWords = [0xfe80_0000 | 0, 0, 0x00ff_fe00, 2];
+
+/** Every message of IGMP and MLD that leaves here. */
+function membership(): Uint8Array[] {
+  const frame = (octets: number, type: number, write: (octets: Uint8Array, words: Int32Array) => void): Uint8Array => {
+    const room = new Uint8Array(2 + 14 + octets + 2);
+    write(room, new Int32Array(room.buffer, 0, room.length >> 2));
+    const [group, own] = type === EtherType.ipv4 ? [0x0100, 0x5e01_0101] : [0x3333, 0x100];
+    writeEthernet(room, 2, group, own, 0x0200, 2, type);
+    return room.slice(2, 16 + octets);
+  };
+  const reports = [RecordType.isExclude, RecordType.toExclude, RecordType.toInclude];
+  const old = IGMP_IP_OCTETS + IGMP_OCTETS;
+  const v1 = MLD_IP_OCTETS + MLD_OCTETS;
+  return [
+    frame(igmpV3ReportOctets(3), EtherType.ipv4, (octets) => {
+      const records = reports.map((type) => ({ type, group: GROUP_V4 }));
+      writeIgmpV3Report(octets, 16, SOURCE, records);
+    }),
+    frame(old, EtherType.ipv4, (octets) => writeIgmp(octets, 16, IGMP_V2_REPORT, SOURCE, GROUP_V4, GROUP_V4)),
+    frame(old, EtherType.ipv4, (octets) => writeIgmp(octets, 16, IGMP_V2_LEAVE, SOURCE, ALL_ROUTERS_V4, GROUP_V4)),
+    frame(mldV2ReportOctets(3), EtherType.ipv6, (octets, words) => {
+      const records = reports.map((type) => ({ type, group: GROUP_V6 }));
+      writeMldV2Report(octets, words, 16, LINK_LOCAL, records);
+    }),
+    frame(v1, EtherType.ipv6, (octets, words) => {
+      writeMld(octets, words, 16, MLD_V1_REPORT, LINK_LOCAL, GROUP_V6, GROUP_V6);
+    }),
+    frame(v1, EtherType.ipv6, (octets, words) => {
+      writeMld(octets, words, 16, MLD_V1_DONE, LINK_LOCAL, ALL_ROUTERS_V6, GROUP_V6);
+    }),
+  ];
 }
 
 function echoReplies(): Uint8Array[] {
@@ -120,6 +179,7 @@ describe('tshark', () => {
       return octets;
     });
     const frames = [vxlanPacket(), tagged(vxlanPacket()), ...arps, ...neighbourDiscovery(), ...echoReplies()];
+    frames.push(...membership());
     frames.push(...segments(4, 'tcp'), ...segments(6, 'tcp'), ...segments(4, 'udp'), ...segments(6, 'udp'));
     assert.deepEqual(tsharkComplaints(capture(...frames)), []);
     const bad = tsharkFields(capture(...frames), [
@@ -129,6 +189,7 @@ describe('tshark', () => {
       'tcp.checksum.status',
       'icmp.checksum.status',
       'icmpv6.checksum.status',
+      'igmp.checksum.status',
     ]);
     const wrong = bad.filter(([, ...statuses]) =>
       statuses.some((status) => status.split(',').some((one) => one === '0')),
@@ -140,6 +201,19 @@ describe('tshark', () => {
     const wrong = vxlanPacket();
     wrong[24]! ^= 0xff;
     assert.equal(tsharkComplaints(capture(vxlanPacket(), wrong)).length, 1);
+  });
+
+  it('reads reports and leaves of groups as they were meant', () => {
+    const names = ['igmp.type', 'igmp.maddr', 'igmp.record_type', 'icmpv6.type', 'icmpv6.mldr.mar.record_type'];
+    names.push('icmpv6.mldr.mar.multicast_address', 'icmpv6.mld.multicast_address', 'ip.ttl', 'ipv6.hlim');
+    assert.deepEqual(tsharkFields(capture(...membership()), names), [
+      ['0x22', '239.1.1.1,239.1.1.1,239.1.1.1', '2,4,3', '', '', '', '', '1', ''],
+      ['0x16', '239.1.1.1', '', '', '', '', '', '1', ''],
+      ['0x17', '239.1.1.1', '', '', '', '', '', '1', ''],
+      ['', '', '', '143', '2,4,3', 'ff05::100,ff05::100,ff05::100', '', '', '1'],
+      ['', '', '', '131', '', '', 'ff05::100', '', '1'],
+      ['', '', '', '132', '', '', 'ff05::100', '', '1'],
+    ]);
   });
 
   it('reads the headers as they were meant', () => {

@@ -2,17 +2,21 @@
 //
 //   1. the header must be valid (RFC 7348, section 5); reserved bits are ignored
 //   2. (listener, VNI) names the tunnels; the one with this remote address is taken, else the one with remote any
-//   3. outer congestion marks reach the inner packet (RFC 6040)
-//   4. the inner frame goes to the bridge
+//   3. over IPv6 there must be a UDP checksum, unless the tunnel is configured to do without (RFC 6935)
+//   4. outer congestion marks reach the inner packet (RFC 6040)
+//   5. the inner frame goes to the bridge
 
 import type { Member } from '../../../bridge/domain.ts';
+import type { AddressWords } from '../../../core/address.ts';
 import { Drop, FORWARD } from '../../../core/drop-reason.ts';
 import { completeUnannouncedChecksum, recognizeSuperFrame } from '../../../packet/complete-checksum.ts';
 import type { Frame, FrameBatch } from '../../../packet/frame.ts';
 import type { Disposal } from '../../../pipeline/disposal.ts';
 import type { PipelineNode } from '../../../pipeline/node.ts';
 import { decapsulateEcn, ECN_MASK } from '../../../tunnel/ecn.ts';
+import { UdpChecksum } from '../../../tunnel/tunnel.ts';
 import { ETHERNET_HEADER_OCTETS } from '../../../wire/ethernet.ts';
+import { UDP_HEADER_OCTETS, udpHasChecksum } from '../../../wire/udp.ts';
 import { checkVxlan, VXLAN_HEADER_OCTETS, vxlanVni } from '../../../wire/vxlan.ts';
 import type { PortSlot } from '../port-slot.ts';
 import type { TunnelTable } from '../tunnel-table.ts';
@@ -60,8 +64,7 @@ export class DecapsulateNode implements PipelineNode {
         continue;
       }
       // Tunnels of one listener share the local address; no remote is asked for, or it would only be unknown.
-      const { local } = first.spec;
-      if (frame.outer3 === local[3] && frame.outer2 === local[2]) {
+      if (isFrom(first.spec.local, frame)) {
         disposal.drop(frame, Drop.ownPacketReturned, first.row);
         continue;
       }
@@ -73,6 +76,16 @@ export class DecapsulateNode implements PipelineNode {
       const { spec } = tunnel;
       if (!spec.receives) {
         disposal.drop(frame, Drop.tunnelDisabled, tunnel.row);
+        continue;
+      }
+      // A kernel socket hands over no more than the payload, and has seen to it itself.
+      if (
+        tunnel.isIpv6 &&
+        frame.member !== -1 &&
+        spec.udpChecksum !== UdpChecksum.never &&
+        !udpHasChecksum(bytes, at - UDP_HEADER_OCTETS)
+      ) {
+        disposal.drop(frame, Drop.udpChecksumMissing, tunnel.row);
         continue;
       }
       const inner = at + VXLAN_HEADER_OCTETS;
@@ -112,4 +125,13 @@ export class DecapsulateNode implements PipelineNode {
   #portRow(frame: Frame): number {
     return this.#slots[frame.port]?.row ?? 0;
   }
+}
+
+function isFrom(address: AddressWords, frame: Frame): boolean {
+  return (
+    frame.outer3 === address[3] &&
+    frame.outer2 === address[2] &&
+    frame.outer1 === address[1] &&
+    frame.outer0 === address[0]
+  );
 }

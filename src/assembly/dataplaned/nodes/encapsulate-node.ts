@@ -15,7 +15,8 @@ import type { PipelineNode } from '../../../pipeline/node.ts';
 import { MAX_WAITING, type NeighbourTable } from '../../../route/neighbour-table.ts';
 import type { TunnelEndpoint } from '../../../tunnel/endpoint.ts';
 import type { Tunnel } from '../../../tunnel/tunnel.ts';
-import { encapsulateVxlanEthernet, encapsulateVxlanUdp, VXLAN_ETHERNET_OCTETS } from '../../../tunnel/vxlan.ts';
+import { encapsulateVxlanEthernet, encapsulateVxlanUdp } from '../../../tunnel/vxlan.ts';
+import { encapsulateVxlanIpv6 } from '../../../tunnel/vxlan-ipv6.ts';
 import { ETHERNET_HEADER_OCTETS, isVlanTagged, VLAN_TAG_OCTETS } from '../../../wire/ethernet.ts';
 import type { EndpointTable } from '../endpoint-table.ts';
 import type { TunnelTable } from '../tunnel-table.ts';
@@ -108,7 +109,7 @@ export class EncapsulateNode implements PipelineNode {
       return;
     }
     let outgoing = frame;
-    if (frame.start - VXLAN_ETHERNET_OCTETS < frame.headroomStart) {
+    if (frame.start - endpoint.outerOctets < frame.headroomStart) {
       // A datagram behind another in one receive buffer has no headroom of its own.
       const moved = disposal.pool.copy(frame);
       if (moved === undefined) {
@@ -128,7 +129,8 @@ export class EncapsulateNode implements PipelineNode {
     if (endpoint.egress === -1) {
       encapsulateVxlanUdp(arena, outgoing, endpoint);
     } else {
-      encapsulateVxlanEthernet(arena, outgoing, endpoint);
+      if (tunnel.isIpv6) encapsulateVxlanIpv6(arena, outgoing, endpoint);
+      else encapsulateVxlanEthernet(arena, outgoing, endpoint);
       outgoing.egress = endpoint.egress;
     }
     endpoint.outlet!.push(outgoing);

@@ -1,4 +1,4 @@
-// What is sent to us: ARP, neighbour discovery, echo, and the datagrams of tunnels.
+// What is sent to us: ARP, neighbour discovery, echo, group membership queries, and the datagrams of tunnels.
 //
 // In the domain of an opaque VLAN group, what hosts send to each other by our MAC goes to the router of that group.
 //
@@ -8,7 +8,7 @@
 import { Drop, FORWARD, type Verdict } from '../../../core/drop-reason.ts';
 import { isGroupMac, macHigh16, macLow32 } from '../../../core/mac.ts';
 import { read16, read32 } from '../../../core/octets.ts';
-import type { Member } from '../../../bridge/domain.ts';
+import type { Domain, Member } from '../../../bridge/domain.ts';
 import type { Frame, FrameBatch } from '../../../packet/frame.ts';
 import { Book } from '../../../pipeline/books.ts';
 import type { Disposal } from '../../../pipeline/disposal.ts';
@@ -36,13 +36,18 @@ import {
 } from '../../../wire/ethernet.ts';
 import { checkIcmpv4, isEchoRequestV4, turnIntoEchoReplyV4 } from '../../../wire/icmpv4.ts';
 import {
+  advertisementOverrides,
   checkIcmpv6,
   checkNeighbourDiscovery,
+  findLinkLayerOption,
   ICMPV6_ECHO_REQUEST,
   icmpv6Type,
   ND_PACKET_OCTETS,
   ND_TARGET,
+  NEIGHBOUR_ADVERTISEMENT,
   NEIGHBOUR_SOLICITATION,
+  OPTION_SOURCE_LINK_LAYER,
+  OPTION_TARGET_LINK_LAYER,
   turnIntoEchoReplyV6,
   writeNeighbourAdvertisement,
 } from '../../../wire/icmpv6.ts';
@@ -62,10 +67,18 @@ import {
 import {
   checkIpv6,
   IPV6_DESTINATION,
+  IPV6_FRAGMENT,
   IPV6_HEADER_OCTETS,
+  IPV6_HOP_BY_HOP,
+  IPV6_SOURCE,
+  ipv6HopLimit,
+  ipv6IsMulticast,
   ipv6NextHeader,
   ipv6PayloadOctets,
+  ipv6PseudoHeaderSum,
+  ipv6TrafficClass,
 } from '../../../wire/ipv6.ts';
+import { findMld } from '../../../wire/mld.ts';
 import {
   checkUdp,
   checkUdpChecksum,
@@ -75,6 +88,7 @@ import {
   udpOctets,
   udpSourcePort,
 } from '../../../wire/udp.ts';
+import { type GroupService, linkLocalOf } from '../group-service.ts';
 import type { LocalAddresses } from '../local-addresses.ts';
 import type { OpaqueRouter } from '../opaque-router.ts';
 
@@ -90,6 +104,7 @@ export class LocalNode implements PipelineNode {
   readonly #disposal: Disposal;
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
+  readonly #groups: GroupService;
   readonly #toDecapsulate: FrameBatch;
 
   constructor(
@@ -98,6 +113,7 @@ export class LocalNode implements PipelineNode {
     addresses: LocalAddresses,
     neighbours: NeighbourTable,
     router: OpaqueRouter,
+    groups: GroupService,
     disposal: Disposal,
     toDecapsulate: FrameBatch,
   ) {
@@ -106,6 +122,7 @@ export class LocalNode implements PipelineNode {
     this.#addresses = addresses;
     this.#neighbours = neighbours;
     this.#router = router;
+    this.#groups = groups;
     this.#disposal = disposal;
     this.#bytes = disposal.pool.arena.bytes;
     this.#words = disposal.pool.arena.words;
@@ -156,7 +173,13 @@ export class LocalNode implements PipelineNode {
     const payload = ip + ipv4HeaderOctets(bytes, ip);
     const destination = ipv4Destination(bytes, ip);
     if (protocol === IpProtocol.udp) {
-      this.#udp(frame, ip, payload, domain.id, destination);
+      this.#udpOverIpv4(frame, ip, payload, domain.id, destination);
+    } else if (protocol === IpProtocol.igmp) {
+      const heard = this.#groups.hearIgmp(frame, domain.id, payload, this.nowMs);
+      if (heard === FORWARD) this.#disposal.consume(frame);
+      else this.#drop(frame, heard);
+    } else if (isIpv4Group(destination)) {
+      this.#disposal.consume(frame);
     } else if (!this.#addresses.hasIpv4(domain.id, destination)) {
       this.#drop(frame, Drop.notForUs);
     } else if (protocol === IpProtocol.icmp) {
@@ -166,21 +189,21 @@ export class LocalNode implements PipelineNode {
     }
   }
 
-  #udp(frame: Frame, ip: number, udp: number, domain: number, destination: number): void {
+  #udpOverIpv4(frame: Frame, ip: number, udp: number, domain: number, destination: number): void {
     const bytes = this.#bytes;
     const verdict = checkUdp(bytes, udp, frame.end);
     if (verdict !== FORWARD) {
       this.#drop(frame, verdict);
       return;
     }
-    const listener = this.#addresses.listener(domain, destination, udpDestinationPort(bytes, udp));
+    const listener = this.#addresses.listener(domain, 0, 0, 0, destination, udpDestinationPort(bytes, udp));
     if (listener === -1) {
-      this.#drop(frame, this.#addresses.hasIpv4(domain, destination) ? Drop.unknownTunnelPort : Drop.notForUs);
+      if (isIpv4Group(destination)) this.#disposal.consume(frame);
+      else this.#drop(frame, this.#addresses.hasIpv4(domain, destination) ? Drop.unknownTunnelPort : Drop.notForUs);
       return;
     }
     const octets = udpOctets(bytes, udp);
-    // What a local kernel has not finished was never on a wire and cannot have been damaged there.
-    if (udpHasChecksum(bytes, udp) && frame.checksumVerified === 0 && frame.checksumStart === 0) {
+    if (this.#hasToVerify(frame, udp)) {
       const sum = ipv4PseudoHeaderSum(bytes, ip, IpProtocol.udp, octets);
       const checked = checkUdpChecksum(bytes, this.#words, udp, sum);
       if (checked !== FORWARD) {
@@ -188,13 +211,63 @@ export class LocalNode implements PipelineNode {
         return;
       }
     }
-    frame.listener = listener;
     frame.outer0 = 0;
     frame.outer1 = 0;
     frame.outer2 = 0;
     frame.outer3 = ipv4Source(bytes, ip);
-    frame.outerPort = udpSourcePort(bytes, udp);
     frame.outerTos = ipv4Tos(bytes, ip);
+    this.#decapsulate(frame, udp, octets, listener);
+  }
+
+  #udpOverIpv6(frame: Frame, ip: number, domain: Domain): void {
+    const bytes = this.#bytes;
+    const udp = ip + IPV6_HEADER_OCTETS;
+    const verdict = checkUdp(bytes, udp, frame.end);
+    if (verdict !== FORWARD) {
+      this.#drop(frame, verdict);
+      return;
+    }
+    const at = ip + IPV6_DESTINATION;
+    const word0 = read32(bytes, at);
+    const word1 = read32(bytes, at + 4);
+    const word2 = read32(bytes, at + 8);
+    const word3 = read32(bytes, at + 12);
+    const port = udpDestinationPort(bytes, udp);
+    // Addresses of ::/96 are ours on no link; among the listeners they would be IPv4 ones.
+    const isIpv6 = (word0 | word1 | word2) !== 0;
+    const listener = isIpv6 ? this.#addresses.listener(domain.id, word0, word1, word2, word3, port) : -1;
+    if (listener === -1) {
+      if (ipv6IsMulticast(bytes, at)) this.#disposal.consume(frame);
+      else this.#drop(frame, this.#ownsIpv6(domain, at) ? Drop.unknownTunnelPort : Drop.notForUs);
+      return;
+    }
+    const octets = udpOctets(bytes, udp);
+    if (this.#hasToVerify(frame, udp)) {
+      const sum = ipv6PseudoHeaderSum(bytes, ip, IpProtocol.udp, octets);
+      const checked = checkUdpChecksum(bytes, this.#words, udp, sum);
+      if (checked !== FORWARD) {
+        this.#drop(frame, checked);
+        return;
+      }
+    }
+    const source = ip + IPV6_SOURCE;
+    frame.outer0 = read32(bytes, source);
+    frame.outer1 = read32(bytes, source + 4);
+    frame.outer2 = read32(bytes, source + 8);
+    frame.outer3 = read32(bytes, source + 12);
+    frame.outerTos = ipv6TrafficClass(bytes, ip);
+    this.#decapsulate(frame, udp, octets, listener);
+  }
+
+  /** What a local kernel has not finished was never on a wire and cannot have been damaged there. */
+  #hasToVerify(frame: Frame, udp: number): boolean {
+    return udpHasChecksum(this.#bytes, udp) && frame.checksumVerified === 0 && frame.checksumStart === 0;
+  }
+
+  /** Hands the payload of a checked datagram on. */
+  #decapsulate(frame: Frame, udp: number, octets: number, listener: number): void {
+    frame.listener = listener;
+    frame.outerPort = udpSourcePort(this.#bytes, udp);
     frame.outerStart = frame.start;
     frame.start = udp + UDP_HEADER_OCTETS;
     frame.end = udp + octets;
@@ -225,14 +298,11 @@ export class LocalNode implements PipelineNode {
     const member = this.#members[frame.member]!;
     const domain = member.domain;
     const sender = arp + ARP_SENDER_MAC;
-    this.#neighbours.heard(
-      domain.id,
-      arpSenderIp(bytes, arp),
-      macHigh16(bytes, sender),
-      macLow32(bytes, sender),
-      member.id,
-      this.nowMs,
-    );
+    const neighbour = this.#neighbours.find(domain.id, 0, 0, 0, arpSenderIp(bytes, arp));
+    if (neighbour !== undefined) {
+      const [high, low] = [macHigh16(bytes, sender), macLow32(bytes, sender)];
+      this.#neighbours.heard(neighbour, high, low, member.id, this.nowMs);
+    }
     if (domain.routes) {
       this.#router.heard(frame, arp);
       if (!this.#addresses.hasIpv4(domain.id, arpTargetIp(bytes, arp))) {
@@ -259,8 +329,14 @@ export class LocalNode implements PipelineNode {
     }
     frame.end = ip + IPV6_HEADER_OCTETS + ipv6PayloadOctets(bytes, ip);
     const toGroup = isGroupMac(bytes, frame.start + ETHERNET_DESTINATION);
-    if (ipv6NextHeader(bytes, ip) !== IpProtocol.icmpv6) {
-      this.#ignore(frame, toGroup);
+    const { domain } = this.#members[frame.member]!;
+    const nextHeader = ipv6NextHeader(bytes, ip);
+    if (nextHeader !== IpProtocol.icmpv6) {
+      if (ipv6HopLimit(bytes, ip) === 0) this.#drop(frame, Drop.ttlExpired);
+      else if (nextHeader === IpProtocol.udp) this.#udpOverIpv6(frame, ip, domain);
+      else if (nextHeader === IPV6_HOP_BY_HOP && toGroup) this.#mld(frame, ip, domain.id);
+      else if (nextHeader === IPV6_FRAGMENT && !toGroup) this.#drop(frame, Drop.ipFragment);
+      else this.#ignore(frame, toGroup);
       return;
     }
     const checked = checkIcmpv6(bytes, this.#words, ip);
@@ -269,13 +345,14 @@ export class LocalNode implements PipelineNode {
       return;
     }
     const type = icmpv6Type(bytes, ip);
-    const { domain } = this.#members[frame.member]!;
-    if (type === NEIGHBOUR_SOLICITATION) {
+    if (type === NEIGHBOUR_SOLICITATION || type === NEIGHBOUR_ADVERTISEMENT) {
       const discovery = checkNeighbourDiscovery(bytes, ip);
+      if (discovery === FORWARD) this.#hearNeighbour(frame, ip, type);
       if (discovery !== FORWARD) this.#drop(frame, discovery);
-      else if (this.#ownsIpv6(domain.id, ip + IPV6_HEADER_OCTETS + ND_TARGET)) this.#advertise(frame, ip);
+      else if (type === NEIGHBOUR_ADVERTISEMENT) this.#disposal.consume(frame);
+      else if (this.#ownsIpv6(domain, ip + IPV6_HEADER_OCTETS + ND_TARGET)) this.#advertise(frame, ip);
       else this.#disposal.consume(frame);
-    } else if (type === ICMPV6_ECHO_REQUEST && this.#ownsIpv6(domain.id, ip + IPV6_DESTINATION)) {
+    } else if (type === ICMPV6_ECHO_REQUEST && this.#ownsIpv6(domain, ip + IPV6_DESTINATION)) {
       turnIntoEchoReplyV6(bytes, ip);
       this.#sendBack(frame);
     } else {
@@ -283,15 +360,50 @@ export class LocalNode implements PipelineNode {
     }
   }
 
-  #ownsIpv6(domain: number, at: number): boolean {
+  /** Group membership; other packets with a hop-by-hop header are for others. */
+  #mld(frame: Frame, ip: number, domain: number): void {
+    const start = findMld(this.#bytes, ip);
+    const verdict = start === 0 ? FORWARD : this.#groups.hearMld(domain, ip, start, this.nowMs);
+    if (verdict === FORWARD) this.#disposal.consume(frame);
+    else this.#drop(frame, verdict);
+  }
+
+  /** What a checked solicitation says of its sender, or an advertisement of its target (RFC 4861, sections 7.2.3 and 7.2.5). */
+  #hearNeighbour(frame: Frame, ip: number, type: number): void {
     const bytes = this.#bytes;
-    return this.#addresses.hasIpv6(
-      domain,
+    const isAdvertisement = type === NEIGHBOUR_ADVERTISEMENT;
+    const at = isAdvertisement ? ip + IPV6_HEADER_OCTETS + ND_TARGET : ip + IPV6_SOURCE;
+    const member = this.#members[frame.member]!;
+    const neighbour = this.#neighbours.find(
+      member.domain.id,
       read32(bytes, at),
       read32(bytes, at + 4),
       read32(bytes, at + 8),
       read32(bytes, at + 12),
     );
+    if (neighbour === undefined) return;
+    const option = isAdvertisement ? OPTION_TARGET_LINK_LAYER : OPTION_SOURCE_LINK_LAYER;
+    const mac = findLinkLayerOption(bytes, ip, option);
+    // Without the option an advertisement confirms what is known.
+    if (mac === 0 && !(isAdvertisement && neighbour.isResolved)) return;
+    const high = mac === 0 ? neighbour.macHigh : macHigh16(bytes, mac);
+    const low = mac === 0 ? neighbour.macLow : macLow32(bytes, mac);
+    const isOther = high !== neighbour.macHigh || low !== neighbour.macLow;
+    if (isAdvertisement && neighbour.isResolved && isOther && !advertisementOverrides(bytes, ip)) return;
+    this.#neighbours.heard(neighbour, high, low, member.id, this.nowMs);
+  }
+
+  /** Whether the address is a self IP, or the link-local address from which we report groups. */
+  #ownsIpv6(domain: Domain, at: number): boolean {
+    const bytes = this.#bytes;
+    const word0 = read32(bytes, at);
+    const word1 = read32(bytes, at + 4);
+    const word2 = read32(bytes, at + 8);
+    const word3 = read32(bytes, at + 12);
+    if (this.#addresses.hasIpv6(domain.id, word0, word1, word2, word3)) return true;
+    if (word0 >>> 16 !== 0xfe80 || !this.#addresses.speaksIpv6(domain.id)) return false;
+    const own = linkLocalOf(domain);
+    return word0 === own[0] && word1 === own[1] && word2 === own[2] && word3 === own[3];
   }
 
   /** Multicast that concerns others is our copy of it and ends here; a packet for us that nobody serves is dropped. */
@@ -342,3 +454,6 @@ export class LocalNode implements PipelineNode {
     member.outlet.push(frame);
   }
 }
+
+/** 224.0.0.0/4. */
+const isIpv4Group = (address: number): boolean => address >>> 28 === 0xe;
