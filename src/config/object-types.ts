@@ -6,6 +6,7 @@ import { netArp } from './types/net-arp.ts';
 import { netFdbTunnel } from './types/net-fdb-tunnel.ts';
 import { netFdbVlan } from './types/net-fdb-vlan.ts';
 import { netInterface } from './types/net-interface.ts';
+import { netNdp } from './types/net-ndp.ts';
 import { netSelf } from './types/net-self.ts';
 import { netTunnelsTunnel } from './types/net-tunnels-tunnel.ts';
 import { netTunnelsVxlan } from './types/net-tunnels-vxlan.ts';
@@ -23,6 +24,7 @@ const ALL = [
   netVlanGroup,
   netSelf,
   netArp,
+  netNdp,
   netFdbVlan,
   netFdbTunnel,
 ] as const;

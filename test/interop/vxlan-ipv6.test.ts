@@ -121,3 +121,24 @@ describe('zero checksums', () => {
     });
   }
 });
+
+it('neighbours: show net ndp has what answered, and a static entry decides', async () => {
+  const site = await buildSite({ underlay: 6, udpChecksum: true });
+  const { wideplane, hostA, far } = site;
+  await reach(hostA, HOST_B);
+  const entries = async (type: string): Promise<string[]> => {
+    const rows = await wideplane.show(type);
+    return rows
+      .flatMap(({ table }) => table?.rows ?? [])
+      .map(([address, mac, , state]) => `${address} ${mac} ${state}`);
+  };
+  const mac = await far.mac('e0');
+  assert.deepEqual(await entries('net ndp'), [`${UNDERLAY[6].far} ${mac} reachable`]);
+  assert.deepEqual(await entries('net arp'), []);
+  await wideplane.tmsh(`create net ndp ${UNDERLAY[6].far} mac-address 02:00:00:00:00:99`);
+  assert.equal((await ping(hostA, HOST_B, { count: 2 })).received, 0);
+  assert.deepEqual(await entries('net ndp'), [`${UNDERLAY[6].far} 02:00:00:00:00:99 static`]);
+  await wideplane.tmsh(`delete net ndp ${UNDERLAY[6].far}`);
+  await reach(hostA, HOST_B);
+  await wideplane.stop();
+});

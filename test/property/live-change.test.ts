@@ -10,7 +10,18 @@ import { emptyConfiguration } from '../../src/config/configuration.ts';
 import { loadText } from '../../src/config/load-text.ts';
 import { imbalance } from '../../src/pipeline/books.ts';
 import { mac, Rig } from '../support/dataplane-rig.ts';
-import { arp, ethernet, hostFrame, ipv4Packet, octets, udp, vxlan } from '../support/frames.ts';
+import {
+  arp,
+  ethernet,
+  hostFrame,
+  igmpPacket,
+  ipv4Packet,
+  ipv6Octets,
+  ipv6Packet,
+  octets,
+  udp,
+  vxlan,
+} from '../support/frames.ts';
 
 const DEVICES = ['e0', 'e1', 'e2'];
 const MACS = ['02:00:00:00:00:01', '02:00:00:00:00:02', '02:00:00:00:00:03'];
@@ -31,7 +42,9 @@ type Choice = {
   second: boolean;
   group: ('inside' | 'other' | 'vx1' | 'vx2')[];
   splitHorizon: 'tunnels' | 'none';
-  vx1: 'none' | 'point' | 'any';
+  vx1: 'none' | 'point' | 'any' | 'group';
+  /** IP version between the ends of vx1. */
+  underlay: 4 | 6;
   vx2: boolean;
   key: number;
   fdb: boolean;
@@ -47,13 +60,19 @@ const choice: fc.Arbitrary<Choice> = fc.record({
   second: fc.boolean(),
   group: fc.subarray(['inside', 'other', 'vx1', 'vx2'] as const).map((names) => [...names]),
   splitHorizon: fc.constantFrom('tunnels' as const, 'none' as const),
-  vx1: fc.constantFrom('none' as const, 'point' as const, 'any' as const),
+  vx1: fc.constantFrom('none' as const, 'point' as const, 'any' as const, 'group' as const),
+  underlay: fc.constantFrom(4 as const, 6 as const),
   vx2: fc.boolean(),
   key: fc.constantFrom(100, 101),
   fdb: fc.boolean(),
   self: fc.boolean(),
   arp: fc.boolean(),
 });
+
+const UNDERLAY = {
+  4: { prefix: '10.9.1.', group: '239.1.1.1' },
+  6: { prefix: '2001:db8:9::', group: 'ff05::100' },
+} as const;
 
 /** The text of a configuration; members that do not exist are left out of the group. */
 function textOf(chosen: Choice): string {
@@ -66,12 +85,16 @@ function textOf(chosen: Choice): string {
   );
   if (chosen.second) lines.push('net vlan other { interfaces { 1.2 { untagged } } tag 30 }');
   if (chosen.self) lines.push('net self wan-self { address 10.9.1.1/24 vlan wan }');
+  if (chosen.self) lines.push('net self wan-self6 { address 2001:db8:9::1/64 vlan wan }');
   if (chosen.vx1 !== 'none') {
-    const remote = chosen.vx1 === 'point' ? '10.9.1.2' : 'any';
-    const ends = `local-address 10.9.1.1 remote-address ${remote} key ${chosen.key}`;
-    lines.push(`net tunnels tunnel vx1 { ${ends} profile vxlan-multipoint }`);
-    const flood = chosen.vx1 === 'any' ? 'ff:ff:ff:ff:ff:ff { endpoints { 10.9.1.2 10.9.1.3 } }' : '';
-    const station = chosen.fdb ? `${HOST_B} { endpoint 10.9.1.2 }` : '';
+    const { prefix, group } = UNDERLAY[chosen.underlay];
+    const remote = { point: `${prefix}2`, any: 'any', group }[chosen.vx1];
+    const profile = chosen.vx1 === 'group' ? 'vxlan' : 'vxlan-multipoint';
+    lines.push(
+      `net tunnels tunnel vx1 { local-address ${prefix}1 remote-address ${remote} key ${chosen.key} profile ${profile} }`,
+    );
+    const flood = chosen.vx1 === 'any' ? `ff:ff:ff:ff:ff:ff { endpoints { ${prefix}2 ${prefix}3 } }` : '';
+    const station = chosen.fdb ? `${HOST_B} { endpoint ${prefix}2 }` : '';
     if (flood + station !== '') lines.push(`net fdb tunnel vx1 { records { ${flood} ${station} } }`);
   }
   if (chosen.vx2) {
@@ -129,6 +152,11 @@ class Subject {
           udp(50_000, 4789, vxlan(vni, hostFrame(HOST_A, HOST_B))),
         ),
       );
+    const outer6 = (vni: number, destination: string, destinationMac: string): Buffer => {
+      const datagram = udp(50_000, 4789, vxlan(vni, hostFrame(HOST_A, HOST_B)));
+      const fields = { source: '2001:db8:9::2', destination, nextHeader: 17 };
+      return ethernet(destinationMac, PEER, 0x86dd, ipv6Packet(fields, datagram, 6));
+    };
     const said: string[] = [];
     const step = (port: number, frame: Buffer): void => {
       rig.send(port, frame);
@@ -156,6 +184,18 @@ class Subject {
     ] as const) {
       step(0, outer(vni, source));
     }
+    const target = Buffer.concat([ipv6Octets('2001:db8:9::2'), octets(`0201${PEER}`)]);
+    const advertisement = Buffer.concat([octets('8800 0000 60000000'), target]);
+    const fields = { source: '2001:db8:9::2', destination: '2001:db8:9::1', nextHeader: 58, hopLimit: 255 };
+    step(0, ethernet(MACS[0]!, PEER, 0x86dd, ipv6Packet(fields, advertisement, 2)));
+    step(0, outer6(100, '2001:db8:9::1', MACS[0]!));
+    step(0, outer6(101, 'ff05::100', '33:33:00:00:01:00'));
+    const toGroup = outer(100, '10.9.1.2');
+    toGroup.set(octets('01005e010101'), 0);
+    step(0, toGroup);
+    const query = igmpPacket('10.9.1.2', '224.0.0.1', octets('1164 0000 00000000 02 7d 0000'));
+    step(0, ethernet('01:00:5e:00:00:01', PEER, 0x0800, query));
+    for (let quarter = 0; quarter < 48; quarter++) rig.advance(250);
     step(1, hostFrame('ff:ff:ff:ff:ff:ff', HOST_A));
     step(2, hostFrame(HOST_B, '02:cc:00:00:00:01'));
     step(1, hostFrame(HOST_B, HOST_A));
@@ -179,7 +219,7 @@ describe('a change of configuration', () => {
         fresh.rest();
         assert.deepEqual(changed.exercise(), fresh.exercise());
       }),
-      { numRuns: 60 },
+      { numRuns: 120 },
     );
   });
 });

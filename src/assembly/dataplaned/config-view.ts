@@ -6,6 +6,7 @@ import { netArp } from '../../config/types/net-arp.ts';
 import { netFdbTunnel } from '../../config/types/net-fdb-tunnel.ts';
 import { netFdbVlan } from '../../config/types/net-fdb-vlan.ts';
 import { netInterface } from '../../config/types/net-interface.ts';
+import { netNdp } from '../../config/types/net-ndp.ts';
 import { netSelf } from '../../config/types/net-self.ts';
 import { netTunnelsTunnel } from '../../config/types/net-tunnels-tunnel.ts';
 import { netTunnelsVxlan } from '../../config/types/net-tunnels-vxlan.ts';
@@ -17,6 +18,7 @@ export type Vlan = ObjectOf<typeof netVlan>;
 export type VlanGroup = ObjectOf<typeof netVlanGroup>;
 export type Self = ObjectOf<typeof netSelf>;
 export type Arp = ObjectOf<typeof netArp>;
+export type Ndp = ObjectOf<typeof netNdp>;
 export type TunnelFdb = ObjectOf<typeof netFdbTunnel>;
 export type VlanFdb = ObjectOf<typeof netFdbVlan>;
 export type Tunnel = ObjectOf<typeof netTunnelsTunnel>;
@@ -29,6 +31,7 @@ export type ConfigView = {
   readonly vlanGroups: ReadonlyMap<string, VlanGroup>;
   readonly selfs: ReadonlyMap<string, Self>;
   readonly arps: ReadonlyMap<string, Arp>;
+  readonly ndps: ReadonlyMap<string, Ndp>;
   readonly tunnelFdbs: ReadonlyMap<string, TunnelFdb>;
   readonly vlanFdbs: ReadonlyMap<string, VlanFdb>;
   readonly tunnels: ReadonlyMap<string, Tunnel>;
@@ -51,6 +54,7 @@ export function viewOf(objects: Iterable<AnyConfigObject>): ConfigView {
     vlanGroups: all<VlanGroup>(netVlanGroup),
     selfs: all<Self>(netSelf),
     arps: all<Arp>(netArp),
+    ndps: all<Ndp>(netNdp),
     tunnelFdbs: all<TunnelFdb>(netFdbTunnel),
     vlanFdbs: all<VlanFdb>(netFdbVlan),
     tunnels: all<Tunnel>(netTunnelsTunnel),

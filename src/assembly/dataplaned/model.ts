@@ -11,6 +11,7 @@ import {
   parseAddressOrAny,
   parsePrefix,
   wordsAreIpv6,
+  wordsShareNetwork,
 } from '../../core/address.ts';
 import { hashPair } from '../../core/pair-map.ts';
 import { BROADCAST_MAC, macHigh16, macLow32, parseMac } from '../../core/mac.ts';
@@ -415,25 +416,22 @@ class ModelBuilder {
   }
 
   #addNeighbours(): void {
-    for (const arp of this.#view.arps.values()) {
-      const { properties } = arp;
+    for (const entry of [...this.#view.arps.values(), ...this.#view.ndps.values()]) {
+      const { properties } = entry;
       const address = parseAddress(properties['ip-address']);
       const mac = macOf(properties['mac-address']);
       if (address === undefined || mac === undefined) continue;
-      if (address.family === 6) {
-        this.#fail(arp, 'static neighbours over IPv6 are not carried by this version');
-        continue;
-      }
+      const { words } = address;
       const self = [...this.#model.selfs.values()].find(
-        ({ isIpv6, words, prefixBits }) =>
-          !isIpv6 && (prefixBits === 0 || (words[3] ^ address.words[3]) >>> (32 - prefixBits) === 0),
+        ({ isIpv6, words: own, prefixBits }) =>
+          isIpv6 === (address.family === 6) && wordsShareNetwork(own, words, prefixBits, isIpv6),
       );
       if (self === undefined) {
-        this.#fail(arp, `ip-address ${properties['ip-address']} is on the network of no self IP`);
+        this.#fail(entry, `ip-address ${properties['ip-address']} is on the network of no self IP`);
         continue;
       }
       const key = `${self.domain} ${properties['ip-address']}`;
-      this.#model.neighbours.set(key, { domain: self.domain, address: address.words, mac });
+      this.#model.neighbours.set(key, { domain: self.domain, address: words, mac });
     }
   }
 }

@@ -1,6 +1,6 @@
 // Answers `show` and `reset-stats` for the objects of the data plane, from memory that the worker shares.
 
-import { type AddressWords, formatWords, parseAddress } from '../../core/address.ts';
+import { type AddressWords, formatWords, parseAddress, wordsAreIpv6 } from '../../core/address.ts';
 import { formatMacNumbers } from '../../core/mac.ts';
 import type { ShowReply, ShowRow } from '../../ipc/schema.ts';
 import { NEIGHBOUR_STRIDE, NeighbourField, NeighbourState } from '../../route/neighbour-table.ts';
@@ -28,7 +28,7 @@ export type ShowParams = { type: string; names?: string[] | undefined; cursor?: 
 /** Rows of a table in one reply. */
 const PAGE_ROWS = 2000;
 const FDB_COLUMNS = ['MAC', 'Member', 'Endpoint', 'Type', 'Age'];
-const ARP_COLUMNS = ['Address', 'MAC', 'VLAN', 'State', 'Age'];
+const NEIGHBOUR_COLUMNS = ['Address', 'MAC', 'VLAN', 'State', 'Age'];
 /** The row of drops that no object can be charged with. */
 const NO_OBJECT = 0;
 
@@ -55,7 +55,9 @@ export class ShowService {
       case 'net self':
         return { rows: this.#selfs(sources, wanted) };
       case 'net arp':
-        return { rows: [this.#neighbours(sources)] };
+        return { rows: [this.#neighbours(sources, 4)] };
+      case 'net ndp':
+        return { rows: [this.#neighbours(sources, 6)] };
       case 'net fdb tunnel':
         return this.#fdb(sources, [...sources.view.tunnels.keys()].filter(wanted), params.cursor);
       case 'net fdb vlan':
@@ -178,19 +180,20 @@ export class ShowService {
       });
   }
 
-  #neighbours({ view, planner, worker, model }: ShowSources): ShowRow {
+  #neighbours({ view, planner, worker, model }: ShowSources, family: 4 | 6): ShowRow {
     const mirror = new Int32Array(worker.tables.neighbours);
     const domains = new Map([...model.domains.keys()].map((name) => [planner.domain(name), name]));
     const rows: (string | number)[][] = [];
     for (let at = 0; at < mirror.length; at += NEIGHBOUR_STRIDE) {
       const domain = mirror[at + NeighbourField.domain]!;
-      if (domain === 0) continue;
+      const address = wordsAt(mirror, at + NeighbourField.address);
+      if (domain === 0 || wordsAreIpv6(address) !== (family === 6)) continue;
       const state = mirror[at + NeighbourField.state]!;
       const isResolved = state >= NeighbourState.reachable;
       const high = mirror[at + NeighbourField.macHigh]!;
       const low = mirror[at + NeighbourField.macLow]!;
       rows.push([
-        formatWords(wordsAt(mirror, at + NeighbourField.address)),
+        formatWords(address),
         isResolved ? formatMacNumbers(high, low) : 'incomplete',
         domains.get(domain) ?? '-',
         stateName(state),
@@ -198,12 +201,12 @@ export class ShowService {
       ]);
     }
     // Static entries whose network has no self IP yet are in no table of the worker.
-    for (const { properties } of view.arps.values()) {
+    for (const { properties } of (family === 4 ? view.arps : view.ndps).values()) {
       const address = parseAddress(properties['ip-address']);
       if (address === undefined || rows.some(([text]) => text === properties['ip-address'])) continue;
       rows.push([properties['ip-address'], properties['mac-address'], '-', 'static, unused', '-']);
     }
-    return { name: 'ARP', table: { columns: ARP_COLUMNS, rows } };
+    return { name: family === 4 ? 'ARP' : 'NDP', table: { columns: NEIGHBOUR_COLUMNS, rows } };
   }
 
   #fdb(sources: ShowSources, names: readonly string[], cursor: string | undefined): ShowReply {

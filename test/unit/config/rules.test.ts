@@ -107,6 +107,18 @@ const REFUSED: [string, string[], string, RegExp][] = [
     /is no IPv4 address/,
   ],
   [
+    'an NDP entry for IPv4',
+    [],
+    'create net ndp a { ip-address 10.1.1.5 mac-address 0:0:0:0:0:1 }',
+    /is no IPv6 address/,
+  ],
+  [
+    'two NDP entries for an address',
+    ['create net ndp 2001:db8::5 mac-address 0:0:0:0:0:1'],
+    'create net ndp b { ip-address 2001:db8::5 mac-address 0:0:0:0:0:2 }',
+    /2001:db8::5 has NDP entry/,
+  ],
+  [
     'an ARP entry with a group MAC',
     [],
     'create net arp 10.1.1.5 mac-address 01:00:5e:00:00:01',

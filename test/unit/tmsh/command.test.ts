@@ -171,7 +171,7 @@ describe('tmsh commands', () => {
       ],
       [
         'create net vlam x',
-        /unexpected argument "vlam"\ncreate net vlam x\n {11}\^\n {2}Expected one of: interface, vlan, tunnels, vlan-group, self, arp, fdb\./,
+        /unexpected argument "vlam"\ncreate net vlam x\n {11}\^\n {2}Expected one of: interface, vlan, tunnels, vlan-group, self, arp, ndp, fdb\./,
       ],
       ['create net vlan', /a VLAN name is missing/],
       [
