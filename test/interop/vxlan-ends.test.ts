@@ -61,7 +61,7 @@ net vlan wan { interfaces { 1.1 { untagged } } tag 4094 }
 net vlan inside { interfaces { 1.2 { untagged } } tag 10 }
 net self wan-self { address ${prefix}1/${bits} vlan wan allow-service none }
 net tunnels tunnel vx1 { local-address ${prefix}1 remote-address any key 100 profile vxlan-multipoint }
-net vlan-group lan { members { inside vx1 } }
+net vlan-group lan { members { inside vx1 } mode transparent bridge-traffic enabled }
 net fdb tunnel vx1 { records { ff:ff:ff:ff:ff:ff { endpoints { ${[2, 3, 4].map((end) => prefix + String(end)).join(' ')} } } } }
 `,
       );
@@ -131,7 +131,7 @@ ${plans
 net interface 1.${index + 1} { device e${index + 1} adapter packet-ring }
 net vlan in${index} { interfaces { 1.${index + 1} { untagged } } tag ${index + 10} }
 net tunnels tunnel vx${index} { local-address ${local} remote-address 10.9.1.${index + 2} key 100 profile ${port === 8472 ? 'old' : 'new'} }
-net vlan-group lan${index} { members { in${index} vx${index} } }`,
+net vlan-group lan${index} { members { in${index} vx${index} } mode transparent bridge-traffic enabled }`,
   )
   .join('\n')}
 `,
