@@ -40,6 +40,8 @@ import {
   checkNeighbourDiscovery,
   ICMPV6_ECHO_REQUEST,
   icmpv6Type,
+  isDiscovery,
+  ND_HOP_LIMIT,
   ND_PACKET_OCTETS,
   ND_TARGET,
   NEIGHBOUR_SOLICITATION,
@@ -63,6 +65,7 @@ import {
   checkIpv6,
   IPV6_DESTINATION,
   IPV6_HEADER_OCTETS,
+  ipv6HopLimit,
   ipv6NextHeader,
   ipv6PayloadOctets,
 } from '../../../wire/ipv6.ts';
@@ -258,6 +261,8 @@ export class LocalNode implements PipelineNode {
       return;
     }
     frame.end = ip + IPV6_HEADER_OCTETS + ipv6PayloadOctets(bytes, ip);
+    const { domain } = this.#members[frame.member]!;
+    if (domain.routes && this.#route(frame, ip)) return;
     const toGroup = isGroupMac(bytes, frame.start + ETHERNET_DESTINATION);
     if (ipv6NextHeader(bytes, ip) !== IpProtocol.icmpv6) {
       this.#ignore(frame, toGroup);
@@ -269,7 +274,6 @@ export class LocalNode implements PipelineNode {
       return;
     }
     const type = icmpv6Type(bytes, ip);
-    const { domain } = this.#members[frame.member]!;
     if (type === NEIGHBOUR_SOLICITATION) {
       const discovery = checkNeighbourDiscovery(bytes, ip);
       if (discovery !== FORWARD) this.#drop(frame, discovery);
@@ -281,6 +285,17 @@ export class LocalNode implements PipelineNode {
     } else {
       this.#ignore(frame, toGroup);
     }
+  }
+
+  /** In the domain of an opaque group: hears who speaks, and takes what is for another host; true when it has. */
+  #route(frame: Frame, ip: number): boolean {
+    const bytes = this.#bytes;
+    const isTold = isDiscovery(bytes, ip, frame.end) && ipv6HopLimit(bytes, ip) === ND_HOP_LIMIT;
+    if (isTold && checkIcmpv6(bytes, this.#words, ip) === FORWARD) this.#router.heardV6(frame, ip);
+    const toGroup = isGroupMac(bytes, frame.start + ETHERNET_DESTINATION);
+    if (toGroup || this.#ownsIpv6(this.#members[frame.member]!.domain.id, ip + IPV6_DESTINATION)) return false;
+    this.#router.forwardV6(frame, ip);
+    return true;
   }
 
   #ownsIpv6(domain: number, at: number): boolean {
