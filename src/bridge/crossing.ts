@@ -5,13 +5,13 @@
 //                 0x02 of the first octet): the source's on the way over, the destination's back to what it is. Toggled, not
 //                 set, so that nothing is lost of a MAC that has the bit already. The MACs in ARP and in the options of
 //                 neighbour discovery are toggled with it, or hosts would answer to a MAC that is not theirs to reach.
-//   opaque        every station is seen with the MAC of the group. ARP is bridged with that MAC as its sender (which is
-//                 proxy ARP); unicast IPv4 is addressed to the group and routed (assembly, opaque-router.ts), the rest of
-//                 unicast has no way over.
+//   opaque        every station is seen with the MAC of the group. ARP and neighbour discovery are bridged with that MAC as
+//                 their sender's (which is proxy ARP); unicast IP is addressed to the group and routed (assembly,
+//                 opaque-router.ts), the rest of unicast has no way over.
 //
 // In each mode: only IP and ARP cross unless `bridgesAll` says otherwise.
 //
-// Not supported: IPv6 in mode opaque; signed neighbour discovery (SEND) in mode translucent.
+// Not supported: signed neighbour discovery (SEND) in modes translucent and opaque.
 
 import { Drop, FORWARD, type Verdict } from '../core/drop-reason.ts';
 import type { Frame } from '../packet/frame.ts';
@@ -25,7 +25,7 @@ import {
   LOCAL_BIT,
   writeMac,
 } from '../wire/ethernet.ts';
-import { toggleLinkLayerOptions } from '../wire/icmpv6.ts';
+import { setLinkLayerOptions, toggleLinkLayerOptions } from '../wire/icmpv6.ts';
 import { macHigh16, macLow32 } from '../core/mac.ts';
 
 export type CrossingMode = 'transparent' | 'translucent' | 'opaque';
@@ -74,9 +74,8 @@ export class Crossing {
     if (!this.isOpen) return Drop.standbyNotBridged;
     const { start } = frame;
     const type = etherType(bytes, start);
-    if (type !== EtherType.ipv4 && type !== EtherType.arp) {
-      const isIpv6 = type === EtherType.ipv6;
-      if (isIpv6 ? this.isOpaque : !this.#bridgesAll) return Drop.trafficNotBridged;
+    if (!this.#bridgesAll && type !== EtherType.ipv4 && type !== EtherType.arp && type !== EtherType.ipv6) {
+      return Drop.trafficNotBridged;
     }
     if ((bytes[start]! & GROUP_BIT) === 0) return this.isOpaque ? Drop.unknownDestination : FORWARD;
     if (this.#bridgesMulticast) return FORWARD;
@@ -109,7 +108,11 @@ function toggle(bytes: Uint8Array, frame: Frame): void {
 function hide(bytes: Uint8Array, frame: Frame, groupHigh: number, groupLow: number): void {
   const { start, end } = frame;
   writeMac(bytes, start + ETHERNET_SOURCE, groupHigh, groupLow);
-  if (etherType(bytes, start) !== EtherType.arp) return;
-  const arp = start + ETHERNET_HEADER_OCTETS;
-  if (checkArp(bytes, arp, end) === FORWARD) writeMac(bytes, arp + ARP_SENDER_MAC, groupHigh, groupLow);
+  const type = etherType(bytes, start);
+  const payload = start + ETHERNET_HEADER_OCTETS;
+  if (type === EtherType.arp) {
+    if (checkArp(bytes, payload, end) === FORWARD) writeMac(bytes, payload + ARP_SENDER_MAC, groupHigh, groupLow);
+  } else if (type === EtherType.ipv6) {
+    setLinkLayerOptions(bytes, payload, end, frame.checksumStart === 0, groupHigh, groupLow);
+  }
 }

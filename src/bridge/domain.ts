@@ -30,7 +30,7 @@ export class Domain {
   macLow = 0;
   /** Whether frames to our own MAC, ARP and neighbour discovery are to be looked at here. */
   hasLocal = false;
-  /** Whether IPv4 between its members is addressed to us and routed (a group of mode opaque). */
+  /** Whether IP between its members is addressed to us and routed (a group of mode opaque). */
   get routes(): boolean {
     return this.crossing?.isOpaque === true;
   }

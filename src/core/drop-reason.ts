@@ -119,12 +119,11 @@ export const DROP_HELP: Record<DropKey, string> = {
   adapterDown: 'the adapter of the interface could not be loaded',
   icmpInvalid: 'a malformed ICMP message to one of our own addresses, or one with a wrong checksum',
   sourceCheckFailed: 'the route back to the source address leads to another VLAN (source-checking)',
-  trafficNotBridged:
-    'of a kind that does not cross the VLAN group: neither IP nor ARP (bridge-traffic), or IPv6 in mode opaque',
+  trafficNotBridged: 'of a kind that does not cross the VLAN group: neither IP nor ARP (bridge-traffic)',
   multicastNotBridged: 'a multicast frame, which the VLAN group does not bridge (bridge-multicast)',
   standbyNotBridged: 'the device is standby, and the VLAN group does not bridge then (bridge-in-standby)',
   loopGuard: 'flooded between two members where a MAC moves to and fro: there is a loop behind them',
-  hostUnresolved: 'to a host behind an opaque VLAN group that has not been heard by ARP',
+  hostUnresolved: 'to a host behind an opaque VLAN group that has not been heard by ARP or neighbour discovery',
   udpChecksumMissing:
     'the outer UDP checksum over IPv6 is zero, which the tunnel does not accept (RFC 6935, section 5)',
   groupMessageInvalid: 'a malformed IGMP or MLD message, or one that is not from this link',

@@ -63,7 +63,7 @@ const ND_FLAG_SOLICITED = 0x40;
 export const ND_FLAG_OVERRIDE = 0x20;
 
 /** Proof that a neighbour discovery packet comes from the link: no router forwards 255. */
-const ND_HOP_LIMIT = 255;
+export const ND_HOP_LIMIT = 255;
 const REPLY_HOP_LIMIT = 64;
 
 /** Octets of a solicitation or advertisement as written here: IPv6 header, message, one option. */
@@ -237,26 +237,66 @@ export function toggleLinkLayerOptions(
   end: number,
   correctsChecksum: boolean,
 ): void {
-  const start = ipStart + IPV6_HEADER_OCTETS;
-  if (end - start < ICMPV6_HEADER_OCTETS || bytes[ipStart]! >>> 4 !== 6) return;
-  if (ipv6NextHeader(bytes, ipStart) !== IpProtocol.icmpv6) return;
-  const fixed = optionsAt(bytes[start + TYPE]!);
-  const stop = start + ipv6PayloadOctets(bytes, ipStart);
-  if (fixed === 0 || stop > end) return;
-  for (let at = start + fixed; stop - at >= OPTION_OCTETS;) {
-    const units = bytes[at + 1]!;
-    if (units === 0) return;
-    const type = bytes[at]!;
-    if (units === 1 && (type === OPTION_SOURCE_LINK_LAYER || type === OPTION_TARGET_LINK_LAYER)) {
-      const before = read16(bytes, at + 2);
-      const after = before ^ (LOCAL_BIT << 8);
-      write16(bytes, at + 2, after);
-      if (correctsChecksum) {
-        write16(bytes, start + CHECKSUM, checksumUpdate16(read16(bytes, start + CHECKSUM), before, after));
-      }
-    }
-    at += units * OPTION_OCTETS;
+  for (let at = firstOption(bytes, ipStart, end); at !== 0; at = nextOption(bytes, ipStart, at)) {
+    if (!isLinkLayerOption(bytes, at)) continue;
+    rewriteWord(bytes, ipStart, at + 2, read16(bytes, at + 2) ^ (LOCAL_BIT << 8), correctsChecksum);
   }
+}
+
+/** The same, but sets the addresses to the MAC (high, low). */
+export function setLinkLayerOptions(
+  bytes: Uint8Array,
+  ipStart: number,
+  end: number,
+  correctsChecksum: boolean,
+  high: number,
+  low: number,
+): void {
+  for (let at = firstOption(bytes, ipStart, end); at !== 0; at = nextOption(bytes, ipStart, at)) {
+    if (!isLinkLayerOption(bytes, at)) continue;
+    rewriteWord(bytes, ipStart, at + 2, high, correctsChecksum);
+    rewriteWord(bytes, ipStart, at + 4, low >>> 16, correctsChecksum);
+    rewriteWord(bytes, ipStart, at + 6, low & 0xffff, correctsChecksum);
+  }
+}
+
+/** Whether a neighbour or router discovery message stands right behind the IPv6 header, and all of it before `end`. */
+export function isDiscovery(bytes: Uint8Array, ipStart: number, end: number): boolean {
+  const start = ipStart + IPV6_HEADER_OCTETS;
+  if (end - start < ICMPV6_HEADER_OCTETS || bytes[ipStart]! >>> 4 !== 6) return false;
+  if (ipv6NextHeader(bytes, ipStart) !== IpProtocol.icmpv6 || start + ipv6PayloadOctets(bytes, ipStart) > end)
+    return false;
+  return optionsAt(bytes[start + TYPE]!) !== 0;
+}
+
+/** Offset of the first whole option of a discovery message, or 0. */
+function firstOption(bytes: Uint8Array, ipStart: number, end: number): number {
+  if (!isDiscovery(bytes, ipStart, end)) return 0;
+  const start = ipStart + IPV6_HEADER_OCTETS;
+  return wholeOption(bytes, ipStart, start + optionsAt(bytes[start + TYPE]!));
+}
+
+const nextOption = (bytes: Uint8Array, ipStart: number, at: number): number =>
+  wholeOption(bytes, ipStart, at + bytes[at + 1]! * OPTION_OCTETS);
+
+/** `at`, if an option stands there before the end of the message, otherwise 0. */
+function wholeOption(bytes: Uint8Array, ipStart: number, at: number): number {
+  const left = ipStart + IPV6_HEADER_OCTETS + ipv6PayloadOctets(bytes, ipStart) - at;
+  return left >= OPTION_OCTETS && bytes[at + 1] !== 0 ? at : 0;
+}
+
+function isLinkLayerOption(bytes: Uint8Array, at: number): boolean {
+  const type = bytes[at]!;
+  return bytes[at + 1] === 1 && (type === OPTION_SOURCE_LINK_LAYER || type === OPTION_TARGET_LINK_LAYER);
+}
+
+/** Sets 16 bits of a message, at an even place of it. */
+function rewriteWord(bytes: Uint8Array, ipStart: number, at: number, value: number, correctsChecksum: boolean): void {
+  const before = read16(bytes, at);
+  write16(bytes, at, value);
+  if (!correctsChecksum) return;
+  const field = ipStart + IPV6_HEADER_OCTETS + CHECKSUM;
+  write16(bytes, field, checksumUpdate16(read16(bytes, field), before, value));
 }
 
 /** Where the options of a discovery message start; 0 for any other message. */

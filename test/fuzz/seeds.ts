@@ -128,6 +128,12 @@ function tag(frame: Buffer, vlan: number, tpid = 0x8100): Buffer {
   return Buffer.concat([frame.subarray(0, 12), u16(tpid), u16(vlan), frame.subarray(12)]);
 }
 
+function echoToGroup(): Buffer {
+  const frame = Buffer.from(vector('kernel-echo-v6-request'));
+  octets(OPAQUE_MAC).copy(frame, 0);
+  return frame;
+}
+
 /** Frames of the VLAN groups: through one tag on the one side, through two on the other. */
 function groupSeeds(): Seed[] {
   const everybody = 'ff:ff:ff:ff:ff:ff';
@@ -158,6 +164,8 @@ function groupSeeds(): Seed[] {
     seed(FuzzPorts.inside, tag(hostFrame(OPAQUE_MAC, Station.inGroup), 80)),
     seed(FuzzPorts.insideToo, double(hostFrame(OPAQUE_MAC, Station.inGroupToo), 31)),
     seed(FuzzPorts.inside, tag(hostFrame(everybody, Station.inGroup), 90)),
+    ...[70, 80].map((vlan) => seed(FuzzPorts.inside, tag(Buffer.from(vector('kernel-neighbour-solicitation')), vlan))),
+    seed(FuzzPorts.inside, tag(echoToGroup(), 80)),
   ];
 }
 

@@ -7,9 +7,9 @@ import type { CrossingMode } from '../../src/bridge/crossing.ts';
 import { FLOODS_PER_SECOND, LoopGuard, MAX_MOVES } from '../../src/bridge/loop-guard.ts';
 import { FORWARD } from '../../src/core/drop-reason.ts';
 import { imbalance } from '../../src/pipeline/books.ts';
-import { HostTable } from '../../src/route/host-table.ts';
+import { HostTable, IPV4_MARK } from '../../src/route/host-table.ts';
 import { toggleArpMacs } from '../../src/wire/arp.ts';
-import { checkIcmpv6, toggleLinkLayerOptions } from '../../src/wire/icmpv6.ts';
+import { checkIcmpv6, setLinkLayerOptions, toggleLinkLayerOptions } from '../../src/wire/icmpv6.ts';
 import { Id, mac, Rig } from '../support/dataplane-rig.ts';
 import { arp, ethernet, hostFrame } from '../support/frames.ts';
 import { fromHex, guard as guarded, vector } from '../support/octets.ts';
@@ -127,6 +127,7 @@ describe('the rewriting of MACs', () => {
         const octets = Uint8Array.from([...fromHex(head.length % 2 === 0 ? head : `${head}0`), ...tail]);
         const { bytes, start: at, end } = guarded(octets);
         toggleLinkLayerOptions(bytes, at, end, corrects);
+        setLinkLayerOptions(bytes, at, end, corrects, 0x0200, 1);
       }),
     );
   });
@@ -140,6 +141,8 @@ describe('the rewriting of MACs', () => {
       assert.equal(checkIcmpv6(bytes, words, start), FORWARD, name);
       toggleLinkLayerOptions(bytes, start, end, true);
       assert.deepEqual(bytes.slice(start, end), octets, name);
+      setLinkLayerOptions(bytes, start, end, true, 0x0abc, -0x01020304);
+      assert.equal(checkIcmpv6(bytes, words, start), FORWARD, name);
     }
   });
 
@@ -211,6 +214,10 @@ describe('HostTable', () => {
     fc.record({ kind: fc.constant('age' as const), beforeMs: fc.nat(120) }),
   );
 
+  /** Half of them IPv4, half of them IPv6, with the same last words. */
+  const wordsOf = (number: number): [number, number, number, number] =>
+    number % 2 === 0 ? [0, 0, IPV4_MARK, number >> 1] : [0x20010db8, 0, -1, number >> 1];
+
   it('behaves as a Map of hosts', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
@@ -223,7 +230,10 @@ describe('HostTable', () => {
           if (each.kind === 'heard') {
             const key = `${each.domain} ${each.address}`;
             const fits = model.has(key) || model.size < 8;
-            assert.equal(table.heard(each.domain, each.address, 0x0200, each.low, each.member, nowMs), fits);
+            assert.equal(
+              table.heard(each.domain, ...wordsOf(each.address), 0x0200, each.low, each.member, nowMs),
+              fits,
+            );
             if (fits) model.set(key, { member: each.member, low: each.low, heardMs: nowMs });
           } else if (each.kind === 'member') {
             table.forgetMember(each.member);
@@ -238,7 +248,7 @@ describe('HostTable', () => {
           assert.equal(table.size, model.size);
           for (const key of [1, 2].flatMap((one) => Array.from({ length: 12 }, (_, at) => `${one} ${at + 1}`))) {
             const [one, two] = key.split(' ').map(Number);
-            const at = table.find(one!, two!);
+            const at = table.find(one!, ...wordsOf(two!));
             const host = model.get(key);
             assert.equal(at !== -1, host !== undefined, key);
             if (host === undefined) continue;

@@ -5,19 +5,24 @@
 //   B answers to us    the answer goes on to A, with our MAC as that of B
 //   A sends to B       the packet comes to our MAC; it leaves with our MAC as its source, to the MAC of B, one hop older
 //
-// Where A and B live is what their ARP packets say. A host that has not been heard is asked for on behalf of who sends to
-// it, and the packet is dropped: ARP came before it, so this happens only after a restart or to a host that is gone.
+// With IPv6 it is the same, by neighbour discovery; its messages pass as what they are, no hop older, or nobody would
+// believe them.
 //
-// Not supported: IPv6, ICMP time exceeded.
+// Where A and B live is what their ARP packets and discovery messages say. A host that has not been heard over IPv4 is
+// asked for on behalf of who sends to it, and the packet is dropped: ARP came before it, so this happens only after a
+// restart or to a host that is gone. There are no routes: what is meant for a host beyond a gateway has no way.
+//
+// Not supported: ICMP and ICMPv6 time exceeded.
 
 import type { Domain, Member } from '../../bridge/domain.ts';
 import { FdbField, type ForwardingDatabase } from '../../bridge/fdb.ts';
 import { Drop } from '../../core/drop-reason.ts';
 import { isGroupMac, macHigh16, macLow32 } from '../../core/mac.ts';
+import { read32 } from '../../core/octets.ts';
 import type { Frame, FrameBatch } from '../../packet/frame.ts';
 import { Book } from '../../pipeline/books.ts';
 import type { Disposal } from '../../pipeline/disposal.ts';
-import { HostTable } from '../../route/host-table.ts';
+import { HostTable, IPV4_MARK } from '../../route/host-table.ts';
 import {
   ARP_OCTETS,
   ARP_REPLY,
@@ -37,7 +42,9 @@ import {
   writeEthernet,
   writeMac,
 } from '../../wire/ethernet.ts';
+import { isDiscovery, setLinkLayerOptions } from '../../wire/icmpv6.ts';
 import { decrementTtl, ipv4Destination, ipv4Source, ipv4Ttl } from '../../wire/ipv4.ts';
+import { IPV6_DESTINATION, IPV6_HOP_LIMIT, IPV6_SOURCE, ipv6HopLimit, ipv6IsUnspecified } from '../../wire/ipv6.ts';
 
 /** Hosts over all opaque groups. */
 const MAX_HOSTS = 16_384;
@@ -79,7 +86,29 @@ export class OpaqueRouter {
     // A probe has no sender yet.
     if (address === 0) return;
     const sender = arp + ARP_SENDER_MAC;
-    this.#hosts.heard(domain.id, address, macHigh16(bytes, sender), macLow32(bytes, sender), id, this.nowMs);
+    const high = macHigh16(bytes, sender);
+    this.#hosts.heard(domain.id, 0, 0, IPV4_MARK, address, high, macLow32(bytes, sender), id, this.nowMs);
+  }
+
+  /** Notes where the sender of a checked discovery message lives. */
+  heardV6(frame: Frame, ip: number): void {
+    const bytes = this.#bytes;
+    const { domain, id } = this.#members[frame.member]!;
+    const source = ip + IPV6_SOURCE;
+    // A probe has no sender yet.
+    if (ipv6IsUnspecified(bytes, source)) return;
+    const sender = frame.start + ETHERNET_SOURCE;
+    this.#hosts.heard(
+      domain.id,
+      read32(bytes, source),
+      read32(bytes, source + 4),
+      read32(bytes, source + 8),
+      read32(bytes, source + 12),
+      macHigh16(bytes, sender),
+      macLow32(bytes, sender),
+      id,
+      this.nowMs,
+    );
   }
 
   /** Takes a checked ARP packet whose target is none of our addresses: passes on what was sent to us alone. */
@@ -92,7 +121,7 @@ export class OpaqueRouter {
       this.#disposal.consume(frame);
       return;
     }
-    const host = this.#hosts.find(domain.id, arpTargetIp(bytes, arp));
+    const host = this.#hosts.find(domain.id, 0, 0, IPV4_MARK, arpTargetIp(bytes, arp));
     if (host === -1) {
       this.#disposal.drop(frame, Drop.hostUnresolved, ingress.row);
       return;
@@ -110,7 +139,7 @@ export class OpaqueRouter {
     const ingress = this.#members[frame.member]!;
     const { domain } = ingress;
     const destination = ipv4Destination(bytes, ip);
-    const host = this.#hosts.find(domain.id, destination);
+    const host = this.#hosts.find(domain.id, 0, 0, IPV4_MARK, destination);
     if (host === -1) {
       this.#ask(domain, ipv4Source(bytes, ip), destination);
       this.#disposal.drop(frame, Drop.hostUnresolved, ingress.row);
@@ -118,6 +147,32 @@ export class OpaqueRouter {
       this.#disposal.drop(frame, Drop.ttlExpired, ingress.row);
     } else {
       decrementTtl(bytes, ip);
+      this.#send(frame, host, ingress);
+    }
+  }
+
+  /** Takes a checked IPv6 packet to our MAC whose destination is none of our addresses. */
+  forwardV6(frame: Frame, ip: number): void {
+    const bytes = this.#bytes;
+    const ingress = this.#members[frame.member]!;
+    const { domain } = ingress;
+    const destination = ip + IPV6_DESTINATION;
+    const host = this.#hosts.find(
+      domain.id,
+      read32(bytes, destination),
+      read32(bytes, destination + 4),
+      read32(bytes, destination + 8),
+      read32(bytes, destination + 12),
+    );
+    if (host === -1) {
+      this.#disposal.drop(frame, Drop.hostUnresolved, ingress.row);
+    } else if (isDiscovery(bytes, ip, frame.end)) {
+      setLinkLayerOptions(bytes, ip, frame.end, frame.checksumStart === 0, domain.macHigh, domain.macLow);
+      this.#send(frame, host, ingress);
+    } else if (ipv6HopLimit(bytes, ip) <= 1) {
+      this.#disposal.drop(frame, Drop.ttlExpired, ingress.row);
+    } else {
+      bytes[ip + IPV6_HOP_LIMIT]! -= 1;
       this.#send(frame, host, ingress);
     }
   }

@@ -29,7 +29,7 @@ export const netVlanGroup = objectType({
     'migration-keepalive': toggle({ default: false, help: 'Send keepalives when a MAC moves.', inert: true }),
     mode: choice(['translucent', 'transparent', 'opaque', 'virtual-wire'], {
       default: 'translucent',
-      help: 'How stations appear on the other side: translucent, with the local bit of their MAC toggled; transparent, as they are; opaque, all with the MAC of the group, and IPv4 is routed between them.',
+      help: 'How stations appear on the other side: translucent, with the local bit of their MAC toggled; transparent, as they are; opaque, all with the MAC of the group, and IP is routed between them.',
     }),
     'split-horizon': choice(['tunnels', 'none'], {
       default: 'tunnels',

@@ -280,11 +280,33 @@ describe('an opaque group', () => {
     assert.equal(left(rig)[1]!.length, 1);
   });
 
-  it('drops IPv6 between its VLANs by name', () => {
+  it('does the same for IPv6, by neighbour discovery', () => {
     const rig = groupOf({ mode: 'opaque' });
-    rig.send(1, ethernet('33:33:00:00:00:01', A, 0x86dd, Buffer.alloc(48, 0x60)));
-    assert.equal(rig.received(2).length, 0);
-    assert.equal(rig.drops()['traffic-not-bridged'], 1);
+    const [ip6A, ip6B] = ['20010db8000000000000000000000001', '20010db8000000000000000000000002'];
+    const solicited = `ff0200000000000000000001ff${ip6B.slice(-6)}`;
+    /** A discovery message of one option, as RFC 4861 draws it. */
+    const message = (type: number, from: string, to: string, option: number, station: string): Buffer => {
+      const head = octets(`6000 0000 0020 3aff ${from} ${to}`);
+      const body = octets(`${type.toString(16)}00 0000 0000 0000 ${ip6B} 0${option}01 ${station}`);
+      const pseudo = Buffer.concat([head.subarray(8), octets('00000020 0000003a'), body]);
+      body.writeUInt16BE(onesComplement(pseudo), 2);
+      return Buffer.concat([head, body]);
+    };
+    const datagram = (from: string, to: string, hops: number): Buffer =>
+      octets(`6000 0000 0008 11 ${hops.toString(16).padStart(2, '0')} ${from} ${to} 0fa0 0fa1 0008 ffff`);
+    const toAll = `33:33:ff:${ip6B.slice(-6).replace(/..(?=.)/g, '$&:')}`;
+    rig.send(1, ethernet(toAll, A, 0x86dd, message(135, ip6A, solicited, 1, A)));
+    const asked = ethernet(toAll, GROUP, 0x86dd, message(135, ip6A, solicited, 1, GROUP));
+    assert.deepEqual(left(rig), [[], [asked], [asked]]);
+    rig.send(2, ethernet(GROUP, B, 0x86dd, message(136, ip6B, ip6A, 2, B)));
+    assert.deepEqual(left(rig), [[ethernet(A, GROUP, 0x86dd, message(136, ip6B, ip6A, 2, GROUP))], [], []]);
+    rig.send(1, ethernet(GROUP, A, 0x86dd, datagram(ip6A, ip6B, 64)));
+    assert.deepEqual(left(rig), [[], [ethernet(B, GROUP, 0x86dd, datagram(ip6A, ip6B, 63))], []]);
+    rig.send(2, ethernet(GROUP, B, 0x86dd, datagram(ip6B, ip6A, 1)));
+    rig.send(2, ethernet(GROUP, B, 0x86dd, datagram(ip6B, `${ip6A.slice(0, -1)}9`, 64)));
+    assert.deepEqual(left(rig), [[], [], []]);
+    assert.deepEqual(rig.drops(), { 'ttl-expired': 1, 'host-unresolved': 1 });
+    assert.equal(imbalance(rig.books), 0);
   });
 
   it('still answers for a self IP of the group', () => {

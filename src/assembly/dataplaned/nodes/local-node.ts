@@ -42,6 +42,8 @@ import {
   findLinkLayerOption,
   ICMPV6_ECHO_REQUEST,
   icmpv6Type,
+  isDiscovery,
+  ND_HOP_LIMIT,
   ND_PACKET_OCTETS,
   ND_TARGET,
   NEIGHBOUR_ADVERTISEMENT,
@@ -328,8 +330,9 @@ export class LocalNode implements PipelineNode {
       return;
     }
     frame.end = ip + IPV6_HEADER_OCTETS + ipv6PayloadOctets(bytes, ip);
-    const toGroup = isGroupMac(bytes, frame.start + ETHERNET_DESTINATION);
     const { domain } = this.#members[frame.member]!;
+    if (domain.routes && this.#route(frame, ip)) return;
+    const toGroup = isGroupMac(bytes, frame.start + ETHERNET_DESTINATION);
     const nextHeader = ipv6NextHeader(bytes, ip);
     if (nextHeader !== IpProtocol.icmpv6) {
       if (ipv6HopLimit(bytes, ip) === 0) this.#drop(frame, Drop.ttlExpired);
@@ -366,6 +369,17 @@ export class LocalNode implements PipelineNode {
     const verdict = start === 0 ? FORWARD : this.#groups.hearMld(domain, ip, start, this.nowMs);
     if (verdict === FORWARD) this.#disposal.consume(frame);
     else this.#drop(frame, verdict);
+  }
+
+  /** In the domain of an opaque group: hears who speaks, and takes what is for another host; true when it has. */
+  #route(frame: Frame, ip: number): boolean {
+    const bytes = this.#bytes;
+    const isTold = isDiscovery(bytes, ip, frame.end) && ipv6HopLimit(bytes, ip) === ND_HOP_LIMIT;
+    if (isTold && checkIcmpv6(bytes, this.#words, ip) === FORWARD) this.#router.heardV6(frame, ip);
+    const toGroup = isGroupMac(bytes, frame.start + ETHERNET_DESTINATION);
+    if (toGroup || this.#ownsIpv6(this.#members[frame.member]!.domain, ip + IPV6_DESTINATION)) return false;
+    this.#router.forwardV6(frame, ip);
+    return true;
   }
 
   /** What a checked solicitation says of its sender, or an advertisement of its target (RFC 4861, sections 7.2.3 and 7.2.5). */
