@@ -13,7 +13,7 @@ import { prepareVxlanEthernet, prepareVxlanUdp } from '../../tunnel/vxlan.ts';
 
 /** The way from a local address to its remote ends. */
 export type Underlay =
-  | { medium: 'udp'; outlet: Outlet }
+  | { medium: 'udp'; outlet: Outlet; cutsTunnelled: boolean }
   | {
       medium: 'ethernet';
       domain: number;
@@ -110,6 +110,7 @@ export class EndpointTable {
   /** (Re)builds the way to the endpoint after the underlay or the tunnel has changed. */
   connect(endpoint: TunnelEndpoint, underlay: Underlay | undefined): void {
     endpoint.isReady = false;
+    endpoint.cutsTunnelled = underlay?.medium === 'udp' && underlay.cutsTunnelled;
     const before = this.#users[endpoint.index];
     const user = underlay?.medium === 'ethernet' ? this.#follow(endpoint, underlay) : undefined;
     this.#users[endpoint.index] = user;

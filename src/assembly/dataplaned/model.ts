@@ -13,7 +13,7 @@ import type { Mac } from './spec.ts';
 /** What the kernel says of a network device. */
 export type DeviceFacts = { mac: Mac; mtu: number; isUp: boolean };
 
-export type InterfaceModel = { name: string; device: string; adapter: 'packet-ring' | 'udp' };
+export type InterfaceModel = { name: string; device: string; adapter: 'packet-ring' | 'udp' | 'tap' };
 
 export type InterfaceMemberModel = {
   key: string;
@@ -71,6 +71,8 @@ export type Model = {
   /** By domain and MAC. */
   staticEntries: Map<string, StaticEntryModel>;
   neighbours: Map<string, NeighbourModel>;
+  /** By name of an interface with a TAP: the largest IP packet that its VLANs, and what they are bridged to, carry. */
+  tapMtus: Map<string, number>;
   /** Domain by name of a VLAN, VLAN group or tunnel: several VLANs of a group share one. */
   domainOf: Map<string, string>;
   ageingSeconds: number;
@@ -106,6 +108,7 @@ class ModelBuilder {
     selfs: new Map(),
     staticEntries: new Map(),
     neighbours: new Map(),
+    tapMtus: new Map(),
     domainOf: new Map(),
     ageingSeconds: DEFAULT_AGEING_SECONDS,
     learnedLimit: DEFAULT_LEARNED_LIMIT,
@@ -128,6 +131,7 @@ class ModelBuilder {
     this.#addInterfaceMembers();
     this.#addSelfs();
     for (const tunnel of this.#view.tunnels.values()) this.#addTunnel(tunnel);
+    this.#addTapMtus();
     this.#addStaticEntries();
     this.#addNeighbours();
     return this.#model;
@@ -160,8 +164,14 @@ class ModelBuilder {
       const vlans = [...this.#view.vlans.values()].filter((vlan) => domainOf.get(vlan.name) === name);
       const device = vlans.flatMap((vlan) => this.#ringDevices(vlan))[0];
       domain.mac =
-        device === undefined ? (vlans.length === 0 ? madeMac(name) : undefined) : this.#devices.get(device)?.mac;
+        device === undefined ? (this.#needsMac(vlans) ? madeMac(name) : undefined) : this.#devices.get(device)?.mac;
     }
+  }
+
+  /** Whether a domain of these VLANs has no device that could lend its MAC: that of a TAP is the host's behind it. */
+  #needsMac(vlans: readonly Vlan[]): boolean {
+    const interfaces = vlans.flatMap((vlan) => Object.keys(vlan.properties.interfaces));
+    return vlans.length === 0 || interfaces.some((name) => this.#model.interfaces.get(name)?.adapter === 'tap');
   }
 
   /** Devices of the VLAN that we own, in the order of its interfaces. */
@@ -177,7 +187,7 @@ class ModelBuilder {
       const domain = this.#model.domainOf.get(vlan.name)!;
       for (const [name, { tagged }] of Object.entries(vlan.properties.interfaces)) {
         const port = this.#view.interfaces.get(name);
-        if (port?.properties.adapter !== 'packet-ring') continue;
+        if (port === undefined || port.properties.adapter === 'udp') continue;
         const key = `${vlan.name} ${name}`;
         this.#model.interfaceMembers.set(key, {
           key,
@@ -268,6 +278,17 @@ class ModelBuilder {
     const device = self === undefined ? undefined : this.#hostDevice(self);
     if (self !== undefined && device !== undefined) {
       this.#addSocket(self, local.words, profile, device, properties.ttl);
+    }
+  }
+
+  #addTapMtus(): void {
+    const { interfaces, interfaceMembers, tunnelMembers, tapMtus } = this.#model;
+    for (const member of interfaceMembers.values()) {
+      if (interfaces.get(member.interface)?.adapter !== 'tap') continue;
+      const mtus = [...interfaceMembers.values(), ...tunnelMembers.values()].flatMap((other) =>
+        other.domain !== member.domain ? [] : ['tunnel' in other ? other.tunnel.mtu : other.mtu],
+      );
+      tapMtus.set(member.interface, Math.min(...mtus, tapMtus.get(member.interface) ?? Infinity));
     }
   }
 

@@ -66,7 +66,9 @@ export class Underlays {
   of(address: number, port: number): Underlay | undefined {
     const number = this.#index.get(address, port);
     const socket = number === -1 ? undefined : this.#listeners[number]!.socket;
-    if (socket !== undefined) return { medium: 'udp', outlet: socket };
+    if (socket !== undefined) {
+      return { medium: 'udp', outlet: socket, cutsTunnelled: socket.port.cutsTunnelled === true };
+    }
     const domain = this.#domainOf(address);
     if (domain === undefined) return undefined;
     return {
