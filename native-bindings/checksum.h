@@ -24,17 +24,12 @@ static inline void write32(uint8_t *at, uint32_t value)
 	write16(at + 2, value);
 }
 
-/* The sum in memory order, not folded (RFC 1071, section 2). Four sums side by side, since an addition waits for the one
- * before it. */
+/* The same as sum_of, faster for a thousand octets and slower for a few. */
+uint64_t sum_of_payload(const uint8_t *at, size_t octets, uint64_t sum);
+
+/* The sum in memory order, not folded (RFC 1071, section 2). */
 static inline uint64_t sum_of(const uint8_t *at, size_t octets, uint64_t sum)
 {
-	uint64_t sums[4] = {0};
-	for (; octets >= 32; at += 32, octets -= 32) {
-		uint64_t words[4];
-		memcpy(words, at, 32);
-		for (int i = 0; i < 4; i++) sums[i] += (words[i] & 0xffffffff) + (words[i] >> 32);
-	}
-	sum += sums[0] + sums[1] + sums[2] + sums[3];
 	for (; octets >= 4; at += 4, octets -= 4) {
 		uint32_t word;
 		memcpy(&word, at, 4);

@@ -66,7 +66,7 @@ static enum finding look_at_transport(struct view *view, size_t octets, bool own
 	}
 	size_t covered = view->end - view->transport;
 	uint64_t sum = pseudo_sum(ip, view->is_ipv6, view->is_tcp, covered);
-	if (folded(sum_of(header, covered, sum)) != 0xffff) return ONLY_FLOW;
+	if (folded(sum_of_payload(header, covered, sum)) != 0xffff) return ONLY_FLOW;
 	if (!view->is_ipv6 && folded(sum_of(ip, IPV4_OCTETS, 0)) != 0xffff) return ONLY_FLOW;
 	return JOINABLE;
 }

@@ -108,7 +108,7 @@ void super_frame_cut(const struct super_frame *super, unsigned number, struct se
 	memset(field, 0, 2);
 	uint64_t sum = sum_of(transport, header_octets, pseudo_sum(ip, super->is_ipv6, super->is_tcp, covered));
 	/* The header ends at an even offset, so both sums are of the same octet order. */
-	uint16_t checksum = (uint16_t)~folded(sum_of(segment->payload, segment->octets, sum));
+	uint16_t checksum = (uint16_t)~folded(sum_of_payload(segment->payload, segment->octets, sum));
 	/* For UDP 0 would mean that there is none; for TCP both forms are the same number. */
 	if (checksum == 0) checksum = 0xffff;
 	memcpy(field, &checksum, 2);

@@ -142,6 +142,8 @@ export interface Addon {
    * word 2i + 1 becomes 1 when it is ready, 0 otherwise. Before it sleeps it looks again and again for `spinUs`.
    */
   wait(descriptors: Int32Array, count: number, timeoutMs: number, spinUs: number): number;
+  /** How often this thread was made to leave its core, since it began. */
+  preemptions(): number;
   eventOpen(): number;
   eventSignal(descriptor: number): void;
   eventDrain(descriptor: number): void;
