@@ -91,6 +91,8 @@ const UDP_CHECKSUM = {
   disabled: UdpChecksum.never,
 } as const;
 const DEFAULT_LEARNED_LIMIT = 65_536;
+/** Of a TAP device that is in no VLAN. */
+const ETHERNET_MTU = 1500;
 
 export function buildModel(view: ConfigView, devices: ReadonlyMap<string, DeviceFacts>): Model {
   return new ModelBuilder(view, devices).build();
@@ -283,12 +285,16 @@ class ModelBuilder {
 
   #addTapMtus(): void {
     const { interfaces, interfaceMembers, tunnelMembers, tapMtus } = this.#model;
+    const least = new Map<string, number>();
     for (const member of interfaceMembers.values()) {
       if (interfaces.get(member.interface)?.adapter !== 'tap') continue;
       const mtus = [...interfaceMembers.values(), ...tunnelMembers.values()].flatMap((other) =>
         other.domain !== member.domain ? [] : ['tunnel' in other ? other.tunnel.mtu : other.mtu],
       );
-      tapMtus.set(member.interface, Math.min(...mtus, tapMtus.get(member.interface) ?? Infinity));
+      least.set(member.interface, Math.min(...mtus, least.get(member.interface) ?? Infinity));
+    }
+    for (const { name, adapter } of interfaces.values()) {
+      if (adapter === 'tap') tapMtus.set(name, least.get(name) ?? ETHERNET_MTU);
     }
   }
 
