@@ -1,7 +1,6 @@
 #include "join.h"
 
-#include <netinet/in.h>
-#include <string.h>
+#include "checksum.h"
 
 #define ETHERNET_OCTETS 14
 #define TAG_OCTETS 4
@@ -27,37 +26,6 @@
 #define SMALL_PAYLOAD_OCTETS 1024
 #define SMALL_OCTETS 3900
 
-static inline uint16_t read16(const uint8_t *at) { return (uint16_t)(at[0] << 8 | at[1]); }
-static inline uint32_t read32(const uint8_t *at) { return (uint32_t)read16(at) << 16 | read16(at + 2); }
-
-static inline void write16(uint8_t *at, uint32_t value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
-
-/* The Internet checksum's sum in memory order, not folded (RFC 1071, section 2). */
-static inline uint64_t sum_of(const uint8_t *at, size_t octets, uint64_t sum)
-{
-	for (; octets >= 4; at += 4, octets -= 4) {
-		uint32_t word;
-		memcpy(&word, at, 4);
-		sum += word;
-	}
-	uint32_t rest = 0;
-	memcpy(&rest, at, octets);
-	return sum + rest;
-}
-
-static inline uint16_t folded(uint64_t sum)
-{
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
-}
-
 /* The frame that is looked at. */
 struct view {
 	const uint8_t *frame;
@@ -71,12 +39,6 @@ enum finding {
 	ONLY_FLOW,   /* of a flow, but it has to travel alone */
 	JOINABLE,
 };
-
-static inline uint64_t pseudo_sum(const uint8_t *ip, bool is_ipv6, bool is_tcp, size_t octets)
-{
-	uint64_t sum = htons(is_tcp ? IPPROTO_TCP : IPPROTO_UDP) + (uint64_t)htonl((uint32_t)octets);
-	return is_ipv6 ? sum_of(ip + 8, 32, sum) : sum_of(ip + 12, 8, sum);
-}
 
 static enum finding look_at_transport(struct view *view, size_t octets, bool own_udp)
 {
@@ -104,7 +66,7 @@ static enum finding look_at_transport(struct view *view, size_t octets, bool own
 	}
 	size_t covered = view->end - view->transport;
 	uint64_t sum = pseudo_sum(ip, view->is_ipv6, view->is_tcp, covered);
-	if (folded(sum_of(header, covered, sum)) != 0xffff) return ONLY_FLOW;
+	if (folded(sum_of_payload(header, covered, sum)) != 0xffff) return ONLY_FLOW;
 	if (!view->is_ipv6 && folded(sum_of(ip, IPV4_OCTETS, 0)) != 0xffff) return ONLY_FLOW;
 	return JOINABLE;
 }

@@ -1,9 +1,10 @@
-/* Sending through AF_PACKET, a batch a call, straight from arena memory. */
+/* Sending through AF_PACKET or a TAP device, a batch a call, straight from arena memory. */
 #include "packet_transmit.h"
 
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* Debian 12's headers are older than the constant (linux/virtio_net.h since 6.2). */
@@ -45,8 +46,17 @@ int transmitter_open(struct transmitter *transmitter, int index, const char **sy
 	return 0;
 }
 
+void transmitter_open_tap(struct transmitter *transmitter, int descriptor)
+{
+	transmitter->plain_socket = -1;
+	transmitter->offload_socket = descriptor;
+	transmitter->is_tap = transmitter->joins = true;
+	transmitter->joiner.joins_tcp = transmitter->joiner.joins_udp = true;
+}
+
 void transmitter_close(struct transmitter *transmitter)
 {
+	if (transmitter->is_tap) return;
 	if (transmitter->plain_socket >= 0) close(transmitter->plain_socket);
 	if (transmitter->offload_socket >= 0) close(transmitter->offload_socket);
 }
@@ -88,9 +98,25 @@ static void refuse(int32_t *descriptor, int error)
 	descriptor[WORD_GSO] = error;
 }
 
-/* Sends messages up to the first that fails; sendmmsg stops short without saying why, asking again for the rest tells. */
-static int send_run(int descriptor, struct mmsghdr *messages, int count, int *error)
+/* A TAP device takes one frame a call. */
+static int write_run(int descriptor, const struct mmsghdr *messages, int count, int *error)
 {
+	for (int sent = 0; sent < count;) {
+		const struct msghdr *message = &messages[sent].msg_hdr;
+		if (writev(descriptor, message->msg_iov, (int)message->msg_iovlen) >= 0) {
+			sent++;
+		} else if (errno != EINTR) {
+			*error = errno;
+			return sent;
+		}
+	}
+	return count;
+}
+
+/* Sends messages up to the first that fails; sendmmsg stops short without saying why, asking again for the rest tells. */
+static int send_run(const struct transmitter *transmitter, int descriptor, struct mmsghdr *messages, int count, int *error)
+{
+	if (transmitter->is_tap) return write_run(descriptor, messages, count, error);
 	int sent = 0;
 	while (sent < count) {
 		int more = sendmmsg(descriptor, messages + sent, (unsigned)(count - sent), MSG_DONTWAIT);
@@ -124,7 +150,7 @@ static int send_separately(struct transmitter *transmitter, uint8_t *base, int32
 			*piece++ = (struct iovec){frame, (size_t)next[WORD_OCTETS]};
 		}
 		int socket = offload ? transmitter->offload_socket : transmitter->plain_socket;
-		int sent = send_run(socket, transmitter->messages, run, &error);
+		int sent = send_run(transmitter, socket, transmitter->messages, run, &error);
 		first += sent;
 		if (sent == run) continue;
 		refuse(descriptors + first * RING_STRIDE, error);
@@ -178,7 +204,7 @@ static int send_apart(struct transmitter *transmitter, const struct train *train
 		struct iovec pieces[2] = {{&nothing, sizeof nothing},
 					  {(void *)transmitter->joiner.frames[at], transmitter->joiner.octets[at]}};
 		struct mmsghdr message = {.msg_hdr = {.msg_iov = pieces, .msg_iovlen = 2}};
-		if (send_run(transmitter->offload_socket, &message, 1, &error) == 1) continue;
+		if (send_run(transmitter, transmitter->offload_socket, &message, 1, &error) == 1) continue;
 		refuse(descriptors + at * RING_STRIDE, error);
 		refused++;
 	}
@@ -199,7 +225,8 @@ static int send_joined(struct transmitter *transmitter, uint8_t *base, int32_t *
 	compose(transmitter, descriptors);
 	int refused = 0, error = 0;
 	for (int first = 0; first < joiner->count;) {
-		first += send_run(transmitter->offload_socket, transmitter->messages + first, joiner->count - first, &error);
+		first += send_run(transmitter, transmitter->offload_socket, transmitter->messages + first,
+				  joiner->count - first, &error);
 		if (first == joiner->count) break;
 		const struct train *train = &joiner->trains[first++];
 		int apart = 1;

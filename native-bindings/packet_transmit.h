@@ -1,4 +1,5 @@
-/* Sending Ethernet frames by a packet socket: no more than that, so that other programs can send in the same way. */
+/* Sending Ethernet frames by a packet socket or a TAP device: no more than that, so that other programs can send in the same
+ * way. */
 #ifndef WIDEPLANE_PACKET_TRANSMIT_H
 #define WIDEPLANE_PACKET_TRANSMIT_H
 
@@ -27,6 +28,7 @@ enum {
 struct transmitter {
 	int plain_socket;
 	int offload_socket;
+	_Bool is_tap;		/* offload_socket is a TAP device, and there is no other */
 	_Bool joins;		/* frames of one flow leave as one super-frame */
 	struct joiner joiner;
 	struct mmsghdr messages[TRANSMIT_BATCH];
@@ -36,6 +38,8 @@ struct transmitter {
 
 /* Both sockets of the device `index`; returns 0, or the errno and in `syscall` what failed. */
 int transmitter_open(struct transmitter *transmitter, int index, const char **syscall);
+/* Sends by an open TAP device with virtio headers, which stays the caller's, and joins: its other end is a kernel. */
+void transmitter_open_tap(struct transmitter *transmitter, int descriptor);
 /* Sends all frames, those of a flow in order. Returns how many were refused: each of them has RING_REFUSED as its flags and
  * the errno in WORD_GSO. */
 int transmitter_send(struct transmitter *transmitter, uint8_t *base, int32_t *descriptors, int count);

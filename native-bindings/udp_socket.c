@@ -1,8 +1,10 @@
 /* A UDP endpoint: one bound socket that receives, and several that send, each from a source port of its own.
  *
  * Receiving, the kernel may join datagrams of one flow (UDP_GRO); sending, neighbours in the batch that go the same way
- * leave in one call as segments of one buffer (UDP_SEGMENT), gathered from where they lie. */
+ * leave in one call as segments of one buffer (UDP_SEGMENT), gathered from where they lie. So do the segments of a
+ * super-frame behind the header of a tunnel: their headers are made here, their payload stays where it is. */
 #include "addon.h"
+#include "segment.h"
 
 #include <arpa/inet.h>
 #include <linux/filter.h>
@@ -29,7 +31,7 @@
 #endif
 
 /* Words of a descriptor: src/native/addon.ts. On transmit WORD_SEGMENT is the index of the source socket. */
-enum { WORD_OFFSET, WORD_OCTETS, WORD_SEGMENT, WORD_OTHER, WORD_ADDRESS, UDP_STRIDE = 8 };
+enum { WORD_OFFSET, WORD_OCTETS, WORD_SEGMENT, WORD_OTHER, WORD_ADDRESS, WORD_GSO_OCTETS = 8, WORD_GSO_PLACES, UDP_STRIDE };
 #define WORD_SOURCE WORD_SEGMENT
 
 #define MAX_SLOTS 256
@@ -76,6 +78,7 @@ struct endpoint {
 	union address destinations[TRANSMIT_BATCH];
 	struct transmit_control transmit_controls[TRANSMIT_BATCH];
 	unsigned group_sizes[TRANSMIT_BATCH]; /* datagrams in each message */
+	struct segment segments[MAX_SEGMENTS]; /* of the super-frame that is being sent */
 };
 
 /* Receiving. */
@@ -167,31 +170,22 @@ static void write_address(const struct endpoint *endpoint, union address *into, 
 		into->v6.sin6_addr.s6_addr32[i] = htonl((uint32_t)descriptor[WORD_ADDRESS + i]);
 }
 
-/* One message of `size` datagrams; its pieces start at `piece`. */
-static void compose(struct endpoint *endpoint, unsigned at, unsigned piece, const int32_t *descriptors, int size)
+/* Destination, TOS, and the octets of each segment (0: it is one datagram) of a message. */
+static void write_envelope(struct endpoint *endpoint, unsigned at, const int32_t *descriptor, size_t segment_octets)
 {
 	struct msghdr *header = &endpoint->transmit[at].msg_hdr;
-	struct iovec *pieces = &endpoint->transmit_pieces[piece];
-	for (int i = 0; i < size; i++) {
-		pieces[i].iov_base = endpoint->arena->base + (uint32_t)descriptors[i * UDP_STRIDE + WORD_OFFSET];
-		pieces[i].iov_len = (size_t)descriptors[i * UDP_STRIDE + WORD_OCTETS];
-	}
-	write_address(endpoint, &endpoint->destinations[at], descriptors);
-	header->msg_iov = pieces;
-	header->msg_iovlen = (size_t)size;
-	endpoint->group_sizes[at] = (unsigned)size;
-
+	write_address(endpoint, &endpoint->destinations[at], descriptor);
 	struct cmsghdr *control = (struct cmsghdr *)endpoint->transmit_controls[at].octets;
 	size_t used = 0;
-	if (size > 1) {
+	if (segment_octets != 0) {
 		control->cmsg_level = SOL_UDP;
 		control->cmsg_type = UDP_SEGMENT;
 		control->cmsg_len = CMSG_LEN(sizeof(uint16_t));
-		uint16_t octets = (uint16_t)descriptors[WORD_OCTETS];
+		uint16_t octets = (uint16_t)segment_octets;
 		memcpy(CMSG_DATA(control), &octets, sizeof octets);
 		used = CMSG_SPACE(sizeof(uint16_t));
 	}
-	int tos = descriptors[WORD_OTHER] >> 16 & 0xff;
+	int tos = descriptor[WORD_OTHER] >> 16 & 0xff;
 	if (tos != 0) {
 		control = (struct cmsghdr *)(endpoint->transmit_controls[at].octets + used);
 		control->cmsg_level = endpoint->family == AF_INET ? SOL_IP : SOL_IPV6;
@@ -204,6 +198,37 @@ static void compose(struct endpoint *endpoint, unsigned at, unsigned piece, cons
 	header->msg_controllen = used;
 }
 
+/* One message of `size` datagrams; its pieces start at `piece`. */
+static void compose(struct endpoint *endpoint, unsigned at, unsigned piece, const int32_t *descriptors, int size)
+{
+	struct msghdr *header = &endpoint->transmit[at].msg_hdr;
+	struct iovec *pieces = &endpoint->transmit_pieces[piece];
+	for (int i = 0; i < size; i++) {
+		pieces[i].iov_base = endpoint->arena->base + (uint32_t)descriptors[i * UDP_STRIDE + WORD_OFFSET];
+		pieces[i].iov_len = (size_t)descriptors[i * UDP_STRIDE + WORD_OCTETS];
+	}
+	header->msg_iov = pieces;
+	header->msg_iovlen = (size_t)size;
+	endpoint->group_sizes[at] = (unsigned)size;
+	write_envelope(endpoint, at, descriptors, size > 1 ? (size_t)descriptors[WORD_OCTETS] : 0);
+}
+
+/* Sends messages up to the first that fails, and says in last_error why that one did; returns how many were sent. */
+static unsigned send_messages(struct endpoint *endpoint, int descriptor, unsigned count)
+{
+	unsigned sent = 0;
+	while (sent < count) {
+		int more = sendmmsg(descriptor, endpoint->transmit + sent, count - sent, MSG_DONTWAIT);
+		if (more < 0 && errno == EINTR) continue;
+		if (more <= 0) {
+			last_error = errno;
+			break;
+		}
+		sent += (unsigned)more;
+	}
+	return sent;
+}
+
 /* Sends `count` datagrams of one source socket, one a message or grouped; returns how many were sent. */
 static int send_run(struct endpoint *endpoint, const int32_t *descriptors, int count, bool grouped)
 {
@@ -214,31 +239,73 @@ static int send_run(struct endpoint *endpoint, const int32_t *descriptors, int c
 		compose(endpoint, messages, (unsigned)done, descriptors + done * UDP_STRIDE, size);
 		done += size;
 	}
-	int descriptor = endpoint->source_sockets[descriptors[WORD_SOURCE]];
-	unsigned sent_messages = 0;
+	unsigned sent_messages = send_messages(endpoint, endpoint->source_sockets[descriptors[WORD_SOURCE]], messages);
 	int sent = 0;
-	while (sent_messages < messages) {
-		int more = sendmmsg(descriptor, endpoint->transmit + sent_messages, messages - sent_messages, MSG_DONTWAIT);
-		if (more < 0 && errno == EINTR) continue;
-		if (more <= 0) {
-			last_error = errno;
-			break;
-		}
-		for (; more > 0; more--) sent += (int)endpoint->group_sizes[sent_messages++];
-	}
+	for (unsigned i = 0; i < sent_messages; i++) sent += (int)endpoint->group_sizes[i];
 	return sent;
 }
 
 static bool is_refusal_of_segmentation(int error) { return error == EINVAL || error == EMSGSIZE || error == EIO; }
+
+/* Sends the first `count` of endpoint->segments, as segments of one buffer or a message each. */
+static bool send_segments(struct endpoint *endpoint, const struct super_frame *super, const int32_t *descriptor,
+			  unsigned count, bool grouped)
+{
+	struct iovec *pieces = endpoint->transmit_pieces;
+	for (unsigned i = 0; i < count; i++) {
+		pieces[2 * i] = (struct iovec){endpoint->segments[i].header, super->payload};
+		pieces[2 * i + 1] = (struct iovec){(void *)endpoint->segments[i].payload, endpoint->segments[i].octets};
+	}
+	unsigned messages = grouped ? 1 : count;
+	for (unsigned i = 0; i < messages; i++) {
+		endpoint->transmit[i].msg_hdr.msg_iov = pieces + 2 * i;
+		endpoint->transmit[i].msg_hdr.msg_iovlen = grouped ? 2 * count : 2;
+		write_envelope(endpoint, i, descriptor, grouped ? super->payload + super->segment_octets : 0);
+	}
+	return send_messages(endpoint, endpoint->source_sockets[descriptor[WORD_SOURCE]], messages) == messages;
+}
+
+/* Cuts a super-frame and sends its segments, as many in one call as the kernel takes. */
+static bool send_super_frame(struct endpoint *endpoint, const int32_t *descriptor)
+{
+	struct super_frame super;
+	uint32_t places = (uint32_t)descriptor[WORD_GSO_PLACES];
+	last_error = EINVAL;
+	if (!super_frame_look(&super, endpoint->arena->base + (uint32_t)descriptor[WORD_OFFSET],
+			      (size_t)descriptor[WORD_OCTETS], places >> 16, places & 0xffff,
+			      (size_t)descriptor[WORD_GSO_OCTETS]))
+		return false;
+	unsigned most = (unsigned)(MAX_SEGMENTED_OCTETS / (super.payload + super.segment_octets));
+	if (most > MAX_SEGMENTS) most = MAX_SEGMENTS;
+	if (most == 0) most = 1;
+	for (unsigned first = 0; first < super.segments;) {
+		unsigned count = super.segments - first < most ? super.segments - first : most;
+		for (unsigned i = 0; i < count; i++) super_frame_cut(&super, first + i, &endpoint->segments[i]);
+		first += count;
+		bool grouped = endpoint->segmentation && count > 1;
+		if (send_segments(endpoint, &super, descriptor, count, grouped)) continue;
+		if (!grouped || !is_refusal_of_segmentation(last_error)) return false;
+		bool unsupported = last_error != EMSGSIZE;
+		if (!send_segments(endpoint, &super, descriptor, count, false)) return false;
+		if (unsupported) endpoint->segmentation = false;
+	}
+	return true;
+}
 
 static int transmit(struct endpoint *endpoint, const int32_t *descriptors, int count)
 {
 	int sent = 0;
 	while (sent < count) {
 		const int32_t *first = descriptors + sent * UDP_STRIDE;
+		if (first[WORD_GSO_OCTETS] != 0) {
+			if (!send_super_frame(endpoint, first)) break;
+			sent++;
+			continue;
+		}
 		int limit = count - sent < TRANSMIT_BATCH ? count - sent : TRANSMIT_BATCH;
 		int run = 1;
-		while (run < limit && first[run * UDP_STRIDE + WORD_SOURCE] == first[WORD_SOURCE]) run++;
+		for (const int32_t *next = first + UDP_STRIDE; run < limit; run++, next += UDP_STRIDE)
+			if (next[WORD_SOURCE] != first[WORD_SOURCE] || next[WORD_GSO_OCTETS] != 0) break;
 		int done = send_run(endpoint, first, run, endpoint->segmentation);
 		sent += done;
 		if (done == run) continue;

@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -49,6 +50,16 @@ static napi_value wait_for_input(napi_env env, napi_callback_info info)
 	return integer_value(env, found);
 }
 
+static napi_value preemptions(napi_env env, napi_callback_info info)
+{
+	(void)info;
+	struct rusage usage = {.ru_nivcsw = 0};
+	getrusage(RUSAGE_THREAD, &usage);
+	napi_value result;
+	napi_create_int64(env, usage.ru_nivcsw, &result);
+	return result;
+}
+
 static napi_value event_open(napi_env env, napi_callback_info info)
 {
 	(void)info;
@@ -85,7 +96,7 @@ static napi_value close_descriptor(napi_env env, napi_callback_info info)
 static const struct function_entry functions[] = {
 	{"wait", wait_for_input},	  {"eventOpen", event_open},
 	{"eventSignal", event_signal},	  {"eventDrain", event_drain},
-	{"closeDescriptor", close_descriptor},
+	{"closeDescriptor", close_descriptor}, {"preemptions", preemptions},
 };
 
 void wait_register(napi_env env, napi_value exports) { export_functions(env, exports, ENTRIES(functions)); }

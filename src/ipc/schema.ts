@@ -185,6 +185,8 @@ export const METHODS = {
       interface: z.string(),
       device: z.string(),
       addressOwner: z.enum(['host', 'wideplane']),
+      /** Present when it is a TAP device: it is made, with this MTU, where there is none. */
+      tapMtu: z.number().int().positive().optional(),
     }),
     result: z.discriminatedUnion('ok', [
       z.object({ ok: z.literal(true) }),

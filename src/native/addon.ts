@@ -27,11 +27,13 @@ export const RING_OWN_UDP = 16;
 export const RING_REFUSED = 32;
 
 /** Words per datagram of a UDP endpoint. */
-export const UDP_STRIDE = 8;
+export const UDP_STRIDE = 10;
 /**
  * UDP descriptor words: 0 arena offset, 1 octets of the buffer, 2 octets of each datagram in it (UDP_GRO; equal to word 1
  * when it is one), 3 the other end's port | TOS << 16 | TTL << 24, 4–7 the other end's address (IPv4 in word 7).
- * Transmit: word 1 octets of the datagram, word 2 index of the source socket, the rest the same with TTL ignored.
+ * Transmit: word 1 octets of the datagram, word 2 index of the source socket, the rest the same with TTL ignored; word 8
+ * is 0, or the datagram is a super-frame behind a tunnel header, to be cut into segments of so many octets of payload, and
+ * word 9 tells where its TCP or UDP header (lower 16 bits) and its Ethernet header begin, from the start of the datagram.
  */
 
 export type RingOptions = {
@@ -78,6 +80,16 @@ export type UdpOptions = {
   headroomOctets: number;
 };
 
+export type TapOptions = {
+  device: string;
+  /** Arena extent that frames are received into. */
+  offset: number;
+  octets: number;
+  headroomOctets: number;
+  /** Whether to bring the device up, as whoever makes one wants. */
+  up: boolean;
+};
+
 /** What `watchReadable` returns: nothing to look into. */
 export type Watch = { readonly watch: unique symbol };
 
@@ -114,6 +126,17 @@ export interface Addon {
   udpSourcePorts(endpoint: number): number[];
   udpClose(endpoint: number): void;
 
+  /** Attaches to a TAP device; makes it where there is none, and then it goes when it is closed. */
+  tapOpen(arena: number, options: TapOptions): number;
+  /** Descriptors as those of a ring; ends the life of the frames of the call before. */
+  tapReceive(tap: number, descriptors: Int32Array, max: number): number;
+  /** As ringTransmit; frames of one flow are handed over joined. */
+  tapTransmit(tap: number, descriptors: Int32Array, count: number): number;
+  /** Frames lost because the queue of the device was full, since it was opened. */
+  tapOverruns(tap: number): number;
+  tapDescriptors(tap: number): number[];
+  tapClose(tap: number): void;
+
   /** What a network device is now; throws ENODEV. `flags`: IFF_*. */
   deviceQuery(device: string): { index: number; mtu: number; flags: number; mac: Uint8Array };
 
@@ -125,6 +148,8 @@ export interface Addon {
    * word 2i + 1 becomes 1 when it is ready, 0 otherwise. Before it sleeps it looks again and again for `spinUs`.
    */
   wait(descriptors: Int32Array, count: number, timeoutMs: number, spinUs: number): number;
+  /** How often this thread was made to leave its core, since it began. */
+  preemptions(): number;
   eventOpen(): number;
   eventSignal(descriptor: number): void;
   eventDrain(descriptor: number): void;

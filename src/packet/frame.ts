@@ -42,6 +42,11 @@ export class Frame {
   /** A value of Gso; other than none, the frame is a super-frame of segments of `gsoSize` octets of payload. */
   gsoType = 0;
   gsoSize = 0;
+  /**
+   * Of a super-frame that was encapsulated as it is, for the port to cut it behind the outer headers: arena offset of its
+   * own Ethernet header; otherwise 0.
+   */
+  innerStart = 0;
   /** Octets of the frame when it was received, where the ring had to cut it short; otherwise 0. */
   truncatedFrom = 0;
   /**
@@ -75,6 +80,7 @@ export function resetMetadata(frame: Frame): void {
   frame.ownUdp = 0;
   frame.gsoType = 0;
   frame.gsoSize = 0;
+  frame.innerStart = 0;
   frame.truncatedFrom = 0;
   frame.endpoint = -1;
 }

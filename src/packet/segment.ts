@@ -38,24 +38,37 @@ export function segmentOctets(bytes: Uint8Array, frame: Frame): number {
   return Math.min(end - start, checksumStart - start + headerOctets + gsoSize);
 }
 
+/** Whether the frame is a super-frame that can be cut; on FORWARD `transport` has been found. */
+export function checkSuperFrame(bytes: Uint8Array, frame: Frame): Verdict {
+  const { start, end, gsoSize } = frame;
+  if (frame.truncatedFrom !== 0) return Drop.frameTooLong;
+  if (gsoSize <= 0 || !findTransport(bytes, start, end) || !isSupported(frame.gsoType & ~GSO_ECN)) {
+    return Drop.gsoUnsupported;
+  }
+  const headerOctets = transportHeaderOctets(bytes);
+  const payload = transport.start + headerOctets;
+  if (headerOctets === 0 || transport.end < payload || payload - start + gsoSize > LARGE_FRAME_OCTETS) {
+    return Drop.gsoUnsupported;
+  }
+  return FORWARD;
+}
+
+/** Octets of the TCP or UDP header that `transport` has found; 0 when it is none. */
+export const transportHeaderOctets = (bytes: Uint8Array): number =>
+  transport.protocol === IpProtocol.tcp ? tcpHeaderOctets(bytes, transport.start, transport.end) : UDP_HEADER_OCTETS;
+
 /**
  * Appends the segments of the frame, which stays the caller's, to `into`; with any other verdict than FORWARD `into` and
  * the pool are as before.
  */
 export function segment(pool: FramePool, frame: Frame, into: FrameBatch): Verdict {
   const { bytes } = pool.arena;
-  const { start, end, gsoSize } = frame;
-  if (frame.truncatedFrom !== 0) return Drop.frameTooLong;
-  if (gsoSize <= 0 || !findTransport(bytes, start, end) || !isSupported(frame.gsoType & ~GSO_ECN)) {
-    return Drop.gsoUnsupported;
-  }
+  const verdict = checkSuperFrame(bytes, frame);
+  if (verdict !== FORWARD) return verdict;
+  const { start, gsoSize } = frame;
   const isTcp = transport.protocol === IpProtocol.tcp;
-  const transportHeader = isTcp ? tcpHeaderOctets(bytes, transport.start, transport.end) : UDP_HEADER_OCTETS;
-  const payload = transport.start + transportHeader;
+  const payload = transport.start + transportHeaderOctets(bytes);
   const headerOctets = payload - start;
-  if (transportHeader === 0 || transport.end < payload || headerOctets + gsoSize > LARGE_FRAME_OCTETS) {
-    return Drop.gsoUnsupported;
-  }
 
   const payloadEnd = transport.end;
   const ipOffset = transport.ipStart - start;

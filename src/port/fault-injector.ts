@@ -71,6 +71,9 @@ export class FaultInjector implements Port {
   get counters(): Readonly<PortCounters> {
     return this.#port.counters;
   }
+  get cutsTunnelled(): boolean {
+    return this.#port.cutsTunnelled === true;
+  }
 
   /** Up to twice BURST frames, when each is duplicated. */
   receive(into: FrameBatch): number {

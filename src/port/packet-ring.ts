@@ -12,22 +12,14 @@
 // open once more.
 
 import { Drop, type Verdict } from '../core/drop-reason.ts';
-import {
-  type Addon,
-  RING_CHECKSUM_PARTIAL,
-  RING_CHECKSUM_VERIFIED,
-  RING_GSO,
-  RING_OWN_UDP,
-  RING_REFUSED,
-  RING_STRIDE,
-  RING_TRUNCATED,
-} from '../native/addon.ts';
+import { type Addon, RING_REFUSED, RING_STRIDE } from '../native/addon.ts';
 import type { ArenaAllocator } from '../packet/arena.ts';
-import { BURST, Frame, type FrameBatch, Gso, HEADROOM_OCTETS, resetMetadata } from '../packet/frame.ts';
+import { BURST, Frame, type FrameBatch, HEADROOM_OCTETS } from '../packet/frame.ts';
 import { mayJoin } from './joining.ts';
 import type { Port, PortCounters } from './port.ts';
 import { ReceivePolicy } from './receive-policy.ts';
 import { refusalOf } from './refusal.ts';
+import { readFrame, writeFrame } from './ring-words.ts';
 
 export type PacketRingOptions = {
   /** Position in the worker's table of ports. */
@@ -191,13 +183,7 @@ export class PacketRingPort implements Port {
     const frames = this.#frames;
     for (let index = 0, at = 0; index < count; index++, at += RING_STRIDE) {
       const frame = frames[index]!;
-      const start = words[at]!;
-      resetMetadata(frame);
-      frame.start = start;
-      frame.end = start + words[at + 1]!;
-      frame.headroomStart = start - HEADROOM_OCTETS;
-      frame.port = this.index;
-      if ((words[at + 2]! | words[at + 3]!) !== 0) describe(frame, words, at);
+      readFrame(frame, words, at, this.index);
       into.push(frame);
     }
     if (this.#policy.note(count)) this.#addon.ringSetLowLatency(this.#handle, this.#policy.lowLatency);
@@ -214,11 +200,7 @@ export class PacketRingPort implements Port {
     const words = this.#transmitted;
     const { frames } = batch;
     for (let index = 0, at = 0; index < count; index++, at += RING_STRIDE) {
-      const frame = frames[from + index]!;
-      words[at] = frame.start;
-      words[at + 1] = frame.end - frame.start;
-      words[at + 3] = frame.ownUdp * RING_OWN_UDP;
-      if ((frame.checksumStart | frame.gsoType) !== 0) announce(frame, words, at);
+      writeFrame(frames[from + index]!, words, at);
     }
     // A device that is down would refuse each frame by itself, at the price of a system call.
     if (!this.isUp) {
@@ -234,34 +216,4 @@ export class PacketRingPort implements Port {
   close(): void {
     this.#addon.ringClose(this.#handle);
   }
-}
-
-/** What the ring knows of a frame besides its octets. */
-function describe(frame: Frame, words: Int32Array, at: number): void {
-  const vlan = words[at + 2]!;
-  const flags = words[at + 3]!;
-  frame.vlanTci = vlan & 0xffff;
-  frame.vlanTpid = vlan >>> 16;
-  if ((flags & RING_CHECKSUM_VERIFIED) !== 0) frame.checksumVerified = 1;
-  if ((flags & RING_CHECKSUM_PARTIAL) !== 0) {
-    const checksum = words[at + 4]!;
-    frame.checksumStart = frame.start + (checksum & 0xffff);
-    frame.checksumOffset = checksum >>> 16;
-  }
-  if ((flags & RING_GSO) !== 0) {
-    const gso = words[at + 5]!;
-    frame.gsoType = gso & 0xff;
-    frame.gsoSize = gso >>> 16;
-  } else if ((flags & RING_TRUNCATED) !== 0) {
-    frame.truncatedFrom = words[at + 5]!;
-  }
-}
-
-/** Leaves an unfinished checksum or a segmentation to the kernel. */
-function announce(frame: Frame, words: Int32Array, at: number): void {
-  words[at + 3] = RING_CHECKSUM_PARTIAL;
-  words[at + 4] = (frame.checksumStart - frame.start) | (frame.checksumOffset << 16);
-  if (frame.gsoType === Gso.none) return;
-  words[at + 3] = RING_CHECKSUM_PARTIAL | RING_GSO;
-  words[at + 5] = frame.gsoType | (frame.gsoSize << 16);
 }

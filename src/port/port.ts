@@ -31,6 +31,11 @@ export interface Port {
   /** False while the device is down or gone; transmit then refuses with portDown. */
   readonly isUp: boolean;
   readonly counters: Readonly<PortCounters>;
+  /**
+   * For medium `udp`: whether `transmit` cuts a super-frame behind the header of a tunnel (`innerStart`) into datagrams.
+   * Absent: it does not.
+   */
+  readonly cutsTunnelled?: boolean;
 
   /**
    * Appends up to BURST frames to `into` and returns how many; ends the life of those of the call before. After BURST of
@@ -40,8 +45,8 @@ export interface Port {
 
   /**
    * Sends all frames, those of a flow in order; each one that could not be sent is handed to `refuse` with the reason.
-   * A VLAN tag that shall be sent stands in the octets. A packet ring leaves an unfinished checksum (`checksumStart`) and
-   * the segmentation of a super-frame (`gsoType`) to the kernel.
+   * A VLAN tag that shall be sent stands in the octets. A packet ring and a TAP device leave an unfinished checksum
+   * (`checksumStart`) and the segmentation of a super-frame (`gsoType`) to the kernel.
    */
   transmit(batch: FrameBatch, refuse: (frame: Frame, why: Verdict) => void): void;
 

@@ -6,6 +6,7 @@ import { Drop, type Verdict } from '../core/drop-reason.ts';
 const ENXIO = 6;
 const EAGAIN = 11;
 const ENODEV = 19;
+const EBADFD = 77;
 const EMSGSIZE = 90;
 const ENETDOWN = 100;
 const ENETUNREACH = 101;
@@ -22,6 +23,7 @@ export function refusalOf(errno: number): Verdict {
       return Drop.transmitTooLong;
     case ENXIO:
     case ENODEV:
+    case EBADFD:
     case ENETDOWN:
       return Drop.portDown;
     case ENETUNREACH:

@@ -10,7 +10,7 @@
 import { Drop, type Verdict } from '../core/drop-reason.ts';
 import { type Addon, UDP_STRIDE } from '../native/addon.ts';
 import type { ArenaAllocator } from '../packet/arena.ts';
-import { BURST, Frame, type FrameBatch, HEADROOM_OCTETS, resetMetadata } from '../packet/frame.ts';
+import { BURST, Frame, type FrameBatch, Gso, HEADROOM_OCTETS, resetMetadata } from '../packet/frame.ts';
 import type { Port, PortCounters } from './port.ts';
 import { refusalOf } from './refusal.ts';
 
@@ -129,6 +129,7 @@ export function releaseUdpPort(allocator: ArenaAllocator, description: UdpPortDe
 export class UdpPort implements Port {
   readonly name: string;
   readonly medium = 'udp';
+  readonly cutsTunnelled = true;
   readonly index: number;
   readonly descriptors: readonly number[];
   maxFrameOctets: number;
@@ -250,6 +251,10 @@ export class UdpPort implements Port {
       words[at + 5] = frame.outer1;
       words[at + 6] = frame.outer2;
       words[at + 7] = frame.outer3;
+      words[at + 8] = frame.gsoSize;
+      if (frame.gsoType !== Gso.none) {
+        words[at + 9] = (frame.checksumStart - frame.start) | ((frame.innerStart - frame.start) << 16);
+      }
     }
     for (let next = 0; next < count; next++) {
       let why: Verdict = Drop.portDown;

@@ -25,7 +25,7 @@ export const DAEMONS: readonly DaemonEntry[] = [
     name: 'dataplaned',
     help: 'moves frames: ports, bridge, tunnels',
     capabilities: ['net_admin', 'net_raw'],
-    without: 'packet-ring interfaces cannot be opened',
+    without: 'packet-ring and tap interfaces cannot be opened',
   },
 ];
 

@@ -7,15 +7,18 @@ import { stateLayout } from './state-directory.ts';
 
 /**
  * Asks that a device be made fit to be opened, before every opening: a device that was deleted and made again is another
- * one. A daemon that runs without a supervisor opens it as it is.
+ * one. A daemon that runs without a supervisor opens it as it is. `tapMtu`: it is a TAP device that is to be made, with this
+ * MTU, where there is none.
  */
 export async function prepareDevice(
   state: string,
   interfaceName: string,
   device: string,
   addressOwner: 'host' | 'wideplane',
+  tapMtu?: number,
 ): Promise<ResultOf<'prepare-device'>> {
-  const answer = await askSupervisor(state, 'prepare-device', { interface: interfaceName, device, addressOwner });
+  const request = { interface: interfaceName, device, addressOwner, ...(tapMtu === undefined ? {} : { tapMtu }) };
+  const answer = await askSupervisor(state, 'prepare-device', request);
   return answer ?? { ok: true };
 }
 

@@ -24,7 +24,10 @@ const entrySchema = z.object({
   interface: z.string(),
   /** Name of the device when it was taken over; `ifindex` identifies it. */
   device: z.string(),
-  ifindex: z.number().int().positive(),
+  /** 0 while one that we make is not there yet. */
+  ifindex: z.number().int().nonnegative(),
+  /** Whether it is a TAP device that was made, and is deleted to give it back. */
+  made: z.boolean().optional(),
   /** The nft table that keeps its frames from the kernel, if it could be made. */
   table: z.string(),
   /** Whether the link was up before. */

@@ -6,6 +6,7 @@ import type { ParamsOf, ResultOf } from '../ipc/schema.ts';
 import type { DeviceJournal, JournalEntry } from './device-journal.ts';
 import { addDropRule, giveBack, readDropTables, recordDevice, tableName, takeOver } from './device-takeover.ts';
 import { readDeviceConditions } from './device-conditions.ts';
+import { deleteTap, makeTap, tapEntry } from './tap-device.ts';
 import { readDeviceNames, readHostFacts, readLink, type HostFacts, type LinkFact } from './host-facts.ts';
 import { hostDeviceWarnings, refusal, takeoverWarnings } from './preflight.ts';
 
@@ -83,6 +84,8 @@ export class DeviceKeeper {
       for (const entry of this.devices) {
         const link = facts.links.find((other) => other.ifindex === entry.ifindex);
         if (!link) continue;
+        // What the host does with the other end of a TAP is its own affair.
+        if (entry.made === true) continue;
         const subject = `net interface ${entry.interface}: property device, value ${link.name}`;
         if (!tables.has(entry.table) && (await addDropRule(entry.table, link.name)) === undefined) {
           log.warn(`${subject}: somebody removed the nft table ${entry.table}; it is there again`);
@@ -107,6 +110,7 @@ export class DeviceKeeper {
       if (present) this.warn(hostDeviceWarnings(request, await this.#conditions(present)));
       return { ok: true };
     }
+    if (request.tapMtu !== undefined) return this.#prepareTap(request, request.tapMtu, present);
     // A daemon that was started again asks for what it had, and traffic waits for the answer.
     if (present && journal.entries.some((entry) => entry.ifindex === present.ifindex)) return { ok: true };
 
@@ -138,6 +142,25 @@ export class DeviceKeeper {
     return { ok: true };
   }
 
+  /** Makes a TAP device; one that is there is left as it is, and told apart from other devices when it is opened. */
+  async #prepareTap(request: PrepareRequest, mtu: number, present: LinkFact | undefined): Promise<PrepareResult> {
+    const { journal, log } = this.#options;
+    if (present) return { ok: true };
+    const names = await readDeviceNames();
+    for (const entry of this.devices.filter((other) => !names.has(other.ifindex))) await this.#giveBack(entry, names);
+    journal.put(tapEntry(request.interface, request.device));
+    try {
+      await makeTap(request.device, mtu);
+      const link = await readLink(request.device);
+      if (!link) throw new Error('it has gone again');
+      journal.put({ ...tapEntry(request.interface, request.device), ifindex: link.ifindex });
+    } finally {
+      journal.remove(0);
+    }
+    log.info('device made', { interface: request.interface, device: request.device, mtu });
+    return { ok: true };
+  }
+
   #conditions(link: LinkFact): ReturnType<typeof readDeviceConditions> {
     return readDeviceConditions(link, this.#tunnelPorts);
   }
@@ -151,7 +174,8 @@ export class DeviceKeeper {
   async #giveBack(entry: JournalEntry, names: ReadonlyMap<number, string>): Promise<boolean> {
     const { journal, log } = this.#options;
     const device = names.get(entry.ifindex);
-    const problems = await giveBack(entry, device, journal.directory);
+    const problems =
+      entry.made === true ? await deleteTap(entry, device) : await giveBack(entry, device, journal.directory);
     journal.remove(entry.ifindex);
     for (const problem of problems) {
       log.error(`device ${entry.device} is not quite as it was: ${problem}`, { interface: entry.interface });

@@ -18,6 +18,8 @@ export class TunnelEndpoint {
   outlet: Outlet | undefined;
   /** Underlay member that the frames leave by; -1 for a UDP socket port. */
   egress = -1;
+  /** Whether the port behind `outlet` cuts super-frames behind the outer headers. */
+  cutsTunnelled = false;
   /** Outer headers, Ethernet to tunnel header, in memory order. */
   readonly header = new Int32Array(18);
   readonly headerBytes = new Uint8Array(this.header.buffer);

@@ -50,6 +50,9 @@ const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
 const IFLA_MASTER = 10;
+const IFLA_GSO_MAX_SEGS = 40;
+const IFLA_GSO_MAX_SIZE = 41;
+const IFLA_GSO_IPV4_MAX_SIZE = 63;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_FLAGS = 8;
@@ -313,6 +316,29 @@ export function setLinkRequest(sequence: number, index: number, isUp: boolean): 
   view.setInt32(4, index, LITTLE_ENDIAN);
   view.setUint32(8, isUp ? LinkFlag.up : 0, LITTLE_ENDIAN);
   view.setUint32(12, LinkFlag.up, LITTLE_ENDIAN);
+  return request(RTM_NEWLINK, NLM_F_ACK, sequence, body);
+}
+
+/** How large super-frames of a link may be: segments, octets, and octets over IPv4 (Linux 6.3). */
+export type GsoLimits = { segments: number; octets: number; ipv4Octets: number };
+
+export function setGsoLimitsRequest(sequence: number, index: number, limits: GsoLimits): Uint8Array {
+  // `octets` first: it also sets that over IPv4.
+  const attributes = [
+    [IFLA_GSO_MAX_SEGS, limits.segments],
+    [IFLA_GSO_MAX_SIZE, limits.octets],
+    [IFLA_GSO_IPV4_MAX_SIZE, limits.ipv4Octets],
+  ] as const;
+  const attributeOctets = ATTRIBUTE_HEADER_OCTETS + 4;
+  const body = new Uint8Array(IFINFOMSG_OCTETS + attributes.length * attributeOctets);
+  const view = new DataView(body.buffer);
+  view.setInt32(4, index, LITTLE_ENDIAN);
+  for (const [position, [type, value]] of attributes.entries()) {
+    const at = IFINFOMSG_OCTETS + position * attributeOctets;
+    view.setUint16(at, attributeOctets, LITTLE_ENDIAN);
+    view.setUint16(at + 2, type, LITTLE_ENDIAN);
+    view.setUint32(at + ATTRIBUTE_HEADER_OCTETS, value, LITTLE_ENDIAN);
+  }
   return request(RTM_NEWLINK, NLM_F_ACK, sequence, body);
 }
 

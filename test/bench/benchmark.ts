@@ -1,9 +1,11 @@
 // The benchmarks: what each measures, against whom, and the least ratio it shall reach.
 
 import { cpuTimeOf } from './cpu-time.ts';
+import { startKernelEnd, startOvsEnd, startWideplaneEnd } from './bulk.ts';
 import { startKernel, startOvs, startWideplane, startWideplaneOverIpv6 } from './device.ts';
 import { pause } from './command.ts';
 import { measureRoundTrip, measureThroughput, octetsBehind } from './traffic.ts';
+import type { StartEnd } from './bulk.ts';
 import type { Device, StartDevice } from './device.ts';
 import type { Topology } from './topology.ts';
 import type { Direction } from './traffic.ts';
@@ -11,23 +13,39 @@ import type { Direction } from './traffic.ts';
 /** One device, running in a topology of its own. */
 export type Bench = { topology: Topology; device: Device };
 
-export type Benchmark = {
+type Judged = {
   name: string;
   unit: string;
   /** The least acceptable ratio; above 1 wideplane is better. */
   atLeast: number;
+  /** True where a larger value is better. */
+  moreIsBetter: boolean;
+};
+
+/** A device between a generator and a sink. */
+export type DeviceBenchmark = Judged & {
   /** How wideplane is started, where it is not as usual. */
   start?: StartDevice;
   /** The other device, `c-forwarder` for the one that every round measures anyway, or a limit that is never measured. */
   peer: { name: string; start: StartDevice } | 'c-forwarder' | { name: 'budget'; limit: number };
-  /** True where a larger value is better. */
-  moreIsBetter: boolean;
   /** Directions in which frames must come through before anything is measured. */
   directions: readonly Direction[];
   /** Whether the ends discard what arrives, as floods need it. */
   discard: boolean;
   measure: (bench: Bench, measureMs: number) => Promise<number>;
 };
+
+/** A TCP stream through a tunnel with both ends of a kind. */
+export type BulkBenchmark = Judged & {
+  wideplane: StartEnd;
+  peer: { name: string; startEnd: StartEnd };
+  /** Whether packets cross the underlay in their real size. */
+  wire: boolean;
+};
+
+export type Benchmark = DeviceBenchmark | BulkBenchmark;
+
+export const isBulk = (benchmark: Benchmark): benchmark is BulkBenchmark => 'wire' in benchmark;
 
 const KERNEL = { name: 'kernel', start: startKernel };
 const OVS = { name: 'ovs', start: startOvs };
@@ -39,7 +57,12 @@ const REQUESTS_PER_SECOND = 1000;
 const IDLE_MS = 4000;
 const IDLE_LIMIT_PERCENT = 2;
 
-function throughput(direction: Direction, octets: number, peer: Benchmark['peer'], atLeast: number): Benchmark {
+function throughput(
+  direction: Direction,
+  octets: number,
+  peer: DeviceBenchmark['peer'],
+  atLeast: number,
+): DeviceBenchmark {
   const peerName = typeof peer === 'string' ? peer : peer.name;
   return {
     name: `vxlan-${direction === 'encapsulate' ? 'encap' : 'decap'}-${octets}-vs-${peerName}`,
@@ -56,6 +79,10 @@ function throughput(direction: Direction, octets: number, peer: Benchmark['peer'
   };
 }
 
+function bulk(name: string, peer: BulkBenchmark['peer'], wire: boolean, atLeast: number): BulkBenchmark {
+  return { name, unit: 'Gbit/s', atLeast, moreIsBetter: true, wideplane: startWideplaneEnd, peer, wire };
+}
+
 export const BENCHMARKS: readonly Benchmark[] = [
   throughput('encapsulate', 64, KERNEL, 1.5),
   throughput('decapsulate', 64, KERNEL, 1.5),
@@ -63,6 +90,9 @@ export const BENCHMARKS: readonly Benchmark[] = [
   throughput('decapsulate', 64, OVS, 3.5),
   throughput('encapsulate', 64, 'c-forwarder', 0.9),
   throughput('encapsulate', 1400, KERNEL, 1.1),
+  bulk('vxlan-tcp-vs-ovs', { name: 'ovs', startEnd: startOvsEnd }, true, 5),
+  bulk('vxlan-tcp-wire-vs-kernel', { name: 'kernel', startEnd: startKernelEnd }, true, 0.65),
+  bulk('vxlan-tcp-veth-vs-kernel', { name: 'kernel', startEnd: startKernelEnd }, false, 0.35),
   {
     ...throughput('encapsulate', 64, { name: 'vxlan4', start: startWideplane }, 0.9),
     name: 'vxlan6-encap-64-vs-vxlan4',

@@ -18,8 +18,8 @@ import type { Topology } from './topology.ts';
 /** The core of the device under test; generator, sink and clients are on the other. */
 export const DEVICE_CORE = 0;
 export const PROGRAMS = 'native-bindings/build/bench';
-const WIDEPLANE = 'dist/src/cli/main.js';
-const STATE = '/run/wideplane-bench';
+export const WIDEPLANE = 'dist/src/cli/main.js';
+export const STATE = '/run/wideplane-bench';
 
 export interface Device {
   readonly name: string;
@@ -98,56 +98,89 @@ export const startCForwarder: StartDevice = async ({ device }) => {
   return { name: 'c-forwarder', pid: running.pid, log: () => running.output, stop: () => running.stop() };
 };
 
+/** A database server and a user-space switch of Open vSwitch in a namespace. */
+export class OvsInstance {
+  readonly processes: Running[] = [];
+  readonly directory: string;
+  readonly #namespace: string;
+
+  private constructor(namespace: string) {
+    this.#namespace = namespace;
+    this.directory = `${STATE}/${namespace}`;
+  }
+
+  /** `pin`: makes the switch's command run where it shall. */
+  static async start(
+    namespace: string,
+    pin: (command: Command) => Command = (command) => command,
+  ): Promise<OvsInstance> {
+    const instance = new OvsInstance(namespace);
+    const { directory } = instance;
+    await mkdir(directory, { recursive: true });
+    const environment = { ...process.env };
+    for (const name of ['OVS_RUNDIR', 'OVS_DBDIR', 'OVS_LOGDIR', 'OVS_SYSCONFDIR']) environment[name] = directory;
+    const database = `${directory}/conf.db`;
+    await run(['ovsdb-tool', 'create', database, '/usr/share/openvswitch/vswitch.ovsschema']);
+    const server = ['ovsdb-server', database, `--remote=punix:${directory}/db.sock`];
+    instance.processes.push(await Running.start(instance.#inside(server), undefined, environment));
+    await instance.#control(['--no-wait', 'init'], ['--retry', '--timeout=10']);
+    const vswitchd = pin(['ovs-vswitchd', `unix:${directory}/db.sock`, `--unixctl=${directory}/vswitchd.ctl`]);
+    instance.processes.push(await Running.start(instance.#inside(vswitchd), undefined, environment));
+    return instance;
+  }
+
+  get vswitchd(): Running {
+    return this.processes[1]!;
+  }
+
+  /** Arguments of ovs-vsctl; returns when the switch has taken them over. */
+  async configure(words: Command): Promise<void> {
+    await this.#control(words, ['--timeout=20']);
+  }
+
+  async appctl(words: Command): Promise<void> {
+    await run(this.#inside(['ovs-appctl', '--target', `${this.directory}/vswitchd.ctl`, ...words]));
+  }
+
+  async stop(): Promise<void> {
+    for (const running of [...this.processes].reverse()) await running.stop();
+    await rm(this.directory, { recursive: true });
+  }
+
+  async #control(words: Command, options: Command): Promise<void> {
+    await run(this.#inside(['ovs-vsctl', ...options, `--db=unix:${this.directory}/db.sock`, ...words]));
+  }
+
+  #inside(command: Command): Command {
+    const places = [`OVS_RUNDIR=${this.directory}`, `OVS_DBDIR=${this.directory}`];
+    return inNamespace(this.#namespace, ['env', ...places, ...command]);
+  }
+}
+
 /** Open vSwitch in user space: br-phy carries e0 and the underlay address, br-int joins e1 and the tunnel port. */
 export const startOvs: StartDevice = async (topology) => {
   const namespace = topology.device;
-  const directory = `${STATE}/${namespace}`;
-  await mkdir(directory, { recursive: true });
-  const environment = { ...process.env };
-  for (const name of ['OVS_RUNDIR', 'OVS_DBDIR', 'OVS_LOGDIR', 'OVS_SYSCONFDIR']) environment[name] = directory;
-  const inside = (command: Command): Command =>
-    inNamespace(namespace, ['env', `OVS_RUNDIR=${directory}`, `OVS_DBDIR=${directory}`, ...command]);
-  const socket = `${directory}/db.sock`;
-  const control = `${directory}/vswitchd.ctl`;
-
-  await run(['ovsdb-tool', 'create', `${directory}/conf.db`, '/usr/share/openvswitch/vswitch.ovsschema']);
-  const database = await Running.start(
-    inside(['ovsdb-server', `${directory}/conf.db`, `--remote=punix:${socket}`]),
-    undefined,
-    environment,
-  );
-  await run(inside(['ovs-vsctl', '--retry', '--timeout=10', `--db=unix:${socket}`, '--no-wait', 'init']));
-  const vswitchd = await Running.start(
-    inside(onCore(DEVICE_CORE, ['ovs-vswitchd', `unix:${socket}`, `--unixctl=${control}`])),
-    undefined,
-    environment,
-  );
-
+  const ovs = await OvsInstance.start(namespace, (command) => onCore(DEVICE_CORE, command));
   const mac = await topology.macOf('device', 'e0');
   const farMac = await topology.macOf('underlay', 's0');
   const tunnel = ['type=vxlan', `options:key=${VNI}`, `options:remote_ip=${UNDERLAY_ADDRESS}`];
   const userSpace = ['datapath_type=netdev', 'fail-mode=standalone'];
+  await ovs.configure([
+    ...['--', 'add-br', 'br-phy', '--', 'set', 'bridge', 'br-phy', ...userSpace, `other-config:hwaddr=${mac}`],
+    ...['--', 'add-port', 'br-phy', 'e0'],
+    ...['--', 'add-br', 'br-int', '--', 'set', 'bridge', 'br-int', ...userSpace],
+    ...['--', 'add-port', 'br-int', 'e1'],
+    ...['--', 'add-port', 'br-int', 'tun', '--', 'set', 'interface', 'tun', ...tunnel],
+  ]);
   await runAll([
-    inside([
-      ...['ovs-vsctl', '--timeout=20', `--db=unix:${socket}`],
-      ...['--', 'add-br', 'br-phy', '--', 'set', 'bridge', 'br-phy', ...userSpace, `other-config:hwaddr=${mac}`],
-      ...['--', 'add-port', 'br-phy', 'e0'],
-      ...['--', 'add-br', 'br-int', '--', 'set', 'bridge', 'br-int', ...userSpace],
-      ...['--', 'add-port', 'br-int', 'e1'],
-      ...['--', 'add-port', 'br-int', 'tun', '--', 'set', 'interface', 'tun', ...tunnel],
-    ]),
     ['ip', '-n', namespace, 'address', 'add', `${DEVICE_ADDRESS}/24`, 'dev', 'br-phy'],
     ['ip', '-n', namespace, 'link', 'set', 'br-phy', 'mtu', String(UNDERLAY_MTU), 'up'],
-    inside(['ovs-appctl', '--target', control, 'tnl/neigh/set', 'br-phy', UNDERLAY_ADDRESS, farMac]),
   ]);
+  await ovs.appctl(['tnl/neigh/set', 'br-phy', UNDERLAY_ADDRESS, farMac]);
   return {
     name: 'ovs',
-    pid: vswitchd.pid,
-    log: () => vswitchd.output,
-    stop: async () => {
-      await vswitchd.stop();
-      await database.stop();
-      await rm(directory, { recursive: true });
-    },
+    pid: ovs.vswitchd.pid,
+    log: () => ovs.vswitchd.output,
+    stop: () => ovs.stop(),
   };
 };

@@ -6,13 +6,14 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
-import { BENCHMARKS, CONTROL_OCTETS, peerNameOf } from './benchmark.ts';
+import { BENCHMARKS, CONTROL_OCTETS, isBulk, peerNameOf } from './benchmark.ts';
+import { BulkPair } from './bulk.ts';
 import { startCForwarder, startWideplane } from './device.ts';
 import { awaitRest, isQuiet } from './quiet.ts';
 import { describeRound, reaches, resultOf, tableOf } from './result.ts';
 import { Topology } from './topology.ts';
 import { awaitForwarding, canSegment, measureThroughput } from './traffic.ts';
-import type { Bench, Benchmark } from './benchmark.ts';
+import type { Bench, Benchmark, BulkBenchmark, DeviceBenchmark } from './benchmark.ts';
 import type { StartDevice } from './device.ts';
 import type { Result, Round } from './result.ts';
 
@@ -36,7 +37,7 @@ const { values: options } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 });
-const pairs = Math.max(5, Number(options.pairs) || 0);
+const wantedRounds = Math.max(5, Number(options.pairs) || 0);
 const measureMs = Math.max(100, Number(options.seconds) * 1000 || 1000);
 const selected = BENCHMARKS.filter(({ name }) => new RegExp(options.only).test(name));
 
@@ -68,12 +69,21 @@ async function runSelected(): Promise<void> {
   if (options.strict && results.some((result) => result.quiet && !reaches(result))) process.exitCode = 1;
 }
 
+/** What a round measures: wideplane, and the peer where it has to be measured. */
+type Contestants = { wideplane: Contestant; peer: Contestant | undefined };
+type Contestant = (measureMs: number) => Promise<number>;
+
 async function runBenchmark(benchmark: Benchmark): Promise<Result> {
   const benches: Bench[] = [];
-  const start = async (name: string, startDevice: StartDevice, directions: Benchmark['directions']): Promise<Bench> => {
+  const pairs: BulkPair[] = [];
+  const start = async (
+    name: string,
+    startDevice: StartDevice,
+    { directions, discard }: Pick<DeviceBenchmark, 'directions' | 'discard'>,
+  ): Promise<Bench> => {
     const topology = await Topology.create(name);
     await canSegment(topology);
-    if (benchmark.discard) await topology.discardArrivals();
+    if (discard) await topology.discardArrivals();
     const bench = { topology, device: await startDevice(topology) };
     benches.push(bench);
     await awaitForwarding(topology, directions).catch((error: unknown) => {
@@ -81,23 +91,32 @@ async function runBenchmark(benchmark: Benchmark): Promise<Result> {
     });
     return bench;
   };
+  const startDevices = async (device: DeviceBenchmark): Promise<Contestants> => {
+    const wideplane = await start('wideplane', device.start ?? startWideplane, device);
+    const { peer } = device;
+    const other = typeof peer === 'object' && 'start' in peer ? await start(peer.name, peer.start, device) : undefined;
+    return {
+      wideplane: (ms) => device.measure(wideplane, ms),
+      peer: other === undefined ? undefined : (ms) => device.measure(other, ms),
+    };
+  };
+  const startEnds = async ({ wideplane, peer, wire }: BulkBenchmark): Promise<Contestants> => {
+    pairs.push(await BulkPair.open('wideplane', wideplane, wire), await BulkPair.open(peer.name, peer.startEnd, wire));
+    return { wideplane: (ms) => pairs[0]!.measure(ms), peer: (ms) => pairs[1]!.measure(ms) };
+  };
   try {
-    const control = await start('control', startCForwarder, ['encapsulate']);
-    const wideplane = await start('wideplane', benchmark.start ?? startWideplane, benchmark.directions);
-    const { peer } = benchmark;
-    const peerBench =
-      typeof peer === 'object' && 'start' in peer
-        ? await start(peer.name, peer.start, benchmark.directions)
-        : undefined;
+    const control = await start('control', startCForwarder, { directions: ['encapsulate'], discard: true });
+    const contestants = isBulk(benchmark) ? await startEnds(benchmark) : await startDevices(benchmark);
     const rounds: Round[] = [];
     // A disturbed round is kept and one more is run, but nobody waits forever for a machine to come to rest.
-    while (quietRounds(rounds) < pairs && rounds.length < 2 * pairs) {
-      const round = await runRound(benchmark, control, wideplane, peerBench, rounds.length % 2 === 0);
+    while (quietRounds(rounds) < wantedRounds && rounds.length < 2 * wantedRounds) {
+      const round = await runRound(benchmark, control, contestants, rounds.length % 2 === 0);
       rounds.push(round);
       console.log(describeRound(round, benchmark, rounds.length));
     }
-    return resultOf(benchmark, rounds, bestMpps, pairs);
+    return resultOf(benchmark, rounds, bestMpps, wantedRounds);
   } finally {
+    for (const pair of pairs.reverse()) await pair.stop();
     for (const { device, topology } of benches.reverse()) {
       await device.stop();
       await topology.remove();
@@ -113,25 +132,24 @@ function quietRounds(rounds: readonly Round[]): number {
 async function runRound(
   benchmark: Benchmark,
   controlBench: Bench,
-  wideplaneBench: Bench,
-  peerBench: Bench | undefined,
+  contestants: Contestants,
   wideplaneFirst: boolean,
 ): Promise<Round> {
   const busyBefore = await awaitRest();
   const measureOthers = async (): Promise<{ peer: number; forwarderMpps: number }> => {
     const forwarderMpps = await measureForwarder(controlBench);
     const { peer } = benchmark;
-    if (peerBench !== undefined) return { forwarderMpps, peer: await benchmark.measure(peerBench, measureMs) };
+    if (contestants.peer !== undefined) return { forwarderMpps, peer: await contestants.peer(measureMs) };
     return { forwarderMpps, peer: typeof peer === 'object' && 'limit' in peer ? peer.limit : forwarderMpps };
   };
   if (wideplaneFirst) {
-    const wideplane = await benchmark.measure(wideplaneBench, measureMs);
+    const wideplane = await contestants.wideplane(measureMs);
     const { peer, forwarderMpps } = await measureOthers();
     return { wideplane, peer, control: { forwarderMpps, busyBefore } };
   }
   const { peer, forwarderMpps } = await measureOthers();
   return {
-    wideplane: await benchmark.measure(wideplaneBench, measureMs),
+    wideplane: await contestants.wideplane(measureMs),
     peer,
     control: { forwarderMpps, busyBefore },
   };

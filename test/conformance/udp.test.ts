@@ -8,7 +8,9 @@ import { parseAddress } from '../../src/core/address.ts';
 import { DROP_NAMES } from '../../src/core/drop-reason.ts';
 import { loadAddon } from '../../src/native/addon.ts';
 import { Arena, ArenaAllocator } from '../../src/packet/arena.ts';
-import { type Frame, FrameBatch, HEADROOM_OCTETS } from '../../src/packet/frame.ts';
+import { type Frame, FrameBatch, Gso, HEADROOM_OCTETS } from '../../src/packet/frame.ts';
+import { FramePool, poolOctets } from '../../src/packet/pool.ts';
+import { segment } from '../../src/packet/segment.ts';
 import {
   openUdpPort,
   releaseUdpPort,
@@ -18,6 +20,7 @@ import {
 } from '../../src/port/udp.ts';
 import { addVeth, ip, run } from '../lib/namespace.ts';
 import { numbered, numberOf, PacketPeer } from '../lib/packet-peer.ts';
+import { transportFrame, type TransportFields } from '../support/transport-frames.ts';
 import { type Harness, octetsOf, placeFrame, portSuite, receiveAll } from './port-suite.ts';
 
 const loaded = loadAddon();
@@ -30,6 +33,20 @@ const allocator = new ArenaAllocator(ARENA_OCTETS);
 const now = (): number => performance.now();
 const PORT = 4789;
 const NONE = new Uint8Array(0);
+const NONE8 = new Uint8Array(8);
+const POOL = { smallSlots: 128, largeSlots: 0 };
+const FIELDS: TransportFields = {
+  family: 4,
+  protocol: 'tcp',
+  tags: [],
+  ipOptions: NONE,
+  identification: 0xfffe,
+  sequence: 0xfffff000,
+  flags: 0x10,
+  tcpOptions: NONE,
+  payload: NONE,
+  checksum: 'partial',
+};
 
 const open = (options: Partial<UdpPortOptions> & Pick<UdpPortOptions, 'family' | 'localAddress'>) => {
   const whole = { index: 2, name: 'underlay', localPort: PORT, checksum: true, sourceSockets: 4, ...options };
@@ -226,6 +243,48 @@ describe('what a UDP port does beyond the contract', () => {
       received.map(({ octets }) => octets.length),
       sizes.filter((octets) => octets !== 1473),
     );
+  });
+
+  it('cuts super-frames behind a tunnel header as they are cut before it', async () => {
+    const HEADER = Uint8Array.from([8, 0, 0, 0, 0, 0, 100, 0]);
+    const pool = new FramePool(arena, allocator.allocate(poolOctets(POOL))!, POOL);
+    const kinds = [
+      {
+        gsoType: Gso.tcp4,
+        family: 4,
+        protocol: 'tcp',
+        flags: 0x99,
+        tcpOptions: Uint8Array.from([1, 1, 8, 10, ...NONE8]),
+      },
+      { gsoType: Gso.tcp4, family: 4, protocol: 'tcp', ipOptions: Uint8Array.from([1, 1, 1, 1]), tags: [[0x8100, 7]] },
+      { gsoType: Gso.tcp6, family: 6, protocol: 'tcp' },
+      { gsoType: Gso.udpL4, family: 4, protocol: 'udp' },
+      { gsoType: Gso.udpL4, family: 6, protocol: 'udp' },
+    ] as const;
+    for (const { gsoType, ...kind } of kinds) {
+      for (const octets of [1001, 4000, 61_000]) {
+        const payload = new Uint8Array(octets).map((_, index) => index * 31 + (index >> 8));
+        const fields = { ...FIELDS, ...kind, payload, checksum: 'partial' } as TransportFields;
+        const { octets: inner, transportAt } = transportFrame(fields);
+        const frame = placeFrame(arena, scratch, Uint8Array.from([...HEADER, ...inner]));
+        const start = frame.start + HEADER.length;
+        Object.assign(frame, { start, gsoType, gsoSize: 1000, checksumStart: start + transportAt, checksumOffset: 16 });
+        const expected = new FrameBatch();
+        assert.equal(segment(pool, frame, expected), 0);
+        Object.assign(frame, { start: start - HEADER.length, innerStart: start, flowHash: 0 });
+        aim(frame, link.remote);
+        const batch = new FrameBatch();
+        batch.push(frame);
+        port.transmit(batch, (_, why) => assert.fail(DROP_NAMES[why]));
+        const received = await link.peer.receive(expected.length);
+        assert.equal(received.length, Math.ceil(octets / 1000));
+        for (const [index, datagram] of received.entries()) {
+          const part = octetsOf(arena, expected.frames[index]!);
+          assert.deepEqual(datagram.octets, Uint8Array.from([...HEADER, ...part]), `${gsoType}, segment ${index}`);
+          pool.release(expected.frames[index]!);
+        }
+      }
+    }
   });
 
   it('refuses what has no route', () => {

@@ -28,7 +28,8 @@ const PORT_PATIENCE_MS = 3000;
 
 export type DataplanedOptions = {
   addon: Addon;
-  prepare: PrepareDevice;
+  /** Makes a device fit to be opened; `tapMtu`: it is a TAP device that is to be made, with this MTU, where there is none. */
+  prepare: (...request: [...Parameters<PrepareDevice>, tapMtu: number | undefined]) => ReturnType<PrepareDevice>;
   /** Told which devices the configuration takes over, whenever that changes. */
   retain: (devices: readonly string[]) => void;
   /** The worker has ended by itself: nothing moves frames any more. */
@@ -67,7 +68,7 @@ export class Dataplaned implements ConfigApplier {
     this.#keeper = new PortKeeper({
       opener: new PortOpener(addon, this.#worker.arena, this.#worker.allocator),
       device: (name) => this.#deviceState(name),
-      prepare: options.prepare,
+      prepare: (name, device, owner) => options.prepare(name, device, owner, this.#model.tapMtus.get(name)),
       place: (key) => ({ index: this.#planner.port(key), row: this.#planner.portRow(key) }),
       domain: (name) => this.#planner.domain(name),
       post: (message) => this.#worker.post(message),
@@ -129,9 +130,7 @@ export class Dataplaned implements ConfigApplier {
     this.#model = buildModel(this.#view, this.#deviceFacts());
     const { operations, freedRows } = this.#planner.plan(this.#model);
     this.#keeper.want(this.#model);
-    const devices = [...this.#model.interfaces.values()].flatMap(({ adapter, device }) =>
-      adapter === 'packet-ring' ? [device] : [],
-    );
+    const devices = this.#devicesInUse();
     if (this.#retained !== devices.join(' ')) {
       this.#retained = devices.join(' ');
       this.#options.retain(devices);
@@ -142,6 +141,13 @@ export class Dataplaned implements ConfigApplier {
     await applied;
     for (const row of freedRows) this.#worker.counters.clear(row);
     this.#planner.recycle(freedRows);
+  }
+
+  /** Devices that are ours, or that we made; those of a disabled interface keep what the host has given them. */
+  #devicesInUse(): string[] {
+    return [...this.#view.interfaces.values()].flatMap(({ properties: { device, adapter, enabled } }) =>
+      device !== undefined && (adapter === 'tap' || (adapter === 'packet-ring' && enabled)) ? [device] : [],
+    );
   }
 
   /** Looks once after a volley of events. */

@@ -15,7 +15,7 @@ import { groupMacHigh, groupMacLow } from '../../wire/group-mac.ts';
 
 /** The way from a local address to its remote ends. */
 export type Underlay =
-  | { medium: 'udp'; outlet: Outlet }
+  | { medium: 'udp'; outlet: Outlet; cutsTunnelled: boolean }
   | {
       medium: 'ethernet';
       domain: number;
@@ -114,6 +114,7 @@ export class EndpointTable {
   /** (Re)builds the way to the endpoint after the underlay or the tunnel has changed. */
   connect(endpoint: TunnelEndpoint, underlay: Underlay | undefined): void {
     endpoint.isReady = false;
+    endpoint.cutsTunnelled = underlay?.medium === 'udp' && underlay.cutsTunnelled;
     const before = this.#users[endpoint.index];
     const isGroup = wordsAreMulticast(endpoint.remote);
     const user = underlay?.medium === 'ethernet' && !isGroup ? this.#follow(endpoint, underlay) : undefined;

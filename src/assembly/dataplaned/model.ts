@@ -27,7 +27,7 @@ import type { Mac } from './spec.ts';
 /** What the kernel says of a network device. */
 export type DeviceFacts = { mac: Mac; mtu: number; isUp: boolean };
 
-export type InterfaceModel = { name: string; device: string; adapter: 'packet-ring' | 'udp' };
+export type InterfaceModel = { name: string; device: string; adapter: 'packet-ring' | 'udp' | 'tap' };
 
 export type InterfaceMemberModel = {
   key: string;
@@ -100,6 +100,8 @@ export type Model = {
   /** By domain and MAC. */
   staticEntries: Map<string, StaticEntryModel>;
   neighbours: Map<string, NeighbourModel>;
+  /** By name of an interface with a TAP: the largest IP packet that its VLANs, and what they are bridged to, carry. */
+  tapMtus: Map<string, number>;
   /** Domain by name of a VLAN, VLAN group or tunnel: several VLANs of a group share one. */
   domainOf: Map<string, string>;
   ageingSeconds: number;
@@ -117,6 +119,8 @@ const UDP_CHECKSUM = {
   disabled: UdpChecksum.never,
 } as const;
 const DEFAULT_LEARNED_LIMIT = 65_536;
+/** Of a TAP device that is in no VLAN. */
+const ETHERNET_MTU = 1500;
 
 export function buildModel(view: ConfigView, devices: ReadonlyMap<string, DeviceFacts>): Model {
   return new ModelBuilder(view, devices).build();
@@ -134,6 +138,7 @@ class ModelBuilder {
     selfs: new Map(),
     staticEntries: new Map(),
     neighbours: new Map(),
+    tapMtus: new Map(),
     domainOf: new Map(),
     ageingSeconds: DEFAULT_AGEING_SECONDS,
     learnedLimit: DEFAULT_LEARNED_LIMIT,
@@ -156,6 +161,7 @@ class ModelBuilder {
     this.#addInterfaceMembers();
     this.#addSelfs();
     for (const tunnel of this.#view.tunnels.values()) this.#addTunnel(tunnel);
+    this.#addTapMtus();
     this.#addStaticEntries();
     this.#addNeighbours();
     return this.#model;
@@ -190,7 +196,7 @@ class ModelBuilder {
       const vlans = [...this.#view.vlans.values()].filter((vlan) => domainOf.get(vlan.name) === name);
       const device = vlans.flatMap((vlan) => this.#ringDevices(vlan))[0];
       domain.mac =
-        device === undefined ? (vlans.length === 0 ? madeMac(name) : undefined) : this.#devices.get(device)?.mac;
+        device === undefined ? (this.#needsMac(vlans) ? madeMac(name) : undefined) : this.#devices.get(device)?.mac;
       // Without a MAC an opaque group could hide nobody behind it.
       if (domain.crossing?.mode === 'opaque') domain.mac ??= madeMac(name);
     }
@@ -212,6 +218,12 @@ class ModelBuilder {
     };
   }
 
+  /** Whether a domain of these VLANs has no device that could lend its MAC: that of a TAP is the host's behind it. */
+  #needsMac(vlans: readonly Vlan[]): boolean {
+    const interfaces = vlans.flatMap((vlan) => Object.keys(vlan.properties.interfaces));
+    return vlans.length === 0 || interfaces.some((name) => this.#model.interfaces.get(name)?.adapter === 'tap');
+  }
+
   /** Devices of the VLAN that we own, in the order of its interfaces. */
   #ringDevices(vlan: Vlan): string[] {
     return Object.keys(vlan.properties.interfaces).flatMap((name) => {
@@ -225,7 +237,7 @@ class ModelBuilder {
       const domain = this.#model.domainOf.get(vlan.name)!;
       for (const [name, { tagged, 'tag-mode': mode }] of Object.entries(vlan.properties.interfaces)) {
         const port = this.#view.interfaces.get(name);
-        if (port?.properties.adapter !== 'packet-ring') continue;
+        if (port === undefined || port.properties.adapter === 'udp') continue;
         const key = `${vlan.name} ${name}`;
         this.#model.interfaceMembers.set(key, {
           key,
@@ -326,6 +338,21 @@ class ModelBuilder {
     if (self !== undefined && device !== undefined) {
       this.#addSocket(self, local.words, profile, device, properties.ttl);
       if (group !== undefined) this.#addSocket(self, group.words, profile, device, properties.ttl, group);
+    }
+  }
+
+  #addTapMtus(): void {
+    const { interfaces, interfaceMembers, tunnelMembers, tapMtus } = this.#model;
+    const least = new Map<string, number>();
+    for (const member of interfaceMembers.values()) {
+      if (interfaces.get(member.interface)?.adapter !== 'tap') continue;
+      const mtus = [...interfaceMembers.values(), ...tunnelMembers.values()].flatMap((other) =>
+        other.domain !== member.domain ? [] : ['tunnel' in other ? other.tunnel.mtu : other.mtu],
+      );
+      least.set(member.interface, Math.min(...mtus, least.get(member.interface) ?? Infinity));
+    }
+    for (const { name, adapter } of interfaces.values()) {
+      if (adapter === 'tap') tapMtus.set(name, least.get(name) ?? ETHERNET_MTU);
     }
   }
 

@@ -47,6 +47,8 @@ type Entry = {
   /** What the device looked like when opening it failed. */
   failedAt: string | undefined;
   retryAtMs: number;
+  /** Whether the device was there since it was opened: one that is made here is heard of a moment later. */
+  wasSeen: boolean;
   /** Whether the link was up when it was last looked at. */
   wasUp: boolean;
 };
@@ -67,7 +69,7 @@ export class PortKeeper {
   want(model: Model): void {
     const wanted = new Map<string, Wanted>();
     for (const [key, port] of model.interfaces) {
-      if (port.adapter === 'packet-ring') wanted.set(key, { kind: 'interface', model: port });
+      if (port.adapter !== 'udp') wanted.set(key, { kind: 'interface', model: port });
     }
     for (const [key, socket] of model.sockets) wanted.set(key, { kind: 'socket', model: socket });
     for (const [key, entry] of this.#entries) {
@@ -86,6 +88,7 @@ export class PortKeeper {
         busy: false,
         failedAt: undefined,
         retryAtMs: 0,
+        wasSeen: false,
         wasUp: false,
       });
     }
@@ -132,12 +135,15 @@ export class PortKeeper {
 
   stop(): void {
     this.#stopped = true;
+    this.#options.opener.close();
   }
 
   #lookAt(entry: Entry): void {
     const name = deviceOf(entry.wanted);
     const device = this.#options.device(name);
     if (entry.open !== undefined) {
+      if (device === undefined && !entry.wasSeen) return;
+      entry.wasSeen = true;
       if (device?.index !== entry.open.deviceIndex || !this.#hasAddress(entry.wanted, device)) {
         const what = device === undefined ? absent(name) : lostReason(entry.wanted, device, entry.open);
         this.#waiting(entry, what);
@@ -145,8 +151,10 @@ export class PortKeeper {
         void this.#close(entry);
       } else {
         this.#noteLink(entry, device);
-        const joins = entry.wanted.kind === 'interface' && this.#options.opener.joins(name);
+        const isRing = entry.open.description.adapter === 'packet-ring';
+        const joins = isRing && this.#options.opener.joins(name);
         const { isUp, mtu } = device;
+        this.#options.opener.fit(entry.open, mtu, this.#options.log);
         this.#options.post({ kind: 'set-port-state', index: entry.open.index, isUp, mtu, joins });
       }
       return;
@@ -157,9 +165,9 @@ export class PortKeeper {
       this.#fail(entry, missing);
       return;
     }
-    const look = `${device!.index} ${device!.isUp} ${device!.mtu}`;
+    const look = device === undefined ? 'absent' : `${device.index} ${device.isUp} ${device.mtu}`;
     if (entry.failedAt === look && Date.now() < entry.retryAtMs) return;
-    void this.#openPort(entry, device!, look);
+    void this.#openPort(entry, device, look);
   }
 
   #waiting(entry: Entry, what: string): void {
@@ -177,7 +185,7 @@ export class PortKeeper {
 
   #missing(wanted: Wanted, device: DeviceState | undefined): string | undefined {
     const name = deviceOf(wanted);
-    if (device === undefined) return absent(name);
+    if (device === undefined) return isMade(wanted) ? undefined : absent(name);
     if (this.#hasAddress(wanted, device)) return undefined;
     return `address ${(wanted.model as SocketModel).localAddress} is not on device ${name}`;
   }
@@ -186,7 +194,7 @@ export class PortKeeper {
     return wanted.kind === 'interface' || device.addresses.has(wanted.model.localAddress);
   }
 
-  async #openPort(entry: Entry, device: DeviceState, look: string): Promise<void> {
+  async #openPort(entry: Entry, device: DeviceState | undefined, look: string): Promise<void> {
     const { opener, prepare, place, post, log } = this.#options;
     entry.busy = true;
     try {
@@ -200,13 +208,14 @@ export class PortKeeper {
       const open =
         wanted.kind === 'interface'
           ? opener.openInterface(wanted.model, index)
-          : opener.openSocket(wanted.model, index, this.#scopeOf(wanted.model), device.index, device.mtu);
+          : opener.openSocket(wanted.model, index, this.#scopeOf(wanted.model), device!.index, device!.mtu);
       entry.open = open;
+      entry.wasSeen = this.#options.device(deviceOf(wanted)) !== undefined;
       entry.failedAt = undefined;
       this.#fail(entry, undefined);
       post({ kind: 'add-port', description: open.description, row });
       // Preparing it may have set it up.
-      entry.wasUp = this.#options.device(deviceOf(wanted))?.isUp === true;
+      entry.wasUp = entry.wasSeen ? this.#options.device(deviceOf(wanted))?.isUp === true : true;
       logEvent(
         log,
         'port-open',
@@ -245,6 +254,9 @@ export class PortKeeper {
     this.look();
   }
 }
+
+/** Whether the device is made where there is none. */
+const isMade = (wanted: Wanted): boolean => wanted.kind === 'interface' && wanted.model.adapter === 'tap';
 
 const absent = (device: string): string => `device ${device} does not exist`;
 const deviceOf = (wanted: Wanted): string => wanted.model.device;

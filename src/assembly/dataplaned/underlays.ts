@@ -88,7 +88,9 @@ export class Underlays {
   of(address: AddressWords, port: number): Underlay | undefined {
     const number = this.#index.get(placeOf(port, UNICAST_SCOPE), ...address);
     const socket = number === -1 ? undefined : this.#listeners[number]!.socket;
-    if (socket !== undefined) return { medium: 'udp', outlet: socket };
+    if (socket !== undefined) {
+      return { medium: 'udp', outlet: socket, cutsTunnelled: socket.port.cutsTunnelled === true };
+    }
     const domain = this.#domainOf(address);
     if (domain === undefined) return undefined;
     const { localMember } = domain;

@@ -46,12 +46,13 @@ class WorkerLoop {
   readonly #portOf = new Int32Array(MAX_DESCRIPTORS);
   /** Ports that the next breath shall ask, by index. */
   #ready = new Uint8Array(0);
-  readonly #spin = new SpinPolicy();
+  readonly #spin: SpinPolicy;
 
   constructor(setup: WorkerSetup, parent: MessagePort) {
     const { addon } = loadAddon();
     if (addon === undefined) throw new Error('the worker needs the addon');
     this.#addon = addon;
+    this.#spin = new SpinPolicy(() => addon.preemptions());
     this.#setup = setup;
     this.#parent = parent;
     const arena = new Arena(addon.arenaBuffer(setup.arena));

@@ -29,9 +29,9 @@ export const netInterface = objectType({
       },
       { help: 'The Linux network device behind the interface.', extension: true, onChange: 'rebuild' },
     ),
-    adapter: choice(['packet-ring', 'udp'], {
+    adapter: choice(['packet-ring', 'udp', 'tap'], {
       default: 'packet-ring',
-      help: 'How frames are read and written: packet-ring owns the device; udp sends tunnels through kernel sockets.',
+      help: 'How frames are read and written: packet-ring owns the device; udp sends tunnels through kernel sockets; tap makes the device, whose other end is this host.',
       extension: true,
       onChange: 'rebuild',
     }),
@@ -41,7 +41,7 @@ export const netInterface = objectType({
     }),
     'address-owner': choice(['host', 'wideplane'], {
       default: (own) => (own.adapter === 'udp' ? 'host' : 'wideplane'),
-      help: 'Who answers for the self IPs: the kernel (default of udp), or wideplane itself (default of packet-ring).',
+      help: 'Who answers for the self IPs: the kernel (default of udp), or wideplane itself (default of packet-ring and tap).',
       extension: true,
       onChange: 'rebuild',
     }),

@@ -34,7 +34,7 @@ export async function runDataplaned({ state, log }: DataplanedSettings): Promise
   } else {
     dataplaned = new Dataplaned({
       addon: loaded.addon,
-      prepare: (name, device, addressOwner) => prepareDevice(state, name, device, addressOwner),
+      prepare: (name, device, addressOwner, tapMtu) => prepareDevice(state, name, device, addressOwner, tapMtu),
       retain: (devices) =>
         void retainDevices(state, devices).catch((error: unknown) =>
           log.warn(`the supervisor was not told which devices are in use: ${errorText(error)}`),

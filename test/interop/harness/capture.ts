@@ -63,11 +63,21 @@ const VERIFY = [
   'udp.ignore_ipv6_zero_checksum',
 ].flatMap((name) => ['-o', `${name}:TRUE`]);
 
+const BAD_CHECKSUM = ['ip', 'udp', 'tcp', 'icmp'].map((name) => `${name}.checksum.status == "Bad"`).join(' || ');
+const COMPLAINT = ['frame.number', '_ws.expert.message', '_ws.col.Info'];
+
 /** What tshark complains of: malformed packets, wrong checksums, and expert notes of severity warning or error. */
 export function findComplaints(file: string): Promise<string[][]> {
   // Severity warning and above; what TCP made of delays (group sequence) is no fault of a header.
   const malformed = '_ws.malformed || (_ws.expert.severity >= 6291456 && !(_ws.expert.group == 33554432))';
-  const checksums = ['ip', 'udp', 'tcp', 'icmp'].map((name) => `${name}.checksum.status == "Bad"`);
-  const filter = [malformed, ...checksums].join(' || ');
-  return readFields(file, filter, ['frame.number', '_ws.expert.message', '_ws.col.Info'], VERIFY);
+  return readFields(file, [malformed, BAD_CHECKSUM].join(' || '), COMPLAINT, VERIFY);
+}
+
+/**
+ * Packets with a wrong checksum, whatever else tshark thinks of their payload. A kernel leaves the checksum of a
+ * super-frame unfinished: frames of more than `largestOctets` are left out.
+ */
+export function findBadChecksums(file: string, largestOctets = Infinity): Promise<string[][]> {
+  const complete = largestOctets === Infinity ? 'frame' : `frame.len <= ${largestOctets}`;
+  return readFields(file, `${complete} && (${BAD_CHECKSUM})`, COMPLAINT, VERIFY);
 }

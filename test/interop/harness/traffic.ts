@@ -53,6 +53,8 @@ export type Iperf3Result = {
 
 export type Iperf3Options = {
   seconds?: number;
+  /** So many octets, instead of a time. */
+  octets?: number;
   /** UDP at this rate, as iperf3 writes it (20M); without it TCP. */
   udpRate?: string;
   /** Octets of a write, and of a UDP datagram. */
@@ -96,8 +98,9 @@ export class Iperf3Server {
 
   /** One run from `client`; rejects when iperf3 reports an error. */
   async measure(client: Namespace, options: Iperf3Options = {}): Promise<Iperf3Result> {
-    const { seconds = 2, udpRate, length, reverse = false, mss } = options;
-    const argv = ['iperf3', '--client', this.address, '--time', String(seconds), '--json'];
+    const { seconds = 2, octets, udpRate, length, reverse = false, mss } = options;
+    const amount = octets === undefined ? ['--time', String(seconds)] : ['--bytes', String(octets)];
+    const argv = ['iperf3', '--client', this.address, ...amount, '--json'];
     if (udpRate !== undefined) argv.push('--udp', '--bitrate', udpRate);
     if (length !== undefined) argv.push('--length', String(length));
     if (reverse) argv.push('--reverse');

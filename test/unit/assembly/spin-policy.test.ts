@@ -3,8 +3,13 @@ import { test } from 'node:test';
 import { SPIN_US, SpinPolicy } from '../../../src/assembly/dataplaned/spin-policy.ts';
 
 /** Lets frames come at these intervals, each taking `busyUs` to handle; returns the share of time spent looking. */
-function shareOf(intervals: readonly number[], totalUs: number, busyUs = 5): { share: number; looks: number } {
-  const policy = new SpinPolicy();
+function shareOf(
+  intervals: readonly number[],
+  totalUs: number,
+  busyUs = 5,
+  preemptions = (): number => 0,
+): { share: number; looks: number } {
+  const policy = new SpinPolicy(preemptions);
   let nowUs = 1e6;
   let spentUs = 0;
   let looks = 0;
@@ -36,7 +41,7 @@ test('spends no more where frames come fast', () => {
 });
 
 test('gives up after a few looks in vain, and a wait that ended early brings it back', () => {
-  const policy = new SpinPolicy();
+  const policy = new SpinPolicy(() => 0);
   policy.after(0, 30, 0, true);
   const looks: number[] = [];
   for (let nowUs = 100_000; nowUs < 110_000; nowUs += 1000) {
@@ -47,4 +52,14 @@ test('gives up after a few looks in vain, and a wait that ended early brings it 
   assert.deepEqual(looks, [SPIN_US, SPIN_US, SPIN_US, SPIN_US, 0, 0, 0, 0, 0, 0]);
   policy.after(120_000, 120_020, 0, true);
   assert.equal(policy.before(121_000), SPIN_US);
+});
+
+test('leaves the core to threads that want it, and looks again when they do not', () => {
+  let preempted = 0;
+  const contended = shareOf([40, 960], 1e6, 5, () => (preempted += 10));
+  // The first window has nothing to compare with.
+  assert.ok(contended.looks <= 60, `${contended.looks} looks`);
+  let calls = 0;
+  const once = shareOf([40, 960], 1e6, 5, () => (calls++ < 10 ? 10 * calls : 100));
+  assert.ok(once.looks >= 1000, `${once.looks} looks`);
 });

@@ -1,13 +1,15 @@
 // Encapsulation: from an inner frame that shall leave by a tunnel to an outer packet on the way to its endpoint.
 //
-// A super-frame is cut into segments first, since no underlay adapter carries a tunnelled one as it is. A frame whose next
-// hop is being resolved is copied and waits (RFC 1122, section 2.3.2.2), in order, in bounded number.
+// A super-frame is cut into segments first, unless the adapter of the underlay cuts it behind the outer headers; while
+// somebody captures it is always cut here, so that a capture shows the packets that leave. A frame whose next hop is being
+// resolved is copied and waits (RFC 1122, section 2.3.2.2), in order, in bounded number.
 
 import { Column, ROW_STRIDE } from '../../../core/counters.ts';
 import { Drop, FORWARD } from '../../../core/drop-reason.ts';
 import { completeChecksum } from '../../../packet/complete-checksum.ts';
 import { type Frame, FrameBatch, Gso } from '../../../packet/frame.ts';
-import { segment } from '../../../packet/segment.ts';
+import { checkSuperFrame, segment, transportHeaderOctets } from '../../../packet/segment.ts';
+import { transport } from '../../../packet/transport.ts';
 import { Book } from '../../../pipeline/books.ts';
 import { Direction } from '../../../pipeline/tap.ts';
 import type { Disposal } from '../../../pipeline/disposal.ts';
@@ -18,6 +20,7 @@ import type { Tunnel } from '../../../tunnel/tunnel.ts';
 import { encapsulateVxlanEthernet, encapsulateVxlanUdp } from '../../../tunnel/vxlan.ts';
 import { encapsulateVxlanIpv6 } from '../../../tunnel/vxlan-ipv6.ts';
 import { ETHERNET_HEADER_OCTETS, isVlanTagged, VLAN_TAG_OCTETS } from '../../../wire/ethernet.ts';
+import { VXLAN_HEADER_OCTETS } from '../../../wire/vxlan.ts';
 import type { EndpointTable } from '../endpoint-table.ts';
 import type { TunnelTable } from '../tunnel-table.ts';
 
@@ -56,13 +59,49 @@ export class EncapsulateNode implements PipelineNode {
       if (endpoint === undefined) {
         disposal.drop(frame, Drop.noEndpoints, tunnel.row);
       } else if (frame.gsoType !== Gso.none) {
-        this.#sendSegments(frame, tunnel, endpoint);
+        const whole = endpoint.cutsTunnelled && endpoint.isReady && !disposal.tap.passing;
+        if (whole && frame.start - VXLAN_HEADER_OCTETS >= frame.headroomStart) this.#sendWhole(frame, tunnel, endpoint);
+        else this.#sendSegments(frame, tunnel, endpoint);
       } else {
         this.#send(frame, tunnel, endpoint);
       }
     }
     // A tunnel that carries another has pushed its packets behind those: they wait for the next round.
     this.input.removeFirst(length);
+  }
+
+  /** A super-frame as it is; it counts as the frames that it will be. */
+  #sendWhole(frame: Frame, tunnel: Tunnel, endpoint: TunnelEndpoint): void {
+    const disposal = this.#disposal;
+    const { arena } = disposal.pool;
+    const { bytes } = arena;
+    const { start } = frame;
+    const verdict = checkSuperFrame(bytes, frame);
+    if (verdict !== FORWARD || frame.checksumStart !== transport.start) {
+      disposal.drop(frame, verdict === FORWARD ? Drop.checksumOffsetInvalid : verdict, tunnel.row);
+      return;
+    }
+    const headerOctets = transport.start - start + transportHeaderOctets(bytes);
+    const payloadOctets = transport.end - start - headerOctets;
+    const limit = tunnel.spec.mtu + ETHERNET_HEADER_OCTETS + (isVlanTagged(bytes, start) ? VLAN_TAG_OCTETS : 0);
+    if (headerOctets + Math.min(payloadOctets, frame.gsoSize) > limit) {
+      disposal.drop(frame, Drop.tunnelMtuExceeded, tunnel.row);
+      return;
+    }
+    if (payloadOctets <= 0) {
+      disposal.drop(frame, Drop.gsoUnsupported, tunnel.row);
+      return;
+    }
+    frame.end = transport.end;
+    const segments = Math.ceil(payloadOctets / frame.gsoSize);
+    const { cells } = disposal.counters;
+    const base = tunnel.row * ROW_STRIDE;
+    cells[base + Column.outFrames]! += segments;
+    cells[base + Column.outOctets]! += payloadOctets + segments * headerOctets;
+    frame.vlanTci = 0;
+    frame.innerStart = start;
+    encapsulateVxlanUdp(arena, frame, endpoint);
+    endpoint.outlet!.push(frame);
   }
 
   #sendSegments(frame: Frame, tunnel: Tunnel, endpoint: TunnelEndpoint): void {

@@ -1,0 +1,203 @@
+// The overlay as a Linux interface of this host: a TAP device, whose other end is the kernel with its addresses and routes.
+//
+// Super-frames and unfinished checksums pass both ways. Frames of one TCP or UDP flow are handed over joined, for their
+// receiver is a kernel, which would join them itself (native-bindings/join.h).
+//
+// A device that exists is attached to and left behind when the port closes; it has to be a TAP device. One that does not
+// exist is made, and goes with the port: `wideplane up` makes it beforehand, so that it outlives a restart.
+//
+// Opened on the main thread and used in the worker, as the packet ring is.
+
+import { Drop, type Verdict } from '../core/drop-reason.ts';
+import { type Addon, RING_REFUSED, RING_STRIDE } from '../native/addon.ts';
+import type { ArenaAllocator } from '../packet/arena.ts';
+import { BURST, Frame, type FrameBatch, Gso, HEADROOM_OCTETS } from '../packet/frame.ts';
+import type { Port, PortCounters } from './port.ts';
+import { refusalOf } from './refusal.ts';
+import { readFrame, writeFrame } from './ring-words.ts';
+
+export type TapOptions = {
+  /** Position in the worker's table of ports. */
+  index: number;
+  name: string;
+  device: string;
+};
+
+/** All that a worker needs to use a device; plain data, to be posted to it. */
+export type TapDescription = {
+  handle: number;
+  index: number;
+  name: string;
+  device: string;
+  /** The device that was opened: a new one of the same name has another. */
+  deviceIndex: number;
+  maxFrameOctets: number;
+  isUp: boolean;
+  descriptors: number[];
+  extent: { offset: number; octets: number };
+};
+
+/** What one receive can fill: a burst of full-sized frames, or 15 super-frames; what fits in a cache. */
+const REGION_OCTETS = 1 << 20;
+const ETHERNET_HEADER_OCTETS = 14;
+const VLAN_TAG_OCTETS = 4;
+const IFF_UP = 0x1;
+/** How old a reading of the kernel's loss counters may be. */
+const OVERRUNS_AGE_MS = 100;
+/** The errno of a write to a device that is down (tun_get_user in drivers/net/tun.c). */
+const EIO = 5;
+/** What the kernel gives as the bus of a TAP device. */
+const TAP_BUS = 'tap';
+
+/**
+ * Opens a device in the calling thread's network namespace, and makes it where there is none. Throws an Error, with `code`
+ * where the kernel refused, that names the device; nothing is held then.
+ */
+export function openTap(
+  addon: Addon,
+  arena: number,
+  allocator: ArenaAllocator,
+  { index, name, device }: TapOptions,
+): TapDescription {
+  const exists = checkDevice(addon, device);
+  const offset = allocator.allocate(REGION_OCTETS);
+  if (offset === undefined) throw new Error(`${device}: the arena has no room for ${REGION_OCTETS} octets`);
+  let handle: number | undefined;
+  try {
+    const extent = { offset, octets: REGION_OCTETS };
+    handle = addon.tapOpen(arena, { device, ...extent, headroomOctets: HEADROOM_OCTETS, up: !exists });
+    const facts = addon.deviceQuery(device);
+    return {
+      handle,
+      index,
+      name,
+      device,
+      deviceIndex: facts.index,
+      maxFrameOctets: facts.mtu + ETHERNET_HEADER_OCTETS,
+      isUp: (facts.flags & IFF_UP) !== 0,
+      descriptors: addon.tapDescriptors(handle),
+      extent,
+    };
+  } catch (error) {
+    if (handle !== undefined) addon.tapClose(handle);
+    allocator.release(offset, REGION_OCTETS);
+    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
+    throw new Error(`property device, value ${device}: another program has this TAP device open`, { cause: error });
+  }
+}
+
+/** Whether there is such a device; throws when it is none that can be attached to. */
+function checkDevice(addon: Addon, device: string): boolean {
+  try {
+    addon.deviceQuery(device);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENODEV') return false;
+    throw error;
+  }
+  if (addon.deviceOffloads(device).bus === TAP_BUS) return true;
+  throw new Error(
+    `property device, value ${device}: exists and is no TAP device; name one that does not exist, or use adapter packet-ring`,
+  );
+}
+
+/** Gives back the memory of a device whose port has been closed. */
+export function releaseTap(allocator: ArenaAllocator, description: TapDescription): void {
+  allocator.release(description.extent.offset, description.extent.octets);
+}
+
+export class TapPort implements Port {
+  readonly name: string;
+  readonly medium = 'ethernet';
+  readonly index: number;
+  readonly descriptors: readonly number[];
+  maxFrameOctets: number;
+  isUp: boolean;
+  readonly #addon: Addon;
+  readonly #handle: number;
+  readonly #now: () => number;
+  readonly #counters: PortCounters = { receiveOverruns: 0 };
+  #countersReadMs = -Infinity;
+  readonly #frames: Frame[] = [];
+  readonly #received = new Int32Array(BURST * RING_STRIDE);
+  readonly #transmitted = new Int32Array(BURST * RING_STRIDE);
+  /** The frames that the words above describe. */
+  readonly #sending: Frame[] = [];
+
+  /** `now`: a monotonic clock in milliseconds. */
+  constructor(addon: Addon, description: TapDescription, now: () => number) {
+    this.name = description.name;
+    this.index = description.index;
+    this.descriptors = description.descriptors;
+    this.maxFrameOctets = description.maxFrameOctets;
+    this.isUp = description.isUp;
+    this.#addon = addon;
+    this.#handle = description.handle;
+    this.#now = now;
+    for (let index = 0; index < BURST; index++) this.#frames.push(new Frame());
+  }
+
+  get counters(): Readonly<PortCounters> {
+    const nowMs = this.#now();
+    if (nowMs - this.#countersReadMs >= OVERRUNS_AGE_MS) {
+      this.#countersReadMs = nowMs;
+      this.#counters.receiveOverruns = this.#addon.tapOverruns(this.#handle);
+    }
+    return this.#counters;
+  }
+
+  /** The state of the device, as the watcher on the main thread sees it. */
+  setUp(isUp: boolean): void {
+    this.isUp = isUp;
+  }
+
+  /** The MTU of the device, as the watcher on the main thread sees it. */
+  setMtu(mtu: number): void {
+    this.maxFrameOctets = mtu + ETHERNET_HEADER_OCTETS;
+  }
+
+  receive(into: FrameBatch): number {
+    const words = this.#received;
+    const count = this.#addon.tapReceive(this.#handle, words, BURST);
+    for (let index = 0, at = 0; index < count; index++, at += RING_STRIDE) {
+      const frame = this.#frames[index]!;
+      readFrame(frame, words, at, this.index);
+      into.push(frame);
+    }
+    return count;
+  }
+
+  transmit(batch: FrameBatch, refuse: (frame: Frame, why: Verdict) => void): void {
+    for (let from = 0; from < batch.length; from += BURST) {
+      this.#transmit(batch, from, Math.min(batch.length - from, BURST), refuse);
+    }
+  }
+
+  #transmit(batch: FrameBatch, from: number, count: number, refuse: (frame: Frame, why: Verdict) => void): void {
+    const words = this.#transmitted;
+    const sending = this.#sending;
+    const limit = this.maxFrameOctets + VLAN_TAG_OCTETS;
+    let accepted = 0;
+    for (let index = 0; index < count; index++) {
+      const frame = batch.frames[from + index]!;
+      // The kernel would take it whatever its length; a device that is down refuses, at the price of a system call.
+      if (!this.isUp) {
+        refuse(frame, Drop.portDown);
+      } else if (frame.end - frame.start > limit && frame.gsoType === Gso.none) {
+        refuse(frame, Drop.transmitTooLong);
+      } else {
+        writeFrame(frame, words, accepted * RING_STRIDE);
+        sending[accepted++] = frame;
+      }
+    }
+    if (accepted === 0 || this.#addon.tapTransmit(this.#handle, words, accepted) === 0) return;
+    for (let index = 0, at = 0; index < accepted; index++, at += RING_STRIDE) {
+      if (words[at + 3] !== RING_REFUSED) continue;
+      const errno = words[at + 5]!;
+      refuse(sending[index]!, errno === EIO ? Drop.portDown : refusalOf(errno));
+    }
+  }
+
+  close(): void {
+    this.#addon.tapClose(this.#handle);
+  }
+}
