@@ -41,7 +41,7 @@ net self wan-self { address 10.9.1.1/24 vlan wan allow-service none }
 net tunnels tunnel to-kernel { local-address 10.9.1.1 remote-address 10.9.1.2 key 100 profile vxlan-multipoint }
 net tunnels tunnel to-switch { local-address 10.9.1.1 remote-address 10.9.1.3 key 200 profile vxlan-multipoint }
 net tunnels tunnel to-site-2 { local-address 10.9.1.1 remote-address 10.9.1.4 key 300 profile vxlan-multipoint }
-net vlan-group lan { members { inside to-kernel to-switch to-site-2 } }
+net vlan-group lan { members { inside to-kernel to-switch to-site-2 } mode transparent }
 `;
 
 const SITE_2 = `
@@ -51,7 +51,7 @@ net vlan wan { interfaces { 1.1 { untagged } } tag 4094 }
 net vlan inside { interfaces { 1.2 { untagged } } tag 10 }
 net self wan-self { address 10.9.1.4/24 vlan wan allow-service none }
 net tunnels tunnel to-site-1 { local-address 10.9.1.4 remote-address 10.9.1.1 key 300 profile vxlan-multipoint }
-net vlan-group lan { members { inside to-site-1 } }
+net vlan-group lan { members { inside to-site-1 } mode transparent }
 `;
 
 /** Makes the namespaces, starts the peers and both sites. */

@@ -3,12 +3,24 @@
 // A VLAN is a domain whose members are its interfaces, tagged or not; a VLAN group joins the members of its VLANs and its
 // tunnels into one domain. Our own addresses are reached through the domain's MAC.
 
+import type { Frame } from '../packet/frame.ts';
 import type { Outlet } from '../pipeline/node.ts';
+import type { Crossing } from './crossing.ts';
 
 /** `local` stands for ourselves: what we originate comes in by it. */
 export const MemberKind = { interface: 0, tunnel: 1, local: 2 } as const;
 
 const MAX_MTU = 65_535;
+
+/** What `Member.admittedOctets` is where frames of any size may come in, and where each has to be looked at. */
+export const ADMITS_ALL = 0x3fff_ffff;
+export const ADMITS_NONE = -1;
+
+/** Whether packets come in where the route back to their source leads (source-checking). */
+export interface SourceCheck {
+  /** Whether the packet in a frame of this domain may come from where it says it does. */
+  accepts(bytes: Uint8Array, frame: Frame, domain: number): boolean;
+}
 
 export class Domain {
   readonly id: number;
@@ -18,6 +30,13 @@ export class Domain {
   macLow = 0;
   /** Whether frames to our own MAC, ARP and neighbour discovery are to be looked at here. */
   hasLocal = false;
+  /** Whether IPv4 between its members is addressed to us and routed (a group of mode opaque). */
+  get routes(): boolean {
+    return this.crossing?.isOpaque === true;
+  }
+
+  /** What holds between the VLANs and tunnels of a group; undefined when every frame passes as it is. */
+  crossing: Crossing | undefined;
   /** Last 32 bits of the MAC addresses of the IPv4 multicast groups that we are members of here; few or none. */
   ipv4GroupMacs: readonly number[] = [];
   readonly members: Member[] = [];
@@ -58,8 +77,13 @@ export class Member {
   replicates = false;
   /** Whether stations behind this member are learned. */
   learns = true;
+  /** The VLAN or tunnel within a group; what passes between two numbers crosses the group. */
+  segment = 0;
   /** Largest IP packet that may leave by it, in octets. */
   mtu = MAX_MTU;
+  /** Frames up to this many octets come in without being looked at; ADMITS_NONE: each is. */
+  admittedOctets = ADMITS_ALL;
+  sourceCheck: SourceCheck | undefined;
   readonly outlet: Outlet;
 
   // The station that was learned last, and when: most frames of a burst come from the station of the one before, and

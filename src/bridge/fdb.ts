@@ -39,6 +39,8 @@ export class ForwardingDatabase {
   readonly #staticLimit: number;
   #learned = 0;
   #static = 0;
+  /** The member that a station was behind before, after `learn` said that it moved. */
+  movedFrom = -1;
   /** Word index at which the next slice of ageing starts. */
   #sweep = 0;
 
@@ -99,6 +101,7 @@ export class ForwardingDatabase {
     if (table[index + FdbField.memberPlusOne] === member + 1 && table[index + FdbField.endpoint] === endpoint)
       return Learned.known;
     const moved = table[index + FdbField.memberPlusOne] !== member + 1;
+    if (moved) this.movedFrom = table[index + FdbField.memberPlusOne]! - 1;
     table[index + FdbField.memberPlusOne] = member + 1;
     table[index + FdbField.endpoint] = endpoint;
     return moved ? Learned.moved : Learned.known;

@@ -2,9 +2,10 @@
 //
 // The last recipient gets the frame itself, the others copies from the pool. A tunnel that replicates counts once per
 // endpoint. A frame that came in by a tunnel never goes back to that tunnel, nor to one of the same split-horizon group.
+// What crosses a VLAN group is made what the other side shall see, copy by copy.
 
 import { Column, ROW_STRIDE } from '../core/counters.ts';
-import { Drop, type Verdict } from '../core/drop-reason.ts';
+import { Drop, FORWARD, type Verdict } from '../core/drop-reason.ts';
 import { macHigh16, macLow32 } from '../core/mac.ts';
 import { type Frame, FrameBatch, Gso } from '../packet/frame.ts';
 import { segment } from '../packet/segment.ts';
@@ -13,10 +14,14 @@ import type { Disposal } from '../pipeline/disposal.ts';
 import type { PipelineNode } from '../pipeline/node.ts';
 import { EtherType, etherType } from '../wire/ethernet.ts';
 import { type Domain, type Member, MemberKind } from './domain.ts';
+import type { LoopGuard } from './loop-guard.ts';
 
 export class FloodNode implements PipelineNode {
   readonly name = 'flood';
   readonly input: FrameBatch;
+  /** Second of the data plane's clock; set by the owner before a breath. */
+  second = 0;
+  readonly #guard: LoopGuard;
   readonly #members: readonly (Member | undefined)[];
   readonly #disposal: Disposal;
   readonly #toLocal: FrameBatch;
@@ -26,14 +31,24 @@ export class FloodNode implements PipelineNode {
   readonly #recipients: (Member | undefined)[] = [];
   readonly #endpoints: number[] = [];
   #recipientCount = 0;
-  /** Members that should have got the frame but do not flood. */
+  /** Members that should have got the frame but do not, each with the reason. */
   readonly #refusing: Member[] = [];
+  readonly #reasons: Verdict[] = [];
   #refusingCount = 0;
+  /** Why the frame does not cross its VLAN group, once a member was found that it would have crossed to. */
+  #held: Verdict = FORWARD;
   /** A member whose port is not open: it is charged only when nobody else takes the frame. */
   #portless: Member | undefined;
 
-  constructor(input: FrameBatch, members: readonly (Member | undefined)[], disposal: Disposal, toLocal: FrameBatch) {
+  constructor(
+    input: FrameBatch,
+    members: readonly (Member | undefined)[],
+    guard: LoopGuard,
+    disposal: Disposal,
+    toLocal: FrameBatch,
+  ) {
     this.input = input;
+    this.#guard = guard;
     this.#members = members;
     this.#disposal = disposal;
     this.#toLocal = toLocal;
@@ -73,8 +88,11 @@ export class FloodNode implements PipelineNode {
       return;
     }
     for (let index = 0; index < this.#refusingCount; index++) {
-      const member = this.#refusing[index]!;
-      disposal.dropInstead(frame, noWay(member), member.row);
+      disposal.dropInstead(frame, this.#reasons[index]!, this.#refusing[index]!.row);
+    }
+    // Where unicast is routed nothing is lost that does not cross at layer 2.
+    if (this.#held !== FORWARD && this.#held !== Drop.unknownDestination) {
+      disposal.dropInstead(frame, this.#held, ingress.row);
     }
     for (let index = 0; index < last; index++) {
       const copy = disposal.pool.copy(frame);
@@ -83,30 +101,41 @@ export class FloodNode implements PipelineNode {
         continue;
       }
       disposal.books[Book.copies]! += 1;
-      this.#deliver(copy, index);
+      this.#deliver(copy, index, ingress);
     }
-    this.#deliver(frame, last);
+    this.#deliver(frame, last, ingress);
   }
 
   #collect(frame: Frame, ingress: Member): void {
     const { domain } = ingress;
     this.#recipientCount = 0;
     this.#refusingCount = 0;
+    this.#held = FORWARD;
     this.#portless = undefined;
-    if (
-      domain.hasLocal &&
-      ingress.kind !== MemberKind.local &&
-      concernsUs(this.#disposal.pool.arena.bytes, frame, domain)
-    )
+    const isOurs = ingress.kind === MemberKind.local;
+    const crossing = isOurs ? undefined : domain.crossing;
+    const isGuarded = this.#guard.active > 0;
+    if (domain.hasLocal && !isOurs && concernsUs(this.#disposal.pool.arena.bytes, frame, domain))
       this.#addRecipient(undefined, -1);
     for (let index = 0; index < domain.members.length; index++) {
       const member = domain.members[index]!;
       if (member === ingress || !member.enabled) continue;
       if (member.splitHorizonGroup !== 0 && member.splitHorizonGroup === ingress.splitHorizonGroup) continue;
+      if (crossing !== undefined && member.segment !== ingress.segment) {
+        const verdict = crossing.verdict(this.#disposal.pool.arena.bytes, frame);
+        if (verdict !== FORWARD) {
+          this.#held = verdict;
+          continue;
+        }
+      }
       if (!member.hasPort) {
         this.#portless = member;
-      } else if (!member.floods || (member.replicates && member.floodEndpoints.length === 0)) {
-        this.#refusing[this.#refusingCount++] = member;
+      } else if (!member.floods) {
+        this.#addRefusing(member, Drop.floodingNone);
+      } else if (member.replicates && member.floodEndpoints.length === 0) {
+        this.#addRefusing(member, Drop.noEndpoints);
+      } else if (isGuarded && !this.#guard.admits(ingress.id, member.id, this.second)) {
+        this.#addRefusing(member, Drop.loopGuard);
       } else if (member.replicates) {
         for (const endpoint of member.floodEndpoints) this.#addRecipient(member, endpoint);
       } else {
@@ -120,11 +149,20 @@ export class FloodNode implements PipelineNode {
     this.#endpoints[this.#recipientCount++] = endpoint;
   }
 
-  #deliver(frame: Frame, index: number): void {
+  #addRefusing(member: Member, why: Verdict): void {
+    this.#refusing[this.#refusingCount] = member;
+    this.#reasons[this.#refusingCount++] = why;
+  }
+
+  #deliver(frame: Frame, index: number, ingress: Member): void {
     const member = this.#recipients[index];
     if (member === undefined) {
       this.#toLocal.push(frame);
       return;
+    }
+    const { domain } = ingress;
+    if (domain.crossing !== undefined && member.segment !== ingress.segment && ingress.kind !== MemberKind.local) {
+      domain.crossing.rewrite(this.#disposal.pool.arena.bytes, frame, domain.macHigh, domain.macLow);
     }
     this.#disposal.counters.cells[member.row * ROW_STRIDE + Column.flooded]! += 1;
     frame.egress = member.id;
@@ -136,18 +174,15 @@ export class FloodNode implements PipelineNode {
   #refuse(frame: Frame, ingress: Member): void {
     const disposal = this.#disposal;
     for (let index = 1; index < this.#refusingCount; index++) {
-      const member = this.#refusing[index]!;
-      disposal.dropInstead(frame, noWay(member), member.row);
+      disposal.dropInstead(frame, this.#reasons[index]!, this.#refusing[index]!.row);
     }
-    const first = this.#refusingCount > 0 ? this.#refusing[0] : undefined;
     const portless = this.#portless;
-    if (first === undefined && portless !== undefined) disposal.drop(frame, Drop.portDown, portless.row);
-    else if (first === undefined) disposal.drop(frame, nobody(ingress), ingress.row);
-    else disposal.drop(frame, noWay(first), first.row);
+    if (this.#refusingCount > 0) disposal.drop(frame, this.#reasons[0]!, this.#refusing[0]!.row);
+    else if (this.#held !== FORWARD) disposal.drop(frame, this.#held, ingress.row);
+    else if (portless !== undefined) disposal.drop(frame, Drop.portDown, portless.row);
+    else disposal.drop(frame, nobody(ingress), ingress.row);
   }
 }
-
-const noWay = (member: Member): Verdict => (member.floods ? Drop.noEndpoints : Drop.floodingNone);
 
 /** Why a frame has no recipient at all. */
 function nobody(ingress: Member): Verdict {

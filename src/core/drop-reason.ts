@@ -54,8 +54,14 @@ export const Drop = {
   vlanMtuExceeded: 45,
   adapterDown: 46,
   icmpInvalid: 47,
-  udpChecksumMissing: 48,
-  groupMessageInvalid: 49,
+  sourceCheckFailed: 48,
+  trafficNotBridged: 49,
+  multicastNotBridged: 50,
+  standbyNotBridged: 51,
+  loopGuard: 52,
+  hostUnresolved: 53,
+  udpChecksumMissing: 54,
+  groupMessageInvalid: 55,
 } as const;
 
 export type DropKey = keyof typeof Drop;
@@ -77,7 +83,7 @@ export const DROP_HELP: Record<DropKey, string> = {
   ipHeaderInvalid: 'the outer IP header is malformed: version, header length or total length',
   ipChecksumInvalid: 'the outer IPv4 header checksum is wrong',
   ipFragment: 'a fragment of an outer packet, which is not reassembled',
-  ttlExpired: 'the outer TTL or hop limit arrived as 0',
+  ttlExpired: 'the TTL or hop limit arrived as 0, or ran out between the VLANs of an opaque group',
   notForUs: 'sent to our MAC, but to an IP address that is none of our self IPs',
   udpHeaderInvalid: 'the outer UDP length disagrees with the IP header',
   udpChecksumInvalid: 'the outer UDP checksum is wrong',
@@ -109,9 +115,16 @@ export const DROP_HELP: Record<DropKey, string> = {
   neighbourDiscoveryInvalid: 'a malformed neighbour discovery message, or one that was forwarded',
   linkLocalControl: 'to a link-local control address (01:80:c2:00:00:0X), which a bridge does not forward',
   tunnelDisabled: 'the tunnel has failed or is not ready, for instance because its self IP is missing',
-  vlanMtuExceeded: 'the frame is larger than the MTU of the VLAN it should leave by',
+  vlanMtuExceeded: 'the frame is larger than the MTU of the VLAN that it came from or should leave by',
   adapterDown: 'the adapter of the interface could not be loaded',
   icmpInvalid: 'a malformed ICMP message to one of our own addresses, or one with a wrong checksum',
+  sourceCheckFailed: 'the route back to the source address leads to another VLAN (source-checking)',
+  trafficNotBridged:
+    'of a kind that does not cross the VLAN group: neither IP nor ARP (bridge-traffic), or IPv6 in mode opaque',
+  multicastNotBridged: 'a multicast frame, which the VLAN group does not bridge (bridge-multicast)',
+  standbyNotBridged: 'the device is standby, and the VLAN group does not bridge then (bridge-in-standby)',
+  loopGuard: 'flooded between two members where a MAC moves to and fro: there is a loop behind them',
+  hostUnresolved: 'to a host behind an opaque VLAN group that has not been heard by ARP',
   udpChecksumMissing:
     'the outer UDP checksum over IPv6 is zero, which the tunnel does not accept (RFC 6935, section 5)',
   groupMessageInvalid: 'a malformed IGMP or MLD message, or one that is not from this link',

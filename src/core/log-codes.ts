@@ -43,6 +43,10 @@ export const LOG_CODES = entries({
   'port-open': { level: 'info', help: 'a device or socket is open and frames flow through it' },
   'port-waiting': { level: 'warn', help: 'a device, address or link is missing; the port comes back with it' },
   'port-failed': { level: 'error', help: 'a device or socket could not be opened; it is tried again' },
+  'loop-found': {
+    level: 'warn',
+    help: 'a MAC moves to and fro between two members: there is a loop behind them, and flooding between them is limited',
+  },
 
   // Messages between processes
   'ipc-refused': { level: 'warn', help: 'a peer on a Unix socket sent what is no valid message; it was disconnected' },

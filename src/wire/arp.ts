@@ -21,14 +21,14 @@
 import { Drop, FORWARD, type Verdict } from '../core/drop-reason.ts';
 import { isGroupMac } from '../core/mac.ts';
 import { read16, read32, write16, write32 } from '../core/octets.ts';
-import { copyMac, macIsZero, writeMac } from './ethernet.ts';
+import { copyMac, LOCAL_BIT, macIsZero, writeMac } from './ethernet.ts';
 
 export const ARP_OCTETS = 28;
 
 export const ARP_SENDER_MAC = 8;
+export const ARP_TARGET_MAC = 18;
 const OPERATION = 6;
 const SENDER_IP = 14;
-const TARGET_MAC = 18;
 const TARGET_IP = 24;
 
 export const ARP_REQUEST = 1;
@@ -81,7 +81,7 @@ export function writeArp(
   write16(bytes, at + OPERATION, operation);
   writeMac(bytes, at + ARP_SENDER_MAC, senderHigh, senderLow);
   write32(bytes, at + SENDER_IP, senderIp);
-  writeMac(bytes, at + TARGET_MAC, targetHigh, targetLow);
+  writeMac(bytes, at + ARP_TARGET_MAC, targetHigh, targetLow);
   write32(bytes, at + TARGET_IP, targetIp);
 }
 
@@ -90,8 +90,15 @@ export function turnIntoArpReply(bytes: Uint8Array, start: number, high: number,
   const owned = read32(bytes, start + TARGET_IP);
   const asking = read32(bytes, start + SENDER_IP);
   write16(bytes, start + OPERATION, ARP_REPLY);
-  copyMac(bytes, start + ARP_SENDER_MAC, start + TARGET_MAC);
+  copyMac(bytes, start + ARP_SENDER_MAC, start + ARP_TARGET_MAC);
   write32(bytes, start + TARGET_IP, asking);
   writeMac(bytes, start + ARP_SENDER_MAC, high, low);
   write32(bytes, start + SENDER_IP, owned);
+}
+
+/** Toggles the local bit of both MACs of a checked packet; a target that is not known yet, or a group, stays as it is. */
+export function toggleArpMacs(bytes: Uint8Array, start: number): void {
+  bytes[start + ARP_SENDER_MAC]! ^= LOCAL_BIT;
+  const target = start + ARP_TARGET_MAC;
+  if (!isGroupMac(bytes, target) && !macIsZero(bytes, target)) bytes[target]! ^= LOCAL_BIT;
 }

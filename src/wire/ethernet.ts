@@ -29,6 +29,9 @@ export const EtherType = {
   serviceVlan: 0x88a8,
 } as const;
 
+/** The bit of a MAC's first octet that says it is locally administered. */
+export const LOCAL_BIT = 0x02;
+
 /** Bits of a TCI that hold the VLAN ID. */
 export const VLAN_ID_MASK = 0x0fff;
 

@@ -18,7 +18,7 @@ import type { AddressWords } from '../core/address.ts';
 import { checksumAddWords, checksumFinish, checksumUpdate16 } from '../core/checksum.ts';
 import { Drop, FORWARD, type Verdict } from '../core/drop-reason.ts';
 import { read16, write16, write32 } from '../core/octets.ts';
-import { writeMac } from './ethernet.ts';
+import { LOCAL_BIT, writeMac } from './ethernet.ts';
 import { IpProtocol } from './ipv4.ts';
 import {
   copyIpv6Address,
@@ -30,6 +30,7 @@ import {
   ipv6HopLimit,
   ipv6IsMulticast,
   ipv6IsUnspecified,
+  ipv6NextHeader,
   ipv6PayloadOctets,
   ipv6PseudoHeaderSum,
   writeIpv6,
@@ -49,8 +50,11 @@ const OPTION_OCTETS = 8;
 
 export const ICMPV6_ECHO_REQUEST = 128;
 const ICMPV6_ECHO_REPLY = 129;
+const ROUTER_SOLICITATION = 133;
+const ROUTER_ADVERTISEMENT = 134;
 export const NEIGHBOUR_SOLICITATION = 135;
 export const NEIGHBOUR_ADVERTISEMENT = 136;
+const REDIRECT = 137;
 
 export const OPTION_SOURCE_LINK_LAYER = 1;
 export const OPTION_TARGET_LINK_LAYER = 2;
@@ -220,6 +224,56 @@ function writeMessage(
   writeMac(bytes, icmp + ND_OPTIONS + 2, high, low);
   const pseudo = ipv6PseudoHeaderSum(bytes, at, IpProtocol.icmpv6, octets);
   write16(bytes, icmp + CHECKSUM, checksumFinish(checksumAddWords(bytes, words, icmp, icmp + octets, pseudo)));
+}
+
+/**
+ * Toggles the local bit of the link-layer addresses that a neighbour or router discovery message offers (RFC 4861,
+ * section 4), and with `correctsChecksum` corrects its checksum (RFC 1624). Any octets may stand from `ipStart` to `end`:
+ * what is no such message, or one that is malformed, stays as it is.
+ */
+export function toggleLinkLayerOptions(
+  bytes: Uint8Array,
+  ipStart: number,
+  end: number,
+  correctsChecksum: boolean,
+): void {
+  const start = ipStart + IPV6_HEADER_OCTETS;
+  if (end - start < ICMPV6_HEADER_OCTETS || bytes[ipStart]! >>> 4 !== 6) return;
+  if (ipv6NextHeader(bytes, ipStart) !== IpProtocol.icmpv6) return;
+  const fixed = optionsAt(bytes[start + TYPE]!);
+  const stop = start + ipv6PayloadOctets(bytes, ipStart);
+  if (fixed === 0 || stop > end) return;
+  for (let at = start + fixed; stop - at >= OPTION_OCTETS;) {
+    const units = bytes[at + 1]!;
+    if (units === 0) return;
+    const type = bytes[at]!;
+    if (units === 1 && (type === OPTION_SOURCE_LINK_LAYER || type === OPTION_TARGET_LINK_LAYER)) {
+      const before = read16(bytes, at + 2);
+      const after = before ^ (LOCAL_BIT << 8);
+      write16(bytes, at + 2, after);
+      if (correctsChecksum) {
+        write16(bytes, start + CHECKSUM, checksumUpdate16(read16(bytes, start + CHECKSUM), before, after));
+      }
+    }
+    at += units * OPTION_OCTETS;
+  }
+}
+
+/** Where the options of a discovery message start; 0 for any other message. */
+function optionsAt(type: number): number {
+  switch (type) {
+    case ROUTER_SOLICITATION:
+      return 8;
+    case ROUTER_ADVERTISEMENT:
+      return 16;
+    case NEIGHBOUR_SOLICITATION:
+    case NEIGHBOUR_ADVERTISEMENT:
+      return ND_OPTIONS;
+    case REDIRECT:
+      return 40;
+    default:
+      return 0;
+  }
 }
 
 /** ff02::1:ffXX:XXXX (RFC 4291, section 2.7.1). */

@@ -14,7 +14,7 @@
 //   |                      destination address                      |
 //   +---------------------------------------------------------------+
 
-import { checksumAdd, checksumFinish, checksumFold } from '../core/checksum.ts';
+import { checksumAdd, checksumFinish, checksumFold, checksumUpdate16 } from '../core/checksum.ts';
 import { Drop, FORWARD, type Verdict } from '../core/drop-reason.ts';
 import { read16, read32, write16, write32 } from '../core/octets.ts';
 
@@ -129,6 +129,14 @@ export function writeIpv4(
   write32(bytes, at + IPV4_SOURCE, source);
   write32(bytes, at + IPV4_DESTINATION, destination);
   writeIpv4Checksum(bytes, at);
+}
+
+/** Takes one from a time to live that is at least 1, and corrects the header checksum (RFC 1624). */
+export function decrementTtl(bytes: Uint8Array, start: number): void {
+  const before = read16(bytes, start + IPV4_TTL);
+  bytes[start + IPV4_TTL]! -= 1;
+  const checksum = checksumUpdate16(read16(bytes, start + IPV4_CHECKSUM), before, read16(bytes, start + IPV4_TTL));
+  write16(bytes, start + IPV4_CHECKSUM, checksum);
 }
 
 /** Sets the checksum of the header at `start`, options included. */

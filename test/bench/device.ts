@@ -75,7 +75,7 @@ net tunnels tunnel vx1 {
     profile vxlan-multipoint
     remote-address ${remote}
 }
-net vlan-group bridge1 { members { inside vx1 } }
+net vlan-group bridge1 { members { inside vx1 } mode transparent bridge-traffic enabled }
 `;
 
 /** The kernel's VXLAN device in a Linux bridge with e1. Its work is done on the core of the sender. */

@@ -35,6 +35,9 @@ export const Station = {
   behindSocket: '02:cc:00:00:00:06',
   behindInbound: '02:cc:00:00:00:07',
   behindTagged: '02:cc:00:00:00:08',
+  /** These are learned. */
+  inGroup: '02:aa:00:00:00:07',
+  inGroupToo: '02:bb:00:00:00:07',
   behindTunnel6: '02:bb:00:00:00:06',
   unknown: '02:dd:00:00:00:01',
 } as const;
@@ -57,6 +60,11 @@ export const Vni = {
 
 export const LOOP_MAC = '02:00:00:00:00:05';
 export const LOOP_PEER_MAC = '02:ee:00:00:00:05';
+export const TRANSLUCENT_MAC = '02:00:00:00:00:06';
+export const OPAQUE_MAC = '02:00:00:00:00:07';
+export const STANDBY_MAC = '02:00:00:00:00:08';
+/** The outer one of two tags. */
+export const SERVICE_TAG = 300;
 export const SOCKET_LOCAL = '10.9.2.1';
 export const SOCKET_REMOTE = '10.9.2.2';
 export const UNRESOLVED_REMOTE = '10.9.1.66';
@@ -81,6 +89,7 @@ export const DICTIONARY: Dictionary = {
     WAN_MAC,
     BRIDGE_MAC,
     PEER_MAC,
+    OPAQUE_MAC,
     'ff:ff:ff:ff:ff:ff',
     '33:33:ff:00:00:02',
     '01:80:c2:00:00:00',
@@ -90,7 +99,7 @@ export const DICTIONARY: Dictionary = {
     '33:33:00:00:01:00',
   ].map((text) => octets(text)),
   type: [0x0800, 0x0806, 0x86dd, 0x8100, 0x88a8, 0x88cc].map(u16),
-  tci: [0, 30, 50, 60, 100, 200, 0xe064, 4095].map(u16),
+  tci: [0, 30, 31, 32, 50, 60, 70, 80, 90, 100, 200, SERVICE_TAG, 0xe064, 4095].map(u16),
   ipv4: [LOCAL, REMOTE, SOCKET_LOCAL, '10.9.1.3', '10.9.1.255', '224.0.0.5', '172.16.0.1', GROUP].map(address),
   ipv6: [LOCAL6, REMOTE6, GROUP6, 'ff02::1', 'ff02::16', '::', 'fe80::1'].map((text) => ipv6Octets(text)),
   port: [4789, 4790, 53, 0].map(u16),
@@ -113,6 +122,43 @@ function tunnelledWithChecksum(): Buffer {
   const pseudo = Buffer.concat([frame.subarray(26, 34), Buffer.of(0, 17), frame.subarray(38, 40)]);
   frame.writeUInt16BE(onesComplement(Buffer.concat([pseudo, frame.subarray(34)])), 40);
   return frame;
+}
+
+function tag(frame: Buffer, vlan: number, tpid = 0x8100): Buffer {
+  return Buffer.concat([frame.subarray(0, 12), u16(tpid), u16(vlan), frame.subarray(12)]);
+}
+
+/** Frames of the VLAN groups: through one tag on the one side, through two on the other. */
+function groupSeeds(): Seed[] {
+  const everybody = 'ff:ff:ff:ff:ff:ff';
+  const double = (frame: Buffer, inner: number): Buffer => tag(tag(frame, inner), SERVICE_TAG, 0x88a8);
+  const from = (source: string): Buffer => {
+    const datagram = udp(4000, 4001, Buffer.alloc(20));
+    const packet = ipv4Packet({ source, destination: '172.16.0.2', protocol: 17 }, datagram);
+    return ethernet(Station.unknown, Station.inGroup, 0x0800, packet);
+  };
+  const ask = (sender: string, target: string, station: string): Buffer =>
+    ethernet(everybody, station, 0x0806, arp(1, station, sender, '00:00:00:00:00:00', target));
+  const [one, other] = ['172.16.0.1', '172.16.0.2'];
+  return [
+    seed(FuzzPorts.inside, tag(hostFrame(everybody, Station.inGroup), 70)),
+    seed(FuzzPorts.insideToo, double(hostFrame(everybody, Station.inGroupToo), 30)),
+    seed(FuzzPorts.insideToo, tag(hostFrame(everybody, Station.inGroupToo), 30), {
+      vlanTpid: 0x88a8,
+      vlanTci: SERVICE_TAG,
+    }),
+    // The other station as it is seen from here.
+    seed(FuzzPorts.inside, tag(hostFrame(Station.inGroupToo.replace(/^02/, '00'), Station.inGroup), 70)),
+    seed(FuzzPorts.inside, tag(ask(one, other, Station.inGroup), 70)),
+    seed(FuzzPorts.inside, tag(ethernet(everybody, Station.inGroup, 0x88b5, Buffer.alloc(46)), 70)),
+    seed(FuzzPorts.inside, tag(hostFrame('01:00:5e:00:00:05', Station.inGroup), 70)),
+    seed(FuzzPorts.inside, tag(from('10.9.1.9'), 70)),
+    seed(FuzzPorts.inside, tag(ask(one, other, Station.inGroup), 80)),
+    seed(FuzzPorts.insideToo, double(ask(other, one, Station.inGroupToo), 31)),
+    seed(FuzzPorts.inside, tag(hostFrame(OPAQUE_MAC, Station.inGroup), 80)),
+    seed(FuzzPorts.insideToo, double(hostFrame(OPAQUE_MAC, Station.inGroupToo), 31)),
+    seed(FuzzPorts.inside, tag(hostFrame(everybody, Station.inGroup), 90)),
+  ];
 }
 
 /** The same over IPv6, to our address or to a group; `checksum` false leaves the checksum out. */
@@ -138,10 +184,6 @@ function advertisement(): Buffer {
   const message = Buffer.concat([octets('8800 0000 60000000'), ipv6Octets(REMOTE6), octets(`0201${PEER_MAC}`)]);
   const fields = { source: REMOTE6, destination: LOCAL6, nextHeader: 58, hopLimit: 255 };
   return ethernet(WAN_MAC, PEER_MAC, 0x86dd, ipv6Packet(fields, message, 2));
-}
-
-function tag(frame: Buffer, vlan: number): Buffer {
-  return Buffer.concat([frame.subarray(0, 12), u16(0x8100), u16(vlan), frame.subarray(12)]);
 }
 
 function echoRequest(): Buffer {
@@ -252,4 +294,5 @@ export const SEEDS: readonly Seed[] = [
   fromTunnel(Vni.pointToPoint, Station.behindOtherTunnel),
   fromTunnel(Vni.pointToPoint, Station.inside, 3),
   seed(FuzzPorts.wan, tunnelled(Vni.pointToPoint, hostFrame(Station.inside, Station.behindTunnel), 0, LOCAL)),
+  ...groupSeeds(),
 ];

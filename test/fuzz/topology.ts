@@ -4,6 +4,8 @@
 //   port 1 ─ bridge, untagged, VLAN 100 and (disabled) 200; ends, VLAN 60; loop, VLAN 50
 //   port 2 ─ bridge, untagged, MTU 576; lonely, VLAN 30, with no other member
 //   port 3 ─ UDP socket 10.9.2.1:4789
+//   port 1, VLAN 70 and port 2, tags 300 and 30: a translucent group; VLAN 80 and 300, 31: an opaque one; VLAN 90 and 300, 32:
+//            one that does not bridge, since the device is standby
 //   port 9 ─ configured in ends, but not there
 //   bridge: tunnels point to point, over IPv6, multipoint, over the socket
 //   ends:   tunnels without flooding, without endpoints, without a route, one-way, with a remote end that never answers
@@ -11,6 +13,7 @@
 //   loop:   a tunnel whose remote end lies behind itself
 
 import type { Operation } from '../../src/assembly/dataplaned/spec.ts';
+import type { CrossingSpec } from '../../src/bridge/crossing.ts';
 import { FORWARD, type Verdict } from '../../src/core/drop-reason.ts';
 import {
   Id,
@@ -33,10 +36,14 @@ import {
   LOCAL6,
   LOOP_MAC,
   LOOP_PEER_MAC,
+  OPAQUE_MAC,
   REMOTE6,
+  SERVICE_TAG,
   SOCKET_LOCAL,
   SOCKET_REMOTE,
+  STANDBY_MAC,
   Station,
+  TRANSLUCENT_MAC,
   UNRESOLVED_REMOTE,
   Vni,
 } from './seeds.ts';
@@ -45,7 +52,17 @@ import { UdpChecksum } from '../../src/tunnel/tunnel.ts';
 const MISSING_PORT = 9;
 const REFUSED_PERCENT = 2;
 
-const Domain = { wan: Id.wanDomain, bridge: Id.bridgeDomain, lonely: 3, loop: 4, ends: 5, groups: 6 } as const;
+const Domain = {
+  wan: Id.wanDomain,
+  bridge: Id.bridgeDomain,
+  lonely: 3,
+  loop: 4,
+  ends: 5,
+  translucent: 6,
+  opaque: 7,
+  standby: 8,
+  groups: 9,
+} as const;
 
 const Member = {
   wan: 0,
@@ -67,9 +84,15 @@ const Member = {
   inboundOnly: 27,
   outboundOnly: 28,
   loopTunnel: 29,
-  overIpv6: 30,
-  multicast: 31,
-  multicast6: 32,
+  translucent: 30,
+  translucentToo: 31,
+  opaque: 32,
+  opaqueToo: 33,
+  standby: 34,
+  standbyToo: 35,
+  overIpv6: 36,
+  multicast: 37,
+  multicast6: 38,
 } as const;
 
 /** Members of the domain `ends` that stations live behind. */
@@ -100,10 +123,32 @@ function domains(): Operation[] {
     { op: 'set-domain', spec: { id: Domain.lonely, name: 'lonely', localMember: 12, mac: undefined } },
     { op: 'set-domain', spec: { id: Domain.loop, name: 'loop', localMember: 13, mac: mac(LOOP_MAC) } },
     { op: 'set-domain', spec: { id: Domain.ends, name: 'ends', localMember: 14, mac: undefined } },
-    { op: 'set-domain', spec: { id: Domain.groups, name: 'groups', localMember: 15, mac: undefined } },
+    group(Domain.translucent, 15, TRANSLUCENT_MAC, { mode: 'translucent' }),
+    group(Domain.opaque, 16, OPAQUE_MAC, { mode: 'opaque', bridgesMulticast: true }),
+    group(Domain.standby, 17, STANDBY_MAC, { mode: 'transparent', bridgesInStandby: false }),
+    { op: 'set-failover-state', active: false },
+    { op: 'set-domain', spec: { id: Domain.groups, name: 'groups', localMember: 18, mac: undefined } },
     { op: 'set-self', spec: { ...self, name: 'wan', words: words(LOCAL) } },
     { op: 'set-self', spec: { ...self, name: 'wan6', words: [0x20010db8, 0, 0, 2], isIpv6: true, prefixBits: 64 } },
     { op: 'set-self', spec: { ...self, name: 'loop', domain: Domain.loop, words: words('10.8.0.1') } },
+  ];
+}
+
+function group(id: number, localMember: number, text: string, change: Partial<CrossingSpec>): Operation {
+  const crossing = { mode: 'transparent', bridgesAll: false, bridgesMulticast: false, bridgesInStandby: true } as const;
+  return {
+    op: 'set-domain',
+    spec: { id, name: `group ${id}`, localMember, mac: mac(text), crossing: { ...crossing, ...change } },
+  };
+}
+
+/** The two VLANs of a group: one tag on port 1, two on port 2. */
+function pair(rig: Rig, ids: readonly [number, number], domain: number, vlan: number, innerVlan: number): Operation[] {
+  const [one, two] = ids;
+  const checksSource = domain === Domain.translucent;
+  return [
+    rig.interfaceMember(one, domain, FuzzPorts.inside, vlan, { segment: one, checksSource }),
+    rig.interfaceMember(two, domain, FuzzPorts.insideToo, SERVICE_TAG, { segment: two, innerVlan, tpid: 0x88a8 }),
   ];
 }
 
@@ -122,6 +167,9 @@ function interfaces(rig: Rig): Operation[] {
     disabled,
     rig.interfaceMember(Member.endsInside, Domain.ends, FuzzPorts.inside, 60),
     rig.interfaceMember(Member.missing, Domain.ends, MISSING_PORT),
+    ...pair(rig, [Member.translucent, Member.translucentToo], Domain.translucent, 70, 30),
+    ...pair(rig, [Member.opaque, Member.opaqueToo], Domain.opaque, 80, 31),
+    ...pair(rig, [Member.standby, Member.standbyToo], Domain.standby, 90, 32),
   ];
 }
 

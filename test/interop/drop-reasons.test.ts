@@ -18,7 +18,7 @@ const LONELY_TUNNEL = `
 create net vlan lonely interfaces add { 1.2 { tagged } } tag 77
 create net tunnels vxlan quiet defaults-from vxlan flooding-type none
 create net tunnels tunnel vx2 local-address ${SITE_ADDRESS} remote-address any key 200 profile quiet
-create net vlan-group quiet-lan members add { lonely vx2 }
+create net vlan-group quiet-lan members add { lonely vx2 } bridge-traffic enabled
 `;
 
 describe('drop reasons', () => {

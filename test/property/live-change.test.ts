@@ -28,13 +28,17 @@ const MACS = ['02:00:00:00:00:01', '02:00:00:00:00:02', '02:00:00:00:00:03'];
 const PEER = '02:ee:00:00:00:02';
 const HOST_A = '02:aa:00:00:00:01';
 const HOST_B = '02:bb:00:00:00:01';
+const BROADCAST = 'ff:ff:ff:ff:ff:ff';
 
 const facts = new Map<string, DeviceFacts>(
   DEVICES.map((device, index) => [device, { mac: mac(MACS[index]!), mtu: 1600, isUp: true }]),
 );
 
 type Choice = {
-  insideTagged: boolean;
+  inside: 'untagged' | 'tagged' | 'tagged tag-mode double' | 'tagged tag-mode service';
+  mode: 'transparent' | 'translucent' | 'opaque';
+  bridgeTraffic: boolean;
+  sourceCheck: boolean;
   second: boolean;
   group: ('inside' | 'other' | 'vx1' | 'vx2')[];
   splitHorizon: 'tunnels' | 'none';
@@ -49,7 +53,10 @@ type Choice = {
 };
 
 const choice: fc.Arbitrary<Choice> = fc.record({
-  insideTagged: fc.boolean(),
+  inside: fc.constantFrom('untagged', 'tagged', 'tagged tag-mode double', 'tagged tag-mode service'),
+  mode: fc.constantFrom('transparent', 'translucent', 'opaque'),
+  bridgeTraffic: fc.boolean(),
+  sourceCheck: fc.boolean(),
   second: fc.boolean(),
   group: fc.subarray(['inside', 'other', 'vx1', 'vx2'] as const).map((names) => [...names]),
   splitHorizon: fc.constantFrom('tunnels' as const, 'none' as const),
@@ -70,9 +77,12 @@ const UNDERLAY = {
 /** The text of a configuration; members that do not exist are left out of the group. */
 function textOf(chosen: Choice): string {
   const exists = { inside: true, other: chosen.second, vx1: chosen.vx1 !== 'none', vx2: chosen.vx2 };
-  const lines = DEVICES.map((device, index) => `net interface 1.${index} { device ${device} }`);
+  const lines = DEVICES.map((device, index) => `net interface 1.${index} { device ${device} qinq-ethertype 0x88a8 }`);
   lines.push(`net vlan wan { interfaces { 1.0 { untagged } } tag 10 mtu 1600 }`);
-  lines.push(`net vlan inside { interfaces { 1.1 { ${chosen.insideTagged ? 'tagged' : 'untagged'} } } tag 20 }`);
+  const check = chosen.sourceCheck ? 'enabled' : 'disabled';
+  lines.push(
+    `net vlan inside { interfaces { 1.1 { ${chosen.inside} } } tag 20 customer-tag 7 source-checking ${check} }`,
+  );
   if (chosen.second) lines.push('net vlan other { interfaces { 1.2 { untagged } } tag 30 }');
   if (chosen.self) lines.push('net self wan-self { address 10.9.1.1/24 vlan wan }');
   if (chosen.self) lines.push('net self wan-self6 { address 2001:db8:9::1/64 vlan wan }');
@@ -94,7 +104,10 @@ function textOf(chosen: Choice): string {
   }
   const members = chosen.group.filter((name) => exists[name]);
   if (members.length > 0) {
-    lines.push(`net vlan-group g { members { ${members.join(' ')} } split-horizon ${chosen.splitHorizon} }`);
+    const bridging = `mode ${chosen.mode} bridge-traffic ${chosen.bridgeTraffic ? 'enabled' : 'disabled'}`;
+    lines.push(
+      `net vlan-group g { members { ${members.join(' ')} } split-horizon ${chosen.splitHorizon} ${bridging} }`,
+    );
   }
   if (chosen.arp) lines.push(`net arp 10.9.1.3 { ip-address 10.9.1.3 mac-address 02:ee:00:00:00:03 }`);
   return `${lines.join('\n')}\n`;
@@ -126,8 +139,9 @@ class Subject {
   /** What leaves by each port for a fixed series of frames. */
   exercise(): string[] {
     const { rig } = this;
-    const tagged = (frame: Buffer): Buffer =>
-      Buffer.concat([frame.subarray(0, 12), octets('8100 0014'), frame.subarray(12)]);
+    const tagged = (frame: Buffer, tags = '8100 0014'): Buffer =>
+      Buffer.concat([frame.subarray(0, 12), octets(tags), frame.subarray(12)]);
+    const ofHost = (frame: Buffer): Buffer => ethernet(BROADCAST, HOST_A, 0x0806, frame);
     const outer = (vni: number, source: string): Buffer =>
       ethernet(
         MACS[0]!,
@@ -153,6 +167,10 @@ class Subject {
     };
     step(1, hostFrame(HOST_B, HOST_A));
     step(1, tagged(hostFrame(HOST_B, HOST_A)));
+    step(1, tagged(hostFrame(HOST_B, HOST_A), '88a8 0014'));
+    step(1, tagged(hostFrame(HOST_B, HOST_A), '88a8 0014 8100 0007'));
+    step(1, ofHost(arp(1, HOST_A, '172.16.0.1', '00:00:00:00:00:00', '172.16.0.2')));
+    step(1, ethernet(BROADCAST, HOST_A, 0x88b5, Buffer.alloc(46)));
     for (const last of [2, 3, 4]) {
       const address = `10.9.1.${last}`;
       step(0, ethernet(MACS[0]!, PEER, 0x0806, arp(2, PEER, address, MACS[0]!, '10.9.1.1')));

@@ -5,7 +5,7 @@
 //   (tests add more)          ─┘
 
 import { Dataplane } from '../../src/assembly/dataplaned/dataplane.ts';
-import type { Operation, TunnelMemberSpec } from '../../src/assembly/dataplaned/spec.ts';
+import type { InterfaceMemberSpec, Operation, TunnelMemberSpec } from '../../src/assembly/dataplaned/spec.ts';
 import type { ListenerPlace } from '../../src/assembly/dataplaned/underlays.ts';
 import type { AddressWords } from '../../src/core/address.ts';
 import { parseAddress, parseIpv4 } from '../../src/core/address.ts';
@@ -115,9 +115,16 @@ export class Rig {
     return this.#far.get(index)!;
   }
 
-  interfaceMember(id: number, domain: number, port: number, vlan = 0): Operation {
+  /** An interface of a VLAN; `change` adds to it or replaces parts of it. */
+  interfaceMember(
+    id: number,
+    domain: number,
+    port: number,
+    vlan = 0,
+    change: Partial<InterfaceMemberSpec> = {},
+  ): Operation {
     const spec = { id, name: `m${id}`, row: memberRow(id), domain, port, vlan, mtu: 9000, enabled: true };
-    return { op: 'set-interface-member', spec: { ...spec, splitHorizonGroup: 0 } };
+    return { op: 'set-interface-member', spec: { ...spec, splitHorizonGroup: 0, ...change } };
   }
 
   /** A tunnel in the bridge domain; `change` replaces parts of it. */
@@ -169,12 +176,13 @@ export class Rig {
     this.dataplane.breath();
   }
 
-  /** Puts a frame where the next breath finds it. */
-  inject(port: number, octets: Uint8Array): void {
+  /** Puts a frame where the next breath finds it; `tag`: what stands beside the octets. */
+  inject(port: number, octets: Uint8Array, tag?: { vlanTpid: number; vlanTci: number }): void {
     const frame = this.pool.acquire(octets.length);
     if (frame === undefined) throw new Error('the rig has no buffer for a frame');
     this.arena.bytes.set(octets, frame.start);
     frame.end = frame.start + octets.length;
+    if (tag !== undefined) Object.assign(frame, tag);
     const batch = new FrameBatch();
     batch.push(frame);
     this.far(port).transmit(batch, () => {

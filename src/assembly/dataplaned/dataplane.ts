@@ -9,9 +9,11 @@
 // Pure of threads and sockets: the worker and the tests drive it alike, with real ports or with memory ones.
 
 import { BridgeNode } from '../../bridge/bridge-node.ts';
-import { Domain, Member, MemberKind } from '../../bridge/domain.ts';
+import { Crossing, type CrossingSpec } from '../../bridge/crossing.ts';
+import { ADMITS_NONE, Domain, Member, MemberKind } from '../../bridge/domain.ts';
 import { FDB_STRIDE, ForwardingDatabase } from '../../bridge/fdb.ts';
 import { FloodNode } from '../../bridge/flood-node.ts';
+import { LoopGuard } from '../../bridge/loop-guard.ts';
 import { MAX_L2_CACHE } from '../../config/types/ltm-global-settings-general.ts';
 import type { AddressWords } from '../../core/address.ts';
 import type { CounterTable } from '../../core/counters.ts';
@@ -24,6 +26,7 @@ import type { Outlet } from '../../pipeline/node.ts';
 import { Scheduler } from '../../pipeline/scheduler.ts';
 import type { Tap } from '../../pipeline/tap.ts';
 import type { Port } from '../../port/port.ts';
+import { ETHERNET_HEADER_OCTETS } from '../../wire/ethernet.ts';
 import { EndpointTable } from './endpoint-table.ts';
 import { GroupService } from './group-service.ts';
 import { Ingress } from './ingress.ts';
@@ -33,6 +36,7 @@ import { DecapsulateNode } from './nodes/decapsulate-node.ts';
 import { EncapsulateNode } from './nodes/encapsulate-node.ts';
 import { LocalNode } from './nodes/local-node.ts';
 import { NeighbourService } from './neighbour-service.ts';
+import { OpaqueRouter } from './opaque-router.ts';
 import { PortSlot } from './port-slot.ts';
 import type {
   DomainSpec,
@@ -82,6 +86,11 @@ export class Dataplane {
 
   readonly #slots: (PortSlot | undefined)[] = [];
   readonly #domains = new Map<number, Domain>();
+  /** What was told of the crossing of each VLAN group, by domain. */
+  readonly #crossings = new Map<number, CrossingSpec>();
+  readonly #guard = new LoopGuard();
+  /** Whether this device is the active one of its group. */
+  #isActive = true;
   readonly #members: (Member | undefined)[] = [];
   readonly #interfaceSpecs = new Map<number, InterfaceMemberSpec>();
   readonly #addresses = new LocalAddresses();
@@ -94,6 +103,7 @@ export class Dataplane {
   readonly #ingress: Ingress;
   readonly #bridge: BridgeNode;
   readonly #flood: FloodNode;
+  readonly #router: OpaqueRouter;
   readonly #local: LocalNode;
   readonly #decapsulate: DecapsulateNode;
   readonly #encapsulate: EncapsulateNode;
@@ -141,13 +151,15 @@ export class Dataplane {
     const { table: neighbours } = this.#neighbours;
     this.#tunnels = new TunnelTable(new EndpointTable(neighbours), this.#underlays);
 
-    this.#flood = new FloodNode(floodInput, this.#members, disposal, localInput);
-    this.#bridge = new BridgeNode(this.fdb, this.#members, disposal, floodInput, localInput);
+    this.#flood = new FloodNode(floodInput, this.#members, this.#guard, disposal, localInput);
+    this.#bridge = new BridgeNode(this.fdb, this.#guard, this.#members, disposal, floodInput, localInput);
+    this.#router = new OpaqueRouter(this.#members, this.fdb, disposal, floodInput);
     this.#local = new LocalNode(
       localInput,
       this.#members,
       this.#addresses,
       neighbours,
+      this.#router,
       this.#groups,
       disposal,
       decapsulateInput,
@@ -208,6 +220,11 @@ export class Dataplane {
   /** The neighbours, as `readNeighbours` reads them. */
   get neighbourMirror(): SharedArrayBuffer {
     return this.#neighbours.table.mirror.buffer;
+  }
+
+  /** The episodes of the loop guard, as `readEpisodes` reads them. */
+  get loopEpisodes(): SharedArrayBuffer {
+    return this.#guard.episodes.buffer;
   }
 
   /** Milliseconds until `breath` has something to do even when no frame arrives. */
@@ -271,6 +288,10 @@ export class Dataplane {
         this.#ageingSeconds = operation.ageingSeconds;
         this.fdb.limitLearning(operation.limit);
         break;
+      case 'set-failover-state':
+        this.#isActive = operation.active;
+        for (const domain of this.#domains.values()) this.#settleCrossing(domain);
+        break;
       case 'set-domain':
         this.#setDomain(operation.spec);
         break;
@@ -333,6 +354,8 @@ export class Dataplane {
     this.#local.nowMs = nowMs;
     this.#encapsulate.nowMs = nowMs;
     this.#bridge.second = Math.floor(nowMs / 1000);
+    this.#flood.second = this.#bridge.second;
+    this.#router.nowMs = nowMs;
     return nowMs;
   }
 
@@ -349,6 +372,8 @@ export class Dataplane {
     const slots = this.fdb.table.length / FDB_STRIDE;
     if (this.fdb.learned > 0) this.#slotsToSweep = Math.ceil(slots / TICKS_PER_SWEEP);
     this.#neighbours.tick(nowMs);
+    this.#router.tick();
+    this.#guard.tick(this.second);
     this.#groups.tick(nowMs);
     for (const slot of this.#slots) slot?.noteCounters();
     this.#run();
@@ -373,7 +398,14 @@ export class Dataplane {
     domain.hasLocal = spec.mac !== undefined;
     domain.macHigh = spec.mac?.high ?? 0;
     domain.macLow = spec.mac?.low ?? 0;
+    if (spec.crossing === undefined) this.#crossings.delete(spec.id);
+    else this.#crossings.set(spec.id, spec.crossing);
+    this.#settleCrossing(domain);
     this.#unsettled = true;
+  }
+
+  #settleCrossing(domain: Domain): void {
+    domain.crossing = Crossing.of(this.#crossings.get(domain.id), this.#isActive);
   }
 
   #removeDomain(id: number): void {
@@ -381,6 +413,8 @@ export class Dataplane {
     if (domain === undefined) return;
     for (const member of [...domain.members]) this.#removeMember(member.id);
     this.#domains.delete(id);
+    this.#crossings.delete(id);
+    this.#router.forgetDomain(id);
     this.#members[domain.localMember] = undefined;
     this.#unsettled = true;
   }
@@ -391,21 +425,23 @@ export class Dataplane {
     const outlet: Outlet =
       slot === undefined
         ? { push: (frame) => this.disposal.drop(frame, Drop.portDown, spec.row) }
-        : new InterfaceOutlet(slot, spec.vlan, spec.mtu, spec.row, this.disposal);
+        : new InterfaceOutlet(slot, spec, this.disposal);
     const member = new Member(spec.id, spec.name, MemberKind.interface, domain, spec.row, outlet);
     member.enabled = spec.enabled;
     member.hasPort = slot !== undefined;
     member.mtu = spec.mtu;
     member.splitHorizonGroup = spec.splitHorizonGroup;
+    member.segment = spec.segment ?? 0;
+    member.sourceCheck = spec.checksSource === true ? this.#addresses : undefined;
+    member.admittedOctets = member.sourceCheck === undefined ? spec.mtu + ETHERNET_HEADER_OCTETS : ADMITS_NONE;
     this.#place(member);
-    if (slot !== undefined && spec.enabled) slot.memberByVlan[spec.vlan] = spec.id;
+    if (slot !== undefined && spec.enabled) slot.place(spec);
   }
 
   /** Frames that arrive no longer belong to this interface member. */
   #leavePort(id: number): void {
     const spec = this.#interfaceSpecs.get(id);
-    const slot = spec === undefined ? undefined : this.#slots[spec.port];
-    if (slot?.memberByVlan[spec!.vlan] === id) slot.memberByVlan[spec!.vlan] = -1;
+    if (spec !== undefined) this.#slots[spec.port]?.displace(id);
     this.#interfaceSpecs.delete(id);
   }
 
@@ -416,6 +452,7 @@ export class Dataplane {
     member.splitHorizonGroup = spec.splitHorizonGroup;
     member.floods = spec.floods;
     member.replicates = spec.replicates;
+    member.segment = spec.segment ?? 0;
     member.mtu = spec.tunnel.mtu;
     this.#place(member);
     if (!this.#tunnels.keepsEndpoints(spec.tunnel)) this.fdb.forgetMember(spec.id);
@@ -440,6 +477,8 @@ export class Dataplane {
     if (position !== -1) member.domain.members.splice(position, 1);
     member.domain.settleMtu();
     this.fdb.forgetMember(member.id);
+    this.#guard.forgetMember(member.id);
+    this.#router.forgetMember(member.id);
     for (const other of member.domain.members) other.forgetLast();
   }
 

@@ -20,6 +20,7 @@ import { Planner } from './planner.ts';
 import { PortOpener } from './port-factory.ts';
 import { type DeviceState, PortKeeper, type PrepareDevice } from './port-keeper.ts';
 import type { ShowSources } from './show-service.ts';
+import { LoopReporter } from './loop-reporter.ts';
 import { COUNTER_ROWS, WorkerThread } from './worker-thread.ts';
 
 /** How long a change of configuration waits for ports to open, so that it can report those that do not. */
@@ -48,6 +49,7 @@ export class Dataplaned implements ConfigApplier {
   #model: Model = buildModel(this.#view, new Map());
   #retained = '';
   #lookScheduled = false;
+  readonly #loops: LoopReporter;
 
   constructor(options: DataplanedOptions) {
     this.#options = options;
@@ -60,6 +62,7 @@ export class Dataplaned implements ConfigApplier {
       portRemoved: (index) => this.#keeper.workerRemoved(index),
       died: options.died,
     });
+    this.#loops = new LoopReporter(this.sources, log);
     this.#watcher = new DeviceWatcher(addon);
     this.#keeper = new PortKeeper({
       opener: new PortOpener(addon, this.#worker.arena, this.#worker.allocator),
@@ -80,6 +83,7 @@ export class Dataplaned implements ConfigApplier {
   async start(): Promise<void> {
     await this.#worker.ready();
     await this.#watcher.start();
+    this.#loops.start();
   }
 
   /** Goes over to a configuration; resolves, when the worker runs it, to what could not be applied. */
@@ -115,6 +119,7 @@ export class Dataplaned implements ConfigApplier {
 
   /** Closes everything; what waits in a device's queue is still sent by the kernel. */
   async stop(): Promise<void> {
+    this.#loops.stop();
     this.#keeper.stop();
     this.#watcher.close();
     await this.#worker.stop();

@@ -1,16 +1,16 @@
 // The first step behind a port: which bridge member a frame came in by, or which tunnel listener it was sent to.
 //
 // A VLAN tag may stand in the octets or, restored by the receiving ring's metadata, beside them. Either way the frame goes
-// on untagged when the tag is an 802.1Q one; an 802.1ad tag is payload and is put back into the octets.
+// on without the tags that its VLAN has on this interface, one or two of them. Any other tag is payload, and stands in the
+// octets: an 802.1ad tag where no VLAN has a service tag, the tag of a customer behind a service tag that stands alone.
 
 import { Column, ROW_STRIDE } from '../../core/counters.ts';
-import { Drop, FORWARD } from '../../core/drop-reason.ts';
-import type { FrameBatch } from '../../packet/frame.ts';
+import { Drop } from '../../core/drop-reason.ts';
+import type { Frame, FrameBatch } from '../../packet/frame.ts';
 import { Book } from '../../pipeline/books.ts';
 import { Direction } from '../../pipeline/tap.ts';
 import type { Disposal } from '../../pipeline/disposal.ts';
 import {
-  checkEthernet,
   ETHERNET_HEADER_OCTETS,
   EtherType,
   etherType,
@@ -66,7 +66,7 @@ export class Ingress {
   #acceptFrames(slot: PortSlot, batch: FrameBatch): void {
     const disposal = this.#disposal;
     const { bytes } = disposal.pool.arena;
-    const { memberByVlan } = slot;
+    const { memberByVlan, isStacked } = slot;
     for (let index = 0; index < batch.length; index++) {
       const frame = batch.frames[index]!;
       if (frame.truncatedFrom !== 0) {
@@ -78,7 +78,7 @@ export class Ingress {
         continue;
       }
       let vlan = 0;
-      if (frame.vlanTpid === EtherType.vlan) {
+      if (frame.vlanTpid === EtherType.vlan || (isStacked && slot.isTag(frame.vlanTpid))) {
         vlan = frame.vlanTci & VLAN_ID_MASK;
       } else {
         if (frame.vlanTpid !== 0) {
@@ -88,18 +88,20 @@ export class Ingress {
           }
           frame.start = insertVlanTag(bytes, frame.start, frame.vlanTpid, frame.vlanTci);
           frame.vlanTpid = 0;
-        } else if (etherType(bytes, frame.start) === EtherType.vlan) {
-          if (checkEthernet(bytes, frame.start, frame.end) !== FORWARD) {
-            disposal.drop(frame, Drop.frameTooShort, slot.row);
-            continue;
+        } else {
+          const type = etherType(bytes, frame.start);
+          if (type === EtherType.vlan || (isStacked && slot.isTag(type))) {
+            if (frame.end - frame.start < ETHERNET_HEADER_OCTETS + VLAN_TAG_OCTETS) {
+              disposal.drop(frame, Drop.frameTooShort, slot.row);
+              continue;
+            }
+            frame.vlanTci = vlanTci(bytes, frame.start);
+            vlan = frame.vlanTci & VLAN_ID_MASK;
+            frame.start = stripVlanTag(bytes, frame.start);
           }
-          frame.vlanTpid = EtherType.vlan;
-          frame.vlanTci = vlanTci(bytes, frame.start);
-          vlan = frame.vlanTci & VLAN_ID_MASK;
-          frame.start = stripVlanTag(bytes, frame.start);
         }
       }
-      const member = memberByVlan[vlan]!;
+      const member = isStacked ? this.#behindTags(slot, frame, vlan) : memberByVlan[vlan]!;
       if (member === -1) {
         disposal.drop(frame, Drop.unknownVlan, slot.row);
         continue;
@@ -110,5 +112,19 @@ export class Ingress {
       frame.endpoint = -1;
       this.#toBridge.push(frame);
     }
+  }
+
+  /** The member of a frame whose first tag, `outer`, is gone: by both tags where a VLAN has both, else by the first. */
+  #behindTags(slot: PortSlot, frame: Frame, outer: number): number {
+    const { bytes } = this.#disposal.pool.arena;
+    const members = slot.membersWithin(outer);
+    if (members !== undefined && frame.end - frame.start >= ETHERNET_HEADER_OCTETS + VLAN_TAG_OCTETS) {
+      const member = members[vlanTci(bytes, frame.start) & VLAN_ID_MASK]!;
+      if (member !== -1 && slot.isTag(etherType(bytes, frame.start))) {
+        frame.start = stripVlanTag(bytes, frame.start);
+        return member;
+      }
+    }
+    return slot.memberByVlan[outer]!;
   }
 }

@@ -1,4 +1,6 @@
-// The way out of a bridge domain by an interface: tagged or not, within the VLAN's MTU.
+// The way out of a bridge domain by an interface: without a tag, with one or with two, within the VLAN's MTU.
+//
+// The priority of a frame that came in with a tag is that of all tags it leaves with.
 
 import { Column, ROW_STRIDE } from '../../core/counters.ts';
 import { Drop } from '../../core/drop-reason.ts';
@@ -16,6 +18,7 @@ import {
   VLAN_TAG_OCTETS,
 } from '../../wire/ethernet.ts';
 import type { PortSlot } from './port-slot.ts';
+import type { InterfaceMemberSpec } from './spec.ts';
 
 /** Priority and DEI of a TCI. */
 const PRIORITY_MASK = 0xffff & ~VLAN_ID_MASK;
@@ -23,15 +26,22 @@ const PRIORITY_MASK = 0xffff & ~VLAN_ID_MASK;
 export class InterfaceOutlet implements Outlet {
   readonly #slot: PortSlot;
   readonly #disposal: Disposal;
-  /** VLAN ID of the tag that leaving frames get; 0: none. */
+  /** VLAN ID of the (outer) tag that leaving frames get; 0: none. */
   readonly #vlan: number;
+  /** VLAN ID of the inner one; 0: none. */
+  readonly #innerVlan: number;
+  readonly #tpid: number;
+  readonly #tagOctets: number;
   readonly #row: number;
   readonly #maxOctets: number;
 
-  /** `mtu`: of the VLAN, in octets of IP packet. */
-  constructor(slot: PortSlot, vlan: number, mtu: number, row: number, disposal: Disposal) {
+  constructor(slot: PortSlot, spec: InterfaceMemberSpec, disposal: Disposal) {
+    const { vlan, innerVlan = 0, tpid = EtherType.vlan, mtu, row } = spec;
     this.#slot = slot;
     this.#vlan = vlan;
+    this.#innerVlan = innerVlan;
+    this.#tpid = tpid;
+    this.#tagOctets = innerVlan === 0 ? VLAN_TAG_OCTETS : 2 * VLAN_TAG_OCTETS;
     this.#row = row;
     this.#maxOctets = mtu + ETHERNET_HEADER_OCTETS;
     this.#disposal = disposal;
@@ -55,12 +65,15 @@ export class InterfaceOutlet implements Outlet {
     disposal.counters.cells[base + Column.outOctets]! += octets;
     if (disposal.tap.passing) disposal.tap.recordPass(frame, this.#row, Direction.outbound);
     if (this.#vlan !== 0) {
-      if (frame.start - VLAN_TAG_OCTETS < frame.headroomStart) {
+      if (frame.start - this.#tagOctets < frame.headroomStart) {
         disposal.drop(frame, Drop.noHeadroom, this.#row);
         return;
       }
-      const tci = (frame.vlanTci & PRIORITY_MASK) | this.#vlan;
-      frame.start = insertVlanTag(bytes, frame.start, EtherType.vlan, tci);
+      const priority = frame.vlanTci & PRIORITY_MASK;
+      if (this.#innerVlan !== 0) {
+        frame.start = insertVlanTag(bytes, frame.start, EtherType.vlan, priority | this.#innerVlan);
+      }
+      frame.start = insertVlanTag(bytes, frame.start, this.#tpid, priority | this.#vlan);
     }
     this.#slot.push(frame);
   }

@@ -1,7 +1,14 @@
-// Our own addresses in the data plane: self IPs by domain, and the UDP ports where tunnels listen.
+// Our own addresses in the data plane: self IPs by domain, and the UDP ports where tunnels listen. Their networks are the
+// routes by which source-checking tells whether a packet came the way that a reply to it would go.
 
 import type { AddressWords } from '../../core/address.ts';
 import { AddressMap } from '../../core/address-map.ts';
+import { read32 } from '../../core/octets.ts';
+import type { SourceCheck } from '../../bridge/domain.ts';
+import type { Frame } from '../../packet/frame.ts';
+import { ETHERNET_HEADER_OCTETS, EtherType, etherType } from '../../wire/ethernet.ts';
+import { IPV4_HEADER_OCTETS, IPV4_SOURCE } from '../../wire/ipv4.ts';
+import { IPV6_HEADER_OCTETS, IPV6_SOURCE } from '../../wire/ipv6.ts';
 
 export type LocalAddress = {
   name: string;
@@ -11,9 +18,11 @@ export type LocalAddress = {
   prefixBits: number;
 };
 
-export class LocalAddresses {
+export class LocalAddresses implements SourceCheck {
   /** By domain. */
   readonly #byDomain = new Map<number, LocalAddress[]>();
+  /** All of them, for source-checking, which looks at each with every packet. */
+  #all: LocalAddress[] = [];
   /** By address, and (domain, UDP port) in one number; among the addresses are multicast groups. */
   readonly #listeners = new AddressMap();
   // What was looked up last: bursts go to one listener.
@@ -26,12 +35,14 @@ export class LocalAddresses {
 
   set(address: LocalAddress): void {
     this.remove(address.name);
+    this.#all.push(address);
     const list = this.#byDomain.get(address.domain);
     if (list === undefined) this.#byDomain.set(address.domain, [address]);
     else list.push(address);
   }
 
   remove(name: string): void {
+    this.#all = this.#all.filter((address) => address.name !== name);
     for (const [domain, list] of this.#byDomain) {
       const position = list.findIndex((address) => address.name === name);
       if (position === -1) continue;
@@ -95,4 +106,52 @@ export class LocalAddresses {
     }
     return this.#lastListener;
   }
+
+  /** False for a packet whose source is on the network of a self IP of another domain, by the longest prefix. */
+  accepts(bytes: Uint8Array, frame: Frame, domain: number): boolean {
+    const ip = frame.start + ETHERNET_HEADER_OCTETS;
+    const type = etherType(bytes, frame.start);
+    if (type === EtherType.ipv4) {
+      if (frame.end - ip < IPV4_HEADER_OCTETS) return true;
+      return this.#isRouteBack(domain, false, 0, 0, 0, read32(bytes, ip + IPV4_SOURCE));
+    }
+    if (type !== EtherType.ipv6 || frame.end - ip < IPV6_HEADER_OCTETS) return true;
+    const source = ip + IPV6_SOURCE;
+    return this.#isRouteBack(
+      domain,
+      true,
+      read32(bytes, source),
+      read32(bytes, source + 4),
+      read32(bytes, source + 8),
+      read32(bytes, source + 12),
+    );
+  }
+
+  #isRouteBack(domain: number, isIpv6: boolean, a: number, b: number, c: number, d: number): boolean {
+    // Where two domains have the same network, either is the way back.
+    let here = -1;
+    let elsewhere = -1;
+    for (let index = 0; index < this.#all.length; index++) {
+      const local = this.#all[index]!;
+      if (local.isIpv6 !== isIpv6 || !isOn(local, a, b, c, d)) continue;
+      if (local.domain === domain) here = Math.max(here, local.prefixBits);
+      else elsewhere = Math.max(elsewhere, local.prefixBits);
+    }
+    return here >= elsewhere;
+  }
 }
+
+/** Whether an address, as four words, is on the network of a self IP. */
+function isOn({ isIpv6, words, prefixBits }: LocalAddress, a: number, b: number, c: number, d: number): boolean {
+  if (!isIpv6) return sharesBits(words[3], d, prefixBits);
+  return (
+    sharesBits(words[0], a, prefixBits) &&
+    sharesBits(words[1], b, prefixBits - 32) &&
+    sharesBits(words[2], c, prefixBits - 64) &&
+    sharesBits(words[3], d, prefixBits - 96)
+  );
+}
+
+/** Whether the first `bits` of two words are the same; up to none of them, and up to all. */
+const sharesBits = (one: number, other: number, bits: number): boolean =>
+  bits <= 0 || (one ^ other) >>> Math.max(0, 32 - bits) === 0;

@@ -15,6 +15,8 @@ import {
 } from '../../core/address.ts';
 import { hashPair } from '../../core/pair-map.ts';
 import { BROADCAST_MAC, macHigh16, macLow32, parseMac } from '../../core/mac.ts';
+import type { CrossingSpec } from '../../bridge/crossing.ts';
+import { EtherType } from '../../wire/ethernet.ts';
 import type { TunnelSpec } from '../../tunnel/tunnel.ts';
 import { TOS_PRESERVE, UdpChecksum } from '../../tunnel/tunnel.ts';
 import { VXLAN_IPV4_OVERHEAD } from '../../tunnel/vxlan.ts';
@@ -32,9 +34,15 @@ export type InterfaceMemberModel = {
   name: string;
   domain: string;
   interface: string;
+  /** The tags of its frames, as in InterfaceMemberSpec. */
   vlan: number;
+  innerVlan: number;
+  tpid: number;
   mtu: number;
   enabled: boolean;
+  /** Name of the VLAN. */
+  segment: string;
+  checksSource: boolean;
 };
 
 export type TunnelMemberModel = {
@@ -84,7 +92,7 @@ export type Failure = { object: string; reason: string };
 export type Model = {
   interfaces: Map<string, InterfaceModel>;
   /** By name of the VLAN, VLAN group or tunnel. */
-  domains: Map<string, { name: string; mac: Mac | undefined }>;
+  domains: Map<string, { name: string; mac: Mac | undefined; crossing: CrossingSpec | undefined }>;
   interfaceMembers: Map<string, InterfaceMemberModel>;
   tunnelMembers: Map<string, TunnelMemberModel>;
   sockets: Map<string, SocketModel>;
@@ -174,14 +182,34 @@ class ModelBuilder {
     for (const name of [...this.#view.vlans.keys(), ...this.#view.tunnels.keys()]) {
       if (!domainOf.has(name)) domainOf.set(name, name);
     }
-    for (const name of new Set(domainOf.values())) domains.set(name, { name, mac: undefined });
+    for (const name of new Set(domainOf.values())) {
+      domains.set(name, { name, mac: undefined, crossing: this.#crossing(name) });
+    }
     // Our own MAC in a domain is that of the first device; without one it is made from the name.
     for (const [name, domain] of domains) {
       const vlans = [...this.#view.vlans.values()].filter((vlan) => domainOf.get(vlan.name) === name);
       const device = vlans.flatMap((vlan) => this.#ringDevices(vlan))[0];
       domain.mac =
         device === undefined ? (vlans.length === 0 ? madeMac(name) : undefined) : this.#devices.get(device)?.mac;
+      // Without a MAC an opaque group could hide nobody behind it.
+      if (domain.crossing?.mode === 'opaque') domain.mac ??= madeMac(name);
     }
+  }
+
+  /** What holds between the members of a group; undefined for what is no group. */
+  #crossing(name: string): CrossingSpec | undefined {
+    const group = this.#view.vlanGroups.get(name);
+    if (group === undefined) return undefined;
+    const { mode, ...properties } = group.properties;
+    if (mode === 'virtual-wire') {
+      this.#fail(group, 'mode virtual-wire has no data path in this version: frames are bridged as with transparent');
+    }
+    return {
+      mode: mode === 'virtual-wire' ? 'transparent' : mode,
+      bridgesAll: properties['bridge-traffic'],
+      bridgesMulticast: properties['bridge-multicast'],
+      bridgesInStandby: properties['bridge-in-standby'],
+    };
   }
 
   /** Devices of the VLAN that we own, in the order of its interfaces. */
@@ -195,7 +223,7 @@ class ModelBuilder {
   #addInterfaceMembers(): void {
     for (const vlan of this.#view.vlans.values()) {
       const domain = this.#model.domainOf.get(vlan.name)!;
-      for (const [name, { tagged }] of Object.entries(vlan.properties.interfaces)) {
+      for (const [name, { tagged, 'tag-mode': mode }] of Object.entries(vlan.properties.interfaces)) {
         const port = this.#view.interfaces.get(name);
         if (port?.properties.adapter !== 'packet-ring') continue;
         const key = `${vlan.name} ${name}`;
@@ -204,9 +232,11 @@ class ModelBuilder {
           name: `${vlan.name} on ${name}`,
           domain,
           interface: name,
-          vlan: tagged ? vlan.properties.tag : 0,
+          ...wireTags(vlan, tagged, mode, Number(port.properties['qinq-ethertype'])),
           mtu: vlan.properties.mtu,
           enabled: port.properties.enabled,
+          segment: vlan.name,
+          checksSource: vlan.properties['source-checking'],
         });
       }
     }
@@ -404,6 +434,20 @@ class ModelBuilder {
       this.#model.neighbours.set(key, { domain: self.domain, address: words, mac });
     }
   }
+}
+
+/** The tags that frames of a VLAN carry on an interface. */
+function wireTags(
+  { properties }: Vlan,
+  tagged: boolean,
+  mode: 'none' | 'customer' | 'service' | 'double',
+  serviceTpid: number,
+): Pick<InterfaceMemberModel, 'vlan' | 'innerVlan' | 'tpid'> {
+  const { tag, 'customer-tag': customer = 0 } = properties;
+  if (!tagged) return { vlan: 0, innerVlan: 0, tpid: EtherType.vlan };
+  if (mode === 'customer') return { vlan: customer, innerVlan: 0, tpid: EtherType.vlan };
+  if (mode === 'none') return { vlan: tag, innerVlan: 0, tpid: EtherType.vlan };
+  return { vlan: tag, innerVlan: mode === 'double' ? customer : 0, tpid: serviceTpid };
 }
 
 /** The address of a self IP without its length. */

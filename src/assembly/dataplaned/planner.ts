@@ -58,6 +58,8 @@ class Numbers {
 export class Planner {
   readonly #domains = new Numbers();
   readonly #members = new Numbers();
+  /** Of VLANs and tunnels, as what they are in a group. */
+  readonly #segments = new Numbers();
   readonly #ports = new Numbers();
   readonly #rowAllocator: RowAllocator;
   readonly #rows = new Map<string, number>();
@@ -116,9 +118,9 @@ export class Planner {
       limit: model.learnedLimit,
     };
     add('settings', 'learning', learning, learning);
-    for (const { name, mac } of model.domains.values()) {
+    for (const { name, mac, crossing } of model.domains.values()) {
       const id = this.#domains.of(name) + 1;
-      const spec = { id, name, localMember: this.#members.of(localKey(name)), mac };
+      const spec = { id, name, localMember: this.#members.of(localKey(name)), mac, crossing };
       add('domain', name, { op: 'set-domain', spec }, { op: 'remove-domain', id });
     }
     for (const member of model.interfaceMembers.values()) {
@@ -130,9 +132,13 @@ export class Planner {
         domain: this.#domainId(member.domain),
         port: this.port(member.interface),
         vlan: member.vlan,
+        innerVlan: member.innerVlan,
+        tpid: member.tpid,
         mtu: member.mtu,
         enabled: member.enabled,
         splitHorizonGroup: 0,
+        segment: this.#segments.of(member.segment) + 1,
+        checksSource: member.checksSource,
       };
       add('interface-member', member.key, { op: 'set-interface-member', spec }, { op: 'remove-member', id });
     }
@@ -148,6 +154,7 @@ export class Planner {
         floods: rest.floods,
         replicates: rest.replicates,
         floodRemotes: rest.floodRemotes,
+        segment: this.#segments.of(name) + 1,
         tunnel: {
           ...tunnel,
           member: id,
@@ -214,6 +221,8 @@ export class Planner {
     ]);
     this.#domains.keepOnly(domains);
     this.#members.keepOnly(members);
+    const vlans = [...model.interfaceMembers.values()].map(({ segment }) => segment);
+    this.#segments.keepOnly(new Set([...vlans, ...model.tunnelMembers.keys()]));
     this.#ports.keepOnly(ports);
     const keys = new Set([...members, ...[...ports].map(portKey)]);
     const freed: number[] = [];

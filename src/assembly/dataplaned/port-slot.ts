@@ -10,8 +10,9 @@ import { Book } from '../../pipeline/books.ts';
 import { Direction } from '../../pipeline/tap.ts';
 import type { Disposal } from '../../pipeline/disposal.ts';
 import type { Outlet } from '../../pipeline/node.ts';
-import { VLAN_TAG_OCTETS } from '../../wire/ethernet.ts';
+import { EtherType, VLAN_TAG_OCTETS } from '../../wire/ethernet.ts';
 import type { Port } from '../../port/port.ts';
+import type { InterfaceMemberSpec } from './spec.ts';
 
 /** VLAN IDs with 0 for untagged frames. */
 const VLAN_IDS = 4096;
@@ -23,6 +24,14 @@ export class PortSlot implements Outlet {
   readonly row: number;
   /** Bridge member by VLAN ID, 0 for untagged; -1: none. */
   readonly memberByVlan = new Int32Array(VLAN_IDS).fill(NO_MEMBER);
+  /** Whether a member has a service tag or two tags: then a second look at a frame's tags is due. */
+  isStacked = false;
+  /** Bridge member by VLAN ID of the inner tag, by that of the outer one; undefined where no member has two. */
+  readonly #membersByInner: (Int32Array | undefined)[] = [];
+  /** What has been placed, by member. */
+  readonly #placed = new Map<number, InterfaceMemberSpec>();
+  /** TPIDs of service tags, beside those that IEEE 802.1 knows. */
+  readonly #serviceTpids = new Set<number>();
   /** For a port of medium `udp`: the tunnel listener that it serves. */
   listener = -1;
   readonly #disposal: Disposal;
@@ -40,6 +49,57 @@ export class PortSlot implements Outlet {
       this.#refusedOctets += frame.end - frame.start;
       disposal.noteDrop(frame, why, row);
     };
+  }
+
+  /** Frames with the member's tags belong to it from now on. */
+  place(spec: InterfaceMemberSpec): void {
+    this.displace(spec.id);
+    const { vlan, innerVlan = 0, id } = spec;
+    this.#placed.set(id, spec);
+    if (innerVlan === 0) {
+      this.memberByVlan[vlan] = id;
+    } else {
+      this.#membersByInner[vlan] ??= new Int32Array(VLAN_IDS).fill(NO_MEMBER);
+      this.#membersByInner[vlan][innerVlan] = id;
+    }
+    this.#settleTags();
+  }
+
+  /** Takes `place` back; what another member has been given meanwhile stays with that one. */
+  displace(id: number): void {
+    const spec = this.#placed.get(id);
+    if (spec === undefined) return;
+    this.#placed.delete(id);
+    const { vlan, innerVlan = 0 } = spec;
+    const within = this.#membersByInner[vlan];
+    if (innerVlan === 0) {
+      if (this.memberByVlan[vlan] === id) this.memberByVlan[vlan] = NO_MEMBER;
+    } else if (within?.[innerVlan] === id) {
+      within[innerVlan] = NO_MEMBER;
+      if (within.every((member) => member === NO_MEMBER)) this.#membersByInner[vlan] = undefined;
+    }
+    this.#settleTags();
+  }
+
+  #settleTags(): void {
+    this.#serviceTpids.clear();
+    this.isStacked = false;
+    for (const { innerVlan = 0, tpid = EtherType.vlan } of this.#placed.values()) {
+      if (innerVlan === 0 && tpid === EtherType.vlan) continue;
+      this.isStacked = true;
+      this.#serviceTpids.add(tpid);
+    }
+  }
+
+  /** Whether a TPID starts a tag here, rather than payload: both that IEEE 802.1 knows, and what is configured. */
+  isTag(tpid: number): boolean {
+    if (tpid === EtherType.vlan) return true;
+    return this.isStacked && (tpid === EtherType.serviceVlan || this.#serviceTpids.has(tpid));
+  }
+
+  /** Members with this outer tag by their inner one; undefined when there are none. */
+  membersWithin(outer: number): Int32Array | undefined {
+    return this.#membersByInner[outer];
   }
 
   push(frame: Frame): void {

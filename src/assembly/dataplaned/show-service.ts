@@ -11,6 +11,8 @@ import type { PortKeeper } from './port-keeper.ts';
 import { type ObjectStatistics, readDrops, readFdb, readRow, sum } from './statistics.ts';
 import type { WorkerThread } from './worker-thread.ts';
 
+import { type Loop, loopsOf } from './loop-reporter.ts';
+
 /** What the service reads, as it is at the moment of the question. */
 export type ShowSources = {
   view: ConfigView;
@@ -122,10 +124,14 @@ export class ShowService {
   }
 
   /** VLANs and VLAN groups: the sum of their members. */
-  #bridged({ worker }: ShowSources, names: readonly string[]): ShowRow[] {
+  #bridged(sources: ShowSources, names: readonly string[]): ShowRow[] {
+    const { worker, model, planner } = sources;
+    const loops = loopsOf(sources).filter(({ isActive }) => isActive);
     return names.map((name) => {
       const { stats, drops } = sum(this.#rowsOf(name).map((row) => readRow(worker.counters, row)));
-      return { name, stats, drops };
+      const domain = planner.domain(model.domainOf.get(name) ?? '');
+      const found = loops.filter((loop) => loop.domain === domain).map(describeLoop);
+      return { name, stats: found.length === 0 ? stats : { Loops: found.join('; '), ...stats }, drops };
     });
   }
 
@@ -203,7 +209,13 @@ export class ShowService {
     return { name: family === 4 ? 'ARP' : 'NDP', table: { columns: NEIGHBOUR_COLUMNS, rows } };
   }
 
-  #fdb({ model, planner, worker, view }: ShowSources, names: readonly string[], cursor: string | undefined): ShowReply {
+  #fdb(sources: ShowSources, names: readonly string[], cursor: string | undefined): ShowReply {
+    const { model, planner, worker, view } = sources;
+    const flapping = new Set(
+      loopsOf(sources)
+        .filter(({ isActive }) => isActive)
+        .map(({ domain, mac }) => `${domain} ${mac}`),
+    );
     const members = planner.memberNames();
     const domains = new Map<number, string>();
     for (const name of names) {
@@ -217,13 +229,14 @@ export class ShowService {
     const wants = (domain: number, member: number): boolean => domains.has(domain) && belongs(member) !== undefined;
     const page = readFdb(worker.tables.fdb, worker.second, wants, Number(cursor ?? 0), PAGE_ROWS);
     const byName = new Map<string, (string | number)[][]>(names.map((name) => [name, []]));
-    for (const { mac, member, endpoint, isStatic, ageSeconds } of page.entries) {
+    for (const { domain, mac, member, endpoint, isStatic, ageSeconds } of page.entries) {
       const name = belongs(member)!;
       const key = members.get(member)!;
       const remote =
         endpoint === -1 ? (view.tunnels.get(name)?.properties['remote-address'] ?? '-') : this.#remote(endpoint);
       const place = key === name ? name : key.slice(name.length + 1);
-      byName.get(name)!.push([mac, place, remote, isStatic ? 'static' : 'dynamic', isStatic ? '-' : ageSeconds]);
+      const kind = isStatic ? 'static' : flapping.has(`${domain} ${mac}`) ? 'flapping' : 'dynamic';
+      byName.get(name)!.push([mac, place, remote, kind, isStatic ? '-' : ageSeconds]);
     }
     const rows: ShowRow[] = [];
     for (const [name, table] of byName) {
@@ -237,6 +250,8 @@ export class ShowService {
   }
 }
 
+const describeLoop = ({ mac, members, moves, drops }: Loop): string =>
+  `${mac} between ${members.join(' and ')}, ${moves} moves, ${drops} frames not flooded`;
 const wordsAt = (from: Int32Array, at: number): AddressWords => [
   from[at]!,
   from[at + 1]!,

@@ -4,6 +4,7 @@
 // of domains, members, ports and rows are given out by the main thread and stay with their object for its life.
 
 import type { AddressWords } from '../../core/address.ts';
+import type { CrossingSpec } from '../../bridge/crossing.ts';
 import type { TunnelSpec } from '../../tunnel/tunnel.ts';
 
 export type Mac = { high: number; low: number };
@@ -15,6 +16,8 @@ export type DomainSpec = {
   localMember: number;
   /** MAC of our own addresses; undefined: not known yet, for instance because the device is missing. */
   mac: Mac | undefined;
+  /** What holds between the members of a VLAN group; absent: every frame passes as it is. */
+  crossing?: CrossingSpec | undefined;
 };
 
 export type InterfaceMemberSpec = {
@@ -23,11 +26,19 @@ export type InterfaceMemberSpec = {
   row: number;
   domain: number;
   port: number;
-  /** VLAN ID of the tag; 0: untagged. */
+  /** VLAN ID of the (outer) tag; 0: untagged. */
   vlan: number;
+  /** VLAN ID of the inner tag; 0 or absent: none. */
+  innerVlan?: number;
+  /** TPID of the outer tag; absent: 0x8100. */
+  tpid?: number;
   mtu: number;
   enabled: boolean;
   splitHorizonGroup: number;
+  /** Members of one VLAN have the same number; what passes between two numbers crosses the group. Absent: 0. */
+  segment?: number;
+  /** Whether packets are dropped whose source belongs to the network of another VLAN. */
+  checksSource?: boolean;
 };
 
 export type TunnelMemberSpec = {
@@ -42,6 +53,8 @@ export type TunnelMemberSpec = {
   replicates: boolean;
   floodRemotes: readonly AddressWords[];
   tunnel: TunnelSpec;
+  /** As in InterfaceMemberSpec. */
+  segment?: number;
 };
 
 export type SelfSpec = { name: string; domain: number; words: AddressWords; isIpv6: boolean; prefixBits: number };
@@ -58,6 +71,8 @@ export type StaticNeighbourSpec = { domain: number; address: AddressWords; mac: 
 
 export type Operation =
   | { op: 'set-learning'; ageingSeconds: number; limit: number }
+  /** Whether this device is the active one of its group; it is until it is told otherwise. */
+  | { op: 'set-failover-state'; active: boolean }
   | { op: 'set-domain'; spec: DomainSpec }
   | { op: 'remove-domain'; id: number }
   | { op: 'set-interface-member'; spec: InterfaceMemberSpec }

@@ -65,8 +65,8 @@ class WorkerLoop {
       audit: setup.audit,
     });
     this.#watch();
-    const { fdb, endpointRemotes, neighbourMirror } = this.#dataplane;
-    this.#post({ kind: 'ready', tables: { fdb: fdb.buffer, endpointRemotes, neighbours: neighbourMirror } });
+    const { fdb, endpointRemotes, neighbourMirror: neighbours, loopEpisodes: loops } = this.#dataplane;
+    this.#post({ kind: 'ready', tables: { fdb: fdb.buffer, endpointRemotes, neighbours, loops } });
   }
 
   run(): void {

@@ -40,6 +40,8 @@ export type WorkerTables = {
   fdb: SharedArrayBuffer;
   endpointRemotes: SharedArrayBuffer;
   neighbours: SharedArrayBuffer;
+  /** Episodes of the loop guard. */
+  loops: SharedArrayBuffer;
 };
 
 export type FromWorker =

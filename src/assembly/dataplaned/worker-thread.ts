@@ -40,6 +40,7 @@ export class WorkerThread {
     fdb: new SharedArrayBuffer(0),
     endpointRemotes: new SharedArrayBuffer(0),
     neighbours: new SharedArrayBuffer(0),
+    loops: new SharedArrayBuffer(0),
   };
   readonly #addon: Addon;
   readonly #control = new Int32Array(new SharedArrayBuffer(CONTROL_WORDS * 4));

@@ -35,6 +35,10 @@ export const netInterface = objectType({
       extension: true,
       onChange: 'rebuild',
     }),
+    'qinq-ethertype': choice(['0x8100', '0x88a8', '0x9100'], {
+      default: '0x8100',
+      help: 'The EtherType of the service tag: the outer one of two, or the one of tag-mode service.',
+    }),
     'address-owner': choice(['host', 'wideplane'], {
       default: (own) => (own.adapter === 'udp' ? 'host' : 'wideplane'),
       help: 'Who answers for the self IPs: the kernel (default of udp), or wideplane itself (default of packet-ring).',

@@ -1,4 +1,7 @@
 // `net vlan-group`: VLANs and tunnels joined to one layer 2 network.
+//
+// What passes between two members crosses the group: `mode` and the bridge-… properties are about such frames. Frames that
+// stay within one VLAN of several interfaces are switched as if there were no group.
 
 import { choice, integer, referenceList, string, toggle } from '../kinds.ts';
 import { objectType } from '../object-type.ts';
@@ -18,16 +21,15 @@ export const netVlanGroup = objectType({
       help: 'Whether replies go back to the MAC that a request came from.',
       inert: true,
     }),
-    'bridge-in-standby': toggle({ default: true, help: 'Bridge also while the device is standby.', inert: true }),
-    'bridge-multicast': toggle({ default: true, help: 'Bridge group-addressed frames.', inert: true }),
-    'bridge-traffic': toggle({ default: false, help: 'Bridge every kind of frame, not only IP and ARP.', inert: true }),
+    'bridge-in-standby': toggle({ default: true, help: 'Bridge also while the device is standby.' }),
+    'bridge-multicast': toggle({ default: true, help: 'Bridge multicast frames; broadcasts are bridged always.' }),
+    'bridge-traffic': toggle({ default: false, help: 'Bridge every kind of frame, not only IP and ARP.' }),
     description: string({ help: 'Text for people.' }),
     members: referenceList([netVlan, netTunnelsTunnel], { default: [], help: 'The VLANs and tunnels of the group.' }),
     'migration-keepalive': toggle({ default: false, help: 'Send keepalives when a MAC moves.', inert: true }),
     mode: choice(['translucent', 'transparent', 'opaque', 'virtual-wire'], {
       default: 'translucent',
-      help: 'How MAC addresses appear on the other side.',
-      inert: true,
+      help: 'How stations appear on the other side: translucent, with the local bit of their MAC toggled; transparent, as they are; opaque, all with the MAC of the group, and IPv4 is routed between them.',
     }),
     'split-horizon': choice(['tunnels', 'none'], {
       default: 'tunnels',

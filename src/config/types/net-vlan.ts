@@ -1,4 +1,7 @@
-// `net vlan`: a layer 2 network on interfaces, untagged or with an 802.1Q tag.
+// `net vlan`: a layer 2 network on interfaces, untagged, with an 802.1Q tag, or with two (Q-in-Q, IEEE 802.1ad).
+//
+// With a customer tag, `tag` is the service tag. Which of the two a frame carries on an interface is its tag-mode: customer,
+// service, or double for both. Without one, it is `tag` alone, as an 802.1Q tag.
 
 import { choice, flag, integer, recordsByReference, string, toggle } from '../kinds.ts';
 import { objectType } from '../object-type.ts';
@@ -29,6 +32,10 @@ export const netVlan = objectType({
       help: 'Whether tunnelled traffic is spread by outer or by inner headers.',
       inert: true,
     }),
+    'customer-tag': integer(
+      { min: 1, max: HIGHEST_TAG },
+      { help: 'The inner VLAN ID, on interfaces whose tag-mode says so.' },
+    ),
     description: string({ help: 'Text for people.' }),
     failsafe: toggle({ default: false, help: 'Fail over when the VLAN is silent.', inert: true }),
     'failsafe-action': choice(['failover', 'failover-restart-tm', 'reboot', 'restart-all'], {
@@ -47,6 +54,10 @@ export const netVlan = objectType({
           default: false,
           help: 'Whether frames of the VLAN carry its tag on this interface.',
         }),
+        'tag-mode': choice(['none', 'customer', 'service', 'double'], {
+          default: 'none',
+          help: 'Which tags they carry: the customer tag, the service tag (tag), or both. none: tag, as an 802.1Q tag.',
+        }),
       },
       { default: {}, help: 'The interfaces of the VLAN.' },
     ),
@@ -56,8 +67,7 @@ export const netVlan = objectType({
     ),
     'source-checking': toggle({
       default: false,
-      help: 'Drop a packet when the route back to its source leads elsewhere.',
-      inert: true,
+      help: 'Drop a packet when the route back to its source, the network of a self IP, leads to another VLAN.',
     }),
     tag: integer(
       { min: 1, max: HIGHEST_TAG },
@@ -74,29 +84,48 @@ export const netVlan = objectType({
     }
   },
   check(objects, context) {
-    // interface → tag (0: untagged) → VLAN
-    const owners = new Map<string, Map<number, string>>();
+    // interface → tags on the wire → VLAN
+    const owners = new Map<string, Map<string, string>>();
     for (const object of objects) {
-      const { interfaces, tag } = object.properties;
-      for (const [interfaceName, { tagged }] of Object.entries(interfaces)) {
-        const byTag = owners.get(interfaceName) ?? new Map<number, string>();
-        owners.set(interfaceName, byTag);
-        const key = tagged ? tag : 0;
-        const user = byTag.get(key);
-        if (user === undefined) {
-          byTag.set(key, object.name);
+      const { interfaces, tag, 'customer-tag': customer } = object.properties;
+      for (const [interfaceName, { tagged, 'tag-mode': mode }] of Object.entries(interfaces)) {
+        const refuse = (property: string, value: string, text: string, hint: string): void =>
+          context.error(object, `VLAN (${object.name}): ${text}`, { property, value, hint });
+        if (mode !== 'none' && !tagged) {
+          refuse(
+            'tag-mode',
+            mode,
+            `interface ${interfaceName} has tag-mode ${mode}, but is untagged.`,
+            'Make it tagged.',
+          );
           continue;
         }
-        const what = tagged ? `tag ${tag}` : 'untagged frames';
+        if ((mode === 'customer' || mode === 'double') && customer === undefined) {
+          const text = `interface ${interfaceName} has tag-mode ${mode}, but the VLAN has no customer-tag.`;
+          refuse('tag-mode', mode, text, `modify net vlan ${object.name} customer-tag 100`);
+          continue;
+        }
+        const byTags = owners.get(interfaceName) ?? new Map<string, string>();
+        owners.set(interfaceName, byTags);
+        const key = describeTags(tagged, mode, tag, customer);
+        const user = byTags.get(key);
+        if (user === undefined) {
+          byTags.set(key, object.name);
+          continue;
+        }
         const hint = tagged
           ? 'Choose another tag.'
           : 'An interface is untagged in one VLAN only: make the other one tagged.';
-        context.error(
-          object,
-          `VLAN (${object.name}): ${what} of interface ${interfaceName} belong${tagged ? 's' : ''} to VLAN (${user}).`,
-          { property: 'interfaces', value: interfaceName, hint },
-        );
+        const verb = key.startsWith('tag ') ? 'belongs' : 'belong';
+        refuse('interfaces', interfaceName, `${key} of interface ${interfaceName} ${verb} to VLAN (${user}).`, hint);
       }
     }
   },
 });
+
+/** What frames of a VLAN carry on an interface, in words: the same words, the same frames. */
+function describeTags(tagged: boolean, mode: string, tag: number | undefined, customer: number | undefined): string {
+  if (!tagged) return 'untagged frames';
+  if (mode === 'double') return `tags ${tag} and ${customer}`;
+  return `tag ${mode === 'customer' ? customer : tag}`;
+}

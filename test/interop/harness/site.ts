@@ -86,7 +86,7 @@ net tunnels vxlan vx-profile {
     udp-checksum ${udpChecksum ? 'enabled' : 'disabled'}
 }
 net tunnels tunnel vx1 { local-address ${site} remote-address ${remote} key ${VNI} profile vx-profile }
-net vlan-group lan { members { inside vx1 } }
+net vlan-group lan { members { inside vx1 } mode transparent bridge-traffic enabled }
 ${mode === 'static-fdb' ? `net fdb tunnel vx1 { records { ff:ff:ff:ff:ff:ff { endpoints { ${far} } } ${records} } }` : ''}
 `;
 }

@@ -173,7 +173,7 @@ b"
 net vlan /Common/wan {
     interfaces {
         1.1 {
-            tag-mode service
+            app-service x
             tagged
             x { y }
         }
@@ -195,7 +195,7 @@ sys folder / { }
       [
         'net interface 1.1: property "if-index" is not known',
         'net interface 1.1: property "lldp" is not known',
-        'net vlan /Common/wan interfaces 1.1: property "tag-mode" is not known',
+        'net vlan /Common/wan interfaces 1.1: property "app-service" is not known',
         'net vlan /Common/wan interfaces 1.1: property "x" is not known',
         'net vlan /Common/wan: property "sflow" is not known',
         'object "ltm rule /Common/r" is of a type that is not known',

@@ -92,7 +92,7 @@ describe('tmsh commands', () => {
     );
     assert.match(
       await session.run('list net interface 1.1 all-properties'),
-      /^ {4}description none\n {4}enabled\n {4}device eth1\n {4}adapter packet-ring\n {4}address-owner wideplane$/m,
+      /^ {4}description none\n {4}enabled\n {4}device eth1\n {4}adapter packet-ring\n {4}qinq-ethertype 0x8100\n {4}address-owner wideplane$/m,
     );
     assert.equal(await session.run('list net interface 1.1 without-extensions'), 'net interface 1.1 { }\n');
     const everything = await session.run('list');

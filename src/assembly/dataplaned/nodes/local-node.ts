@@ -1,5 +1,7 @@
 // What is sent to us: ARP, neighbour discovery, echo, group membership queries, and the datagrams of tunnels.
 //
+// In the domain of an opaque VLAN group, what hosts send to each other by our MAC goes to the router of that group.
+//
 // Replies go back by the member that the question came in by (auto last hop), in the question's own buffer. Everything
 // else that is addressed to a self IP has no receiver here and is dropped by name.
 
@@ -88,6 +90,7 @@ import {
 } from '../../../wire/udp.ts';
 import { type GroupService, linkLocalOf } from '../group-service.ts';
 import type { LocalAddresses } from '../local-addresses.ts';
+import type { OpaqueRouter } from '../opaque-router.ts';
 
 export class LocalNode implements PipelineNode {
   readonly name = 'local';
@@ -97,6 +100,7 @@ export class LocalNode implements PipelineNode {
   readonly #members: readonly (Member | undefined)[];
   readonly #addresses: LocalAddresses;
   readonly #neighbours: NeighbourTable;
+  readonly #router: OpaqueRouter;
   readonly #disposal: Disposal;
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
@@ -108,6 +112,7 @@ export class LocalNode implements PipelineNode {
     members: readonly (Member | undefined)[],
     addresses: LocalAddresses,
     neighbours: NeighbourTable,
+    router: OpaqueRouter,
     groups: GroupService,
     disposal: Disposal,
     toDecapsulate: FrameBatch,
@@ -116,6 +121,7 @@ export class LocalNode implements PipelineNode {
     this.#members = members;
     this.#addresses = addresses;
     this.#neighbours = neighbours;
+    this.#router = router;
     this.#groups = groups;
     this.#disposal = disposal;
     this.#bytes = disposal.pool.arena.bytes;
@@ -153,12 +159,16 @@ export class LocalNode implements PipelineNode {
       this.#drop(frame, Drop.ttlExpired);
       return;
     }
+    const { domain } = this.#members[frame.member]!;
+    if (domain.routes && !this.#addresses.hasIpv4(domain.id, ipv4Destination(bytes, ip))) {
+      this.#router.forward(frame, ip);
+      return;
+    }
     if (ipv4IsFragment(bytes, ip)) {
       this.#drop(frame, Drop.ipFragment);
       return;
     }
     frame.end = ip + ipv4TotalOctets(bytes, ip);
-    const { domain } = this.#members[frame.member]!;
     const protocol = ipv4Protocol(bytes, ip);
     const payload = ip + ipv4HeaderOctets(bytes, ip);
     const destination = ipv4Destination(bytes, ip);
@@ -292,6 +302,13 @@ export class LocalNode implements PipelineNode {
     if (neighbour !== undefined) {
       const [high, low] = [macHigh16(bytes, sender), macLow32(bytes, sender)];
       this.#neighbours.heard(neighbour, high, low, member.id, this.nowMs);
+    }
+    if (domain.routes) {
+      this.#router.heard(frame, arp);
+      if (!this.#addresses.hasIpv4(domain.id, arpTargetIp(bytes, arp))) {
+        this.#router.answer(frame, arp);
+        return;
+      }
     }
     if (arpOperation(bytes, arp) !== ARP_REQUEST || !this.#addresses.hasIpv4(domain.id, arpTargetIp(bytes, arp))) {
       this.#disposal.consume(frame);
