@@ -257,6 +257,12 @@ export class Dataplane {
     this.#settle();
   }
 
+  /** Tells the network that we go, as far as it would otherwise send us more: to be called before the ports are closed. */
+  takeLeave(): void {
+    this.#groups.want([], this.#now());
+    this.#run();
+  }
+
   ports(): Port[] {
     return this.#slots.flatMap((slot) => (slot === undefined ? [] : [slot.port]));
   }

@@ -78,6 +78,7 @@ class WorkerLoop {
       this.#control[CONTROL_HEARTBEAT] = this.#dataplane.second;
       this.#wait();
     }
+    this.#dataplane.takeLeave();
     for (const port of this.#dataplane.ports()) port.close();
     this.#post({ kind: 'stopped' });
   }

@@ -136,6 +136,15 @@ for (const [name, version] of [
   });
 }
 
+it('leaves every group when the data plane stops', () => {
+  const { rig } = makeRig(V4);
+  rig.apply(tunnel(rig, V6, Id.firstFree));
+  rig.received(0);
+  rig.dataplane.takeLeave();
+  const left = rig.received(0).map((frame) => frame.readUInt16BE(12));
+  assert.deepEqual(left.sort(), [0x0800, 0x86dd]);
+});
+
 describe('several tunnels in one group', () => {
   it('each take their VNI, join once, and leave with the last', () => {
     const { rig } = makeRig(V4);
