@@ -109,7 +109,7 @@ void super_frame_cut(const struct super_frame *super, unsigned number, struct se
 	uint64_t sum = sum_of(transport, header_octets, pseudo_sum(ip, super->is_ipv6, super->is_tcp, covered));
 	/* The header ends at an even offset, so both sums are of the same octet order. */
 	uint16_t checksum = (uint16_t)~folded(sum_of_payload(segment->payload, segment->octets, sum));
-	/* For UDP 0 would mean that there is none; for TCP both forms are the same number. */
-	if (checksum == 0) checksum = 0xffff;
+	/* For UDP 0 would mean that there is none (RFC 768); TCP has no such meaning, and no other form of it (RFC 1624). */
+	if (checksum == 0 && !super->is_tcp) checksum = 0xffff;
 	memcpy(field, &checksum, 2);
 }

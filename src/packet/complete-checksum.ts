@@ -66,6 +66,7 @@ export function recognizeSuperFrame(arena: Arena, frame: Frame, mtu: number): bo
 /** Replaces the field by the checksum over [start, end), to which the field itself contributes what it holds. */
 function finish(arena: Arena, start: number, field: number, end: number): void {
   const checksum = checksumFinish(checksumAddWords(arena.bytes, arena.words, start, end, 0));
-  // For UDP 0 would mean that there is none; for TCP both forms are the same number.
-  write16(arena.bytes, field, checksum === 0 ? 0xffff : checksum);
+  // For UDP 0 would mean that there is none (RFC 768); TCP has no such meaning, and no other form of it (RFC 1624).
+  const isUdp = field - start === UDP_CHECKSUM;
+  write16(arena.bytes, field, checksum === 0 && isUdp ? 0xffff : checksum);
 }

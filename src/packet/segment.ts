@@ -133,6 +133,6 @@ function setChecksum(pool: FramePool, ip: number, start: number, end: number, is
     : ipv6PseudoHeaderSum(bytes, ip, protocol, end - start);
   write16(bytes, field, 0);
   const checksum = checksumFinish(checksumAddWords(bytes, words, start, end, pseudo));
-  // For UDP 0 would mean that there is none; for TCP both forms are the same number.
-  write16(bytes, field, checksum === 0 ? 0xffff : checksum);
+  // For UDP 0 would mean that there is none (RFC 768); TCP has no such meaning, and no other form of it (RFC 1624).
+  write16(bytes, field, checksum === 0 && !isTcp ? 0xffff : checksum);
 }

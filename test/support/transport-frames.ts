@@ -56,7 +56,7 @@ export function transportFrame(fields: TransportFields): TransportFrame {
   const field = isTcp ? 16 : 6;
   if (fields.checksum === 'complete') {
     const checksum = naiveChecksum(sum);
-    transport.splice(field, 2, ...u16(checksum === 0 ? 0xffff : checksum));
+    transport.splice(field, 2, ...u16(checksum === 0 && !isTcp ? 0xffff : checksum));
   } else if (fields.checksum === 'partial') {
     transport.splice(field, 2, ...u16(0xffff - naiveChecksum(Uint8Array.from(pseudo))));
   }
