@@ -41,6 +41,7 @@ export const LOG_CODES = entries({
   // Data plane
   'adapters-absent': { level: 'error', help: 'the addon cannot be loaded, so no frame is moved; the message says why' },
   'port-open': { level: 'info', help: 'a device or socket is open and frames flow through it' },
+  'port-limited': { level: 'warn', help: 'a port is open, but something about its device or file cannot work with it' },
   'port-waiting': { level: 'warn', help: 'a device, address or link is missing; the port comes back with it' },
   'port-failed': { level: 'error', help: 'a device or socket could not be opened; it is tried again' },
 

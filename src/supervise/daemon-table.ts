@@ -24,8 +24,8 @@ export const DAEMONS: readonly DaemonEntry[] = [
   {
     name: 'dataplaned',
     help: 'moves frames: ports, bridge, tunnels',
-    capabilities: ['net_admin', 'net_raw'],
-    without: 'packet-ring interfaces cannot be opened',
+    capabilities: ['net_admin', 'net_raw', 'ipc_lock', 'bpf'],
+    without: 'interfaces that own their device cannot be opened',
   },
 ];
 

@@ -76,6 +76,8 @@ export class Dataplane {
   readonly #audit: boolean;
 
   readonly #slots: (PortSlot | undefined)[] = [];
+  /** Ports that say by themselves when they have frames. */
+  #timedPorts: Port[] = [];
   readonly #domains = new Map<number, Domain>();
   readonly #members: (Member | undefined)[] = [];
   readonly #interfaceSpecs = new Map<number, InterfaceMemberSpec>();
@@ -191,12 +193,16 @@ export class Dataplane {
 
   /** Milliseconds until `breath` has something to do even when no frame arrives. */
   msUntilTick(): number {
-    return this.#slotsToSweep > 0 ? 0 : Math.max(0, this.#nextTickMs - this.#now());
+    if (this.#slotsToSweep > 0) return 0;
+    let ms = Math.max(0, this.#nextTickMs - this.#now());
+    for (const port of this.#timedPorts) ms = Math.min(ms, port.dueMs!());
+    return ms;
   }
 
   addPort(port: Port, row: number, listener?: { address: number; port: number }): void {
     const slot = new PortSlot(port, row, this.disposal);
     this.#slots[port.index] = slot;
+    this.#timedPorts = this.ports().filter((other) => other.dueMs !== undefined);
     if (listener !== undefined) slot.listener = this.#underlays.addSocket(slot, listener.address, listener.port);
     const specs = [...this.#interfaceSpecs.values()].filter((spec) => spec.port === port.index);
     for (const spec of specs) this.#setInterfaceMember(spec);
@@ -211,6 +217,7 @@ export class Dataplane {
     if (slot === undefined) return;
     slot.flush();
     this.#slots[index] = undefined;
+    this.#timedPorts = this.ports().filter((other) => other.dueMs !== undefined);
     this.#underlays.removeSocket(slot);
     slot.port.close();
     for (const spec of this.#interfaceSpecs.values()) if (spec.port === index) this.#setInterfaceMember(spec);

@@ -11,6 +11,7 @@ import { macHigh16, macLow32 } from '../../core/mac.ts';
 import type { Log } from '../../core/log.ts';
 import { applyChanges, type ConfigChange, type Generation, mapObjects, type ObjectMap } from '../../config/change.ts';
 import type { AnyConfigObject } from '../../config/object-type.ts';
+import { ownsDevice } from '../../config/types/net-interface.ts';
 import type { Addon } from '../../native/addon.ts';
 import { type Device, DeviceWatcher } from '../../net/device-watcher.ts';
 import type { ConfigApplier } from '../config-subscriber.ts';
@@ -124,7 +125,7 @@ export class Dataplaned implements ConfigApplier {
     const { operations, freedRows } = this.#planner.plan(this.#model);
     this.#keeper.want(this.#model);
     const devices = [...this.#model.interfaces.values()].flatMap(({ adapter, device }) =>
-      adapter === 'packet-ring' ? [device] : [],
+      ownsDevice(adapter) ? [device] : [],
     );
     if (this.#retained !== devices.join(' ')) {
       this.#retained = devices.join(' ');

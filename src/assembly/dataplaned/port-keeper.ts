@@ -10,7 +10,8 @@
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import type { Failure, InterfaceModel, Model, SocketModel } from './model.ts';
-import type { OpenPort, PortOpener } from './port-factory.ts';
+import { carriesFrames } from '../../config/types/net-interface.ts';
+import { FILES_DEVICE, type OpenPort, type PortOpener } from './port-factory.ts';
 import type { ToWorker } from './worker-protocol.ts';
 
 /** What the keeper needs to know of a device now. */
@@ -65,7 +66,7 @@ export class PortKeeper {
   want(model: Model): void {
     const wanted = new Map<string, Wanted>();
     for (const [key, port] of model.interfaces) {
-      if (port.adapter === 'packet-ring') wanted.set(key, { kind: 'interface', model: port });
+      if (carriesFrames(port.adapter)) wanted.set(key, { kind: 'interface', model: port });
     }
     for (const [key, socket] of model.sockets) wanted.set(key, { kind: 'socket', model: socket });
     for (const [key, entry] of this.#entries) {
@@ -119,7 +120,7 @@ export class PortKeeper {
     const entry = this.#entries.get(key);
     if (entry === undefined) return 'absent';
     if (entry.open === undefined) return 'failed';
-    return this.#options.device(deviceOf(entry.wanted))?.isUp === true ? 'up' : 'down';
+    return this.#device(entry.wanted)?.isUp === true ? 'up' : 'down';
   }
 
   /** The worker no longer touches this port. */
@@ -132,9 +133,13 @@ export class PortKeeper {
     this.#stopped = true;
   }
 
+  #device(wanted: Wanted): DeviceState | undefined {
+    return hasFiles(wanted) ? FILES_DEVICE : this.#options.device(deviceOf(wanted));
+  }
+
   #lookAt(entry: Entry): void {
     const name = deviceOf(entry.wanted);
-    const device = this.#options.device(name);
+    const device = this.#device(entry.wanted);
     if (entry.open !== undefined) {
       if (device?.index !== entry.open.deviceIndex || !this.#hasAddress(entry.wanted, device)) {
         const what = device === undefined ? absent(name) : lostReason(entry.wanted, device, entry.open);
@@ -143,7 +148,7 @@ export class PortKeeper {
         void this.#close(entry);
       } else {
         this.#noteLink(entry, device);
-        const joins = entry.wanted.kind === 'interface' && this.#options.opener.joins(name);
+        const joins = entry.open.description.adapter === 'packet-ring' && this.#options.opener.joins(name);
         const { isUp, mtu } = device;
         this.#options.post({ kind: 'set-port-state', index: entry.open.index, isUp, mtu, joins });
       }
@@ -189,11 +194,14 @@ export class PortKeeper {
     entry.busy = true;
     try {
       const { wanted, key } = entry;
-      if (wanted.kind === 'interface') {
+      if (hasFiles(wanted)) {
+        // What is received finds its VLAN: the operations of this change have been posted when this goes on.
+        await Promise.resolve();
+      } else if (wanted.kind === 'interface') {
         const prepared = await prepare(wanted.model.name, wanted.model.device, 'wideplane');
         if (!prepared.ok) throw new Error(prepared.reason);
-        if (this.#stopped || this.#entries.get(key) !== entry) return;
       }
+      if (this.#stopped || this.#entries.get(key) !== entry) return;
       const { index, row } = place(key);
       const open =
         wanted.kind === 'interface'
@@ -204,12 +212,13 @@ export class PortKeeper {
       this.#fail(entry, undefined);
       post({ kind: 'add-port', description: open.description, row });
       // Preparing it may have set it up.
-      entry.wasUp = this.#options.device(deviceOf(wanted))?.isUp === true;
+      entry.wasUp = this.#device(wanted)?.isUp === true;
       logEvent(
         log,
         'port-open',
-        `port ${key} is open on ${deviceOf(wanted)}${entry.wasUp ? '' : ', whose link is down'}`,
+        `port ${key} is open on ${placeOf(open, wanted)}${entry.wasUp ? '' : ', whose link is down'}`,
       );
+      for (const warning of open.warnings ?? []) logEvent(log, 'port-limited', `port ${key}: ${warning}`);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       if (entry.failure !== reason) logEvent(log, 'port-failed', `port ${entry.key}: ${reason}`);
@@ -242,6 +251,28 @@ export class PortKeeper {
 
 const absent = (device: string): string => `device ${device} does not exist`;
 const deviceOf = (wanted: Wanted): string => wanted.model.device;
+const hasFiles = (wanted: Wanted): boolean => wanted.kind === 'interface' && wanted.model.files !== undefined;
+
+/** What a port is open on, for people. */
+function placeOf({ description }: OpenPort, wanted: Wanted): string {
+  switch (description.adapter) {
+    case 'af-xdp': {
+      const { isNative, descriptors } = description.sockets;
+      const queues = descriptors.length === 1 ? 'one queue' : `${descriptors.length} queues`;
+      return `${deviceOf(wanted)}, AF_XDP in ${isNative ? 'the driver' : 'generic code'}, ${queues}`;
+    }
+    case 'capture-file': {
+      const { replay, record } = (wanted.model as InterfaceModel).files!;
+      const uses = [
+        ...(replay === undefined ? [] : [`replays ${replay}`]),
+        ...(record === undefined ? [] : [`records ${record}`]),
+      ];
+      return `files: ${uses.join(', ')}`;
+    }
+    default:
+      return deviceOf(wanted);
+  }
+}
 
 function lostReason(wanted: Wanted, device: DeviceState, open: OpenPort): string {
   if (device.index !== open.deviceIndex) return `device ${deviceOf(wanted)} is another one of the same name`;

@@ -98,9 +98,10 @@ export class ShowService {
       .map(({ name, properties }) => {
         const device = properties.device === undefined ? undefined : devices.get(properties.device);
         const status = interfaceStatus(properties.enabled, properties.adapter, device, keeper.state(name));
+        const files = [properties['replay-file'], properties['record-file']].filter((path) => path !== undefined);
         const facts = {
           Status: status,
-          Device: properties.device ?? 'none',
+          Device: properties.device ?? (files.length === 0 ? 'none' : files.join(', ')),
           Adapter: properties.adapter,
           MAC: device === undefined ? '-' : formatMacNumbers(device.mac.high, device.mac.low),
           MTU: device?.mtu ?? '-',
@@ -245,6 +246,7 @@ function interfaceStatus(
   port: ReturnType<PortKeeper['state']>,
 ): string {
   if (!enabled) return 'disabled';
+  if (adapter === 'capture-file') return port === 'absent' ? 'down' : port;
   if (device === undefined) return 'missing';
   if (adapter === 'udp') return device.isUp ? 'up' : 'down';
   return port === 'absent' ? 'down' : port;

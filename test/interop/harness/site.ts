@@ -11,10 +11,12 @@ import { connect, Namespace } from './namespace.ts';
 import { OpenVswitch } from './open-vswitch.ts';
 import { Wideplane } from './wideplane.ts';
 
-export type Adapter = 'packet-ring' | 'udp';
+export type Adapter = 'packet-ring' | 'udp' | 'af-xdp' | 'pcap';
 
 export type SiteOptions = {
   adapter: Adapter;
+  /** Of the interface that host-a is behind. */
+  hostAdapter: Exclude<Adapter, 'udp'>;
   peer: 'kernel' | 'open-vswitch';
   /** Of every device that wideplane or a host uses; Open vSwitch never has them. */
   offloads: boolean;
@@ -29,6 +31,7 @@ export type SiteOptions = {
 
 export const DEFAULT_SITE: SiteOptions = {
   adapter: 'packet-ring',
+  hostAdapter: 'packet-ring',
   peer: 'kernel',
   offloads: false,
   udpChecksum: false,
@@ -59,12 +62,12 @@ export type Site = {
 
 /** The configuration of wideplane for the topology above. `macs`: stations that the static FDB knows behind the peer. */
 export function siteConfiguration(options: SiteOptions, macs: readonly string[] = []): string {
-  const { adapter, udpChecksum, mode, hostTag, underlayMtu, port } = options;
+  const { adapter, hostAdapter, udpChecksum, mode, hostTag, underlayMtu, port } = options;
   const remote = mode === 'point-to-point' ? FAR_ADDRESS : 'any';
   const records = macs.map((mac) => `${mac} { endpoint ${FAR_ADDRESS} }`).join(' ');
   return `
 net interface 1.1 { device e0 adapter ${adapter} }
-net interface 1.2 { device e1 adapter packet-ring }
+net interface 1.2 { device e1 adapter ${hostAdapter} }
 net vlan wan { interfaces { 1.1 { untagged } } tag 4094 mtu ${underlayMtu} }
 net vlan inside { interfaces { 1.2 { ${hostTag === 0 ? 'untagged' : 'tagged'} } } tag ${hostTag === 0 ? 4093 : hostTag} mtu ${underlayMtu} }
 net self wan-self { address ${SITE_ADDRESS}/24 vlan wan allow-service none }
