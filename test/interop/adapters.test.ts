@@ -7,18 +7,26 @@ import { assertTunnelCarried, exerciseCapture, exerciseEchoes, exerciseStreams }
 import { buildSite, HOST_B, type SiteOptions } from './harness/site.ts';
 import { reach } from './harness/traffic.ts';
 
-const ROWS: Partial<SiteOptions>[] = [
+type Row = Partial<SiteOptions> & { withoutAddon?: boolean };
+
+const ROWS: Row[] = [
   { adapter: 'af-xdp', hostAdapter: 'af-xdp', offloads: false, udpChecksum: false, mode: 'point-to-point' },
   { adapter: 'af-xdp', hostAdapter: 'af-xdp', offloads: true, udpChecksum: true, mode: 'static-fdb' },
   { adapter: 'af-xdp', hostAdapter: 'packet-ring', offloads: true, udpChecksum: false, mode: 'static-fdb' },
   { adapter: 'packet-ring', hostAdapter: 'af-xdp', offloads: true, udpChecksum: false, mode: 'point-to-point' },
+  { adapter: 'pcap', hostAdapter: 'pcap', offloads: false, udpChecksum: true, mode: 'static-fdb' },
+  { adapter: 'pcap', hostAdapter: 'packet-ring', offloads: true, udpChecksum: true, mode: 'point-to-point' },
+  { adapter: 'pcap', hostAdapter: 'pcap', offloads: false, mode: 'point-to-point', withoutAddon: true },
+  { adapter: 'pcap', hostAdapter: 'pcap', offloads: true, udpChecksum: true, hostTag: 10, withoutAddon: true },
 ];
 
-for (const row of ROWS) {
+for (const { withoutAddon = false, ...row } of ROWS) {
   const onOff = (on: boolean | undefined): string => (on === true ? 'on' : 'off');
   const name = `${row.adapter} and ${row.hostAdapter}, offloads ${onOff(row.offloads)}, UDP checksum ${onOff(row.udpChecksum)}`;
-  it(name, async () => {
-    const site = await buildSite(row);
+  it(withoutAddon ? `without the addon: ${name}` : name, async () => {
+    if (withoutAddon) process.env.WIDEPLANE_ADDON = '/nonexistent.node';
+    const site = await buildSite(row).finally(() => delete process.env.WIDEPLANE_ADDON);
+    assert.equal(site.wideplane.log.includes('cannot load /nonexistent.node'), withoutAddon);
     await reach(site.hostA, HOST_B);
     // A device takes a tenth of a second to open: what came in by the one before is no fault of the tunnel.
     await site.wideplane.tmsh('reset-stats net tunnels tunnel');

@@ -163,7 +163,7 @@ export class Dataplane {
       if (slot === undefined) continue;
       const { port } = slot;
       // With the tick all are asked: a port also does its housekeeping when it is.
-      if (ready !== undefined && ready[index] === 0 && port.descriptors.length > 0 && !isTick) continue;
+      if (ready?.[index] === 0 && port.descriptors.length > 0 && !isTick) continue;
       const count = port.receive(this.#received);
       if (ready !== undefined) ready[index] = count === BURST ? 1 : 0;
       if (count === 0) continue;

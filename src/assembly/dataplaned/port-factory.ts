@@ -1,6 +1,6 @@
 // Which adapter serves which kind of port: opening on the main thread, construction in the worker.
 
-import type { Addon } from '../../native/addon.ts';
+import type { Addon, LoadedAddon } from '../../native/addon.ts';
 import type { Arena, ArenaAllocator } from '../../packet/arena.ts';
 import { type AfXdpDescription, AfXdpPort, openAfXdp, releaseAfXdp } from '../../port/af-xdp.ts';
 import {
@@ -16,6 +16,7 @@ import {
   releasePacketRing,
 } from '../../port/packet-ring.ts';
 import { mayJoin } from '../../port/joining.ts';
+import { openPcap, type PcapDescription, PcapPort, releasePcap, setPcapLink } from '../../port/pcap.ts';
 import type { Port } from '../../port/port.ts';
 import { openUdpPort, releaseUdpPort, type UdpPortDescription, UdpPort } from '../../port/udp.ts';
 import type { InterfaceModel, SocketModel } from './model.ts';
@@ -27,6 +28,7 @@ export const FILES_DEVICE = { index: 0, isUp: true, mtu: 65_535, addresses: new 
 export type PortDescription =
   | { adapter: 'packet-ring'; ring: PacketRingDescription }
   | { adapter: 'af-xdp'; sockets: AfXdpDescription }
+  | { adapter: 'pcap'; link: PcapDescription }
   | { adapter: 'capture-file'; files: CaptureFileDescription }
   | { adapter: 'udp'; socket: UdpPortDescription; listener: { address: number; port: number } };
 
@@ -39,37 +41,71 @@ export type OpenPort = {
   warnings?: readonly string[];
 };
 
+/** Where ports live. */
+export interface PortHost {
+  /** Handle of the arena for the addon. */
+  readonly arena: number;
+  readonly memory: Arena;
+  readonly allocator: ArenaAllocator;
+  /** Frames wait in a port that is fed by this thread; `many`: so many that they should be taken at once. */
+  arrived(many: boolean): void;
+}
+
+/** A device as it was when the port was asked for. */
+type PresentDevice = { index: number; isUp: boolean; mtu: number };
+
 export class PortOpener {
-  readonly #addon: Addon;
-  readonly #arena: number;
+  readonly #loaded: LoadedAddon;
+  readonly #host: PortHost;
   readonly #allocator: ArenaAllocator;
 
-  constructor(addon: Addon, arena: number, allocator: ArenaAllocator) {
-    this.#addon = addon;
-    this.#arena = arena;
-    this.#allocator = allocator;
+  constructor(loaded: LoadedAddon, host: PortHost) {
+    this.#loaded = loaded;
+    this.#host = host;
+    this.#allocator = host.allocator;
+  }
+
+  get #arena(): number {
+    return this.#host.arena;
+  }
+
+  /** The addon for an adapter that cannot do without. */
+  #addonFor(adapter: string): Addon {
+    if (this.#loaded.addon !== undefined) return this.#loaded.addon;
+    throw new Error(`adapter ${adapter} needs the addon, and ${this.#loaded.reason}; adapter pcap works without`);
   }
 
   /** Opens the device or the files of an interface; throws an Error that names them. */
-  openInterface(model: InterfaceModel, index: number): OpenPort {
+  openInterface(model: InterfaceModel, index: number, device: PresentDevice): OpenPort {
     const options = { index, name: model.name, device: model.device };
     if (model.files !== undefined) {
       const files = openCaptureFile(this.#allocator, { index, name: model.name, ...model.files });
       const description: PortDescription = { adapter: 'capture-file', files };
       return { index, deviceIndex: FILES_DEVICE.index, description, warnings: files.warnings };
     }
+    if (model.adapter === 'pcap') {
+      const link = openPcap(this.#host.memory, this.#allocator, {
+        ...options,
+        deviceIndex: device.index,
+        mtu: device.mtu,
+        isUp: device.isUp,
+        addon: this.#loaded.addon,
+        arrived: (many) => this.#host.arrived(many),
+      });
+      return { index, deviceIndex: device.index, description: { adapter: 'pcap', link }, warnings: link.warnings };
+    }
     if (model.adapter === 'af-xdp') {
-      const sockets = openAfXdp(this.#addon, this.#arena, this.#allocator, options);
+      const sockets = openAfXdp(this.#addonFor('af-xdp'), this.#arena, this.#allocator, options);
       const description: PortDescription = { adapter: 'af-xdp', sockets };
       return { index, deviceIndex: sockets.deviceIndex, description, warnings: sockets.warnings };
     }
-    const ring = openPacketRing(this.#addon, this.#arena, this.#allocator, options);
+    const ring = openPacketRing(this.#addonFor('packet-ring'), this.#arena, this.#allocator, options);
     return { index, deviceIndex: ring.deviceIndex, description: { adapter: 'packet-ring', ring } };
   }
 
   /** Opens the sockets of a local address and port; throws an Error that names them. `mtu`: of the device. */
   openSocket(model: SocketModel, index: number, deviceIndex: number, mtu: number): OpenPort {
-    const socket = openUdpPort(this.#addon, this.#arena, this.#allocator, {
+    const socket = openUdpPort(this.#addonFor('udp'), this.#arena, this.#allocator, {
       index,
       name: model.key,
       family: 4,
@@ -86,7 +122,12 @@ export class PortOpener {
 
   /** Whether frames of one flow may leave the device of an interface joined, as its offloads are now. */
   joins(device: string): boolean {
-    return mayJoin(this.#addon.deviceOffloads(device));
+    return mayJoin(this.#addonFor('packet-ring').deviceOffloads(device));
+  }
+
+  /** Tells what this thread has of a port what has become of its device. */
+  note({ index, description }: OpenPort, isUp: boolean, mtu: number): void {
+    if (description.adapter === 'pcap') setPcapLink(index, isUp, mtu);
   }
 
   /** Gives back what a port held that the worker has closed. */
@@ -94,26 +135,41 @@ export class PortOpener {
     const { description } = open;
     switch (description.adapter) {
       case 'packet-ring':
-        return releasePacketRing(this.#allocator, description.ring);
+        releasePacketRing(this.#allocator, description.ring);
+        break;
       case 'af-xdp':
-        return releaseAfXdp(this.#allocator, description.sockets);
+        releaseAfXdp(this.#allocator, description.sockets);
+        break;
+      case 'pcap':
+        releasePcap(this.#allocator, description.link);
+        break;
       case 'capture-file':
-        return releaseCaptureFile(this.#allocator, description.files);
+        releaseCaptureFile(this.#allocator, description.files);
+        break;
       case 'udp':
-        return releaseUdpPort(this.#allocator, description.socket);
+        releaseUdpPort(this.#allocator, description.socket);
+        break;
     }
   }
 }
 
-/** The port in the worker. */
-export function makePort(addon: Addon, arena: Arena, description: PortDescription, now: () => number): Port {
+/** The port where the data plane runs; without the addon there are only those that need none. */
+export function makePort(
+  addon: Addon | undefined,
+  arena: Arena,
+  description: PortDescription,
+  now: () => number,
+): Port {
+  if (description.adapter === 'pcap') return new PcapPort(addon, arena, description.link);
+  if (description.adapter === 'capture-file') {
+    return new CaptureFilePort(arena, description.files, { now, epoch: () => performance.timeOrigin + now() });
+  }
+  if (addon === undefined) throw new Error(`adapter ${description.adapter} needs the addon`);
   switch (description.adapter) {
     case 'packet-ring':
       return new PacketRingPort(addon, description.ring, now);
     case 'af-xdp':
       return new AfXdpPort(addon, arena, description.sockets, now);
-    case 'capture-file':
-      return new CaptureFilePort(arena, description.files, { now, epoch: () => performance.timeOrigin + now() });
     case 'udp':
       return new UdpPort(addon, description.socket, now);
   }
@@ -121,7 +177,9 @@ export function makePort(addon: Addon, arena: Arena, description: PortDescriptio
 
 /** Tells a port what has become of its device. */
 export function setPortState(port: Port, state: { isUp: boolean; mtu: number; joins: boolean }): void {
-  if (!(port instanceof PacketRingPort) && !(port instanceof UdpPort) && !(port instanceof AfXdpPort)) return;
+  const isKnown =
+    port instanceof PacketRingPort || port instanceof UdpPort || port instanceof AfXdpPort || port instanceof PcapPort;
+  if (!isKnown) return;
   port.setUp(state.isUp);
   port.setMtu(state.mtu);
   if (port instanceof PacketRingPort) port.setJoins(state.joins);

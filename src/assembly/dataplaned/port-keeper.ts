@@ -150,6 +150,7 @@ export class PortKeeper {
         this.#noteLink(entry, device);
         const joins = entry.open.description.adapter === 'packet-ring' && this.#options.opener.joins(name);
         const { isUp, mtu } = device;
+        this.#options.opener.note(entry.open, isUp, mtu);
         this.#options.post({ kind: 'set-port-state', index: entry.open.index, isUp, mtu, joins });
       }
       return;
@@ -205,7 +206,7 @@ export class PortKeeper {
       const { index, row } = place(key);
       const open =
         wanted.kind === 'interface'
-          ? opener.openInterface(wanted.model, index)
+          ? opener.openInterface(wanted.model, index, device)
           : opener.openSocket(wanted.model, index, device.index, device.mtu);
       entry.open = open;
       entry.failedAt = undefined;

@@ -9,14 +9,14 @@ import { bareAddress, type DeviceFacts, type Model } from './model.ts';
 import type { Planner } from './planner.ts';
 import type { PortKeeper } from './port-keeper.ts';
 import { type ObjectStatistics, readDrops, readFdb, readRow, sum } from './statistics.ts';
-import type { WorkerThread } from './worker-thread.ts';
+import type { FrameDriver } from './frame-driver.ts';
 
 /** What the service reads, as it is at the moment of the question. */
 export type ShowSources = {
   view: ConfigView;
   model: Model;
   planner: Planner;
-  worker: WorkerThread;
+  worker: FrameDriver;
   keeper: PortKeeper;
   devices: ReadonlyMap<string, DeviceFacts>;
 };
