@@ -220,7 +220,7 @@ test('without root it runs, and says what is missing', async () => {
   const up = new RunningUp(state, { prefix: nobody });
   try {
     await up.ready();
-    await up.said(/^dataplaned lacks CAP_NET_ADMIN and CAP_NET_RAW: .*start as root/);
+    await up.said(/^dataplaned lacks CAP_NET_ADMIN and CAP_NET_RAW and CAP_IPC_LOCK and CAP_BPF: .*start as root/);
     await up.said(/^up lacks CAP_NET_ADMIN/);
     assert.equal(effective(await up.daemon('dataplaned')), '0');
     await up.killAndVanish();
@@ -255,7 +255,7 @@ test('the daemons run as the account wideplane where there is one, and the state
     const dataplaned = await up.daemon('dataplaned');
     const status = readFileSync(`/proc/${dataplaned}/status`, 'utf8');
     assert.match(status, new RegExp(`^Uid:\\s+${expected}\\s+${expected}\\s`, 'm'));
-    assert.equal(effective(dataplaned), '3000');
+    assert.equal(effective(dataplaned), '8000007000');
     assert.equal(effective(await up.daemon('configd')), '0');
     for (const [path, owner] of [
       [state, expected],

@@ -6,6 +6,7 @@ import { it } from 'node:test';
 import { assertTunnelCarried, exerciseCapture, exerciseEchoes, exerciseStreams } from './harness/exercise.ts';
 import { buildSite, HOST_B, type SiteOptions } from './harness/site.ts';
 import { reach } from './harness/traffic.ts';
+import { waitFor } from './harness/wait.ts';
 
 type Row = Partial<SiteOptions> & { withoutAddon?: boolean };
 
@@ -19,6 +20,26 @@ const ROWS: Row[] = [
   { adapter: 'pcap', hostAdapter: 'pcap', offloads: false, mode: 'point-to-point', withoutAddon: true },
   { adapter: 'pcap', hostAdapter: 'pcap', offloads: true, udpChecksum: true, hostTag: 10, withoutAddon: true },
 ];
+
+for (const withoutAddon of [false, true]) {
+  it(`pcap: a link goes down and comes back, ${withoutAddon ? 'without' : 'with'} the addon`, async () => {
+    if (withoutAddon) process.env.WIDEPLANE_ADDON = '/nonexistent.node';
+    const site = await buildSite({ adapter: 'pcap', hostAdapter: 'pcap' }).finally(
+      () => delete process.env.WIDEPLANE_ADDON,
+    );
+    const { wideplane } = site;
+    await reach(site.hostA, HOST_B);
+    const pid = wideplane.daemonPid('dataplaned');
+    for (const device of ['e1', 'e0']) {
+      await site.site.ip('link', 'set', device, 'down');
+      await waitFor('the loss in the log', 3, () => wideplane.log.includes(`the link of ${device} is down`));
+      await site.site.ip('link', 'set', device, 'up');
+      await reach(site.hostA, HOST_B);
+    }
+    assert.equal(wideplane.daemonPid('dataplaned'), pid);
+    assert.equal(await wideplane.stop(), 0, wideplane.log);
+  });
+}
 
 for (const { withoutAddon = false, ...row } of ROWS) {
   const onOff = (on: boolean | undefined): string => (on === true ? 'on' : 'off');
