@@ -25,7 +25,8 @@ export const DAEMONS: readonly DaemonEntry[] = [
     name: 'dataplaned',
     help: 'moves frames: ports, bridge, tunnels',
     capabilities: ['net_admin', 'net_raw', 'ipc_lock', 'bpf'],
-    without: 'interfaces that own their device cannot be opened',
+    without:
+      'interfaces that own their device need CAP_NET_ADMIN and CAP_NET_RAW, those with adapter af-xdp also the others',
   },
 ];
 

@@ -52,7 +52,7 @@ for (const [form, adapter] of [
     const frames = async (name: string, direction: 'Incoming' | 'Outgoing'): Promise<number> => {
       const [row] = await wideplane.show('net interface', name);
       assert.equal(row?.stats?.Status, 'up', wideplane.log);
-      return Number(row?.stats?.[`${direction} Frames`]);
+      return Number(row.stats[`${direction} Frames`]);
     };
     await waitFor('all is recorded', 15, async () => (await frames('9.2', 'Outgoing')) >= FRAMES);
     assert.equal(await frames('9.1', 'Incoming'), FRAMES);
