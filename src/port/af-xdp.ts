@@ -93,8 +93,17 @@ export function openAfXdp(
     };
   } catch (error) {
     allocator.release(offset, octets);
-    throw error;
+    throw explained(error as NodeJS.ErrnoException);
   }
+}
+
+/** What is behind the errors that the kernel gives for want of a privilege or of room on the device. */
+function explained(error: NodeJS.ErrnoException): NodeJS.ErrnoException {
+  const { code } = error;
+  if (code === 'EPERM') error.message += '; AF_XDP needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF';
+  if (code === 'ENOBUFS') error.message += '; the memory cannot be pinned without CAP_IPC_LOCK';
+  if (code === 'EBUSY' || code === 'EEXIST') error.message += '; another program has the device, see: ip link show';
+  return error;
 }
 
 /** Gives back the memory of sockets whose port has been closed. */

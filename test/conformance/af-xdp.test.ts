@@ -240,6 +240,34 @@ test('a device that has a program of somebody else is refused with its name, and
   await peer.close();
 });
 
+test('a missing privilege is named', async () => {
+  const { here, peer } = await connect(1500);
+  const module = (name: string): string => JSON.stringify(new URL(`../../src/${name}.js`, import.meta.url).href);
+  const script = `
+    import { loadAddon } from ${module('native/addon')};
+    import { ArenaAllocator } from ${module('packet/arena')};
+    import { openAfXdp } from ${module('port/af-xdp')};
+    const { addon } = loadAddon();
+    const octets = 64 << 20;
+    const options = { index: 1, name: 'x', device: '${here}' };
+    try { openAfXdp(addon, addon.arenaCreate(octets), new ArenaAllocator(octets), options); console.log('open'); }
+    catch (error) { console.log(error.message); }`;
+  const withCapabilities = (list: string): string =>
+    run(
+      'setpriv',
+      `--bounding-set=${list}`,
+      `--inh-caps=${list}`,
+      process.execPath,
+      '--input-type=module',
+      '-e',
+      script,
+    );
+  assert.match(withCapabilities('-all,+net_admin,+net_raw,+ipc_lock'), /not permitted; AF_XDP needs .*CAP_BPF/);
+  assert.match(withCapabilities('-all,+net_admin,+net_raw,+bpf'), /cannot be pinned without CAP_IPC_LOCK|open/);
+  assert.match(withCapabilities('-all,+net_admin,+net_raw,+bpf,+ipc_lock'), /open/);
+  await peer.close();
+});
+
 test('the program leaves the device with the port', async () => {
   const { here, peer } = await connect(1500);
   const [port, description] = open(here);

@@ -96,3 +96,16 @@ it('a file that cannot be replayed is named, and the rest works', async () => {
   assert.match(wideplane.log, /replay-file .*text\.pcap: at octet 0: neither pcap nor pcapng/);
   await wideplane.stop();
 });
+
+it('without the addon an interface that needs it says so, and what works without', async () => {
+  const site = await Namespace.create('site');
+  const host = await Namespace.create('host');
+  await connect([site, 'e0'], [host, 'e0']);
+  process.env.WIDEPLANE_ADDON = '/nonexistent.node';
+  const started = Wideplane.start(site, 'net interface 1.1 { device e0 adapter packet-ring }');
+  const wideplane = await started.finally(() => delete process.env.WIDEPLANE_ADDON);
+  const [row] = await wideplane.show('net interface', '1.1');
+  assert.equal(row?.stats?.Status, 'failed');
+  assert.match(wideplane.log, /port 1\.1: adapter packet-ring needs the addon, and cannot load .*; adapter pcap works/);
+  await wideplane.stop();
+});
