@@ -68,10 +68,17 @@ export_module_settings() {
 }
 
 install_modules() {
-  node scripts/lib/modules-fresh.mjs && return 0
   export_module_settings
-  say "npm ci"
-  npm ci --no-progress || fail "npm ci could not install the dependencies: see its output above"
+  if ! node scripts/lib/modules-fresh.mjs; then
+    say "npm ci"
+    npm ci --no-progress || fail "npm ci could not install the dependencies: see its output above"
+  fi
+  # Somebody may have run npm without those settings.
+  local cap=node_modules/cap/build/Release/cap.node
+  if [ ! -e "$cap" ] || grep -q 'status == 0' "$cap"; then
+    say "npm rebuild cap"
+    npm rebuild cap || fail "the package cap does not build: see its output above"
+  fi
 }
 
 # prepare: everything up to a built tree.
