@@ -102,8 +102,23 @@ static napi_value device_offloads(napi_env env, napi_callback_info info)
 	return result;
 }
 
+/* 1 where the device does not say: it has one, or does not let them be counted. */
+static napi_value device_receive_queues(napi_env env, napi_callback_info info)
+{
+	struct arguments arguments = arguments_of(env, info);
+	struct ifreq request = {.ifr_name = ""};
+	napi_get_value_string_utf8(env, arguments.values[0], request.ifr_name, sizeof request.ifr_name, NULL);
+	int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (descriptor < 0) return throw_errno(env, request.ifr_name, "socket", errno);
+	struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
+	uint32_t queues = ask_ethtool(descriptor, &request, &channels) ? channels.rx_count + channels.combined_count : 1;
+	close(descriptor);
+	return integer_value(env, queues == 0 ? 1 : (int32_t)queues);
+}
+
 static const struct function_entry functions[] = {
 	{"deviceQuery", device_query},
+	{"deviceReceiveQueues", device_receive_queues},
 	{"deviceOffloads", device_offloads},
 };
 

@@ -11,10 +11,11 @@ function packagesOf(path) {
 
 const wanted = packagesOf('package-lock.json') ?? {};
 const installed = packagesOf('node_modules/.package-lock.json');
-// Optional packages of other platforms are in the lock file, but never installed.
-const stale = Object.entries(wanted).some(([path, { version, optional }]) => {
+// Optional packages of other platforms are in the lock file, but never installed; the others are wanted.
+const stale = Object.entries(wanted).some(([path, { version, optional, os, cpu, libc }]) => {
   if (path === '') return false;
   const found = installed?.[path]?.version;
-  return found === undefined ? !optional : found !== version;
+  const isForeign = optional === true && (os !== undefined || cpu !== undefined || libc !== undefined);
+  return found === undefined ? !isForeign : found !== version;
 });
 process.exit(installed === undefined || stale ? 1 : 0);

@@ -5,6 +5,7 @@ requirements() {
   cat <<'LIST'
 build-essential make cc
 libc6-dev /usr/include/stdio.h
+libpcap-dev /usr/include/pcap.h
 linux-libc-dev /usr/include/linux/if_packet.h
 util-linux unshare setpriv flock
 procps sysctl
@@ -16,6 +17,7 @@ python3 /usr/bin/python3
 iperf3 iperf3
 tcpdump tcpdump
 tshark tshark
+tcpreplay tcpreplay
 openvswitch-switch ovs-vswitchd ovsdb-server ovsdb-tool ovs-vsctl ovs-appctl
 LIST
 }
@@ -57,10 +59,26 @@ require_node() {
   command -v npm >/dev/null || fail "npm is missing: it comes with Node.js (in Debian, with the package npm)"
 }
 
+# For the package cap: its compiler finds the headers that came with Node.js instead of downloading them, and leaves out
+# the assertions by which a link that goes down would end the process (docs/decisions/cap.md).
+export_module_settings() {
+  npm_package_config_node_gyp_nodedir=$(node -p 'require("path").resolve(process.execPath, "../..")')
+  export npm_package_config_node_gyp_nodedir
+  export CXXFLAGS=-DNDEBUG
+}
+
 install_modules() {
-  node scripts/lib/modules-fresh.mjs && return 0
-  say "npm ci"
-  npm ci --no-progress || fail "npm ci could not install the dependencies: see its output above"
+  export_module_settings
+  if ! node scripts/lib/modules-fresh.mjs; then
+    say "npm ci"
+    npm ci --no-progress || fail "npm ci could not install the dependencies: see its output above"
+  fi
+  # Somebody may have run npm without those settings.
+  local cap=node_modules/cap/build/Release/cap.node
+  if [ ! -e "$cap" ] || grep -q 'status == 0' "$cap"; then
+    say "npm rebuild cap"
+    npm rebuild cap || fail "the package cap does not build: see its output above"
+  fi
 }
 
 # prepare: everything up to a built tree.

@@ -2,6 +2,7 @@
 set -euo pipefail
 . scripts/lib/say.sh
 . scripts/lib/isolate.sh
+. scripts/lib/prepare.sh
 private_run
 
 # The tests have no network, so the packed tarball is installed before: outside the checkout, as a user would.
@@ -9,6 +10,7 @@ if [ $# = 0 ] || [[ " $* " == *package* ]]; then
   say "packing, and installing the package outside the checkout"
   mkdir /run/package
   tarball=$(npm pack --silent --pack-destination /run/package) || fail "npm pack failed"
+  export_module_settings
   npm install --silent --prefix /run/package --omit=dev --prefer-offline "/run/package/$tarball" ||
     fail "the packed tarball does not install"
   export WIDEPLANE_PACKAGE=/run/package/node_modules/wideplane

@@ -7,6 +7,7 @@ import type { LogLevel } from '../core/log.ts';
 import { DAEMONS } from '../supervise/daemon-table.ts';
 import { LineWriter, relayLine } from '../supervise/log-relay.ts';
 import { runUp } from '../supervise/up.ts';
+import { adaptersHere, adapterText } from './adapters.ts';
 import { createLog, type LogFormat } from './log.ts';
 
 export type UpFlags = { config?: string; state: string; force: boolean; logFormat: LogFormat; logLevel: LogLevel };
@@ -24,6 +25,8 @@ export async function up(flags: UpFlags): Promise<number> {
     level: flags.logLevel,
     write: (line) => writer.write(relayLine('supervisor', line.trimEnd(), false, flags.logFormat)),
   });
+  const adapters = adaptersHere().map((report) => `${report.adapter} ${adapterText(report)}`);
+  log.info(`adapters: ${adapters.join('; ')}`);
   const self = [process.execPath, fileURLToPath(new URL('./main.js', import.meta.url))];
   const stateFlags = ['--state', state];
   try {

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { loadAddon } from '../native/addon.ts';
+import { adaptersHere, adapterText } from './adapters.ts';
 
 export function version(options: { json: boolean }): number {
   const addon = loadAddon();
@@ -12,8 +13,13 @@ export function version(options: { json: boolean }): number {
     kernel: release(),
     addon: addon.addon ? `loaded from ${addon.path}` : addon.reason,
   };
-  if (options.json) console.log(JSON.stringify({ ...facts, addonLoaded: addon.addon !== undefined }));
-  else for (const [name, value] of Object.entries(facts)) console.log(`${name.padEnd(11)}${value}`);
+  const adapters = Object.fromEntries(adaptersHere().map((report) => [report.adapter, adapterText(report)]));
+  if (options.json) {
+    console.log(JSON.stringify({ ...facts, addonLoaded: addon.addon !== undefined, adapters }));
+    return 0;
+  }
+  for (const [name, value] of Object.entries(facts)) console.log(`${name.padEnd(11)}${value}`);
+  for (const [name, value] of Object.entries(adapters)) console.log(`adapter    ${name.padEnd(14)}${value}`);
   return 0;
 }
 

@@ -39,8 +39,9 @@ export const LOG_CODES = entries({
   'config-apply-failed': { level: 'error', help: 'a daemon could not apply an object; the message has the reason' },
 
   // Data plane
-  'adapters-absent': { level: 'error', help: 'the addon cannot be loaded, so no frame is moved; the message says why' },
+  'addon-absent': { level: 'warn', help: 'the addon cannot be loaded, so few adapters work; the message says why' },
   'port-open': { level: 'info', help: 'a device or socket is open and frames flow through it' },
+  'port-limited': { level: 'warn', help: 'a port is open, but something about its device or file cannot work with it' },
   'port-waiting': { level: 'warn', help: 'a device, address or link is missing; the port comes back with it' },
   'port-failed': { level: 'error', help: 'a device or socket could not be opened; it is tried again' },
   'loop-found': {

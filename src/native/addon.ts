@@ -36,6 +36,11 @@ export const UDP_STRIDE = 10;
  * word 9 tells where its TCP or UDP header (lower 16 bits) and its Ethernet header begin, from the start of the datagram.
  */
 
+/** A chunk of an AF_XDP socket holds one frame; of a received one XDP_CHUNK_RESERVED octets are in front of it. */
+export const XDP_CHUNK_OCTETS = 4096;
+export const XDP_CHUNK_RESERVED = 258;
+export const XDP_MAX_QUEUES = 16;
+
 export type RingOptions = {
   device: string;
   /** Arena extent for the receive ring; `blocks * blockOctets` octets. */
@@ -90,6 +95,17 @@ export type TapOptions = {
   up: boolean;
 };
 
+export type XdpOptions = {
+  device: string;
+  /** Queues from the first that are served, at most XDP_MAX_QUEUES; all is sent by the first. */
+  queues: number;
+  /** Arena extent of `(queues * receiveChunks + transmitChunks) * XDP_CHUNK_OCTETS` octets. */
+  offset: number;
+  /** Powers of two. */
+  receiveChunks: number;
+  transmitChunks: number;
+};
+
 /** What `watchReadable` returns: nothing to look into. */
 export type Watch = { readonly watch: unique symbol };
 
@@ -136,6 +152,23 @@ export interface Addon {
   tapOverruns(tap: number): number;
   tapDescriptors(tap: number): number[];
   tapClose(tap: number): void;
+  /** Throws EBUSY when the device still has an XDP program, or a queue a socket, after half a second of trying. */
+  xdpOpen(arena: number, options: XdpOptions): number;
+  /** As ringReceive; of the descriptor's words only 0 and 1 are set: XDP tells nothing of tags and offloads. */
+  xdpReceive(xdp: number, descriptors: Int32Array, max: number): number;
+  /** Copies and sends `count` frames in order; returns how many were refused: they carry RING_REFUSED. */
+  xdpTransmit(xdp: number, descriptors: Int32Array, count: number): number;
+  /** Frames lost because no chunk or no place in a ring was free, or that were larger than a chunk. */
+  xdpOverruns(xdp: number): number;
+  /** Whether the program runs in the driver, not in the kernel's generic code. */
+  xdpIsNative(xdp: number): boolean;
+  /** One socket for each queue that is served. */
+  xdpDescriptors(xdp: number): number[];
+  /** The arena extent is free when it returns; the program leaves the device within a tenth of a second. */
+  xdpClose(xdp: number): void;
+
+  /** How many queues a device receives by now. */
+  deviceReceiveQueues(device: string): number;
 
   /** What a network device is now; throws ENODEV. `flags`: IFF_*. */
   deviceQuery(device: string): { index: number; mtu: number; flags: number; mac: Uint8Array };

@@ -32,7 +32,7 @@ export type Device = {
   readonly addresses: readonly IpPrefix[];
 };
 
-type Events = {
+export type DeviceEvents = {
   appeared: [device: Device];
   changed: [device: Device, before: Device];
   gone: [device: Device];
@@ -42,13 +42,22 @@ type Events = {
   failed: [error: Error];
 };
 
+/** Whoever knows the devices and reports changes. */
+export interface Devices extends EventEmitter<DeviceEvents> {
+  /** Reads all there is, reporting it as it does; changes are reported from then on. */
+  start(): Promise<void>;
+  readonly devices: readonly Device[];
+  find(name: string): Device | undefined;
+  close(): void;
+}
+
 const UNUSABLE = AddressFlag.tentative | AddressFlag.dadFailed;
 
 /**
  * A device that is renamed is gone by its old name and appears by the new one; one that is deleted and made again has
  * another index. Addresses are reported after their device appeared and before it is gone.
  */
-export class DeviceWatcher extends EventEmitter<Events> {
+export class DeviceWatcher extends EventEmitter<DeviceEvents> implements Devices {
   readonly #socket: NetlinkSocket;
   readonly #monitor: NetlinkMonitor;
   readonly #devices = new Map<number, Device>();

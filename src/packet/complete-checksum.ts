@@ -1,8 +1,8 @@
 // Finishes TCP and UDP checksums that a sender left to its network card, when no card will.
 //
 // Two forms arrive. A packet ring says that a frame's checksum is unfinished and where (Frame.checksumStart). Behind a UDP
-// socket nothing says so: a VXLAN peer on the same host hands over inner frames whose checksum field holds no more than
-// the sum of the pseudo-header, and a receiver that is not on this host would drop each one.
+// socket, an AF_XDP socket or libpcap nothing says so: a sender on the same host hands over frames whose checksum field
+// holds no more than the sum of the pseudo-header, and a receiver that is not on this host would drop each one.
 
 import { checksumAddWords, checksumFinish, checksumFold } from '../core/checksum.ts';
 import { Drop, FORWARD, type Verdict } from '../core/drop-reason.ts';
@@ -40,6 +40,15 @@ export function completeUnannouncedChecksum(arena: Arena, frame: Frame): void {
   if (read16(bytes, field) !== checksumFold(pseudoHeaderSum)) return;
   if (checksumFinish(checksumAddWords(bytes, words, start, end, pseudoHeaderSum)) === 0) return;
   finish(arena, start, field, end);
+}
+
+/**
+ * Finishes what a sender on this host has left unfinished without saying so: a frame larger than `maxFrameOctets` may be a
+ * super-frame, which is marked to be cut to `mtu`; any other may lack its checksum.
+ */
+export function finishUnannouncedOffloads(arena: Arena, frame: Frame, mtu: number, maxFrameOctets: number): void {
+  const isLarge = frame.end - frame.start > maxFrameOctets;
+  if (!isLarge || !recognizeSuperFrame(arena, frame, mtu)) completeUnannouncedChecksum(arena, frame);
 }
 
 /**

@@ -34,6 +34,8 @@ export class Frame {
   checksumOffset = 0;
   /** 1 when the receiving side has already verified the checksums. */
   checksumVerified = 0;
+  /** 1 when the adapter cannot tell of unfinished checksums, so that a frame inside this one may hold one. */
+  offloadsUnknown = 0;
   /**
    * 1 when the outermost headers are UDP and were written here, with a checksum that is right, or 0 and free to be set:
    * such frames can be joined for sending without a look at their payload (native-bindings/join.h).
@@ -77,6 +79,7 @@ export function resetMetadata(frame: Frame): void {
   frame.checksumStart = 0;
   frame.checksumOffset = 0;
   frame.checksumVerified = 0;
+  frame.offloadsUnknown = 0;
   frame.ownUdp = 0;
   frame.gsoType = 0;
   frame.gsoSize = 0;
@@ -94,6 +97,7 @@ export function copyMetadata(from: Frame, to: Frame): void {
   to.vlanTci = from.vlanTci;
   to.vlanTpid = from.vlanTpid;
   to.checksumVerified = from.checksumVerified;
+  to.offloadsUnknown = from.offloadsUnknown;
   to.outer0 = from.outer0;
   to.outer1 = from.outer1;
   to.outer2 = from.outer2;

@@ -65,6 +65,9 @@ export class FaultInjector implements Port {
   get descriptors(): readonly number[] {
     return this.#port.descriptors;
   }
+  get needsFinished(): boolean | undefined {
+    return this.#port.needsFinished;
+  }
   get isUp(): boolean {
     return this.#port.isUp;
   }

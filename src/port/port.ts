@@ -36,6 +36,14 @@ export interface Port {
    * Absent: it does not.
    */
   readonly cutsTunnelled?: boolean;
+  /** True where only whole frames can leave: `transmit` then gets no unfinished checksum and no super-frame. */
+  readonly needsFinished?: boolean | undefined;
+
+  /**
+   * Of a port without descriptors that knows by itself when it has frames: milliseconds until it shall be asked, Infinity
+   * when nothing will come.
+   */
+  dueMs?(): number;
 
   /**
    * Appends up to BURST frames to `into` and returns how many; ends the life of those of the call before. After BURST of

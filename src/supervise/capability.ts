@@ -5,6 +5,8 @@ export const CAPABILITY_BIT = {
   net_bind_service: 10,
   net_admin: 12,
   net_raw: 13,
+  ipc_lock: 14,
+  bpf: 39,
   setgid: 6,
   setuid: 7,
   setpcap: 8,

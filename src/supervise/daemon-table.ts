@@ -10,7 +10,9 @@ export type DaemonEntry = {
   help: string;
   /** All that it keeps when it is started as root (docs/decisions/privileges.md). */
   capabilities: readonly CapabilityName[];
-  /** What does not work when it must run without those. */
+  /** Those of them that only few need: whoever needs one says so when it is missing. */
+  rarelyNeeded: readonly CapabilityName[];
+  /** What does not work when it must run without the others. */
   without: string;
 };
 
@@ -19,13 +21,15 @@ export const DAEMONS: readonly DaemonEntry[] = [
     name: 'configd',
     help: 'owns the configuration: validates, saves, publishes, serves tmsh',
     capabilities: [],
+    rarelyNeeded: [],
     without: '',
   },
   {
     name: 'dataplaned',
     help: 'moves frames: ports, bridge, tunnels',
-    capabilities: ['net_admin', 'net_raw'],
-    without: 'packet-ring and tap interfaces cannot be opened',
+    capabilities: ['net_admin', 'net_raw', 'ipc_lock', 'bpf'],
+    rarelyNeeded: ['ipc_lock', 'bpf'],
+    without: 'interfaces that own or make their device cannot be opened',
   },
 ];
 

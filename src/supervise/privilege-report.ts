@@ -15,7 +15,9 @@ export function missingPrivileges(
   const missing: string[] = [];
   for (const daemon of daemons) {
     const granted = grantable(held, daemon.capabilities);
-    const lacking = daemon.capabilities.filter((name) => !granted.includes(name));
+    const lacking = daemon.capabilities.filter(
+      (name) => !granted.includes(name) && !daemon.rarelyNeeded.includes(name),
+    );
     if (lacking.length > 0) {
       missing.push(`${daemon.name} lacks ${lacking.map(capabilityLabel).join(' and ')}: ${daemon.without}; ${remedy}`);
     }

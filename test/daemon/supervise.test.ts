@@ -32,12 +32,12 @@ test('each daemon has the capabilities of its table, and no way to more', async 
   await withUp({}, async (up) => {
     await up.ready();
     assert.equal(effective(await up.daemon('configd')), '0');
-    const CAP_NET_ADMIN_AND_NET_RAW = ((1n << 12n) | (1n << 13n)).toString(16);
+    const CAPABILITIES = ((1n << 12n) | (1n << 13n) | (1n << 14n) | (1n << 39n)).toString(16);
     const dataplaned = await up.daemon('dataplaned');
-    assert.equal(effective(dataplaned), CAP_NET_ADMIN_AND_NET_RAW);
+    assert.equal(effective(dataplaned), CAPABILITIES);
     const status = readFileSync(`/proc/${dataplaned}/status`, 'utf8');
     assert.match(status, /^NoNewPrivs:\s*1$/m);
-    assert.equal(parseCapabilities(status).bounding.toString(16), CAP_NET_ADMIN_AND_NET_RAW);
+    assert.equal(parseCapabilities(status).bounding.toString(16), CAPABILITIES);
     for (const [path, mode] of [
       [up.state, 0o700],
       [`${up.state}/supervisor`, 0o700],
@@ -255,7 +255,7 @@ test('the daemons run as the account wideplane where there is one, and the state
     const dataplaned = await up.daemon('dataplaned');
     const status = readFileSync(`/proc/${dataplaned}/status`, 'utf8');
     assert.match(status, new RegExp(`^Uid:\\s+${expected}\\s+${expected}\\s`, 'm'));
-    assert.equal(effective(dataplaned), '3000');
+    assert.equal(effective(dataplaned), '8000007000');
     assert.equal(effective(await up.daemon('configd')), '0');
     for (const [path, owner] of [
       [state, expected],

@@ -69,7 +69,7 @@ test('the daemons work with the capabilities of the table, and a refused device 
   await withDaemons(CONFIG, async (up, state) => {
     await up.ready();
     assert.equal(capabilities(await up.daemon('configd')), '0');
-    assert.equal(capabilities(await up.daemon('dataplaned')), '3000');
+    assert.equal(capabilities(await up.daemon('dataplaned')), '8000007000');
     await up.said(/^net interface 1\.2: property device, value eth2: carries the IPv4 default route/);
     assert.match(ip('address show dev eth2'), /198\.51\.100\.1/);
     assert.doesNotMatch(ip('address show dev eth1'), /inet /);

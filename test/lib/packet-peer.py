@@ -3,7 +3,7 @@
 #
 #   packet-peer.py ethernet DEVICE          frames by AF_PACKET
 #   packet-peer.py udp ADDRESS PORT         datagrams
-import base64, errno, json, select, socket, struct, sys, time
+import base64, errno, json, random, select, socket, struct, sys, time
 
 SOL_PACKET, SOL_UDP, UDP_SEGMENT, PACKET_IGNORE_OUTGOING, SO_RCVBUFFORCE = 263, 17, 103, 23, 33
 ETH_P_ALL = 3
@@ -62,6 +62,45 @@ def do_send_segments(order):
     wire.sendmsg([buffer[:len(buffer) - order.get('short', 0)]], control, 0, (order['to'], order['port']))
     return {}
 
+# Frames of many flows, of mixed sizes and protocols; the last 8 octets are the number of the flow and of the frame in it.
+def do_send_flows(order):
+    random.seed(order['seed'])
+    sequence = [0] * order['flows']
+    for index in range(order['count']):
+        flow = random.randrange(order['flows'])
+        send(flow_frame(bytes.fromhex(order['prefix']), flow, sequence[flow], random.choice(order['sizes'])), order)
+        sequence[flow] += 1
+        if index % order['every'] == 0:
+            time.sleep(order['pause'])
+    return {}
+
+def flow_frame(prefix, flow, number, octets):
+    tail = struct.pack('>II', flow, number)
+    if not prefix:
+        return FILL[:octets - 8] + tail
+    protocol, transport = (17, 8) if flow % 2 == 0 else (6, 20)
+    addresses = struct.pack('>II', 0x0a000000 + flow, 0x0b000001)
+    header = struct.pack('>BBHHHBBH', 0x45, 0, octets - 14, 0, 0x4000, 64, protocol, 0) + addresses
+    total = sum(struct.unpack('>10H', header))
+    total = (total & 0xffff) + (total >> 16)
+    total = ~((total & 0xffff) + (total >> 16)) & 0xffff
+    header = header[:10] + struct.pack('>H', total) + header[12:]
+    ports = struct.pack('>HH', 1024 + flow % 60000, 80)
+    rest = struct.pack('>HH', octets - 34, 0) if protocol == 17 else struct.pack('>IIBBHHH', number, 0, 0x50, 0x10, 500, 0, 0)
+    head = prefix[:12] + b'\x08\x00' + header + ports + rest
+    return head + FILL[:octets - len(head) - 8] + tail
+
+# What came of such frames: how many, and how many of them were not the next of their flow or later.
+def do_receive_flows(order):
+    expected, received, wrong, until = {}, 0, 0, time.monotonic() + order['seconds']
+    while received < order['count'] and select.select([wire], [], [], max(0, min(1, until - time.monotonic())))[0]:
+        data = wire.recv(70000)
+        flow, number = struct.unpack('>II', data[-8:])
+        wrong += number < expected.get(flow, 0)
+        expected[flow] = number + 1
+        received += 1
+    return {'received': received, 'wrong': wrong, 'flows': len(expected)}
+
 def do_receive(order):
     frames, until = [], time.monotonic() + order['seconds']
     while len(frames) < order['count']:
@@ -83,5 +122,5 @@ print(json.dumps({}), flush=True)
 for line in sys.stdin:
     order = json.loads(line)
     answer = {'send': do_send, 'sendOctets': do_send_octets, 'sendSegments': do_send_segments,
-              'receive': do_receive}[order['do']](order)
+              'receive': do_receive, 'sendFlows': do_send_flows, 'receiveFlows': do_receive_flows}[order['do']](order)
     print(json.dumps(answer), flush=True)

@@ -38,7 +38,22 @@ export type SendOrder = {
   every?: number;
 };
 
-type Answer = { frames?: { octets: string; port: number; tos: number }[] };
+export type FlowsReceived = { received: number; wrong: number; flows: number };
+
+export type FlowOrder = {
+  /** MAC header, or nothing for datagrams. */
+  prefix: Uint8Array;
+  seed: number;
+  flows: number;
+  count: number;
+  sizes: readonly number[];
+  every: number;
+  pause: number;
+  to?: string | undefined;
+  port?: number | undefined;
+};
+
+type Answer = Partial<FlowsReceived> & { frames?: { octets: string; port: number; tos: number }[] };
 
 export class PacketPeer {
   readonly #child: ChildProcess;
@@ -74,6 +89,16 @@ export class PacketPeer {
   /** `count` datagrams in one send; the last is `short` octets shorter. */
   async sendSegments(order: Omit<SendOrder, 'prefix'> & { short?: number }): Promise<void> {
     await this.#ask({ do: 'sendSegments', ...order });
+  }
+
+  /** Frames of many flows: the last 8 octets of each are the number of its flow and its own number in it. */
+  async sendFlows({ prefix, ...rest }: FlowOrder): Promise<void> {
+    await this.#ask({ do: 'sendFlows', prefix: Buffer.from(prefix).toString('hex'), ...rest });
+  }
+
+  /** What came of `count` such frames, until nothing comes for a second. */
+  async receiveFlows(count: number, seconds = 20): Promise<FlowsReceived> {
+    return (await this.#ask({ do: 'receiveFlows', count, seconds })) as FlowsReceived;
   }
 
   /** Up to `count` frames, or those that come within the time. */

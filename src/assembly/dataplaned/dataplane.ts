@@ -85,6 +85,8 @@ export class Dataplane {
   readonly #audit: boolean;
 
   readonly #slots: (PortSlot | undefined)[] = [];
+  /** Ports that say by themselves when they have frames. */
+  #timedPorts: Port[] = [];
   readonly #domains = new Map<number, Domain>();
   /** What was told of the crossing of each VLAN group, by domain. */
   readonly #crossings = new Map<number, CrossingSpec>();
@@ -229,7 +231,10 @@ export class Dataplane {
 
   /** Milliseconds until `breath` has something to do even when no frame arrives. */
   msUntilTick(): number {
-    return this.#slotsToSweep > 0 ? 0 : Math.max(0, this.#nextTickMs - this.#now());
+    if (this.#slotsToSweep > 0) return 0;
+    let ms = Math.max(0, this.#nextTickMs - this.#now());
+    for (const port of this.#timedPorts) ms = Math.min(ms, port.dueMs!());
+    return ms;
   }
 
   /** `listener`: what a socket port serves. */
@@ -237,6 +242,7 @@ export class Dataplane {
     const slot = new PortSlot(port, row, this.disposal);
     this.#slots[port.index] = slot;
     if (listener !== undefined) slot.listener = this.#underlays.addSocket(slot, listener);
+    this.#timedPorts = this.ports().filter((other) => other.dueMs !== undefined);
     const specs = [...this.#interfaceSpecs.values()].filter((spec) => spec.port === port.index);
     for (const spec of specs) this.#setInterfaceMember(spec);
     for (const id of new Set(specs.map(({ domain }) => domain))) this.#announce(this.#domains.get(id)!);
@@ -250,6 +256,7 @@ export class Dataplane {
     if (slot === undefined) return;
     slot.flush();
     this.#slots[index] = undefined;
+    this.#timedPorts = this.ports().filter((other) => other.dueMs !== undefined);
     this.#underlays.removeSocket(slot);
     slot.port.close();
     for (const spec of this.#interfaceSpecs.values()) if (spec.port === index) this.#setInterfaceMember(spec);

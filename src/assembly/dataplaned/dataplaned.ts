@@ -11,23 +11,28 @@ import { macHigh16, macLow32 } from '../../core/mac.ts';
 import type { Log } from '../../core/log.ts';
 import { applyChanges, type ConfigChange, type Generation, mapObjects, type ObjectMap } from '../../config/change.ts';
 import type { AnyConfigObject } from '../../config/object-type.ts';
-import type { Addon } from '../../native/addon.ts';
-import { type Device, DeviceWatcher } from '../../net/device-watcher.ts';
+import { ownsDevice } from '../../config/types/net-interface.ts';
+import type { LoadedAddon } from '../../native/addon.ts';
+import { type Device, DeviceWatcher, type Devices } from '../../net/device-watcher.ts';
+import { PolledDevices } from '../../net/polled-devices.ts';
 import type { ConfigApplier } from '../config-subscriber.ts';
 import { type ConfigView, viewOf } from './config-view.ts';
+import { EventLoopDriver } from './event-loop-driver.ts';
+import { COUNTER_ROWS, type DriverEvents, type FrameDriver } from './frame-driver.ts';
 import { buildModel, type DeviceFacts, type Failure, type Model } from './model.ts';
 import { Planner } from './planner.ts';
 import { PortOpener } from './port-factory.ts';
 import { type DeviceState, PortKeeper, type PrepareDevice } from './port-keeper.ts';
 import type { ShowSources } from './show-service.ts';
 import { LoopReporter } from './loop-reporter.ts';
-import { COUNTER_ROWS, WorkerThread } from './worker-thread.ts';
+import { WorkerThread } from './worker-thread.ts';
 
 /** How long a change of configuration waits for ports to open, so that it can report those that do not. */
 const PORT_PATIENCE_MS = 3000;
 
 export type DataplanedOptions = {
-  addon: Addon;
+  /** Without the addon the data plane runs on this thread, with the adapters that do without. */
+  addon: LoadedAddon;
   /** Makes a device fit to be opened; `tapMtu`: it is a TAP device that is to be made, with this MTU, where there is none. */
   prepare: (...request: [...Parameters<PrepareDevice>, tapMtu: number | undefined]) => ReturnType<PrepareDevice>;
   /** Told which devices the configuration takes over, whenever that changes. */
@@ -39,8 +44,8 @@ export type DataplanedOptions = {
 
 export class Dataplaned implements ConfigApplier {
   readonly #options: DataplanedOptions;
-  readonly #worker: WorkerThread;
-  readonly #watcher: DeviceWatcher;
+  readonly #worker: FrameDriver;
+  readonly #watcher: Devices;
   readonly #keeper: PortKeeper;
   readonly #planner = new Planner(COUNTER_ROWS);
   readonly #tickets = new Map<number, () => void>();
@@ -54,19 +59,21 @@ export class Dataplaned implements ConfigApplier {
 
   constructor(options: DataplanedOptions) {
     this.#options = options;
-    const { addon, log } = options;
-    this.#worker = new WorkerThread(addon, {
+    const { log } = options;
+    const { addon } = options.addon;
+    const events: DriverEvents = {
       applied: (ticket) => {
         this.#tickets.get(ticket)?.();
         this.#tickets.delete(ticket);
       },
       portRemoved: (index) => this.#keeper.workerRemoved(index),
       died: options.died,
-    });
+    };
     this.#loops = new LoopReporter(this.sources, log);
-    this.#watcher = new DeviceWatcher(addon);
+    this.#worker = addon === undefined ? new EventLoopDriver(events) : new WorkerThread(addon, events);
+    this.#watcher = addon === undefined ? new PolledDevices() : new DeviceWatcher(addon);
     this.#keeper = new PortKeeper({
-      opener: new PortOpener(addon, this.#worker.arena, this.#worker.allocator),
+      opener: new PortOpener(options.addon, this.#worker),
       device: (name) => this.#deviceState(name),
       prepare: (name, device, owner) => options.prepare(name, device, owner, this.#model.tapMtus.get(name)),
       place: (key) => ({ index: this.#planner.port(key), row: this.#planner.portRow(key) }),
@@ -146,7 +153,7 @@ export class Dataplaned implements ConfigApplier {
   /** Devices that are ours, or that we made; those of a disabled interface keep what the host has given them. */
   #devicesInUse(): string[] {
     return [...this.#view.interfaces.values()].flatMap(({ properties: { device, adapter, enabled } }) =>
-      device !== undefined && (adapter === 'tap' || (adapter === 'packet-ring' && enabled)) ? [device] : [],
+      device !== undefined && (adapter === 'tap' || (ownsDevice(adapter) && enabled)) ? [device] : [],
     );
   }
 

@@ -21,13 +21,18 @@ import type { TunnelSpec } from '../../tunnel/tunnel.ts';
 import { TOS_PRESERVE, UdpChecksum } from '../../tunnel/tunnel.ts';
 import { VXLAN_IPV4_OVERHEAD } from '../../tunnel/vxlan.ts';
 import { VXLAN_IPV6_OVERHEAD } from '../../tunnel/vxlan-ipv6.ts';
-import type { ConfigView, Self, Tunnel, Vlan, VxlanProfile } from './config-view.ts';
+import { type Adapter, carriesFrames, ownsDevice } from '../../config/types/net-interface.ts';
+import type { ConfigView, Interface, Self, Tunnel, Vlan, VxlanProfile } from './config-view.ts';
 import type { Mac } from './spec.ts';
 
 /** What the kernel says of a network device. */
 export type DeviceFacts = { mac: Mac; mtu: number; isUp: boolean };
 
-export type InterfaceModel = { name: string; device: string; adapter: 'packet-ring' | 'udp' | 'tap' };
+/** Files in place of a device. */
+export type FilesModel = { replay: string | undefined; record: string | undefined; timed: boolean; delayMs: number };
+
+/** `device`: empty where there are `files`. */
+export type InterfaceModel = { name: string; device: string; adapter: Adapter; files: FilesModel | undefined };
 
 export type InterfaceMemberModel = {
   key: string;
@@ -174,8 +179,9 @@ class ModelBuilder {
   #addInterfaces(): void {
     for (const { name, properties } of this.#view.interfaces.values()) {
       const { device, adapter, enabled } = properties;
-      if (device === undefined || !enabled) continue;
-      this.#model.interfaces.set(name, { name, device, adapter });
+      const files = adapter === 'capture-file' ? filesOf(properties) : undefined;
+      if ((device === undefined && files === undefined) || !enabled) continue;
+      this.#model.interfaces.set(name, { name, device: device ?? '', adapter, files });
     }
   }
 
@@ -228,7 +234,7 @@ class ModelBuilder {
   #ringDevices(vlan: Vlan): string[] {
     return Object.keys(vlan.properties.interfaces).flatMap((name) => {
       const port = this.#model.interfaces.get(name);
-      return port?.adapter === 'packet-ring' ? [port.device] : [];
+      return port !== undefined && ownsDevice(port.adapter) ? [port.device] : [];
     });
   }
 
@@ -237,7 +243,7 @@ class ModelBuilder {
       const domain = this.#model.domainOf.get(vlan.name)!;
       for (const [name, { tagged, 'tag-mode': mode }] of Object.entries(vlan.properties.interfaces)) {
         const port = this.#view.interfaces.get(name);
-        if (port === undefined || port.properties.adapter === 'udp') continue;
+        if (port === undefined || !carriesFrames(port.properties.adapter)) continue;
         const key = `${vlan.name} ${name}`;
         this.#model.interfaceMembers.set(key, {
           key,
@@ -476,6 +482,12 @@ function wireTags(
   if (mode === 'none') return { vlan: tag, innerVlan: 0, tpid: EtherType.vlan };
   return { vlan: tag, innerVlan: mode === 'double' ? customer : 0, tpid: serviceTpid };
 }
+const filesOf = (properties: Interface['properties']): FilesModel => ({
+  replay: properties['replay-file'],
+  record: properties['record-file'],
+  timed: properties['replay-timing'] === 'recorded',
+  delayMs: properties['replay-delay'] * 1000,
+});
 
 /** The address of a self IP without its length. */
 export const bareAddress = (self: Self): string => self.properties.address.split('/')[0]!;

@@ -10,7 +10,8 @@
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import type { Failure, InterfaceModel, Model, SocketModel } from './model.ts';
-import type { OpenPort, PortOpener } from './port-factory.ts';
+import { carriesFrames } from '../../config/types/net-interface.ts';
+import { FILES_DEVICE, type OpenPort, type PortOpener } from './port-factory.ts';
 import type { ToWorker } from './worker-protocol.ts';
 
 /** What the keeper needs to know of a device now. */
@@ -69,7 +70,7 @@ export class PortKeeper {
   want(model: Model): void {
     const wanted = new Map<string, Wanted>();
     for (const [key, port] of model.interfaces) {
-      if (port.adapter !== 'udp') wanted.set(key, { kind: 'interface', model: port });
+      if (carriesFrames(port.adapter)) wanted.set(key, { kind: 'interface', model: port });
     }
     for (const [key, socket] of model.sockets) wanted.set(key, { kind: 'socket', model: socket });
     for (const [key, entry] of this.#entries) {
@@ -124,7 +125,7 @@ export class PortKeeper {
     const entry = this.#entries.get(key);
     if (entry === undefined) return 'absent';
     if (entry.open === undefined) return 'failed';
-    return this.#options.device(deviceOf(entry.wanted))?.isUp === true ? 'up' : 'down';
+    return this.#device(entry.wanted)?.isUp === true ? 'up' : 'down';
   }
 
   /** The worker no longer touches this port. */
@@ -138,9 +139,13 @@ export class PortKeeper {
     this.#options.opener.close();
   }
 
+  #device(wanted: Wanted): DeviceState | undefined {
+    return hasFiles(wanted) ? FILES_DEVICE : this.#options.device(deviceOf(wanted));
+  }
+
   #lookAt(entry: Entry): void {
     const name = deviceOf(entry.wanted);
-    const device = this.#options.device(name);
+    const device = this.#device(entry.wanted);
     if (entry.open !== undefined) {
       if (device === undefined && !entry.wasSeen) return;
       entry.wasSeen = true;
@@ -151,10 +156,10 @@ export class PortKeeper {
         void this.#close(entry);
       } else {
         this.#noteLink(entry, device);
-        const isRing = entry.open.description.adapter === 'packet-ring';
-        const joins = isRing && this.#options.opener.joins(name);
+        const joins = entry.open.description.adapter === 'packet-ring' && this.#options.opener.joins(name);
         const { isUp, mtu } = device;
         this.#options.opener.fit(entry.open, mtu, this.#options.log);
+        this.#options.opener.note(entry.open, isUp, mtu);
         this.#options.post({ kind: 'set-port-state', index: entry.open.index, isUp, mtu, joins });
       }
       return;
@@ -199,28 +204,32 @@ export class PortKeeper {
     entry.busy = true;
     try {
       const { wanted, key } = entry;
-      if (wanted.kind === 'interface') {
+      if (hasFiles(wanted)) {
+        // What is received finds its VLAN: the operations of this change have been posted when this goes on.
+        await Promise.resolve();
+      } else if (wanted.kind === 'interface') {
         const prepared = await prepare(wanted.model.name, wanted.model.device, 'wideplane');
         if (!prepared.ok) throw new Error(prepared.reason);
-        if (this.#stopped || this.#entries.get(key) !== entry) return;
       }
+      if (this.#stopped || this.#entries.get(key) !== entry) return;
       const { index, row } = place(key);
       const open =
         wanted.kind === 'interface'
-          ? opener.openInterface(wanted.model, index)
+          ? opener.openInterface(wanted.model, index, device)
           : opener.openSocket(wanted.model, index, this.#scopeOf(wanted.model), device!.index, device!.mtu);
       entry.open = open;
-      entry.wasSeen = this.#options.device(deviceOf(wanted)) !== undefined;
+      entry.wasSeen = this.#device(wanted) !== undefined;
       entry.failedAt = undefined;
       this.#fail(entry, undefined);
       post({ kind: 'add-port', description: open.description, row });
       // Preparing it may have set it up.
-      entry.wasUp = entry.wasSeen ? this.#options.device(deviceOf(wanted))?.isUp === true : true;
+      entry.wasUp = this.#device(wanted)?.isUp !== false;
       logEvent(
         log,
         'port-open',
-        `port ${key} is open on ${deviceOf(wanted)}${entry.wasUp ? '' : ', whose link is down'}`,
+        `port ${key} is open on ${placeOf(open, wanted)}${entry.wasUp ? '' : ', whose link is down'}`,
       );
+      for (const warning of open.warnings ?? []) logEvent(log, 'port-limited', `port ${key}: ${warning}`);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       if (entry.failure !== reason) logEvent(log, 'port-failed', `port ${entry.key}: ${reason}`);
@@ -260,6 +269,28 @@ const isMade = (wanted: Wanted): boolean => wanted.kind === 'interface' && wante
 
 const absent = (device: string): string => `device ${device} does not exist`;
 const deviceOf = (wanted: Wanted): string => wanted.model.device;
+const hasFiles = (wanted: Wanted): boolean => wanted.kind === 'interface' && wanted.model.files !== undefined;
+
+/** What a port is open on, for people. */
+function placeOf({ description }: OpenPort, wanted: Wanted): string {
+  switch (description.adapter) {
+    case 'af-xdp': {
+      const { isNative, descriptors } = description.sockets;
+      const queues = descriptors.length === 1 ? 'one queue' : `${descriptors.length} queues`;
+      return `${deviceOf(wanted)}, AF_XDP in ${isNative ? 'the driver' : 'generic code'}, ${queues}`;
+    }
+    case 'capture-file': {
+      const { replay, record } = (wanted.model as InterfaceModel).files!;
+      const uses = [
+        ...(replay === undefined ? [] : [`replays ${replay}`]),
+        ...(record === undefined ? [] : [`records ${record}`]),
+      ];
+      return `files: ${uses.join(', ')}`;
+    }
+    default:
+      return deviceOf(wanted);
+  }
+}
 
 function lostReason(wanted: Wanted, device: DeviceState, open: OpenPort): string {
   if (device.index !== open.deviceIndex) return `device ${deviceOf(wanted)} is another one of the same name`;

@@ -4,8 +4,10 @@
 // every breath, and in between when it is full, which also gives back the pool slots that a segmented super-frame used.
 
 import { Column, ROW_STRIDE } from '../../core/counters.ts';
-import { Drop, type Verdict } from '../../core/drop-reason.ts';
+import { Drop, FORWARD, type Verdict } from '../../core/drop-reason.ts';
+import { completeChecksum } from '../../packet/complete-checksum.ts';
 import { BURST, type Frame, FrameBatch, Gso } from '../../packet/frame.ts';
+import { segment } from '../../packet/segment.ts';
 import { Book } from '../../pipeline/books.ts';
 import { Direction } from '../../pipeline/tap.ts';
 import type { Disposal } from '../../pipeline/disposal.ts';
@@ -37,6 +39,9 @@ export class PortSlot implements Outlet {
   readonly #disposal: Disposal;
   readonly #queue = new FrameBatch();
   readonly #refuse: (frame: Frame, why: Verdict) => void;
+  /** Whether frames are finished here, because neither the port nor anything behind it will. */
+  readonly #finishes: boolean;
+  readonly #segments = new FrameBatch();
   #refused = 0;
   #refusedOctets = 0;
 
@@ -44,6 +49,7 @@ export class PortSlot implements Outlet {
     this.port = port;
     this.row = row;
     this.#disposal = disposal;
+    this.#finishes = port.needsFinished === true;
     this.#refuse = (frame, why) => {
       this.#refused += 1;
       this.#refusedOctets += frame.end - frame.start;
@@ -103,6 +109,10 @@ export class PortSlot implements Outlet {
   }
 
   push(frame: Frame): void {
+    if (this.#finishes && (frame.checksumStart | frame.gsoType) !== 0) {
+      this.#finish(frame);
+      return;
+    }
     // A super-frame is as large as it likes: the kernel segments it behind the ring. Of the others a tag on top is
     // allowed; where the device disagrees, it refuses the frame itself.
     const octets = frame.end - frame.start;
@@ -112,6 +122,27 @@ export class PortSlot implements Outlet {
     }
     this.#queue.push(frame);
     if (this.#queue.length >= BURST) this.flush();
+  }
+
+  #finish(frame: Frame): void {
+    const disposal = this.#disposal;
+    const segments = this.#segments;
+    const isSuperFrame = frame.gsoType !== Gso.none;
+    const verdict = isSuperFrame
+      ? segment(disposal.pool, frame, segments)
+      : completeChecksum(disposal.pool.arena, frame);
+    if (verdict !== FORWARD) {
+      disposal.drop(frame, verdict, this.row);
+      return;
+    }
+    if (!isSuperFrame) {
+      this.push(frame);
+      return;
+    }
+    disposal.books[Book.originated]! += segments.length;
+    disposal.consume(frame);
+    for (let index = 0; index < segments.length; index++) this.push(segments.frames[index]!);
+    segments.clear();
   }
 
   /** Notes what only the adapter knows; a few times a second. */

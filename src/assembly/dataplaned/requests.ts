@@ -3,7 +3,6 @@
 import { IpcError } from '../../ipc/ipc-error.ts';
 import type { Handlers } from '../../ipc/ipc-server.ts';
 import { CaptureReader } from '../../pipeline/capture.ts';
-import type { AbsentDataplane } from './absent-dataplane.ts';
 import { allCapturePoints, findCapturePoints } from './capture-points.ts';
 import { CaptureService } from './capture-service.ts';
 import type { Dataplaned } from './dataplaned.ts';
@@ -21,11 +20,6 @@ export function handlersOf(dataplaned: Dataplaned): Handlers {
     'reset-stats': ({ type, names }) => ({ objects: shows.reset(type, names) ?? refuse(type) }),
     capture: (params, context) => captures.capture(params, context),
   };
-}
-
-/** The same where no adapter can be loaded. */
-export function handlersOfAbsent(absent: AbsentDataplane): Handlers {
-  return { show: ({ type, names }) => absent.show(type, names), 'reset-stats': () => ({ objects: 0 }) };
 }
 
 function refuse(type: string): never {

@@ -9,7 +9,7 @@ import { bareAddress, type DeviceFacts, type Model } from './model.ts';
 import type { Planner } from './planner.ts';
 import type { PortKeeper } from './port-keeper.ts';
 import { type ObjectStatistics, readDrops, readFdb, readRow, sum } from './statistics.ts';
-import type { WorkerThread } from './worker-thread.ts';
+import type { FrameDriver } from './frame-driver.ts';
 
 import { type Loop, loopsOf } from './loop-reporter.ts';
 
@@ -18,7 +18,7 @@ export type ShowSources = {
   view: ConfigView;
   model: Model;
   planner: Planner;
-  worker: WorkerThread;
+  worker: FrameDriver;
   keeper: PortKeeper;
   devices: ReadonlyMap<string, DeviceFacts>;
 };
@@ -102,9 +102,10 @@ export class ShowService {
       .map(({ name, properties }) => {
         const device = properties.device === undefined ? undefined : devices.get(properties.device);
         const status = interfaceStatus(properties.enabled, properties.adapter, device, keeper.state(name));
+        const files = [properties['replay-file'], properties['record-file']].filter((path) => path !== undefined);
         const facts = {
           Status: status,
-          Device: properties.device ?? 'none',
+          Device: properties.device ?? (files.length === 0 ? 'none' : files.join(', ')),
           Adapter: properties.adapter,
           MAC: device === undefined ? '-' : formatMacNumbers(device.mac.high, device.mac.low),
           MTU: device?.mtu ?? '-',
@@ -268,6 +269,7 @@ function interfaceStatus(
   port: ReturnType<PortKeeper['state']>,
 ): string {
   if (!enabled) return 'disabled';
+  if (adapter === 'capture-file') return port === 'absent' ? 'down' : port;
   if (device === undefined) return 'missing';
   if (adapter === 'udp') return device.isUp ? 'up' : 'down';
   return port === 'absent' ? 'down' : port;

@@ -33,6 +33,7 @@ class WorkerLoop {
   readonly #setup: WorkerSetup;
   readonly #parent: MessagePort;
   readonly #addon;
+  readonly #arena: Arena;
   readonly #dataplane: Dataplane;
   readonly #control: Int32Array;
   #seenMessages = 0;
@@ -56,6 +57,7 @@ class WorkerLoop {
     this.#setup = setup;
     this.#parent = parent;
     const arena = new Arena(addon.arenaBuffer(setup.arena));
+    this.#arena = arena;
     this.#control = new Int32Array(setup.control);
     this.#dataplane = new Dataplane({
       pool: new FramePool(arena, setup.poolOffset, setup.poolSizes),
@@ -124,7 +126,7 @@ class WorkerLoop {
   }
 
   #addPort(description: PortDescription, row: number): void {
-    const port = makePort(this.#addon, description, () => performance.now());
+    const port = makePort(this.#addon, this.#arena, description, () => performance.now());
     this.#dataplane.addPort(port, row, description.adapter === 'udp' ? description.listener : undefined);
   }
 

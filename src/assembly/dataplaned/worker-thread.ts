@@ -3,10 +3,11 @@
 import { Worker } from 'node:worker_threads';
 import { CounterTable } from '../../core/counters.ts';
 import type { Addon } from '../../native/addon.ts';
-import { ArenaAllocator } from '../../packet/arena.ts';
+import { Arena, ArenaAllocator } from '../../packet/arena.ts';
 import { DEFAULT_POOL, poolOctets } from '../../packet/pool.ts';
 import { type Books, createBooks } from '../../pipeline/books.ts';
 import { createCaptureMemory } from '../../pipeline/capture.ts';
+import { COUNTER_ROWS, type DriverEvents, type FrameDriver } from './frame-driver.ts';
 import {
   CONTROL_HEARTBEAT,
   CONTROL_MESSAGES,
@@ -19,18 +20,9 @@ import {
 
 /** Address space for packet memory; what is not used costs nothing. */
 const ARENA_OCTETS = 1 << 30;
-/** Objects with counters: ports, members, tunnels. */
-export const COUNTER_ROWS = 16_384;
-
-export type WorkerEvents = {
-  applied(ticket: number): void;
-  portRemoved(index: number): void;
-  /** It ended without being asked to. */
-  died(reason: string): void;
-};
-
-export class WorkerThread {
+export class WorkerThread implements FrameDriver {
   readonly arena: number;
+  readonly memory: Arena;
   readonly allocator = new ArenaAllocator(ARENA_OCTETS);
   readonly counters = new CounterTable(COUNTER_ROWS);
   readonly books: Books = createBooks();
@@ -49,9 +41,10 @@ export class WorkerThread {
   readonly #ready: Promise<void>;
   #stopping = false;
 
-  constructor(addon: Addon, events: WorkerEvents) {
+  constructor(addon: Addon, events: DriverEvents) {
     this.#addon = addon;
     this.arena = addon.arenaCreate(ARENA_OCTETS);
+    this.memory = new Arena(addon.arenaBuffer(this.arena));
     const poolOffset = this.allocator.allocate(poolOctets(DEFAULT_POOL))!;
     this.#event = addon.eventOpen();
     const setup: WorkerSetup = {
@@ -97,6 +90,11 @@ export class WorkerThread {
     this.#worker.postMessage(message);
     Atomics.add(this.#control, CONTROL_MESSAGES, 1);
     this.#addon.eventSignal(this.#event);
+  }
+
+  /** Ports of this thread wake the worker by a descriptor of their own. */
+  arrived(): void {
+    return;
   }
 
   /** Resolves when the worker has closed its ports and ended. */

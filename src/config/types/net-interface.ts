@@ -2,11 +2,28 @@
 //
 // On a BIG-IP the hardware brings its interfaces along; here one is created by naming the Linux device behind it.
 
-import { choice, flag, pattern, string } from '../kinds.ts';
+import { choice, flag, integer, pattern, string } from '../kinds.ts';
 import { objectType } from '../object-type.ts';
 
 /** IFNAMSIZ - 1 octets, no white space and no slash (Linux, dev_valid_name). */
 const DEVICE = /^(?!\.{1,2}$)[^\s/:]{1,15}$/;
+
+const PATH = {
+  name: 'path',
+  expects: 'an absolute path',
+  read: (word: string) => (word.startsWith('/') ? { value: word } : { problem: 'must be an absolute path' }),
+};
+const FILE_PROPERTIES = ['replay-file', 'record-file'] as const;
+
+/** Adapters of net interface, each with what it is for. */
+export const ADAPTERS = ['packet-ring', 'udp', 'tap', 'af-xdp', 'pcap', 'capture-file'] as const;
+export type Adapter = (typeof ADAPTERS)[number];
+
+/** Whether frames, not tunnel payloads, pass by the adapter. */
+export const carriesFrames = (adapter: Adapter): boolean => adapter !== 'udp';
+/** Whether the adapter takes a device over from the kernel; a TAP is made, and its other end is the kernel's. */
+export const ownsDevice = (adapter: Adapter): boolean =>
+  adapter !== 'udp' && adapter !== 'tap' && adapter !== 'capture-file';
 
 export const netInterface = objectType({
   path: 'net interface',
@@ -29,9 +46,9 @@ export const netInterface = objectType({
       },
       { help: 'The Linux network device behind the interface.', extension: true, onChange: 'rebuild' },
     ),
-    adapter: choice(['packet-ring', 'udp', 'tap'], {
+    adapter: choice(ADAPTERS, {
       default: 'packet-ring',
-      help: 'How frames are read and written: packet-ring owns the device; udp sends tunnels through kernel sockets; tap makes the device, whose other end is this host.',
+      help: 'How frames are read and written: packet-ring, af-xdp and pcap own the device; udp sends tunnels through kernel sockets; tap makes the device, whose other end is this host; capture-file has files in place of a device.',
       extension: true,
       onChange: 'rebuild',
     }),
@@ -41,7 +58,32 @@ export const netInterface = objectType({
     }),
     'address-owner': choice(['host', 'wideplane'], {
       default: (own) => (own.adapter === 'udp' ? 'host' : 'wideplane'),
-      help: 'Who answers for the self IPs: the kernel (default of udp), or wideplane itself (default of packet-ring and tap).',
+      help: 'Who answers for the self IPs: the kernel (default of udp), or wideplane itself (default of all others).',
+      extension: true,
+      onChange: 'rebuild',
+    }),
+    'replay-file': pattern(PATH, {
+      help: 'Adapter capture-file: the pcap or pcapng file whose packets are received.',
+      extension: true,
+      onChange: 'rebuild',
+    }),
+    'replay-timing': choice(['recorded', 'none'], {
+      default: 'recorded',
+      help: 'Whether the intervals of the file are kept, or its packets come as fast as they are taken.',
+      extension: true,
+      onChange: 'rebuild',
+    }),
+    'replay-delay': integer(
+      { min: 0, max: 3600 },
+      {
+        default: 1,
+        help: 'Seconds between the opening of the interface and the first packet of replay-file.',
+        extension: true,
+        onChange: 'rebuild',
+      },
+    ),
+    'record-file': pattern(PATH, {
+      help: 'Adapter capture-file: the pcapng file into which is written what is sent; one that exists is gone on with.',
       extension: true,
       onChange: 'rebuild',
     }),
@@ -50,6 +92,33 @@ export const netInterface = objectType({
     const byDevice = new Map<string, string>();
     for (const object of objects) {
       const { device, adapter, 'address-owner': owner } = object.properties;
+      const files = FILE_PROPERTIES.filter((name) => object.properties[name] !== undefined);
+      if (adapter === 'capture-file') {
+        if (device !== undefined) {
+          context.error(
+            object,
+            `Interface (${object.name}): adapter capture-file has no device, but it is ${device}.`,
+            {
+              property: 'device',
+              value: device,
+              hint: `Name files: modify net interface ${object.name} device none replay-file /path/of.pcapng`,
+            },
+          );
+        }
+        if (files.length === 0) {
+          const hint = `Name one: modify net interface ${object.name} replay-file /path/of.pcapng`;
+          context.warn(object, `Interface (${object.name}) has neither replay-file nor record-file.`, { hint });
+        }
+        continue;
+      }
+      for (const property of files) {
+        const value = object.properties[property]!;
+        context.error(object, `Interface (${object.name}): ${property} ${value} does not go with adapter ${adapter}.`, {
+          property,
+          value,
+          hint: 'Only adapter capture-file has files.',
+        });
+      }
       if (device === undefined) {
         const hint = `Name one: modify net interface ${object.name} device eth1`;
         context.warn(object, `Interface (${object.name}) has no device: nothing will be received or sent.`, { hint });

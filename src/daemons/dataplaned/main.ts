@@ -2,13 +2,12 @@
 
 import { join } from 'node:path';
 import { ConfigSubscriber } from '../../assembly/config-subscriber.ts';
-import { AbsentDataplane } from '../../assembly/dataplaned/absent-dataplane.ts';
 import { Dataplaned } from '../../assembly/dataplaned/dataplaned.ts';
-import { handlersOf, handlersOfAbsent } from '../../assembly/dataplaned/requests.ts';
+import { handlersOf } from '../../assembly/dataplaned/requests.ts';
 import { errorText } from '../../core/errors.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
-import { type Handlers, IpcServer } from '../../ipc/ipc-server.ts';
+import { IpcServer } from '../../ipc/ipc-server.ts';
 import { loadAddon } from '../../native/addon.ts';
 import { makeDirectory } from '../../store/atomic-file.ts';
 import { prepareDevice, retainDevices } from '../../supervise/device-client.ts';
@@ -22,38 +21,29 @@ export async function runDataplaned({ state, log }: DataplanedSettings): Promise
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => finish(0));
 
   const loaded = loadAddon();
-  let dataplaned: Dataplaned | undefined;
-  let applier: Dataplaned | AbsentDataplane;
-  let handlers: Handlers;
   if (loaded.addon === undefined) {
-    const reason = `no adapter can be loaded: ${loaded.reason}`;
-    logEvent(log, 'adapters-absent', reason);
-    const absent = new AbsentDataplane(reason);
-    applier = absent;
-    handlers = handlersOfAbsent(absent);
-  } else {
-    dataplaned = new Dataplaned({
-      addon: loaded.addon,
-      prepare: (name, device, addressOwner, tapMtu) => prepareDevice(state, name, device, addressOwner, tapMtu),
-      retain: (devices) =>
-        void retainDevices(state, devices).catch((error: unknown) =>
-          log.warn(`the supervisor was not told which devices are in use: ${errorText(error)}`),
-        ),
-      died: (reason) => {
-        logEvent(log, 'daemon-failed', `the worker has died: ${reason}`);
-        finish(1);
-      },
-      log,
-    });
-    applier = dataplaned;
-    handlers = handlersOf(dataplaned);
-    await dataplaned.start();
+    const text = `${loaded.reason}; frames are moved by this thread, and only adapters pcap and capture-file work`;
+    logEvent(log, 'addon-absent', text);
   }
+  const dataplaned = new Dataplaned({
+    addon: loaded,
+    prepare: (name, device, addressOwner, tapMtu) => prepareDevice(state, name, device, addressOwner, tapMtu),
+    retain: (devices) =>
+      void retainDevices(state, devices).catch((error: unknown) =>
+        log.warn(`the supervisor was not told which devices are in use: ${errorText(error)}`),
+      ),
+    died: (reason) => {
+      logEvent(log, 'daemon-failed', `the data plane has died: ${reason}`);
+      finish(1);
+    },
+    log,
+  });
+  await dataplaned.start();
   const directory = join(state, 'dataplaned');
   await makeDirectory(directory);
   const socketPath = join(state, 'configd.sock');
-  const subscriber = new ConfigSubscriber({ daemon: 'dataplaned', socketPath, directory, applier, log });
-  const server = new IpcServer(join(state, 'dataplaned.sock'), handlers, log);
+  const subscriber = new ConfigSubscriber({ daemon: 'dataplaned', socketPath, directory, applier: dataplaned, log });
+  const server = new IpcServer(join(state, 'dataplaned.sock'), handlersOf(dataplaned), log);
 
   await subscriber.start();
   await server.listen();
@@ -64,6 +54,6 @@ export async function runDataplaned({ state, log }: DataplanedSettings): Promise
   logEvent(log, 'daemon-stopping', 'dataplaned stops');
   await server.close();
   await subscriber.stop();
-  if (status === 0) await dataplaned?.stop();
+  if (status === 0) await dataplaned.stop();
   return status;
 }

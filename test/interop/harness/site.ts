@@ -12,10 +12,12 @@ import { connect, Namespace } from './namespace.ts';
 import { OpenVswitch } from './open-vswitch.ts';
 import { Wideplane } from './wideplane.ts';
 
-export type Adapter = 'packet-ring' | 'udp';
+export type Adapter = 'packet-ring' | 'udp' | 'af-xdp' | 'pcap';
 
 export type SiteOptions = {
   adapter: Adapter;
+  /** Of the interface that host-a is behind. */
+  hostAdapter: Exclude<Adapter, 'udp'>;
   peer: 'kernel' | 'open-vswitch';
   /** IP version between wideplane and the peer. */
   underlay: 4 | 6;
@@ -33,6 +35,7 @@ export type SiteOptions = {
 
 export const DEFAULT_SITE: SiteOptions = {
   adapter: 'packet-ring',
+  hostAdapter: 'packet-ring',
   peer: 'kernel',
   underlay: 4,
   offloads: false,
@@ -69,13 +72,13 @@ export type Site = {
 
 /** The configuration of wideplane for the topology above. `macs`: stations that the static FDB knows behind the peer. */
 export function siteConfiguration(options: SiteOptions, macs: readonly string[] = []): string {
-  const { adapter, udpChecksum, mode, hostTag, underlayMtu, port, underlay } = options;
+  const { adapter, hostAdapter, udpChecksum, mode, hostTag, underlayMtu, port, underlay } = options;
   const { site, far, prefixBits } = UNDERLAY[underlay];
   const remote = mode === 'point-to-point' ? far : 'any';
   const records = macs.map((mac) => `${mac} { endpoint ${far} }`).join(' ');
   return `
 net interface 1.1 { device e0 adapter ${adapter} }
-net interface 1.2 { device e1 adapter packet-ring }
+net interface 1.2 { device e1 adapter ${hostAdapter} }
 net vlan wan { interfaces { 1.1 { untagged } } tag 4094 mtu ${underlayMtu} }
 net vlan inside { interfaces { 1.2 { ${hostTag === 0 ? 'untagged' : 'tagged'} } } tag ${hostTag === 0 ? 4093 : hostTag} mtu ${underlayMtu} }
 net self wan-self { address ${site}/${prefixBits} vlan wan allow-service none }

@@ -22,6 +22,24 @@ const REFUSED: [string, string[], string, RegExp][] = [
     /address-owner host does not go with adapter packet-ring/,
   ],
   [
+    'files of an adapter that has a device',
+    [],
+    'modify net interface 2.1 replay-file /tmp/a.pcap',
+    /Interface \(2\.1\): replay-file \/tmp\/a\.pcap does not go with adapter packet-ring/,
+  ],
+  [
+    'a device of an adapter that has files',
+    [],
+    'modify net interface 2.1 adapter capture-file replay-file /tmp/a.pcap',
+    /Interface \(2\.1\): adapter capture-file has no device, but it is eth/,
+  ],
+  [
+    'a file that is no absolute path',
+    [],
+    'modify net interface 2.1 device none adapter capture-file record-file a.pcapng',
+    /must be an absolute path/,
+  ],
+  [
     'an interface untagged in two VLANs',
     [],
     'create net vlan b { interfaces add { 1.1 } }',
@@ -369,5 +387,18 @@ describe('what is derived', () => {
     assert.equal(owner(), 'wideplane');
     await session.run('modify net interface 2.1 adapter udp');
     assert.equal(owner(), 'host');
+    for (const adapter of ['af-xdp', 'pcap']) {
+      await session.run(`modify net interface 2.1 adapter ${adapter}`);
+      assert.equal(owner(), 'wideplane');
+    }
+  });
+
+  it('takes files in place of a device', async () => {
+    const session = await basicSession();
+    await session.run('modify net interface 2.1 device none adapter capture-file replay-file /tmp/a.pcap');
+    const { properties } = session.configuration.views.get('net interface 2.1')!;
+    assert.equal(properties['replay-file'], '/tmp/a.pcap');
+    assert.equal(properties['replay-timing'], 'recorded');
+    assert.equal(properties['replay-delay'], 1);
   });
 });

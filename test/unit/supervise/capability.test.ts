@@ -58,7 +58,7 @@ test('what is missing is named with its consequence and its remedy', () => {
   assert.deepEqual(missingPrivileges(ROOT, DAEMONS, true), []);
   const asUser = missingPrivileges(NOBODY, DAEMONS, false);
   assert.equal(asUser.length, 2);
-  assert.match(asUser[0]!, /^dataplaned lacks CAP_NET_ADMIN and CAP_NET_RAW: packet-ring .*; start as root/);
+  assert.match(asUser[0]!, /^dataplaned lacks CAP_NET_ADMIN and CAP_NET_RAW: interfaces .*; start as root/);
   assert.match(asUser[1]!, /^up lacks CAP_NET_ADMIN: .*address-owner wideplane/);
   const inContainer = missingPrivileges(with_(12, 13), DAEMONS, true);
   assert.equal(inContainer.length, 1);

@@ -9,7 +9,7 @@
 import type { Member } from '../../../bridge/domain.ts';
 import type { AddressWords } from '../../../core/address.ts';
 import { Drop, FORWARD } from '../../../core/drop-reason.ts';
-import { completeUnannouncedChecksum, recognizeSuperFrame } from '../../../packet/complete-checksum.ts';
+import { finishUnannouncedOffloads } from '../../../packet/complete-checksum.ts';
 import type { Frame, FrameBatch } from '../../../packet/frame.ts';
 import type { Disposal } from '../../../pipeline/disposal.ts';
 import type { PipelineNode } from '../../../pipeline/node.ts';
@@ -104,7 +104,7 @@ export class DecapsulateNode implements PipelineNode {
         }
       }
       // A local kernel leaves offloads unfinished, and a socket has no way to say so.
-      if (frame.member === -1) this.#finishOffloads(frame, spec.member);
+      if (frame.member === -1 || frame.offloadsUnknown !== 0) this.#finishOffloads(frame, spec.member);
       frame.outerStart = 0;
       frame.member = spec.member;
       frame.endpoint = spec.learnsEndpoints ? tunnels.endpointOf(tunnel, frame) : -1;
@@ -115,10 +115,8 @@ export class DecapsulateNode implements PipelineNode {
   }
 
   #finishOffloads(frame: Frame, member: number): void {
-    const { arena } = this.#disposal.pool;
     const { mtu } = this.#members[member]!.domain;
-    const isLarge = frame.end - frame.start > mtu + ETHERNET_HEADER_OCTETS;
-    if (!isLarge || !recognizeSuperFrame(arena, frame, mtu)) completeUnannouncedChecksum(arena, frame);
+    finishUnannouncedOffloads(this.#disposal.pool.arena, frame, mtu, mtu + ETHERNET_HEADER_OCTETS);
   }
 
   /** What cannot be charged to a tunnel is charged to the port that it came in by. */

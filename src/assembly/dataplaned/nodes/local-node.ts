@@ -9,6 +9,7 @@ import { Drop, FORWARD, type Verdict } from '../../../core/drop-reason.ts';
 import { isGroupMac, macHigh16, macLow32 } from '../../../core/mac.ts';
 import { read16, read32 } from '../../../core/octets.ts';
 import type { Domain, Member } from '../../../bridge/domain.ts';
+import { completeUnannouncedChecksum } from '../../../packet/complete-checksum.ts';
 import type { Frame, FrameBatch } from '../../../packet/frame.ts';
 import { Book } from '../../../pipeline/books.ts';
 import type { Disposal } from '../../../pipeline/disposal.ts';
@@ -91,6 +92,7 @@ import {
   udpSourcePort,
 } from '../../../wire/udp.ts';
 import { type GroupService, linkLocalOf } from '../group-service.ts';
+import { VXLAN_HEADER_OCTETS } from '../../../wire/vxlan.ts';
 import type { LocalAddresses } from '../local-addresses.ts';
 import type { OpaqueRouter } from '../opaque-router.ts';
 
@@ -208,7 +210,7 @@ export class LocalNode implements PipelineNode {
     if (this.#hasToVerify(frame, udp)) {
       const sum = ipv4PseudoHeaderSum(bytes, ip, IpProtocol.udp, octets);
       const checked = checkUdpChecksum(bytes, this.#words, udp, sum);
-      if (checked !== FORWARD) {
+      if (checked !== FORWARD && !(frame.offloadsUnknown !== 0 && this.#isRightOnceFinished(frame, udp, sum))) {
         this.#drop(frame, checked);
         return;
       }
@@ -247,7 +249,7 @@ export class LocalNode implements PipelineNode {
     if (this.#hasToVerify(frame, udp)) {
       const sum = ipv6PseudoHeaderSum(bytes, ip, IpProtocol.udp, octets);
       const checked = checkUdpChecksum(bytes, this.#words, udp, sum);
-      if (checked !== FORWARD) {
+      if (checked !== FORWARD && !(frame.offloadsUnknown !== 0 && this.#isRightOnceFinished(frame, udp, sum))) {
         this.#drop(frame, checked);
         return;
       }
@@ -274,6 +276,20 @@ export class LocalNode implements PipelineNode {
     frame.start = udp + UDP_HEADER_OCTETS;
     frame.end = udp + octets;
     this.#toDecapsulate.push(frame);
+  }
+
+  /**
+   * Whether the datagram's checksum is that of what it carries once that is finished: a kernel that leaves the checksum of
+   * an inner frame to its card computes the outer one as if it were there. The inner one then is there.
+   */
+  #isRightOnceFinished(frame: Frame, udp: number, pseudoHeaderSum: number): boolean {
+    const { start, end } = frame;
+    frame.start = udp + UDP_HEADER_OCTETS + VXLAN_HEADER_OCTETS;
+    frame.end = udp + udpOctets(this.#bytes, udp);
+    completeUnannouncedChecksum(this.#disposal.pool.arena, frame);
+    frame.start = start;
+    frame.end = end;
+    return checkUdpChecksum(this.#bytes, this.#words, udp, pseudoHeaderSum) === FORWARD;
   }
 
   #echoV4(frame: Frame, ip: number, icmp: number): void {

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type AdapterFacts, reportAdapters } from '../../../src/assembly/adapter-report.ts';
+import { ADAPTERS } from '../../../src/config/types/net-interface.ts';
+import type { Addon } from '../../../src/native/addon.ts';
+
+const CAP = { Cap: Object as never };
+const ALL = (1n << 41n) - 1n;
+const works: AdapterFacts = {
+  addon: { addon: {} as Addon, path: 'wideplane.node' },
+  cap: { cap: CAP, path: 'cap', weakness: undefined },
+  effective: ALL,
+  kernelHasXdp: true,
+};
+const problems = (facts: Partial<AdapterFacts>): Record<string, string> =>
+  Object.fromEntries(
+    reportAdapters({ ...works, ...facts }).flatMap(({ adapter, problem }) =>
+      problem === undefined ? [] : [[adapter, problem]],
+    ),
+  );
+
+describe('which adapters can work', () => {
+  it('names every adapter once', () => {
+    assert.deepEqual(
+      reportAdapters(works).map(({ adapter }) => adapter),
+      [...ADAPTERS],
+    );
+    assert.deepEqual(problems({}), {});
+  });
+
+  it('without the addon: pcap and capture-file, with its reason for the others', () => {
+    const found = problems({ addon: { addon: undefined, reason: 'cannot load it' } });
+    assert.deepEqual(Object.keys(found), ['packet-ring', 'udp', 'af-xdp']);
+    assert.ok(Object.values(found).every((reason) => reason === 'cannot load it'));
+  });
+
+  it('without cap, without AF_XDP, without capabilities', () => {
+    assert.deepEqual(problems({ cap: { cap: undefined, reason: 'no cap' } }), { pcap: 'no cap' });
+    assert.match(problems({ kernelHasXdp: false })['af-xdp']!, /CONFIG_XDP_SOCKETS/);
+    const bare = problems({ effective: 0n });
+    assert.deepEqual(Object.keys(bare), ['packet-ring', 'af-xdp', 'pcap']);
+    assert.match(bare['af-xdp']!, /CAP_NET_RAW, CAP_NET_ADMIN, CAP_BPF/);
+  });
+
+  it('says what is weak', () => {
+    const report = reportAdapters({
+      ...works,
+      cap: { cap: CAP, path: 'cap', weakness: 'weak' },
+    });
+    assert.deepEqual(
+      report.filter(({ weakness }) => weakness !== undefined).map(({ adapter }) => adapter),
+      ['pcap'],
+    );
+  });
+});
