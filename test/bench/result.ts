@@ -57,7 +57,7 @@ export function tableOf(results: readonly Result[]): string {
     `${format(result.wideplane)} ${result.unit}`,
     `${result.peerName} ${format(result.peer)}`,
     result.ratio.toFixed(2),
-    result.atLeast.toFixed(1),
+    String(result.atLeast),
     !result.quiet ? 'void: not quiet' : reaches(result) ? 'reached' : 'MISSED',
   ]);
   const header = ['benchmark', 'wideplane', 'peer', 'ratio', 'at least', 'verdict'];
