@@ -16,8 +16,9 @@ import { createMemoryPair } from '../../src/port/memory.ts';
 import { openPacketRing, PacketRingPort, releasePacketRing } from '../../src/port/packet-ring.ts';
 import { openPcap, PcapPort, releasePcap } from '../../src/port/pcap.ts';
 import type { Port } from '../../src/port/port.ts';
+import { openTap, releaseTap, TapPort } from '../../src/port/tap.ts';
 import { openUdpPort, releaseUdpPort, UdpPort } from '../../src/port/udp.ts';
-import { addVeth, ip } from '../lib/namespace.ts';
+import { addVeth, eventually, ip, run } from '../lib/namespace.ts';
 import { type FlowOrder, type FlowsReceived, PacketPeer } from '../lib/packet-peer.ts';
 import { receiveAll } from './port-suite.ts';
 
@@ -154,6 +155,33 @@ async function udpLink(name: string): Promise<Link> {
   };
 }
 
+/** A TAP device, and a packet socket on the host's end of it. */
+async function tapLink(name: string): Promise<Link> {
+  const [device, namespace] = [`t-${name}`, `peer-${name}`];
+  ip(`tuntap add dev ${device} mode tap vnet_hdr`);
+  run('sysctl', '-qw', `net.ipv6.conf.${device}.disable_ipv6=1`);
+  ip(`link set dev ${device} up`);
+  ip(`netns attach ${namespace} ${process.pid}`);
+  const description = openTap(addon, arenaHandle, allocator, { index: 1, name, device });
+  const port = new TapPort(addon, description, now);
+  await eventually('the carrier', () => (addon.deviceQuery(device).flags & 0x41) === 0x41);
+  const peer = new PacketPeer(namespace, 'ethernet', device);
+  await peer.ready;
+  return {
+    port,
+    prefix: PREFIX,
+    send: (load) => peer.sendFlows({ prefix: PREFIX, ...load }),
+    collect: () => peer.receiveFlows(FRAMES),
+    address: () => undefined,
+    lostOnTheWay: backlogDrops,
+    close: async () => {
+      port.close();
+      releaseTap(allocator, description);
+      await peer.close();
+    },
+  };
+}
+
 /** The other side is a port too, in this process. */
 function memoryLink(): Promise<Link> {
   const ends = [
@@ -184,6 +212,7 @@ const ADAPTERS: Record<string, (name: string) => Promise<Link>> = {
   memory: memoryLink,
   'packet-ring': deviceLink(openRing),
   udp: udpLink,
+  tap: tapLink,
   'af-xdp': deviceLink(openXdp),
   pcap: deviceLink(openPcapLink(false)),
   'pcap-worker': deviceLink(openPcapLink(true)),

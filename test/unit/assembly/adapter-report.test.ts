@@ -30,7 +30,7 @@ describe('which adapters can work', () => {
 
   it('without the addon: pcap and capture-file, with its reason for the others', () => {
     const found = problems({ addon: { addon: undefined, reason: 'cannot load it' } });
-    assert.deepEqual(Object.keys(found), ['packet-ring', 'udp', 'af-xdp']);
+    assert.deepEqual(Object.keys(found), ['packet-ring', 'udp', 'tap', 'af-xdp']);
     assert.ok(Object.values(found).every((reason) => reason === 'cannot load it'));
   });
 
@@ -38,7 +38,7 @@ describe('which adapters can work', () => {
     assert.deepEqual(problems({ cap: { cap: undefined, reason: 'no cap' } }), { pcap: 'no cap' });
     assert.match(problems({ kernelHasXdp: false })['af-xdp']!, /CONFIG_XDP_SOCKETS/);
     const bare = problems({ effective: 0n });
-    assert.deepEqual(Object.keys(bare), ['packet-ring', 'af-xdp', 'pcap']);
+    assert.deepEqual(Object.keys(bare), ['packet-ring', 'tap', 'af-xdp', 'pcap']);
     assert.match(bare['af-xdp']!, /CAP_NET_RAW, CAP_NET_ADMIN, CAP_BPF/);
   });
 
