@@ -61,7 +61,7 @@ net vlan wan { interfaces { 1.1 { untagged } } tag 4094 }
 net vlan inside { interfaces { 1.2 { untagged } } tag 10 }
 net self wan-self { address ${prefix}1/${bits} vlan wan allow-service none }
 net tunnels tunnel vx1 { local-address ${prefix}1 remote-address any key 100 profile vxlan-multipoint }
-net vlan-group lan { members { inside vx1 } }
+net vlan-group lan { members { inside vx1 } bridge-traffic enabled }
 net fdb tunnel vx1 { records { ff:ff:ff:ff:ff:ff { endpoints { ${[2, 3, 4].map((end) => prefix + String(end)).join(' ')} } } } }
 `,
       );

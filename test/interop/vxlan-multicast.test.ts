@@ -30,7 +30,7 @@ net vlan wan { interfaces { 1.1 { untagged } } tag 4094 }
 net vlan inside { interfaces { 1.2 { untagged } } tag 10 }
 net self wan-self { address ${prefix}1/${bits} vlan wan allow-service none }
 net tunnels tunnel vx1 { local-address ${prefix}1 remote-address ${group} key 100 profile vxlan ttl 4 }
-net vlan-group lan { members { inside vx1 } }
+net vlan-group lan { members { inside vx1 } bridge-traffic enabled }
 `;
 };
 
