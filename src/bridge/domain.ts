@@ -21,6 +21,8 @@ export class Domain {
   readonly members: Member[] = [];
   /** The smallest MTU of a member, in octets of IP packet; what a frame of unknown segment size is cut to. */
   mtu = MAX_MTU;
+  /** Grows with every change of a member: ways that lead through the domain are then to be looked at again. */
+  changes = 0;
   /** The member that stands for ourselves; not among `members`. */
   localMember = -1;
 
@@ -30,7 +32,8 @@ export class Domain {
   }
 
   /** To be called when members or their MTUs have changed. */
-  settleMtu(): void {
+  settleMembers(): void {
+    this.changes += 1;
     this.mtu = this.members.reduce((least, { mtu }) => Math.min(least, mtu), MAX_MTU);
   }
 }

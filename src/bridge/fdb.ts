@@ -23,6 +23,8 @@ export const FdbField = {
 } as const;
 
 export const FDB_STRIDE = 8;
+/** Static entries that a data plane has room for, over all domains. */
+export const MAX_STATIC_ENTRIES = 1_048_576;
 export const FDB_STATIC = 1;
 const FREE = 0;
 
@@ -39,12 +41,17 @@ export class ForwardingDatabase {
   readonly #staticLimit: number;
   #learned = 0;
   #static = 0;
+  /** Learned entries by member. */
+  readonly #learnedBy: number[] = [];
   /** Word index at which the next slice of ageing starts. */
   #sweep = 0;
+  /** Word index at which the next slice of forgetting a member starts. */
+  #forgetting = 0;
 
   /** `capacity`: the largest limit that may be set. */
   constructor(capacity: number, staticLimit: number) {
-    const slots = nextPowerOfTwo((capacity + staticLimit) * 2);
+    // Three quarters full at most: a look-up then takes two or three steps, and rarely a second cache line.
+    const slots = nextPowerOfTwo(Math.ceil(((capacity + staticLimit) * 4) / 3));
     this.buffer = new SharedArrayBuffer(slots * FDB_STRIDE * 4);
     this.table = new Int32Array(this.buffer);
     this.#capacity = capacity;
@@ -90,7 +97,7 @@ export class ForwardingDatabase {
     const index = this.find(domain, macHigh, macLow);
     if (index === -1) {
       if (this.#learned >= this.#learnedLimit) return Learned.refused;
-      this.#learned += 1;
+      this.#countLearned(member, 1);
       this.#insert(domain, macHigh, macLow, member, endpoint, 0, second);
       return Learned.added;
     }
@@ -99,6 +106,10 @@ export class ForwardingDatabase {
     if (table[index + FdbField.memberPlusOne] === member + 1 && table[index + FdbField.endpoint] === endpoint)
       return Learned.known;
     const moved = table[index + FdbField.memberPlusOne] !== member + 1;
+    if (moved) {
+      this.#countLearned(this.memberAt(index), -1);
+      this.#countLearned(member, 1);
+    }
     table[index + FdbField.memberPlusOne] = member + 1;
     table[index + FdbField.endpoint] = endpoint;
     return moved ? Learned.moved : Learned.known;
@@ -116,7 +127,7 @@ export class ForwardingDatabase {
     const table = this.table;
     if (table[index + FdbField.flags] !== FDB_STATIC) {
       if (this.#static >= this.#staticLimit) return false;
-      this.#learned -= 1;
+      this.#countLearned(this.memberAt(index), -1);
       this.#static += 1;
     }
     table[index + FdbField.memberPlusOne] = member + 1;
@@ -130,15 +141,30 @@ export class ForwardingDatabase {
     if (index !== -1 && this.table[index + FdbField.flags] === FDB_STATIC) this.#removeAt(index);
   }
 
-  /** Forgets every learned entry that points at `member`. */
-  forgetMember(member: number): void {
-    for (let index = 0; index < this.table.length;) {
+  /** Learned entries that point at `member`. */
+  learnedOf(member: number): number {
+    return this.#learnedBy[member] ?? 0;
+  }
+
+  /**
+   * Forgets learned entries that point at `member`, looking at up to `slots` places from where the last call ended; true
+   * when there is none left.
+   */
+  forgetMember(member: number, slots = Infinity): boolean {
+    const table = this.table;
+    for (let step = 0; step < slots && this.learnedOf(member) > 0;) {
+      const index = this.#forgetting;
       const matches =
-        this.table[index + FdbField.memberPlusOne] === member + 1 && this.table[index + FdbField.flags] !== FDB_STATIC;
-      // A removal may move another entry here, so the same place is looked at again.
-      if (matches) this.#removeAt(index);
-      else index += FDB_STRIDE;
+        table[index + FdbField.memberPlusOne] === member + 1 && table[index + FdbField.flags] !== FDB_STATIC;
+      if (matches) {
+        // It may move another entry here, so the same place is looked at again.
+        this.#removeAt(index);
+      } else {
+        this.#forgetting = (index + FDB_STRIDE) % table.length;
+        step += 1;
+      }
     }
+    return this.learnedOf(member) === 0;
   }
 
   /**
@@ -186,10 +212,15 @@ export class ForwardingDatabase {
     table[index + FdbField.memberPlusOne] = member + 1;
   }
 
+  #countLearned(member: number, by: 1 | -1): void {
+    this.#learned += by;
+    this.#learnedBy[member] = this.learnedOf(member) + by;
+  }
+
   #removeAt(index: number): void {
     const table = this.table;
     if (table[index + FdbField.flags] === FDB_STATIC) this.#static -= 1;
-    else this.#learned -= 1;
+    else this.#countLearned(this.memberAt(index), -1);
     let hole = index / FDB_STRIDE;
     for (
       let at = (hole + 1) & this.#mask;

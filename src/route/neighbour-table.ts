@@ -78,6 +78,8 @@ export class NeighbourTable {
   readonly mirror = new Int32Array(new SharedArrayBuffer(MIRRORED_NEIGHBOURS * NEIGHBOUR_STRIDE * 4));
   readonly #index = new PairMap();
   readonly #neighbours: (Neighbour | undefined)[] = [];
+  /** Places that are free again. */
+  readonly #free: number[] = [];
   readonly #events: NeighbourEvents;
 
   constructor(events: NeighbourEvents) {
@@ -94,8 +96,7 @@ export class NeighbourTable {
     const known = this.find(domain, address);
     if (known !== undefined) return known;
     const neighbour = new Neighbour(domain, address, source);
-    const hole = this.#neighbours.indexOf(undefined);
-    const at = hole === -1 ? this.#neighbours.length : hole;
+    const at = this.#free.pop() ?? this.#neighbours.length;
     this.#neighbours[at] = neighbour;
     this.#index.set(domain, address, at);
     this.#reflect(neighbour);
@@ -115,6 +116,7 @@ export class NeighbourTable {
     if (at === -1 || this.#neighbours[at] !== neighbour) return;
     this.#index.delete(neighbour.domain, neighbour.address);
     this.#neighbours[at] = undefined;
+    this.#free.push(at);
     this.mirror.fill(0, at * NEIGHBOUR_STRIDE, (at + 1) * NEIGHBOUR_STRIDE);
   }
 

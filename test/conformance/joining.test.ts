@@ -119,7 +119,7 @@ describe('frames of a flow leave joined', () => {
           flags,
           tos,
           payload: new Uint8Array(octets).map((_, index) => index * 7 + round),
-          checksum: flow % 2 === 0 && flow % 4 !== 3 ? (checksum as 'complete' | 'none') : 'complete',
+          checksum: flow % 2 === 0 && flow % 4 !== 3 ? checksum : 'complete',
         };
         state.sequence += octets;
         const untagged = frameOf(fields);

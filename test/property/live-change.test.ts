@@ -88,7 +88,8 @@ class Subject {
   goTo(chosen: Choice): void {
     const { configuration } = loadText(textOf(chosen), emptyConfiguration());
     const model = buildModel(viewOf(configuration.views.values()), facts);
-    const { operations, freedRows } = this.#planner.plan(model);
+    const { operations: planned, freedRows } = this.#planner.plan(model);
+    const operations = [...planned];
     if (operations.length > 0) this.rig.apply(...operations);
     for (const row of freedRows) this.rig.counters.clear(row);
     this.#planner.recycle(freedRows);

@@ -156,6 +156,19 @@ export class Rig {
     return { op: 'set-tunnel-member', spec };
   }
 
+  /** A static station behind a member. */
+  station(domain: number, address: string, member: number, remote?: AddressWords): Operation {
+    const { high, low } = mac(address);
+    return {
+      op: 'set-static-entries',
+      domain,
+      high: Uint16Array.of(high),
+      low: Int32Array.of(low),
+      target: Uint16Array.of(0),
+      targets: [{ member, remote }],
+    };
+  }
+
   apply(...operations: Operation[]): void {
     this.dataplane.apply(operations);
   }

@@ -5,6 +5,7 @@
 
 import type { AddressWords } from '../../core/address.ts';
 import { PairMap } from '../../core/pair-map.ts';
+import type { Domain } from '../../bridge/domain.ts';
 import type { Outlet } from '../../pipeline/node.ts';
 import type { Neighbour, NeighbourTable, NeighbourUser } from '../../route/neighbour-table.ts';
 import { TunnelEndpoint } from '../../tunnel/endpoint.ts';
@@ -17,6 +18,9 @@ export type Underlay =
   | {
       medium: 'ethernet';
       domain: number;
+      bridge: Domain;
+      /** How often its members had changed. */
+      changes: number;
       macHigh: number;
       macLow: number;
       /** Connected networks: address and prefix length. */

@@ -14,6 +14,8 @@ export type LocalAddress = {
 export class LocalAddresses {
   /** By domain. */
   readonly #byDomain = new Map<number, LocalAddress[]>();
+  /** Domains of the IPv4 addresses. */
+  readonly #domainsOf = new Map<number, number[]>();
   /** (IPv4 address, domain << 16 | UDP port) to listener. */
   readonly #listeners = new PairMap();
   // What was looked up last: bursts go to one listener.
@@ -26,15 +28,31 @@ export class LocalAddresses {
     const list = this.#byDomain.get(address.domain);
     if (list === undefined) this.#byDomain.set(address.domain, [address]);
     else list.push(address);
+    if (address.isIpv6) return;
+    const ipv4 = address.words[3];
+    this.#domainsOf.set(ipv4, [...this.domainsOf(ipv4), address.domain]);
   }
 
   remove(name: string): void {
     for (const [domain, list] of this.#byDomain) {
       const position = list.findIndex((address) => address.name === name);
       if (position === -1) continue;
-      list.splice(position, 1);
+      const [{ isIpv6, words }] = list.splice(position, 1) as [LocalAddress];
+      if (!isIpv6) this.#leaveDomain(words[3], domain);
       if (list.length === 0) this.#byDomain.delete(domain);
     }
+  }
+
+  #leaveDomain(ipv4: number, domain: number): void {
+    const domains = [...this.domainsOf(ipv4)];
+    domains.splice(domains.indexOf(domain), 1);
+    if (domains.length === 0) this.#domainsOf.delete(ipv4);
+    else this.#domainsOf.set(ipv4, domains);
+  }
+
+  /** Domains in which this IPv4 address is ours. */
+  domainsOf(ipv4: number): readonly number[] {
+    return this.#domainsOf.get(ipv4) ?? [];
   }
 
   of(domain: number): readonly LocalAddress[] {

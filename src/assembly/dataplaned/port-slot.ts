@@ -25,6 +25,8 @@ export class PortSlot implements Outlet {
   readonly memberByVlan = new Int32Array(VLAN_IDS).fill(NO_MEMBER);
   /** For a port of medium `udp`: the tunnel listener that it serves. */
   listener = -1;
+  /** The port is closed; endpoints of tunnels may lead here for a moment longer. */
+  isClosed = false;
   readonly #disposal: Disposal;
   readonly #queue = new FrameBatch();
   readonly #refuse: (frame: Frame, why: Verdict) => void;
@@ -43,6 +45,10 @@ export class PortSlot implements Outlet {
   }
 
   push(frame: Frame): void {
+    if (this.isClosed) {
+      this.#disposal.drop(frame, Drop.portDown, this.row);
+      return;
+    }
     // A super-frame is as large as it likes: the kernel segments it behind the ring. Of the others a tag on top is
     // allowed; where the device disagrees, it refuses the frame itself.
     const octets = frame.end - frame.start;

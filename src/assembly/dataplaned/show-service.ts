@@ -4,11 +4,11 @@ import { type AddressWords, formatIpv4, formatIpv6, parseAddress } from '../../c
 import { formatMacNumbers } from '../../core/mac.ts';
 import type { ShowReply, ShowRow } from '../../ipc/schema.ts';
 import { NEIGHBOUR_STRIDE, NeighbourField, NeighbourState } from '../../route/neighbour-table.ts';
-import type { ConfigView } from './config-view.ts';
+import type { ConfigView, Interface, Self, Tunnel } from './config-view.ts';
 import { bareAddress, type DeviceFacts, type Model } from './model.ts';
 import type { Planner } from './planner.ts';
 import type { PortKeeper } from './port-keeper.ts';
-import { type ObjectStatistics, readDrops, readFdb, readRow, sum } from './statistics.ts';
+import { type ObjectStatistics, countFdb, readDrops, readFdb, readRow, sum } from './statistics.ts';
 import type { WorkerThread } from './worker-thread.ts';
 
 /** What the service reads, as it is at the moment of the question. */
@@ -23,8 +23,9 @@ export type ShowSources = {
 
 export type ShowParams = { type: string; names?: string[] | undefined; cursor?: string | undefined };
 
-/** Rows of a table in one reply. */
+/** Rows of tables in one reply, and objects: with the longest names they stay below a message's limit. */
 const PAGE_ROWS = 2000;
+const PAGE_OBJECTS = 250;
 const FDB_COLUMNS = ['MAC', 'Member', 'Endpoint', 'Type', 'Age'];
 const ARP_COLUMNS = ['Address', 'MAC', 'VLAN', 'State', 'Age'];
 /** The row of drops that no object can be charged with. */
@@ -40,24 +41,30 @@ export class ShowService {
   /** The objects of one type; undefined for a type that has no statistics here. */
   show(params: ShowParams): ShowReply | undefined {
     const sources = this.#sources();
-    const wanted = (name: string): boolean => params.names === undefined || params.names.includes(name);
+    const { view } = sources;
+    const { cursor } = params;
+    const asked = params.names === undefined ? undefined : new Set(params.names);
+    const wanted = <T>(objects: ReadonlyMap<string, T>): [string, T][] =>
+      [...objects].filter(([name]) => asked === undefined || asked.has(name));
     switch (params.type) {
       case 'net interface':
-        return { rows: this.#interfaces(sources, wanted) };
+        return pageOf(wanted(view.interfaces), cursor, (page) => this.#interfaces(sources, page));
       case 'net vlan':
-        return { rows: this.#bridged(sources, [...sources.view.vlans.keys()].filter(wanted)) };
+        return pageOf(wanted(view.vlans), cursor, (page) => this.#bridged(sources, page));
       case 'net vlan-group':
-        return { rows: this.#bridged(sources, [...sources.view.vlanGroups.keys()].filter(wanted)) };
+        return pageOf(wanted(view.vlanGroups), cursor, (page) => this.#bridged(sources, page));
       case 'net tunnels tunnel':
-        return { rows: this.#tunnels(sources, wanted, params.names === undefined) };
+        return pageOf(wanted(view.tunnels), cursor, (page, isLast) =>
+          this.#tunnels(sources, page, isLast && asked === undefined),
+        );
       case 'net self':
-        return { rows: this.#selfs(sources, wanted) };
+        return pageOf(wanted(view.selfs), cursor, (page) => this.#selfs(sources, page));
       case 'net arp':
         return { rows: [this.#neighbours(sources)] };
       case 'net fdb tunnel':
-        return this.#fdb(sources, [...sources.view.tunnels.keys()].filter(wanted), params.cursor);
+        return this.#fdb(sources, wanted(view.tunnels), cursor);
       case 'net fdb vlan':
-        return this.#fdb(sources, [...sources.view.vlans.keys()].filter(wanted), params.cursor);
+        return this.#fdb(sources, wanted(view.vlans), cursor);
       default:
         return undefined;
     }
@@ -92,24 +99,22 @@ export class ShowService {
     return keys.map((key) => planner.row(key)).filter((row) => row !== NO_OBJECT);
   }
 
-  #interfaces({ view, planner, worker, keeper, devices }: ShowSources, wanted: (name: string) => boolean): ShowRow[] {
-    return [...view.interfaces.values()]
-      .filter(({ name }) => wanted(name))
-      .map(({ name, properties }) => {
-        const device = properties.device === undefined ? undefined : devices.get(properties.device);
-        const status = interfaceStatus(properties.enabled, properties.adapter, device, keeper.state(name));
-        const facts = {
-          Status: status,
-          Device: properties.device ?? 'none',
-          Adapter: properties.adapter,
-          MAC: device === undefined ? '-' : formatMacNumbers(device.mac.high, device.mac.low),
-          MTU: device?.mtu ?? '-',
-        };
-        // With the udp adapter the sockets of this device's addresses do the work.
-        const rows = properties.adapter === 'udp' ? this.#socketRows(properties.device) : [planner.portRow(name)];
-        const { stats, drops } = sum(rows.map((row) => readRow(worker.counters, row)));
-        return { name, stats: { ...facts, ...stats }, drops };
-      });
+  #interfaces({ planner, worker, keeper, devices }: ShowSources, page: readonly [string, Interface][]): ShowRow[] {
+    return page.map(([name, { properties }]) => {
+      const device = properties.device === undefined ? undefined : devices.get(properties.device);
+      const status = interfaceStatus(properties.enabled, properties.adapter, device, keeper.state(name));
+      const facts = {
+        Status: status,
+        Device: properties.device ?? 'none',
+        Adapter: properties.adapter,
+        MAC: device === undefined ? '-' : formatMacNumbers(device.mac.high, device.mac.low),
+        MTU: device?.mtu ?? '-',
+      };
+      // With the udp adapter the sockets of this device's addresses do the work.
+      const rows = properties.adapter === 'udp' ? this.#socketRows(properties.device) : [planner.portRow(name)];
+      const { stats, drops } = sum(rows.map((row) => readRow(worker.counters, row)));
+      return { name, stats: { ...facts, ...stats }, drops };
+    });
   }
 
   #socketRows(device: string | undefined): number[] {
@@ -120,33 +125,31 @@ export class ShowService {
   }
 
   /** VLANs and VLAN groups: the sum of their members. */
-  #bridged({ worker }: ShowSources, names: readonly string[]): ShowRow[] {
-    return names.map((name) => {
+  #bridged({ worker }: ShowSources, page: readonly [string, unknown][]): ShowRow[] {
+    return page.map(([name]) => {
       const { stats, drops } = sum(this.#rowsOf(name).map((row) => readRow(worker.counters, row)));
       return { name, stats, drops };
     });
   }
 
-  #tunnels(sources: ShowSources, wanted: (name: string) => boolean, all: boolean): ShowRow[] {
-    const { view, model, planner, worker, keeper } = sources;
-    const rows: ShowRow[] = [...view.tunnels.values()]
-      .filter(({ name }) => wanted(name))
-      .map(({ name, properties }) => {
-        const failure = model.failures.find(({ object }) => object === `net tunnels tunnel ${name}`)?.reason;
-        const member = model.tunnelMembers.get(name);
-        const facts = {
-          Status: failure === undefined ? tunnelStatus(sources, name, keeper) : `failed: ${failure}`,
-          'Local Address': properties['local-address'],
-          'Remote Address': properties['remote-address'],
-          Key: properties.key,
-          Profile: properties.profile,
-          MTU: member?.tunnel.mtu ?? properties.mtu,
-        };
-        const { stats, drops } = readRow(worker.counters, planner.row(name));
-        delete stats['Receive Overruns'];
-        return { name, stats: { ...facts, ...stats }, drops };
-      });
-    if (all) rows.push({ name: 'no tunnel', drops: this.#unattributed(sources) });
+  #tunnels(sources: ShowSources, page: readonly [string, Tunnel][], withUnattributed: boolean): ShowRow[] {
+    const { model, planner, worker, keeper } = sources;
+    const rows: ShowRow[] = page.map(([name, { properties }]) => {
+      const failure = model.failures.find(({ object }) => object === `net tunnels tunnel ${name}`)?.reason;
+      const member = model.tunnelMembers.get(name);
+      const facts = {
+        Status: failure === undefined ? tunnelStatus(sources, name, keeper) : `failed: ${failure}`,
+        'Local Address': properties['local-address'],
+        'Remote Address': properties['remote-address'],
+        Key: properties.key,
+        Profile: properties.profile,
+        MTU: member?.tunnel.mtu ?? properties.mtu,
+      };
+      const { stats, drops } = readRow(worker.counters, planner.row(name));
+      delete stats['Receive Overruns'];
+      return { name, stats: { ...facts, ...stats }, drops };
+    });
+    if (withUnattributed) rows.push({ name: 'no tunnel', drops: this.#unattributed(sources) });
     return rows;
   }
 
@@ -160,16 +163,14 @@ export class ShowService {
     return sum(rows).drops;
   }
 
-  #selfs({ view, model, keeper }: ShowSources, wanted: (name: string) => boolean): ShowRow[] {
-    return [...view.selfs.values()]
-      .filter(({ name }) => wanted(name))
-      .map(({ name, properties }) => {
-        const sockets = [...model.sockets.values()].filter(({ self }) => self === name);
-        const owner = model.selfs.has(name) ? 'wideplane' : 'host';
-        const missing = sockets.some(({ key }) => keeper.state(key) === 'failed');
-        const status = missing ? 'waiting for the address' : 'available';
-        return { name, stats: { Address: properties.address, VLAN: properties.vlan, Owner: owner, Status: status } };
-      });
+  #selfs({ model, keeper }: ShowSources, page: readonly [string, Self][]): ShowRow[] {
+    return page.map(([name, { properties }]) => {
+      const sockets = [...model.sockets.values()].filter(({ self }) => self === name);
+      const owner = model.selfs.has(name) ? 'wideplane' : 'host';
+      const missing = sockets.some(({ key }) => keeper.state(key) === 'failed');
+      const status = missing ? 'waiting for the address' : 'available';
+      return { name, stats: { Address: properties.address, VLAN: properties.vlan, Owner: owner, Status: status } };
+    });
   }
 
   #neighbours({ view, planner, worker, model }: ShowSources): ShowRow {
@@ -200,33 +201,48 @@ export class ShowService {
     return { name: 'ARP', table: { columns: ARP_COLUMNS, rows } };
   }
 
-  #fdb({ model, planner, worker, view }: ShowSources, names: readonly string[], cursor: string | undefined): ShowReply {
+  /**
+   * Tables of stations, one after the other. A page has as many of them as fit, or a part of one; the cursor is the position
+   * of its table among `owners`, and of its entry in the forwarding database.
+   */
+  #fdb(
+    { planner, worker, view }: ShowSources,
+    owners: readonly [string, unknown][],
+    cursor: string | undefined,
+  ): ShowReply {
+    const names = owners.map(([name]) => name);
     const members = planner.memberNames();
-    const domains = new Map<number, string>();
-    for (const name of names) {
-      const domain = model.domainOf.get(name);
-      if (domain !== undefined) domains.set(planner.domain(domain), name);
+    const ownerOf = ownersOfMembers(members, names);
+    const { fdb } = worker.tables;
+    const [first = 0, from = 0] = (cursor ?? '').split(' ').map(Number);
+    const counts = countFdb(fdb, ownerOf, names.length);
+    let end = first;
+    for (let rows = 0; end < names.length && end - first < PAGE_OBJECTS; end++) {
+      rows += counts[end]!;
+      if (rows > PAGE_ROWS && end > first) break;
     }
-    const belongs = (member: number): string | undefined => {
-      const key = members.get(member);
-      return key === undefined ? undefined : names.find((name) => key === name || key.startsWith(`${name} `));
+    const isOnPage = (member: number): boolean => {
+      const owner = ownerOf[member] ?? -1;
+      return owner >= first && owner < end;
     };
-    const wants = (domain: number, member: number): boolean => domains.has(domain) && belongs(member) !== undefined;
-    const page = readFdb(worker.tables.fdb, worker.second, wants, Number(cursor ?? 0), PAGE_ROWS);
-    const byName = new Map<string, (string | number)[][]>(names.map((name) => [name, []]));
+    const page = readFdb(fdb, worker.second, isOnPage, from, PAGE_ROWS);
+    const tables = names.slice(first, end).map((): (string | number)[][] => []);
     for (const { mac, member, endpoint, isStatic, ageSeconds } of page.entries) {
-      const name = belongs(member)!;
+      const owner = ownerOf[member]!;
+      const name = names[owner]!;
       const key = members.get(member)!;
       const remote =
         endpoint === -1 ? (view.tunnels.get(name)?.properties['remote-address'] ?? '-') : this.#remote(endpoint);
       const place = key === name ? name : key.slice(name.length + 1);
-      byName.get(name)!.push([mac, place, remote, isStatic ? 'static' : 'dynamic', isStatic ? '-' : ageSeconds]);
+      tables[owner - first]!.push([mac, place, remote, isStatic ? 'static' : 'dynamic', isStatic ? '-' : ageSeconds]);
     }
-    const rows: ShowRow[] = [];
-    for (const [name, table] of byName) {
-      if (table.length > 0 || cursor === undefined) rows.push({ name, table: { columns: FDB_COLUMNS, rows: table } });
-    }
-    return page.next === undefined ? { rows } : { rows, next: String(page.next) };
+    const rows = tables.flatMap((table, index): ShowRow[] => {
+      if (table.length === 0 && from > 0) return [];
+      return [{ name: names[first + index]!, table: { columns: FDB_COLUMNS, rows: table } }];
+    });
+    // Stations that came meanwhile may overfill a page: it then goes on with the same tables.
+    if (page.next !== undefined) return { rows, next: `${first} ${page.next}` };
+    return end < names.length ? { rows, next: `${end} 0` } : { rows };
   }
 
   #remote(endpoint: number): string {
@@ -234,6 +250,29 @@ export class ShowService {
     const [a, b, c, d] = words as unknown as AddressWords;
     return a === 0 && b === 0 && c === 0 ? formatIpv4(d) : formatIpv6([a, b, c, d]);
   }
+}
+
+/** The objects of one page; the cursor is the position of its first. */
+function pageOf<T>(
+  objects: readonly T[],
+  cursor: string | undefined,
+  render: (page: readonly T[], isLast: boolean) => ShowRow[],
+): ShowReply {
+  const from = Number(cursor ?? 0);
+  const end = from + PAGE_OBJECTS;
+  const isLast = end >= objects.length;
+  const rows = render(objects.slice(from, end), isLast);
+  return isLast ? { rows } : { rows, next: String(end) };
+}
+
+/** By number of a member: the position among `names` of the tunnel that it is, or of its VLAN; -1 for any other. */
+function ownersOfMembers(members: ReadonlyMap<number, string>, names: readonly string[]): Int32Array {
+  const positions = new Map(names.map((name, position) => [name, position]));
+  const owners = new Int32Array([...members.keys()].reduce((most, member) => Math.max(most, member + 1), 0)).fill(-1);
+  for (const [member, key] of members) {
+    owners[member] = positions.get(key) ?? positions.get(key.slice(0, Math.max(0, key.lastIndexOf(' ')))) ?? -1;
+  }
+  return owners;
 }
 
 const stateName = (state: number): string => ['unresolved', 'asking', 'reachable', 'static'][state] ?? 'unresolved';

@@ -55,14 +55,26 @@ export type FdbEntry = {
   endpoint: number;
 };
 
+/** How many entries there are of each owner; `ownerOf` gives the owner of a member, -1 for one that does not count. */
+export function countFdb(buffer: SharedArrayBuffer, ownerOf: Int32Array, owners: number): Uint32Array {
+  const table = new Int32Array(buffer);
+  const counts = new Uint32Array(owners);
+  for (let index = 0; index < table.length; index += FDB_STRIDE) {
+    const member = table[index + FdbField.memberPlusOne]! - 1;
+    const owner = ownerOf[member] ?? -1;
+    if (owner !== -1) counts[owner]! += 1;
+  }
+  return counts;
+}
+
 /**
- * Up to `max` entries that `wants` accepts, from word index `from` of the table on; `next` is where to go on, or undefined
- * at the end.
+ * Up to `max` entries whose member `wants` accepts, from word index `from` of the table on; `next` is where to go on, or
+ * undefined at the end.
  */
 export function readFdb(
   buffer: SharedArrayBuffer,
   second: number,
-  wants: (domain: number, member: number) => boolean,
+  wants: (member: number) => boolean,
   from: number,
   max: number,
 ): { entries: FdbEntry[]; next: number | undefined } {
@@ -73,7 +85,7 @@ export function readFdb(
     if (member === -1) continue;
     const domainMacHigh = table[index + FdbField.domainMacHigh]!;
     const domain = domainMacHigh >>> 16;
-    if (!wants(domain, member)) continue;
+    if (!wants(member)) continue;
     if (entries.length === max) return { entries, next: index };
     const isStatic = table[index + FdbField.flags] === FDB_STATIC;
     entries.push({

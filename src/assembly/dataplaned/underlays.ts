@@ -11,7 +11,18 @@ import type { Underlay } from './endpoint-table.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 import type { PortSlot } from './port-slot.ts';
 
-type Listener = { address: number; port: number; users: number; domain: number; socket: PortSlot | undefined };
+type Listener = {
+  address: number;
+  port: number;
+  users: number;
+  domain: number;
+  socket: PortSlot | undefined;
+  /** The way to its remote ends, and the state of affairs for which it was found. */
+  underlay: Underlay | undefined;
+  foundAt: number;
+  /** The way by which its tunnels are connected. */
+  connected: Underlay | undefined;
+};
 
 const NO_DOMAIN = -1;
 
@@ -21,6 +32,8 @@ export class Underlays {
   readonly #outletOf: (domain: Domain, neighbour: Neighbour) => { outlet: Outlet; member: number } | undefined;
   readonly #index = new PairMap();
   readonly #listeners: Listener[] = [];
+  /** Grows whenever a way may have become another. */
+  #state = 0;
 
   constructor(
     addresses: LocalAddresses,
@@ -50,11 +63,30 @@ export class Underlays {
   addSocket(slot: PortSlot, address: number, port: number): number {
     const number = this.#obtain(address, port);
     this.#listeners[number]!.socket = slot;
+    this.disturb();
     return number;
   }
 
   removeSocket(slot: PortSlot): void {
     for (const listener of this.#listeners) if (listener.socket === slot) listener.socket = undefined;
+    this.disturb();
+  }
+
+  /** To be called when ports, domains, their members or self IPs have changed. */
+  disturb(): void {
+    this.#state += 1;
+  }
+
+  /** Listeners whose tunnels have another way now than at the last call. */
+  changed(): Set<number> {
+    const numbers = new Set<number>();
+    this.#listeners.forEach((listener, number) => {
+      const underlay = this.#underlayOf(listener);
+      if (sameWay(listener.connected, underlay)) return;
+      listener.connected = underlay;
+      numbers.add(number);
+    });
+    return numbers;
   }
 
   /** To be called when self IPs or domains have changed: listeners follow their addresses. */
@@ -64,14 +96,26 @@ export class Underlays {
 
   /** The way from a local (IPv4 address, UDP port) to its remote ends; undefined while the address is not there. */
   of(address: number, port: number): Underlay | undefined {
-    const number = this.#index.get(address, port);
-    const socket = number === -1 ? undefined : this.#listeners[number]!.socket;
+    return this.#underlayOf(this.#listeners[this.#obtain(address, port)]!);
+  }
+
+  #underlayOf(listener: Listener): Underlay | undefined {
+    if (listener.foundAt !== this.#state) {
+      listener.foundAt = this.#state;
+      listener.underlay = this.#find(listener);
+    }
+    return listener.underlay;
+  }
+
+  #find({ address, socket }: Listener): Underlay | undefined {
     if (socket !== undefined) return { medium: 'udp', outlet: socket };
     const domain = this.#domainOf(address);
     if (domain === undefined) return undefined;
     return {
       medium: 'ethernet',
       domain: domain.id,
+      bridge: domain,
+      changes: domain.changes,
       macHigh: domain.macHigh,
       macLow: domain.macLow,
       networks: this.#addresses
@@ -86,7 +130,8 @@ export class Underlays {
     const known = this.#index.get(address, port);
     if (known !== -1) return known;
     const number = this.#listeners.length;
-    this.#listeners.push({ address, port, users: 0, domain: NO_DOMAIN, socket: undefined });
+    const unknown = { underlay: undefined, foundAt: -1, connected: undefined };
+    this.#listeners.push({ address, port, users: 0, domain: NO_DOMAIN, socket: undefined, ...unknown });
     this.#index.set(address, port, number);
     return number;
   }
@@ -103,9 +148,28 @@ export class Underlays {
   }
 
   #domainOf(address: number): Domain | undefined {
-    for (const domain of this.#domains.values()) {
-      if (domain.hasLocal && this.#addresses.hasIpv4(domain.id, address)) return domain;
+    let found: Domain | undefined;
+    for (const id of this.#addresses.domainsOf(address)) {
+      const domain = this.#domains.get(id);
+      if (domain?.hasLocal === true && (found === undefined || id < found.id)) found = domain;
     }
-    return undefined;
+    return found;
   }
+}
+
+/** Whether nothing of the way has changed that endpoints have taken over from it. */
+function sameWay(a: Underlay | undefined, b: Underlay | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  if (a.medium === 'udp') return b.medium === 'udp' && a.outlet === b.outlet;
+  return (
+    b.medium === 'ethernet' &&
+    a.bridge === b.bridge &&
+    a.changes === b.changes &&
+    a.macHigh === b.macHigh &&
+    a.macLow === b.macLow &&
+    a.networks.length === b.networks.length &&
+    a.networks.every(
+      ({ address, prefixBits }, at) => b.networks[at]!.address === address && b.networks[at]!.prefixBits === prefixBits,
+    )
+  );
 }
