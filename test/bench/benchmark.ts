@@ -3,6 +3,7 @@
 import { cpuTimeOf } from './cpu-time.ts';
 import { startKernel, startOvs } from './device.ts';
 import { pause } from './command.ts';
+import { LARGE_BENCHMARKS } from './large.ts';
 import { measureRoundTrip, measureThroughput, octetsBehind } from './traffic.ts';
 import type { Device, StartDevice } from './device.ts';
 import type { Topology } from './topology.ts';
@@ -16,6 +17,8 @@ export type Benchmark = {
   unit: string;
   /** The least acceptable ratio; above 1 wideplane is better. */
   atLeast: number;
+  /** wideplane; absent: with one tunnel, between the two hosts of the topology. */
+  device?: StartDevice;
   /** The other device, `c-forwarder` for the one that every round measures anyway, or a limit that is never measured. */
   peer: { name: string; start: StartDevice } | 'c-forwarder' | { name: 'budget'; limit: number };
   /** True where a larger value is better. */
@@ -89,6 +92,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
       return (100 * Number(used)) / Number(process.hrtime.bigint() - start);
     },
   },
+  ...LARGE_BENCHMARKS,
 ];
 
 export const peerNameOf = ({ peer }: Benchmark): string => (typeof peer === 'string' ? peer : peer.name);

@@ -2,7 +2,7 @@
 
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 
-import { Running, inNamespace, onCore, run, runAll } from './command.ts';
+import { Running, inNamespace, onCore, pause, run, runAll } from './command.ts';
 import { DEVICE_ADDRESS, UNDERLAY_ADDRESS, UNDERLAY_MTU, VNI, vxlanDevice } from './topology.ts';
 import type { Command } from './command.ts';
 import type { Topology } from './topology.ts';
@@ -12,36 +12,56 @@ export const DEVICE_CORE = 0;
 export const PROGRAMS = 'native-bindings/build/bench';
 const WIDEPLANE = 'dist/src/cli/main.js';
 const STATE = '/run/wideplane-bench';
+const READY_MS = 60_000;
 
 export interface Device {
   readonly name: string;
   /** Processes whose CPU time is the device's; none where the kernel does the work. */
   readonly pid: number | undefined;
+  /** Directory of its files; empty where it has none. */
+  readonly state: string;
   /** What it has printed, for when it does not do its work. */
   log(): string;
   stop(): Promise<void>;
 }
 
+/** wideplane as a device under test. */
+export interface WideplaneDevice extends Device {
+  /** Resolves when all daemons are ready, to the seconds from its start until then. */
+  ready(): Promise<number>;
+}
+
 export type StartDevice = (topology: Topology) => Promise<Device>;
 
 /** wideplane as a user runs it: `wideplane up` with a configuration file. */
-export const startWideplane: StartDevice = async (topology) => {
+export const startWideplane: StartDevice = (topology) => startWideplaneWith(topology, WIDEPLANE_CONFIGURATION);
+
+export async function startWideplaneWith(topology: Topology, text: string): Promise<WideplaneDevice> {
   const state = `${STATE}/${topology.device}`;
   await mkdir(state, { recursive: true });
   const configuration = `${state}/wideplane.conf`;
-  await writeFile(configuration, WIDEPLANE_CONFIGURATION);
+  await writeFile(configuration, text);
   const up = [process.execPath, WIDEPLANE, 'up', '--config', configuration, '--state', `${state}/state`];
+  const startMs = performance.now();
   const running = await Running.start(inNamespace(topology.device, onCore(DEVICE_CORE, up)));
   return {
     name: 'wideplane',
     pid: running.pid,
+    state,
+    ready: async () => {
+      while (!running.output.includes('dataplaned ready')) {
+        if (performance.now() - startMs > READY_MS) throw new Error(`wideplane is not ready:\n${running.output}`);
+        await pause(10);
+      }
+      return (performance.now() - startMs) / 1000;
+    },
     log: () => running.output,
     stop: async () => {
       await running.stop();
       await rm(state, { recursive: true });
     },
   };
-};
+}
 
 const WIDEPLANE_CONFIGURATION = `
 net interface 1.1 { device e0 adapter packet-ring address-owner wideplane }
@@ -68,14 +88,14 @@ export const startKernel: StartDevice = async ({ device }) => {
     ['ip', '-n', device, 'link', 'set', 'e1', 'master', 'br0'],
     ['ip', '-n', device, 'link', 'set', 'br0', 'up'],
   ]);
-  return { name: 'kernel', pid: undefined, log: () => '', stop: () => Promise.resolve() };
+  return { name: 'kernel', pid: undefined, state: '', log: () => '', stop: () => Promise.resolve() };
 };
 
 /** Frames go from e1 to e0 as they are: what the same packet I/O can do without a tunnel. */
 export const startCForwarder: StartDevice = async ({ device }) => {
   const forwarder = [`${PROGRAMS}/c-forwarder`, '--from', 'e1', '--to', 'e0', '--core', String(DEVICE_CORE)];
   const running = await Running.start(inNamespace(device, forwarder), (output) => output.includes('ready'));
-  return { name: 'c-forwarder', pid: running.pid, log: () => running.output, stop: () => running.stop() };
+  return { name: 'c-forwarder', pid: running.pid, state: '', log: () => running.output, stop: () => running.stop() };
 };
 
 /** Open vSwitch in user space: br-phy carries e0 and the underlay address, br-int joins e1 and the tunnel port. */
@@ -123,6 +143,7 @@ export const startOvs: StartDevice = async (topology) => {
   return {
     name: 'ovs',
     pid: vswitchd.pid,
+    state: directory,
     log: () => vswitchd.output,
     stop: async () => {
       await vswitchd.stop();

@@ -83,7 +83,7 @@ async function runBenchmark(benchmark: Benchmark): Promise<Result> {
   };
   try {
     const control = await start('control', startCForwarder, ['encapsulate']);
-    const wideplane = await start('wideplane', startWideplane, benchmark.directions);
+    const wideplane = await start('wideplane', benchmark.device ?? startWideplane, benchmark.directions);
     const { peer } = benchmark;
     const peerBench =
       typeof peer === 'object' && 'start' in peer

@@ -4,11 +4,12 @@ import { type AddressWords, formatIpv4, formatIpv6, parseAddress } from '../../c
 import { formatMacNumbers } from '../../core/mac.ts';
 import type { ShowReply, ShowRow } from '../../ipc/schema.ts';
 import { NEIGHBOUR_STRIDE, NeighbourField, NeighbourState } from '../../route/neighbour-table.ts';
+import { FdbListing } from './fdb-listing.ts';
 import type { ConfigView, Interface, Self, Tunnel } from './config-view.ts';
 import { bareAddress, type DeviceFacts, type Model } from './model.ts';
 import type { Planner } from './planner.ts';
 import type { PortKeeper } from './port-keeper.ts';
-import { type ObjectStatistics, countFdb, readDrops, readFdb, readRow, sum } from './statistics.ts';
+import { type ObjectStatistics, readDrops, readRow, sum } from './statistics.ts';
 import type { WorkerThread } from './worker-thread.ts';
 
 /** What the service reads, as it is at the moment of the question. */
@@ -26,6 +27,8 @@ export type ShowParams = { type: string; names?: string[] | undefined; cursor?: 
 /** Rows of tables in one reply, and objects: with the longest names they stay below a message's limit. */
 const PAGE_ROWS = 2000;
 const PAGE_OBJECTS = 250;
+/** How long a listing of stations is kept for its next page. */
+const LISTING_MS = 10_000;
 const FDB_COLUMNS = ['MAC', 'Member', 'Endpoint', 'Type', 'Age'];
 const ARP_COLUMNS = ['Address', 'MAC', 'VLAN', 'State', 'Age'];
 /** The row of drops that no object can be charged with. */
@@ -33,6 +36,8 @@ const NO_OBJECT = 0;
 
 export class ShowService {
   readonly #sources: () => ShowSources;
+  #listing: FdbListing | undefined;
+  #forgetting: NodeJS.Timeout | undefined;
 
   constructor(sources: () => ShowSources) {
     this.#sources = sources;
@@ -203,46 +208,54 @@ export class ShowService {
 
   /**
    * Tables of stations, one after the other. A page has as many of them as fit, or a part of one; the cursor is the position
-   * of its table among `owners`, and of its entry in the forwarding database.
+   * of its table, and of its entry in the table.
    */
-  #fdb(
-    { planner, worker, view }: ShowSources,
-    owners: readonly [string, unknown][],
-    cursor: string | undefined,
-  ): ShowReply {
+  #fdb(sources: ShowSources, owners: readonly [string, unknown][], cursor: string | undefined): ShowReply {
+    const { planner, worker, view } = sources;
     const names = owners.map(([name]) => name);
+    const [first = 0, start = 0] = (cursor ?? '').split(' ').map(Number);
     const members = planner.memberNames();
-    const ownerOf = ownersOfMembers(members, names);
-    const { fdb } = worker.tables;
-    const [first = 0, from = 0] = (cursor ?? '').split(' ').map(Number);
-    const counts = countFdb(fdb, ownerOf, names.length);
-    let end = first;
-    for (let rows = 0; end < names.length && end - first < PAGE_OBJECTS; end++) {
-      rows += counts[end]!;
-      if (rows > PAGE_ROWS && end > first) break;
-    }
-    const isOnPage = (member: number): boolean => {
-      const owner = ownerOf[member] ?? -1;
-      return owner >= first && owner < end;
-    };
-    const page = readFdb(fdb, worker.second, isOnPage, from, PAGE_ROWS);
-    const tables = names.slice(first, end).map((): (string | number)[][] => []);
-    for (const { mac, member, endpoint, isStatic, ageSeconds } of page.entries) {
-      const owner = ownerOf[member]!;
+    const listing = this.#list(cursor !== undefined, worker.tables.fdb, members, names);
+    const rows: ShowRow[] = [];
+    let room = PAGE_ROWS;
+    let owner = first;
+    let from = start;
+    while (owner < names.length && rows.length < PAGE_OBJECTS && room > 0) {
       const name = names[owner]!;
-      const key = members.get(member)!;
-      const remote =
-        endpoint === -1 ? (view.tunnels.get(name)?.properties['remote-address'] ?? '-') : this.#remote(endpoint);
-      const place = key === name ? name : key.slice(name.length + 1);
-      tables[owner - first]!.push([mac, place, remote, isStatic ? 'static' : 'dynamic', isStatic ? '-' : ageSeconds]);
+      const to = Math.min(listing.count(owner), from + room);
+      const table = listing
+        .entries(owner, from, to, worker.second)
+        .map(({ mac, member, endpoint, isStatic, ageSeconds }) => {
+          const key = members.get(member)!;
+          const remote =
+            endpoint === -1 ? (view.tunnels.get(name)?.properties['remote-address'] ?? '-') : this.#remote(endpoint);
+          const place = key === name ? name : key.slice(name.length + 1);
+          return [mac, place, remote, isStatic ? 'static' : 'dynamic', isStatic ? '-' : ageSeconds];
+        });
+      rows.push({ name, table: { columns: FDB_COLUMNS, rows: table } });
+      room -= to - from;
+      from = to;
+      if (to < listing.count(owner)) break;
+      owner += 1;
+      from = 0;
     }
-    const rows = tables.flatMap((table, index): ShowRow[] => {
-      if (table.length === 0 && from > 0) return [];
-      return [{ name: names[first + index]!, table: { columns: FDB_COLUMNS, rows: table } }];
-    });
-    // Stations that came meanwhile may overfill a page: it then goes on with the same tables.
-    if (page.next !== undefined) return { rows, next: `${first} ${page.next}` };
-    return end < names.length ? { rows, next: `${end} 0` } : { rows };
+    return owner < names.length ? { rows, next: `${owner} ${from}` } : { rows };
+  }
+
+  /** The listing that the page before was taken from, if this one goes on with it, or a new one. */
+  #list(
+    goesOn: boolean,
+    fdb: SharedArrayBuffer,
+    members: ReadonlyMap<number, string>,
+    names: readonly string[],
+  ): FdbListing {
+    const known = this.#listing;
+    const isSame = known?.names.length === names.length && known.names.every((name, at) => name === names[at]);
+    const listing = goesOn && known !== undefined && isSame ? known : new FdbListing(fdb, members, names);
+    this.#listing = listing;
+    clearTimeout(this.#forgetting);
+    this.#forgetting = setTimeout(() => (this.#listing = undefined), LISTING_MS).unref();
+    return listing;
   }
 
   #remote(endpoint: number): string {
@@ -263,16 +276,6 @@ function pageOf<T>(
   const isLast = end >= objects.length;
   const rows = render(objects.slice(from, end), isLast);
   return isLast ? { rows } : { rows, next: String(end) };
-}
-
-/** By number of a member: the position among `names` of the tunnel that it is, or of its VLAN; -1 for any other. */
-function ownersOfMembers(members: ReadonlyMap<number, string>, names: readonly string[]): Int32Array {
-  const positions = new Map(names.map((name, position) => [name, position]));
-  const owners = new Int32Array([...members.keys()].reduce((most, member) => Math.max(most, member + 1), 0)).fill(-1);
-  for (const [member, key] of members) {
-    owners[member] = positions.get(key) ?? positions.get(key.slice(0, Math.max(0, key.lastIndexOf(' ')))) ?? -1;
-  }
-  return owners;
 }
 
 const stateName = (state: number): string => ['unresolved', 'asking', 'reachable', 'static'][state] ?? 'unresolved';
