@@ -45,31 +45,35 @@ export type RigOptions = {
   makeTap?: (arena: Arena) => Tap;
   pool?: typeof POOL;
   learnedLimit?: number;
+  staticLimit?: number;
+  counterRows?: number;
   ageingSeconds?: number;
 };
 
 export class Rig {
   readonly arena = new Arena(new ArrayBuffer(64 << 20));
   readonly allocator = new ArenaAllocator(64 << 20);
-  readonly counters = new CounterTable(256);
+  readonly counters: CounterTable;
   readonly books = createBooks();
   readonly pool: FramePool;
   readonly dataplane: Dataplane;
   nowMs = 10_000;
+  #isRealClock = false;
   /** The far ends of the ports: `send` goes in there, `received` comes out. */
   readonly #far = new Map<number, MemoryPort>();
 
   constructor(options: RigOptions = {}) {
     const pool = options.pool ?? POOL;
+    this.counters = new CounterTable(options.counterRows ?? 256);
     this.pool = new FramePool(this.arena, this.allocator.allocate(poolOctets(pool))!, pool);
     this.dataplane = new Dataplane({
       pool: this.pool,
       counters: this.counters,
       books: this.books,
       tap: options.makeTap?.(this.arena) ?? options.tap ?? new NullTap(),
-      now: () => this.nowMs,
+      now: () => (this.#isRealClock ? performance.now() : this.nowMs),
       learnedLimit: options.learnedLimit ?? 1024,
-      staticLimit: 1024,
+      staticLimit: options.staticLimit ?? 1024,
       ageingSeconds: options.ageingSeconds ?? 300,
       audit: true,
     });
@@ -210,6 +214,11 @@ export class Rig {
   advance(ms: number): void {
     this.nowMs += ms;
     this.dataplane.breath();
+  }
+
+  /** From now on the time is that of the machine. */
+  useRealClock(): void {
+    this.#isRealClock = true;
   }
 
   /** Drops over all objects, by reason. */
