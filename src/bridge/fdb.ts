@@ -23,7 +23,9 @@ export const FdbField = {
 } as const;
 
 export const FDB_STRIDE = 8;
-/** Static entries that a data plane has room for, over all domains. */
+/** Entries that a data plane has room for, over all domains: three quarters of 64 MB. */
+export const FDB_ENTRIES = 1_572_864;
+/** Static ones among them. */
 export const MAX_STATIC_ENTRIES = 1_048_576;
 export const FDB_STATIC = 1;
 const FREE = 0;
@@ -39,6 +41,7 @@ export class ForwardingDatabase {
   readonly #capacity: number;
   readonly #mask: number;
   readonly #staticLimit: number;
+  readonly #entries: number;
   #learned = 0;
   #static = 0;
   /** Learned entries by member. */
@@ -48,10 +51,11 @@ export class ForwardingDatabase {
   /** Word index at which the next slice of forgetting a member starts. */
   #forgetting = 0;
 
-  /** `capacity`: the largest limit that may be set. */
-  constructor(capacity: number, staticLimit: number) {
+  /** `capacity`: the largest limit of learning that may be set; `entries`: how many there may be together with static ones. */
+  constructor(capacity: number, staticLimit: number, entries = capacity + staticLimit) {
     // Three quarters full at most: a look-up then takes two or three steps, and rarely a second cache line.
-    const slots = nextPowerOfTwo(Math.ceil(((capacity + staticLimit) * 4) / 3));
+    const slots = nextPowerOfTwo(Math.ceil((entries * 4) / 3));
+    this.#entries = entries;
     this.buffer = new SharedArrayBuffer(slots * FDB_STRIDE * 4);
     this.table = new Int32Array(this.buffer);
     this.#capacity = capacity;
@@ -68,6 +72,10 @@ export class ForwardingDatabase {
   /** The member of an entry that was found. */
   memberAt(index: number): number {
     return this.table[index + FdbField.memberPlusOne]! - 1;
+  }
+
+  get #isFull(): boolean {
+    return this.#learned + this.#static >= this.#entries;
   }
 
   get learned(): number {
@@ -96,7 +104,7 @@ export class ForwardingDatabase {
     const table = this.table;
     const index = this.find(domain, macHigh, macLow);
     if (index === -1) {
-      if (this.#learned >= this.#learnedLimit) return Learned.refused;
+      if (this.#learned >= this.#learnedLimit || this.#isFull) return Learned.refused;
       this.#countLearned(member, 1);
       this.#insert(domain, macHigh, macLow, member, endpoint, 0, second);
       return Learned.added;
@@ -119,7 +127,7 @@ export class ForwardingDatabase {
   setStatic(domain: number, macHigh: number, macLow: number, member: number, endpoint: number): boolean {
     const index = this.find(domain, macHigh, macLow);
     if (index === -1) {
-      if (this.#static >= this.#staticLimit) return false;
+      if (this.#static >= this.#staticLimit || this.#isFull) return false;
       this.#static += 1;
       this.#insert(domain, macHigh, macLow, member, endpoint, FDB_STATIC, 0);
       return true;

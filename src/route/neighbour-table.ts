@@ -48,6 +48,9 @@ const MAX_ATTEMPTS = 3;
 /** After this long without hearing from it, a neighbour in use is asked again, without being given up meanwhile. */
 const CONFIRM_MS = 30_000;
 
+/** Thousands may be due at one instant, and frames wait while they are asked. */
+const ASKED_PER_TICK = 256;
+
 /** Frames that may wait for one neighbour. */
 export const MAX_WAITING = 64;
 
@@ -160,12 +163,15 @@ export class NeighbourTable {
 
   /** Repeats requests, confirms what is in use, gives up; a few times a second. */
   tick(nowMs: number): void {
+    let asked = 0;
     for (const neighbour of this.all()) {
-      if (neighbour.state === NeighbourState.asking) {
-        if (nowMs - neighbour.askedMs >= RETRANSMIT_MS) this.#askAgain(neighbour, nowMs);
-      } else if (neighbour.state === NeighbourState.reachable && nowMs - neighbour.confirmedMs >= CONFIRM_MS) {
-        if (nowMs - neighbour.askedMs >= RETRANSMIT_MS) this.#askAgain(neighbour, nowMs);
-      }
+      const { state, askedMs, confirmedMs } = neighbour;
+      const isStale = state === NeighbourState.reachable && nowMs - confirmedMs >= CONFIRM_MS;
+      if ((state !== NeighbourState.asking && !isStale) || nowMs - askedMs < RETRANSMIT_MS) continue;
+      // The rest has its turn at the next tick: those that were asked now have to wait until then.
+      if (asked === ASKED_PER_TICK) return;
+      asked += 1;
+      this.#askAgain(neighbour, nowMs);
     }
   }
 

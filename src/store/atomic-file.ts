@@ -25,8 +25,9 @@ let sequence = 0;
 const PIECE_CHARACTERS = 64 * 1024;
 
 /**
- * Replaces a file by a new one with `content`, whole or in pieces, mode 0600: temporary file, fsync, rename, fsync of the directory. A symbolic
- * link stays and its target is replaced. Throws a StoreError; until the rename the old file is as it was.
+ * Replaces a file by a new one with `content`, whole or in pieces, mode 0600: temporary file, fsync, rename, fsync of the
+ * directory. A symbolic link stays and its target is replaced. Throws a StoreError; until the rename the old file is as it
+ * was.
  */
 export async function writeFileAtomic(path: string, content: string | Uint8Array | Iterable<string>): Promise<void> {
   const target = await realpath(path).catch(() => path);

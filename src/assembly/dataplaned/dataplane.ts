@@ -10,7 +10,7 @@
 
 import { BridgeNode } from '../../bridge/bridge-node.ts';
 import { Domain, Member, MemberKind } from '../../bridge/domain.ts';
-import { FDB_STRIDE, ForwardingDatabase, MAX_STATIC_ENTRIES } from '../../bridge/fdb.ts';
+import { FDB_ENTRIES, FDB_STRIDE, ForwardingDatabase, MAX_STATIC_ENTRIES } from '../../bridge/fdb.ts';
 import { FloodNode } from '../../bridge/flood-node.ts';
 import { MAX_L2_CACHE } from '../../config/types/ltm-global-settings-general.ts';
 import type { CounterTable } from '../../core/counters.ts';
@@ -105,7 +105,9 @@ export class Dataplane {
     this.#ageingSeconds = options.ageingSeconds ?? DEFAULT_AGEING_SECONDS;
     this.#audit = options.audit ?? false;
     this.books = options.books;
-    this.fdb = new ForwardingDatabase(options.learnedLimit ?? MAX_L2_CACHE, options.staticLimit ?? MAX_STATIC_ENTRIES);
+    const { learnedLimit = MAX_L2_CACHE, staticLimit = MAX_STATIC_ENTRIES } = options;
+    const entries = Math.min(FDB_ENTRIES, learnedLimit + staticLimit);
+    this.fdb = new ForwardingDatabase(learnedLimit, staticLimit, entries);
     this.disposal = new Disposal(options.books, options.counters, options.pool, options.tap);
     const { disposal } = this;
     const decapsulateInput = new FrameBatch();

@@ -2,7 +2,7 @@
 // of numbers, defaults resolved. Built anew from scratch at every change, so that it depends on nothing but its input.
 
 import type { RecordTable } from '../../config/record-table.ts';
-import { MAX_STATIC_ENTRIES } from '../../bridge/fdb.ts';
+import { FDB_ENTRIES, MAX_STATIC_ENTRIES } from '../../bridge/fdb.ts';
 import { type AddressWords, isUnspecified, parseAddress, parseAddressOrAny, parsePrefix } from '../../core/address.ts';
 import { hashPair } from '../../core/pair-map.ts';
 import { BROADCAST_MAC, macHigh16, macLow32, parseMac } from '../../core/mac.ts';
@@ -359,12 +359,13 @@ class ModelBuilder {
     const domain = domainOf.get(fdb.name);
     const { records: table } = fdb.properties;
     if (domain === undefined || table.size === 0) return;
-    this.#staticEntries += table.size;
-    if (this.#staticEntries > MAX_STATIC_ENTRIES) {
-      this.#staticEntries -= table.size;
-      this.#fail(fdb, `with its ${table.size} records there would be more than ${MAX_STATIC_ENTRIES} in all`);
+    const most = Math.min(MAX_STATIC_ENTRIES, FDB_ENTRIES - this.#model.learnedLimit);
+    if (this.#staticEntries + table.size > most) {
+      const limit = `${most} beside an l2-cache-limit of ${this.#model.learnedLimit}`;
+      this.#fail(fdb, `with its ${table.size} records there would be more than ${limit}`);
       return;
     }
+    this.#staticEntries += table.size;
     staticTables.set(`${domain} ${fdb.type} ${fdb.name}`, { domain, table, targets });
   }
 
