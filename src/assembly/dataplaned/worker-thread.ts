@@ -19,6 +19,11 @@ import {
 
 /** Address space for packet memory; what is not used costs nothing. */
 const ARENA_OCTETS = 1 << 30;
+/**
+ * What the worker's heap collects young objects in. It makes few, only while a configuration is applied, and frames wait while
+ * those that live on are copied: the fewer at a time the better.
+ */
+const YOUNG_GENERATION_MB = 3;
 /** Objects with counters: ports, members, tunnels. */
 export const COUNTER_ROWS = 16_384;
 
@@ -64,7 +69,11 @@ export class WorkerThread {
       event: this.#event,
       audit: process.env.WIDEPLANE_AUDIT === '1',
     };
-    this.#worker = new Worker(new URL('./worker-main.js', import.meta.url), { workerData: setup, name: 'dataplane' });
+    this.#worker = new Worker(new URL('./worker-main.js', import.meta.url), {
+      workerData: setup,
+      name: 'dataplane',
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+    });
     this.#ready = new Promise((resolve) => {
       this.#worker.on('message', (message: FromWorker) => {
         if (message.kind === 'ready') {
