@@ -6,6 +6,9 @@
 import { type Outlet } from '../pipeline/node.ts';
 import type { Tunnel } from './tunnel.ts';
 
+/** A cache line. */
+export const HEADER_WORDS = 16;
+
 export class TunnelEndpoint {
   /** Position in the table of endpoints; frames and FDB entries refer to it. */
   readonly index: number;
@@ -19,12 +22,20 @@ export class TunnelEndpoint {
   /** Underlay member that the frames leave by; -1 for a UDP socket port. */
   egress = -1;
   /** Outer headers, Ethernet to tunnel header, in memory order. */
-  readonly header = new Int32Array(16);
-  readonly headerBytes = new Uint8Array(this.header.buffer);
+  readonly header: Int32Array;
+  readonly headerBytes: Uint8Array;
   /** Sum of the outer IPv4 header with TOS, total length and checksum 0. */
   ipChecksumBase = 0;
 
-  constructor(index: number, tunnel: Tunnel, remote: readonly [number, number, number, number]) {
+  /** `header`: HEADER_WORDS words of memory; those of many endpoints are best side by side. */
+  constructor(
+    index: number,
+    tunnel: Tunnel,
+    remote: readonly [number, number, number, number],
+    header: Int32Array = new Int32Array(HEADER_WORDS),
+  ) {
+    this.header = header;
+    this.headerBytes = new Uint8Array(header.buffer, header.byteOffset, header.byteLength);
     this.index = index;
     this.tunnel = tunnel;
     this.remote = remote;

@@ -86,7 +86,8 @@ export function encapsulateVxlanEthernet(arena: Arena, frame: Frame, endpoint: T
     words[at + 9] = header[9]! | (swap16(udpOctets) << 16);
     words[at + 10] = header[10]!;
     words[at + 11] = header[11]!;
-    bytes[start + 48] = endpoint.headerBytes[48]!;
+    // From the words: with thousands of tunnels each object that is looked at is a cache miss.
+    bytes[start + 48] = header[12]! & 0xff;
     bytes[start + 49] = 0;
   } else {
     for (let at = 0; at < VXLAN_ETHERNET_OCTETS; at++) bytes[start + at] = endpoint.headerBytes[at]!;

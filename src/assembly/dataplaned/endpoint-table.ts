@@ -8,7 +8,7 @@ import { PairMap } from '../../core/pair-map.ts';
 import type { Domain } from '../../bridge/domain.ts';
 import type { Outlet } from '../../pipeline/node.ts';
 import type { Neighbour, NeighbourTable, NeighbourUser } from '../../route/neighbour-table.ts';
-import { TunnelEndpoint } from '../../tunnel/endpoint.ts';
+import { HEADER_WORDS, TunnelEndpoint } from '../../tunnel/endpoint.ts';
 import type { Tunnel } from '../../tunnel/tunnel.ts';
 import { prepareVxlanEthernet, prepareVxlanUdp } from '../../tunnel/vxlan.ts';
 
@@ -33,6 +33,8 @@ type EthernetUnderlay = Extract<Underlay, { medium: 'ethernet' }>;
 
 /** Endpoints that may be learned, over all tunnels: what an attacker with spoofed sources can make us remember. */
 export const MAX_ENDPOINTS = 65_536;
+/** Endpoints whose headers lie in one piece of memory. */
+const ENDPOINTS_PER_SLAB = 1024;
 
 class EndpointUser implements NeighbourUser {
   readonly endpoint: TunnelEndpoint;
@@ -61,6 +63,7 @@ export class EndpointTable {
   /** Four words of remote address by endpoint, on shared memory: what `show` names endpoints by. */
   readonly remotes = new Int32Array(new SharedArrayBuffer(MAX_ENDPOINTS * 16));
   readonly #free: number[] = [];
+  readonly #headers: (ArrayBuffer | undefined)[] = [];
   /** By tunnel index and IPv4 address. */
   readonly #index = new PairMap();
   readonly #byTunnel = new Map<Tunnel, TunnelEndpoint[]>();
@@ -82,7 +85,7 @@ export class EndpointTable {
     if (known !== -1) return known;
     const index = this.#free.pop() ?? this.endpoints.length;
     if (index >= MAX_ENDPOINTS) return -1;
-    const endpoint = new TunnelEndpoint(index, tunnel, remote);
+    const endpoint = new TunnelEndpoint(index, tunnel, remote, this.#headerOf(index));
     this.endpoints[index] = endpoint;
     this.remotes.set(remote, index * 4);
     this.#index.set(tunnel.index, remote[3], index);
@@ -91,6 +94,14 @@ export class EndpointTable {
     else siblings.push(endpoint);
     this.connect(endpoint, underlay);
     return index;
+  }
+
+  /** The memory of an endpoint's headers, all zeros. */
+  #headerOf(index: number): Int32Array {
+    const slab = Math.floor(index / ENDPOINTS_PER_SLAB);
+    const memory = (this.#headers[slab] ??= new ArrayBuffer(ENDPOINTS_PER_SLAB * HEADER_WORDS * 4));
+    const header = new Int32Array(memory, (index % ENDPOINTS_PER_SLAB) * HEADER_WORDS * 4, HEADER_WORDS);
+    return header.fill(0);
   }
 
   /** The endpoints of a tunnel. */
