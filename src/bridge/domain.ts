@@ -39,16 +39,18 @@ export class Domain {
 }
 
 export class Member {
+  // What every frame to the member looks at stands together: with thousands of members each cache line counts.
   readonly id: number;
+  readonly outlet: Outlet;
+  /** Members with the same number other than 0 do not exchange frames. */
+  splitHorizonGroup = 0;
+  /** Whether the member takes part; frames for one that does not are dropped. */
+  enabled = true;
   readonly name: string;
   readonly kind: number;
   readonly domain: Domain;
   /** Row of the counter table. */
   readonly row: number;
-  /** Members with the same number other than 0 do not exchange frames. */
-  splitHorizonGroup = 0;
-  /** Whether the member takes part; frames for one that does not are dropped. */
-  enabled = true;
   /** Whether there is a port behind the member: one that is not open yet, or gone, is no place to flood to. */
   hasPort = true;
   /** Whether the member accepts frames of unknown, broadcast and multicast destination; otherwise floodingNone. */
@@ -61,7 +63,6 @@ export class Member {
   learns = true;
   /** Largest IP packet that may leave by it, in octets. */
   mtu = MAX_MTU;
-  readonly outlet: Outlet;
 
   // The station that was learned last, and when: most frames of a burst come from the station of the one before, and
   // this saves them the table look-up.

@@ -10,32 +10,36 @@ import type { Tunnel } from './tunnel.ts';
 export const HEADER_WORDS = 16;
 
 export class TunnelEndpoint {
-  /** Position in the table of endpoints; frames and FDB entries refer to it. */
-  readonly index: number;
+  // What every frame looks at stands together: with thousands of endpoints each cache line counts.
   readonly tunnel: Tunnel;
-  /** The remote address as four words in host order (IPv4 in word 3). */
-  readonly remote: readonly [number, number, number, number];
   /** Whether the headers are complete and `outlet` is the way to the next hop. */
   isReady = false;
   /** Where encapsulated frames go: the bridge member of the underlay, or a UDP socket port. */
   outlet: Outlet | undefined;
   /** Underlay member that the frames leave by; -1 for a UDP socket port. */
   egress = -1;
-  /** Outer headers, Ethernet to tunnel header, in memory order. */
-  readonly header: Int32Array;
-  readonly headerBytes: Uint8Array;
+  /** Outer headers, Ethernet to tunnel header, in memory order: HEADER_WORDS words from `headerAt` of memory for many endpoints. */
+  readonly headers: Int32Array;
+  readonly headerAt: number;
   /** Sum of the outer IPv4 header with TOS, total length and checksum 0. */
   ipChecksumBase = 0;
+  /** The same headers by octets. */
+  readonly headerBytes: Uint8Array;
+  /** Position in the table of endpoints; frames and FDB entries refer to it. */
+  readonly index: number;
+  /** The remote address as four words in host order (IPv4 in word 3). */
+  readonly remote: readonly [number, number, number, number];
 
-  /** `header`: HEADER_WORDS words of memory; those of many endpoints are best side by side. */
   constructor(
     index: number,
     tunnel: Tunnel,
     remote: readonly [number, number, number, number],
-    header: Int32Array = new Int32Array(HEADER_WORDS),
+    headers: Int32Array = new Int32Array(HEADER_WORDS),
+    headerAt = 0,
   ) {
-    this.header = header;
-    this.headerBytes = new Uint8Array(header.buffer, header.byteOffset, header.byteLength);
+    this.headers = headers;
+    this.headerAt = headerAt;
+    this.headerBytes = new Uint8Array(headers.buffer, headers.byteOffset + headerAt * 4, HEADER_WORDS * 4);
     this.index = index;
     this.tunnel = tunnel;
     this.remote = remote;

@@ -34,7 +34,7 @@ type EthernetUnderlay = Extract<Underlay, { medium: 'ethernet' }>;
 /** Endpoints that may be learned, over all tunnels: what an attacker with spoofed sources can make us remember. */
 export const MAX_ENDPOINTS = 65_536;
 /** Endpoints whose headers lie in one piece of memory. */
-const ENDPOINTS_PER_SLAB = 1024;
+const ENDPOINTS_PER_SLAB = 8192;
 
 class EndpointUser implements NeighbourUser {
   readonly endpoint: TunnelEndpoint;
@@ -63,7 +63,7 @@ export class EndpointTable {
   /** Four words of remote address by endpoint, on shared memory: what `show` names endpoints by. */
   readonly remotes = new Int32Array(new SharedArrayBuffer(MAX_ENDPOINTS * 16));
   readonly #free: number[] = [];
-  readonly #headers: (ArrayBuffer | undefined)[] = [];
+  readonly #headers: (Int32Array | undefined)[] = [];
   /** By tunnel index and IPv4 address. */
   readonly #index = new PairMap();
   readonly #byTunnel = new Map<Tunnel, TunnelEndpoint[]>();
@@ -85,7 +85,9 @@ export class EndpointTable {
     if (known !== -1) return known;
     const index = this.#free.pop() ?? this.endpoints.length;
     if (index >= MAX_ENDPOINTS) return -1;
-    const endpoint = new TunnelEndpoint(index, tunnel, remote, this.#headerOf(index));
+    const headerAt = (index % ENDPOINTS_PER_SLAB) * HEADER_WORDS;
+    const endpoint = new TunnelEndpoint(index, tunnel, remote, this.#headersOf(index), headerAt);
+    endpoint.headerBytes.fill(0);
     this.endpoints[index] = endpoint;
     this.remotes.set(remote, index * 4);
     this.#index.set(tunnel.index, remote[3], index);
@@ -96,12 +98,10 @@ export class EndpointTable {
     return index;
   }
 
-  /** The memory of an endpoint's headers, all zeros. */
-  #headerOf(index: number): Int32Array {
+  /** The memory that an endpoint's headers are in. */
+  #headersOf(index: number): Int32Array {
     const slab = Math.floor(index / ENDPOINTS_PER_SLAB);
-    const memory = (this.#headers[slab] ??= new ArrayBuffer(ENDPOINTS_PER_SLAB * HEADER_WORDS * 4));
-    const header = new Int32Array(memory, (index % ENDPOINTS_PER_SLAB) * HEADER_WORDS * 4, HEADER_WORDS);
-    return header.fill(0);
+    return (this.#headers[slab] ??= new Int32Array(ENDPOINTS_PER_SLAB * HEADER_WORDS));
   }
 
   /** The endpoints of a tunnel. */
