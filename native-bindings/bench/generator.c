@@ -1,12 +1,14 @@
 // Sends Ethernet frames into a device as fast as one core can, or a given number of them.
 //
-//   generator --device DEV --octets N [--seconds S | --count N] [--core C] [--flows F] [--segments N]
+//   generator --device DEV --octets N [--seconds S | --count N] [--core C] [--flows F] [--segments N] [--destinations D]
 //             --source-mac M --destination-mac M --source-ip A --destination-ip A
 //             [--outer-source-mac M --outer-destination-mac M --outer-source-ip A --outer-destination-ip A --vni N]
 //
 // `--octets` is the size of the inner frame, Ethernet header counted, FCS not. Each frame is IPv4 and UDP; flow f of F has
 // the MAC addresses plus f and a UDP source port of its own. With the outer options every frame is carried in VXLAN
 // (RFC 7348), with one outer source port a flow, for a decapsulator.
+//
+// With `--destinations` above 1 each message goes to the destination MAC plus a random number below D, whatever its flow.
 //
 // Frames are prepared once and sent by sendmmsg from there: what is measured is the other end, not this one. With
 // `--segments` above 1 each message is a UDP super-frame that the kernel cuts into that many frames in front of the device:
@@ -168,6 +170,16 @@ static size_t write_super_frame(uint8_t *at, size_t octets, unsigned segments) {
   return sizeof header + HEADER_OCTETS + segments * payload_octets;
 }
 
+/** Puts the low four octets of a destination MAC, `base` plus a random number below `destinations`, into a frame. */
+static void randomise_destination(uint8_t *ethernet, uint32_t base, uint32_t destinations, uint64_t *state) {
+  // xorshift64 (Marsaglia, 2003).
+  *state ^= *state << 13;
+  *state ^= *state >> 7;
+  *state ^= *state << 17;
+  uint32_t low = htonl(base + (uint32_t)(((*state >> 32) * destinations) >> 32));
+  memcpy(ethernet + 2, &low, sizeof low);
+}
+
 /** How many segments one super-frame of such payloads may have. */
 static unsigned limit_segments(unsigned segments, size_t payload_octets) {
   // Below a page the kernel keeps a super-frame, and with it each frame, in one piece, as a card would deliver it. Large
@@ -185,6 +197,7 @@ int main(int argc, char **argv) {
   unsigned flows = (unsigned)number_option(argc, argv, "flows", 1);
   unsigned vni = (unsigned)number_option(argc, argv, "vni", 0);
   unsigned segments = (unsigned)number_option(argc, argv, "segments", 1);
+  uint32_t destinations = (uint32_t)number_option(argc, argv, "destinations", 1);
   if (octets < 64 || octets + 64 > MAX_FRAME_OCTETS || flows < 1 || flows > 1024) {
     fprintf(stderr, "generator: --octets is 64 to %d, --flows 1 to 1024\n", MAX_FRAME_OCTETS - 64);
     return 1;
@@ -228,6 +241,12 @@ int main(int argc, char **argv) {
     headers[m].msg_hdr.msg_iovlen = 1;
   }
 
+  uint32_t base;
+  memcpy(&base, inner.destination_mac.ether_addr_octet + 2, sizeof base);
+  base = ntohl(base);
+  // Behind the virtio header, if there is one, and the outer headers.
+  size_t ethernet_at = (segments > 1 ? sizeof(struct virtio_net_hdr) : 0) + (wire_octets - octets);
+  uint64_t random_state = 0x9e3779b97f4a7c15;
   uint64_t sent = 0, refused = 0;
   unsigned next = 0;
   int64_t start = now_ns(), now = start;
@@ -235,6 +254,12 @@ int main(int argc, char **argv) {
     unsigned batch = BATCH;
     if (count > 0 && count - sent - refused < batch) batch = (unsigned)(count - sent - refused);
     if (next + batch > messages) next = 0;
+    if (destinations > 1) {
+      for (unsigned m = next; m < next + batch; m++) {
+        uint8_t *frame = vectors[m].iov_base;
+        randomise_destination(frame + ethernet_at, base, destinations, &random_state);
+      }
+    }
     int accepted = sendmmsg(fd, headers + next, batch, 0);
     if (accepted > 0) {
       sent += (unsigned)accepted;

@@ -14,7 +14,9 @@ import { logEvent } from '../core/log-codes.ts';
 import type { Log } from '../core/log.ts';
 import { IpcClient } from '../ipc/ipc-client.ts';
 import { IpcError } from '../ipc/ipc-error.ts';
-import { changeLineSchema, objectSchema } from '../ipc/schema.ts';
+import { ObjectReader } from '../ipc/object-lines.ts';
+import type { ReadObject } from '../ipc/object-lines.ts';
+import { changeHeadSchema } from '../ipc/schema.ts';
 import type { ApplyFailure, Update } from '../ipc/schema.ts';
 import { readSnapshot, writeSnapshot } from './config-snapshot.ts';
 import type { Snapshot } from './config-snapshot.ts';
@@ -122,15 +124,15 @@ export class ConfigSubscriber {
     // A configd that accepts and does not answer is as absent as one that does not listen.
     const silence = this.#generation === undefined ? setTimeout(() => client.close(), START_GRACE_MS) : undefined;
     try {
-      let text = '';
+      let pending: ReadUpdate = new ReadUpdate();
       for await (const update of client.stream('subscribe', { daemon })) {
         clearTimeout(silence);
         if (this.#isStopped()) return;
-        text += update.text;
+        pending.add(update);
         if (!update.last) continue;
-        const lines = text;
-        text = '';
-        const failures = await this.#apply(update, lines);
+        const { objects } = pending.finished();
+        pending = new ReadUpdate();
+        const failures = await this.#apply(update, objects);
         this.#reportFound();
         await client.request('acknowledge', { daemon, generation: update.generation, failures });
       }
@@ -141,11 +143,10 @@ export class ConfigSubscriber {
     throw new IpcError('disconnected', `configd at ${socketPath} ended the subscription`);
   }
 
-  async #apply(update: Update, text: string): Promise<ApplyFailure[]> {
+  async #apply(update: Update, read: readonly ReadObject[]): Promise<ApplyFailure[]> {
     const { generation } = update;
-    const lines = text.split('\n').filter((line) => line !== '');
     if (update.update === 'snapshot') {
-      const objects = mapObjects(lines.map((line) => objectSchema.parse(JSON.parse(line))));
+      const objects = mapObjects(read.map(({ object }) => object));
       if (this.#generation === undefined) return this.#applySnapshot(generation, objects);
       return this.#applyDiff(generation, diffObjects(this.#objects, objects));
     }
@@ -155,8 +156,8 @@ export class ConfigSubscriber {
       throw new IpcError('refused', 'configd sent a diff that does not start at the generation that runs here');
     }
     const target = new Map(this.#objects);
-    for (const line of lines) {
-      const { action, object } = changeLineSchema.parse(JSON.parse(line));
+    for (const { object, head } of read) {
+      const { action } = changeHeadSchema.parse(head);
       if (action === 'delete') target.delete(objectKey(object));
       else target.set(objectKey(object), object);
     }
@@ -228,5 +229,20 @@ export class ConfigSubscriber {
   #reportFound(): void {
     if (this.#isLost) logEvent(this.#options.log, 'configd-found', 'configd is back');
     this.#isLost = false;
+  }
+}
+
+/** What has come of one update. */
+class ReadUpdate {
+  readonly #reader = new ObjectReader();
+  readonly objects: ReadObject[] = [];
+
+  add({ text }: Update): void {
+    this.objects.push(...this.#reader.push(text));
+  }
+
+  finished(): this {
+    this.#reader.finish();
+    return this;
   }
 }

@@ -42,6 +42,8 @@ export class Domain {
   readonly members: Member[] = [];
   /** The smallest MTU of a member, in octets of IP packet; what a frame of unknown segment size is cut to. */
   mtu = MAX_MTU;
+  /** Grows with every change of a member: ways that lead through the domain are then to be looked at again. */
+  changes = 0;
   /** The member that stands for ourselves; not among `members`. */
   localMember = -1;
 
@@ -51,22 +53,25 @@ export class Domain {
   }
 
   /** To be called when members or their MTUs have changed. */
-  settleMtu(): void {
+  settleMembers(): void {
+    this.changes += 1;
     this.mtu = this.members.reduce((least, { mtu }) => Math.min(least, mtu), MAX_MTU);
   }
 }
 
 export class Member {
+  // What every frame to the member looks at stands together: with thousands of members each cache line counts.
   readonly id: number;
+  readonly outlet: Outlet;
+  /** Members with the same number other than 0 do not exchange frames. */
+  splitHorizonGroup = 0;
+  /** Whether the member takes part; frames for one that does not are dropped. */
+  enabled = true;
   readonly name: string;
   readonly kind: number;
   readonly domain: Domain;
   /** Row of the counter table. */
   readonly row: number;
-  /** Members with the same number other than 0 do not exchange frames. */
-  splitHorizonGroup = 0;
-  /** Whether the member takes part; frames for one that does not are dropped. */
-  enabled = true;
   /** Whether there is a port behind the member: one that is not open yet, or gone, is no place to flood to. */
   hasPort = true;
   /** Whether the member accepts frames of unknown, broadcast and multicast destination; otherwise floodingNone. */
@@ -84,7 +89,6 @@ export class Member {
   /** Frames up to this many octets come in without being looked at; ADMITS_NONE: each is. */
   admittedOctets = ADMITS_ALL;
   sourceCheck: SourceCheck | undefined;
-  readonly outlet: Outlet;
 
   // The station that was learned last, and when: most frames of a burst come from the station of the one before, and
   // this saves them the table look-up.

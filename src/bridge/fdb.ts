@@ -23,6 +23,10 @@ export const FdbField = {
 } as const;
 
 export const FDB_STRIDE = 8;
+/** Entries that a data plane has room for, over all domains: three quarters of 64 MB. */
+export const FDB_ENTRIES = 1_572_864;
+/** Static ones among them. */
+export const MAX_STATIC_ENTRIES = 1_048_576;
 export const FDB_STATIC = 1;
 const FREE = 0;
 
@@ -37,16 +41,23 @@ export class ForwardingDatabase {
   readonly #capacity: number;
   readonly #mask: number;
   readonly #staticLimit: number;
+  readonly #entries: number;
   #learned = 0;
   #static = 0;
   /** The member that a station was behind before, after `learn` said that it moved. */
   movedFrom = -1;
+  /** Learned entries by member. */
+  readonly #learnedBy: number[] = [];
   /** Word index at which the next slice of ageing starts. */
   #sweep = 0;
+  /** Word index at which the next slice of forgetting a member starts. */
+  #forgetting = 0;
 
-  /** `capacity`: the largest limit that may be set. */
-  constructor(capacity: number, staticLimit: number) {
-    const slots = nextPowerOfTwo((capacity + staticLimit) * 2);
+  /** `capacity`: the largest limit of learning that may be set; `entries`: how many there may be together with static ones. */
+  constructor(capacity: number, staticLimit: number, entries = capacity + staticLimit) {
+    // Three quarters full at most: a look-up then takes two or three steps, and rarely a second cache line.
+    const slots = nextPowerOfTwo(Math.ceil((entries * 4) / 3));
+    this.#entries = entries;
     this.buffer = new SharedArrayBuffer(slots * FDB_STRIDE * 4);
     this.table = new Int32Array(this.buffer);
     this.#capacity = capacity;
@@ -63,6 +74,10 @@ export class ForwardingDatabase {
   /** The member of an entry that was found. */
   memberAt(index: number): number {
     return this.table[index + FdbField.memberPlusOne]! - 1;
+  }
+
+  get #isFull(): boolean {
+    return this.#learned + this.#static >= this.#entries;
   }
 
   get learned(): number {
@@ -91,8 +106,8 @@ export class ForwardingDatabase {
     const table = this.table;
     const index = this.find(domain, macHigh, macLow);
     if (index === -1) {
-      if (this.#learned >= this.#learnedLimit) return Learned.refused;
-      this.#learned += 1;
+      if (this.#learned >= this.#learnedLimit || this.#isFull) return Learned.refused;
+      this.#countLearned(member, 1);
       this.#insert(domain, macHigh, macLow, member, endpoint, 0, second);
       return Learned.added;
     }
@@ -101,7 +116,11 @@ export class ForwardingDatabase {
     if (table[index + FdbField.memberPlusOne] === member + 1 && table[index + FdbField.endpoint] === endpoint)
       return Learned.known;
     const moved = table[index + FdbField.memberPlusOne] !== member + 1;
-    if (moved) this.movedFrom = table[index + FdbField.memberPlusOne]! - 1;
+    if (moved) {
+      this.movedFrom = this.memberAt(index);
+      this.#countLearned(this.memberAt(index), -1);
+      this.#countLearned(member, 1);
+    }
     table[index + FdbField.memberPlusOne] = member + 1;
     table[index + FdbField.endpoint] = endpoint;
     return moved ? Learned.moved : Learned.known;
@@ -111,7 +130,7 @@ export class ForwardingDatabase {
   setStatic(domain: number, macHigh: number, macLow: number, member: number, endpoint: number): boolean {
     const index = this.find(domain, macHigh, macLow);
     if (index === -1) {
-      if (this.#static >= this.#staticLimit) return false;
+      if (this.#static >= this.#staticLimit || this.#isFull) return false;
       this.#static += 1;
       this.#insert(domain, macHigh, macLow, member, endpoint, FDB_STATIC, 0);
       return true;
@@ -119,7 +138,7 @@ export class ForwardingDatabase {
     const table = this.table;
     if (table[index + FdbField.flags] !== FDB_STATIC) {
       if (this.#static >= this.#staticLimit) return false;
-      this.#learned -= 1;
+      this.#countLearned(this.memberAt(index), -1);
       this.#static += 1;
     }
     table[index + FdbField.memberPlusOne] = member + 1;
@@ -133,15 +152,30 @@ export class ForwardingDatabase {
     if (index !== -1 && this.table[index + FdbField.flags] === FDB_STATIC) this.#removeAt(index);
   }
 
-  /** Forgets every learned entry that points at `member`. */
-  forgetMember(member: number): void {
-    for (let index = 0; index < this.table.length;) {
+  /** Learned entries that point at `member`. */
+  learnedOf(member: number): number {
+    return this.#learnedBy[member] ?? 0;
+  }
+
+  /**
+   * Forgets learned entries that point at `member`, looking at up to `slots` places from where the last call ended; true
+   * when there is none left.
+   */
+  forgetMember(member: number, slots = Infinity): boolean {
+    const table = this.table;
+    for (let step = 0; step < slots && this.learnedOf(member) > 0;) {
+      const index = this.#forgetting;
       const matches =
-        this.table[index + FdbField.memberPlusOne] === member + 1 && this.table[index + FdbField.flags] !== FDB_STATIC;
-      // A removal may move another entry here, so the same place is looked at again.
-      if (matches) this.#removeAt(index);
-      else index += FDB_STRIDE;
+        table[index + FdbField.memberPlusOne] === member + 1 && table[index + FdbField.flags] !== FDB_STATIC;
+      if (matches) {
+        // It may move another entry here, so the same place is looked at again.
+        this.#removeAt(index);
+      } else {
+        this.#forgetting = (index + FDB_STRIDE) % table.length;
+        step += 1;
+      }
     }
+    return this.learnedOf(member) === 0;
   }
 
   /**
@@ -189,10 +223,15 @@ export class ForwardingDatabase {
     table[index + FdbField.memberPlusOne] = member + 1;
   }
 
+  #countLearned(member: number, by: 1 | -1): void {
+    this.#learned += by;
+    this.#learnedBy[member] = this.learnedOf(member) + by;
+  }
+
   #removeAt(index: number): void {
     const table = this.table;
     if (table[index + FdbField.flags] === FDB_STATIC) this.#static -= 1;
-    else this.#learned -= 1;
+    else this.#countLearned(this.memberAt(index), -1);
     let hole = index / FDB_STRIDE;
     for (
       let at = (hole + 1) & this.#mask;

@@ -4,9 +4,9 @@ import { objectKey } from './change.ts';
 import { COMMON } from './name.ts';
 import type { AnyConfigObject, AnyObjectType } from './object-type.ts';
 import { OBJECT_TYPES, findObjectType } from './object-types.ts';
-import type { Property, PropertyMap } from './property.ts';
+import type { Property, PropertyMap, RecordsKind } from './property.ts';
 import type { Extra } from './read-properties.ts';
-import { isRecords, sameValue } from './value.ts';
+import { isRecords, isTable, sameValue } from './value.ts';
 import type { MutableProperties, Properties, Records, Value } from './value.ts';
 
 /** An object as it is stored: canonical values, and only those that were set. */
@@ -144,12 +144,20 @@ export function withDefaults(map: PropertyMap, own: Properties): Properties {
 }
 
 function recordsWithDefaults(property: Property, value: Value): Value {
-  if (property.kind.shape !== 'records' || !isRecords(value)) return value;
-  const { properties } = property.kind;
-  return mapRecords(value, (record) => withDefaults(properties, record));
+  return property.kind.shape === 'records' ? changeRecords(property.kind, value, withDefaults) : value;
 }
 
-export function mapRecords(records: Records, change: (record: Properties) => Properties): Records {
+/** The same records, each changed by what the definition says of it. */
+function changeRecords(
+  { properties }: RecordsKind,
+  value: Value,
+  change: (map: PropertyMap, record: Properties) => Properties,
+): Value {
+  if (isTable(value)) return value.mapContents((record) => change(properties, record));
+  return isRecords(value) ? mapRecords(value, (record) => change(properties, record)) : value;
+}
+
+function mapRecords(records: Records, change: (record: Properties) => Properties): Records {
   return Object.fromEntries(Object.entries(records).map(([key, record]) => [key, change(record)]));
 }
 
@@ -172,10 +180,7 @@ function withoutDefaults(map: PropertyMap, own: Properties): Properties {
     const property = map[name]!;
     const { kind, default: standard } = property;
     if (standard !== undefined && typeof standard !== 'function' && sameValue(value, standard)) continue;
-    kept[name] =
-      kind.shape === 'records' && isRecords(value)
-        ? mapRecords(value, (record) => withoutDefaults(kind.properties, record))
-        : value;
+    kept[name] = kind.shape === 'records' ? changeRecords(kind, value, withoutDefaults) : value;
   }
   return kept;
 }

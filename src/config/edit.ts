@@ -3,7 +3,9 @@
 import { ConfigError } from '../core/errors.ts';
 import type { TextPosition } from '../core/errors.ts';
 import type { PropertyMap, RecordsKind } from './property.ts';
-import { isList, isRecords } from './value.ts';
+import { RecordTableBuilder } from './record-table.ts';
+import type { RecordTable } from './record-table.ts';
+import { isList, isRecords, isTable } from './value.ts';
 import type { MutableProperties, Properties, Value } from './value.ts';
 
 export type RecordEdits = {
@@ -14,6 +16,8 @@ export type RecordEdits = {
 
 export type Edit =
   | { readonly verb: 'set'; readonly value: Value }
+  /** A table that was read as a whole; `twice` is the first key that stands in it twice. */
+  | { readonly verb: 'set-table'; readonly table: RecordTable<Properties>; readonly twice: string | undefined }
   /** Back to the default, or to no value. */
   | { readonly verb: 'unset' }
   | { readonly verb: 'add-items' | 'delete-items'; readonly items: readonly string[] }
@@ -47,6 +51,10 @@ export function applyEdits(
       case 'set':
         own[property] = edit.value;
         break;
+      case 'set-table':
+        if (edit.twice !== undefined) refuse('alreadyExists', edit.twice);
+        own[property] = edit.table;
+        break;
       case 'unset':
       case 'delete-all':
         // Properties are plain objects that no hot path reads.
@@ -70,7 +78,8 @@ export function applyEdits(
       }
       default: {
         const kind = map[property]!.kind as RecordsKind;
-        own[property] = editRecords(object, property, kind, own[property], edit, refuse);
+        const edited = kind.isTable === true ? editTable : editRecords;
+        own[property] = edited(object, property, kind, own[property], edit, refuse);
       }
     }
   }
@@ -105,6 +114,35 @@ function editRecords(
     records.set(key, own);
   }
   return Object.fromEntries(records);
+}
+
+/** As editRecords, for a table. */
+function editTable(
+  object: string,
+  property: string,
+  kind: RecordsKind,
+  before: Value | undefined,
+  edit: RecordsEdit,
+  refuse: Refuse,
+): Value {
+  const table = isTable(before) && edit.verb !== 'replace-records' ? before : undefined;
+  const builder = new RecordTableBuilder<Properties>(table);
+  if (edit.verb === 'delete-records') {
+    for (const key of edit.keys) if (!builder.delete(key)) refuse('notFound', key);
+    return builder.build();
+  }
+  for (const { key, edits } of edit.records) {
+    const record = builder.get(key);
+    if (edit.verb === 'modify-records') {
+      if (record === undefined) refuse('notFound', key);
+    } else if (record !== undefined) {
+      refuse('alreadyExists', key);
+    }
+    const own: MutableProperties = { ...record };
+    applyEdits(`${object} ${property} ${key}`, kind.properties, own, edits);
+    builder.set(key, own);
+  }
+  return builder.build();
 }
 
 function listOf(value: Value | undefined): readonly string[] {

@@ -2,6 +2,8 @@
 
 /** Puts four spaces before each line. */
 export function indent(block: string): string {
+  // Most blocks hold no quotes, and some are a million lines long.
+  if (!block.includes('"')) return `    ${block.replaceAll('\n', '\n    ')}`;
   return `    ${mapLineStarts(block, (rest) => `    ${rest}`)}`;
 }
 

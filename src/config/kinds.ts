@@ -15,6 +15,7 @@ import type {
   Reading,
   ScalarKind,
 } from './property.ts';
+import type { RecordTable } from './record-table.ts';
 
 /** What a reference must know of the type that it names. */
 export type ReferenceTarget = Pick<AnyObjectType, 'path' | 'label' | 'naming'>;
@@ -262,10 +263,10 @@ export function recordsByReference<const M extends PropertyMap, const O extends 
   return { ...options, kind: { shape: 'records', key: referenceKind(targets), properties } };
 }
 
-/** Sub-objects that are named by a MAC address. */
-export function recordsByMac<const M extends PropertyMap, const O extends RecordsOptions>(
+/** Sub-objects that are named by a MAC address, as many as a forwarding database has. */
+export function recordsByMac<const M extends PropertyMap, const O extends PropertyOptions<RecordTable<never>>>(
   properties: M,
   options: O,
-): Property<Readonly<Record<string, PropertiesOf<M>>>, Always<O>> {
-  return { ...options, kind: { shape: 'records', key: macKind, properties } };
+): Property<RecordTable<PropertiesOf<M>>, Always<O>> {
+  return { ...options, kind: { shape: 'records', key: macKind, properties, isTable: true } };
 }

@@ -7,10 +7,11 @@ import { indent } from './indentation.ts';
 import { relativeName } from './name.ts';
 import type { AnyConfigObject, AnyObjectType } from './object-type.ts';
 import { OBJECT_TYPES, findObjectType } from './object-types.ts';
-import type { Property, PropertyMap, ScalarKind } from './property.ts';
+import type { Property, PropertyMap, RecordsKind, ScalarKind } from './property.ts';
 import type { Extra } from './read-properties.ts';
+import type { RecordTable } from './record-table.ts';
 import { quote } from './scanner.ts';
-import { isList, isRecords, sameProperties } from './value.ts';
+import { isList, isRecords, isTable, sameProperties } from './value.ts';
 import type { Properties, Scalar, Value } from './value.ts';
 
 export type PrintOptions = {
@@ -27,14 +28,35 @@ export type PrintOptions = {
 
 /** The whole configuration behind a header that names the version. */
 export function printConfiguration(configuration: Configuration, version: string, options: PrintOptions = {}): string {
-  let text = `#TMSH-VERSION: ${version}\n\n`;
+  return [...printPieces(configuration, version, options)].join('');
+}
+
+/** The same object by object, for a file that is written while others are served. */
+export function* printPieces(
+  configuration: Configuration,
+  version: string,
+  options: PrintOptions = {},
+): Generator<string, void> {
+  yield `#TMSH-VERSION: ${version}\n\n`;
+  const isPlain = Object.keys(options).length === 0;
   for (const type of OBJECT_TYPES) {
     if (options.withoutExtensions === true && type.extension === true) continue;
     for (const object of objectsOf(configuration, type)) {
-      if (isWorthSaving(type, object)) text += printObject(configuration, object, options);
+      if (!isWorthSaving(type, object)) continue;
+      yield isPlain ? savedText(configuration, object) : printObject(configuration, object, options);
     }
   }
-  for (const { text: verbatim } of configuration.unknown) text += `${verbatim}\n`;
+  for (const { text: verbatim } of configuration.unknown) yield `${verbatim}\n`;
+}
+
+/** The text of objects with tables, which is kept: printing a million records takes seconds, and most changes touch none. */
+const savedTexts = new WeakMap<StoredObject, string>();
+
+function savedText(configuration: Configuration, object: StoredObject): string {
+  const known = savedTexts.get(object);
+  if (known !== undefined) return known;
+  const text = printObject(configuration, object);
+  if (Object.values(object.own).some(isTable)) savedTexts.set(object, text);
   return text;
 }
 
@@ -108,6 +130,10 @@ function printValue(
     });
     return blocks.length === 0 ? `${name} none` : joinBlock(name, blocks, isOneLine);
   }
+  if (kind.shape === 'records' && isTable(value)) {
+    const blocks = printTable(kind, value, extras, options, path, isFull);
+    return blocks.length === 0 ? `${name} none` : joinBlock(name, blocks, isOneLine);
+  }
   if (kind.shape === 'list' && isList(value)) {
     if (value.length === 0) return `${name} none`;
     const whole = value[0]!;
@@ -116,6 +142,28 @@ function printValue(
     return joinBlock(name, items, isOneLine);
   }
   return `${name} ${printScalar(kind as ScalarKind, value as Scalar, options)}`;
+}
+
+/** The records of a table: what many of them say is printed once, unless something unknown stands in one of them. */
+function printTable(
+  kind: RecordsKind,
+  table: RecordTable<Properties>,
+  extras: readonly Extra[],
+  options: PrintOptions,
+  path: readonly string[],
+  isFull: boolean,
+): Lines {
+  const print = (record: Properties, of: readonly Extra[], at: readonly string[]): string =>
+    joinBlock('', printProperties(kind.properties, record, of, options, at, isFull), options.oneLine === true);
+  const bodies = table.contents.map((record) => print(record, [], path));
+  const special = new Set(extras.map((extra) => extra.path[path.length]));
+  const blocks: Lines = [];
+  for (let row = 0; row < table.size; row++) {
+    const mac = table.macAt(row);
+    const body = special.has(mac) ? print(table.at(row), extras, [...path, mac]) : bodies[table.columns.content[row]!]!;
+    blocks.push(mac + body);
+  }
+  return blocks;
 }
 
 function printScalar(kind: ScalarKind, value: Scalar, options: PrintOptions): string {

@@ -37,6 +37,8 @@ export type RecordsKind = {
   readonly shape: 'records';
   readonly key: ScalarKind<string>;
   readonly properties: PropertyMap;
+  /** The keys are MAC addresses, and the value is a RecordTable. */
+  readonly isTable?: true;
 };
 
 export type Kind = ScalarKind | FlagKind | ListKind | RecordsKind;

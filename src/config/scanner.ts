@@ -44,6 +44,22 @@ export class Scanner {
     return token;
   }
 
+  /** What a sticky expression matches from here on, as text and not as tokens; `skip` takes it. */
+  match(expression: RegExp): RegExpExecArray | undefined {
+    if (this.#ahead !== undefined) return undefined;
+    expression.lastIndex = this.#at;
+    return expression.exec(this.text) ?? undefined;
+  }
+
+  /** Goes on behind so many characters. */
+  skip(characters: number): void {
+    const end = this.#at + characters;
+    for (let at = this.text.indexOf('\n', this.#at); at !== -1 && at < end; at = this.text.indexOf('\n', at + 1)) {
+      this.#newLine(at + 1);
+    }
+    this.#at = end;
+  }
+
   /** The place behind the last token: where something is missing. */
   endPosition(): TextPosition {
     const text = this.text.trimEnd();

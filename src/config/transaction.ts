@@ -12,6 +12,7 @@ import { labelled } from './object-type.ts';
 import type { AnyObjectType } from './object-type.ts';
 import { OBJECT_TYPES } from './object-types.ts';
 import type { Extra } from './read-properties.ts';
+import { RecordTable } from './record-table.ts';
 import { validate } from './validate.ts';
 import type { ConfigWarning } from './validate.ts';
 
@@ -192,8 +193,12 @@ function companionsOf(type: AnyObjectType): AnyObjectType[] {
 function isThere(own: StoredObject['own'], path: readonly string[]): boolean {
   let properties: unknown = own;
   for (const part of path) {
+    if (properties instanceof RecordTable) {
+      properties = properties.get(part);
+      continue;
+    }
     if (typeof properties !== 'object' || properties === null || !Object.hasOwn(properties, part)) return false;
     properties = (properties as Record<string, unknown>)[part];
   }
-  return true;
+  return properties !== undefined;
 }

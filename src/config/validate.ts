@@ -10,7 +10,7 @@ import { labelled } from './object-type.ts';
 import type { AnyConfigObject, AnyObjectType, CheckContext, CheckDetails, TypedObject } from './object-type.ts';
 import { OBJECT_TYPES, findObjectType } from './object-types.ts';
 import type { PropertyMap } from './property.ts';
-import { isList, isRecords, sameValue } from './value.ts';
+import { isList, isRecords, isTable, sameValue } from './value.ts';
 import type { Properties, Value } from './value.ts';
 
 export type ConfigWarning = {
@@ -146,6 +146,11 @@ function* referencesOf(map: PropertyMap, properties: Properties): Generator<Refe
       yield { property, value, targets: kind.refersTo };
     } else if (kind.shape === 'list' && kind.item.refersTo !== undefined && isList(value)) {
       for (const item of value) yield { property, value: item, targets: kind.item.refersTo };
+    } else if (kind.shape === 'records' && isTable(value)) {
+      // Its keys are MAC addresses, which name no object.
+      for (const record of value.contents) {
+        for (const inner of referencesOf(kind.properties, record)) yield { ...inner, property };
+      }
     } else if (kind.shape === 'records' && isRecords(value)) {
       for (const [key, record] of Object.entries(value)) {
         if (kind.key.refersTo !== undefined) yield { property, value: key, targets: kind.key.refersTo };

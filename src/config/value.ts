@@ -2,10 +2,13 @@
 //
 // Keys are tmsh names. A boolean is a pair (enabled and disabled, yes and no, tagged and untagged), a number an integer, a
 // string anything else in canonical text: addresses, MACs, full paths of references. A list is an array of such strings;
-// keyed records are an object of objects in the order in which they were written.
+// keyed records are an object of objects in the order in which they were written; those keyed by MAC address, of which there
+// may be a million, are a table (record-table.ts).
+
+import { RecordTable } from './record-table.ts';
 
 export type Scalar = string | number | boolean;
-export type Value = Scalar | readonly string[] | Records;
+export type Value = Scalar | readonly string[] | Records | RecordTable<Properties>;
 export type Records = { readonly [key: string]: Properties };
 export type Properties = { readonly [property: string]: Value };
 
@@ -17,7 +20,11 @@ export function isList(value: Value): value is readonly string[] {
 }
 
 export function isRecords(value: Value): value is Records {
-  return typeof value === 'object' && !isList(value);
+  return typeof value === 'object' && !isList(value) && !isTable(value);
+}
+
+export function isTable(value: Value | undefined): value is RecordTable<Properties> {
+  return value instanceof RecordTable;
 }
 
 /** Deep equality. The order of a list counts, that of records and properties does not. */
@@ -26,6 +33,8 @@ export function sameValue(a: Value | undefined, b: Value | undefined): boolean {
   if (a === undefined || b === undefined || typeof a !== 'object' || typeof b !== 'object') return false;
   if (isList(a)) return isList(b) && a.length === b.length && a.every((item, index) => item === b[index]);
   if (isList(b)) return false;
+  if (isTable(a)) return isTable(b) && a.equals(b, sameProperties);
+  if (isTable(b)) return false;
   const keys = Object.keys(a);
   return (
     keys.length === Object.keys(b).length &&

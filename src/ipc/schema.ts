@@ -7,7 +7,7 @@
 import { z } from 'zod';
 import type { Value } from '../config/value.ts';
 
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 export const MAX_MESSAGE_OCTETS = 1 << 20;
 
 const id = z.number().int().nonnegative();
@@ -43,21 +43,27 @@ const valueSchema: z.ZodType<Value> = z.union([
   ),
 ]);
 
-/** An object of the configuration, defaults materialised. */
+/** An object of the configuration, defaults materialised; its tables follow it in lines of their own (object-lines.ts). */
 export const objectSchema = z.object({
   type: z.string(),
   name: z.string(),
   properties: z.record(z.string(), valueSchema),
 });
 
+/** Property → how many rows its table has, and what they may say. */
+export const tablesSchema = z.record(
+  z.string(),
+  z.object({ size: z.number().int().nonnegative(), contents: z.array(z.record(z.string(), valueSchema)) }),
+);
+
 export const generationSchema = z.object({ epoch: z.number().int(), number: z.number().int() });
 
-/** One line of an update of kind diff; a deletion carries no properties. */
-export const changeLineSchema = z.object({ action: z.enum(['create', 'modify', 'delete']), object: objectSchema });
+/** What stands beside an object in an update of kind diff; a deletion carries no properties. */
+export const changeHeadSchema = z.object({ action: z.enum(['create', 'modify', 'delete']) });
 
 /**
- * A piece of an update: the joined texts are JSON lines, of `objectSchema` for a snapshot and of `changeLineSchema` for
- * a diff. `from` is the generation that a diff starts at.
+ * A piece of an update: the joined texts are the lines of object-lines.ts, with `changeHeadSchema` beside each object of a
+ * diff. `from` is the generation that a diff starts at.
  */
 const updateSchema = z.object({
   update: z.enum(['snapshot', 'diff']),

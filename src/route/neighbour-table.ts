@@ -50,6 +50,9 @@ const MAX_ATTEMPTS = 3;
 /** After this long without hearing from it, a neighbour in use is asked again, without being given up meanwhile. */
 const CONFIRM_MS = 30_000;
 
+/** Thousands may be due at one instant, and frames wait while they are asked. */
+const ASKED_PER_TICK = 256;
+
 /** Frames that may wait for one neighbour. */
 export const MAX_WAITING = 64;
 
@@ -81,6 +84,8 @@ export class NeighbourTable {
   /** By domain and address. */
   readonly #index = new AddressMap();
   readonly #neighbours: (Neighbour | undefined)[] = [];
+  /** Places that are free again. */
+  readonly #free: number[] = [];
   readonly #events: NeighbourEvents;
 
   constructor(events: NeighbourEvents) {
@@ -97,8 +102,7 @@ export class NeighbourTable {
     const known = this.find(domain, ...address);
     if (known !== undefined) return known;
     const neighbour = new Neighbour(domain, address, source);
-    const hole = this.#neighbours.indexOf(undefined);
-    const at = hole === -1 ? this.#neighbours.length : hole;
+    const at = this.#free.pop() ?? this.#neighbours.length;
     this.#neighbours[at] = neighbour;
     this.#index.set(domain, ...address, at);
     this.#reflect(neighbour);
@@ -118,6 +122,7 @@ export class NeighbourTable {
     if (at === -1 || this.#neighbours[at] !== neighbour) return;
     this.#index.delete(neighbour.domain, ...neighbour.address);
     this.#neighbours[at] = undefined;
+    this.#free.push(at);
     this.mirror.fill(0, at * NEIGHBOUR_STRIDE, (at + 1) * NEIGHBOUR_STRIDE);
   }
 
@@ -160,12 +165,15 @@ export class NeighbourTable {
 
   /** Repeats requests, confirms what is in use, gives up; a few times a second. */
   tick(nowMs: number): void {
+    let asked = 0;
     for (const neighbour of this.all()) {
-      if (neighbour.state === NeighbourState.asking) {
-        if (nowMs - neighbour.askedMs >= RETRANSMIT_MS) this.#askAgain(neighbour, nowMs);
-      } else if (neighbour.state === NeighbourState.reachable && nowMs - neighbour.confirmedMs >= CONFIRM_MS) {
-        if (nowMs - neighbour.askedMs >= RETRANSMIT_MS) this.#askAgain(neighbour, nowMs);
-      }
+      const { state, askedMs, confirmedMs } = neighbour;
+      const isStale = state === NeighbourState.reachable && nowMs - confirmedMs >= CONFIRM_MS;
+      if ((state !== NeighbourState.asking && !isStale) || nowMs - askedMs < RETRANSMIT_MS) continue;
+      // The rest has its turn at the next tick: those that were asked now have to wait until then.
+      if (asked === ASKED_PER_TICK) return;
+      asked += 1;
+      this.#askAgain(neighbour, nowMs);
     }
   }
 

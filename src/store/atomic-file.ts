@@ -22,11 +22,14 @@ export class StoreError extends Error {
 
 let sequence = 0;
 
+const PIECE_CHARACTERS = 64 * 1024;
+
 /**
- * Replaces a file by a new one with `content`, mode 0600: temporary file, fsync, rename, fsync of the directory. A symbolic
- * link stays and its target is replaced. Throws a StoreError; until the rename the old file is as it was.
+ * Replaces a file by a new one with `content`, whole or in pieces, mode 0600: temporary file, fsync, rename, fsync of the
+ * directory. A symbolic link stays and its target is replaced. Throws a StoreError; until the rename the old file is as it
+ * was.
  */
-export async function writeFileAtomic(path: string, content: string | Uint8Array): Promise<void> {
+export async function writeFileAtomic(path: string, content: string | Uint8Array | Iterable<string>): Promise<void> {
   const target = await realpath(path).catch(() => path);
   const directory = dirname(target);
   const temporary = join(directory, `.${basename(target)}.${process.pid}.${++sequence}.tmp`);
@@ -36,7 +39,8 @@ export async function writeFileAtomic(path: string, content: string | Uint8Array
     const file = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
     try {
       operation = 'write';
-      await file.writeFile(content);
+      const pieces = typeof content === 'string' || content instanceof Uint8Array ? [content] : content;
+      for (const piece of joined(pieces)) await file.writeFile(piece);
       operation = 'fsync';
       await file.sync();
     } finally {
@@ -58,6 +62,22 @@ export async function writeFileAtomic(path: string, content: string | Uint8Array
     const state = renamed ? 'the new file is in place, but may not survive a power cut' : 'the old file is intact';
     throw new StoreError(path, operation, code, `cannot write ${path}: ${operation} failed: ${text}; ${state}`);
   }
+}
+
+/** Small pieces put together, so that each is worth a system call. */
+function* joined(pieces: Iterable<string | Uint8Array>): Generator<string | Uint8Array, void> {
+  let text = '';
+  for (const piece of pieces) {
+    if (typeof piece !== 'string') {
+      yield piece;
+      continue;
+    }
+    text += piece;
+    if (text.length < PIECE_CHARACTERS) continue;
+    yield text;
+    text = '';
+  }
+  if (text !== '') yield text;
 }
 
 /** The text of a file, undefined when there is none; throws a StoreError for anything else. */

@@ -6,31 +6,46 @@
 import { type Outlet } from '../pipeline/node.ts';
 import type { Tunnel } from './tunnel.ts';
 
+/** The longest headers are those of IPv6, 70 octets; those of IPv4 are within the first cache line. */
+export const HEADER_WORDS = 18;
+
 export class TunnelEndpoint {
-  /** Position in the table of endpoints; frames and FDB entries refer to it. */
-  readonly index: number;
+  // What every frame looks at stands together: with thousands of endpoints each cache line counts.
   readonly tunnel: Tunnel;
-  /** The remote address as four words in host order (IPv4 in word 3). */
-  readonly remote: readonly [number, number, number, number];
   /** Whether the headers are complete and `outlet` is the way to the next hop. */
   isReady = false;
   /** Where encapsulated frames go: the bridge member of the underlay, or a UDP socket port. */
   outlet: Outlet | undefined;
   /** Underlay member that the frames leave by; -1 for a UDP socket port. */
   egress = -1;
-  /** Whether the port behind `outlet` cuts super-frames behind the outer headers. */
-  cutsTunnelled = false;
-  /** Outer headers, Ethernet to tunnel header, in memory order. */
-  readonly header = new Int32Array(18);
-  readonly headerBytes = new Uint8Array(this.header.buffer);
   /** Octets of the outer headers, which the frame needs as headroom. */
   outerOctets = 0;
+  /** Whether the port behind `outlet` cuts super-frames behind the outer headers. */
+  cutsTunnelled = false;
+  /** Outer headers, Ethernet to tunnel header, in memory order: HEADER_WORDS words from `headerAt` of memory for many endpoints. */
+  readonly headers: Int32Array;
+  readonly headerAt: number;
   /** Sum of the outer IPv4 header with TOS, total length and checksum 0. */
   ipChecksumBase = 0;
   /** Over IPv6: sum of what does not change of the pseudo-header, the UDP header and the tunnel header. */
   udpChecksumBase = 0;
+  /** The same headers by octets. */
+  readonly headerBytes: Uint8Array;
+  /** Position in the table of endpoints; frames and FDB entries refer to it. */
+  readonly index: number;
+  /** The remote address as four words in host order (IPv4 in word 3). */
+  readonly remote: readonly [number, number, number, number];
 
-  constructor(index: number, tunnel: Tunnel, remote: readonly [number, number, number, number]) {
+  constructor(
+    index: number,
+    tunnel: Tunnel,
+    remote: readonly [number, number, number, number],
+    headers: Int32Array = new Int32Array(HEADER_WORDS),
+    headerAt = 0,
+  ) {
+    this.headers = headers;
+    this.headerAt = headerAt;
+    this.headerBytes = new Uint8Array(headers.buffer, headers.byteOffset + headerAt * 4, HEADER_WORDS * 4);
     this.index = index;
     this.tunnel = tunnel;
     this.remote = remote;

@@ -65,7 +65,7 @@ export function prepareVxlanIpv6(
 /** Puts the outer headers in front of the frame. The caller has checked headroom, MTU and that the endpoint is ready. */
 export function encapsulateVxlanIpv6(arena: Arena, frame: Frame, endpoint: TunnelEndpoint): void {
   const { bytes, words } = arena;
-  const { header } = endpoint;
+  const { headers, headerAt: from } = endpoint;
   const { spec } = endpoint.tunnel;
   const inner = frame.start;
   const start = inner - OUTER_OCTETS;
@@ -83,24 +83,24 @@ export function encapsulateVxlanIpv6(arena: Arena, frame: Frame, endpoint: Tunne
   frame.start = start;
   if ((start & 3) === 0) {
     const at = start >> 2;
-    words[at] = header[0]!;
-    words[at + 1] = header[1]!;
-    words[at + 2] = header[2]!;
+    words[at] = headers[from]!;
+    words[at + 1] = headers[from + 1]!;
+    words[at + 2] = headers[from + 2]!;
     words[at + 3] =
-      header[3]! | ((trafficClass >>> 4) << 16) | (((trafficClass << 4) & 0xf0) << 24) | ((label >>> 16) << 24);
+      headers[from + 3]! | ((trafficClass >>> 4) << 16) | (((trafficClass << 4) & 0xf0) << 24) | ((label >>> 16) << 24);
     words[at + 4] = swap16(label & 0xffff) | (swap16(udpOctets) << 16);
-    words[at + 5] = header[5]!;
-    words[at + 6] = header[6]!;
-    words[at + 7] = header[7]!;
-    words[at + 8] = header[8]!;
-    words[at + 9] = header[9]!;
-    words[at + 10] = header[10]!;
-    words[at + 11] = header[11]!;
-    words[at + 12] = header[12]!;
-    words[at + 13] = header[13]! | (swap16(port) << 16);
-    words[at + 14] = header[14]! | (swap16(udpOctets) << 16);
-    words[at + 15] = header[15]! | swap16(checksum);
-    words[at + 16] = header[16]!;
+    words[at + 5] = headers[from + 5]!;
+    words[at + 6] = headers[from + 6]!;
+    words[at + 7] = headers[from + 7]!;
+    words[at + 8] = headers[from + 8]!;
+    words[at + 9] = headers[from + 9]!;
+    words[at + 10] = headers[from + 10]!;
+    words[at + 11] = headers[from + 11]!;
+    words[at + 12] = headers[from + 12]!;
+    words[at + 13] = headers[from + 13]! | (swap16(port) << 16);
+    words[at + 14] = headers[from + 14]! | (swap16(udpOctets) << 16);
+    words[at + 15] = headers[from + 15]! | swap16(checksum);
+    words[at + 16] = headers[from + 16]!;
     bytes[start + 68] = endpoint.headerBytes[68]!;
     bytes[start + 69] = 0;
   } else {

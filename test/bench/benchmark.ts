@@ -4,6 +4,7 @@ import { cpuTimeOf } from './cpu-time.ts';
 import { startKernelEnd, startOvsEnd, startWideplaneEnd } from './bulk.ts';
 import { startKernel, startOvs, startWideplane, startWideplaneOverIpv6 } from './device.ts';
 import { pause } from './command.ts';
+import { LARGE_BENCHMARKS } from './large.ts';
 import { measureRoundTrip, measureThroughput, octetsBehind } from './traffic.ts';
 import type { StartEnd } from './bulk.ts';
 import type { Device, StartDevice } from './device.ts';
@@ -18,6 +19,8 @@ type Judged = {
   unit: string;
   /** The least acceptable ratio; above 1 wideplane is better. */
   atLeast: number;
+  /** A budget that is kept on a busy machine is kept: every round counts. */
+  regardlessOfLoad?: true;
   /** True where a larger value is better. */
   moreIsBetter: boolean;
 };
@@ -128,6 +131,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
       return (100 * Number(used)) / Number(process.hrtime.bigint() - start);
     },
   },
+  ...LARGE_BENCHMARKS,
 ];
 
 export const peerNameOf = ({ peer }: Benchmark): string => (typeof peer === 'string' ? peer : peer.name);

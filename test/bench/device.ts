@@ -2,7 +2,7 @@
 
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 
-import { Running, inNamespace, onCore, run, runAll } from './command.ts';
+import { Running, inNamespace, onCore, pause, run, runAll } from './command.ts';
 import {
   DEVICE_ADDRESS,
   DEVICE_ADDRESS_6,
@@ -20,6 +20,7 @@ export const DEVICE_CORE = 0;
 export const PROGRAMS = 'native-bindings/build/bench';
 export const WIDEPLANE = 'dist/src/cli/main.js';
 export const STATE = '/run/wideplane-bench';
+const READY_MS = 60_000;
 
 export interface Device {
   readonly name: string;
@@ -27,9 +28,17 @@ export interface Device {
   readonly pid: number | undefined;
   /** The version of IP that its tunnel runs over; 4 where it does not say. */
   readonly underlay?: 4 | 6;
+  /** Directory of its files; empty where it has none. */
+  readonly state: string;
   /** What it has printed, for when it does not do its work. */
   log(): string;
   stop(): Promise<void>;
+}
+
+/** wideplane as a device under test. */
+export interface WideplaneDevice extends Device {
+  /** Resolves when all daemons are ready, to the seconds from its start until then. */
+  ready(): Promise<number>;
 }
 
 export type StartDevice = (topology: Topology) => Promise<Device>;
@@ -45,16 +54,25 @@ export const startWideplaneOverIpv6: StartDevice = async (topology) => {
   return { ...(await startWideplaneWith(topology, configuration)), underlay: 6 };
 };
 
-async function startWideplaneWith(topology: Topology, text: string): Promise<Device> {
+export async function startWideplaneWith(topology: Topology, text: string): Promise<WideplaneDevice> {
   const state = `${STATE}/${topology.device}`;
   await mkdir(state, { recursive: true });
   const configuration = `${state}/wideplane.conf`;
   await writeFile(configuration, text);
   const up = [process.execPath, WIDEPLANE, 'up', '--config', configuration, '--state', `${state}/state`];
+  const startMs = performance.now();
   const running = await Running.start(inNamespace(topology.device, onCore(DEVICE_CORE, up)));
   return {
     name: 'wideplane',
     pid: running.pid,
+    state,
+    ready: async () => {
+      while (!running.output.includes('dataplaned ready')) {
+        if (performance.now() - startMs > READY_MS) throw new Error(`wideplane is not ready:\n${running.output}`);
+        await pause(10);
+      }
+      return (performance.now() - startMs) / 1000;
+    },
     log: () => running.output,
     stop: async () => {
       await running.stop();
@@ -88,14 +106,14 @@ export const startKernel: StartDevice = async ({ device }) => {
     ['ip', '-n', device, 'link', 'set', 'e1', 'master', 'br0'],
     ['ip', '-n', device, 'link', 'set', 'br0', 'up'],
   ]);
-  return { name: 'kernel', pid: undefined, log: () => '', stop: () => Promise.resolve() };
+  return { name: 'kernel', pid: undefined, state: '', log: () => '', stop: () => Promise.resolve() };
 };
 
 /** Frames go from e1 to e0 as they are: what the same packet I/O can do without a tunnel. */
 export const startCForwarder: StartDevice = async ({ device }) => {
   const forwarder = [`${PROGRAMS}/c-forwarder`, '--from', 'e1', '--to', 'e0', '--core', String(DEVICE_CORE)];
   const running = await Running.start(inNamespace(device, forwarder), (output) => output.includes('ready'));
-  return { name: 'c-forwarder', pid: running.pid, log: () => running.output, stop: () => running.stop() };
+  return { name: 'c-forwarder', pid: running.pid, state: '', log: () => running.output, stop: () => running.stop() };
 };
 
 /** A database server and a user-space switch of Open vSwitch in a namespace. */
@@ -180,6 +198,7 @@ export const startOvs: StartDevice = async (topology) => {
   return {
     name: 'ovs',
     pid: ovs.vswitchd.pid,
+    state: ovs.directory,
     log: () => ovs.vswitchd.output,
     stop: () => ovs.stop(),
   };

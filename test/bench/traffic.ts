@@ -9,11 +9,11 @@ import type { Topology } from './topology.ts';
 export type Direction = 'encapsulate' | 'decapsulate';
 
 /** The core of everything but the device under test. */
-const TRAFFIC_CORE = '1';
+export const TRAFFIC_CORE = '1';
 /** Pairs of hosts that speak at the same time, each with MAC addresses and a UDP port of its own. */
 const FLOWS = 16;
 /** The first host on either side; flow f adds f. */
-const INSIDE_MAC = '02:00:00:aa:00:01';
+export const INSIDE_MAC = '02:00:00:aa:00:01';
 const FAR_MAC = '02:00:00:bb:00:01';
 /**
  * Frames that the kernel cuts from one message of the generator, where it can: enough to be faster than every device, few
@@ -38,10 +38,23 @@ export async function measureThroughput(
   measureMs: number,
   expectedOctets: number,
 ): Promise<Throughput> {
-  const seconds = (SETTLE_MS + measureMs + 150) / 1000;
+  const segmented = await canSegment(topology);
+  return measureArrivals(topology, direction, measureMs, expectedOctets, (seconds) =>
+    generator(topology, direction, octets, ['--seconds', String(seconds)], segmented),
+  );
+}
+
+/** Runs a generator, and counts what arrives behind the device for `measureMs`. */
+export async function measureArrivals(
+  topology: Topology,
+  direction: Direction,
+  measureMs: number,
+  expectedOctets: number,
+  generatorFor: (seconds: number) => Command | Promise<Command>,
+): Promise<Throughput> {
   const sink = farEnd(topology, direction);
   const [sent, counted] = await Promise.all([
-    run(await generator(topology, direction, octets, ['--seconds', String(seconds)], await canSegment(topology))),
+    run(await generatorFor((SETTLE_MS + measureMs + 150) / 1000)),
     run(
       inNamespace(sink.namespace, [
         ...[`${PROGRAMS}/sink`, '--device', sink.device, '--core', TRAFFIC_CORE],

@@ -1,9 +1,12 @@
 // time-out: 900 s
-// Mutated frames through the whole data plane. WIDEPLANE_FUZZ_FRAMES says how many (a million otherwise, forty in the long form), and
-// WIDEPLANE_FUZZ_SEED with which seed; a failure prints the seed and where it happened.
+// Mutated frames through the whole data plane: all accounted for, and none of them kept. WIDEPLANE_FUZZ_FRAMES says how many (a
+// million otherwise, forty in the long form), and WIDEPLANE_FUZZ_SEED with which seed; a failure prints the seed and where it
+// happened.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Drop, DROP_NAMES } from '../../src/core/drop-reason.ts';
 import { Book, imbalance } from '../../src/pipeline/books.ts';
 import { Rig } from '../support/dataplane-rig.ts';
@@ -19,6 +22,10 @@ const BATCH = 64;
 /** Hits of each reason, and the share of frames that must be accepted. */
 const HITS = 100;
 const ACCEPTED = 0.2;
+
+/** What the heap, and the process, may have grown by in the end: nothing is kept of a frame. */
+const HEAP_GROWTH_OCTETS = 8 << 20;
+const PROCESS_GROWTH_OCTETS = 96 << 20;
 
 /** Enough for the flooding of one batch of frames; the second is not, so that copies fail. */
 const POOLS = [
@@ -69,6 +76,16 @@ function offerBatch(mutator: Mutator, ports: readonly FuzzPort[]): void {
   }
 }
 
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+/** Octets of the heap that are in use, buffers counted, and of the process. */
+function memory(): { heap: number; process: number } {
+  collectGarbage();
+  const { heapUsed, external, rss } = process.memoryUsage();
+  return { heap: heapUsed + external, process: rss };
+}
+
 function add(total: Record<string, number>, more: Record<string, number>): void {
   for (const [name, count] of Object.entries(more)) total[name] = (total[name] ?? 0) + count;
 }
@@ -93,11 +110,16 @@ describe('mutated frames', () => {
   it('are all accounted for, meet every drop reason, and are accepted often enough', (t) => {
     const drops: Record<string, number> = {};
     let received = 0;
+    const grown = { heap: 0, process: 0 };
     POOLS.forEach((pool, which) => {
       const mutator = new Mutator(SEED + which, DICTIONARY);
       const { rig, ports } = buildTopology(mutator.random, pool);
       const batches = Math.ceil(FRAMES / POOLS.length / BATCH);
+      const warm = Math.ceil(batches / 10);
+      let before = memory();
       for (let batch = 0; batch < batches; batch++) {
+        // By then every path was taken and is compiled, and the tables are as full as they get.
+        if (batch === warm) before = memory();
         offerBatch(mutator, ports);
         // Time goes by seldom: what waits for a neighbour must pile up now and then.
         if (batch % 24 === 0) rig.nowMs += 1001;
@@ -107,11 +129,17 @@ describe('mutated frames', () => {
           throw new Error(`batch ${batch} of pool ${which} with WIDEPLANE_FUZZ_SEED=${SEED}`, { cause: error });
         }
       }
+      const after = memory();
+      grown.heap = Math.max(grown.heap, after.heap - before.heap);
+      grown.process = Math.max(grown.process, after.process - before.process);
       assertSettled(rig, ports, pool.smallSlots + pool.largeSlots);
       received += rig.books[Book.received]!;
       add(drops, rig.drops());
     });
     t.diagnostic(`${FRAMES} frames, seed ${SEED}: ${JSON.stringify(drops)}`);
+    t.diagnostic(`grown by ${grown.heap} octets of heap, ${grown.process} of the process`);
+    assert.ok(grown.heap < HEAP_GROWTH_OCTETS, `the heap has grown by ${grown.heap} octets`);
+    assert.ok(grown.process < PROCESS_GROWTH_OCTETS, `the process has grown by ${grown.process} octets`);
 
     const dropped = Object.values(drops).reduce((total, count) => total + count, 0);
     assert.ok(received >= FRAMES);

@@ -111,7 +111,7 @@ export function buildTopology(
     rig.dataplane.addPort(port, portRow(index), medium === 'udp' ? listener : undefined);
     return port;
   });
-  rig.apply(...domains(), ...interfaces(rig), ...tunnels(rig), ...stations());
+  rig.apply(...domains(), ...interfaces(rig), ...tunnels(rig), ...stations(rig));
   return { rig, ports };
 }
 
@@ -219,7 +219,7 @@ function groupTunnel(rig: Rig, member: number, key: number, local: string, group
   });
 }
 
-function stations(): Operation[] {
+function stations(rig: Rig): Operation[] {
   const places: [string, number][] = [
     [Station.inside, Member.inside],
     [Station.behindTunnel, Member.pointToPoint],
@@ -236,19 +236,10 @@ function stations(): Operation[] {
   ];
   const remoteOf = (member: number) => (member === Member.multipoint ? words(REMOTE) : undefined);
   return [
-    ...places.map(([station, member]): Operation => ({
-      op: 'set-static-entry',
-      spec: {
-        domain: ENDS.has(member) ? Domain.ends : Domain.bridge,
-        mac: mac(station),
-        member,
-        remote: remoteOf(member),
-      },
-    })),
-    {
-      op: 'set-static-entry',
-      spec: { domain: Domain.loop, mac: mac(LOOP_PEER_MAC), member: Member.loopTunnel, remote: undefined },
-    },
+    ...places.map(([station, member]) =>
+      rig.station(ENDS.has(member) ? Domain.ends : Domain.bridge, station, member, remoteOf(member)),
+    ),
+    rig.station(Domain.loop, LOOP_PEER_MAC, Member.loopTunnel),
     { op: 'set-static-neighbour', spec: { domain: Domain.wan, address: words(REMOTE), mac: mac(PEER_MAC) } },
     { op: 'set-static-neighbour', spec: { domain: Domain.wan, address: words('10.9.1.3'), mac: mac(PEER_MAC) } },
     { op: 'set-static-neighbour', spec: { domain: Domain.wan, address: words(REMOTE6), mac: mac(PEER_MAC) } },

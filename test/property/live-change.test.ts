@@ -47,7 +47,10 @@ type Choice = {
   underlay: 4 | 6;
   vx2: boolean;
   key: number;
-  fdb: boolean;
+  /** Static stations behind vx1: none, one, or more than fit in one operation, of which some live elsewhere. */
+  fdb: 'none' | 'one' | 'many' | 'other many';
+  /** The station of vx1, behind vx2 too, or behind an interface of the VLAN. */
+  twin: 'none' | 'vx2' | 'inside';
   self: boolean;
   arp: boolean;
 };
@@ -64,7 +67,8 @@ const choice: fc.Arbitrary<Choice> = fc.record({
   underlay: fc.constantFrom(4 as const, 6 as const),
   vx2: fc.boolean(),
   key: fc.constantFrom(100, 101),
-  fdb: fc.boolean(),
+  fdb: fc.constantFrom('none' as const, 'one' as const, 'many' as const, 'other many' as const),
+  twin: fc.constantFrom('none' as const, 'vx2' as const, 'inside' as const),
   self: fc.boolean(),
   arp: fc.boolean(),
 });
@@ -94,13 +98,18 @@ function textOf(chosen: Choice): string {
       `net tunnels tunnel vx1 { local-address ${prefix}1 remote-address ${remote} key ${chosen.key} profile ${profile} }`,
     );
     const flood = chosen.vx1 === 'any' ? `ff:ff:ff:ff:ff:ff { endpoints { ${prefix}2 ${prefix}3 } }` : '';
-    const station = chosen.fdb ? `${HOST_B} { endpoint ${prefix}2 }` : '';
-    if (flood + station !== '') lines.push(`net fdb tunnel vx1 { records { ${flood} ${station} } }`);
+    const station = chosen.fdb === 'none' ? '' : `${HOST_B} { endpoint ${prefix}2 }`;
+    const records = `${flood} ${station} ${bulk(chosen)}`;
+    if (records.trim() !== '') lines.push(`net fdb tunnel vx1 { records { ${records} } }`);
   }
+  if (chosen.twin === 'inside') lines.push(`net fdb vlan inside { records { ${HOST_B} { interface 1.1 } } }`);
   if (chosen.vx2) {
     lines.push(
       'net tunnels tunnel vx2 { local-address 10.9.1.1 remote-address 10.9.1.4 key 200 profile vxlan-multipoint }',
     );
+  }
+  if (chosen.vx2 && chosen.twin === 'vx2') {
+    lines.push(`net fdb tunnel vx2 { records { ${HOST_B} { endpoint 10.9.1.4 } } }`);
   }
   const members = chosen.group.filter((name) => exists[name]);
   if (members.length > 0) {
@@ -111,6 +120,21 @@ function textOf(chosen: Choice): string {
   }
   if (chosen.arp) lines.push(`net arp 10.9.1.3 { ip-address 10.9.1.3 mac-address 02:ee:00:00:00:03 }`);
   return `${lines.join('\n')}\n`;
+}
+
+const BULK = 600;
+const bulkMac = (index: number): string =>
+  `02:dd:00:00:${(index >> 8).toString(16).padStart(2, '0')}:${(index & 255).toString(16).padStart(2, '0')}`;
+
+/** Records of the larger tables: the two share half of their stations, and of those every third has another end. */
+function bulk({ fdb, underlay }: Choice): string {
+  if (fdb === 'none' || fdb === 'one') return '';
+  const first = fdb === 'many' ? 0 : BULK / 2;
+  const records = Array.from({ length: BULK }, (_, offset) => {
+    const index = first + offset;
+    return `${bulkMac(index)} { endpoint ${UNDERLAY[underlay].prefix}${fdb === 'many' || index % 3 === 0 ? 2 : 3} }`;
+  });
+  return records.join(' ');
 }
 
 class Subject {
@@ -124,7 +148,8 @@ class Subject {
   goTo(chosen: Choice): void {
     const { configuration } = loadText(textOf(chosen), emptyConfiguration());
     const model = buildModel(viewOf(configuration.views.values()), facts);
-    const { operations, freedRows } = this.#planner.plan(model);
+    const { operations: planned, freedRows } = this.#planner.plan(model);
+    const operations = [...planned];
     if (operations.length > 0) this.rig.apply(...operations);
     for (const row of freedRows) this.rig.counters.clear(row);
     this.#planner.recycle(freedRows);
@@ -199,6 +224,9 @@ class Subject {
     step(1, hostFrame('ff:ff:ff:ff:ff:ff', HOST_A));
     step(2, hostFrame(HOST_B, '02:cc:00:00:00:01'));
     step(1, hostFrame(HOST_B, HOST_A));
+    for (const index of [0, BULK / 2 - 1, BULK / 2, BULK / 2 + 1, BULK - 1, BULK, BULK + BULK / 2 - 1]) {
+      step(1, hostFrame(bulkMac(index), HOST_A));
+    }
     assert.equal(imbalance(rig.books), 0);
     return said;
   }

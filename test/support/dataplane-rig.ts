@@ -47,32 +47,36 @@ export type RigOptions = {
   makeTap?: (arena: Arena) => Tap;
   pool?: typeof POOL;
   learnedLimit?: number;
+  staticLimit?: number;
+  counterRows?: number;
   ageingSeconds?: number;
 };
 
 export class Rig {
   readonly arena = new Arena(new ArrayBuffer(64 << 20));
   readonly allocator = new ArenaAllocator(64 << 20);
-  readonly counters = new CounterTable(256);
+  readonly counters: CounterTable;
   readonly books = createBooks();
   readonly pool: FramePool;
   readonly dataplane: Dataplane;
   nowMs = 10_000;
+  #isRealClock = false;
   /** The far ends of the ports: `send` goes in there, `received` comes out. */
   readonly #far = new Map<number, MemoryPort>();
 
   constructor(options: RigOptions = {}) {
     const pool = options.pool ?? POOL;
+    this.counters = new CounterTable(options.counterRows ?? 256);
     this.pool = new FramePool(this.arena, this.allocator.allocate(poolOctets(pool))!, pool);
     this.dataplane = new Dataplane({
       pool: this.pool,
       counters: this.counters,
       books: this.books,
       tap: options.makeTap?.(this.arena) ?? options.tap ?? new NullTap(),
-      now: () => this.nowMs,
       random: () => 0.5,
+      now: () => (this.#isRealClock ? performance.now() : this.nowMs),
       learnedLimit: options.learnedLimit ?? 1024,
-      staticLimit: 1024,
+      staticLimit: options.staticLimit ?? 1024,
       ageingSeconds: options.ageingSeconds ?? 300,
       audit: true,
     });
@@ -166,6 +170,19 @@ export class Rig {
     return { op: 'set-tunnel-member', spec };
   }
 
+  /** A static station behind a member. */
+  station(domain: number, address: string, member: number, remote?: AddressWords): Operation {
+    const { high, low } = mac(address);
+    return {
+      op: 'set-static-entries',
+      domain,
+      high: Uint16Array.of(high),
+      low: Int32Array.of(low),
+      target: Uint16Array.of(0),
+      targets: [{ member, remote }],
+    };
+  }
+
   apply(...operations: Operation[]): void {
     this.dataplane.apply(operations);
   }
@@ -208,6 +225,11 @@ export class Rig {
   advance(ms: number): void {
     this.nowMs += ms;
     this.dataplane.breath();
+  }
+
+  /** From now on the time is that of the machine. */
+  useRealClock(): void {
+    this.#isRealClock = true;
   }
 
   /** Drops over all objects, by reason. */

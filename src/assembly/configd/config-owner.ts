@@ -7,7 +7,7 @@ import { emptyConfiguration } from '../../config/configuration.ts';
 import type { Configuration } from '../../config/configuration.ts';
 import { loadText } from '../../config/load-text.ts';
 import type { Loaded } from '../../config/load-text.ts';
-import { printConfiguration } from '../../config/print.ts';
+import { printPieces } from '../../config/print.ts';
 import type { Committed } from '../../config/transaction.ts';
 import { errorText } from '../../core/errors.ts';
 import { logEvent } from '../../core/log-codes.ts';
@@ -123,13 +123,21 @@ export class ConfigOwner {
 
   /** Writes the running configuration; to its own file without a path. Throws a StoreError. */
   async save(path: string = this.#options.file): Promise<string> {
-    const text = printConfiguration(this.#configuration, this.#options.version);
-    await writeFileAtomic(path, text);
+    const hash = createHash('sha256');
+    let octets = 0;
+    const pieces = printPieces(this.#configuration, this.#options.version);
+    await writeFileAtomic(
+      path,
+      noting(pieces, (piece) => {
+        hash.update(piece);
+        octets += Buffer.byteLength(piece);
+      }),
+    );
     if (path === this.#options.file) {
-      this.#origin = digest(text);
+      this.#origin = hash.digest('hex');
       this.#keepRunning();
     }
-    logEvent(this.#options.log, 'config-saved', `saved ${path}`, { path, octets: text.length });
+    logEvent(this.#options.log, 'config-saved', `saved ${path}`, { path, octets });
     return path;
   }
 
@@ -153,16 +161,27 @@ export class ConfigOwner {
     this.#written = this.#writeRunning().finally(() => (this.#isWriting = false));
   }
 
+  *#runningText(): Generator<string, void> {
+    yield `# running since ${this.#origin}\n`;
+    yield* printPieces(this.#configuration, this.#options.version);
+  }
+
   async #writeRunning(): Promise<void> {
     while (this.#isStale) {
       this.#isStale = false;
-      const text = printConfiguration(this.#configuration, this.#options.version);
       try {
-        await writeFileAtomic(this.#runningPath, `# running since ${this.#origin}\n${text}`);
+        await writeFileAtomic(this.#runningPath, this.#runningText());
       } catch (error) {
         logEvent(this.#options.log, 'snapshot-failed', errorText(error), { path: this.#runningPath });
       }
     }
+  }
+}
+
+function* noting(pieces: Iterable<string>, note: (piece: string) => void): Generator<string, void> {
+  for (const piece of pieces) {
+    note(piece);
+    yield piece;
   }
 }
 

@@ -4,9 +4,10 @@
 // queued for anybody.
 
 import { diffObjects } from '../../config/change.ts';
-import type { ConfigChange, Generation } from '../../config/change.ts';
+import type { ConfigChange, Generation, ObjectMap } from '../../config/change.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
+import { objectLines } from '../../ipc/object-lines.ts';
 import type { ApplyFailure, ParamsOf, ShowReply, ShowRow, Update } from '../../ipc/schema.ts';
 import type { ConfigOwner } from './config-owner.ts';
 
@@ -37,8 +38,7 @@ export class Publisher {
     try {
       let sent = this.#owner.generation;
       let views = this.#owner.configuration.views;
-      const lines = Array.from(views.values(), (object) => JSON.stringify(object));
-      yield* pieces({ update: 'snapshot', generation: sent }, lines);
+      yield* pieces({ update: 'snapshot', generation: sent }, snapshotLines(views));
       for (;;) {
         await this.#owner.changed(sent.number, signal);
         if (signal.aborted) return;
@@ -46,7 +46,7 @@ export class Publisher {
         const before = views;
         sent = this.#owner.generation;
         views = this.#owner.configuration.views;
-        yield* pieces({ update: 'diff', from, generation: sent }, diffObjects(before, views).map(changeLine));
+        yield* pieces({ update: 'diff', from, generation: sent }, changeLines(diffObjects(before, views)));
       }
     } finally {
       state.subscriptions -= 1;
@@ -98,13 +98,18 @@ function text({ epoch, number }: Generation): string {
   return `${number} (epoch ${epoch})`;
 }
 
-function changeLine(change: ConfigChange): string {
-  const { action, object } = change;
-  const sent = action === 'delete' ? { type: object.type, name: object.name, properties: {} } : object;
-  return JSON.stringify({ action, object: sent });
+function* snapshotLines(views: ObjectMap): Generator<string> {
+  for (const object of views.values()) yield* objectLines(object);
 }
 
-function* pieces(head: Omit<Update, 'text' | 'last'>, lines: readonly string[]): Generator<Update> {
+function* changeLines(changes: readonly ConfigChange[]): Generator<string> {
+  for (const { action, object } of changes) {
+    const sent = action === 'delete' ? { type: object.type, name: object.name, properties: {} } : object;
+    yield* objectLines(sent, { action });
+  }
+}
+
+function* pieces(head: Omit<Update, 'text' | 'last'>, lines: Iterable<string>): Generator<Update> {
   let text = '';
   for (const line of lines) {
     text += `${line}\n`;

@@ -11,7 +11,7 @@
 import { BridgeNode } from '../../bridge/bridge-node.ts';
 import { Crossing, type CrossingSpec } from '../../bridge/crossing.ts';
 import { ADMITS_NONE, Domain, Member, MemberKind } from '../../bridge/domain.ts';
-import { FDB_STRIDE, ForwardingDatabase } from '../../bridge/fdb.ts';
+import { FDB_ENTRIES, FDB_STRIDE, ForwardingDatabase, MAX_STATIC_ENTRIES } from '../../bridge/fdb.ts';
 import { FloodNode } from '../../bridge/flood-node.ts';
 import { LoopGuard } from '../../bridge/loop-guard.ts';
 import { MAX_L2_CACHE } from '../../config/types/ltm-global-settings-general.ts';
@@ -43,7 +43,7 @@ import type {
   InterfaceMemberSpec,
   Operation,
   SelfSpec,
-  StaticEntrySpec,
+  StaticEntriesSpec,
   TunnelMemberSpec,
 } from './spec.ts';
 import { TunnelTable } from './tunnel-table.ts';
@@ -66,8 +66,6 @@ export type DataplaneOptions = {
   audit?: boolean;
 };
 
-/** Static FDB entries, over all domains. */
-const DEFAULT_STATIC_LIMIT = 65_536;
 const DEFAULT_AGEING_SECONDS = 300;
 const TICK_MS = 250;
 const NO_ADDRESS: AddressWords = [0, 0, 0, 0];
@@ -75,6 +73,8 @@ const NO_ADDRESS: AddressWords = [0, 0, 0, 0];
 const TICKS_PER_SWEEP = 40;
 /** Slots that ageing looks at in one breath: some ten microseconds. */
 const SLOTS_PER_SWEEP = 1024;
+/** Slots of the FDB that are looked at in one go for the stations of a member that goes. */
+const SLOTS_PER_FORGETTING = 16_384;
 
 export class Dataplane {
   readonly fdb: ForwardingDatabase;
@@ -113,8 +113,10 @@ export class Dataplane {
   #nextTickMs = 0;
   /** Slots of the FDB that ageing has still to look at before the next tick. */
   #slotsToSweep = 0;
-  /** Whether ports, domains or addresses have changed since the endpoints were connected. */
-  #unsettled = false;
+  /** Whether ports, domains or addresses have changed since it was looked which endpoints that concerns. */
+  #isDisturbed = false;
+  /** Whether every endpoint is connected as things are now. */
+  #isSettled = true;
   /** Whether tunnels may listen to other multicast groups than before. */
   #regroups = false;
 
@@ -123,10 +125,9 @@ export class Dataplane {
     this.#ageingSeconds = options.ageingSeconds ?? DEFAULT_AGEING_SECONDS;
     this.#audit = options.audit ?? false;
     this.books = options.books;
-    this.fdb = new ForwardingDatabase(
-      options.learnedLimit ?? MAX_L2_CACHE,
-      options.staticLimit ?? DEFAULT_STATIC_LIMIT,
-    );
+    const { learnedLimit = MAX_L2_CACHE, staticLimit = MAX_STATIC_ENTRIES } = options;
+    const entries = Math.min(FDB_ENTRIES, learnedLimit + staticLimit);
+    this.fdb = new ForwardingDatabase(learnedLimit, staticLimit, entries);
     this.disposal = new Disposal(options.books, options.counters, options.pool, options.tap);
     const { disposal } = this;
     const decapsulateInput = new FrameBatch();
@@ -237,8 +238,8 @@ export class Dataplane {
     return ms;
   }
 
-  /** `listener`: what a socket port serves. */
-  addPort(port: Port, row: number, listener?: ListenerPlace): void {
+  /** `listener`: what a socket port serves; `budgetMs`, here and below: what `settle` may take at once. */
+  addPort(port: Port, row: number, listener?: ListenerPlace, budgetMs = Infinity): void {
     const slot = new PortSlot(port, row, this.disposal);
     this.#slots[port.index] = slot;
     if (listener !== undefined) slot.listener = this.#underlays.addSocket(slot, listener);
@@ -246,22 +247,23 @@ export class Dataplane {
     const specs = [...this.#interfaceSpecs.values()].filter((spec) => spec.port === port.index);
     for (const spec of specs) this.#setInterfaceMember(spec);
     for (const id of new Set(specs.map(({ domain }) => domain))) this.#announce(this.#domains.get(id)!);
-    this.#unsettled = true;
-    this.#settle();
+    this.#disturb();
+    this.settle(budgetMs);
   }
 
   /** Closes the port; members behind it stay configured and drop what they get until a port is added again. */
-  removePort(index: number): void {
+  removePort(index: number, budgetMs = Infinity): void {
     const slot = this.#slots[index];
     if (slot === undefined) return;
     slot.flush();
     this.#slots[index] = undefined;
     this.#timedPorts = this.ports().filter((other) => other.dueMs !== undefined);
     this.#underlays.removeSocket(slot);
+    slot.isClosed = true;
     slot.port.close();
     for (const spec of this.#interfaceSpecs.values()) if (spec.port === index) this.#setInterfaceMember(spec);
-    this.#unsettled = true;
-    this.#settle();
+    this.#disturb();
+    this.settle(budgetMs);
   }
 
   /** Tells the network that we go, as far as it would otherwise send us more: to be called before the ports are closed. */
@@ -275,21 +277,48 @@ export class Dataplane {
   }
 
   /**
-   * Applies operations[from…] for at most `budgetMs`, at least one of them; returns the index of the first that is left.
-   * Between two calls frames may flow.
+   * Applies operations[from…] for at most `budgetMs`; returns the index of the first that is left, which may be one that
+   * goes on with the next call. Between two calls frames may flow. All is done when nothing is left and `isSettled`.
    */
   apply(operations: readonly Operation[], from = 0, budgetMs = Infinity): number {
     const startMs = this.#beginBreath();
     let next = from;
     do {
-      this.#applyOne(operations[next]!);
-      next += 1;
+      if (this.#applyOne(operations[next]!)) next += 1;
     } while (next < operations.length && this.#now() - startMs < budgetMs);
-    this.#settle();
+    this.settle(budgetMs - (this.#now() - startMs));
     return next;
   }
 
-  #applyOne(operation: Operation): void {
+  /** Whether every endpoint of a tunnel has the way that follows from what was applied. */
+  get isSettled(): boolean {
+    return this.#isSettled && !this.#isDisturbed;
+  }
+
+  /** Builds anew, for at most `budgetMs`, what follows from several objects at once: the ways to endpoints. */
+  settle(budgetMs = Infinity): void {
+    const startMs = this.#beginBreath();
+    if (this.#isDisturbed) {
+      this.#isDisturbed = false;
+      this.#underlays.addressesChanged();
+      this.#tunnels.noteChangedWays();
+      this.#regroups = true;
+    }
+    if (this.#regroups) {
+      this.#regroups = false;
+      this.#groups.want(this.#underlays.groups(), this.#now());
+    }
+    this.#isSettled = this.#tunnels.connectSome(() => this.#now() - startMs >= budgetMs);
+    this.#run();
+  }
+
+  #disturb(): void {
+    this.#isDisturbed = true;
+    this.#underlays.disturb();
+  }
+
+  /** False when the operation is not done yet and has to be applied once more. */
+  #applyOne(operation: Operation): boolean {
     switch (operation.op) {
       case 'set-learning':
         this.#ageingSeconds = operation.ageingSeconds;
@@ -303,32 +332,32 @@ export class Dataplane {
         this.#setDomain(operation.spec);
         break;
       case 'remove-domain':
-        this.#removeDomain(operation.id);
-        break;
+        return this.#removeDomain(operation.id);
       case 'set-interface-member':
+        if (!this.#leaveDomain(operation.spec)) return false;
         this.#leavePort(operation.spec.id);
         this.#interfaceSpecs.set(operation.spec.id, operation.spec);
         this.#setInterfaceMember(operation.spec);
-        this.#unsettled = true;
+        this.#disturb();
         break;
       case 'set-tunnel-member':
+        if (!this.#leaveDomain(operation.spec)) return false;
         this.#setTunnelMember(operation.spec);
         break;
       case 'remove-member':
-        this.#removeMember(operation.id);
-        break;
+        return this.#removeMember(operation.id);
       case 'set-self':
         this.#setSelf(operation.spec);
         break;
       case 'remove-self':
         this.#addresses.remove(operation.name);
-        this.#unsettled = true;
+        this.#disturb();
         break;
-      case 'set-static-entry':
-        this.#setStaticEntry(operation.spec);
+      case 'set-static-entries':
+        this.#setStaticEntries(operation);
         break;
-      case 'remove-static-entry':
-        this.fdb.removeStatic(operation.domain, operation.mac.high, operation.mac.low);
+      case 'remove-static-entries':
+        operation.low.forEach((low, row) => this.fdb.removeStatic(operation.domain, operation.high[row]!, low));
         break;
       case 'set-static-neighbour': {
         const { domain, address, mac } = operation.spec;
@@ -339,21 +368,7 @@ export class Dataplane {
         this.#neighbours.table.removePermanent(operation.domain, operation.address);
         break;
     }
-  }
-
-  /** Builds anew what follows from several objects at once: the way to every endpoint. */
-  #settle(): void {
-    if (this.#unsettled) {
-      this.#unsettled = false;
-      this.#underlays.addressesChanged();
-      this.#tunnels.reconnect();
-      this.#regroups = true;
-    }
-    if (this.#regroups) {
-      this.#regroups = false;
-      this.#groups.want(this.#underlays.groups(), this.#now());
-    }
-    this.#run();
+    return true;
   }
 
   #beginBreath(): number {
@@ -408,22 +423,23 @@ export class Dataplane {
     if (spec.crossing === undefined) this.#crossings.delete(spec.id);
     else this.#crossings.set(spec.id, spec.crossing);
     this.#settleCrossing(domain);
-    this.#unsettled = true;
+    this.#disturb();
   }
 
   #settleCrossing(domain: Domain): void {
     domain.crossing = Crossing.of(this.#crossings.get(domain.id), this.#isActive);
   }
 
-  #removeDomain(id: number): void {
+  #removeDomain(id: number): boolean {
     const domain = this.#domains.get(id);
-    if (domain === undefined) return;
-    for (const member of [...domain.members]) this.#removeMember(member.id);
+    if (domain === undefined) return true;
+    for (const member of [...domain.members]) if (!this.#removeMember(member.id)) return false;
     this.#domains.delete(id);
     this.#crossings.delete(id);
     this.#router.forgetDomain(id);
     this.#members[domain.localMember] = undefined;
-    this.#unsettled = true;
+    this.#disturb();
+    return true;
   }
 
   #setInterfaceMember(spec: InterfaceMemberSpec): void {
@@ -468,41 +484,51 @@ export class Dataplane {
     member.floodEndpoints = this.#tunnels.holdAll(tunnel, spec.floodRemotes);
   }
 
-  /** Puts the member where one of the same number was, or into its domain; what was learned stays unless it moved. */
+  /** Takes the member of this number out of its domain if it goes to another; false when that is not done yet. */
+  #leaveDomain(spec: { id: number; domain: number }): boolean {
+    const old = this.#members[spec.id];
+    return old === undefined || old.domain.id === spec.domain || this.#detach(old);
+  }
+
+  /** Puts the member where one of the same number was, or into its domain; what was learned stays. */
   #place(member: Member): void {
-    const old = this.#members[member.id];
-    if (old !== undefined && old.domain !== member.domain) this.#detach(old);
     const position = member.domain.members.findIndex((other) => other.id === member.id);
     if (position === -1) member.domain.members.push(member);
     else member.domain.members[position] = member;
     this.#members[member.id] = member;
-    member.domain.settleMtu();
+    member.domain.settleMembers();
   }
 
-  #detach(member: Member): void {
+  /** Forgets the member's stations and takes it out of its domain; false when the table was not seen through yet. */
+  #detach(member: Member): boolean {
+    member.enabled = false;
+    member.learns = false;
+    if (!this.fdb.forgetMember(member.id, SLOTS_PER_FORGETTING)) return false;
     const position = member.domain.members.indexOf(member);
     if (position !== -1) member.domain.members.splice(position, 1);
-    member.domain.settleMtu();
-    this.fdb.forgetMember(member.id);
+    member.domain.settleMembers();
     this.#guard.forgetMember(member.id);
     this.#router.forgetMember(member.id);
     for (const other of member.domain.members) other.forgetLast();
+    return true;
   }
 
-  #removeMember(id: number): void {
+  /** False when that is not done yet. */
+  #removeMember(id: number): boolean {
     const member = this.#members[id];
-    if (member === undefined) return;
-    this.#detach(member);
+    if (member === undefined) return true;
+    if (!this.#detach(member)) return false;
     this.#leavePort(id);
     this.#neighbours.dropWaitingOf(id);
     this.#tunnels.remove(id);
     this.#members[id] = undefined;
-    this.#unsettled = true;
+    this.#disturb();
+    return true;
   }
 
   #setSelf(spec: SelfSpec): void {
     this.#addresses.set(spec);
-    this.#unsettled = true;
+    this.#disturb();
     const domain = this.#domains.get(spec.domain);
     if (domain !== undefined) this.#announce(domain, spec.name);
   }
@@ -518,9 +544,14 @@ export class Dataplane {
     if (only === undefined) this.#groups.announce(domain.id, this.#now());
   }
 
-  #setStaticEntry(spec: StaticEntrySpec): void {
-    const tunnel = this.#tunnels.byMember[spec.member];
-    const endpoint = tunnel === undefined || spec.remote === undefined ? -1 : this.#tunnels.hold(tunnel, spec.remote);
-    this.fdb.setStatic(spec.domain, spec.mac.high, spec.mac.low, spec.member, endpoint);
+  #setStaticEntries({ domain, high, low, target, targets }: StaticEntriesSpec): void {
+    const endpoints = targets.map(({ member, remote }) => {
+      const tunnel = this.#tunnels.byMember[member];
+      return tunnel === undefined || remote === undefined ? -1 : this.#tunnels.hold(tunnel, remote);
+    });
+    for (let row = 0; row < low.length; row++) {
+      const to = target[row]!;
+      this.fdb.setStatic(domain, high[row]!, low[row]!, targets[to]!.member, endpoints[to]!);
+    }
   }
 }

@@ -25,10 +25,13 @@ import { PortOpener } from './port-factory.ts';
 import { type DeviceState, PortKeeper, type PrepareDevice } from './port-keeper.ts';
 import type { ShowSources } from './show-service.ts';
 import { LoopReporter } from './loop-reporter.ts';
+import type { Operation } from './spec.ts';
 import { WorkerThread } from './worker-thread.ts';
 
 /** How long a change of configuration waits for ports to open, so that it can report those that do not. */
 const PORT_PATIENCE_MS = 3000;
+/** Operations that are handed to the worker at once: with full rows of stations, some 350 KB. */
+const OPERATIONS_PER_MESSAGE = 64;
 
 export type DataplanedOptions = {
   /** Without the addon the data plane runs on this thread, with the adapters that do without. */
@@ -50,6 +53,7 @@ export class Dataplaned implements ConfigApplier {
   readonly #planner = new Planner(COUNTER_ROWS);
   readonly #tickets = new Map<number, () => void>();
   #nextTicket = 1;
+  #turn: Promise<void> = Promise.resolve();
   #objects: ObjectMap = new Map();
   #view: ConfigView = viewOf([]);
   #model: Model = buildModel(this.#view, new Map());
@@ -133,7 +137,20 @@ export class Dataplaned implements ConfigApplier {
     await this.#worker.stop();
   }
 
+  /** One after the other: what is planned starts where the plan before it ends. */
   async #reconcile(): Promise<void> {
+    const before = this.#turn;
+    let done: () => void = () => undefined;
+    this.#turn = new Promise((resolve) => (done = resolve));
+    await before;
+    try {
+      await this.#reconcileNow();
+    } finally {
+      done();
+    }
+  }
+
+  async #reconcileNow(): Promise<void> {
     this.#model = buildModel(this.#view, this.#deviceFacts());
     const { operations, freedRows } = this.#planner.plan(this.#model);
     this.#keeper.want(this.#model);
@@ -142,12 +159,24 @@ export class Dataplaned implements ConfigApplier {
       this.#retained = devices.join(' ');
       this.#options.retain(devices);
     }
+    let batch: Operation[] = [];
+    for (const operation of operations) {
+      batch.push(operation);
+      if (batch.length < OPERATIONS_PER_MESSAGE) continue;
+      await this.#apply(batch);
+      batch = [];
+    }
+    await this.#apply(batch);
+    for (const row of freedRows) this.#worker.counters.clear(row);
+    this.#planner.recycle(freedRows);
+  }
+
+  /** Resolves when the worker has applied them. */
+  async #apply(operations: readonly Operation[]): Promise<void> {
     const ticket = this.#nextTicket++;
     const applied = new Promise<void>((resolve) => this.#tickets.set(ticket, resolve));
     this.#worker.post({ kind: 'operations', operations, ticket });
     await applied;
-    for (const row of freedRows) this.#worker.counters.clear(row);
-    this.#planner.recycle(freedRows);
   }
 
   /** Devices that are ours, or that we made; those of a disabled interface keep what the host has given them. */

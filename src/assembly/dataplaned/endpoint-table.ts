@@ -6,9 +6,10 @@
 
 import { type AddressWords, wordsAreMulticast, wordsShareNetwork } from '../../core/address.ts';
 import { AddressMap } from '../../core/address-map.ts';
+import type { Domain } from '../../bridge/domain.ts';
 import type { Outlet } from '../../pipeline/node.ts';
 import type { Neighbour, NeighbourTable, NeighbourUser } from '../../route/neighbour-table.ts';
-import { TunnelEndpoint } from '../../tunnel/endpoint.ts';
+import { HEADER_WORDS, TunnelEndpoint } from '../../tunnel/endpoint.ts';
 import type { Tunnel } from '../../tunnel/tunnel.ts';
 import { prepareVxlanEthernet, prepareVxlanUdp } from '../../tunnel/vxlan.ts';
 import { groupMacHigh, groupMacLow } from '../../wire/group-mac.ts';
@@ -19,6 +20,9 @@ export type Underlay =
   | {
       medium: 'ethernet';
       domain: number;
+      bridge: Domain;
+      /** How often its members had changed. */
+      changes: number;
       macHigh: number;
       macLow: number;
       /** Connected networks of the tunnel's IP version. */
@@ -33,6 +37,8 @@ type EthernetUnderlay = Extract<Underlay, { medium: 'ethernet' }>;
 
 /** Endpoints that may be learned, over all tunnels: what an attacker with spoofed sources can make us remember. */
 export const MAX_ENDPOINTS = 65_536;
+/** Endpoints whose headers lie in one piece of memory. */
+const ENDPOINTS_PER_SLAB = 8192;
 
 class EndpointUser implements NeighbourUser {
   readonly endpoint: TunnelEndpoint;
@@ -63,6 +69,7 @@ export class EndpointTable {
   readonly #free: number[] = [];
   /** By tunnel index and remote address. */
   readonly #index = new AddressMap();
+  readonly #headers: (Int32Array | undefined)[] = [];
   readonly #byTunnel = new Map<Tunnel, TunnelEndpoint[]>();
   readonly #users: (EndpointUser | undefined)[] = [];
   readonly #neighbours: NeighbourTable;
@@ -82,7 +89,9 @@ export class EndpointTable {
     if (known !== -1) return known;
     const index = this.#free.pop() ?? this.endpoints.length;
     if (index >= MAX_ENDPOINTS) return -1;
-    const endpoint = new TunnelEndpoint(index, tunnel, remote);
+    const headerAt = (index % ENDPOINTS_PER_SLAB) * HEADER_WORDS;
+    const endpoint = new TunnelEndpoint(index, tunnel, remote, this.#headersOf(index), headerAt);
+    endpoint.headerBytes.fill(0);
     this.endpoints[index] = endpoint;
     this.remotes.set(remote, index * 4);
     this.#index.set(tunnel.index, ...remote, index);
@@ -91,6 +100,12 @@ export class EndpointTable {
     else siblings.push(endpoint);
     this.connect(endpoint, underlay);
     return index;
+  }
+
+  /** The memory that an endpoint's headers are in. */
+  #headersOf(index: number): Int32Array {
+    const slab = Math.floor(index / ENDPOINTS_PER_SLAB);
+    return (this.#headers[slab] ??= new Int32Array(ENDPOINTS_PER_SLAB * HEADER_WORDS));
   }
 
   /** The endpoints of a tunnel. */

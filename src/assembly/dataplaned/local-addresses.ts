@@ -23,6 +23,8 @@ export class LocalAddresses implements SourceCheck {
   readonly #byDomain = new Map<number, LocalAddress[]>();
   /** All of them, for source-checking, which looks at each with every packet. */
   #all: LocalAddress[] = [];
+  /** Domains of each address, by the text of its words. */
+  readonly #domainsOf = new Map<string, number[]>();
   /** By address, and (domain, UDP port) in one number; among the addresses are multicast groups. */
   readonly #listeners = new AddressMap();
   // What was looked up last: bursts go to one listener.
@@ -39,6 +41,7 @@ export class LocalAddresses implements SourceCheck {
     const list = this.#byDomain.get(address.domain);
     if (list === undefined) this.#byDomain.set(address.domain, [address]);
     else list.push(address);
+    this.#domainsOf.set(String(address.words), [...this.domainsOf(address.words), address.domain]);
   }
 
   remove(name: string): void {
@@ -46,9 +49,22 @@ export class LocalAddresses implements SourceCheck {
     for (const [domain, list] of this.#byDomain) {
       const position = list.findIndex((address) => address.name === name);
       if (position === -1) continue;
-      list.splice(position, 1);
+      const [{ words }] = list.splice(position, 1) as [LocalAddress];
+      this.#leaveDomain(words, domain);
       if (list.length === 0) this.#byDomain.delete(domain);
     }
+  }
+
+  #leaveDomain(words: AddressWords, domain: number): void {
+    const domains = [...this.domainsOf(words)];
+    domains.splice(domains.indexOf(domain), 1);
+    if (domains.length === 0) this.#domainsOf.delete(String(words));
+    else this.#domainsOf.set(String(words), domains);
+  }
+
+  /** Domains in which this address is ours. */
+  domainsOf(words: AddressWords): readonly number[] {
+    return this.#domainsOf.get(String(words)) ?? [];
   }
 
   of(domain: number): readonly LocalAddress[] {

@@ -13,6 +13,8 @@ import {
   wordsAreIpv6,
   wordsShareNetwork,
 } from '../../core/address.ts';
+import { FDB_ENTRIES, MAX_STATIC_ENTRIES } from '../../bridge/fdb.ts';
+import type { RecordTable } from '../../config/record-table.ts';
 import { hashPair } from '../../core/pair-map.ts';
 import { BROADCAST_MAC, macHigh16, macLow32, parseMac } from '../../core/mac.ts';
 import type { CrossingSpec } from '../../bridge/crossing.ts';
@@ -22,7 +24,7 @@ import { TOS_PRESERVE, UdpChecksum } from '../../tunnel/tunnel.ts';
 import { VXLAN_IPV4_OVERHEAD } from '../../tunnel/vxlan.ts';
 import { VXLAN_IPV6_OVERHEAD } from '../../tunnel/vxlan-ipv6.ts';
 import { type Adapter, carriesFrames, ownsDevice } from '../../config/types/net-interface.ts';
-import type { ConfigView, Interface, Self, Tunnel, Vlan, VxlanProfile } from './config-view.ts';
+import type { ConfigView, Interface, Self, Tunnel, TunnelFdb, Vlan, VlanFdb, VxlanProfile } from './config-view.ts';
 import type { Mac } from './spec.ts';
 
 /** What the kernel says of a network device. */
@@ -87,7 +89,14 @@ export type SocketModel = {
 export type SelfModel = { name: string; domain: string; words: AddressWords; isIpv6: boolean; prefixBits: number };
 
 /** `member`: key of an interface member, or name of a tunnel. */
-export type StaticEntryModel = { domain: string; mac: Mac; member: string; remote: AddressWords | undefined };
+export type StaticTargetModel = { member: string; remote: AddressWords | undefined };
+
+/** Static stations of one VLAN or tunnel; `targets` by content of the table, undefined where there is no such member. */
+export type StaticTableModel = {
+  domain: string;
+  table: RecordTable<object>;
+  targets: readonly (StaticTargetModel | undefined)[];
+};
 
 export type NeighbourModel = { domain: string; address: AddressWords; mac: Mac };
 
@@ -102,8 +111,8 @@ export type Model = {
   tunnelMembers: Map<string, TunnelMemberModel>;
   sockets: Map<string, SocketModel>;
   selfs: Map<string, SelfModel>;
-  /** By domain and MAC. */
-  staticEntries: Map<string, StaticEntryModel>;
+  /** By domain, type and name. */
+  staticTables: Map<string, StaticTableModel>;
   neighbours: Map<string, NeighbourModel>;
   /** By name of an interface with a TAP: the largest IP packet that its VLANs, and what they are bridged to, carry. */
   tapMtus: Map<string, number>;
@@ -114,6 +123,8 @@ export type Model = {
   learnedLimit: number;
   failures: Failure[];
 };
+
+type TunnelTable = TunnelFdb['properties']['records'];
 
 /** Seconds after which a learned station that is not heard is forgotten (`l2-cache-timeout`). */
 const DEFAULT_AGEING_SECONDS = 300;
@@ -134,6 +145,8 @@ export function buildModel(view: ConfigView, devices: ReadonlyMap<string, Device
 class ModelBuilder {
   readonly #view: ConfigView;
   readonly #devices: ReadonlyMap<string, DeviceFacts>;
+  #staticEntries = 0;
+  #selfByAddress: Map<string, Self> | undefined;
   readonly #model: Model = {
     interfaces: new Map(),
     domains: new Map(),
@@ -141,7 +154,7 @@ class ModelBuilder {
     tunnelMembers: new Map(),
     sockets: new Map(),
     selfs: new Map(),
-    staticEntries: new Map(),
+    staticTables: new Map(),
     neighbours: new Map(),
     tapMtus: new Map(),
     domainOf: new Map(),
@@ -167,7 +180,7 @@ class ModelBuilder {
     this.#addSelfs();
     for (const tunnel of this.#view.tunnels.values()) this.#addTunnel(tunnel);
     this.#addTapMtus();
-    this.#addStaticEntries();
+    this.#addStaticTables();
     this.#addNeighbours();
     return this.#model;
   }
@@ -194,12 +207,16 @@ class ModelBuilder {
     for (const name of [...this.#view.vlans.keys(), ...this.#view.tunnels.keys()]) {
       if (!domainOf.has(name)) domainOf.set(name, name);
     }
-    for (const name of new Set(domainOf.values())) {
+    for (const name of new Set(domainOf.values()))
       domains.set(name, { name, mac: undefined, crossing: this.#crossing(name) });
+    const vlansOf = new Map<string, Vlan[]>();
+    for (const vlan of this.#view.vlans.values()) {
+      const name = domainOf.get(vlan.name)!;
+      vlansOf.set(name, [...(vlansOf.get(name) ?? []), vlan]);
     }
     // Our own MAC in a domain is that of the first device; without one it is made from the name.
     for (const [name, domain] of domains) {
-      const vlans = [...this.#view.vlans.values()].filter((vlan) => domainOf.get(vlan.name) === name);
+      const vlans = vlansOf.get(name) ?? [];
       const device = vlans.flatMap((vlan) => this.#ringDevices(vlan))[0];
       domain.mac =
         device === undefined ? (this.#needsMac(vlans) ? madeMac(name) : undefined) : this.#devices.get(device)?.mac;
@@ -396,10 +413,11 @@ class ModelBuilder {
   }
 
   #selfOf(address: string): Self | undefined {
-    for (const self of this.#view.selfs.values()) {
-      if (bareAddress(self) === address) return self;
+    if (this.#selfByAddress === undefined) {
+      this.#selfByAddress = new Map();
+      for (const self of [...this.#view.selfs.values()].reverse()) this.#selfByAddress.set(bareAddress(self), self);
     }
-    return undefined;
+    return this.#selfByAddress.get(address);
   }
 
   #underlayMtu(self: Self | undefined): number {
@@ -419,33 +437,43 @@ class ModelBuilder {
   #floodRemotes(tunnel: string, flooding: string, group: IpAddress | undefined): AddressWords[] {
     if (flooding === 'multicast') return group === undefined ? [] : [group.words];
     if (flooding !== 'multipoint' && flooding !== 'replicator') return [];
-    const record = this.#view.tunnelFdbs.get(tunnel)?.properties.records[BROADCAST_MAC];
+    const record = this.#view.tunnelFdbs.get(tunnel)?.properties.records.get(BROADCAST_MAC);
     const remotes = flooding === 'replicator' ? record?.replicators : record?.endpoints;
     return (remotes ?? []).map((text) => parseAddress(text)!.words);
   }
 
-  #addStaticEntries(): void {
-    const { staticEntries, tunnelMembers, interfaceMembers, domainOf } = this.#model;
-    for (const [tunnel, fdb] of this.#view.tunnelFdbs) {
-      const domain = domainOf.get(tunnel);
-      if (domain === undefined || !tunnelMembers.has(tunnel)) continue;
-      for (const [text, record] of Object.entries(fdb.properties.records)) {
-        const mac = macOf(text);
-        const endpoint = record.endpoint === undefined ? undefined : parseAddress(record.endpoint);
-        if (mac === undefined || text === BROADCAST_MAC || endpoint === undefined) continue;
-        staticEntries.set(`${domain} ${text}`, { domain, mac, member: tunnel, remote: endpoint.words });
-      }
+  #addStaticTables(): void {
+    const { tunnelMembers, interfaceMembers } = this.#model;
+    for (const fdb of this.#view.tunnelFdbs.values()) {
+      if (!tunnelMembers.has(fdb.name)) continue;
+      const remotes = endpointsOf(fdb.properties.records);
+      this.#addStaticTable(
+        fdb,
+        remotes.map((remote) => (remote === undefined ? undefined : { member: fdb.name, remote })),
+      );
     }
-    for (const [vlan, fdb] of this.#view.vlanFdbs) {
-      const domain = domainOf.get(vlan);
-      if (domain === undefined) continue;
-      for (const [text, record] of Object.entries(fdb.properties.records)) {
-        const mac = macOf(text);
-        const member = `${vlan} ${record.interface ?? ''}`;
-        if (mac === undefined || !interfaceMembers.has(member)) continue;
-        staticEntries.set(`${domain} ${text}`, { domain, mac, member, remote: undefined });
-      }
+    for (const fdb of this.#view.vlanFdbs.values()) {
+      const targets = fdb.properties.records.contents.map((record) => {
+        const member = `${fdb.name} ${record.interface ?? ''}`;
+        return interfaceMembers.has(member) ? { member, remote: undefined } : undefined;
+      });
+      this.#addStaticTable(fdb, targets);
     }
+  }
+
+  #addStaticTable(fdb: TunnelFdb | VlanFdb, targets: StaticTableModel['targets']): void {
+    const { staticTables, domainOf } = this.#model;
+    const domain = domainOf.get(fdb.name);
+    const { records: table } = fdb.properties;
+    if (domain === undefined || table.size === 0) return;
+    const most = Math.min(MAX_STATIC_ENTRIES, FDB_ENTRIES - this.#model.learnedLimit);
+    if (this.#staticEntries + table.size > most) {
+      const limit = `${most} beside an l2-cache-limit of ${this.#model.learnedLimit}`;
+      this.#fail(fdb, `with its ${table.size} records there would be more than ${limit}`);
+      return;
+    }
+    this.#staticEntries += table.size;
+    staticTables.set(`${domain} ${fdb.type} ${fdb.name}`, { domain, table, targets });
   }
 
   #addNeighbours(): void {
@@ -503,6 +531,18 @@ function unsupported(profile: VxlanProfile, local: IpAddress | undefined): strin
 function macOf(text: string): Mac | undefined {
   const octets = parseMac(text);
   return octets === undefined ? undefined : { high: macHigh16(octets), low: macLow32(octets) };
+}
+
+const endpoints = new WeakMap<TunnelTable, readonly (AddressWords | undefined)[]>();
+
+/** The endpoint of each content of a table, read once for as long as the table lives. */
+function endpointsOf(table: TunnelTable): readonly (AddressWords | undefined)[] {
+  let known = endpoints.get(table);
+  if (known === undefined) {
+    known = table.contents.map(({ endpoint }) => (endpoint === undefined ? undefined : parseAddress(endpoint)?.words));
+    endpoints.set(table, known);
+  }
+  return known;
 }
 
 /** A locally administered MAC that depends on the name alone, so that it is the same after a restart. */

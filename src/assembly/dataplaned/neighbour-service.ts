@@ -85,6 +85,7 @@ export class NeighbourService {
 
   /** Drops what waits to leave by a member that goes away. */
   dropWaitingOf(member: number): void {
+    if (this.#disposal.books[Book.held] === 0) return;
     for (const neighbour of this.table.all()) {
       for (let index = neighbour.waiting.length - 1; index >= 0; index--) {
         const frame = neighbour.waiting[index]!;

@@ -6,22 +6,15 @@
 import { RowAllocator } from '../../core/counters.ts';
 import type { Model } from './model.ts';
 import type { Operation } from './spec.ts';
+import { type StaticSource, StaticPlan } from './static-plan.ts';
 
 /** One kind of object: the operation that makes or changes it, and the one that removes it. */
-type Kind = 'settings' | 'domain' | 'interface-member' | 'tunnel-member' | 'self' | 'static-entry' | 'neighbour';
+type Kind = 'settings' | 'domain' | 'interface-member' | 'tunnel-member' | 'self' | 'neighbour';
 
 type Planned = { set: Operation; remove: Operation; text: string };
 
 /** Creation goes through the kinds in this order, removal in the reverse one. */
-const ORDER: readonly Kind[] = [
-  'settings',
-  'domain',
-  'interface-member',
-  'self',
-  'tunnel-member',
-  'neighbour',
-  'static-entry',
-];
+const ORDER: readonly Kind[] = ['settings', 'domain', 'interface-member', 'self', 'tunnel-member', 'neighbour'];
 
 /** Gives out the smallest free number for a key and keeps it for as long as the key is used. */
 class Numbers {
@@ -63,6 +56,7 @@ export class Planner {
   readonly #ports = new Numbers();
   readonly #rowAllocator: RowAllocator;
   readonly #rows = new Map<string, number>();
+  readonly #stations = new StaticPlan();
   #current = new Map<Kind, Map<string, Planned>>(ORDER.map((kind) => [kind, new Map()]));
 
   constructor(rows: number) {
@@ -89,8 +83,11 @@ export class Planner {
     return new Map([...this.#members.entries()].map(([key, number]) => [number, key]));
   }
 
-  /** The operations that lead from the state of the call before to this one. */
-  plan(model: Model): { operations: Operation[]; freedRows: number[] } {
+  /**
+   * The operations that lead from the state of the call before to this one, in their order; those of a million stations are
+   * made when they are asked for.
+   */
+  plan(model: Model): { operations: Iterable<Operation>; freedRows: number[] } {
     const next = this.#describe(model);
     const removals: Operation[] = [];
     for (const kind of [...ORDER].reverse()) {
@@ -104,7 +101,9 @@ export class Planner {
         if (before.get(key)?.text !== planned.text) changes.push(planned.set);
     }
     this.#current = next;
-    return { operations: [...removals, ...changes], freedRows: this.#forget(model) };
+    const stations = this.#stations.plan(this.#staticSources(model));
+    const operations = inTurn(stations.removals, removals, changes, stations.settings);
+    return { operations, freedRows: this.#forget(model) };
   }
 
   #describe(model: Model): Map<Kind, Map<string, Planned>> {
@@ -167,11 +166,6 @@ export class Planner {
       const spec = { name, domain: this.#domainId(domain), ...rest };
       add('self', name, { op: 'set-self', spec }, { op: 'remove-self', name });
     }
-    for (const [key, { domain, mac, member, remote }] of model.staticEntries) {
-      const id = this.#domainId(domain);
-      const spec = { domain: id, mac, member: this.#members.of(member), remote };
-      add('static-entry', key, { op: 'set-static-entry', spec }, { op: 'remove-static-entry', domain: id, mac });
-    }
     for (const [key, { domain, address, mac }] of model.neighbours) {
       const id = this.#domainId(domain);
       const spec = { domain: id, address, mac };
@@ -183,6 +177,17 @@ export class Planner {
       );
     }
     return plan;
+  }
+
+  #staticSources(model: Model): Map<string, StaticSource> {
+    const sources = new Map<string, StaticSource>();
+    for (const [key, { domain, table, targets }] of model.staticTables) {
+      const numbered = targets.map(
+        (target) => target && { member: this.#members.of(target.member), remote: target.remote },
+      );
+      sources.set(key, { domain: this.#domainId(domain), table, targets: numbered });
+    }
+    return sources;
   }
 
   /** Domain numbers start at 1: an FDB key of zeros is then never a real one. */
@@ -233,6 +238,10 @@ export class Planner {
     }
     return freed;
   }
+}
+
+function* inTurn(...lists: Iterable<Operation>[]): Generator<Operation, void> {
+  for (const list of lists) yield* list;
 }
 
 const localKey = (domain: string): string => `local ${domain}`;

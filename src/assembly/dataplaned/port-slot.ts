@@ -36,6 +36,8 @@ export class PortSlot implements Outlet {
   readonly #serviceTpids = new Set<number>();
   /** For a port of medium `udp`: the tunnel listener that it serves. */
   listener = -1;
+  /** The port is closed; endpoints of tunnels may lead here for a moment longer. */
+  isClosed = false;
   readonly #disposal: Disposal;
   readonly #queue = new FrameBatch();
   readonly #refuse: (frame: Frame, why: Verdict) => void;
@@ -109,6 +111,10 @@ export class PortSlot implements Outlet {
   }
 
   push(frame: Frame): void {
+    if (this.isClosed) {
+      this.#disposal.drop(frame, Drop.portDown, this.row);
+      return;
+    }
     if (this.#finishes && (frame.checksumStart | frame.gsoType) !== 0) {
       this.#finish(frame);
       return;

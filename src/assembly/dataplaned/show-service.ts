@@ -4,14 +4,15 @@ import { type AddressWords, formatWords, parseAddress, wordsAreIpv6 } from '../.
 import { formatMacNumbers } from '../../core/mac.ts';
 import type { ShowReply, ShowRow } from '../../ipc/schema.ts';
 import { NEIGHBOUR_STRIDE, NeighbourField, NeighbourState } from '../../route/neighbour-table.ts';
-import type { ConfigView } from './config-view.ts';
+import { FdbListing } from './fdb-listing.ts';
+import type { ConfigView, Interface, Self, Tunnel } from './config-view.ts';
 import { bareAddress, type DeviceFacts, type Model } from './model.ts';
 import type { Planner } from './planner.ts';
 import type { PortKeeper } from './port-keeper.ts';
-import { type ObjectStatistics, readDrops, readFdb, readRow, sum } from './statistics.ts';
 import type { FrameDriver } from './frame-driver.ts';
 
 import { type Loop, loopsOf } from './loop-reporter.ts';
+import { type ObjectStatistics, readDrops, readRow, sum } from './statistics.ts';
 
 /** What the service reads, as it is at the moment of the question. */
 export type ShowSources = {
@@ -25,8 +26,11 @@ export type ShowSources = {
 
 export type ShowParams = { type: string; names?: string[] | undefined; cursor?: string | undefined };
 
-/** Rows of a table in one reply. */
+/** Rows of tables in one reply, and objects: with the longest names they stay below a message's limit. */
 const PAGE_ROWS = 2000;
+const PAGE_OBJECTS = 250;
+/** How long a listing of stations is kept for its next page. */
+const LISTING_MS = 10_000;
 const FDB_COLUMNS = ['MAC', 'Member', 'Endpoint', 'Type', 'Age'];
 const NEIGHBOUR_COLUMNS = ['Address', 'MAC', 'VLAN', 'State', 'Age'];
 /** The row of drops that no object can be charged with. */
@@ -34,6 +38,8 @@ const NO_OBJECT = 0;
 
 export class ShowService {
   readonly #sources: () => ShowSources;
+  #listing: FdbListing | undefined;
+  #forgetting: NodeJS.Timeout | undefined;
 
   constructor(sources: () => ShowSources) {
     this.#sources = sources;
@@ -42,26 +48,32 @@ export class ShowService {
   /** The objects of one type; undefined for a type that has no statistics here. */
   show(params: ShowParams): ShowReply | undefined {
     const sources = this.#sources();
-    const wanted = (name: string): boolean => params.names === undefined || params.names.includes(name);
+    const { view } = sources;
+    const { cursor } = params;
+    const asked = params.names === undefined ? undefined : new Set(params.names);
+    const wanted = <T>(objects: ReadonlyMap<string, T>): [string, T][] =>
+      [...objects].filter(([name]) => asked === undefined || asked.has(name));
     switch (params.type) {
       case 'net interface':
-        return { rows: this.#interfaces(sources, wanted) };
+        return pageOf(wanted(view.interfaces), cursor, (page) => this.#interfaces(sources, page));
       case 'net vlan':
-        return { rows: this.#bridged(sources, [...sources.view.vlans.keys()].filter(wanted)) };
+        return pageOf(wanted(view.vlans), cursor, (page) => this.#bridged(sources, page));
       case 'net vlan-group':
-        return { rows: this.#bridged(sources, [...sources.view.vlanGroups.keys()].filter(wanted)) };
+        return pageOf(wanted(view.vlanGroups), cursor, (page) => this.#bridged(sources, page));
       case 'net tunnels tunnel':
-        return { rows: this.#tunnels(sources, wanted, params.names === undefined) };
+        return pageOf(wanted(view.tunnels), cursor, (page, isLast) =>
+          this.#tunnels(sources, page, isLast && asked === undefined),
+        );
       case 'net self':
-        return { rows: this.#selfs(sources, wanted) };
+        return pageOf(wanted(view.selfs), cursor, (page) => this.#selfs(sources, page));
       case 'net arp':
         return { rows: [this.#neighbours(sources, 4)] };
       case 'net ndp':
         return { rows: [this.#neighbours(sources, 6)] };
       case 'net fdb tunnel':
-        return this.#fdb(sources, [...sources.view.tunnels.keys()].filter(wanted), params.cursor);
+        return this.#fdb(sources, wanted(view.tunnels), cursor);
       case 'net fdb vlan':
-        return this.#fdb(sources, [...sources.view.vlans.keys()].filter(wanted), params.cursor);
+        return this.#fdb(sources, wanted(view.vlans), cursor);
       default:
         return undefined;
     }
@@ -96,25 +108,23 @@ export class ShowService {
     return keys.map((key) => planner.row(key)).filter((row) => row !== NO_OBJECT);
   }
 
-  #interfaces({ view, planner, worker, keeper, devices }: ShowSources, wanted: (name: string) => boolean): ShowRow[] {
-    return [...view.interfaces.values()]
-      .filter(({ name }) => wanted(name))
-      .map(({ name, properties }) => {
-        const device = properties.device === undefined ? undefined : devices.get(properties.device);
-        const status = interfaceStatus(properties.enabled, properties.adapter, device, keeper.state(name));
-        const files = [properties['replay-file'], properties['record-file']].filter((path) => path !== undefined);
-        const facts = {
-          Status: status,
-          Device: properties.device ?? (files.length === 0 ? 'none' : files.join(', ')),
-          Adapter: properties.adapter,
-          MAC: device === undefined ? '-' : formatMacNumbers(device.mac.high, device.mac.low),
-          MTU: device?.mtu ?? '-',
-        };
-        // With the udp adapter the sockets of this device's addresses do the work.
-        const rows = properties.adapter === 'udp' ? this.#socketRows(properties.device) : [planner.portRow(name)];
-        const { stats, drops } = sum(rows.map((row) => readRow(worker.counters, row)));
-        return { name, stats: { ...facts, ...stats }, drops };
-      });
+  #interfaces({ planner, worker, keeper, devices }: ShowSources, page: readonly [string, Interface][]): ShowRow[] {
+    return page.map(([name, { properties }]) => {
+      const device = properties.device === undefined ? undefined : devices.get(properties.device);
+      const status = interfaceStatus(properties.enabled, properties.adapter, device, keeper.state(name));
+      const files = [properties['replay-file'], properties['record-file']].filter((path) => path !== undefined);
+      const facts = {
+        Status: status,
+        Device: properties.device ?? (files.length === 0 ? 'none' : files.join(', ')),
+        Adapter: properties.adapter,
+        MAC: device === undefined ? '-' : formatMacNumbers(device.mac.high, device.mac.low),
+        MTU: device?.mtu ?? '-',
+      };
+      // With the udp adapter the sockets of this device's addresses do the work.
+      const rows = properties.adapter === 'udp' ? this.#socketRows(properties.device) : [planner.portRow(name)];
+      const { stats, drops } = sum(rows.map((row) => readRow(worker.counters, row)));
+      return { name, stats: { ...facts, ...stats }, drops };
+    });
   }
 
   #socketRows(device: string | undefined): number[] {
@@ -125,10 +135,10 @@ export class ShowService {
   }
 
   /** VLANs and VLAN groups: the sum of their members. */
-  #bridged(sources: ShowSources, names: readonly string[]): ShowRow[] {
+  #bridged(sources: ShowSources, page: readonly [string, unknown][]): ShowRow[] {
     const { worker, model, planner } = sources;
     const loops = loopsOf(sources).filter(({ isActive }) => isActive);
-    return names.map((name) => {
+    return page.map(([name]) => {
       const { stats, drops } = sum(this.#rowsOf(name).map((row) => readRow(worker.counters, row)));
       const domain = planner.domain(model.domainOf.get(name) ?? '');
       const found = loops.filter((loop) => loop.domain === domain).map(describeLoop);
@@ -136,26 +146,24 @@ export class ShowService {
     });
   }
 
-  #tunnels(sources: ShowSources, wanted: (name: string) => boolean, all: boolean): ShowRow[] {
-    const { view, model, planner, worker, keeper } = sources;
-    const rows: ShowRow[] = [...view.tunnels.values()]
-      .filter(({ name }) => wanted(name))
-      .map(({ name, properties }) => {
-        const failure = model.failures.find(({ object }) => object === `net tunnels tunnel ${name}`)?.reason;
-        const member = model.tunnelMembers.get(name);
-        const facts = {
-          Status: failure === undefined ? tunnelStatus(sources, name, keeper) : `failed: ${failure}`,
-          'Local Address': properties['local-address'],
-          'Remote Address': properties['remote-address'],
-          Key: properties.key,
-          Profile: properties.profile,
-          MTU: member?.tunnel.mtu ?? properties.mtu,
-        };
-        const { stats, drops } = readRow(worker.counters, planner.row(name));
-        delete stats['Receive Overruns'];
-        return { name, stats: { ...facts, ...stats }, drops };
-      });
-    if (all) rows.push({ name: 'no tunnel', drops: this.#unattributed(sources) });
+  #tunnels(sources: ShowSources, page: readonly [string, Tunnel][], withUnattributed: boolean): ShowRow[] {
+    const { model, planner, worker, keeper } = sources;
+    const rows: ShowRow[] = page.map(([name, { properties }]) => {
+      const failure = model.failures.find(({ object }) => object === `net tunnels tunnel ${name}`)?.reason;
+      const member = model.tunnelMembers.get(name);
+      const facts = {
+        Status: failure === undefined ? tunnelStatus(sources, name, keeper) : `failed: ${failure}`,
+        'Local Address': properties['local-address'],
+        'Remote Address': properties['remote-address'],
+        Key: properties.key,
+        Profile: properties.profile,
+        MTU: member?.tunnel.mtu ?? properties.mtu,
+      };
+      const { stats, drops } = readRow(worker.counters, planner.row(name));
+      delete stats['Receive Overruns'];
+      return { name, stats: { ...facts, ...stats }, drops };
+    });
+    if (withUnattributed) rows.push({ name: 'no tunnel', drops: this.#unattributed(sources) });
     return rows;
   }
 
@@ -169,16 +177,14 @@ export class ShowService {
     return sum(rows).drops;
   }
 
-  #selfs({ view, model, keeper }: ShowSources, wanted: (name: string) => boolean): ShowRow[] {
-    return [...view.selfs.values()]
-      .filter(({ name }) => wanted(name))
-      .map(({ name, properties }) => {
-        const sockets = [...model.sockets.values()].filter(({ self }) => self === name);
-        const owner = model.selfs.has(name) ? 'wideplane' : 'host';
-        const missing = sockets.some(({ key }) => keeper.state(key) === 'failed');
-        const status = missing ? 'waiting for the address' : 'available';
-        return { name, stats: { Address: properties.address, VLAN: properties.vlan, Owner: owner, Status: status } };
-      });
+  #selfs({ model, keeper }: ShowSources, page: readonly [string, Self][]): ShowRow[] {
+    return page.map(([name, { properties }]) => {
+      const sockets = [...model.sockets.values()].filter(({ self }) => self === name);
+      const owner = model.selfs.has(name) ? 'wideplane' : 'host';
+      const missing = sockets.some(({ key }) => keeper.state(key) === 'failed');
+      const status = missing ? 'waiting for the address' : 'available';
+      return { name, stats: { Address: properties.address, VLAN: properties.vlan, Owner: owner, Status: status } };
+    });
   }
 
   #neighbours({ view, planner, worker, model }: ShowSources, family: 4 | 6): ShowRow {
@@ -210,40 +216,63 @@ export class ShowService {
     return { name: family === 4 ? 'ARP' : 'NDP', table: { columns: NEIGHBOUR_COLUMNS, rows } };
   }
 
-  #fdb(sources: ShowSources, names: readonly string[], cursor: string | undefined): ShowReply {
-    const { model, planner, worker, view } = sources;
+  /**
+   * Tables of stations, one after the other. A page has as many of them as fit, or a part of one; the cursor is the position
+   * of its table, and of its entry in the table.
+   */
+  #fdb(sources: ShowSources, owners: readonly [string, unknown][], cursor: string | undefined): ShowReply {
+    const { planner, worker, view, model } = sources;
     const flapping = new Set(
       loopsOf(sources)
         .filter(({ isActive }) => isActive)
         .map(({ domain, mac }) => `${domain} ${mac}`),
     );
+    const names = owners.map(([name]) => name);
+    const [first = 0, start = 0] = (cursor ?? '').split(' ').map(Number);
     const members = planner.memberNames();
-    const domains = new Map<number, string>();
-    for (const name of names) {
-      const domain = model.domainOf.get(name);
-      if (domain !== undefined) domains.set(planner.domain(domain), name);
-    }
-    const belongs = (member: number): string | undefined => {
-      const key = members.get(member);
-      return key === undefined ? undefined : names.find((name) => key === name || key.startsWith(`${name} `));
-    };
-    const wants = (domain: number, member: number): boolean => domains.has(domain) && belongs(member) !== undefined;
-    const page = readFdb(worker.tables.fdb, worker.second, wants, Number(cursor ?? 0), PAGE_ROWS);
-    const byName = new Map<string, (string | number)[][]>(names.map((name) => [name, []]));
-    for (const { domain, mac, member, endpoint, isStatic, ageSeconds } of page.entries) {
-      const name = belongs(member)!;
-      const key = members.get(member)!;
-      const remote =
-        endpoint === -1 ? (view.tunnels.get(name)?.properties['remote-address'] ?? '-') : this.#remote(endpoint);
-      const place = key === name ? name : key.slice(name.length + 1);
-      const kind = isStatic ? 'static' : flapping.has(`${domain} ${mac}`) ? 'flapping' : 'dynamic';
-      byName.get(name)!.push([mac, place, remote, kind, isStatic ? '-' : ageSeconds]);
-    }
+    const listing = this.#list(cursor !== undefined, worker.tables.fdb, members, names);
     const rows: ShowRow[] = [];
-    for (const [name, table] of byName) {
-      if (table.length > 0 || cursor === undefined) rows.push({ name, table: { columns: FDB_COLUMNS, rows: table } });
+    let room = PAGE_ROWS;
+    let owner = first;
+    let from = start;
+    while (owner < names.length && rows.length < PAGE_OBJECTS && room > 0) {
+      const name = names[owner]!;
+      const to = Math.min(listing.count(owner), from + room);
+      const domain = planner.domain(model.domainOf.get(name) ?? '');
+      const table = listing
+        .entries(owner, from, to, worker.second)
+        .map(({ mac, member, endpoint, isStatic, ageSeconds }) => {
+          const key = members.get(member)!;
+          const remote =
+            endpoint === -1 ? (view.tunnels.get(name)?.properties['remote-address'] ?? '-') : this.#remote(endpoint);
+          const place = key === name ? name : key.slice(name.length + 1);
+          const kind = isStatic ? 'static' : flapping.has(`${domain} ${mac}`) ? 'flapping' : 'dynamic';
+          return [mac, place, remote, kind, isStatic ? '-' : ageSeconds];
+        });
+      rows.push({ name, table: { columns: FDB_COLUMNS, rows: table } });
+      room -= to - from;
+      from = to;
+      if (to < listing.count(owner)) break;
+      owner += 1;
+      from = 0;
     }
-    return page.next === undefined ? { rows } : { rows, next: String(page.next) };
+    return owner < names.length ? { rows, next: `${owner} ${from}` } : { rows };
+  }
+
+  /** The listing that the page before was taken from, if this one goes on with it, or a new one. */
+  #list(
+    goesOn: boolean,
+    fdb: SharedArrayBuffer,
+    members: ReadonlyMap<number, string>,
+    names: readonly string[],
+  ): FdbListing {
+    const known = this.#listing;
+    const isSame = known?.names.length === names.length && known.names.every((name, at) => name === names[at]);
+    const listing = goesOn && known !== undefined && isSame ? known : new FdbListing(fdb, members, names);
+    this.#listing = listing;
+    clearTimeout(this.#forgetting);
+    this.#forgetting = setTimeout(() => (this.#listing = undefined), LISTING_MS).unref();
+    return listing;
   }
 
   #remote(endpoint: number): string {
@@ -259,6 +288,18 @@ const wordsAt = (from: Int32Array, at: number): AddressWords => [
   from[at + 2]!,
   from[at + 3]!,
 ];
+/** The objects of one page; the cursor is the position of its first. */
+function pageOf<T>(
+  objects: readonly T[],
+  cursor: string | undefined,
+  render: (page: readonly T[], isLast: boolean) => ShowRow[],
+): ShowReply {
+  const from = Number(cursor ?? 0);
+  const end = from + PAGE_OBJECTS;
+  const isLast = end >= objects.length;
+  const rows = render(objects.slice(from, end), isLast);
+  return isLast ? { rows } : { rows, next: String(end) };
+}
 
 const stateName = (state: number): string => ['unresolved', 'asking', 'reachable', 'static'][state] ?? 'unresolved';
 

@@ -59,12 +59,20 @@ export type TunnelMemberSpec = {
 
 export type SelfSpec = { name: string; domain: number; words: AddressWords; isIpv6: boolean; prefixBits: number };
 
-export type StaticEntrySpec = {
-  domain: number;
-  mac: Mac;
+/** Where a static station lives. */
+export type StaticTarget = {
   member: number;
   /** For a tunnel: the endpoint; undefined: the tunnel's own remote. */
   remote: AddressWords | undefined;
+};
+
+/** Static stations of one domain, by column: the MACs, and the number of each one's target. */
+export type StaticEntriesSpec = {
+  domain: number;
+  high: Uint16Array;
+  low: Int32Array;
+  target: Uint16Array;
+  targets: readonly StaticTarget[];
 };
 
 export type StaticNeighbourSpec = { domain: number; address: AddressWords; mac: Mac };
@@ -80,7 +88,7 @@ export type Operation =
   | { op: 'remove-member'; id: number }
   | { op: 'set-self'; spec: SelfSpec }
   | { op: 'remove-self'; name: string }
-  | { op: 'set-static-entry'; spec: StaticEntrySpec }
-  | { op: 'remove-static-entry'; domain: number; mac: Mac }
+  | ({ op: 'set-static-entries' } & StaticEntriesSpec)
+  | { op: 'remove-static-entries'; domain: number; high: Uint16Array; low: Int32Array }
   | { op: 'set-static-neighbour'; spec: StaticNeighbourSpec }
   | { op: 'remove-static-neighbour'; domain: number; address: AddressWords };

@@ -1,6 +1,6 @@
 // What `show` tells of the data plane, read from shared memory while the worker goes on.
 
-import { FDB_STATIC, FDB_STRIDE, FdbField } from '../../bridge/fdb.ts';
+import { FDB_STATIC, FdbField } from '../../bridge/fdb.ts';
 import { Column, type CounterTable } from '../../core/counters.ts';
 import { DROP_NAMES } from '../../core/drop-reason.ts';
 import { formatMacNumbers } from '../../core/mac.ts';
@@ -55,35 +55,16 @@ export type FdbEntry = {
   endpoint: number;
 };
 
-/**
- * Up to `max` entries that `wants` accepts, from word index `from` of the table on; `next` is where to go on, or undefined
- * at the end.
- */
-export function readFdb(
-  buffer: SharedArrayBuffer,
-  second: number,
-  wants: (domain: number, member: number) => boolean,
-  from: number,
-  max: number,
-): { entries: FdbEntry[]; next: number | undefined } {
-  const table = new Int32Array(buffer);
-  const entries: FdbEntry[] = [];
-  for (let index = from; index < table.length; index += FDB_STRIDE) {
-    const member = table[index + FdbField.memberPlusOne]! - 1;
-    if (member === -1) continue;
-    const domainMacHigh = table[index + FdbField.domainMacHigh]!;
-    const domain = domainMacHigh >>> 16;
-    if (!wants(domain, member)) continue;
-    if (entries.length === max) return { entries, next: index };
-    const isStatic = table[index + FdbField.flags] === FDB_STATIC;
-    entries.push({
-      domain,
-      mac: formatMacNumbers(domainMacHigh & 0xffff, table[index + FdbField.macLow]!),
-      member,
-      isStatic,
-      ageSeconds: isStatic ? 0 : Math.max(0, second - table[index + FdbField.lastHeard]!),
-      endpoint: table[index + FdbField.endpoint]!,
-    });
-  }
-  return { entries, next: undefined };
+/** The entry at a word index of the table. */
+export function readEntry(table: Int32Array, index: number, second: number): FdbEntry {
+  const domainMacHigh = table[index + FdbField.domainMacHigh]!;
+  const isStatic = table[index + FdbField.flags] === FDB_STATIC;
+  return {
+    domain: domainMacHigh >>> 16,
+    mac: formatMacNumbers(domainMacHigh & 0xffff, table[index + FdbField.macLow]!),
+    member: table[index + FdbField.memberPlusOne]! - 1,
+    isStatic,
+    ageSeconds: isStatic ? 0 : Math.max(0, second - table[index + FdbField.lastHeard]!),
+    endpoint: table[index + FdbField.endpoint]!,
+  };
 }

@@ -4,7 +4,7 @@ import { type AddressWords, wordsAreIpv6 } from '../../core/address.ts';
 import { PairMap } from '../../core/pair-map.ts';
 import type { Frame } from '../../packet/frame.ts';
 import { Tunnel, type TunnelSpec } from '../../tunnel/tunnel.ts';
-import type { EndpointTable } from './endpoint-table.ts';
+import type { EndpointTable, Underlay } from './endpoint-table.ts';
 import type { Underlays } from './underlays.ts';
 
 export class TunnelTable {
@@ -17,6 +17,8 @@ export class TunnelTable {
   readonly #byKey = new PairMap();
   /** Tunnels of one listener and key, those with a remote address first. */
   readonly #groups: (Tunnel[] | undefined)[] = [];
+  /** Tunnels whose endpoints are to be connected anew, with the position of the next one. */
+  readonly #toConnect = new Map<Tunnel, number>();
 
   // The source that was looked up last: bursts come from one remote.
   #lastTunnel: Tunnel | undefined;
@@ -44,10 +46,11 @@ export class TunnelTable {
     } else {
       this.#stopListening(tunnel);
       tunnel.spec = spec;
+      this.#toConnect.set(tunnel, 0);
     }
     this.#listen(tunnel);
     tunnel.remoteEndpoint = spec.remote === undefined ? -1 : this.hold(tunnel, spec.remote);
-    this.#connect(tunnel);
+    tunnel.isUp = this.#underlayOf(tunnel) !== undefined;
     return tunnel;
   }
 
@@ -62,13 +65,14 @@ export class TunnelTable {
     if (tunnel === undefined) return;
     this.#stopListening(tunnel);
     this.byMember[member] = undefined;
+    this.#toConnect.delete(tunnel);
     this.endpoints.releaseAllOf(tunnel);
   }
 
   /** The endpoint of a remote address, kept for as long as the tunnel lives; -1 when there are too many. */
   hold(tunnel: Tunnel, remote: AddressWords): number {
-    const { local, port } = tunnel.spec;
-    return this.endpoints.obtain(tunnel, remote, this.#underlays.of(local, port));
+    const known = this.endpoints.find(tunnel, ...remote);
+    return known === -1 ? this.endpoints.obtain(tunnel, remote, this.#underlayOf(tunnel)) : known;
   }
 
   /** Endpoints of the remote addresses to which a tunnel replicates what is flooded. */
@@ -76,15 +80,35 @@ export class TunnelTable {
     return remotes.map((remote) => this.hold(tunnel, remote)).filter((endpoint) => endpoint !== -1);
   }
 
-  /** Connects every endpoint anew: after ports, domains or addresses have changed. */
-  reconnect(): void {
-    for (const tunnel of this.byMember) if (tunnel !== undefined) this.#connect(tunnel);
+  /** Finds out, after ports, domains or addresses have changed, whose endpoints are to be connected anew. */
+  noteChangedWays(): void {
+    const listeners = this.#underlays.changed();
+    if (listeners.size === 0) return;
+    for (const tunnel of this.byMember) {
+      if (tunnel === undefined || !listeners.has(this.#listenersOf.get(tunnel)![0]!)) continue;
+      tunnel.isUp = this.#underlayOf(tunnel) !== undefined;
+      this.#toConnect.set(tunnel, 0);
+    }
   }
 
-  #connect(tunnel: Tunnel): void {
-    const underlay = this.#underlays.of(tunnel.spec.local, tunnel.spec.port);
-    tunnel.isUp = underlay !== undefined;
-    for (const endpoint of this.endpoints.of(tunnel)) this.endpoints.connect(endpoint, underlay);
+  /** Connects endpoints anew until that is done, and then returns true, or until `isOver` says that time is up. */
+  connectSome(isOver: () => boolean): boolean {
+    for (const [tunnel, from] of this.#toConnect) {
+      const underlay = this.#underlayOf(tunnel);
+      const endpoints = this.endpoints.of(tunnel);
+      for (let index = from; index < endpoints.length; index++) {
+        this.endpoints.connect(endpoints[index]!, underlay);
+        if (!isOver()) continue;
+        this.#toConnect.set(tunnel, index + 1);
+        return false;
+      }
+      this.#toConnect.delete(tunnel);
+    }
+    return true;
+  }
+
+  #underlayOf(tunnel: Tunnel): Underlay | undefined {
+    return this.#underlays.of(tunnel.spec.local, tunnel.spec.port);
   }
 
   #listen(tunnel: Tunnel): void {

@@ -17,7 +17,16 @@ import type { PortSlot } from './port-slot.ts';
 /** What a socket port serves, or a tunnel listens on. */
 export type ListenerPlace = { address: AddressWords; port: number; scope: number };
 
-type Listener = ListenerPlace & { users: number; domain: number; socket: PortSlot | undefined };
+type Listener = ListenerPlace & {
+  users: number;
+  domain: number;
+  socket: PortSlot | undefined;
+  /** The way to its remote ends, and the state of affairs for which it was found. */
+  underlay: Underlay | undefined;
+  foundAt: number;
+  /** The way by which its tunnels are connected. */
+  connected: Underlay | undefined;
+};
 
 const NO_DOMAIN = -1;
 const UNICAST_SCOPE = 0;
@@ -30,6 +39,8 @@ export class Underlays {
   /** By address, and (scope, port) in one number. */
   readonly #index = new AddressMap();
   readonly #listeners: Listener[] = [];
+  /** Grows whenever a way may have become another. */
+  #state = 0;
 
   constructor(
     addresses: LocalAddresses,
@@ -61,11 +72,30 @@ export class Underlays {
   addSocket(slot: PortSlot, { address, port, scope }: ListenerPlace): number {
     const number = this.#obtain(address, port, scope);
     this.#listeners[number]!.socket = slot;
+    this.disturb();
     return number;
   }
 
   removeSocket(slot: PortSlot): void {
     for (const listener of this.#listeners) if (listener.socket === slot) listener.socket = undefined;
+    this.disturb();
+  }
+
+  /** To be called when ports, domains, their members or self IPs have changed. */
+  disturb(): void {
+    this.#state += 1;
+  }
+
+  /** Listeners whose tunnels have another way now than at the last call. */
+  changed(): Set<number> {
+    const numbers = new Set<number>();
+    this.#listeners.forEach((listener, number) => {
+      const underlay = this.#underlayOf(listener);
+      if (sameWay(listener.connected, underlay)) return;
+      listener.connected = underlay;
+      numbers.add(number);
+    });
+    return numbers;
   }
 
   /** To be called when self IPs or domains have changed: listeners follow their addresses. */
@@ -86,8 +116,18 @@ export class Underlays {
 
   /** The way from a local (address, UDP port) to its remote ends; undefined while the address is not there. */
   of(address: AddressWords, port: number): Underlay | undefined {
-    const number = this.#index.get(placeOf(port, UNICAST_SCOPE), ...address);
-    const socket = number === -1 ? undefined : this.#listeners[number]!.socket;
+    return this.#underlayOf(this.#listeners[this.#obtain(address, port, UNICAST_SCOPE)]!);
+  }
+
+  #underlayOf(listener: Listener): Underlay | undefined {
+    if (listener.foundAt !== this.#state) {
+      listener.foundAt = this.#state;
+      listener.underlay = this.#find(listener);
+    }
+    return listener.underlay;
+  }
+
+  #find({ address, socket }: Listener): Underlay | undefined {
     if (socket !== undefined) {
       return { medium: 'udp', outlet: socket, cutsTunnelled: socket.port.cutsTunnelled === true };
     }
@@ -98,6 +138,8 @@ export class Underlays {
     return {
       medium: 'ethernet',
       domain: domain.id,
+      bridge: domain,
+      changes: domain.changes,
       macHigh: domain.macHigh,
       macLow: domain.macLow,
       networks: this.#addresses.of(domain.id).filter(({ isIpv6 }) => isIpv6 === wordsAreIpv6(address)),
@@ -121,7 +163,8 @@ export class Underlays {
     const known = this.#index.get(place, ...address);
     if (known !== -1) return known;
     const number = this.#listeners.length;
-    this.#listeners.push({ address, port, scope, users: 0, domain: NO_DOMAIN, socket: undefined });
+    const unknown = { underlay: undefined, foundAt: -1, connected: undefined };
+    this.#listeners.push({ address, port, scope, users: 0, domain: NO_DOMAIN, socket: undefined, ...unknown });
     this.#index.set(place, ...address, number);
     return number;
   }
@@ -143,16 +186,32 @@ export class Underlays {
   }
 
   #domainOf(address: AddressWords): Domain | undefined {
-    const isIpv6 = wordsAreIpv6(address);
-    for (const domain of this.#domains.values()) {
-      if (!domain.hasLocal) continue;
-      const { id } = domain;
-      const has = isIpv6 ? this.#addresses.hasIpv6(id, ...address) : this.#addresses.hasIpv4(id, address[3]);
-      if (has) return domain;
+    let found: Domain | undefined;
+    for (const id of this.#addresses.domainsOf(address)) {
+      const domain = this.#domains.get(id);
+      if (domain?.hasLocal === true && (found === undefined || id < found.id)) found = domain;
     }
-    return undefined;
+    return found;
   }
 }
 
 /** Scope and port in one number. */
 const placeOf = (port: number, scope: number): number => (scope << 16) | port;
+
+/** Whether nothing of the way has changed that endpoints have taken over from it. */
+function sameWay(a: Underlay | undefined, b: Underlay | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  if (a.medium === 'udp') return b.medium === 'udp' && a.outlet === b.outlet && a.cutsTunnelled === b.cutsTunnelled;
+  return (
+    b.medium === 'ethernet' &&
+    a.bridge === b.bridge &&
+    a.changes === b.changes &&
+    a.macHigh === b.macHigh &&
+    a.macLow === b.macLow &&
+    a.networks.length === b.networks.length &&
+    a.networks.every(({ words, prefixBits }, at) => {
+      const other = b.networks[at]!;
+      return String(words) === String(other.words) && prefixBits === other.prefixBits;
+    })
+  );
+}

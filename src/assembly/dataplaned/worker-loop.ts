@@ -76,6 +76,7 @@ class WorkerLoop {
     while (!this.#stopping) {
       if (Atomics.load(this.#control, CONTROL_MESSAGES) !== this.#seenMessages) this.#takeMessages();
       if (this.#pending.length > 0) this.#applySome();
+      else if (!this.#dataplane.isSettled) this.#dataplane.settle(APPLY_BUDGET_MS);
       this.#dataplane.breath(this.#ready);
       this.#control[CONTROL_HEARTBEAT] = this.#dataplane.second;
       this.#wait();
@@ -107,7 +108,7 @@ class WorkerLoop {
         this.#watch();
         break;
       case 'remove-port':
-        dataplane.removePort(message.index);
+        dataplane.removePort(message.index, APPLY_BUDGET_MS);
         this.#watch();
         this.#post({ kind: 'port-removed', index: message.index });
         break;
@@ -127,15 +128,18 @@ class WorkerLoop {
 
   #addPort(description: PortDescription, row: number): void {
     const port = makePort(this.#addon, this.#arena, description, () => performance.now());
-    this.#dataplane.addPort(port, row, description.adapter === 'udp' ? description.listener : undefined);
+    const listener = description.adapter === 'udp' ? description.listener : undefined;
+    this.#dataplane.addPort(port, row, listener, APPLY_BUDGET_MS);
   }
 
   #applySome(): void {
     const head = this.#pending[0]!;
     if (head.next < head.operations.length) {
       head.next = this.#dataplane.apply(head.operations, head.next, APPLY_BUDGET_MS);
+    } else if (!this.#dataplane.isSettled) {
+      this.#dataplane.settle(APPLY_BUDGET_MS);
     }
-    if (head.next < head.operations.length) return;
+    if (head.next < head.operations.length || !this.#dataplane.isSettled) return;
     this.#pending.shift();
     this.#post({ kind: 'applied', ticket: head.ticket });
   }
@@ -157,7 +161,7 @@ class WorkerLoop {
 
   /** Marks the ports that have frames; when there is nothing else to do, waits for one. */
   #wait(): void {
-    const isBusy = this.#pending.length > 0 || this.#ready.includes(1);
+    const isBusy = this.#pending.length > 0 || !this.#dataplane.isSettled || this.#ready.includes(1);
     const timeoutMs = isBusy ? 0 : Math.ceil(this.#dataplane.msUntilTick());
     const sinceUs = performance.now() * 1000;
     const spinUs = timeoutMs === 0 ? 0 : this.#spin.before(sinceUs);

@@ -20,6 +20,12 @@ import {
 
 /** Address space for packet memory; what is not used costs nothing. */
 const ARENA_OCTETS = 1 << 30;
+/**
+ * What the worker's heap collects young objects in. It makes few, only while a configuration is applied, and frames wait while
+ * those that live on are copied: the fewer at a time the better.
+ */
+const YOUNG_GENERATION_MB = 3;
+
 export class WorkerThread implements FrameDriver {
   readonly arena: number;
   readonly memory: Arena;
@@ -58,7 +64,11 @@ export class WorkerThread implements FrameDriver {
       event: this.#event,
       audit: process.env.WIDEPLANE_AUDIT === '1',
     };
-    this.#worker = new Worker(new URL('./worker-main.js', import.meta.url), { workerData: setup, name: 'dataplane' });
+    this.#worker = new Worker(new URL('./worker-main.js', import.meta.url), {
+      workerData: setup,
+      name: 'dataplane',
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+    });
     this.#ready = new Promise((resolve) => {
       this.#worker.on('message', (message: FromWorker) => {
         if (message.kind === 'ready') {

@@ -3,8 +3,8 @@
 import { integer } from '../kinds.ts';
 import { objectType } from '../object-type.ts';
 
-/** The most that `l2-cache-limit` may say; the data plane reserves a table for as many. */
-export const MAX_L2_CACHE = 262_144;
+/** The most that `l2-cache-limit` may say. */
+export const MAX_L2_CACHE = 1_048_576;
 
 export const ltmGlobalSettingsGeneral = objectType({
   path: 'ltm global-settings general',

@@ -1,10 +1,14 @@
 // `net fdb tunnel`: the static forwarding database of one tunnel. It comes and goes with the tunnel.
 
 import { isMulticast, parseAddress, parseAddressOrAny } from '../../core/address.ts';
+import type { IpAddress } from '../../core/address.ts';
 import { BROADCAST_MAC, isGroupMac, parseMac } from '../../core/mac.ts';
+import { checkTable } from '../check-table.ts';
+import type { Refuse } from '../check-table.ts';
 import { address, addressList, recordsByMac, string } from '../kinds.ts';
 import { objectType } from '../object-type.ts';
 import type { ObjectOf } from '../object-type.ts';
+import { emptyTable } from '../record-table.ts';
 import { netTunnelsTunnel } from './net-tunnels-tunnel.ts';
 
 export const netFdbTunnel = objectType({
@@ -29,44 +33,54 @@ export const netFdbTunnel = objectType({
           help: 'On ff:ff:ff:ff:ff:ff: the ends that replicate what is flooded, for flooding-type replicator.',
         }),
       },
-      { default: {}, help: 'MAC addresses and where they live.' },
+      { default: emptyTable(), help: 'MAC addresses and where they live.' },
     ),
   },
   check(objects, context) {
     for (const object of objects) {
       const tunnel = context.find(netTunnelsTunnel, object.name);
       const local = tunnel && parseAddressOrAny(tunnel.properties['local-address']);
-      for (const [mac, record] of Object.entries(object.properties.records)) {
-        const refuse = (property: string, value: string, text: string, hint: string) =>
-          context.error(object, `Tunnel FDB (${object.name}): record ${mac}: ${text}`, { property, value, hint });
+      const localText = tunnel?.properties['local-address'] ?? '';
+      const report = (mac: string, property: string, value: string, text: string, hint: string): void =>
+        context.error(object, `Tunnel FDB (${object.name}): record ${mac}: ${text}`, { property, value, hint });
+      checkTable(object.properties.records, report, (mac, record, refuse) => {
         checkShape(mac, record, refuse);
-        const ends = [...record.endpoints, ...record.replicators];
-        if (record.endpoint !== undefined) ends.push(record.endpoint);
-        if (new Set(ends).size < ends.length) {
-          refuse('endpoints', mac, 'an end is named twice.', 'Name each end once.');
-        }
-        for (const end of ends) {
-          const parsed = parseAddress(end)!;
-          const property = end === record.endpoint ? 'endpoint' : 'endpoints';
-          if (isMulticast(parsed)) refuse(property, end, `${end} is a group.`, 'Name the address of one tunnel end.');
-          if (local === undefined) continue;
-          const what =
-            parsed.family !== local.family
-              ? 'IP version'
-              : parsed.routeDomain !== local.routeDomain
-                ? 'route domain'
-                : undefined;
-          if (what === undefined) continue;
-          const text = `${end} has another ${what} than the local-address ${tunnel!.properties['local-address']} of the tunnel.`;
-          refuse(property, end, text, `The ends of a tunnel share the ${what}.`);
-        }
-      }
+        checkEnds(mac, record, local, localText, refuse);
+      });
     }
   },
 });
 
-type FdbRecord = ObjectOf<typeof netFdbTunnel>['properties']['records'][string];
-type Refuse = (property: string, value: string, text: string, hint: string) => void;
+type FdbRecord = ObjectOf<typeof netFdbTunnel>['properties']['records']['contents'][number];
+
+function checkEnds(
+  mac: string,
+  record: FdbRecord,
+  local: IpAddress | undefined,
+  localText: string,
+  refuse: Refuse,
+): void {
+  const ends = [...record.endpoints, ...record.replicators];
+  if (record.endpoint !== undefined) ends.push(record.endpoint);
+  if (new Set(ends).size < ends.length) {
+    refuse('endpoints', mac, 'an end is named twice.', 'Name each end once.');
+  }
+  for (const end of ends) {
+    const parsed = parseAddress(end)!;
+    const property = end === record.endpoint ? 'endpoint' : 'endpoints';
+    if (isMulticast(parsed)) refuse(property, end, `${end} is a group.`, 'Name the address of one tunnel end.');
+    if (local === undefined) continue;
+    const what =
+      parsed.family !== local.family
+        ? 'IP version'
+        : parsed.routeDomain !== local.routeDomain
+          ? 'route domain'
+          : undefined;
+    if (what === undefined) continue;
+    const text = `${end} has another ${what} than the local-address ${localText} of the tunnel.`;
+    refuse(property, end, text, `The ends of a tunnel share the ${what}.`);
+  }
+}
 
 /** A unicast MAC has one endpoint, the broadcast MAC has endpoints or replicators. */
 function checkShape(mac: string, record: FdbRecord, refuse: Refuse): void {

@@ -1,8 +1,10 @@
 // `net fdb vlan`: the static forwarding database of one VLAN. It comes and goes with the VLAN.
 
 import { isGroupMac, parseMac } from '../../core/mac.ts';
+import { checkTable } from '../check-table.ts';
 import { recordsByMac, reference, string } from '../kinds.ts';
 import { objectType } from '../object-type.ts';
+import { emptyTable } from '../record-table.ts';
 import { netInterface } from './net-interface.ts';
 import { netVlan } from './net-vlan.ts';
 
@@ -21,15 +23,15 @@ export const netFdbVlan = objectType({
         interface: reference([netInterface], { help: 'The interface that this MAC address lives behind.' }),
         trunk: string({ help: 'The trunk that this MAC address lives behind.' }),
       },
-      { default: {}, help: 'MAC addresses and where they live.' },
+      { default: emptyTable(), help: 'MAC addresses and where they live.' },
     ),
   },
   check(objects, context) {
     for (const object of objects) {
       const vlan = context.find(netVlan, object.name);
-      for (const [mac, record] of Object.entries(object.properties.records)) {
-        const refuse = (property: string, value: string, text: string, hint: string) =>
-          context.error(object, `VLAN FDB (${object.name}): record ${mac}: ${text}`, { property, value, hint });
+      const report = (mac: string, property: string, value: string, text: string, hint: string): void =>
+        context.error(object, `VLAN FDB (${object.name}): record ${mac}: ${text}`, { property, value, hint });
+      checkTable(object.properties.records, report, (mac, record, refuse) => {
         if (isGroupMac(parseMac(mac)!)) {
           refuse('records', mac, 'is a group address.', 'Name the MAC address of one station.');
         }
@@ -46,7 +48,7 @@ export const netFdbVlan = objectType({
             `modify net vlan ${object.name} interfaces add { ${record.interface} }`,
           );
         }
-      }
+      });
     }
   },
 });

@@ -137,7 +137,7 @@ describe('a daemon that subscribes', () => {
     await configd.stop();
     const file = join(state, 'recorder', 'config.snapshot');
     assert.equal(statSync(file).mode & 0o777, 0o600);
-    assert.match(readFileSync(file, 'utf8'), /^\{"v":1,/);
+    assert.match(readFileSync(file, 'utf8'), /^\{"v":2,/);
 
     const second = new Recorder(state);
     await second.subscriber.start();
@@ -155,7 +155,7 @@ describe('a daemon that subscribes', () => {
     mkdirSync(join(state, 'recorder'));
     writeFileSync(
       join(state, 'recorder', 'config.snapshot'),
-      '{"v":1,"generation":{"epoch":1,"number":1},"objects":3}\n',
+      '{"v":2,"generation":{"epoch":1,"number":1},"objects":3}\n',
     );
     const daemon = new Recorder(state);
     const started = daemon.subscriber.start();
@@ -181,7 +181,7 @@ describe('a daemon that subscribes', () => {
       `02:00:${[24, 16, 8, 0].map((shift) => ((index >>> shift) & 255).toString(16).padStart(2, '0')).join(':')}`;
     const file = join(state, 'big.conf');
     const records = Array.from(
-      { length: 40000 },
+      { length: 100_000 },
       (_, index) => `        ${mac(index)} {\n            endpoint 10.0.0.2\n        }\n`,
     );
     writeFileSync(file, `net fdb tunnel t {\n    records {\n${records.join('')}    }\n}\n`);
@@ -189,7 +189,7 @@ describe('a daemon that subscribes', () => {
     await daemon.count(3);
     assert.equal(daemon.events[2], 'modify net fdb tunnel /Common/t: records');
     const snapshot = readFileSync(join(state, 'recorder', 'config.snapshot'), 'utf8');
-    assert.ok(snapshot.length > 2 << 20 || (await settle(state)) > 2 << 20);
+    assert.ok(snapshot.length > 1 << 20 || (await settle(state)) > 1 << 20);
     await daemon.subscriber.stop();
     await configd.stop();
   });
@@ -198,7 +198,7 @@ describe('a daemon that subscribes', () => {
 /** The snapshot is written after the diff was applied. */
 async function settle(state: string): Promise<number> {
   const file = join(state, 'recorder', 'config.snapshot');
-  for (let attempt = 0; attempt < 100 && statSync(file).size <= 2 << 20; attempt++) {
+  for (let attempt = 0; attempt < 100 && statSync(file).size <= 1 << 20; attempt++) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   return statSync(file).size;

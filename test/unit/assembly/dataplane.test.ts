@@ -258,10 +258,7 @@ describe('bridge', () => {
     rig.apply(rig.tunnelMember(Id.vx1, { floods: false, tunnel: { remote: undefined } }));
     rig.send(1, hostFrame(HOST_B, HOST_A));
     assert.deepEqual(rig.drops(), { 'flooding-none': 1 });
-    rig.apply({
-      op: 'set-static-entry',
-      spec: { domain: Id.bridgeDomain, mac: mac(HOST_B), member: Id.vx1, remote: words(REMOTE) },
-    });
+    rig.apply(rig.station(Id.bridgeDomain, HOST_B, Id.vx1, words(REMOTE)));
     rig.resolveRemote();
     rig.send(1, hostFrame(HOST_B, HOST_A));
     assert.equal(rig.received(0).length, 1);

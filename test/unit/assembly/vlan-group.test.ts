@@ -125,10 +125,7 @@ describe('a translucent group', () => {
 
   it('knows stations by the MAC that they have, also static ones', () => {
     const rig = groupOf({ mode: 'translucent' });
-    rig.apply({
-      op: 'set-static-entry',
-      spec: { domain: Id.bridgeDomain, mac: mac(B), member: 22, remote: undefined },
-    });
+    rig.apply(rig.station(Id.bridgeDomain, B, 22));
     rig.send(1, hostFrame(other(B), A));
     assert.deepEqual(left(rig), [[], [hostFrame(B, other(A))], []]);
     const { high, low } = mac(A);
@@ -385,7 +382,7 @@ describe('the configuration of groups', () => {
   it('reaches the data plane, with the self IP of the group', () => {
     const model = modelOf('mode opaque bridge-traffic enabled bridge-multicast disabled bridge-in-standby disabled');
     assert.deepEqual(model.failures, []);
-    const { operations } = new Planner(250).plan(model);
+    const operations = [...new Planner(250).plan(model).operations];
     const domain = operations.find((operation) => operation.op === 'set-domain');
     assert.deepEqual(domain?.spec.crossing, {
       mode: 'opaque',

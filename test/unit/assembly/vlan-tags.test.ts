@@ -212,9 +212,9 @@ describe('the configuration of tags', () => {
     const { configuration } = loadText(text, emptyConfiguration());
     const model = buildModel(viewOf(configuration.views.values()), facts);
     assert.deepEqual(model.failures, []);
-    const specs = new Planner(250)
-      .plan(model)
-      .operations.flatMap((operation) => (operation.op === 'set-interface-member' ? [operation.spec] : []));
+    const specs = [...new Planner(250).plan(model).operations].flatMap((operation) =>
+      operation.op === 'set-interface-member' ? [operation.spec] : [],
+    );
     assert.deepEqual(
       specs.map(({ vlan, innerVlan, tpid, checksSource }) => [vlan, innerVlan, tpid, checksSource]),
       [

@@ -27,6 +27,12 @@ describe('a result', () => {
     assert.deepEqual([idle.ratio, idle.peerName], [4, 'budget']);
   });
 
+  it('counts every round where a budget is kept or not, however busy the machine is', () => {
+    const busy: Round[] = [{ wideplane: 200, peer: 250, control: disturbed }];
+    const result = resultOf(benchmark('dataplaned-memory'), busy, 2, 1);
+    assert.deepEqual([result.quiet, result.ratio], [true, 1.25]);
+  });
+
   it('keeps disturbed rounds, and leaves them out of the medians', () => {
     const result = resultOf(
       benchmark('idle-cpu'),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { basicSession } from '../../support/tmsh-session.ts';
 import type { TmshSession } from '../../support/tmsh-session.ts';
+import { emptyTable } from '../../../src/config/record-table.ts';
 
 const TUNNEL =
   'create net tunnels tunnel t { local-address 10.1.1.1 remote-address 10.1.1.2 profile vxlan-multipoint key 7 }';
@@ -376,7 +377,7 @@ describe('what is derived', () => {
     const session = await basicSession();
     await session.run(WILD);
     const key = 'net fdb tunnel /Common/t';
-    assert.deepEqual(session.configuration.views.get(key)?.properties, { records: {} });
+    assert.deepEqual(session.configuration.views.get(key)?.properties, { records: emptyTable() });
     await session.run('delete net tunnels tunnel t');
     assert.equal(session.configuration.views.get(key), undefined);
   });

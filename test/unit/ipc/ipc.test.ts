@@ -78,9 +78,9 @@ describe('messages on a stream', () => {
     refused(Buffer.from([0, 0x10, 0, 1]));
     refused(framed('{'));
     refused(framed('null'));
-    refused(framed('{"v":2,"kind":"end","id":1}'));
-    refused(framed('{"v":1,"kind":"nonsense","id":1}'));
-    refused(framed('{"v":1,"kind":"end","id":-1}'));
+    refused(framed(`{"v":${SCHEMA_VERSION + 1},"kind":"end","id":1}`));
+    refused(framed(`{"v":${SCHEMA_VERSION},"kind":"nonsense","id":1}`));
+    refused(framed(`{"v":${SCHEMA_VERSION},"kind":"end","id":-1}`));
   });
 });
 

@@ -51,6 +51,27 @@ describe('NeighbourTable', () => {
     assert.equal(events.length, 3, 'an answer that changes nothing disturbs nobody');
   });
 
+  it('asks thousands that are due at once in turns, and every one of them', () => {
+    const asked = new Map<string, number>();
+    const many = new NeighbourTable({
+      ask: ({ address }) => asked.set(String(address), (asked.get(String(address)) ?? 0) + 1),
+      resolved: () => undefined,
+      giveUp: () => undefined,
+    });
+    for (let address = 0; address < 1000; address++)
+      many.need(many.obtain(DOMAIN, [0, 0, 0, address], [0, 0, 0, 1]), 0);
+    assert.equal(asked.size, 1000);
+    asked.clear();
+    const perTick: number[] = [];
+    for (let ms = 1000; ms < 2000; ms += 250) {
+      const before = asked.size;
+      many.tick(ms);
+      perTick.push(asked.size - before);
+    }
+    assert.deepEqual(perTick, [256, 256, 256, 232]);
+    assert.ok([...asked.values()].every((times) => times === 1));
+  });
+
   it('tells its users of another MAC', () => {
     const { table, events, neighbour } = makeTable();
     table.heard(neighbour, 0x0200, 1, 7, 0);

@@ -50,7 +50,12 @@ export class EncapsulateNode implements PipelineNode {
     const { endpoints } = this.#endpoints;
     for (let index = 0; index < length; index++) {
       const frame = frames[index]!;
-      const tunnel = byMember[frame.egress]!;
+      const tunnel = byMember[frame.egress];
+      if (tunnel === undefined) {
+        // An endpoint may lead to a tunnel below it for a moment longer than that one exists.
+        disposal.drop(frame, Drop.memberDown, 0);
+        continue;
+      }
       if (!tunnel.isUp || !tunnel.spec.sends) {
         disposal.drop(frame, Drop.tunnelDisabled, tunnel.row);
         continue;
