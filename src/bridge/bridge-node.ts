@@ -171,7 +171,8 @@ export class BridgeNode implements PipelineNode {
     const bytes = this.#bytes;
     const octets = frame.end - frame.start;
     let limit = member.mtu + ETHERNET_HEADER_OCTETS;
-    if (octets > limit) {
+    // What an adapter that knows nothing of offloads reads may be a super-frame of a sender on this host.
+    if (octets > limit && frame.offloadsUnknown === 0) {
       // A tag of the customer's own does not count towards the MTU, and a super-frame is as large as its segments.
       if (isVlanTagged(bytes, frame.start)) limit += VLAN_TAG_OCTETS;
       const largest = frame.gsoType === Gso.none ? octets : segmentOctets(bytes, frame);

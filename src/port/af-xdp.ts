@@ -14,8 +14,8 @@ import type { Arena, ArenaAllocator } from '../packet/arena.ts';
 import { finishUnannouncedOffloads } from '../packet/complete-checksum.ts';
 import { BURST, Frame, type FrameBatch, HEADROOM_OCTETS, resetMetadata } from '../packet/frame.ts';
 import { ETHERNET_HEADER_OCTETS, VLAN_TAG_OCTETS } from '../wire/ethernet.ts';
+import { type DeviceDescription, DevicePort } from './device-port.ts';
 import type { DeviceOffloads } from './joining.ts';
-import type { Port, PortCounters } from './port.ts';
 import { refusalOf } from './refusal.ts';
 
 export type AfXdpOptions = {
@@ -26,19 +26,10 @@ export type AfXdpOptions = {
 };
 
 /** All that a worker needs to use the sockets; plain data, to be posted to it. */
-export type AfXdpDescription = {
-  handle: number;
-  index: number;
-  name: string;
-  device: string;
-  deviceIndex: number;
+export type AfXdpDescription = DeviceDescription & {
   mac: Uint8Array;
-  maxFrameOctets: number;
-  isUp: boolean;
-  descriptors: number[];
   /** Whether the program runs in the driver. */
   isNative: boolean;
-  extent: { offset: number; octets: number };
   /** What the user should know about this device, each with what to do. */
   warnings: string[];
 };
@@ -49,8 +40,6 @@ const TRANSMIT_CHUNKS = 1024;
 const IFF_UP = 0x1;
 /** The largest frame that a chunk holds, and the largest that is sent: a reply has no more room than the question. */
 const CAPACITY_OCTETS = XDP_CHUNK_OCTETS - XDP_CHUNK_RESERVED;
-/** How old a reading of the kernel's loss counters may be. */
-const OVERRUNS_AGE_MS = 100;
 
 /**
  * Opens a device in the calling thread's network namespace. Throws an Error with `code` (ENODEV, EPERM, EBUSY, …) that
@@ -140,61 +129,25 @@ export function xdpWarnings(device: string, { mtu, queues, offloads }: XdpDevice
 
 const maxFrameOctets = (mtu: number): number => Math.min(mtu + ETHERNET_HEADER_OCTETS, CAPACITY_OCTETS);
 
-export class AfXdpPort implements Port {
-  readonly name: string;
-  readonly medium = 'ethernet';
-  readonly index: number;
-  readonly descriptors: readonly number[];
+export class AfXdpPort extends DevicePort {
   readonly needsFinished = true;
-  maxFrameOctets: number;
-  isUp: boolean;
-  readonly #addon: Addon;
   readonly #arena: Arena;
-  readonly #handle: number;
-  readonly #now: () => number;
-  readonly #counters: PortCounters = { receiveOverruns: 0 };
-  #countersReadMs = -Infinity;
-  readonly #frames: Frame[] = [];
-  readonly #received = new Int32Array(BURST * RING_STRIDE);
-  readonly #transmitted = new Int32Array(BURST * RING_STRIDE);
 
   /** `now`: a monotonic clock in milliseconds. */
   constructor(addon: Addon, arena: Arena, description: AfXdpDescription, now: () => number) {
-    this.name = description.name;
-    this.index = description.index;
-    this.descriptors = description.descriptors;
-    this.maxFrameOctets = description.maxFrameOctets;
-    this.isUp = description.isUp;
-    this.#addon = addon;
+    super(addon, description, now);
     this.#arena = arena;
-    this.#handle = description.handle;
-    this.#now = now;
-    for (let index = 0; index < BURST; index++) this.#frames.push(new Frame());
-  }
-
-  get counters(): Readonly<PortCounters> {
-    const nowMs = this.#now();
-    if (nowMs - this.#countersReadMs >= OVERRUNS_AGE_MS) {
-      this.#countersReadMs = nowMs;
-      this.#counters.receiveOverruns = this.#addon.xdpOverruns(this.#handle);
-    }
-    return this.#counters;
-  }
-
-  /** The state of the device, as the watcher on the main thread sees it. */
-  setUp(isUp: boolean): void {
-    this.isUp = isUp;
   }
 
   /** The MTU of the device, as the watcher on the main thread sees it. */
-  setMtu(mtu: number): void {
+  override setMtu(mtu: number): void {
     this.maxFrameOctets = maxFrameOctets(mtu);
   }
 
   receive(into: FrameBatch): number {
-    const words = this.#received;
-    const count = this.#addon.xdpReceive(this.#handle, words, BURST);
-    const frames = this.#frames;
+    const words = this.received;
+    const count = this.addon.xdpReceive(this.handle, words, BURST);
+    const frames = this.frames;
     const largest = this.maxFrameOctets + VLAN_TAG_OCTETS;
     const mtu = this.maxFrameOctets - ETHERNET_HEADER_OCTETS;
     for (let index = 0, at = 0; index < count; index++, at += RING_STRIDE) {
@@ -212,14 +165,13 @@ export class AfXdpPort implements Port {
     return count;
   }
 
-  transmit(batch: FrameBatch, refuse: (frame: Frame, why: Verdict) => void): void {
-    for (let from = 0; from < batch.length; from += BURST) {
-      this.#transmit(batch, from, Math.min(batch.length - from, BURST), refuse);
-    }
-  }
-
-  #transmit(batch: FrameBatch, from: number, count: number, refuse: (frame: Frame, why: Verdict) => void): void {
-    const words = this.#transmitted;
+  protected transmitBurst(
+    batch: FrameBatch,
+    from: number,
+    count: number,
+    refuse: (frame: Frame, why: Verdict) => void,
+  ): void {
+    const words = this.transmitted;
     const { frames } = batch;
     const largest = this.maxFrameOctets + VLAN_TAG_OCTETS;
     let taken = 0;
@@ -237,13 +189,17 @@ export class AfXdpPort implements Port {
         taken += 1;
       }
     }
-    if (taken === 0 || this.#addon.xdpTransmit(this.#handle, words, taken) === 0) return;
+    if (taken === 0 || this.addon.xdpTransmit(this.handle, words, taken) === 0) return;
     for (let at = 0; at < taken * RING_STRIDE; at += RING_STRIDE) {
       if (words[at + 3] === RING_REFUSED) refuse(frames[words[at + 2]!]!, refusalOf(words[at + 5]!));
     }
   }
 
   close(): void {
-    this.#addon.xdpClose(this.#handle);
+    this.addon.xdpClose(this.handle);
+  }
+
+  protected readOverruns(): number {
+    return this.addon.xdpOverruns(this.handle);
   }
 }

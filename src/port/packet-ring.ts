@@ -15,8 +15,8 @@ import { Drop, type Verdict } from '../core/drop-reason.ts';
 import { type Addon, RING_REFUSED, RING_STRIDE } from '../native/addon.ts';
 import type { ArenaAllocator } from '../packet/arena.ts';
 import { BURST, Frame, type FrameBatch, HEADROOM_OCTETS } from '../packet/frame.ts';
+import { type DeviceDescription, DevicePort } from './device-port.ts';
 import { mayJoin } from './joining.ts';
-import type { Port, PortCounters } from './port.ts';
 import { ReceivePolicy } from './receive-policy.ts';
 import { refusalOf } from './refusal.ts';
 import { readFrame, writeFrame } from './ring-words.ts';
@@ -33,19 +33,9 @@ export type PacketRingOptions = {
 };
 
 /** All that a worker needs to use a ring; plain data, to be posted to it. */
-export type PacketRingDescription = {
-  handle: number;
-  index: number;
-  name: string;
-  device: string;
-  /** The device that was opened: a new one of the same name has another. */
-  deviceIndex: number;
+export type PacketRingDescription = DeviceDescription & {
   /** The MAC address of the device when it was opened. */
   mac: Uint8Array;
-  maxFrameOctets: number;
-  isUp: boolean;
-  descriptors: number[];
-  extent: { offset: number; octets: number };
 };
 
 const BLOCK_OCTETS = 256 * 1024;
@@ -55,8 +45,6 @@ const SLOT_OCTETS = 65 * 1024;
 const SLOTS = 64;
 const ETHERNET_HEADER_OCTETS = 14;
 const IFF_UP = 0x1;
-/** How old a reading of the kernel's loss counters may be. */
-const OVERRUNS_AGE_MS = 100;
 
 /**
  * Opens a device in the calling thread's network namespace. Throws an Error with `code` (ENODEV, EPERM, …) that names the
@@ -112,49 +100,14 @@ export function releasePacketRing(allocator: ArenaAllocator, description: Packet
   allocator.release(description.extent.offset, description.extent.octets);
 }
 
-export class PacketRingPort implements Port {
-  readonly name: string;
-  readonly medium = 'ethernet';
-  readonly index: number;
-  readonly descriptors: readonly number[];
-  maxFrameOctets: number;
-  isUp: boolean;
-  readonly #addon: Addon;
-  readonly #handle: number;
-  readonly #now: () => number;
+export class PacketRingPort extends DevicePort {
   readonly #policy: ReceivePolicy;
-  readonly #counters: PortCounters = { receiveOverruns: 0 };
-  #countersReadMs = -Infinity;
-  readonly #frames: Frame[] = [];
-  readonly #received = new Int32Array(BURST * RING_STRIDE);
-  readonly #transmitted = new Int32Array(BURST * RING_STRIDE);
 
   /** `now`: a monotonic clock in milliseconds. */
   constructor(addon: Addon, description: PacketRingDescription, now: () => number) {
-    this.name = description.name;
-    this.index = description.index;
-    this.descriptors = description.descriptors;
-    this.maxFrameOctets = description.maxFrameOctets;
-    this.isUp = description.isUp;
-    this.#addon = addon;
-    this.#handle = description.handle;
-    this.#now = now;
+    super(addon, description, now);
     this.#policy = new ReceivePolicy(now);
-    addon.ringSetLowLatency(this.#handle, this.#policy.lowLatency);
-    for (let index = 0; index < BURST; index++) {
-      const frame = new Frame();
-      frame.port = this.index;
-      this.#frames.push(frame);
-    }
-  }
-
-  get counters(): Readonly<PortCounters> {
-    const nowMs = this.#now();
-    if (nowMs - this.#countersReadMs >= OVERRUNS_AGE_MS) {
-      this.#countersReadMs = nowMs;
-      this.#counters.receiveOverruns = this.#addon.ringOverruns(this.#handle);
-    }
-    return this.#counters;
+    addon.ringSetLowLatency(this.handle, this.#policy.lowLatency);
   }
 
   /** Whether frames come one by one, not by blocks. */
@@ -162,42 +115,31 @@ export class PacketRingPort implements Port {
     return this.#policy.lowLatency;
   }
 
-  /** The state of the device, as the watcher on the main thread sees it. */
-  setUp(isUp: boolean): void {
-    this.isUp = isUp;
-  }
-
-  /** The MTU of the device, as the watcher on the main thread sees it. */
-  setMtu(mtu: number): void {
-    this.maxFrameOctets = mtu + ETHERNET_HEADER_OCTETS;
-  }
-
   /** Whether frames of one flow may leave joined. */
   setJoins(joins: boolean): void {
-    this.#addon.ringSetJoins(this.#handle, joins);
+    this.addon.ringSetJoins(this.handle, joins);
   }
 
   receive(into: FrameBatch): number {
-    const words = this.#received;
-    const count = this.#addon.ringReceive(this.#handle, words, BURST);
-    const frames = this.#frames;
+    const words = this.received;
+    const count = this.addon.ringReceive(this.handle, words, BURST);
+    const frames = this.frames;
     for (let index = 0, at = 0; index < count; index++, at += RING_STRIDE) {
       const frame = frames[index]!;
       readFrame(frame, words, at, this.index);
       into.push(frame);
     }
-    if (this.#policy.note(count)) this.#addon.ringSetLowLatency(this.#handle, this.#policy.lowLatency);
+    if (this.#policy.note(count)) this.addon.ringSetLowLatency(this.handle, this.#policy.lowLatency);
     return count;
   }
 
-  transmit(batch: FrameBatch, refuse: (frame: Frame, why: Verdict) => void): void {
-    for (let from = 0; from < batch.length; from += BURST) {
-      this.#transmit(batch, from, Math.min(batch.length - from, BURST), refuse);
-    }
-  }
-
-  #transmit(batch: FrameBatch, from: number, count: number, refuse: (frame: Frame, why: Verdict) => void): void {
-    const words = this.#transmitted;
+  protected transmitBurst(
+    batch: FrameBatch,
+    from: number,
+    count: number,
+    refuse: (frame: Frame, why: Verdict) => void,
+  ): void {
+    const words = this.transmitted;
     const { frames } = batch;
     for (let index = 0, at = 0; index < count; index++, at += RING_STRIDE) {
       writeFrame(frames[from + index]!, words, at);
@@ -207,13 +149,17 @@ export class PacketRingPort implements Port {
       for (let index = 0; index < count; index++) refuse(frames[from + index]!, Drop.portDown);
       return;
     }
-    if (this.#addon.ringTransmit(this.#handle, words, count) === 0) return;
+    if (this.addon.ringTransmit(this.handle, words, count) === 0) return;
     for (let index = 0, at = 0; index < count; index++, at += RING_STRIDE) {
       if (words[at + 3] === RING_REFUSED) refuse(frames[from + index]!, refusalOf(words[at + 5]!));
     }
   }
 
   close(): void {
-    this.#addon.ringClose(this.#handle);
+    this.addon.ringClose(this.handle);
+  }
+
+  protected readOverruns(): number {
+    return this.addon.ringOverruns(this.handle);
   }
 }

@@ -12,7 +12,7 @@ import { Drop, type Verdict } from '../core/drop-reason.ts';
 import { type Addon, RING_REFUSED, RING_STRIDE } from '../native/addon.ts';
 import type { ArenaAllocator } from '../packet/arena.ts';
 import { BURST, Frame, type FrameBatch, Gso, HEADROOM_OCTETS } from '../packet/frame.ts';
-import type { Port, PortCounters } from './port.ts';
+import { type DeviceDescription, DevicePort } from './device-port.ts';
 import { refusalOf } from './refusal.ts';
 import { readFrame, writeFrame } from './ring-words.ts';
 
@@ -24,26 +24,13 @@ export type TapOptions = {
 };
 
 /** All that a worker needs to use a device; plain data, to be posted to it. */
-export type TapDescription = {
-  handle: number;
-  index: number;
-  name: string;
-  device: string;
-  /** The device that was opened: a new one of the same name has another. */
-  deviceIndex: number;
-  maxFrameOctets: number;
-  isUp: boolean;
-  descriptors: number[];
-  extent: { offset: number; octets: number };
-};
+export type TapDescription = DeviceDescription;
 
 /** What one receive can fill: a burst of full-sized frames, or 15 super-frames; what fits in a cache. */
 const REGION_OCTETS = 1 << 20;
 const ETHERNET_HEADER_OCTETS = 14;
 const VLAN_TAG_OCTETS = 4;
 const IFF_UP = 0x1;
-/** How old a reading of the kernel's loss counters may be. */
-const OVERRUNS_AGE_MS = 100;
 /** The errno of a write to a device that is down (tun_get_user in drivers/net/tun.c). */
 const EIO = 5;
 /** What the kernel gives as the bus of a TAP device. */
@@ -105,75 +92,28 @@ export function releaseTap(allocator: ArenaAllocator, description: TapDescriptio
   allocator.release(description.extent.offset, description.extent.octets);
 }
 
-export class TapPort implements Port {
-  readonly name: string;
-  readonly medium = 'ethernet';
-  readonly index: number;
-  readonly descriptors: readonly number[];
-  maxFrameOctets: number;
-  isUp: boolean;
-  readonly #addon: Addon;
-  readonly #handle: number;
-  readonly #now: () => number;
-  readonly #counters: PortCounters = { receiveOverruns: 0 };
-  #countersReadMs = -Infinity;
-  readonly #frames: Frame[] = [];
-  readonly #received = new Int32Array(BURST * RING_STRIDE);
-  readonly #transmitted = new Int32Array(BURST * RING_STRIDE);
-  /** The frames that the words above describe. */
+export class TapPort extends DevicePort {
+  /** The frames that `transmitted` describes. */
   readonly #sending: Frame[] = [];
 
-  /** `now`: a monotonic clock in milliseconds. */
-  constructor(addon: Addon, description: TapDescription, now: () => number) {
-    this.name = description.name;
-    this.index = description.index;
-    this.descriptors = description.descriptors;
-    this.maxFrameOctets = description.maxFrameOctets;
-    this.isUp = description.isUp;
-    this.#addon = addon;
-    this.#handle = description.handle;
-    this.#now = now;
-    for (let index = 0; index < BURST; index++) this.#frames.push(new Frame());
-  }
-
-  get counters(): Readonly<PortCounters> {
-    const nowMs = this.#now();
-    if (nowMs - this.#countersReadMs >= OVERRUNS_AGE_MS) {
-      this.#countersReadMs = nowMs;
-      this.#counters.receiveOverruns = this.#addon.tapOverruns(this.#handle);
-    }
-    return this.#counters;
-  }
-
-  /** The state of the device, as the watcher on the main thread sees it. */
-  setUp(isUp: boolean): void {
-    this.isUp = isUp;
-  }
-
-  /** The MTU of the device, as the watcher on the main thread sees it. */
-  setMtu(mtu: number): void {
-    this.maxFrameOctets = mtu + ETHERNET_HEADER_OCTETS;
-  }
-
   receive(into: FrameBatch): number {
-    const words = this.#received;
-    const count = this.#addon.tapReceive(this.#handle, words, BURST);
+    const words = this.received;
+    const count = this.addon.tapReceive(this.handle, words, BURST);
     for (let index = 0, at = 0; index < count; index++, at += RING_STRIDE) {
-      const frame = this.#frames[index]!;
+      const frame = this.frames[index]!;
       readFrame(frame, words, at, this.index);
       into.push(frame);
     }
     return count;
   }
 
-  transmit(batch: FrameBatch, refuse: (frame: Frame, why: Verdict) => void): void {
-    for (let from = 0; from < batch.length; from += BURST) {
-      this.#transmit(batch, from, Math.min(batch.length - from, BURST), refuse);
-    }
-  }
-
-  #transmit(batch: FrameBatch, from: number, count: number, refuse: (frame: Frame, why: Verdict) => void): void {
-    const words = this.#transmitted;
+  protected transmitBurst(
+    batch: FrameBatch,
+    from: number,
+    count: number,
+    refuse: (frame: Frame, why: Verdict) => void,
+  ): void {
+    const words = this.transmitted;
     const sending = this.#sending;
     const limit = this.maxFrameOctets + VLAN_TAG_OCTETS;
     let accepted = 0;
@@ -189,7 +129,7 @@ export class TapPort implements Port {
         sending[accepted++] = frame;
       }
     }
-    if (accepted === 0 || this.#addon.tapTransmit(this.#handle, words, accepted) === 0) return;
+    if (accepted === 0 || this.addon.tapTransmit(this.handle, words, accepted) === 0) return;
     for (let index = 0, at = 0; index < accepted; index++, at += RING_STRIDE) {
       if (words[at + 3] !== RING_REFUSED) continue;
       const errno = words[at + 5]!;
@@ -198,6 +138,10 @@ export class TapPort implements Port {
   }
 
   close(): void {
-    this.#addon.tapClose(this.#handle);
+    this.addon.tapClose(this.handle);
+  }
+
+  protected readOverruns(): number {
+    return this.addon.tapOverruns(this.handle);
   }
 }

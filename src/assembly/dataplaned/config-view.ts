@@ -62,3 +62,6 @@ export function viewOf(objects: Iterable<AnyConfigObject>): ConfigView {
     general: [...all<GeneralSettings>(ltmGlobalSettingsGeneral).values()][0],
   };
 }
+
+/** The address of a self IP without its length. */
+export const bareAddress = (self: Self): string => self.properties.address.split('/')[0]!;

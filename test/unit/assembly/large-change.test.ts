@@ -4,7 +4,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { viewOf } from '../../../src/assembly/dataplaned/config-view.ts';
-import { buildModel, type DeviceFacts } from '../../../src/assembly/dataplaned/model.ts';
+import { buildModel } from '../../../src/assembly/dataplaned/build-model.ts';
+import type { DeviceFacts } from '../../../src/assembly/dataplaned/model.ts';
 import { Planner } from '../../../src/assembly/dataplaned/planner.ts';
 import type { Operation } from '../../../src/assembly/dataplaned/spec.ts';
 import { emptyConfiguration, type Configuration } from '../../../src/config/configuration.ts';

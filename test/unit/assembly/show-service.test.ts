@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { viewOf } from '../../../src/assembly/dataplaned/config-view.ts';
-import { buildModel } from '../../../src/assembly/dataplaned/model.ts';
+import { buildModel } from '../../../src/assembly/dataplaned/build-model.ts';
 import { Planner } from '../../../src/assembly/dataplaned/planner.ts';
 import { ShowService, type ShowSources } from '../../../src/assembly/dataplaned/show-service.ts';
 import { emptyConfiguration } from '../../../src/config/configuration.ts';

@@ -13,7 +13,7 @@ import { Planner } from '../../../src/assembly/dataplaned/planner.ts';
 import { emptyConfiguration } from '../../../src/config/configuration.ts';
 import { loadText } from '../../../src/config/load-text.ts';
 import { viewOf } from '../../../src/assembly/dataplaned/config-view.ts';
-import { buildModel } from '../../../src/assembly/dataplaned/model.ts';
+import { buildModel } from '../../../src/assembly/dataplaned/build-model.ts';
 import type { Log } from '../../../src/core/log.ts';
 import { imbalance } from '../../../src/pipeline/books.ts';
 import { Id, mac, Rig } from '../../support/dataplane-rig.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { viewOf } from '../../../src/assembly/dataplaned/config-view.ts';
-import { buildModel } from '../../../src/assembly/dataplaned/model.ts';
+import { buildModel } from '../../../src/assembly/dataplaned/build-model.ts';
 import { diffObjects } from '../../../src/config/change.ts';
 import { printConfiguration } from '../../../src/config/print.ts';
 import { emptyConfiguration } from '../../../src/config/configuration.ts';
