@@ -51,7 +51,10 @@ export function largeConfiguration({ tunnels, stations, withUnderlay, first = 0 
     }
     lines.push('    }', '}');
   }
-  if (withUnderlay) lines.push(`net vlan-group bridge1 { members { inside ${numbers.map(tunnelName).join(' ')} } }`);
+  if (withUnderlay) {
+    const members = ['inside', ...numbers.map(tunnelName)].join(' ');
+    lines.push(`net vlan-group bridge1 { members { ${members} } mode transparent bridge-traffic enabled }`);
+  }
   return `${lines.join('\n')}\n`;
 }
 
