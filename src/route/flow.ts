@@ -2,7 +2,14 @@
 
 import { read16, read32 } from '../core/octets.ts';
 import { hashPair } from '../core/pair-map.ts';
-import { IPV4_DESTINATION, IPV4_SOURCE, IpProtocol, ipv4HeaderOctets, ipv4IsFragment, ipv4Protocol } from '../wire/ipv4.ts';
+import {
+  IPV4_DESTINATION,
+  IPV4_SOURCE,
+  IpProtocol,
+  ipv4HeaderOctets,
+  ipv4IsFragment,
+  ipv4Protocol,
+} from '../wire/ipv4.ts';
 import { IPV6_HEADER_OCTETS, IPV6_SOURCE, ipv6NextHeader } from '../wire/ipv6.ts';
 
 const PORTS_OCTETS = 4;
@@ -23,7 +30,10 @@ export function packetFlowHash(bytes: Uint8Array, start: number, end: number): n
   }
   const payload = start + IPV6_HEADER_OCTETS;
   const protocol = ipv6NextHeader(bytes, start);
-  return hashPair(addresses, carriesPorts(protocol) && end - payload >= PORTS_OCTETS ? read32(bytes, payload) : protocol);
+  return hashPair(
+    addresses,
+    carriesPorts(protocol) && end - payload >= PORTS_OCTETS ? read32(bytes, payload) : protocol,
+  );
 }
 
 const carriesPorts = (protocol: number): boolean => protocol === IpProtocol.tcp || protocol === IpProtocol.udp;

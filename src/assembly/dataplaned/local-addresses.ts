@@ -39,6 +39,13 @@ export class LocalAddresses implements SourceCheck {
   #last3 = 0;
   #lastPlace = -1;
   #lastListener = -1;
+  // The same of `ownerOf`.
+  #asked0 = 0;
+  #asked1 = 0;
+  #asked2 = 0;
+  #asked3 = 0;
+  #askedIn = -1;
+  #lastOwner = -1;
 
   set(address: LocalAddress): void {
     this.remove(address.name);
@@ -48,6 +55,7 @@ export class LocalAddresses implements SourceCheck {
     else list.push(address);
     this.#domainsOf.set(String(address.words), [...this.domainsOf(address.words), address.domain]);
     this.#owners.set(address.routeDomain ?? 0, ...address.words, address.domain);
+    this.#askedIn = -1;
   }
 
   remove(name: string): void {
@@ -66,6 +74,7 @@ export class LocalAddresses implements SourceCheck {
 
   /** Hands an address over to another domain of its route domain that has it too, if there is one. */
   #disown({ words, routeDomain = 0 }: LocalAddress): void {
+    this.#askedIn = -1;
     const heir = this.#all.find(
       (other) => (other.routeDomain ?? 0) === routeDomain && String(other.words) === String(words),
     );
@@ -87,7 +96,21 @@ export class LocalAddresses implements SourceCheck {
 
   /** The domain that an address is ours in, or -1; an IPv6 address of ::/96 is none of ours. */
   ownerOf(routeDomain: number, word0: number, word1: number, word2: number, word3: number): number {
-    return this.#owners.get(routeDomain, word0, word1, word2, word3);
+    if (
+      word3 !== this.#asked3 ||
+      routeDomain !== this.#askedIn ||
+      word2 !== this.#asked2 ||
+      word1 !== this.#asked1 ||
+      word0 !== this.#asked0
+    ) {
+      this.#asked0 = word0;
+      this.#asked1 = word1;
+      this.#asked2 = word2;
+      this.#asked3 = word3;
+      this.#askedIn = routeDomain;
+      this.#lastOwner = this.#owners.get(routeDomain, word0, word1, word2, word3);
+    }
+    return this.#lastOwner;
   }
 
   /** Our own address that speaks to another one on a domain: one of the same network, or the first; undefined: none. */
@@ -177,7 +200,14 @@ export class LocalAddresses implements SourceCheck {
     );
   }
 
-  #isRouteBack({ id: domain, routeDomain }: Domain, isIpv6: boolean, a: number, b: number, c: number, d: number): boolean {
+  #isRouteBack(
+    { id: domain, routeDomain }: Domain,
+    isIpv6: boolean,
+    a: number,
+    b: number,
+    c: number,
+    d: number,
+  ): boolean {
     // Where two domains have the same network, either is the way back.
     let here = -1;
     let elsewhere = -1;
