@@ -9,7 +9,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Capture, findBadChecksums, findComplaints, readFields } from './harness/capture.ts';
+import { Capture, findBadChecksums, readFields } from './harness/capture.ts';
 import { addKernelVxlan } from './harness/kernel-vxlan.ts';
 import { connect, makeDirectory, Namespace } from './harness/namespace.ts';
 import { Iperf3Server, ping, reach } from './harness/traffic.ts';
@@ -86,8 +86,8 @@ describe('routing between two VLANs', () => {
 
   it('is seen by traceroute and tracepath', async () => {
     const site = await Namespace.create('site');
-    const hostA = await addHost(site, HOST_A);
-    await addHost(site, HOST_B);
+    const hostA = await addHost(site, HOST_A, false);
+    await addHost(site, HOST_B, false);
     await Wideplane.start(site, VLANS);
     const capture = await Capture.start(hostA, 'e0', `${makeDirectory('capture')}/a.pcap`);
     for (const [to, own] of [
@@ -103,7 +103,8 @@ describe('routing between two VLANs', () => {
       assert.match(path, /Resume: pmtu 1400 hops 2/, path);
     }
     await capture.stop();
-    assert.deepEqual(await findComplaints(capture.file), []);
+    assert.deepEqual(await findBadChecksums(capture.file), []);
+    assert.deepEqual(await readFields(capture.file, '_ws.malformed', ['frame.number']), []);
   });
 
   it('says when there is no route, and when a host does not answer', async () => {
@@ -155,7 +156,7 @@ net self d4 { address 10.2.0.1%7/24 vlan d allow-service none }
     for (const [at, capture] of captures.entries()) {
       await capture.stop();
       const sizes = await readFields(capture.file, 'icmp.type == 8 && data.len > 56', ['data.len']);
-      assert.deepEqual([...new Set(sizes.flat())], [at === 0 ? '100' : '200']);
+      assert.deepEqual([...new Set(sizes.flat())], [at === 0 ? '92' : '192']);
     }
   });
 });
@@ -179,7 +180,7 @@ describe("the manual's sample of routes through a VXLAN tunnel", () => {
     const wideplane = await Wideplane.start(site, SAMPLE);
     for (const [number, remote] of remotes.entries()) {
       const far = `10.${5 + number}.${5 + number}.9`;
-      await reach(host, far);
+      await reach(host, far).catch(async (e: unknown) => { console.log(await wideplane.tmsh('show net tunnels tunnel'), await wideplane.tmsh('show net vlan'), await wideplane.tmsh('show net arp'), await wideplane.tmsh('show net fdb tunnel'), await remotes[0]!.ip('-s','link'), await remotes[0]!.run(['nstat','-az']), await remotes[0]!.ip('neigh')); throw e; });
       const { sent, received, text } = await ping(remote, '10.4.4.10', { size: 1422 });
       assert.equal(received, sent, text);
       const server = await Iperf3Server.start(remote, far);

@@ -46,6 +46,7 @@ import { NeighbourService } from './neighbour-service.ts';
 import { MAX_HOSTS, NextHops } from './next-hops.ts';
 import { OpaqueRouter } from './opaque-router.ts';
 import { PortSlot } from './port-slot.ts';
+import { ReplyOutlet } from './reply-outlet.ts';
 import { Routes } from './routes.ts';
 import type {
   DomainSpec,
@@ -177,13 +178,15 @@ export class Dataplane {
     this.#flood = new FloodNode(floodInput, this.#members, this.#guard, disposal, localInput);
     this.#bridge = new BridgeNode(this.fdb, this.#guard, this.#members, disposal, floodInput, localInput);
     this.#router = new OpaqueRouter(this.#members, this.fdb, disposal, floodInput);
-    this.#errors = new IcmpErrors(this.#members, this.#addresses, disposal);
+    const replies = new ReplyOutlet(disposal.pool.arena.bytes, this.fdb);
+    this.#errors = new IcmpErrors(this.#members, this.#addresses, replies, disposal);
     this.#receiver = new PacketReceiver(
       this.#members,
       this.#domains,
       this.#addresses,
       this.#groups,
       options.makeLocalDelivery?.(this.#members, disposal) ?? new NoDelivery(this.#members, disposal),
+      replies,
       disposal,
       decapsulateInput,
     );
@@ -205,8 +208,8 @@ export class Dataplane {
       this.#members,
       this.#addresses,
       this.#router,
-      new ArpResponder(this.#members, this.#addresses, neighbours, this.#router, disposal),
-      new DiscoveryResponder(this.#members, this.#addresses, neighbours, disposal),
+      new ArpResponder(this.#members, this.#addresses, neighbours, this.#router, replies, disposal),
+      new DiscoveryResponder(this.#members, this.#addresses, neighbours, replies, disposal),
       this.#receiver,
       disposal,
       routeInput,
