@@ -25,14 +25,16 @@ export type TunnelSpec = {
   name: string;
   /** Addresses as four words in host order (IPv4 in word 3). */
   local: AddressWords;
+  /** The route domain of the addresses of its ends; absent: 0. */
+  routeDomain?: number;
   /** undefined: any. */
   remote: AddressWords | undefined;
   /** With flooding by multicast; `remote` then is any. */
   group?: TunnelGroup | undefined;
   /** VNI, VSID or GRE key. */
   key: number;
-  /** UDP port of the encapsulation. */
-  port: number;
+  /** UDP port or IP protocol of the encapsulation, as in service.ts. */
+  service: number;
   /** Largest IP packet that the tunnel carries, in octets: the inner frame without its Ethernet header and tags. */
   mtu: number;
   /** 0–255, or TOS_PRESERVE. */
