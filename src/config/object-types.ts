@@ -8,6 +8,8 @@ import { netFdbVlan } from './types/net-fdb-vlan.ts';
 import { netInterface } from './types/net-interface.ts';
 import { netNdp } from './types/net-ndp.ts';
 import { netSelf } from './types/net-self.ts';
+import { netTunnelsEtherip } from './types/net-tunnels-etherip.ts';
+import { netTunnelsGre } from './types/net-tunnels-gre.ts';
 import { netTunnelsTunnel } from './types/net-tunnels-tunnel.ts';
 import { netTunnelsVxlan } from './types/net-tunnels-vxlan.ts';
 import { netVlanGroup } from './types/net-vlan-group.ts';
@@ -20,6 +22,8 @@ const ALL = [
   netInterface,
   netVlan,
   netTunnelsVxlan,
+  netTunnelsGre,
+  netTunnelsEtherip,
   netTunnelsTunnel,
   netVlanGroup,
   netSelf,

@@ -62,6 +62,15 @@ export const Drop = {
   hostUnresolved: 53,
   udpChecksumMissing: 54,
   groupMessageInvalid: 55,
+  greHeaderInvalid: 56,
+  greChecksumInvalid: 57,
+  greProtocolUnknown: 58,
+  greKeepalive: 59,
+  unknownGreKey: 60,
+  greKeyMissing: 61,
+  greSequenceOld: 62,
+  nvgreInnerTagged: 63,
+  etherIpVersionInvalid: 64,
 } as const;
 
 export type DropKey = keyof typeof Drop;
@@ -127,6 +136,15 @@ export const DROP_HELP: Record<DropKey, string> = {
   udpChecksumMissing:
     'the outer UDP checksum over IPv6 is zero, which the tunnel does not accept (RFC 6935, section 5)',
   groupMessageInvalid: 'a malformed IGMP or MLD message, or one that is not from this link',
+  greHeaderInvalid: 'the GRE header is cut short, of a version other than 0, or asks for routing (RFC 2784, section 2)',
+  greChecksumInvalid: 'the GRE checksum is wrong, and the tunnel looks at it (rx-csum)',
+  greProtocolUnknown: 'a protocol type that no GRE tunnel with this key on this local address carries',
+  greKeepalive: 'the answer to a GRE keepalive packet: none was asked here',
+  unknownGreKey: 'no GRE tunnel has this key or VSID on this local address',
+  greKeyMissing: 'a GRE packet without a key, where no tunnel of this local address is without one',
+  greSequenceOld: 'the GRE sequence number is not above the last one (RFC 2890, section 2.2), and the tunnel minds',
+  nvgreInnerTagged: 'the frame in an NVGRE packet has a VLAN tag (RFC 7637, section 3.2)',
+  etherIpVersionInvalid: 'the EtherIP header is cut short, or of a version other than 3 (RFC 3378)',
 };
 
 const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

@@ -18,10 +18,8 @@ import { hashPair } from '../../core/pair-map.ts';
 import { BROADCAST_MAC, macHigh16, macLow32, parseMac } from '../../core/mac.ts';
 import type { CrossingSpec } from '../../bridge/crossing.ts';
 import { EtherType } from '../../wire/ethernet.ts';
-import { udpService } from '../../tunnel/service.ts';
-import { TOS_PRESERVE, UdpChecksum } from '../../tunnel/tunnel.ts';
-import { VXLAN_IPV4_OVERHEAD } from '../../tunnel/vxlan.ts';
-import { VXLAN_IPV6_OVERHEAD } from '../../tunnel/vxlan-ipv6.ts';
+import { kindIsLayer3, TOS_PRESERVE, TunnelKind, UdpChecksum } from '../../tunnel/tunnel.ts';
+import { tunnelOverhead } from '../../tunnel/overhead.ts';
 import { carriesFrames, ownsDevice } from '../../config/types/net-interface.ts';
 import {
   bareAddress,
@@ -35,6 +33,7 @@ import {
   type VxlanProfile,
 } from './config-view.ts';
 import type { Mac } from './spec.ts';
+import { shapeOf } from './tunnel-shape.ts';
 import type { DeviceFacts, FilesModel, InterfaceMemberModel, Model, StaticTableModel } from './model.ts';
 
 type TunnelTable = TunnelFdb['properties']['records'];
@@ -127,8 +126,16 @@ class ModelBuilder {
       const name = domainOf.get(vlan.name)!;
       vlansOf.set(name, [...(vlansOf.get(name) ?? []), vlan]);
     }
+    // A layer 3 tunnel has no MAC: nothing that it carries is addressed by one.
+    const packetTunnels = new Set(
+      [...this.#view.tunnels.values()].flatMap((tunnel) => {
+        const shape = shapeOf(this.#view, tunnel);
+        return shape !== undefined && kindIsLayer3(shape.kind) ? [tunnel.name] : [];
+      }),
+    );
     // Our own MAC in a domain is that of the first device; without one it is made from the name.
     for (const [name, domain] of domains) {
+      if (packetTunnels.has(name)) continue;
       const vlans = vlansOf.get(name) ?? [];
       const device = vlans.flatMap((vlan) => this.#ringDevices(vlan))[0];
       domain.mac =
@@ -218,18 +225,18 @@ class ModelBuilder {
 
   #addTunnel(tunnel: Tunnel): void {
     const { name, properties } = tunnel;
-    const profile = this.#view.vxlanProfiles.get(properties.profile);
+    const shape = shapeOf(this.#view, tunnel);
     const local = parseAddress(properties['local-address']);
     const end = parseAddressOrAny(properties['remote-address']);
     const group = end !== undefined && isMulticast(end) ? end : undefined;
     const remote = end === undefined || isUnspecified(end) || group !== undefined ? undefined : end;
-    if (profile === undefined) {
+    if (shape === undefined) {
       this.#fail(tunnel, `no data path for profile ${properties.profile} in this version`);
       return;
     }
-    const { port } = profile.properties;
-    const range = profile.properties['source-port-range'].split('-').map(Number);
-    const problem = unsupported(profile, local);
+    const { kind, key, service, vxlan } = shape;
+    const range = (vxlan?.properties['source-port-range'] ?? '0-0').split('-').map(Number);
+    const problem = unsupported(vxlan, local);
     if (problem !== undefined || local === undefined) {
       this.#fail(tunnel, problem ?? `local-address ${properties['local-address']} is not an address`);
       return;
@@ -239,11 +246,11 @@ class ModelBuilder {
       this.#fail(tunnel, `local-address ${properties['local-address']} is not the address of any self IP`);
     }
     const isIpv6 = local.family === 6;
-    const flooding = remote === undefined ? profile.properties['flooding-type'] : 'point-to-point';
+    const flooding = remote === undefined ? shape.flooding : 'point-to-point';
     const floodRemotes = this.#floodRemotes(name, flooding, group);
     const floodsToNobody = flooding === 'none' || (flooding === 'multicast' && group === undefined);
-    const overhead = isIpv6 ? VXLAN_IPV6_OVERHEAD : VXLAN_IPV4_OVERHEAD;
-    const checksum = UDP_CHECKSUM[profile.properties['udp-checksum']];
+    const overhead = tunnelOverhead(shape, isIpv6);
+    const checksum = UDP_CHECKSUM[vxlan?.properties['udp-checksum'] ?? 'disabled'];
     const underlay = self === undefined ? undefined : this.#model.domainOf.get(self.properties.vlan);
     this.#model.tunnelMembers.set(name, {
       name,
@@ -254,11 +261,13 @@ class ModelBuilder {
       floodRemotes,
       group: group === undefined || underlay === undefined ? undefined : { address: group.words, domain: underlay },
       tunnel: {
+        kind,
         name,
         local: local.words,
+        secondary: this.#secondaryOf(tunnel),
         remote: remote?.words,
-        key: properties.key,
-        service: udpService(port),
+        key,
+        service,
         mtu: properties.mtu === 0 ? this.#underlayMtu(self) - overhead : properties.mtu,
         tos: typeof properties.tos === 'number' ? properties.tos : TOS_PRESERVE,
         ttl: properties.ttl,
@@ -268,13 +277,33 @@ class ModelBuilder {
         learnsEndpoints: remote === undefined && !floodsToNobody,
         receives: properties.mode !== 'outbound',
         sends: properties.mode !== 'inbound',
+        gre: shape.gre,
+        etherIpForm: shape.etherIpForm,
       },
     });
     const device = self === undefined ? undefined : this.#hostDevice(self);
-    if (self !== undefined && device !== undefined) {
-      this.#addSocket(self, local.words, profile, device, properties.ttl);
-      if (group !== undefined) this.#addSocket(self, group.words, profile, device, properties.ttl, group);
+    if (self === undefined || device === undefined) return;
+    if (vxlan === undefined) {
+      const what = kind === TunnelKind.etherip ? 'EtherIP' : 'GRE';
+      this.#fail(
+        tunnel,
+        `local-address ${properties['local-address']} is on an interface of adapter udp: ${what} is not UDP`,
+      );
+      return;
     }
+    this.#addSocket(self, local.words, vxlan, device, properties.ttl);
+    if (group !== undefined) this.#addSocket(self, group.words, vxlan, device, properties.ttl, group);
+  }
+
+  #secondaryOf(tunnel: Tunnel): AddressWords | undefined {
+    const text = tunnel.properties['secondary-address'];
+    const address = parseAddressOrAny(text);
+    if (address === undefined || isUnspecified(address)) return undefined;
+    if (this.#selfOf(text) === undefined) {
+      this.#fail(tunnel, `secondary-address ${text} is not the address of any self IP`);
+      return undefined;
+    }
+    return address.words;
   }
 
   #addTapMtus(): void {
@@ -431,8 +460,8 @@ const filesOf = (properties: Interface['properties']): FilesModel => ({
 });
 
 /** Why this version has no data path for such a tunnel; undefined when it has. */
-function unsupported(profile: VxlanProfile, local: IpAddress | undefined): string | undefined {
-  if (profile.properties['encapsulation-type'] !== 'vxlan') return 'VXLAN-GPE has no data path in this version';
+function unsupported(profile: VxlanProfile | undefined, local: IpAddress | undefined): string | undefined {
+  if (profile?.properties['encapsulation-type'] === 'vxlan-gpe') return 'VXLAN-GPE has no data path in this version';
   if (local?.family === 6 && !wordsAreIpv6(local.words))
     return `local-address ${formatBareAddress(local)} is in ::/96, where no host has an address`;
   return undefined;

@@ -167,6 +167,9 @@ export class Dataplane {
       disposal,
       decapsulateInput,
     );
+    const toRoute: Outlet = {
+      push: (frame) => disposal.drop(frame, Drop.localUnsupported, this.#members[frame.member]!.row),
+    };
     this.#decapsulate = new DecapsulateNode(
       decapsulateInput,
       this.#members,
@@ -174,8 +177,9 @@ export class Dataplane {
       this.#slots,
       disposal,
       this.#bridge.input,
+      toRoute,
     );
-    this.#encapsulate = new EncapsulateNode(encapsulateInput, this.#tunnels, neighbours, disposal);
+    this.#encapsulate = new EncapsulateNode(encapsulateInput, this.#members, this.#tunnels, neighbours, disposal);
     this.#ingress = new Ingress(disposal, this.#bridge.input, decapsulateInput);
     this.#scheduler = new Scheduler(
       [this.#bridge, this.#local, this.#decapsulate, this.#flood, this.#encapsulate],

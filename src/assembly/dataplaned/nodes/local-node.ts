@@ -1,4 +1,4 @@
-// What is sent to us: ARP, neighbour discovery, echo, group membership queries, and the datagrams of tunnels.
+// What is sent to us: ARP, neighbour discovery, echo, group membership queries, and the packets of tunnels.
 //
 // In the domain of an opaque VLAN group, what hosts send to each other by our MAC goes to the router of that group.
 //
@@ -96,6 +96,7 @@ import { type GroupService, linkLocalOf } from '../group-service.ts';
 import { VXLAN_HEADER_OCTETS } from '../../../wire/vxlan.ts';
 import type { LocalAddresses } from '../local-addresses.ts';
 import type { OpaqueRouter } from '../opaque-router.ts';
+import { TunnelDemultiplexer } from './tunnel-demultiplexer.ts';
 
 export class LocalNode implements PipelineNode {
   readonly name = 'local';
@@ -111,6 +112,7 @@ export class LocalNode implements PipelineNode {
   readonly #words: Int32Array;
   readonly #groups: GroupService;
   readonly #toDecapsulate: FrameBatch;
+  readonly #demultiplexer: TunnelDemultiplexer;
 
   constructor(
     input: FrameBatch,
@@ -132,6 +134,7 @@ export class LocalNode implements PipelineNode {
     this.#bytes = disposal.pool.arena.bytes;
     this.#words = disposal.pool.arena.words;
     this.#toDecapsulate = toDecapsulate;
+    this.#demultiplexer = new TunnelDemultiplexer(addresses, this.#bytes, toDecapsulate);
   }
 
   process(): void {
@@ -179,6 +182,8 @@ export class LocalNode implements PipelineNode {
     const destination = ipv4Destination(bytes, ip);
     if (protocol === IpProtocol.udp) {
       this.#udpOverIpv4(frame, ip, payload, domain.id, destination);
+    } else if (this.#demultiplexer.takeIpv4(frame, ip, domain.id)) {
+      return;
     } else if (protocol === IpProtocol.igmp) {
       const heard = this.#groups.hearIgmp(frame, domain.id, payload, this.nowMs);
       if (heard === FORWARD) this.#disposal.consume(frame);
@@ -354,6 +359,7 @@ export class LocalNode implements PipelineNode {
     if (nextHeader !== IpProtocol.icmpv6) {
       if (ipv6HopLimit(bytes, ip) === 0) this.#drop(frame, Drop.ttlExpired);
       else if (nextHeader === IpProtocol.udp) this.#udpOverIpv6(frame, ip, domain);
+      else if (this.#demultiplexer.takeIpv6(frame, ip, domain.id)) return;
       else if (nextHeader === IPV6_HOP_BY_HOP && toGroup) this.#mld(frame, ip, domain.id);
       else if (nextHeader === IPV6_FRAGMENT && !toGroup) this.#drop(frame, Drop.ipFragment);
       else this.#ignore(frame, toGroup);
