@@ -45,6 +45,8 @@ export type TunnelSpec = {
   local: AddressWords;
   /** An address of this end besides `local`: listened to, and the source of what we send ourselves. */
   secondary?: AddressWords | undefined;
+  /** The route domain of the addresses of its ends; absent: 0. */
+  routeDomain?: number;
   /** undefined: any. */
   remote: AddressWords | undefined;
   /** With flooding by multicast; `remote` then is any. */

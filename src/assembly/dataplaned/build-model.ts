@@ -32,6 +32,7 @@ import {
   type VlanFdb,
   type VxlanProfile,
 } from './config-view.ts';
+import { parentsOf, RouteBuilder, routeDomainsOf } from './build-routes.ts';
 import type { Mac } from './spec.ts';
 import { shapeOf } from './tunnel-shape.ts';
 import type { DeviceFacts, FilesModel, InterfaceMemberModel, Model, StaticTableModel } from './model.ts';
@@ -66,6 +67,8 @@ class ModelBuilder {
     tunnelMembers: new Map(),
     sockets: new Map(),
     selfs: new Map(),
+    routeDomains: new Map(),
+    routes: [],
     staticTables: new Map(),
     neighbours: new Map(),
     tapMtus: new Map(),
@@ -94,7 +97,15 @@ class ModelBuilder {
     this.#addTapMtus();
     this.#addStaticTables();
     this.#addNeighbours();
+    this.#addRoutes();
     return this.#model;
+  }
+
+  #addRoutes(): void {
+    this.#model.routeDomains = parentsOf(this.#view);
+    const { routes, failures } = new RouteBuilder(this.#view, this.#model).build();
+    this.#model.routes = routes;
+    this.#model.failures.push(...failures);
   }
 
   #fail(object: { type: string; name: string }, reason: string): void {
@@ -119,23 +130,26 @@ class ModelBuilder {
     for (const name of [...this.#view.vlans.keys(), ...this.#view.tunnels.keys()]) {
       if (!domainOf.has(name)) domainOf.set(name, name);
     }
-    for (const name of new Set(domainOf.values()))
-      domains.set(name, { name, mac: undefined, crossing: this.#crossing(name) });
+    const routeDomainOf = routeDomainsOf(this.#view);
+    for (const name of new Set(domainOf.values())) {
+      const routeDomain = routeDomainOf.get(name) ?? 0;
+      domains.set(name, {
+        name,
+        mac: undefined,
+        crossing: this.#crossing(name),
+        routeDomain,
+        isLayer3: this.#isLayer3(name),
+      });
+    }
     const vlansOf = new Map<string, Vlan[]>();
     for (const vlan of this.#view.vlans.values()) {
       const name = domainOf.get(vlan.name)!;
       vlansOf.set(name, [...(vlansOf.get(name) ?? []), vlan]);
     }
-    // A layer 3 tunnel has no MAC: nothing that it carries is addressed by one.
-    const packetTunnels = new Set(
-      [...this.#view.tunnels.values()].flatMap((tunnel) => {
-        const shape = shapeOf(this.#view, tunnel);
-        return shape !== undefined && kindIsLayer3(shape.kind) ? [tunnel.name] : [];
-      }),
-    );
     // Our own MAC in a domain is that of the first device; without one it is made from the name.
     for (const [name, domain] of domains) {
-      if (packetTunnels.has(name)) continue;
+      // A layer 3 tunnel has none: nothing that it carries is addressed by a MAC.
+      if (domain.isLayer3) continue;
       const vlans = vlansOf.get(name) ?? [];
       const device = vlans.flatMap((vlan) => this.#ringDevices(vlan))[0];
       domain.mac =
@@ -143,6 +157,13 @@ class ModelBuilder {
       // Without a MAC an opaque group could hide nobody behind it.
       if (domain.crossing?.mode === 'opaque') domain.mac ??= madeMac(name);
     }
+  }
+
+  /** Whether the domain is that of a tunnel of packets. */
+  #isLayer3(name: string): boolean {
+    const tunnel = this.#view.tunnels.get(name);
+    const shape = tunnel && shapeOf(this.#view, tunnel);
+    return shape !== undefined && kindIsLayer3(shape.kind);
   }
 
   /** What holds between the members of a group; undefined for what is no group. */
@@ -203,12 +224,9 @@ class ModelBuilder {
       const domain = this.#model.domainOf.get(self.properties.vlan);
       if (prefix === undefined || domain === undefined || this.#hostDevice(self) !== undefined) continue;
       const { address, length } = prefix;
-      if (address.routeDomain !== 0) {
-        this.#fail(self, 'route domains other than 0 are not carried by this version');
-        continue;
-      }
+      const { words, routeDomain } = address;
       const isIpv6 = address.family === 6;
-      this.#model.selfs.set(self.name, { name: self.name, domain, words: address.words, isIpv6, prefixBits: length });
+      this.#model.selfs.set(self.name, { name: self.name, domain, words, isIpv6, prefixBits: length, routeDomain });
     }
   }
 
@@ -265,6 +283,7 @@ class ModelBuilder {
         name,
         local: local.words,
         secondary: this.#secondaryOf(tunnel),
+        routeDomain: local.routeDomain,
         remote: remote?.words,
         key,
         service,
@@ -426,8 +445,10 @@ class ModelBuilder {
       if (address === undefined || mac === undefined) continue;
       const { words } = address;
       const self = [...this.#model.selfs.values()].find(
-        ({ isIpv6, words: own, prefixBits }) =>
-          isIpv6 === (address.family === 6) && wordsShareNetwork(own, words, prefixBits, isIpv6),
+        ({ isIpv6, words: own, prefixBits, routeDomain }) =>
+          isIpv6 === (address.family === 6) &&
+          routeDomain === address.routeDomain &&
+          wordsShareNetwork(own, words, prefixBits, isIpv6),
       );
       if (self === undefined) {
         this.#fail(entry, `ip-address ${properties['ip-address']} is on the network of no self IP`);

@@ -31,9 +31,13 @@ export class TunnelDemultiplexer {
     this.#toDecapsulate = toDecapsulate;
   }
 
-  /** Takes a checked, unfragmented packet that ends with the frame, if a tunnel listens to it; returns whether it has. */
-  takeIpv4(frame: Frame, ip: number, domain: number): boolean {
+  /**
+   * Takes a checked, unfragmented packet, from the start of the frame to its end, if a tunnel listens to it on the domain that
+   * its destination belongs to; returns whether it has.
+   */
+  takeIpv4(frame: Frame, domain: number): boolean {
     const bytes = this.#bytes;
+    const ip = frame.start;
     const protocol = ipv4Protocol(bytes, ip);
     if (protocol !== IpProtocol.gre && protocol !== IpProtocol.etherip) return false;
     const service = protocolService(protocol);
@@ -49,8 +53,9 @@ export class TunnelDemultiplexer {
   }
 
   /** The same for a packet without extension headers. */
-  takeIpv6(frame: Frame, ip: number, domain: number): boolean {
+  takeIpv6(frame: Frame, domain: number): boolean {
     const bytes = this.#bytes;
+    const ip = frame.start;
     const protocol = ipv6NextHeader(bytes, ip);
     if (protocol !== IpProtocol.gre && protocol !== IpProtocol.etherip) return false;
     const at = ip + IPV6_DESTINATION;
@@ -75,7 +80,7 @@ export class TunnelDemultiplexer {
   #pass(frame: Frame, payload: number, listener: number): void {
     frame.listener = listener;
     frame.outerPort = 0;
-    frame.outerStart = frame.start;
+    if (frame.outerStart === 0) frame.outerStart = frame.start;
     frame.start = payload;
     this.#toDecapsulate.push(frame);
   }
