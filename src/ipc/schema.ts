@@ -191,8 +191,10 @@ export const METHODS = {
       interface: z.string(),
       device: z.string(),
       addressOwner: z.enum(['host', 'wideplane']),
-      /** Present when it is a TAP device: it is made, with this MTU, where there is none. */
+      /** Present when it is a TAP or TUN device: it is made, with this MTU, where there is none. */
       tapMtu: z.number().int().positive().optional(),
+      /** What is made; default a TAP device. */
+      tapKind: z.enum(['tap', 'tun']).optional(),
     }),
     result: z.discriminatedUnion('ok', [
       z.object({ ok: z.literal(true) }),

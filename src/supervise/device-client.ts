@@ -7,8 +7,8 @@ import { stateLayout } from './state-directory.ts';
 
 /**
  * Asks that a device be made fit to be opened, before every opening: a device that was deleted and made again is another
- * one. A daemon that runs without a supervisor opens it as it is. `tapMtu`: it is a TAP device that is to be made, with this
- * MTU, where there is none.
+ * one. A daemon that runs without a supervisor opens it as it is. `tapMtu`: it is a device that is to be made, with this MTU,
+ * where there is none; `tapKind`: as a TAP or a TUN device.
  */
 export async function prepareDevice(
   state: string,
@@ -16,8 +16,14 @@ export async function prepareDevice(
   device: string,
   addressOwner: 'host' | 'wideplane',
   tapMtu?: number,
+  tapKind: 'tap' | 'tun' = 'tap',
 ): Promise<ResultOf<'prepare-device'>> {
-  const request = { interface: interfaceName, device, addressOwner, ...(tapMtu === undefined ? {} : { tapMtu }) };
+  const request = {
+    interface: interfaceName,
+    device,
+    addressOwner,
+    ...(tapMtu === undefined ? {} : { tapMtu, tapKind }),
+  };
   const answer = await askSupervisor(state, 'prepare-device', request);
   return answer ?? { ok: true };
 }

@@ -18,11 +18,11 @@ import { hashPair } from '../../core/pair-map.ts';
 import { BROADCAST_MAC, macHigh16, macLow32, parseMac } from '../../core/mac.ts';
 import type { CrossingSpec } from '../../bridge/crossing.ts';
 import { EtherType } from '../../wire/ethernet.ts';
-import { udpService } from '../../tunnel/service.ts';
+import { serviceIsUdp, serviceNumber, udpService } from '../../tunnel/service.ts';
 import { TOS_PRESERVE, UdpChecksum } from '../../tunnel/tunnel.ts';
 import { VXLAN_IPV4_OVERHEAD } from '../../tunnel/vxlan.ts';
 import { VXLAN_IPV6_OVERHEAD } from '../../tunnel/vxlan-ipv6.ts';
-import { carriesFrames, ownsDevice } from '../../config/types/net-interface.ts';
+import { carriesFrames, makesDevice, ownsDevice, usesHostStack } from '../../config/types/net-interface.ts';
 import {
   bareAddress,
   type ConfigView,
@@ -35,7 +35,15 @@ import {
   type VxlanProfile,
 } from './config-view.ts';
 import type { Mac } from './spec.ts';
-import type { DeviceFacts, FilesModel, InterfaceMemberModel, Model, StaticTableModel } from './model.ts';
+import type {
+  DeviceFacts,
+  FilesModel,
+  InterfaceMemberModel,
+  Model,
+  SocketModel,
+  StaticTableModel,
+  UdpModel,
+} from './model.ts';
 
 type TunnelTable = TunnelFdb['properties']['records'];
 
@@ -154,10 +162,11 @@ class ModelBuilder {
     };
   }
 
-  /** Whether a domain of these VLANs has no device that could lend its MAC: that of a TAP is the host's behind it. */
+  /** Whether a domain of these VLANs has no device that could lend its MAC: that of a TAP is the host's behind it, a TUN has none. */
   #needsMac(vlans: readonly Vlan[]): boolean {
     const interfaces = vlans.flatMap((vlan) => Object.keys(vlan.properties.interfaces));
-    return vlans.length === 0 || interfaces.some((name) => this.#model.interfaces.get(name)?.adapter === 'tap');
+    const isMade = (name: string): boolean => makesDevice(this.#model.interfaces.get(name)?.adapter ?? 'packet-ring');
+    return vlans.length === 0 || interfaces.some(isMade);
   }
 
   /** Devices of the VLAN that we own, in the order of its interfaces. */
@@ -207,13 +216,14 @@ class ModelBuilder {
 
   /** The device whose kernel address the self IP is, when the host owns it. */
   #hostDevice(self: Self): string | undefined {
+    return this.#hostInterface(self)?.properties.device;
+  }
+
+  #hostInterface(self: Self): Interface | undefined {
     const vlan = this.#view.vlans.get(self.properties.vlan);
-    if (vlan === undefined) return undefined;
-    for (const name of Object.keys(vlan.properties.interfaces)) {
-      const port = this.#view.interfaces.get(name);
-      if (port?.properties.adapter === 'udp') return port.properties.device;
-    }
-    return undefined;
+    return Object.keys(vlan?.properties.interfaces ?? {})
+      .map((name) => this.#view.interfaces.get(name))
+      .find((port) => port !== undefined && usesHostStack(port.properties.adapter));
   }
 
   #addTunnel(tunnel: Tunnel): void {
@@ -270,10 +280,9 @@ class ModelBuilder {
         sends: properties.mode !== 'inbound',
       },
     });
-    const device = self === undefined ? undefined : this.#hostDevice(self);
-    if (self !== undefined && device !== undefined) {
-      this.#addSocket(self, local.words, profile, device, properties.ttl);
-      if (group !== undefined) this.#addSocket(self, group.words, profile, device, properties.ttl, group);
+    if (self !== undefined) {
+      const socket = { service: udpService(port), ttl: properties.ttl, udp: udpModel(profile, local) };
+      this.#addSockets(tunnel, self, local, group, socket);
     }
   }
 
@@ -281,48 +290,57 @@ class ModelBuilder {
     const { interfaces, interfaceMembers, tunnelMembers, tapMtus } = this.#model;
     const least = new Map<string, number>();
     for (const member of interfaceMembers.values()) {
-      if (interfaces.get(member.interface)?.adapter !== 'tap') continue;
+      const port = interfaces.get(member.interface);
+      if (port === undefined || !makesDevice(port.adapter)) continue;
       const mtus = [...interfaceMembers.values(), ...tunnelMembers.values()].flatMap((other) =>
         other.domain !== member.domain ? [] : ['tunnel' in other ? other.tunnel.mtu : other.mtu],
       );
       least.set(member.interface, Math.min(...mtus, least.get(member.interface) ?? Infinity));
     }
     for (const { name, adapter } of interfaces.values()) {
-      if (adapter === 'tap') tapMtus.set(name, least.get(name) ?? ETHERNET_MTU);
+      if (makesDevice(adapter)) tapMtus.set(name, least.get(name) ?? ETHERNET_MTU);
     }
   }
 
-  #addSocket(
+  /** The sockets of a tunnel whose local address is the host's: for that address, and for its multicast group. */
+  #addSockets(
+    tunnel: Tunnel,
     self: Self,
-    bound: AddressWords,
-    profile: VxlanProfile,
-    device: string,
-    ttl: number,
-    group?: IpAddress,
+    local: IpAddress,
+    group: IpAddress | undefined,
+    socket: Pick<SocketModel, 'service' | 'ttl' | 'udp'>,
   ): void {
-    const { port } = profile.properties;
-    const [sourcePortMin, sourcePortMax] = profile.properties['source-port-range'].split('-').map(Number);
-    const checksum = profile.properties['udp-checksum'];
-    const localAddress = bareAddress(self);
+    const port = this.#hostInterface(self);
+    const device = port?.properties.device;
+    if (port === undefined || device === undefined) return;
+    if (!serviceIsUdp(socket.service) && port.properties.adapter === 'udp') {
+      const what = `IP protocol ${serviceNumber(socket.service)}`;
+      this.#fail(tunnel, `interface ${port.name} has adapter udp, which carries no ${what}: adapter raw-ip does`);
+      return;
+    }
     const domain = this.#model.domainOf.get(self.properties.vlan)!;
-    const text = group === undefined ? undefined : formatBareAddress(group);
-    const key = text === undefined ? `${localAddress} ${port}` : `${text} ${port} ${domain}`;
-    // Tunnels of other profiles may share the socket: what one of them takes, it has to take.
-    const acceptsNoChecksum = checksum === 'disabled' || this.#model.sockets.get(key)?.acceptsNoChecksum === true;
-    this.#model.sockets.set(key, {
-      key,
-      self: self.name,
-      localAddress,
-      bound,
-      group: text === undefined ? undefined : { text, domain },
-      port,
-      device,
-      checksum: checksum === 'enabled' || (wordsAreIpv6(bound) && checksum !== 'disabled'),
-      acceptsNoChecksum,
-      sourcePortMin: sourcePortMin!,
-      sourcePortMax: sourcePortMax!,
-      ttl,
-    });
+    for (const end of group === undefined ? [local] : [local, group]) {
+      const text = end === group ? formatBareAddress(end) : undefined;
+      const localAddress = bareAddress(self);
+      const service = serviceIsUdp(socket.service) ? `${socket.service}` : `protocol ${serviceNumber(socket.service)}`;
+      const key = text === undefined ? `${localAddress} ${service}` : `${text} ${service} ${domain}`;
+      const known = this.#model.sockets.get(key)?.udp;
+      const udp = socket.udp && {
+        ...socket.udp,
+        // Tunnels of other profiles may share the socket: what one of them takes, it has to take.
+        acceptsNoChecksum: socket.udp.acceptsNoChecksum || known?.acceptsNoChecksum === true,
+      };
+      this.#model.sockets.set(key, {
+        ...socket,
+        key,
+        self: self.name,
+        localAddress,
+        bound: end.words,
+        group: text === undefined ? undefined : { text, domain },
+        device,
+        udp,
+      });
+    }
   }
 
   #selfOf(address: string): Self | undefined {
@@ -429,6 +447,18 @@ const filesOf = (properties: Interface['properties']): FilesModel => ({
   timed: properties['replay-timing'] === 'recorded',
   delayMs: properties['replay-delay'] * 1000,
 });
+
+/** What tunnels of a profile ask of a UDP socket. */
+function udpModel({ properties }: VxlanProfile, local: IpAddress): UdpModel {
+  const [sourcePortMin, sourcePortMax] = properties['source-port-range'].split('-').map(Number);
+  const checksum = properties['udp-checksum'];
+  return {
+    checksum: checksum === 'enabled' || (local.family === 6 && checksum !== 'disabled'),
+    acceptsNoChecksum: checksum === 'disabled',
+    sourcePortMin: sourcePortMin!,
+    sourcePortMax: sourcePortMax!,
+  };
+}
 
 /** Why this version has no data path for such a tunnel; undefined when it has. */
 function unsupported(profile: VxlanProfile, local: IpAddress | undefined): string | undefined {

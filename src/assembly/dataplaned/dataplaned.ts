@@ -11,7 +11,7 @@ import { macHigh16, macLow32 } from '../../core/mac.ts';
 import type { Log } from '../../core/log.ts';
 import { applyChanges, type ConfigChange, type Generation, mapObjects, type ObjectMap } from '../../config/change.ts';
 import type { AnyConfigObject } from '../../config/object-type.ts';
-import { ownsDevice } from '../../config/types/net-interface.ts';
+import { makesDevice, ownsDevice } from '../../config/types/net-interface.ts';
 import type { LoadedAddon } from '../../native/addon.ts';
 import { type Device, DeviceWatcher, type Devices } from '../../net/device-watcher.ts';
 import { PolledDevices } from '../../net/polled-devices.ts';
@@ -37,8 +37,13 @@ const OPERATIONS_PER_MESSAGE = 64;
 export type DataplanedOptions = {
   /** Without the addon the data plane runs on this thread, with the adapters that do without. */
   addon: LoadedAddon;
-  /** Makes a device fit to be opened; `tapMtu`: it is a TAP device that is to be made, with this MTU, where there is none. */
-  prepare: (...request: [...Parameters<PrepareDevice>, tapMtu: number | undefined]) => ReturnType<PrepareDevice>;
+  /**
+   * Makes a device fit to be opened; `tapMtu`: it is a device that is to be made, with this MTU, where there is none,
+   * `tapKind`: as a TAP or a TUN device.
+   */
+  prepare: (
+    ...request: [...Parameters<PrepareDevice>, tapMtu: number | undefined, tapKind: 'tap' | 'tun']
+  ) => ReturnType<PrepareDevice>;
   /** Told which devices the configuration takes over, whenever that changes. */
   retain: (devices: readonly string[]) => void;
   /** The worker has ended by itself: nothing moves frames any more. */
@@ -80,7 +85,11 @@ export class Dataplaned implements ConfigApplier {
     this.#keeper = new PortKeeper({
       opener: new PortOpener(options.addon, this.#worker),
       device: (name) => this.#deviceState(name),
-      prepare: (name, device, owner) => options.prepare(name, device, owner, this.#model.tapMtus.get(name)),
+      prepare: (name, device, owner) => {
+        const { interfaces, tapMtus } = this.#model;
+        const kind = interfaces.get(name)?.adapter === 'tun' ? 'tun' : 'tap';
+        return options.prepare(name, device, owner, tapMtus.get(name), kind);
+      },
       place: (key) => ({ index: this.#planner.port(key), row: this.#planner.portRow(key) }),
       domain: (name) => this.#planner.domain(name),
       post: (message) => this.#worker.post(message),
@@ -183,7 +192,7 @@ export class Dataplaned implements ConfigApplier {
   /** Devices that are ours, or that we made; those of a disabled interface keep what the host has given them. */
   #devicesInUse(): string[] {
     return [...this.#view.interfaces.values()].flatMap(({ properties: { device, adapter, enabled } }) =>
-      device !== undefined && (adapter === 'tap' || (ownsDevice(adapter) && enabled)) ? [device] : [],
+      device !== undefined && (makesDevice(adapter) || (ownsDevice(adapter) && enabled)) ? [device] : [],
     );
   }
 

@@ -48,7 +48,8 @@ export class Ingress {
         disposal.tap.recordPass(frames[index]!, slot.row, Direction.inbound);
       }
     }
-    if (slot.port.medium === 'udp') this.#acceptDatagrams(slot, batch);
+    const { medium } = slot.port;
+    if (medium === 'udp' || medium === 'raw-ip') this.#acceptDatagrams(slot, batch);
     else this.#acceptFrames(slot, batch);
     batch.clear();
   }

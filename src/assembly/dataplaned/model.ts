@@ -57,14 +57,20 @@ export type SocketModel = {
   bound: AddressWords;
   /** For a multicast group: its text, and the domain in which it is listened to. */
   group: { text: string; domain: string } | undefined;
-  port: number;
+  /** UDP port or IP protocol (src/tunnel/service.ts). */
+  service: number;
   device: string;
+  ttl: number;
+  /** Undefined: a raw socket. */
+  udp: UdpModel | undefined;
+};
+
+export type UdpModel = {
   checksum: boolean;
   /** Over IPv6: whether datagrams without a checksum are taken. */
   acceptsNoChecksum: boolean;
   sourcePortMin: number;
   sourcePortMax: number;
-  ttl: number;
 };
 
 export type SelfModel = { name: string; domain: string; words: AddressWords; isIpv6: boolean; prefixBits: number };

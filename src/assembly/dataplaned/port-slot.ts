@@ -34,7 +34,7 @@ export class PortSlot implements Outlet {
   readonly #placed = new Map<number, InterfaceMemberSpec>();
   /** TPIDs of service tags, beside those that IEEE 802.1 knows. */
   readonly #serviceTpids = new Set<number>();
-  /** For a port of medium `udp`: the tunnel listener that it serves. */
+  /** For a port of medium `udp` or `raw-ip`: the tunnel listener that it serves. */
   listener = -1;
   /** The port is closed; endpoints of tunnels may lead here for a moment longer. */
   isClosed = false;

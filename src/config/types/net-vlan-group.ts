@@ -5,6 +5,7 @@
 
 import { choice, integer, referenceList, string, toggle } from '../kinds.ts';
 import { objectType } from '../object-type.ts';
+import { carriesPackets, netInterface } from './net-interface.ts';
 import { netTunnelsTunnel } from './net-tunnels-tunnel.ts';
 import { netVlan } from './net-vlan.ts';
 
@@ -42,6 +43,14 @@ export const netVlanGroup = objectType({
     const owners = new Map<string, string>();
     for (const object of objects) {
       for (const member of object.properties.members) {
+        const vlan = context.find(netVlan, member);
+        const packets = Object.keys(vlan?.properties.interfaces ?? {}).find((name) =>
+          carriesPackets(context.find(netInterface, name)?.properties.adapter ?? 'packet-ring'),
+        );
+        if (packets !== undefined) {
+          const text = `VLAN group (${object.name}): ${member} cannot be bridged: its interface ${packets} has adapter tun, which carries IP packets.`;
+          context.error(object, text, { property: 'members', value: member, hint: 'Use adapter tap.' });
+        }
         const owner = owners.get(member);
         if (owner === undefined) {
           owners.set(member, object.name);
