@@ -22,7 +22,13 @@ import { serviceIsUdp, serviceNumber, udpService } from '../../tunnel/service.ts
 import { TOS_PRESERVE, UdpChecksum } from '../../tunnel/tunnel.ts';
 import { VXLAN_IPV4_OVERHEAD } from '../../tunnel/vxlan.ts';
 import { VXLAN_IPV6_OVERHEAD } from '../../tunnel/vxlan-ipv6.ts';
-import { carriesFrames, makesDevice, ownsDevice, usesHostStack } from '../../config/types/net-interface.ts';
+import {
+  carriesFrames,
+  carriesPackets,
+  makesDevice,
+  ownsDevice,
+  usesHostStack,
+} from '../../config/types/net-interface.ts';
 import {
   bareAddress,
   type ConfigView,
@@ -138,6 +144,10 @@ class ModelBuilder {
     // Our own MAC in a domain is that of the first device; without one it is made from the name.
     for (const [name, domain] of domains) {
       const vlans = vlansOf.get(name) ?? [];
+      if (vlans.some((vlan) => this.#carriesPackets(vlan))) {
+        domain.isLayer3 = true;
+        continue;
+      }
       const device = vlans.flatMap((vlan) => this.#ringDevices(vlan))[0];
       domain.mac =
         device === undefined ? (this.#needsMac(vlans) ? madeMac(name) : undefined) : this.#devices.get(device)?.mac;
@@ -162,11 +172,17 @@ class ModelBuilder {
     };
   }
 
-  /** Whether a domain of these VLANs has no device that could lend its MAC: that of a TAP is the host's behind it, a TUN has none. */
+  #carriesPackets(vlan: Vlan): boolean {
+    return Object.keys(vlan.properties.interfaces).some((name) => {
+      const port = this.#view.interfaces.get(name);
+      return port !== undefined && carriesPackets(port.properties.adapter);
+    });
+  }
+
+  /** Whether a domain of these VLANs has no device that could lend its MAC: that of a TAP is the host's behind it. */
   #needsMac(vlans: readonly Vlan[]): boolean {
     const interfaces = vlans.flatMap((vlan) => Object.keys(vlan.properties.interfaces));
-    const isMade = (name: string): boolean => makesDevice(this.#model.interfaces.get(name)?.adapter ?? 'packet-ring');
-    return vlans.length === 0 || interfaces.some(isMade);
+    return vlans.length === 0 || interfaces.some((name) => this.#model.interfaces.get(name)?.adapter === 'tap');
   }
 
   /** Devices of the VLAN that we own, in the order of its interfaces. */

@@ -2,7 +2,7 @@
 
 import type { AddressWords } from '../../core/address.ts';
 import { fullPath } from '../../config/name.ts';
-import { usesHostStack } from '../../config/types/net-interface.ts';
+import { carriesPackets, usesHostStack } from '../../config/types/net-interface.ts';
 import { serviceIsUdp, serviceNumber } from '../../tunnel/service.ts';
 import type { ShowSources } from './show-service.ts';
 
@@ -12,6 +12,8 @@ export type CapturePoint = {
   name: string;
   /** Set where the kernel takes off the outer headers: our own end of them. */
   socket: { address: AddressWords; service: number } | undefined;
+  /** Whether what passes starts at the IP header. */
+  isPackets?: boolean;
 };
 
 type Sources = Pick<ShowSources, 'view' | 'model' | 'planner'>;
@@ -28,7 +30,8 @@ export function findCapturePoints(sources: Sources, name: string): CapturePoint[
   const port = view.interfaces.get(name);
   if (port !== undefined) {
     if (usesHostStack(port.properties.adapter)) return socketPoints(sources, port.properties.device);
-    return model.interfaces.has(name) ? [{ row: planner.portRow(name), name, socket: undefined }] : [];
+    const isPackets = carriesPackets(port.properties.adapter);
+    return model.interfaces.has(name) ? [{ row: planner.portRow(name), name, socket: undefined, isPackets }] : [];
   }
   const path = fullPath(name);
   const group = view.vlanGroups.get(path);
@@ -49,7 +52,12 @@ function memberPoints({ view, model, planner }: Sources, path: string): CaptureP
   if (!view.vlans.has(path)) return undefined;
   return [...model.interfaceMembers.values()]
     .filter((member) => member.key.startsWith(`${path} `))
-    .map((member) => ({ row: planner.row(member.key), name: member.name, socket: undefined }))
+    .map((member) => ({
+      row: planner.row(member.key),
+      name: member.name,
+      socket: undefined,
+      isPackets: model.domains.get(member.domain)?.isLayer3 === true,
+    }))
     .filter(exists);
 }
 

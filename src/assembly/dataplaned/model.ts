@@ -90,10 +90,18 @@ export type NeighbourModel = { domain: string; address: AddressWords; mac: Mac }
 /** `object`: type and name, as in `net self /Common/wan`. */
 export type Failure = { object: string; reason: string };
 
+export type DomainModel = {
+  name: string;
+  mac: Mac | undefined;
+  crossing: CrossingSpec | undefined;
+  /** Whether its only member carries IP packets, without Ethernet headers. */
+  isLayer3?: boolean;
+};
+
 export type Model = {
   interfaces: Map<string, InterfaceModel>;
   /** By name of the VLAN, VLAN group or tunnel. */
-  domains: Map<string, { name: string; mac: Mac | undefined; crossing: CrossingSpec | undefined }>;
+  domains: Map<string, DomainModel>;
   interfaceMembers: Map<string, InterfaceMemberModel>;
   tunnelMembers: Map<string, TunnelMemberModel>;
   sockets: Map<string, SocketModel>;

@@ -64,3 +64,11 @@ function likelyService({ octets, outerPort }: CaptureRecord): number {
   if (outerPort !== 0) return udpService(VXLAN_PORT);
   return protocolService(octets.length >= 2 && read16(octets, 0) === ETHERIP_HEADER ? ETHERIP : GRE);
 }
+
+/** A packet that starts at its IP header as an Ethernet frame, without MACs. */
+export function withEthernetHeader({ octets: packet, originalOctets }: CaptureRecord): Octets {
+  const octets = new Uint8Array(ETHERNET_HEADER_OCTETS + packet.length);
+  writeEthernet(octets, 0, 0, 0, 0, 0, (packet[0] ?? 0) >>> 4 === 6 ? EtherType.ipv6 : EtherType.ipv4);
+  octets.set(packet, ETHERNET_HEADER_OCTETS);
+  return { octets, originalOctets: originalOctets + ETHERNET_HEADER_OCTETS };
+}

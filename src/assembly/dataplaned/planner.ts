@@ -117,9 +117,9 @@ export class Planner {
       limit: model.learnedLimit,
     };
     add('settings', 'learning', learning, learning);
-    for (const { name, mac, crossing } of model.domains.values()) {
+    for (const { name, mac, crossing, isLayer3 } of model.domains.values()) {
       const id = this.#domains.of(name) + 1;
-      const spec = { id, name, localMember: this.#members.of(localKey(name)), mac, crossing };
+      const spec = { id, name, localMember: this.#members.of(localKey(name)), mac, crossing, isLayer3: isLayer3 === true };
       add('domain', name, { op: 'set-domain', spec }, { op: 'remove-domain', id });
     }
     for (const member of model.interfaceMembers.values()) {

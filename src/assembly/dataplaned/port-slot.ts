@@ -89,6 +89,11 @@ export class PortSlot implements Outlet {
     this.#settleTags();
   }
 
+  /** The row of counters of a member that was placed here. */
+  rowOf(member: number): number {
+    return this.#placed.get(member)?.row ?? this.row;
+  }
+
   #settleTags(): void {
     this.#serviceTpids.clear();
     this.isStacked = false;
