@@ -84,7 +84,8 @@ def do_send_flows(order):
     sequence = [0] * order['flows']
     for index in range(order['count']):
         flow = random.randrange(order['flows'])
-        send(flow_frame(bytes.fromhex(order['prefix']), flow, sequence[flow], random.choice(order['sizes'])), order)
+        frame = flow_frame(bytes.fromhex(order['prefix']), flow, sequence[flow], random.choice(order['sizes']))
+        send(frame[14:] if order.get('packets') else frame, order)
         sequence[flow] += 1
         if index % order['every'] == 0:
             time.sleep(order['pause'])
