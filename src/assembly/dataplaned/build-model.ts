@@ -18,10 +18,9 @@ import { hashPair } from '../../core/pair-map.ts';
 import { BROADCAST_MAC, macHigh16, macLow32, parseMac } from '../../core/mac.ts';
 import type { CrossingSpec } from '../../bridge/crossing.ts';
 import { EtherType } from '../../wire/ethernet.ts';
-import { serviceIsUdp, serviceNumber, udpService } from '../../tunnel/service.ts';
-import { TOS_PRESERVE, UdpChecksum } from '../../tunnel/tunnel.ts';
-import { VXLAN_IPV4_OVERHEAD } from '../../tunnel/vxlan.ts';
-import { VXLAN_IPV6_OVERHEAD } from '../../tunnel/vxlan-ipv6.ts';
+import { serviceIsUdp, serviceNumber } from '../../tunnel/service.ts';
+import { kindIsLayer3, TOS_PRESERVE, UdpChecksum } from '../../tunnel/tunnel.ts';
+import { tunnelOverhead } from '../../tunnel/overhead.ts';
 import {
   carriesFrames,
   carriesPackets,
@@ -42,15 +41,9 @@ import {
 } from './config-view.ts';
 import { parentsOf, RouteBuilder, routeDomainsOf } from './build-routes.ts';
 import type { Mac } from './spec.ts';
-import type {
-  DeviceFacts,
-  FilesModel,
-  InterfaceMemberModel,
-  Model,
-  SocketModel,
-  StaticTableModel,
-  UdpModel,
-} from './model.ts';
+import { addSockets, udpModel } from './build-sockets.ts';
+import { shapeOf } from './tunnel-shape.ts';
+import type { DeviceFacts, FilesModel, InterfaceMemberModel, Model, StaticTableModel } from './model.ts';
 
 type TunnelTable = TunnelFdb['properties']['records'];
 
@@ -148,7 +141,13 @@ class ModelBuilder {
     const routeDomainOf = routeDomainsOf(this.#view);
     for (const name of new Set(domainOf.values())) {
       const routeDomain = routeDomainOf.get(name) ?? 0;
-      domains.set(name, { name, mac: undefined, crossing: this.#crossing(name), routeDomain, isLayer3: false });
+      domains.set(name, {
+        name,
+        mac: undefined,
+        crossing: this.#crossing(name),
+        routeDomain,
+        isLayer3: this.#isLayer3(name),
+      });
     }
     const vlansOf = new Map<string, Vlan[]>();
     for (const vlan of this.#view.vlans.values()) {
@@ -157,6 +156,8 @@ class ModelBuilder {
     }
     // Our own MAC in a domain is that of the first device; without one it is made from the name.
     for (const [name, domain] of domains) {
+      // A layer 3 tunnel has none: nothing that it carries is addressed by a MAC.
+      if (domain.isLayer3) continue;
       const vlans = vlansOf.get(name) ?? [];
       if (vlans.some((vlan) => this.#carriesPackets(vlan))) {
         domain.isLayer3 = true;
@@ -168,6 +169,13 @@ class ModelBuilder {
       // Without a MAC an opaque group could hide nobody behind it.
       if (domain.crossing?.mode === 'opaque') domain.mac ??= madeMac(name);
     }
+  }
+
+  /** Whether the domain is that of a tunnel of packets. */
+  #isLayer3(name: string): boolean {
+    const tunnel = this.#view.tunnels.get(name);
+    const shape = tunnel && shapeOf(this.#view, tunnel);
+    return shape !== undefined && kindIsLayer3(shape.kind);
   }
 
   /** What holds between the members of a group; undefined for what is no group. */
@@ -255,18 +263,18 @@ class ModelBuilder {
 
   #addTunnel(tunnel: Tunnel): void {
     const { name, properties } = tunnel;
-    const profile = this.#view.vxlanProfiles.get(properties.profile);
+    const shape = shapeOf(this.#view, tunnel);
     const local = parseAddress(properties['local-address']);
     const end = parseAddressOrAny(properties['remote-address']);
     const group = end !== undefined && isMulticast(end) ? end : undefined;
     const remote = end === undefined || isUnspecified(end) || group !== undefined ? undefined : end;
-    if (profile === undefined) {
+    if (shape === undefined) {
       this.#fail(tunnel, `no data path for profile ${properties.profile} in this version`);
       return;
     }
-    const { port } = profile.properties;
-    const range = profile.properties['source-port-range'].split('-').map(Number);
-    const problem = unsupported(profile, local);
+    const { kind, key, service, vxlan } = shape;
+    const range = (vxlan?.properties['source-port-range'] ?? '0-0').split('-').map(Number);
+    const problem = unsupported(vxlan, local);
     if (problem !== undefined || local === undefined) {
       this.#fail(tunnel, problem ?? `local-address ${properties['local-address']} is not an address`);
       return;
@@ -276,11 +284,11 @@ class ModelBuilder {
       this.#fail(tunnel, `local-address ${properties['local-address']} is not the address of any self IP`);
     }
     const isIpv6 = local.family === 6;
-    const flooding = remote === undefined ? profile.properties['flooding-type'] : 'point-to-point';
+    const flooding = remote === undefined ? shape.flooding : 'point-to-point';
     const floodRemotes = this.#floodRemotes(name, flooding, group);
     const floodsToNobody = flooding === 'none' || (flooding === 'multicast' && group === undefined);
-    const overhead = isIpv6 ? VXLAN_IPV6_OVERHEAD : VXLAN_IPV4_OVERHEAD;
-    const checksum = UDP_CHECKSUM[profile.properties['udp-checksum']];
+    const overhead = tunnelOverhead(shape, isIpv6);
+    const checksum = UDP_CHECKSUM[vxlan?.properties['udp-checksum'] ?? 'disabled'];
     const underlay = self === undefined ? undefined : this.#model.domainOf.get(self.properties.vlan);
     this.#model.tunnelMembers.set(name, {
       name,
@@ -291,12 +299,14 @@ class ModelBuilder {
       floodRemotes,
       group: group === undefined || underlay === undefined ? undefined : { address: group.words, domain: underlay },
       tunnel: {
+        kind,
         name,
         local: local.words,
+        secondary: this.#secondaryOf(tunnel),
         routeDomain: local.routeDomain,
         remote: remote?.words,
-        key: properties.key,
-        service: udpService(port),
+        key,
+        service,
         mtu: properties.mtu === 0 ? this.#underlayMtu(self) - overhead : properties.mtu,
         tos: typeof properties.tos === 'number' ? properties.tos : TOS_PRESERVE,
         ttl: properties.ttl,
@@ -306,12 +316,23 @@ class ModelBuilder {
         learnsEndpoints: remote === undefined && !floodsToNobody,
         receives: properties.mode !== 'outbound',
         sends: properties.mode !== 'inbound',
+        gre: shape.gre,
+        etherIpForm: shape.etherIpForm,
       },
     });
-    if (self !== undefined) {
-      const socket = { service: udpService(port), ttl: properties.ttl, udp: udpModel(profile, local) };
-      this.#addSockets(tunnel, self, local, group, socket);
+    const ends = [self, this.#selfOf(properties['secondary-address'])];
+    for (const end of ends) if (end !== undefined) this.#addSockets(tunnel, end, group, service, vxlan);
+  }
+
+  #secondaryOf(tunnel: Tunnel): AddressWords | undefined {
+    const text = tunnel.properties['secondary-address'];
+    const address = parseAddressOrAny(text);
+    if (address === undefined || isUnspecified(address)) return undefined;
+    if (this.#selfOf(text) === undefined) {
+      this.#fail(tunnel, `secondary-address ${text} is not the address of any self IP`);
+      return undefined;
     }
+    return address.words;
   }
 
   #addTapMtus(): void {
@@ -330,45 +351,26 @@ class ModelBuilder {
     }
   }
 
-  /** The sockets of a tunnel whose local address is the host's: for that address, and for its multicast group. */
   #addSockets(
     tunnel: Tunnel,
     self: Self,
-    local: IpAddress,
     group: IpAddress | undefined,
-    socket: Pick<SocketModel, 'service' | 'ttl' | 'udp'>,
+    service: number,
+    vxlan: VxlanProfile | undefined,
   ): void {
     const port = this.#hostInterface(self);
     const device = port?.properties.device;
     if (port === undefined || device === undefined) return;
-    if (!serviceIsUdp(socket.service) && port.properties.adapter === 'udp') {
-      const what = `IP protocol ${serviceNumber(socket.service)}`;
+    if (!serviceIsUdp(service) && port.properties.adapter === 'udp') {
+      const what = `IP protocol ${serviceNumber(service)}`;
       this.#fail(tunnel, `interface ${port.name} has adapter udp, which carries no ${what}: adapter raw-ip does`);
       return;
     }
+    const { address: local } = parsePrefix(self.properties.address)!;
+    const { ttl } = tunnel.properties;
     const domain = this.#model.domainOf.get(self.properties.vlan)!;
-    for (const end of group === undefined ? [local] : [local, group]) {
-      const text = end === group ? formatBareAddress(end) : undefined;
-      const localAddress = bareAddress(self);
-      const service = serviceIsUdp(socket.service) ? `${socket.service}` : `protocol ${serviceNumber(socket.service)}`;
-      const key = text === undefined ? `${localAddress} ${service}` : `${text} ${service} ${domain}`;
-      const known = this.#model.sockets.get(key)?.udp;
-      const udp = socket.udp && {
-        ...socket.udp,
-        // Tunnels of other profiles may share the socket: what one of them takes, it has to take.
-        acceptsNoChecksum: socket.udp.acceptsNoChecksum || known?.acceptsNoChecksum === true,
-      };
-      this.#model.sockets.set(key, {
-        ...socket,
-        key,
-        self: self.name,
-        localAddress,
-        bound: end.words,
-        group: text === undefined ? undefined : { text, domain },
-        device,
-        udp,
-      });
-    }
+    const udp = vxlan && udpModel(vxlan, local);
+    addSockets(this.#model.sockets, { self, local, group, domain, service, ttl, device, udp });
   }
 
   #selfOf(address: string): Self | undefined {
@@ -478,21 +480,9 @@ const filesOf = (properties: Interface['properties']): FilesModel => ({
   delayMs: properties['replay-delay'] * 1000,
 });
 
-/** What tunnels of a profile ask of a UDP socket. */
-function udpModel({ properties }: VxlanProfile, local: IpAddress): UdpModel {
-  const [sourcePortMin, sourcePortMax] = properties['source-port-range'].split('-').map(Number);
-  const checksum = properties['udp-checksum'];
-  return {
-    checksum: checksum === 'enabled' || (local.family === 6 && checksum !== 'disabled'),
-    acceptsNoChecksum: checksum === 'disabled',
-    sourcePortMin: sourcePortMin!,
-    sourcePortMax: sourcePortMax!,
-  };
-}
-
 /** Why this version has no data path for such a tunnel; undefined when it has. */
-function unsupported(profile: VxlanProfile, local: IpAddress | undefined): string | undefined {
-  if (profile.properties['encapsulation-type'] !== 'vxlan') return 'VXLAN-GPE has no data path in this version';
+function unsupported(profile: VxlanProfile | undefined, local: IpAddress | undefined): string | undefined {
+  if (profile?.properties['encapsulation-type'] === 'vxlan-gpe') return 'VXLAN-GPE has no data path in this version';
   if (local?.family === 6 && !wordsAreIpv6(local.words))
     return `local-address ${formatBareAddress(local)} is in ::/96, where no host has an address`;
   return undefined;

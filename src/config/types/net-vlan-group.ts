@@ -5,6 +5,8 @@
 
 import { choice, integer, referenceList, string, toggle } from '../kinds.ts';
 import { objectType } from '../object-type.ts';
+import type { AnyConfigObject, CheckContext } from '../object-type.ts';
+import { encapsulationOf } from '../tunnel-keys.ts';
 import { carriesPackets, netInterface } from './net-interface.ts';
 import { netTunnelsTunnel } from './net-tunnels-tunnel.ts';
 import { netVlan } from './net-vlan.ts';
@@ -43,14 +45,8 @@ export const netVlanGroup = objectType({
     const owners = new Map<string, string>();
     for (const object of objects) {
       for (const member of object.properties.members) {
-        const vlan = context.find(netVlan, member);
-        const packets = Object.keys(vlan?.properties.interfaces ?? {}).find((name) =>
-          carriesPackets(context.find(netInterface, name)?.properties.adapter ?? 'packet-ring'),
-        );
-        if (packets !== undefined) {
-          const text = `VLAN group (${object.name}): ${member} cannot be bridged: its interface ${packets} has adapter tun, which carries IP packets.`;
-          context.error(object, text, { property: 'members', value: member, hint: 'Use adapter tap.' });
-        }
+        refuseLayer3(object, member, context);
+        refusePackets(object, member, context);
         const owner = owners.get(member);
         if (owner === undefined) {
           owners.set(member, object.name);
@@ -66,3 +62,26 @@ export const netVlanGroup = objectType({
     }
   },
 });
+
+/** A tunnel that carries packets has nothing to bridge. */
+function refuseLayer3(group: AnyConfigObject, member: string, context: CheckContext): void {
+  const profile = context.find(netTunnelsTunnel, member)?.properties.profile;
+  if (profile === undefined || encapsulationOf(profile, context)?.kind !== 'gre') return;
+  context.error(group, `VLAN group (${group.name}): ${member} carries IP packets, not frames: it cannot be bridged.`, {
+    property: 'members',
+    value: member,
+    hint: 'Use a GRE profile with encapsulation transparent-ethernet-bridging, or route to the tunnel.',
+  });
+}
+
+/** A VLAN on a TUN device carries packets, which cannot be bridged either. */
+function refusePackets(group: AnyConfigObject, member: string, context: CheckContext): void {
+  const interfaces = Object.keys(context.find(netVlan, member)?.properties.interfaces ?? {});
+  const packets = interfaces.find((name) => {
+    const port = context.find(netInterface, name);
+    return port !== undefined && carriesPackets(port.properties.adapter);
+  });
+  if (packets === undefined) return;
+  const text = `VLAN group (${group.name}): ${member} cannot be bridged: its interface ${packets} has adapter tun, which carries IP packets.`;
+  context.error(group, text, { property: 'members', value: member, hint: 'Use adapter tap.' });
+}
