@@ -7,7 +7,8 @@ import { stateLayout } from './state-directory.ts';
 
 /**
  * Asks that a device be made fit to be opened, before every opening: a device that was deleted and made again is another
- * one. A daemon that runs without a supervisor opens it as it is. */
+ * one. A daemon that runs without a supervisor opens it as it is.
+ */
 export async function prepareDevice(
   state: string,
   interfaceName: string,

@@ -26,8 +26,10 @@ const entrySchema = z.object({
   device: z.string(),
   /** 0 while one that we make is not there yet. */
   ifindex: z.number().int().nonnegative(),
-  /** Whether it is a TAP device that was made, and is deleted to give it back. */
+  /** Whether it is a TAP or TUN device that was made, and is deleted to give it back. */
   made: z.boolean().optional(),
+  /** What was made; absent: a TAP device. */
+  kind: z.enum(['tap', 'tun']).optional(),
   /** The nft table that keeps its frames from the kernel, if it could be made. */
   table: z.string(),
   /** Whether the link was up before. */

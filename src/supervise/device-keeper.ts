@@ -168,18 +168,19 @@ export class DeviceKeeper {
     }
   }
 
-  /** Makes a TAP device; one that is there is left as it is, and told apart from other devices when it is opened. */
+  /** Makes a TAP or TUN device; one that is there is left as it is, and told apart from other devices when it is opened. */
   async #prepareTap(request: PrepareRequest, mtu: number, present: LinkFact | undefined): Promise<PrepareResult> {
     const { journal, log } = this.#options;
     if (present) return { ok: true };
     const names = await readDeviceNames();
     for (const entry of this.devices.filter((other) => !names.has(other.ifindex))) await this.#giveBack(entry, names);
-    journal.put(tapEntry(request.interface, request.device));
+    const entry = tapEntry(request.interface, request.device, request.tapKind);
+    journal.put(entry);
     try {
-      await makeTap(request.device, mtu);
+      await makeTap(request.device, mtu, request.tapKind);
       const link = await readLink(request.device);
       if (!link) throw new Error('it has gone again');
-      journal.put({ ...tapEntry(request.interface, request.device), ifindex: link.ifindex });
+      journal.put({ ...entry, ifindex: link.ifindex });
     } finally {
       journal.remove(0);
     }

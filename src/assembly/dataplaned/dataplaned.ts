@@ -11,7 +11,7 @@ import { macHigh16, macLow32 } from '../../core/mac.ts';
 import type { Log } from '../../core/log.ts';
 import { applyChanges, type ConfigChange, type Generation, mapObjects, type ObjectMap } from '../../config/change.ts';
 import type { AnyConfigObject } from '../../config/object-type.ts';
-import { ownsDevice } from '../../config/types/net-interface.ts';
+import { makesDevice, ownsDevice } from '../../config/types/net-interface.ts';
 import type { LoadedAddon } from '../../native/addon.ts';
 import { type Device, DeviceWatcher, type Devices } from '../../net/device-watcher.ts';
 import { PolledDevices } from '../../net/polled-devices.ts';
@@ -96,8 +96,9 @@ export class Dataplaned implements ConfigApplier {
   #wishesOf(interfaceName: string): DeviceWishes {
     const { interfaces, tapMtus } = this.#model;
     const tapMtu = tapMtus.get(interfaceName);
-    if (tapMtu !== undefined) return { tapMtu };
-    return { transmitOffloads: interfaces.get(interfaceName)?.finishesFrames === true ? 'off' : 'keep' };
+    const wanted = interfaces.get(interfaceName);
+    if (tapMtu !== undefined) return { tapMtu, tapKind: wanted?.adapter === 'tun' ? 'tun' : 'tap' };
+    return { transmitOffloads: wanted?.finishesFrames === true ? 'off' : 'keep' };
   }
 
   /** Resolves when the worker runs and the machine's devices are known. */
@@ -191,7 +192,7 @@ export class Dataplaned implements ConfigApplier {
   /** Devices that are ours, or that we made; those of a disabled interface keep what the host has given them. */
   #devicesInUse(): string[] {
     return [...this.#view.interfaces.values()].flatMap(({ properties: { device, adapter, enabled } }) =>
-      device !== undefined && (adapter === 'tap' || (ownsDevice(adapter) && enabled)) ? [device] : [],
+      device !== undefined && (makesDevice(adapter) || (ownsDevice(adapter) && enabled)) ? [device] : [],
     );
   }
 

@@ -22,7 +22,7 @@ export async function runDataplaned({ state, log }: DataplanedSettings): Promise
 
   const loaded = loadAddon();
   if (loaded.addon === undefined) {
-    const text = `${loaded.reason}; frames are moved by this thread, and only adapters pcap and capture-file work`;
+    const text = `${loaded.reason}; frames are moved by this thread, and only adapters raw-ip, pcap and capture-file work`;
     logEvent(log, 'addon-absent', text);
   }
   const dataplaned = new Dataplaned({
