@@ -46,6 +46,8 @@ export class Domain {
   changes = 0;
   /** The member that stands for ourselves; not among `members`. */
   localMember = -1;
+  /** The route domain that it belongs to. */
+  routeDomain = 0;
 
   constructor(id: number, name: string) {
     this.id = id;

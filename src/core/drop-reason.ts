@@ -62,6 +62,8 @@ export const Drop = {
   hostUnresolved: 53,
   udpChecksumMissing: 54,
   groupMessageInvalid: 55,
+  portLockdown: 56,
+  hostUnsupported: 57,
 } as const;
 
 export type DropKey = keyof typeof Drop;
@@ -127,6 +129,8 @@ export const DROP_HELP: Record<DropKey, string> = {
   udpChecksumMissing:
     'the outer UDP checksum over IPv6 is zero, which the tunnel does not accept (RFC 6935, section 5)',
   groupMessageInvalid: 'a malformed IGMP or MLD message, or one that is not from this link',
+  portLockdown: 'to a service that the self IP does not let in (allow-service), and no answer to a socket of this host',
+  hostUnsupported: 'from this host by a host path, and neither from a self IP of it nor to one other host',
 };
 
 const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

@@ -34,7 +34,7 @@ const DONT_FRAGMENT = 0x4000;
 const MORE_FRAGMENTS_AND_OFFSET = 0x3fff;
 
 /** Registered protocol numbers that are looked at here; next headers of IPv6 share them. */
-export const IpProtocol = { icmp: 1, igmp: 2, tcp: 6, udp: 17, icmpv6: 58 } as const;
+export const IpProtocol = { icmp: 1, igmp: 2, tcp: 6, udp: 17, icmpv6: 58, sctp: 132 } as const;
 
 /**
  * Guarantees, with FORWARD: version 4, a whole header with its options and the right checksum, and a total length that
