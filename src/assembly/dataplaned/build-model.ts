@@ -14,7 +14,6 @@ import {
   wordsShareNetwork,
 } from '../../core/address.ts';
 import { FDB_ENTRIES, MAX_STATIC_ENTRIES } from '../../bridge/fdb.ts';
-import { hashPair } from '../../core/pair-map.ts';
 import { BROADCAST_MAC, macHigh16, macLow32, parseMac } from '../../core/mac.ts';
 import type { CrossingSpec } from '../../bridge/crossing.ts';
 import { EtherType } from '../../wire/ethernet.ts';
@@ -33,6 +32,8 @@ import {
   type VlanFdb,
   type VxlanProfile,
 } from './config-view.ts';
+import { allowedServices, buildHostPaths } from './host-path-model.ts';
+import { madeMac } from './made-mac.ts';
 import type { Mac } from './spec.ts';
 import type { DeviceFacts, FilesModel, InterfaceMemberModel, Model, StaticTableModel } from './model.ts';
 
@@ -66,6 +67,7 @@ class ModelBuilder {
     tunnelMembers: new Map(),
     sockets: new Map(),
     selfs: new Map(),
+    hostPaths: new Map(),
     staticTables: new Map(),
     neighbours: new Map(),
     tapMtus: new Map(),
@@ -92,6 +94,7 @@ class ModelBuilder {
     this.#addSelfs();
     for (const tunnel of this.#view.tunnels.values()) this.#addTunnel(tunnel);
     this.#addTapMtus();
+    this.#model.hostPaths = buildHostPaths(this.#view, this.#model);
     this.#addStaticTables();
     this.#addNeighbours();
     return this.#model;
@@ -200,7 +203,9 @@ class ModelBuilder {
         continue;
       }
       const isIpv6 = address.family === 6;
-      this.#model.selfs.set(self.name, { name: self.name, domain, words: address.words, isIpv6, prefixBits: length });
+      const { words } = address;
+      const services = allowedServices(self);
+      this.#model.selfs.set(self.name, { name: self.name, domain, words, isIpv6, prefixBits: length, services });
     }
   }
 
@@ -452,11 +457,4 @@ function endpointsOf(table: TunnelTable): readonly (AddressWords | undefined)[] 
     endpoints.set(table, known);
   }
   return known;
-}
-
-/** A locally administered MAC that depends on the name alone, so that it is the same after a restart. */
-function madeMac(name: string): Mac {
-  let hash = 0;
-  for (let index = 0; index < name.length; index++) hash = hashPair(hash, name.charCodeAt(index));
-  return { high: 0x0200 | (hash >>> 24), low: hashPair(hash, name.length) };
 }

@@ -12,6 +12,7 @@ import { netTunnelsTunnel } from '../../config/types/net-tunnels-tunnel.ts';
 import { netTunnelsVxlan } from '../../config/types/net-tunnels-vxlan.ts';
 import { netVlanGroup } from '../../config/types/net-vlan-group.ts';
 import { netVlan } from '../../config/types/net-vlan.ts';
+import { type DbVariable, sysDb } from '../../config/types/sys-db.ts';
 
 export type Interface = ObjectOf<typeof netInterface>;
 export type Vlan = ObjectOf<typeof netVlan>;
@@ -37,6 +38,7 @@ export type ConfigView = {
   readonly tunnels: ReadonlyMap<string, Tunnel>;
   readonly vxlanProfiles: ReadonlyMap<string, VxlanProfile>;
   readonly general: GeneralSettings | undefined;
+  readonly variables: ReadonlyMap<string, DbVariable>;
 };
 
 export function viewOf(objects: Iterable<AnyConfigObject>): ConfigView {
@@ -60,6 +62,7 @@ export function viewOf(objects: Iterable<AnyConfigObject>): ConfigView {
     tunnels: all<Tunnel>(netTunnelsTunnel),
     vxlanProfiles: all<VxlanProfile>(netTunnelsVxlan),
     general: [...all<GeneralSettings>(ltmGlobalSettingsGeneral).values()][0],
+    variables: all<DbVariable>(sysDb),
   };
 }
 

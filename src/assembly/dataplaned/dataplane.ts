@@ -29,6 +29,7 @@ import type { Port } from '../../port/port.ts';
 import { ETHERNET_HEADER_OCTETS } from '../../wire/ethernet.ts';
 import { EndpointTable } from './endpoint-table.ts';
 import { GroupService } from './group-service.ts';
+import { HostPath } from './host-path.ts';
 import { Ingress } from './ingress.ts';
 import { InterfaceOutlet } from './interface-outlet.ts';
 import { LocalAddresses } from './local-addresses.ts';
@@ -107,6 +108,7 @@ export class Dataplane {
   readonly #flood: FloodNode;
   readonly #router: OpaqueRouter;
   readonly #local: LocalNode;
+  readonly #hostPath: HostPath;
   readonly #decapsulate: DecapsulateNode;
   readonly #encapsulate: EncapsulateNode;
   readonly #scheduler: Scheduler;
@@ -157,6 +159,9 @@ export class Dataplane {
     this.#flood = new FloodNode(floodInput, this.#members, this.#guard, disposal, localInput);
     this.#bridge = new BridgeNode(this.fdb, this.#guard, this.#members, disposal, floodInput, localInput);
     this.#router = new OpaqueRouter(this.#members, this.fdb, disposal, floodInput);
+    this.#hostPath = new HostPath(this.#domains, this.#members, this.#slots, this.fdb, disposal, {
+      originate: (frame) => disposal.drop(frame, Drop.noRoute, 0),
+    });
     this.#local = new LocalNode(
       localInput,
       this.#members,
@@ -176,7 +181,7 @@ export class Dataplane {
       this.#bridge.input,
     );
     this.#encapsulate = new EncapsulateNode(encapsulateInput, this.#tunnels, neighbours, disposal);
-    this.#ingress = new Ingress(disposal, this.#bridge.input, decapsulateInput);
+    this.#ingress = new Ingress(disposal, this.#hostPath, this.#bridge.input, decapsulateInput);
     this.#scheduler = new Scheduler(
       [this.#bridge, this.#local, this.#decapsulate, this.#flood, this.#encapsulate],
       disposal,
@@ -351,7 +356,17 @@ export class Dataplane {
         break;
       case 'remove-self':
         this.#addresses.remove(operation.name);
+        this.#hostPath.removeSelf(operation.name);
         this.#disturb();
+        break;
+      case 'set-host-path':
+        this.#hostPath.set(operation.spec);
+        break;
+      case 'remove-host-path':
+        this.#hostPath.remove(operation.domain);
+        break;
+      case 'seed-host-flows':
+        this.#hostPath.seed(operation.sockets);
         break;
       case 'set-static-entries':
         this.#setStaticEntries(operation);
@@ -378,6 +393,7 @@ export class Dataplane {
     this.#bridge.second = Math.floor(nowMs / 1000);
     this.#flood.second = this.#bridge.second;
     this.#router.nowMs = nowMs;
+    this.#hostPath.second = this.#bridge.second;
     return nowMs;
   }
 
@@ -423,6 +439,7 @@ export class Dataplane {
     if (spec.crossing === undefined) this.#crossings.delete(spec.id);
     else this.#crossings.set(spec.id, spec.crossing);
     this.#settleCrossing(domain);
+    this.#hostPath.domainsChanged();
     this.#disturb();
   }
 
@@ -436,6 +453,8 @@ export class Dataplane {
     for (const member of [...domain.members]) if (!this.#removeMember(member.id)) return false;
     this.#domains.delete(id);
     this.#crossings.delete(id);
+    this.#hostPath.remove(id);
+    this.#hostPath.domainsChanged();
     this.#router.forgetDomain(id);
     this.#members[domain.localMember] = undefined;
     this.#disturb();
@@ -528,6 +547,7 @@ export class Dataplane {
 
   #setSelf(spec: SelfSpec): void {
     this.#addresses.set(spec);
+    this.#hostPath.setSelf(spec);
     this.#disturb();
     const domain = this.#domains.get(spec.domain);
     if (domain !== undefined) this.#announce(domain, spec.name);

@@ -20,8 +20,9 @@ import { type ConfigView, viewOf } from './config-view.ts';
 import { EventLoopDriver } from './event-loop-driver.ts';
 import { COUNTER_ROWS, type DriverEvents, type FrameDriver } from './frame-driver.ts';
 import { buildModel } from './build-model.ts';
+import { HostPathClient, type HostPathService } from './host-path-client.ts';
 import type { DeviceFacts, Failure, Model } from './model.ts';
-import { Planner } from './planner.ts';
+import { isHostPort, Planner } from './planner.ts';
 import { PortOpener } from './port-factory.ts';
 import { type DeviceState, PortKeeper, type PrepareDevice } from './port-keeper.ts';
 import type { ShowSources } from './show-service.ts';
@@ -39,6 +40,8 @@ export type DataplanedOptions = {
   addon: LoadedAddon;
   /** Makes a device fit to be opened; `tapMtu`: it is a TAP device that is to be made, with this MTU, where there is none. */
   prepare: (...request: [...Parameters<PrepareDevice>, tapMtu: number | undefined]) => ReturnType<PrepareDevice>;
+  /** Makes the devices by which the host reaches self IPs; undefined: nobody does, and it does not reach them. */
+  hostPaths?: HostPathService | undefined;
   /** Told which devices the configuration takes over, whenever that changes. */
   retain: (devices: readonly string[]) => void;
   /** The worker has ended by itself: nothing moves frames any more. */
@@ -61,6 +64,9 @@ export class Dataplaned implements ConfigApplier {
   #retained = '';
   #lookScheduled = false;
   readonly #loops: LoopReporter;
+  readonly #hostPaths: HostPathClient | undefined;
+  /** Whether a configuration has come, and the connections of this host have been asked for. */
+  #isConfigured = false;
 
   constructor(options: DataplanedOptions) {
     this.#options = options;
@@ -74,13 +80,19 @@ export class Dataplaned implements ConfigApplier {
       portRemoved: (index) => this.#keeper.workerRemoved(index),
       died: options.died,
     };
+    const { hostPaths } = options;
+    const isThere = (device: string): boolean => this.#watcher.find(device) !== undefined;
+    this.#hostPaths = hostPaths && new HostPathClient(hostPaths, isThere, log);
     this.#loops = new LoopReporter(this.sources, log);
     this.#worker = addon === undefined ? new EventLoopDriver(events) : new WorkerThread(addon, events);
     this.#watcher = addon === undefined ? new PolledDevices() : new DeviceWatcher(addon);
     this.#keeper = new PortKeeper({
       opener: new PortOpener(options.addon, this.#worker),
       device: (name) => this.#deviceState(name),
-      prepare: (name, device, owner) => options.prepare(name, device, owner, this.#model.tapMtus.get(name)),
+      prepare: (name, device, owner) =>
+        isHostPort(name)
+          ? this.#hostPaths!.prepare(device)
+          : options.prepare(name, device, owner, this.#model.tapMtus.get(name)),
       place: (key) => ({ index: this.#planner.port(key), row: this.#planner.portRow(key) }),
       domain: (name) => this.#planner.domain(name),
       post: (message) => this.#worker.post(message),
@@ -111,13 +123,18 @@ export class Dataplaned implements ConfigApplier {
   async #goOver(objects: ObjectMap): Promise<Failure[]> {
     this.#objects = objects;
     this.#view = viewOf(objects.values());
+    const isFirst = !this.#isConfigured;
+    this.#isConfigured = true;
     await this.#reconcile();
+    if (isFirst) void this.#seedHostFlows();
     await this.#keeper.settled(PORT_PATIENCE_MS);
     return this.failures();
   }
 
   failures(): Failure[] {
-    return [...this.#model.failures, ...this.#keeper.failures()];
+    const failures = [...this.#model.failures, ...this.#keeper.failures()];
+    const ofHostPaths = this.#hostPaths?.failures(this.#model) ?? [];
+    return [...failures, ...ofHostPaths.filter(({ object }) => !failures.some((other) => other.object === object))];
   }
 
   /** What `show` and captures read. */
@@ -133,6 +150,7 @@ export class Dataplaned implements ConfigApplier {
   /** Closes everything; what waits in a device's queue is still sent by the kernel. */
   async stop(): Promise<void> {
     this.#loops.stop();
+    this.#hostPaths?.stop();
     this.#keeper.stop();
     this.#watcher.close();
     await this.#worker.stop();
@@ -153,6 +171,8 @@ export class Dataplaned implements ConfigApplier {
 
   async #reconcileNow(): Promise<void> {
     this.#model = buildModel(this.#view, this.#deviceFacts());
+    if (this.#hostPaths === undefined) this.#model.hostPaths.clear();
+    else if (this.#isConfigured) this.#hostPaths.want(this.#model);
     const { operations, freedRows } = this.#planner.plan(this.#model);
     this.#keeper.want(this.#model);
     const devices = this.#devicesInUse();
@@ -170,6 +190,12 @@ export class Dataplaned implements ConfigApplier {
     await this.#apply(batch);
     for (const row of freedRows) this.#worker.counters.clear(row);
     this.#planner.recycle(freedRows);
+  }
+
+  /** What sockets of this host have begun before a restart goes on, whatever port lockdown says. */
+  async #seedHostFlows(): Promise<void> {
+    const sockets = (await this.#hostPaths?.connections(this.#model)) ?? [];
+    if (sockets.length > 0) await this.#apply([{ op: 'seed-host-flows', sockets }]);
   }
 
   /** Resolves when the worker has applied them. */

@@ -5,6 +5,7 @@ import type { AddressWords } from '../../core/address.ts';
 import type { RecordTable } from '../../config/record-table.ts';
 import type { CrossingSpec } from '../../bridge/crossing.ts';
 import type { TunnelSpec } from '../../tunnel/tunnel.ts';
+import type { AllowedServices } from '../../route/port-lockdown.ts';
 import type { Adapter } from '../../config/types/net-interface.ts';
 import type { Mac } from './spec.ts';
 
@@ -15,7 +16,14 @@ export type DeviceFacts = { mac: Mac; mtu: number; isUp: boolean };
 export type FilesModel = { replay: string | undefined; record: string | undefined; timed: boolean; delayMs: number };
 
 /** `device`: empty where there are `files`. */
-export type InterfaceModel = { name: string; device: string; adapter: Adapter; files: FilesModel | undefined };
+export type InterfaceModel = {
+  name: string;
+  device: string;
+  adapter: Adapter;
+  files: FilesModel | undefined;
+  /** What a failure is reported of, where it is no interface. */
+  object?: string;
+};
 
 export type InterfaceMemberModel = {
   key: string;
@@ -67,7 +75,32 @@ export type SocketModel = {
   ttl: number;
 };
 
-export type SelfModel = { name: string; domain: string; words: AddressWords; isIpv6: boolean; prefixBits: number };
+export type SelfModel = {
+  name: string;
+  domain: string;
+  words: AddressWords;
+  isIpv6: boolean;
+  prefixBits: number;
+  services: AllowedServices;
+};
+
+/** The device by which the host's own sockets reach a domain. */
+export type HostPathModel = {
+  /** Name of the VLAN, VLAN group or tunnel, and its type with it. */
+  domain: string;
+  object: string;
+  device: string;
+  /** MAC of the host's end. */
+  mac: Mac;
+  mtu: number;
+  /** 0: the host's own network namespace. */
+  routeDomain: number;
+  /** Self IPs with the lengths of their networks. */
+  addresses: string[];
+  /** Other networks that are reached from here, each with the self IP that speaks. */
+  routes: { network: string; source: string }[];
+  usesLastHop: boolean;
+};
 
 /** `member`: key of an interface member, or name of a tunnel. */
 export type StaticTargetModel = { member: string; remote: AddressWords | undefined };
@@ -92,6 +125,8 @@ export type Model = {
   tunnelMembers: Map<string, TunnelMemberModel>;
   sockets: Map<string, SocketModel>;
   selfs: Map<string, SelfModel>;
+  /** By name of the domain. */
+  hostPaths: Map<string, HostPathModel>;
   /** By domain, type and name. */
   staticTables: Map<string, StaticTableModel>;
   neighbours: Map<string, NeighbourModel>;

@@ -5,6 +5,7 @@
 
 import type { AddressWords } from '../../core/address.ts';
 import type { CrossingSpec } from '../../bridge/crossing.ts';
+import type { AllowedServices } from '../../route/port-lockdown.ts';
 import type { TunnelSpec } from '../../tunnel/tunnel.ts';
 
 export type Mac = { high: number; low: number };
@@ -57,7 +58,35 @@ export type TunnelMemberSpec = {
   segment?: number;
 };
 
-export type SelfSpec = { name: string; domain: number; words: AddressWords; isIpv6: boolean; prefixBits: number };
+export type SelfSpec = {
+  name: string;
+  domain: number;
+  words: AddressWords;
+  isIpv6: boolean;
+  prefixBits: number;
+  /** What it lets in from the network; absent: nothing. */
+  services?: AllowedServices;
+};
+
+/** The device by which the sockets of this host reach a domain. */
+export type HostPathSpec = {
+  domain: number;
+  port: number;
+  /** MAC of the host's end. */
+  mac: Mac;
+  /** Whether replies go back to where the request came from (auto-lasthop). */
+  usesLastHop: boolean;
+};
+
+/** A socket of this host that is connected from a self IP. */
+export type HostSocketSpec = {
+  routeDomain: number;
+  protocol: number;
+  local: AddressWords;
+  localPort: number;
+  remote: AddressWords;
+  remotePort: number;
+};
 
 /** Where a static station lives. */
 export type StaticTarget = {
@@ -88,6 +117,10 @@ export type Operation =
   | { op: 'remove-member'; id: number }
   | { op: 'set-self'; spec: SelfSpec }
   | { op: 'remove-self'; name: string }
+  | { op: 'set-host-path'; spec: HostPathSpec }
+  | { op: 'remove-host-path'; domain: number }
+  /** Connections that sockets of this host have already. */
+  | { op: 'seed-host-flows'; sockets: readonly HostSocketSpec[] }
   | ({ op: 'set-static-entries' } & StaticEntriesSpec)
   | { op: 'remove-static-entries'; domain: number; high: Uint16Array; low: Int32Array }
   | { op: 'set-static-neighbour'; spec: StaticNeighbourSpec }
