@@ -99,11 +99,12 @@ export async function applyHostPath(request: HostPathRequest, place: HostPlace, 
 
 /**
  * What belongs to a link whose only neighbour is dataplaned: no routers, no search for duplicates. Reverse path filters are
- * loose: dataplaned has decided which packets come here.
+ * loose: dataplaned has decided which packets come here. From an address of this host come ICMP errors about its own packets.
  */
 function settingsScript(device: string, speaksIpv6: boolean): string {
   const settings = [
     [`ipv4/conf/${device}/rp_filter`, '2'],
+    [`ipv4/conf/${device}/accept_local`, '1'],
     [`ipv6/conf/${device}/accept_ra`, '0'],
     [`ipv6/conf/${device}/router_solicitations`, '0'],
     [`ipv6/conf/${device}/accept_dad`, '0'],

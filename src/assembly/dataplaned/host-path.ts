@@ -20,6 +20,7 @@ import { PortLockdown } from '../../route/port-lockdown.ts';
 import { ETHERNET_HEADER_OCTETS, ETHERNET_SOURCE, EtherType, writeEthernet } from '../../wire/ethernet.ts';
 import { hostPacket, PacketKind, readHostPacket } from './host-packet.ts';
 import { HostOutbound, type HostState, type Originator } from './host-outbound.ts';
+import { type LocalDelivery, NoDelivery } from './local-delivery.ts';
 import type { PortSlot } from './port-slot.ts';
 import type { HostPathSpec, HostSocketSpec, SelfSpec } from './spec.ts';
 
@@ -27,12 +28,14 @@ type LocalSelf = { spec: SelfSpec; lockdown: PortLockdown };
 
 const NO_SERVICES = new PortLockdown([]);
 
-export class HostPath implements HostState {
+export class HostPath implements HostState, LocalDelivery {
   /** Seconds of the data plane's clock; set by the owner before a breath. */
   second = 0;
   readonly flows = new HostFlows();
   readonly #fragments = new HostFragments();
   readonly #outbound: HostOutbound;
+  /** Takes what is for a self IP without a way to the host. */
+  readonly #nobody: NoDelivery;
   readonly #domains: ReadonlyMap<number, Domain>;
   readonly #members: readonly (Member | undefined)[];
   readonly #slots: readonly (PortSlot | undefined)[];
@@ -60,6 +63,7 @@ export class HostPath implements HostState {
     this.#slots = slots;
     this.#disposal = disposal;
     this.#bytes = disposal.pool.arena.bytes;
+    this.#nobody = new NoDelivery(members, disposal);
     this.#outbound = new HostOutbound(this, domains, members, fdb, disposal, originator);
   }
 
@@ -108,8 +112,7 @@ export class HostPath implements HostState {
   }
 
   /**
-   * Takes a checked packet for one of our own addresses that nothing else of ours has taken. `start` is the IP header; in front
-   * of it is still the Ethernet header that it came with. `domain`: where it came in.
+   * As LocalDelivery says: a packet for one of our own addresses that nothing else of ours has taken.
    */
   accept(frame: Frame, domain: Domain): void {
     const packet = hostPacket;
@@ -123,7 +126,9 @@ export class HostPath implements HostState {
     );
     const path = self === undefined ? undefined : this.#byDomain[self.spec.domain];
     if (self === undefined || path === undefined) {
-      this.#drop(frame, Drop.localUnsupported);
+      this.#nobody.accept(frame, domain);
+    } else if (frame.outerStart !== 0 && this.#isOwnSource(domain)) {
+      this.#drop(frame, Drop.ownPacketReturned);
     } else if (this.#admits(frame, domain, self.lockdown, path)) {
       this.#deliver(frame, path);
     } else {
@@ -134,6 +139,11 @@ export class HostPath implements HostState {
   /** Whether an address, as four words, is a self IP of this domain. */
   isSelfOf(domain: Domain, word0: number, word1: number, word2: number, word3: number): boolean {
     return this.#find(domain.routeDomain, word0, word1, word2, word3)?.spec.domain === domain.id;
+  }
+
+  #isOwnSource({ routeDomain }: Domain): boolean {
+    const { source0, source1, source2, source3 } = hostPacket;
+    return this.#find(routeDomain, source0, source1, source2, source3) !== undefined;
   }
 
   #find(routeDomain: number, a: number, b: number, c: number, d: number): LocalSelf | undefined {
@@ -172,8 +182,8 @@ export class HostPath implements HostState {
       this.#fragments.admit(sourceHash(), destinationHash(domain), packet.identification, second);
     }
     // What was begun here goes by the routes, like what else is sent from here.
-    if (flow !== NONE && path.usesLastHop && !flows.isBegunHere(flow)) {
-      const mac = frame.start - ETHERNET_HEADER_OCTETS + ETHERNET_SOURCE;
+    if (flow !== NONE && path.usesLastHop && frame.outerStart !== 0 && !flows.isBegunHere(flow)) {
+      const mac = frame.outerStart + ETHERNET_SOURCE;
       flows.setLastHop(flow, frame.member, macHigh16(this.#bytes, mac), macLow32(this.#bytes, mac));
     }
     return true;
@@ -197,6 +207,7 @@ export class HostPath implements HostState {
       return;
     }
     frame.start -= ETHERNET_HEADER_OCTETS;
+    frame.outerStart = 0;
     const type = hostPacket.isIpv4 ? EtherType.ipv4 : EtherType.ipv6;
     writeEthernet(this.#bytes, frame.start, mac.high, mac.low, domain.macHigh, domain.macLow, type);
     if (frame.offloadsUnknown !== 0) completeUnannouncedChecksum(this.#disposal.pool.arena, frame);

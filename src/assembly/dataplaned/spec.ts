@@ -6,6 +6,7 @@
 import type { AddressWords } from '../../core/address.ts';
 import type { CrossingSpec } from '../../bridge/crossing.ts';
 import type { AllowedServices } from '../../route/port-lockdown.ts';
+import type { PackedRoutes } from '../../route/route-table.ts';
 import type { TunnelSpec } from '../../tunnel/tunnel.ts';
 
 export type Mac = { high: number; low: number };
@@ -19,6 +20,10 @@ export type DomainSpec = {
   mac: Mac | undefined;
   /** What holds between the members of a VLAN group; absent: every frame passes as it is. */
   crossing?: CrossingSpec | undefined;
+  /** Absent: 0. */
+  routeDomain?: number;
+  /** Whether its only member is a tunnel that carries packets rather than frames. Absent: no. */
+  isLayer3?: boolean;
 };
 
 export type InterfaceMemberSpec = {
@@ -58,6 +63,7 @@ export type TunnelMemberSpec = {
   segment?: number;
 };
 
+/** `routeDomain`: that of the domain; absent: 0. */
 export type SelfSpec = {
   name: string;
   domain: number;
@@ -66,6 +72,7 @@ export type SelfSpec = {
   prefixBits: number;
   /** What it lets in from the network; absent: nothing. */
   services?: AllowedServices;
+  routeDomain?: number;
 };
 
 /** The device by which the sockets of this host reach a domain. */
@@ -86,6 +93,18 @@ export type HostSocketSpec = {
   localPort: number;
   remote: AddressWords;
   remotePort: number;
+};
+
+/** Where packets go that a search in a route table ended at: the number is the result of the search. */
+export type RouteSpec = {
+  /** From FIRST_ROUTE on. */
+  id: number;
+  /** Domain on whose link the destinations themselves are; undefined: they are behind gateways. */
+  onLink: number | undefined;
+  /** Gateways of the same cost, and the domain on whose link each is. */
+  gateways: readonly { domain: number; address: AddressWords }[];
+  /** Largest IP packet that may take it; 0: what the way out carries. */
+  mtu: number;
 };
 
 /** Where a static station lives. */
@@ -121,6 +140,13 @@ export type Operation =
   | { op: 'remove-host-path'; domain: number }
   /** Connections that sockets of this host have already. */
   | { op: 'seed-host-flows'; sockets: readonly HostSocketSpec[] }
+  /** `parent`: the route domain that is asked for what has no route in this one. */
+  | { op: 'set-route-domain'; id: number; parent: number | undefined }
+  | { op: 'remove-route-domain'; id: number }
+  | { op: 'set-route'; spec: RouteSpec }
+  | { op: 'remove-route'; id: number }
+  /** The routes of one IP version in a route domain, connected networks and our own addresses among them. */
+  | { op: 'set-route-table'; routeDomain: number; routes: PackedRoutes }
   | ({ op: 'set-static-entries' } & StaticEntriesSpec)
   | { op: 'remove-static-entries'; domain: number; high: Uint16Array; low: Int32Array }
   | { op: 'set-static-neighbour'; spec: StaticNeighbourSpec }
