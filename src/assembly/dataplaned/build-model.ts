@@ -35,6 +35,7 @@ import {
 } from './config-view.ts';
 import { allowedServices, buildHostPaths } from './host-path-model.ts';
 import { madeMac } from './made-mac.ts';
+import { parentsOf, RouteBuilder, routeDomainsOf } from './build-routes.ts';
 import type { Mac } from './spec.ts';
 import type { DeviceFacts, FilesModel, InterfaceMemberModel, Model, StaticTableModel } from './model.ts';
 
@@ -69,6 +70,8 @@ class ModelBuilder {
     sockets: new Map(),
     selfs: new Map(),
     hostPaths: new Map(),
+    routeDomains: new Map(),
+    routes: [],
     staticTables: new Map(),
     neighbours: new Map(),
     tapMtus: new Map(),
@@ -95,10 +98,18 @@ class ModelBuilder {
     this.#addSelfs();
     for (const tunnel of this.#view.tunnels.values()) this.#addTunnel(tunnel);
     this.#addTapMtus();
-    this.#model.hostPaths = buildHostPaths(this.#view, this.#model);
     this.#addStaticTables();
     this.#addNeighbours();
+    this.#addRoutes();
+    this.#model.hostPaths = buildHostPaths(this.#view, this.#model);
     return this.#model;
+  }
+
+  #addRoutes(): void {
+    this.#model.routeDomains = parentsOf(this.#view);
+    const { routes, failures } = new RouteBuilder(this.#view, this.#model).build();
+    this.#model.routes = routes;
+    this.#model.failures.push(...failures);
   }
 
   #fail(object: { type: string; name: string }, reason: string): void {
@@ -123,8 +134,11 @@ class ModelBuilder {
     for (const name of [...this.#view.vlans.keys(), ...this.#view.tunnels.keys()]) {
       if (!domainOf.has(name)) domainOf.set(name, name);
     }
-    for (const name of new Set(domainOf.values()))
-      domains.set(name, { name, mac: undefined, crossing: this.#crossing(name) });
+    const routeDomainOf = routeDomainsOf(this.#view);
+    for (const name of new Set(domainOf.values())) {
+      const routeDomain = routeDomainOf.get(name) ?? 0;
+      domains.set(name, { name, mac: undefined, crossing: this.#crossing(name), routeDomain, isLayer3: false });
+    }
     const vlansOf = new Map<string, Vlan[]>();
     for (const vlan of this.#view.vlans.values()) {
       const name = domainOf.get(vlan.name)!;
@@ -199,14 +213,11 @@ class ModelBuilder {
       const domain = this.#model.domainOf.get(self.properties.vlan);
       if (prefix === undefined || domain === undefined || this.#hostDevice(self) !== undefined) continue;
       const { address, length } = prefix;
-      if (address.routeDomain !== 0) {
-        this.#fail(self, 'route domains other than 0 are not carried by this version');
-        continue;
-      }
+      const { words, routeDomain } = address;
       const isIpv6 = address.family === 6;
-      const { words } = address;
       const services = allowedServices(self);
-      this.#model.selfs.set(self.name, { name: self.name, domain, words, isIpv6, prefixBits: length, services });
+      const prefixBits = length;
+      this.#model.selfs.set(self.name, { name: self.name, domain, words, isIpv6, prefixBits, services, routeDomain });
     }
   }
 
@@ -261,6 +272,7 @@ class ModelBuilder {
       tunnel: {
         name,
         local: local.words,
+        routeDomain: local.routeDomain,
         remote: remote?.words,
         key: properties.key,
         service: udpService(port),
@@ -402,8 +414,10 @@ class ModelBuilder {
       if (address === undefined || mac === undefined) continue;
       const { words } = address;
       const self = [...this.#model.selfs.values()].find(
-        ({ isIpv6, words: own, prefixBits }) =>
-          isIpv6 === (address.family === 6) && wordsShareNetwork(own, words, prefixBits, isIpv6),
+        ({ isIpv6, words: own, prefixBits, routeDomain }) =>
+          isIpv6 === (address.family === 6) &&
+          routeDomain === address.routeDomain &&
+          wordsShareNetwork(own, words, prefixBits, isIpv6),
       );
       if (self === undefined) {
         this.#fail(entry, `ip-address ${properties['ip-address']} is on the network of no self IP`);

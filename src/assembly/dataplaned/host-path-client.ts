@@ -76,10 +76,14 @@ export class HostPathClient {
       this.#log.warn(`connections of this host are not known: ${errorText(error)}`);
       return [];
     });
-    const own = new Set([...model.hostPaths.values()].flatMap(({ addresses }) => addresses.map(bare)));
+    const own = new Set(
+      [...model.hostPaths.values()].flatMap(({ routeDomain, addresses }) =>
+        addresses.map((address) => `${routeDomain} ${bare(address)}`),
+      ),
+    );
     return sockets.flatMap(({ routeDomain, local, localPort, remote, remotePort }) => {
       const [from, to] = [parseAddress(local), parseAddress(remote)];
-      if (from === undefined || to === undefined || !own.has(local)) return [];
+      if (from === undefined || to === undefined || !own.has(`${routeDomain} ${local}`)) return [];
       const ends = { local: from.words, localPort, remote: to.words, remotePort };
       return [{ routeDomain, protocol: IpProtocol.tcp, ...ends }];
     });

@@ -1,44 +1,64 @@
 // Which devices the host shall have to its self IPs: one for each VLAN, VLAN group or tunnel with a self IP of ours.
 
-import { formatPrefix } from '../../core/address.ts';
+import { type AddressWords, formatPrefix } from '../../core/address.ts';
 import { AUTO_LASTHOP_VARIABLE } from '../../config/types/sys-db.ts';
 import { ALL_SERVICES, type AllowedServices } from '../../route/port-lockdown.ts';
 import { DEFAULT_SERVICES, parseService } from '../../wire/service-names.ts';
 import type { ConfigView, Self } from './config-view.ts';
 import { hostDeviceNames } from './host-device-name.ts';
 import { madeMac } from './made-mac.ts';
-import type { HostPathModel, Model } from './model.ts';
+import type { HostPathModel, Model, RouteModel, SelfModel } from './model.ts';
 
 /** Of a domain without members: one whose VLAN has no interface yet. */
 const ETHERNET_MTU = 1500;
 
 /** By name of the domain. */
 export function buildHostPaths(view: ConfigView, model: Model): Map<string, HostPathModel> {
-  const byDomain = new Map<string, HostPathModel['addresses']>();
-  for (const { domain, words, isIpv6, prefixBits } of model.selfs.values()) {
-    const address = { family: isIpv6 ? 6 : 4, words, routeDomain: 0 } as const;
-    const addresses = byDomain.get(domain) ?? [];
-    addresses.push(formatPrefix({ address, length: prefixBits }));
-    byDomain.set(domain, addresses);
-  }
+  const byDomain = new Map<string, SelfModel[]>();
+  for (const self of model.selfs.values()) byDomain.set(self.domain, [...(byDomain.get(self.domain) ?? []), self]);
   const mtus = leastMtus(model);
   const names = hostDeviceNames(byDomain.keys());
   const paths = new Map<string, HostPathModel>();
-  for (const [domain, addresses] of byDomain) {
+  for (const [domain, selfs] of byDomain) {
     paths.set(domain, {
       domain,
       object: `${typeOf(view, domain)} ${domain}`,
       device: names.get(domain)!,
       mac: madeMac(`host ${domain}`),
       mtu: mtus.get(domain) ?? ETHERNET_MTU,
-      routeDomain: 0,
-      addresses: addresses.sort(),
+      routeDomain: selfs[0]!.routeDomain,
+      addresses: selfs.map(({ words, isIpv6, prefixBits }) => networkText(words, isIpv6, prefixBits)).sort(),
       routes: [],
       usesLastHop: usesLastHopIn(view, domain),
     });
   }
+  for (const route of model.routes) addRoute(paths, route);
   return paths;
 }
+
+/** Makes a static route known to the host, by the device of the domain that it leads into. */
+function addRoute(
+  paths: ReadonlyMap<string, HostPathModel>,
+  { routeDomain, isIpv6, words, bits, target }: RouteModel,
+): void {
+  if (target.kind === 'blackhole' || target.kind === 'isolated') return;
+  // The default route of this host is its own affair; what is bound to a self IP needs none.
+  if (bits === 0 && routeDomain === 0) return;
+  const domain = target.kind === 'link' ? target.domain : target.gateways[0]!.domain;
+  const isUsable = (path: HostPathModel | undefined): boolean =>
+    path?.routeDomain === routeDomain && sourceOf(path, isIpv6) !== undefined;
+  // A route may lead into another route domain: any device of this one will do.
+  const path = [paths.get(domain), ...paths.values()].find(isUsable);
+  if (path !== undefined)
+    path.routes.push({ network: networkText(words, isIpv6, bits), source: sourceOf(path, isIpv6)! });
+}
+
+const sourceOf = ({ addresses }: HostPathModel, isIpv6: boolean): string | undefined =>
+  addresses.find((address) => address.includes(':') === isIpv6)?.split('/')[0];
+
+/** As the host knows it: its namespace says which route domain it is. */
+const networkText = (words: AddressWords, isIpv6: boolean, length: number): string =>
+  formatPrefix({ address: { family: isIpv6 ? 6 : 4, words, routeDomain: 0 }, length });
 
 /** What a self IP lets in from the network. */
 export function allowedServices(self: Self): AllowedServices {
