@@ -108,13 +108,13 @@ export class TunnelTable {
   }
 
   #underlayOf(tunnel: Tunnel): Underlay | undefined {
-    return this.#underlays.of(tunnel.spec.local, tunnel.spec.service);
+    return this.#underlays.of(tunnel.spec.local, tunnel.spec.service, tunnel.spec.routeDomain ?? 0);
   }
 
   #listen(tunnel: Tunnel): void {
-    const { local, service, key, remote, group } = tunnel.spec;
-    const listeners = [this.#underlays.join(local, service)];
-    if (group !== undefined) listeners.push(this.#underlays.join(group.address, service, group.domain));
+    const { local, service, key, remote, group, routeDomain = 0 } = tunnel.spec;
+    const listeners = [this.#underlays.join(local, service, routeDomain)];
+    if (group !== undefined) listeners.push(this.#underlays.join(group.address, service, routeDomain, group.domain));
     this.#listenersOf.set(tunnel, listeners);
     for (const listener of listeners) {
       const at = this.#byKey.get(listener, key);
