@@ -77,6 +77,8 @@ export const Drop = {
   greSequenceOld: 68,
   nvgreInnerTagged: 69,
   etherIpVersionInvalid: 70,
+  portLockdown: 71,
+  hostUnsupported: 72,
 } as const;
 
 export type DropKey = keyof typeof Drop;
@@ -157,6 +159,8 @@ export const DROP_HELP: Record<DropKey, string> = {
   greSequenceOld: 'the GRE sequence number is not above the last one (RFC 2890, section 2.2), and the tunnel minds',
   nvgreInnerTagged: 'the frame in an NVGRE packet has a VLAN tag (RFC 7637, section 3.2)',
   etherIpVersionInvalid: 'the EtherIP header is cut short, or of a version other than 3 (RFC 3378)',
+  portLockdown: 'to a service that the self IP does not let in (allow-service), and no answer to a socket of this host',
+  hostUnsupported: 'from this host by a host path, and neither from a self IP of it nor to one other host',
 };
 
 const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

@@ -143,6 +143,33 @@ const captureItemSchema = z.object({
   lost: z.number().int(),
 });
 
+/** An address or network as ip(8) takes it, and nothing else: a daemon must not be able to say more to root. */
+const ipText = z.string().regex(/^[0-9a-f:.]+$/);
+const ipNetwork = z.string().regex(/^[0-9a-f:.]+\/\d+$/);
+const hostRouteSchema = z.object({ network: ipNetwork, source: ipText });
+
+const hostPathSchema = z.object({
+  /** Name of the VLAN, VLAN group or tunnel. */
+  object: z.string(),
+  device: z.string().regex(/^wp-[A-Za-z0-9_.-]{1,12}$/),
+  mac: z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/),
+  mtu: z.number().int().min(68).max(65_535),
+  routeDomain: z.number().int().min(0).max(65_534),
+  /** Self IPs with the lengths of their networks. */
+  addresses: z.array(ipNetwork),
+  /** Networks that are reached by the device: those of the addresses, and those of routes. */
+  networks: z.array(hostRouteSchema),
+  routes: z.array(hostRouteSchema),
+});
+
+const hostSocketSchema = z.object({
+  routeDomain: z.number().int(),
+  local: z.string(),
+  localPort: z.number().int(),
+  remote: z.string(),
+  remotePort: z.number().int(),
+});
+
 const typeAndNames = z.object({
   /** `net tunnels tunnel`. */
   type: z.string(),
@@ -205,6 +232,17 @@ export const METHODS = {
   },
   /** Supervisor: these devices are still in use; any other that was prepared is given back. */
   'retain-devices': { params: z.object({ devices: z.array(z.string()) }), result: z.null() },
+  /** Supervisor: the devices by which the host reaches its self IPs, all of them: they are made, changed and taken away. */
+  'set-host-paths': {
+    params: z.object({ paths: z.array(hostPathSchema) }),
+    result: z.object({
+      paths: z.array(
+        z.object({ device: z.string(), namespace: z.string().optional(), failure: z.string().optional() }),
+      ),
+    }),
+  },
+  /** Supervisor: the connected TCP sockets of the host's self IPs. */
+  'host-sockets': { params: z.object({}), result: z.object({ sockets: z.array(hostSocketSchema) }) },
   /** Supervisor: the daemons and the devices that it cares for. */
   'show-processes': { params: z.object({}), result: processesSchema },
 } as const satisfies Record<string, MethodSchema>;

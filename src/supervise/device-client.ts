@@ -30,6 +30,19 @@ export async function retainDevices(state: string, devices: readonly string[]): 
   await askSupervisor(state, 'retain-devices', { devices: [...devices] });
 }
 
+/** Says which devices the host shall have to its self IPs; undefined when no supervisor runs, and then there are none. */
+export async function setHostPaths(
+  state: string,
+  paths: ParamsOf<'set-host-paths'>['paths'],
+): Promise<ResultOf<'set-host-paths'>['paths'] | undefined> {
+  return (await askSupervisor(state, 'set-host-paths', { paths }))?.paths;
+}
+
+/** The connected TCP sockets of the host; none when no supervisor runs. */
+export async function readHostSockets(state: string): Promise<ResultOf<'host-sockets'>['sockets']> {
+  return (await askSupervisor(state, 'host-sockets', {}))?.sockets ?? [];
+}
+
 /** One request on a connection of its own; undefined when no supervisor runs. Throws an IpcError. */
 export async function askSupervisor<M extends Method>(
   state: string,

@@ -20,7 +20,7 @@ import { dirname } from 'node:path';
 import { z } from 'zod';
 
 const entrySchema = z.object({
-  /** Name of the `net interface`. */
+  /** Name of the `net interface`; of the VLAN, VLAN group or tunnel for a device of the host path. */
   interface: z.string(),
   /** Name of the device when it was taken over; `ifindex` identifies it. */
   device: z.string(),
@@ -30,6 +30,8 @@ const entrySchema = z.object({
   made: z.boolean().optional(),
   /** What was made; absent: a TAP device. */
   kind: z.enum(['tap', 'tun']).optional(),
+  /** Set for a device of the host path: its route domain, and the network namespace that its other end is in, if any. */
+  hostPath: z.object({ routeDomain: z.number().int(), namespace: z.string().nullable() }).optional(),
   /** The nft table that keeps its frames from the kernel, if it could be made. */
   table: z.string(),
   /** Whether the link was up before. */

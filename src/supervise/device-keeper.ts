@@ -7,6 +7,9 @@ import type { DeviceJournal, JournalEntry } from './device-journal.ts';
 import { addDropRule, giveBack, readDropTables, recordDevice, tableName, takeOver } from './device-takeover.ts';
 import { readTransmitOffloads, setOffloads } from './offloads.ts';
 import { readDeviceConditions } from './device-conditions.ts';
+import type { HostPathRequest } from './host-path.ts';
+import { HostPathKeeper, type HostPathResult, removeHostPath } from './host-path-keeper.ts';
+import { type HostSocket, readHostSockets } from './host-sockets.ts';
 import { deleteTap, makeTap, tapEntry } from './tap-device.ts';
 import { readDeviceNames, readHostFacts, readLink, type HostFacts, type LinkFact } from './host-facts.ts';
 import { hostDeviceWarnings, refusal, takeoverWarnings } from './preflight.ts';
@@ -26,6 +29,7 @@ export type KeeperOptions = {
 
 export class DeviceKeeper {
   readonly #options: KeeperOptions;
+  readonly #hostPaths: HostPathKeeper;
   /** Requests run one after the other: each looks at the host, then changes it. */
   #last: Promise<unknown> = Promise.resolve();
   /** What was said already: a daemon asks again when it restarts, and from time to time. */
@@ -34,6 +38,7 @@ export class DeviceKeeper {
 
   constructor(options: KeeperOptions) {
     this.#options = options;
+    this.#hostPaths = new HostPathKeeper(options.journal, options.log);
   }
 
   get devices(): readonly JournalEntry[] {
@@ -57,9 +62,21 @@ export class DeviceKeeper {
   retain(devices: readonly string[]): Promise<void> {
     return this.#inTurn(async () => {
       const names = await readDeviceNames();
-      const gone = this.devices.filter((entry) => !devices.includes(names.get(entry.ifindex) ?? ''));
+      const gone = this.devices.filter(
+        (entry) => entry.hostPath === undefined && !devices.includes(names.get(entry.ifindex) ?? ''),
+      );
       for (const entry of gone) await this.#giveBack(entry, names);
     });
+  }
+
+  /** Makes the devices by which the host reaches its self IPs, all of them, and takes away any other. */
+  setHostPaths(paths: readonly HostPathRequest[]): Promise<HostPathResult[]> {
+    return this.#inTurn(() => this.#hostPaths.set(paths));
+  }
+
+  /** Connected sockets of the self IPs that the host has. */
+  hostSockets(): Promise<HostSocket[]> {
+    return this.#inTurn(() => readHostSockets(this.devices));
   }
 
   /** Gives back everything, at the end or after a predecessor that was killed. Resolves to whether all went well. */
@@ -201,8 +218,7 @@ export class DeviceKeeper {
   async #giveBack(entry: JournalEntry, names: ReadonlyMap<number, string>): Promise<boolean> {
     const { journal, log } = this.#options;
     const device = names.get(entry.ifindex);
-    const problems =
-      entry.made === true ? await deleteTap(entry, device) : await giveBack(entry, device, journal.directory);
+    const problems = await undo(entry, device, journal);
     journal.remove(entry.ifindex);
     for (const problem of problems) {
       log.error(`device ${entry.device} is not quite as it was: ${problem}`, { interface: entry.interface });
@@ -232,6 +248,11 @@ export class DeviceKeeper {
     this.#last = result.catch(() => undefined);
     return result;
   }
+}
+
+function undo(entry: JournalEntry, device: string | undefined, journal: DeviceJournal): Promise<string[]> {
+  if (entry.hostPath !== undefined) return removeHostPath(entry, device, journal);
+  return entry.made === true ? deleteTap(entry, device) : giveBack(entry, device, journal.directory);
 }
 
 const nameOf = (request: PrepareRequest, message: string): string => `net interface ${request.interface}: ${message}`;

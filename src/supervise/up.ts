@@ -134,6 +134,8 @@ async function superviseDaemons(options: UpOptions, layout: StateLayout, keeper:
         await keeper.retain(devices);
         return null;
       },
+      'set-host-paths': async ({ paths }) => ({ paths: await keeper.setHostPaths(paths) }),
+      'host-sockets': async () => ({ sockets: await keeper.hostSockets() }),
       'show-processes': () => ({
         daemons: processes.map((daemon) => daemon.report()),
         devices: keeper.devices.map((entry) => ({ interface: entry.interface, device: entry.device })),

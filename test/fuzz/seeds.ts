@@ -85,8 +85,16 @@ export const REMOTE6 = '2001:db8::9';
 export const GROUP = '239.1.1.1';
 export const GROUP6 = 'ff05::100';
 
-/** Ports of the topology: the underlay, two inside, the socket of tunnels whose address the host owns. */
-export const FuzzPorts = { wan: 0, inside: 1, insideToo: 2, socket: 3 } as const;
+/** Of the domain with a way to the sockets of this host, and of their end of it. */
+export const SELF_MAC = '02:00:00:00:00:09';
+export const HOST_MAC = '02:22:00:00:00:09';
+export const SELF = '10.7.0.1';
+export const SELF6 = '2001:db8:7::1';
+const CLIENT = '10.7.0.10';
+const CLIENT6 = '2001:db8:7::10';
+
+/** Ports of the topology: the underlay, two inside, the socket of tunnels whose address the host owns, the host itself. */
+export const FuzzPorts = { wan: 0, inside: 1, insideToo: 2, socket: 3, host: 4 } as const;
 
 export type Seed = { port: number; octets: Uint8Array; layout: Layout; metadata: OfferedMetadata };
 
@@ -110,12 +118,15 @@ export const DICTIONARY: Dictionary = {
     '33:33:00:00:01:00',
   ].map((text) => octets(text)),
   type: [0x0800, 0x0806, 0x86dd, 0x8100, 0x88a8, 0x88cc, 0x6558, 0x88be, 0].map(u16),
-  tci: [0, 30, 31, 32, 50, 60, 70, 80, 90, 100, 200, SERVICE_TAG, 0xe064, 4095].map(u16),
-  ipv4: [LOCAL, REMOTE, KEYLESS_LOCAL, SOCKET_LOCAL, '10.9.1.3', '10.9.1.255', '224.0.0.5', '172.16.0.1', GROUP].map(
-    address,
+  tci: [0, 30, 31, 32, 40, 50, 60, 70, 80, 90, 100, 200, SERVICE_TAG, 0xe064, 4095].map(u16),
+  ipv4: [
+    ...[LOCAL, REMOTE, KEYLESS_LOCAL, SOCKET_LOCAL, '10.9.1.3', '10.9.1.255', '224.0.0.5', '172.16.0.1'],
+    ...[SELF, CLIENT, GROUP],
+  ].map(address),
+  ipv6: [LOCAL6, REMOTE6, SELF6, CLIENT6, GROUP6, 'ff02::1', 'ff02::16', '::', 'fe80::1'].map((text) =>
+    ipv6Octets(text),
   ),
-  ipv6: [LOCAL6, REMOTE6, GROUP6, 'ff02::1', 'ff02::16', '::', 'fe80::1'].map((text) => ipv6Octets(text)),
-  port: [4789, 4790, 53, 0].map(u16),
+  port: [4789, 4790, 53, 443, 0].map(u16),
   vni: Object.values(Vni).map((vni) => Uint8Array.of(vni >>> 16, vni >>> 8, vni)),
   flags: [0x08, 0x00, 0x0c, 0x45, 0x46, 0x60, 0x03, 0x01, 0x20, 0x40, 0x30, 0xb0].map((value) =>
     Uint8Array.of(value, 0, 0, 0),
@@ -219,6 +230,42 @@ function directSeeds(): Seed[] {
     seed(FuzzPorts.wan, ethernet(WAN_MAC, PEER_MAC, 0x86dd, over6)),
     ...[Station.behindGre, Station.behindSubnet, Station.behindEtherIp].map((station) => inside(station, 200, 2)),
     superFrame(4, 'tcp', Station.behindGre),
+  ];
+}
+
+/** Between sockets of this host and stations behind VLAN 40. */
+function hostSeeds(): Seed[] {
+  const tcp = (from: number, to: number, flags: number): Buffer => {
+    const header = Buffer.alloc(32, 1);
+    header.writeUInt16BE(from, 0);
+    header.writeUInt16BE(to, 2);
+    header.writeUInt16BE(0x5000 | flags, 12);
+    return header;
+  };
+  const packet4 = (source: string, destination: string, protocol: number, payload: Buffer): Buffer =>
+    ipv4Packet({ source, destination, protocol }, payload);
+  const packet6 = (source: string, destination: string, payload: Buffer): Buffer =>
+    ipv6Packet({ source, destination, nextHeader: 6 }, payload);
+  const frame = (to: string, from: string, packet: Buffer): Buffer =>
+    ethernet(to, from, packet[0]! >>> 4 === 4 ? 0x0800 : 0x86dd, packet);
+  const station = (packet: Buffer): Seed => seed(FuzzPorts.inside, tag(frame(SELF_MAC, Station.inGroup, packet), 40));
+  const host = (packet: Buffer): Seed => seed(FuzzPorts.host, frame(SELF_MAC, HOST_MAC, packet));
+  const asked = arp(1, HOST_MAC, SELF, '00:00:00:00:00:00', '169.254.1.1');
+  const solicited = Buffer.from(vector('kernel-neighbour-solicitation'));
+  const unreachable = Buffer.concat([octets('0303 0000 00000000'), packet4(SELF, CLIENT, 6, tcp(6000, 80, 2))]);
+  unreachable.writeUInt16BE(onesComplement(unreachable), 2);
+  return [
+    station(packet4(CLIENT, SELF, 6, tcp(5000, 443, 2))),
+    station(packet4(CLIENT, SELF, 6, tcp(5000, 22, 2))),
+    station(packet4(CLIENT, SELF, 6, tcp(80, 6000, 0x12))),
+    station(packet4(CLIENT, SELF, 1, unreachable)),
+    station(packet6(CLIENT6, SELF6, tcp(5000, 443, 2))),
+    host(packet4(SELF, CLIENT, 6, tcp(6000, 80, 2))),
+    host(packet4(SELF, CLIENT, 6, tcp(443, 5000, 0x12))),
+    host(packet6(SELF6, CLIENT6, tcp(443, 5000, 0x12))),
+    host(packet4('172.17.0.2', CLIENT, 6, tcp(6000, 80, 2))),
+    seed(FuzzPorts.host, ethernet('ff:ff:ff:ff:ff:ff', HOST_MAC, 0x0806, asked)),
+    seed(FuzzPorts.host, solicited),
   ];
 }
 
@@ -357,4 +404,5 @@ export const SEEDS: readonly Seed[] = [
   seed(FuzzPorts.wan, tunnelled(Vni.pointToPoint, hostFrame(Station.inside, Station.behindTunnel), 0, LOCAL)),
   ...groupSeeds(),
   ...directSeeds(),
+  ...hostSeeds(),
 ];

@@ -6,6 +6,7 @@
 //   port 3 ─ UDP socket 10.9.2.1:4789
 //   port 1, VLAN 70 and port 2, tags 300 and 30: a translucent group; VLAN 80 and 300, 31: an opaque one; VLAN 90 and 300, 32:
 //            one that does not bridge, since the device is standby
+//   port 1, VLAN 40: stations that talk to the sockets of this host; port 4 ─ this host, self IPs 10.7.0.1 and 2001:db8:7::1
 //   port 9 ─ configured in ends, but not there
 //   bridge: tunnels point to point, over IPv6, multipoint, over the socket
 //   ends:   tunnels without flooding, without endpoints, without a route, one-way, with a remote end that never answers
@@ -37,11 +38,15 @@ import {
   GROUP6,
   GreKey,
   KEYLESS_LOCAL,
+  HOST_MAC,
   LOCAL6,
   LOOP_MAC,
   LOOP_PEER_MAC,
   OPAQUE_MAC,
   REMOTE6,
+  SELF,
+  SELF6,
+  SELF_MAC,
   SERVICE_TAG,
   SOCKET_LOCAL,
   SOCKET_REMOTE,
@@ -53,6 +58,7 @@ import {
 } from './seeds.ts';
 import { protocolService, udpService } from '../../src/tunnel/service.ts';
 import { TunnelKind, UdpChecksum } from '../../src/tunnel/tunnel.ts';
+import { parseService } from '../../src/wire/service-names.ts';
 
 const MISSING_PORT = 9;
 const REFUSED_PERCENT = 2;
@@ -68,6 +74,7 @@ const Domain = {
   standby: 8,
   groups: 9,
   packets: 19,
+  host: 12,
 } as const;
 
 const Member = {
@@ -105,6 +112,7 @@ const Member = {
   keyless: 43,
   gre6: 44,
   packets: 45,
+  host: 46,
 } as const;
 
 /** Members of the domain `ends` that stations live behind. */
@@ -129,6 +137,8 @@ export function buildTopology(
 
 function domains(): Operation[] {
   const self = { domain: Domain.wan, isIpv6: false, prefixBits: 24 };
+  const self6 = { isIpv6: true, prefixBits: 64 };
+  const services = [parseService('tcp:443')!];
   return [
     { op: 'set-domain', spec: { id: Domain.wan, name: 'wan', localMember: 10, mac: mac(WAN_MAC) } },
     { op: 'set-domain', spec: { id: Domain.bridge, name: 'bridge', localMember: 11, mac: mac(BRIDGE_MAC) } },
@@ -144,6 +154,13 @@ function domains(): Operation[] {
     { op: 'set-self', spec: { ...self, name: 'wan', words: words(LOCAL) } },
     { op: 'set-self', spec: { ...self, name: 'wan-too', words: words(KEYLESS_LOCAL) } },
     { op: 'set-self', spec: { ...self, name: 'wan6', words: [0x20010db8, 0, 0, 2], isIpv6: true, prefixBits: 64 } },
+    { op: 'set-domain', spec: { id: Domain.host, name: 'host', localMember: 49, mac: mac(SELF_MAC) } },
+    { op: 'set-self', spec: { ...self, name: 'host', domain: Domain.host, words: words(SELF), services } },
+    { op: 'set-self', spec: { ...self6, name: 'host6', domain: Domain.host, words: words(SELF6), services } },
+    {
+      op: 'set-host-path',
+      spec: { domain: Domain.host, port: FuzzPorts.host, mac: mac(HOST_MAC), usesLastHop: true },
+    },
     { op: 'set-self', spec: { ...self, name: 'loop', domain: Domain.loop, words: words('10.8.0.1') } },
   ];
 }
@@ -177,6 +194,7 @@ function interfaces(rig: Rig): Operation[] {
     rig.interfaceMember(Member.insideTagged, Domain.bridge, FuzzPorts.inside, 100),
     small,
     rig.interfaceMember(Member.lonely, Domain.lonely, FuzzPorts.insideToo, 30),
+    rig.interfaceMember(Member.host, Domain.host, FuzzPorts.inside, 40),
     rig.interfaceMember(Member.loop, Domain.loop, FuzzPorts.inside, 50),
     disabled,
     rig.interfaceMember(Member.endsInside, Domain.ends, FuzzPorts.inside, 60),

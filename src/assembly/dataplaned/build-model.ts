@@ -14,7 +14,6 @@ import {
   wordsShareNetwork,
 } from '../../core/address.ts';
 import { FDB_ENTRIES, MAX_STATIC_ENTRIES } from '../../bridge/fdb.ts';
-import { hashPair } from '../../core/pair-map.ts';
 import { BROADCAST_MAC, macHigh16, macLow32, parseMac } from '../../core/mac.ts';
 import type { CrossingSpec } from '../../bridge/crossing.ts';
 import { EtherType } from '../../wire/ethernet.ts';
@@ -39,6 +38,8 @@ import {
   type VlanFdb,
   type VxlanProfile,
 } from './config-view.ts';
+import { allowedServices, buildHostPaths } from './host-path-model.ts';
+import { madeMac } from './made-mac.ts';
 import { parentsOf, RouteBuilder, routeDomainsOf } from './build-routes.ts';
 import type { Mac } from './spec.ts';
 import { addSockets, udpModel } from './build-sockets.ts';
@@ -75,6 +76,7 @@ class ModelBuilder {
     tunnelMembers: new Map(),
     sockets: new Map(),
     selfs: new Map(),
+    hostPaths: new Map(),
     routeDomains: new Map(),
     routes: [],
     staticTables: new Map(),
@@ -106,6 +108,7 @@ class ModelBuilder {
     this.#addStaticTables();
     this.#addNeighbours();
     this.#addRoutes();
+    this.#model.hostPaths = buildHostPaths(this.#view, this.#model);
     return this.#model;
   }
 
@@ -246,7 +249,9 @@ class ModelBuilder {
       const { address, length } = prefix;
       const { words, routeDomain } = address;
       const isIpv6 = address.family === 6;
-      this.#model.selfs.set(self.name, { name: self.name, domain, words, isIpv6, prefixBits: length, routeDomain });
+      const services = allowedServices(self);
+      const prefixBits = length;
+      this.#model.selfs.set(self.name, { name: self.name, domain, words, isIpv6, prefixBits, services, routeDomain });
     }
   }
 
@@ -521,11 +526,4 @@ function endpointsOf(table: TunnelTable): readonly (AddressWords | undefined)[] 
     endpoints.set(table, known);
   }
   return known;
-}
-
-/** A locally administered MAC that depends on the name alone, so that it is the same after a restart. */
-function madeMac(name: string): Mac {
-  let hash = 0;
-  for (let index = 0; index < name.length; index++) hash = hashPair(hash, name.charCodeAt(index));
-  return { high: 0x0200 | (hash >>> 24), low: hashPair(hash, name.length) };
 }

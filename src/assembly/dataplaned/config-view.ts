@@ -17,6 +17,7 @@ import { netTunnelsTunnel } from '../../config/types/net-tunnels-tunnel.ts';
 import { netTunnelsVxlan } from '../../config/types/net-tunnels-vxlan.ts';
 import { netVlanGroup } from '../../config/types/net-vlan-group.ts';
 import { netVlan } from '../../config/types/net-vlan.ts';
+import { type DbVariable, sysDb } from '../../config/types/sys-db.ts';
 
 export type Interface = ObjectOf<typeof netInterface>;
 export type Vlan = ObjectOf<typeof netVlan>;
@@ -52,6 +53,7 @@ export type ConfigView = {
   readonly greProfiles: ReadonlyMap<string, GreProfile>;
   readonly etheripProfiles: ReadonlyMap<string, EtheripProfile>;
   readonly general: GeneralSettings | undefined;
+  readonly variables: ReadonlyMap<string, DbVariable>;
 };
 
 export function viewOf(objects: Iterable<AnyConfigObject>): ConfigView {
@@ -80,6 +82,7 @@ export function viewOf(objects: Iterable<AnyConfigObject>): ConfigView {
     greProfiles: all<GreProfile>(netTunnelsGre),
     etheripProfiles: all<EtheripProfile>(netTunnelsEtherip),
     general: [...all<GeneralSettings>(ltmGlobalSettingsGeneral).values()][0],
+    variables: all<DbVariable>(sysDb),
   };
 }
 

@@ -30,11 +30,12 @@ import type { Port } from '../../port/port.ts';
 import { ETHERNET_HEADER_OCTETS } from '../../wire/ethernet.ts';
 import { EndpointTable } from './endpoint-table.ts';
 import { GroupService } from './group-service.ts';
+import { HostPath } from './host-path.ts';
 import { IcmpErrors } from './icmp-errors.ts';
 import { Ingress } from './ingress.ts';
 import { InterfaceOutlet } from './interface-outlet.ts';
 import { LocalAddresses } from './local-addresses.ts';
-import { type LocalDelivery, NoDelivery } from './local-delivery.ts';
+import type { LocalDelivery } from './local-delivery.ts';
 import { ArpResponder } from './nodes/arp-responder.ts';
 import { DecapsulateNode } from './nodes/decapsulate-node.ts';
 import { DiscoveryResponder } from './nodes/discovery-responder.ts';
@@ -124,6 +125,7 @@ export class Dataplane {
   readonly #flood: FloodNode;
   readonly #router: OpaqueRouter;
   readonly #local: LocalNode;
+  readonly #hostPath: HostPath;
   readonly #receiver: PacketReceiver;
   readonly #hops: NextHops;
   readonly #routes: Routes;
@@ -181,12 +183,15 @@ export class Dataplane {
     this.#router = new OpaqueRouter(this.#members, this.fdb, disposal, floodInput);
     const replies = new ReplyOutlet(disposal.pool.arena.bytes, this.fdb);
     this.#errors = new IcmpErrors(this.#members, this.#addresses, replies, disposal);
+    this.#hostPath = new HostPath(this.#domains, this.#members, this.#slots, this.fdb, disposal, {
+      originate: (frame, domain) => this.route.originate(frame, domain),
+    });
     this.#receiver = new PacketReceiver(
       this.#members,
       this.#domains,
       this.#addresses,
       this.#groups,
-      options.makeLocalDelivery?.(this.#members, disposal) ?? new NoDelivery(this.#members, disposal),
+      options.makeLocalDelivery?.(this.#members, disposal) ?? this.#hostPath,
       replies,
       disposal,
       decapsulateInput,
@@ -225,7 +230,7 @@ export class Dataplane {
       routeInput,
     );
     this.#encapsulate = new EncapsulateNode(encapsulateInput, this.#members, this.#tunnels, neighbours, disposal);
-    this.#ingress = new Ingress(disposal, this.#bridge.input, decapsulateInput, routeInput);
+    this.#ingress = new Ingress(disposal, this.#hostPath, this.#bridge.input, decapsulateInput, routeInput);
     this.#scheduler = new Scheduler(
       [this.#bridge, this.#local, this.#decapsulate, this.route, this.#flood, this.#encapsulate],
       disposal,
@@ -402,7 +407,17 @@ export class Dataplane {
         break;
       case 'remove-self':
         this.#addresses.remove(operation.name);
+        this.#hostPath.removeSelf(operation.name);
         this.#disturb();
+        break;
+      case 'set-host-path':
+        this.#hostPath.set(operation.spec);
+        break;
+      case 'remove-host-path':
+        this.#hostPath.remove(operation.domain);
+        break;
+      case 'seed-host-flows':
+        this.#hostPath.seed(operation.sockets);
         break;
       case 'set-route-domain':
         this.#routes.setDomain(operation.id, operation.parent);
@@ -453,6 +468,7 @@ export class Dataplane {
     this.#bridge.second = Math.floor(nowMs / 1000);
     this.#flood.second = this.#bridge.second;
     this.#router.nowMs = nowMs;
+    this.#hostPath.second = this.#bridge.second;
     return nowMs;
   }
 
@@ -503,6 +519,7 @@ export class Dataplane {
     if (spec.crossing === undefined) this.#crossings.delete(spec.id);
     else this.#crossings.set(spec.id, spec.crossing);
     this.#settleCrossing(domain);
+    this.#hostPath.domainsChanged();
     // Our own MAC may be another one.
     domain.changes += 1;
     this.#disturb();
@@ -518,6 +535,8 @@ export class Dataplane {
     for (const member of [...domain.members]) if (!this.#removeMember(member.id)) return false;
     this.#domains.delete(id);
     this.#crossings.delete(id);
+    this.#hostPath.remove(id);
+    this.#hostPath.domainsChanged();
     this.#router.forgetDomain(id);
     this.#members[domain.localMember] = undefined;
     this.#disturb();
@@ -610,6 +629,7 @@ export class Dataplane {
 
   #setSelf(spec: SelfSpec): void {
     this.#addresses.set(spec);
+    this.#hostPath.setSelf(spec);
     this.#disturb();
     const domain = this.#domains.get(spec.domain);
     if (domain !== undefined) this.#announce(domain, spec.name);

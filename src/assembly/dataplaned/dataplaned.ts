@@ -20,8 +20,9 @@ import { type ConfigView, viewOf } from './config-view.ts';
 import { EventLoopDriver } from './event-loop-driver.ts';
 import { COUNTER_ROWS, type DriverEvents, type FrameDriver } from './frame-driver.ts';
 import { buildModel } from './build-model.ts';
+import { HostPathClient, type HostPathService } from './host-path-client.ts';
 import type { DeviceFacts, Failure, Model } from './model.ts';
-import { Planner } from './planner.ts';
+import { isHostPort, Planner } from './planner.ts';
 import { PortOpener } from './port-factory.ts';
 import type { DeviceWishes } from '../../ipc/schema.ts';
 import { type DeviceState, PortKeeper, type PrepareDevice } from './port-keeper.ts';
@@ -40,6 +41,8 @@ export type DataplanedOptions = {
   addon: LoadedAddon;
   /** Makes a device fit to be opened. */
   prepare: (...request: [...Parameters<PrepareDevice>, wishes: DeviceWishes]) => ReturnType<PrepareDevice>;
+  /** Makes the devices by which the host reaches self IPs; undefined: nobody does, and it does not reach them. */
+  hostPaths?: HostPathService | undefined;
   /** Told which devices the configuration takes over, whenever that changes. */
   retain: (devices: readonly string[]) => void;
   /** The worker has ended by itself: nothing moves frames any more. */
@@ -62,6 +65,9 @@ export class Dataplaned implements ConfigApplier {
   #retained = '';
   #lookScheduled = false;
   readonly #loops: LoopReporter;
+  readonly #hostPaths: HostPathClient | undefined;
+  /** Whether a configuration has come, and the connections of this host have been asked for. */
+  #isConfigured = false;
 
   constructor(options: DataplanedOptions) {
     this.#options = options;
@@ -75,13 +81,19 @@ export class Dataplaned implements ConfigApplier {
       portRemoved: (index) => this.#keeper.workerRemoved(index),
       died: options.died,
     };
+    const { hostPaths } = options;
+    const isThere = (device: string): boolean => this.#watcher.find(device) !== undefined;
+    this.#hostPaths = hostPaths && new HostPathClient(hostPaths, isThere, log);
     this.#loops = new LoopReporter(this.sources, log);
     this.#worker = addon === undefined ? new EventLoopDriver(events) : new WorkerThread(addon, events);
     this.#watcher = addon === undefined ? new PolledDevices() : new DeviceWatcher(addon);
     this.#keeper = new PortKeeper({
       opener: new PortOpener(options.addon, this.#worker),
       device: (name) => this.#deviceState(name),
-      prepare: (name, device, owner) => options.prepare(name, device, owner, this.#wishesOf(name)),
+      prepare: (name, device, owner) =>
+        isHostPort(name)
+          ? this.#hostPaths!.prepare(device)
+          : options.prepare(name, device, owner, this.#wishesOf(name)),
       place: (key) => ({ index: this.#planner.port(key), row: this.#planner.portRow(key) }),
       domain: (name) => this.#planner.domain(name),
       post: (message) => this.#worker.post(message),
@@ -120,13 +132,18 @@ export class Dataplaned implements ConfigApplier {
   async #goOver(objects: ObjectMap): Promise<Failure[]> {
     this.#objects = objects;
     this.#view = viewOf(objects.values());
+    const isFirst = !this.#isConfigured;
+    this.#isConfigured = true;
     await this.#reconcile();
+    if (isFirst) void this.#seedHostFlows();
     await this.#keeper.settled(PORT_PATIENCE_MS);
     return this.failures();
   }
 
   failures(): Failure[] {
-    return [...this.#model.failures, ...this.#keeper.failures()];
+    const failures = [...this.#model.failures, ...this.#keeper.failures()];
+    const ofHostPaths = this.#hostPaths?.failures(this.#model) ?? [];
+    return [...failures, ...ofHostPaths.filter(({ object }) => !failures.some((other) => other.object === object))];
   }
 
   /** What `show` and captures read. */
@@ -142,6 +159,7 @@ export class Dataplaned implements ConfigApplier {
   /** Closes everything; what waits in a device's queue is still sent by the kernel. */
   async stop(): Promise<void> {
     this.#loops.stop();
+    this.#hostPaths?.stop();
     this.#keeper.stop();
     this.#watcher.close();
     await this.#worker.stop();
@@ -162,6 +180,8 @@ export class Dataplaned implements ConfigApplier {
 
   async #reconcileNow(): Promise<void> {
     this.#model = buildModel(this.#view, this.#deviceFacts());
+    if (this.#hostPaths === undefined) this.#model.hostPaths.clear();
+    else if (this.#isConfigured) this.#hostPaths.want(this.#model);
     const { operations, freedRows } = this.#planner.plan(this.#model);
     this.#keeper.want(this.#model);
     const devices = this.#devicesInUse();
@@ -179,6 +199,12 @@ export class Dataplaned implements ConfigApplier {
     await this.#apply(batch);
     for (const row of freedRows) this.#worker.counters.clear(row);
     this.#planner.recycle(freedRows);
+  }
+
+  /** What sockets of this host have begun before a restart goes on, whatever port lockdown says. */
+  async #seedHostFlows(): Promise<void> {
+    const sockets = (await this.#hostPaths?.connections(this.#model)) ?? [];
+    if (sockets.length > 0) await this.#apply([{ op: 'seed-host-flows', sockets }]);
   }
 
   /** Resolves when the worker has applied them. */

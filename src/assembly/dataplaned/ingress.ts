@@ -1,4 +1,5 @@
-// The first step behind a port: which bridge member a frame came in by, or which tunnel listener it was sent to.
+// The first step behind a port: which bridge member a frame came in by, or which tunnel listener it was sent to. What comes
+// from the host's own end is for the host path.
 //
 // A VLAN tag may stand in the octets or, restored by the receiving ring's metadata, beside them. Either way the frame goes
 // on without the tags that its VLAN has on this interface, one or two of them. Any other tag is payload, and stands in the
@@ -20,16 +21,25 @@ import {
   VLAN_TAG_OCTETS,
   vlanTci,
 } from '../../wire/ethernet.ts';
+import type { HostPath } from './host-path.ts';
 import type { PortSlot } from './port-slot.ts';
 
 export class Ingress {
   readonly #disposal: Disposal;
+  readonly #hostPath: HostPath;
   readonly #toBridge: FrameBatch;
   readonly #toDecapsulate: FrameBatch;
   readonly #toRoute: FrameBatch;
 
-  constructor(disposal: Disposal, toBridge: FrameBatch, toDecapsulate: FrameBatch, toRoute: FrameBatch) {
+  constructor(
+    disposal: Disposal,
+    hostPath: HostPath,
+    toBridge: FrameBatch,
+    toDecapsulate: FrameBatch,
+    toRoute: FrameBatch,
+  ) {
     this.#disposal = disposal;
+    this.#hostPath = hostPath;
     this.#toBridge = toBridge;
     this.#toDecapsulate = toDecapsulate;
     this.#toRoute = toRoute;
@@ -52,6 +62,7 @@ export class Ingress {
     }
     const { medium } = slot.port;
     if (medium === 'udp' || medium === 'raw-ip') this.#acceptDatagrams(slot, batch);
+    else if (this.#hostPath.isHostPort(slot.port.index)) this.#hostPath.takeFromHost(slot, batch);
     else if (medium === 'ip') this.#acceptPackets(slot, batch);
     else this.#acceptFrames(slot, batch);
     batch.clear();

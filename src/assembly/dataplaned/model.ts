@@ -6,6 +6,7 @@ import type { RecordTable } from '../../config/record-table.ts';
 import type { CrossingSpec } from '../../bridge/crossing.ts';
 import type { Subnet } from '../../tunnel/subnets.ts';
 import type { TunnelSpec } from '../../tunnel/tunnel.ts';
+import type { AllowedServices } from '../../route/port-lockdown.ts';
 import type { Adapter } from '../../config/types/net-interface.ts';
 import type { Mac } from './spec.ts';
 
@@ -23,6 +24,8 @@ export type InterfaceModel = {
   files: FilesModel | undefined;
   /** Whether the transmit offloads of the device are to be off, so that real frames leave it. */
   finishesFrames: boolean;
+  /** What a failure is reported of, where it is no interface. */
+  object?: string;
 };
 
 export type InterfaceMemberModel = {
@@ -91,7 +94,26 @@ export type SelfModel = {
   words: AddressWords;
   isIpv6: boolean;
   prefixBits: number;
+  services: AllowedServices;
   routeDomain: number;
+};
+
+/** The device by which the host's own sockets reach a domain. */
+export type HostPathModel = {
+  /** Name of the VLAN, VLAN group or tunnel, and its type with it. */
+  domain: string;
+  object: string;
+  device: string;
+  /** MAC of the host's end. */
+  mac: Mac;
+  mtu: number;
+  /** 0: the host's own network namespace. */
+  routeDomain: number;
+  /** Self IPs with the lengths of their networks. */
+  addresses: string[];
+  /** Other networks that are reached from here, each with the self IP that speaks. */
+  routes: { network: string; source: string }[];
+  usesLastHop: boolean;
 };
 
 /** As in RouteTarget, with names of domains. */
@@ -143,6 +165,8 @@ export type Model = {
   tunnelMembers: Map<string, TunnelMemberModel>;
   sockets: Map<string, SocketModel>;
   selfs: Map<string, SelfModel>;
+  /** By name of the domain. */
+  hostPaths: Map<string, HostPathModel>;
   /** Parents by route domain; those without one are there too. */
   routeDomains: Map<number, number | undefined>;
   routes: RouteModel[];

@@ -10,12 +10,20 @@ import type { Operation } from './spec.ts';
 import { type StaticSource, StaticPlan } from './static-plan.ts';
 
 /** One kind of object: the operation that makes or changes it, and the one that removes it. */
-type Kind = 'settings' | 'domain' | 'interface-member' | 'tunnel-member' | 'self' | 'neighbour';
+type Kind = 'settings' | 'domain' | 'interface-member' | 'tunnel-member' | 'self' | 'host-path' | 'neighbour';
 
 type Planned = { set: Operation; remove: Operation; text: string };
 
 /** Creation goes through the kinds in this order, removal in the reverse one. */
-const ORDER: readonly Kind[] = ['settings', 'domain', 'interface-member', 'self', 'tunnel-member', 'neighbour'];
+const ORDER: readonly Kind[] = [
+  'settings',
+  'domain',
+  'interface-member',
+  'self',
+  'host-path',
+  'tunnel-member',
+  'neighbour',
+];
 
 /** Gives out the smallest free number for a key and keeps it for as long as the key is used. */
 class Numbers {
@@ -187,6 +195,11 @@ export class Planner {
       const spec = { name, domain: this.#domainId(domain), ...rest };
       add('self', name, { op: 'set-self', spec }, { op: 'remove-self', name });
     }
+    for (const { domain, mac, usesLastHop } of model.hostPaths.values()) {
+      const id = this.#domainId(domain);
+      const spec = { domain: id, port: this.port(hostPortKey(domain)), mac, usesLastHop };
+      add('host-path', domain, { op: 'set-host-path', spec }, { op: 'remove-host-path', domain: id });
+    }
     for (const [key, { domain, address, mac }] of model.neighbours) {
       const id = this.#domainId(domain);
       const spec = { domain: id, address, mac };
@@ -240,6 +253,7 @@ export class Planner {
     const domains = new Set(model.domains.keys());
     const ports = new Set([...model.interfaces.keys(), ...model.sockets.keys()]);
     for (const { interface: name } of model.interfaceMembers.values()) ports.add(name);
+    for (const domain of model.hostPaths.keys()) ports.add(hostPortKey(domain));
     const members = new Set([
       ...model.interfaceMembers.keys(),
       ...model.tunnelMembers.keys(),
@@ -265,5 +279,8 @@ function* inTurn(...lists: Iterable<Operation>[]): Generator<Operation, void> {
   for (const list of lists) yield* list;
 }
 
+/** Key of the port by which the host reaches a domain; no interface has a blank in its name. */
+export const hostPortKey = (domain: string): string => `host ${domain}`;
+export const isHostPort = (key: string): boolean => key.startsWith('host ');
 const localKey = (domain: string): string => `local ${domain}`;
 const portKey = (key: string): string => `port ${key}`;

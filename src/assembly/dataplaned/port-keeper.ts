@@ -11,6 +11,7 @@ import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import type { Failure, InterfaceModel, Model, SocketModel } from './model.ts';
 import { carriesFrames, makesDevice } from '../../config/types/net-interface.ts';
+import { hostPortKey } from './planner.ts';
 import { FILES_DEVICE, type OpenPort, type PortOpener } from './port-factory.ts';
 import type { ToWorker } from './worker-protocol.ts';
 
@@ -72,6 +73,14 @@ export class PortKeeper {
     for (const [key, port] of model.interfaces) {
       if (carriesFrames(port.adapter)) wanted.set(key, { kind: 'interface', model: port });
     }
+    for (const { domain, device, object, routeDomain } of model.hostPaths.values()) {
+      const key = hostPortKey(domain);
+      const adapter = routeDomain === 0 ? 'tap' : 'packet-ring';
+      wanted.set(key, {
+        kind: 'interface',
+        model: { name: key, device, adapter, files: undefined, finishesFrames: false, object },
+      });
+    }
     for (const [key, socket] of model.sockets) wanted.set(key, { kind: 'socket', model: socket });
     for (const [key, entry] of this.#entries) {
       const next = wanted.get(key);
@@ -107,7 +116,9 @@ export class PortKeeper {
     return [...this.#entries.values()].flatMap(({ failure, wanted }) => {
       if (failure === undefined) return [];
       const object =
-        wanted.kind === 'interface' ? `net interface ${wanted.model.name}` : `net self ${wanted.model.self}`;
+        wanted.kind === 'interface'
+          ? (wanted.model.object ?? `net interface ${wanted.model.name}`)
+          : `net self ${wanted.model.self}`;
       return [{ object, reason: failure }];
     });
   }

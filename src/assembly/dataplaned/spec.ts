@@ -5,6 +5,7 @@
 
 import type { AddressWords } from '../../core/address.ts';
 import type { CrossingSpec } from '../../bridge/crossing.ts';
+import type { AllowedServices } from '../../route/port-lockdown.ts';
 import type { PackedRoutes } from '../../route/route-table.ts';
 import type { TunnelSpec } from '../../tunnel/tunnel.ts';
 
@@ -69,7 +70,29 @@ export type SelfSpec = {
   words: AddressWords;
   isIpv6: boolean;
   prefixBits: number;
+  /** What it lets in from the network; absent: nothing. */
+  services?: AllowedServices;
   routeDomain?: number;
+};
+
+/** The device by which the sockets of this host reach a domain. */
+export type HostPathSpec = {
+  domain: number;
+  port: number;
+  /** MAC of the host's end. */
+  mac: Mac;
+  /** Whether replies go back to where the request came from (auto-lasthop). */
+  usesLastHop: boolean;
+};
+
+/** A socket of this host that is connected from a self IP. */
+export type HostSocketSpec = {
+  routeDomain: number;
+  protocol: number;
+  local: AddressWords;
+  localPort: number;
+  remote: AddressWords;
+  remotePort: number;
 };
 
 /** Where packets go that a search in a route table ended at: the number is the result of the search. */
@@ -113,6 +136,10 @@ export type Operation =
   | { op: 'remove-member'; id: number }
   | { op: 'set-self'; spec: SelfSpec }
   | { op: 'remove-self'; name: string }
+  | { op: 'set-host-path'; spec: HostPathSpec }
+  | { op: 'remove-host-path'; domain: number }
+  /** Connections that sockets of this host have already. */
+  | { op: 'seed-host-flows'; sockets: readonly HostSocketSpec[] }
   /** `parent`: the route domain that is asked for what has no route in this one. */
   | { op: 'set-route-domain'; id: number; parent: number | undefined }
   | { op: 'remove-route-domain'; id: number }

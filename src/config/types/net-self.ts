@@ -3,14 +3,12 @@
 import { formatAddress, formatPrefix, isLimitedBroadcast, isMulticast, isUnspecified } from '../../core/address.ts';
 import { type IpPrefix, networkOf, parsePrefix } from '../../core/address.ts';
 import { integer, patternList, prefix, reference, string, toggle } from '../kinds.ts';
+import { parseService } from '../../wire/service-names.ts';
 import { type CheckContext, objectType, type ObjectOf } from '../object-type.ts';
 import { checkRouteDomain, findRouteDomain, routeDomainOf } from '../route-domain.ts';
 import { netTunnelsTunnel } from './net-tunnels-tunnel.ts';
 import { netVlanGroup } from './net-vlan-group.ts';
 import { netVlan } from './net-vlan.ts';
-
-/** `tcp:443`, `udp:0` for all ports, `ospf`. */
-const SERVICE = /^(?:default|[a-z][a-z0-9-]*(?::(?:0|[1-9][0-9]{0,4}|[a-z][a-z0-9-]*))?)$/;
 
 /** What somebody wrote who meant an address, as in 10.1.1./24. */
 const LOOKS_LIKE_PREFIX = /^[0-9a-fA-F.:]*[.:][0-9a-fA-F.:]*(?:%[0-9]+)?\/[0-9]+$/;
@@ -34,15 +32,14 @@ export const netSelf = objectType({
         name: 'service',
         expects: 'default, or a protocol with a port, as in tcp:443',
         read: (word) =>
-          SERVICE.test(word)
+          word === 'default' || parseService(word) !== undefined
             ? { value: word }
             : { problem: 'must be all, none, default, or a protocol with a port, as in tcp:443' },
       },
       {
         default: [],
         wholes: ['all', 'default'],
-        help: 'What the address accepts besides ping (port lockdown).',
-        inert: true,
+        help: 'What the address accepts besides ping and tunnels (port lockdown); tcp:0: every port. Answers to what this host began come in always.',
       },
     ),
     description: string({ help: 'Text for people.' }),

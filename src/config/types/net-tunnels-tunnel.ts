@@ -20,8 +20,7 @@ export const netTunnelsTunnel = objectType({
   properties: {
     'auto-lasthop': choice(['default', 'enabled', 'disabled'], {
       default: 'default',
-      help: 'Whether replies go back to the MAC that a request came from.',
-      inert: true,
+      help: 'Whether replies of this host go back to the MAC that a request came from; default: as sys db connection.autolasthop says.',
     }),
     description: string({ help: 'Text for people.' }),
     'idle-timeout': integer(

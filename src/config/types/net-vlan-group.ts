@@ -21,8 +21,7 @@ export const netVlanGroup = objectType({
   properties: {
     'auto-lasthop': choice(['default', 'enabled', 'disabled'], {
       default: 'default',
-      help: 'Whether replies go back to the MAC that a request came from.',
-      inert: true,
+      help: 'Whether replies of this host go back to the MAC that a request came from; default: as sys db connection.autolasthop says.',
     }),
     'bridge-in-standby': toggle({ default: true, help: 'Bridge also while the device is standby.' }),
     'bridge-multicast': toggle({ default: true, help: 'Bridge multicast frames; broadcasts are bridged always.' }),

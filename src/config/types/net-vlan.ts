@@ -19,8 +19,7 @@ export const netVlan = objectType({
   properties: {
     'auto-lasthop': choice(['default', 'enabled', 'disabled'], {
       default: 'default',
-      help: 'Whether replies go back to the MAC that a request came from.',
-      inert: true,
+      help: 'Whether replies of this host go back to the MAC that a request came from; default: as sys db connection.autolasthop says.',
     }),
     'cmp-hash': choice(['default', 'dst-ip', 'src-ip'], {
       default: 'default',

@@ -10,12 +10,16 @@ import type { ObjectOf } from '../object-type.ts';
 /** The UDP port of VXLAN profiles that set none. */
 export const VXLAN_PORT_VARIABLE = 'iptunnel.vxlan.udpport';
 
+/** Whether replies go back to the MAC that a request came from, where the VLAN or tunnel says `default`. */
+export const AUTO_LASTHOP_VARIABLE = 'connection.autolasthop';
+
 type Variable = { readonly value: string; readonly expects: string; readonly accepts: (value: string) => boolean };
 
 const switchedOn = (value: string): boolean => value === 'enable' || value === 'disable';
 const isPort = (value: string): boolean => /^[1-9][0-9]{0,4}$/.test(value) && Number(value) <= 65535;
 
 const VARIABLES: Readonly<Record<string, Variable>> = {
+  [AUTO_LASTHOP_VARIABLE]: { value: 'enable', expects: 'enable or disable', accepts: switchedOn },
   // Whether tunnels belong to what a device group synchronises.
   'iptunnel.configsync': { value: 'enable', expects: 'enable or disable', accepts: switchedOn },
   [VXLAN_PORT_VARIABLE]: { value: '4789', expects: 'a port from 1 to 65535', accepts: isPort },

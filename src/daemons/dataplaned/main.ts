@@ -1,5 +1,6 @@
 // dataplaned: moves frames between devices, sockets and tunnels.
 
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigSubscriber } from '../../assembly/config-subscriber.ts';
 import { Dataplaned } from '../../assembly/dataplaned/dataplaned.ts';
@@ -10,7 +11,8 @@ import type { Log } from '../../core/log.ts';
 import { IpcServer } from '../../ipc/ipc-server.ts';
 import { loadAddon } from '../../native/addon.ts';
 import { makeDirectory } from '../../store/atomic-file.ts';
-import { prepareDevice, retainDevices } from '../../supervise/device-client.ts';
+import { prepareDevice, readHostSockets, retainDevices, setHostPaths } from '../../supervise/device-client.ts';
+import { stateLayout } from '../../supervise/state-directory.ts';
 
 export type DataplanedSettings = { state: string; log: Log };
 
@@ -28,6 +30,9 @@ export async function runDataplaned({ state, log }: DataplanedSettings): Promise
   const dataplaned = new Dataplaned({
     addon: loaded,
     prepare: (...request) => prepareDevice(state, ...request),
+    hostPaths: existsSync(stateLayout(state).socket)
+      ? { set: (paths) => setHostPaths(state, paths), sockets: () => readHostSockets(state) }
+      : undefined,
     retain: (devices) =>
       void retainDevices(state, devices).catch((error: unknown) =>
         log.warn(`the supervisor was not told which devices are in use: ${errorText(error)}`),

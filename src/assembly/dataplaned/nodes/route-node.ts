@@ -121,7 +121,10 @@ export class RouteNode implements PipelineNode, WaitingRouted {
     frame.member = domain.localMember;
     if (bytes[start]! >>> 4 === 4) {
       const destination = ipv4Destination(bytes, start);
-      this.#go(frame, domain, this.#routes.findIpv4(domain.routeDomain, destination), 0, 0, 0, destination);
+      const found = this.#routes.findIpv4(domain.routeDomain, destination);
+      // An error about a packet of a socket of this host.
+      if (found !== RouteResult.local) this.#go(frame, domain, found, 0, 0, 0, destination);
+      else this.#receiver.acceptIpv4(frame, this.#addresses.ownerOf(domain.routeDomain, 0, 0, 0, destination));
       return;
     }
     const at = start + IPV6_DESTINATION;
@@ -132,7 +135,8 @@ export class RouteNode implements PipelineNode, WaitingRouted {
     const result = isLinkLocal6(word0)
       ? RouteResult.none
       : this.#routes.findIpv6(domain.routeDomain, word0, word1, word2, word3);
-    this.#go(frame, domain, result, word0, word1, word2, word3);
+    if (result !== RouteResult.local) this.#go(frame, domain, result, word0, word1, word2, word3);
+    else this.#receiver.acceptIpv6(frame, this.#addresses.ownerOf(domain.routeDomain, word0, word1, word2, word3));
   }
 
   /** Sends a packet that has waited for its next hop. */
@@ -325,10 +329,6 @@ export class RouteNode implements PipelineNode, WaitingRouted {
         break;
       case RouteResult.isolated:
         this.#refuse(frame, Drop.strictIsolation, IcmpError.prohibited);
-        break;
-      case RouteResult.local:
-        // From ourselves to ourselves.
-        this.#drop(frame, Drop.localUnsupported);
         break;
       default:
         this.#refuse(frame, Drop.noRoute, IcmpError.netUnreachable);
