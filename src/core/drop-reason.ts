@@ -62,6 +62,12 @@ export const Drop = {
   hostUnresolved: 53,
   udpChecksumMissing: 54,
   groupMessageInvalid: 55,
+  mtuTooSmall: 56,
+  fragmentInvalid: 57,
+  fragmentOverlap: 58,
+  fragmentTooLarge: 59,
+  reassemblyTimeout: 60,
+  reassemblyFull: 61,
 } as const;
 
 export type DropKey = keyof typeof Drop;
@@ -127,6 +133,13 @@ export const DROP_HELP: Record<DropKey, string> = {
   udpChecksumMissing:
     'the outer UDP checksum over IPv6 is zero, which the tunnel does not accept (RFC 6935, section 5)',
   groupMessageInvalid: 'a malformed IGMP or MLD message, or one that is not from this link',
+  mtuTooSmall: 'the MTU that the packet should be fragmented to has no room for a piece of it',
+  fragmentInvalid:
+    'a fragment that fits no packet: of odd length, beyond the end, or one of too many (RFC 8200, section 4.5)',
+  fragmentOverlap: 'a fragment that overlaps another one of its packet, which is dropped with it (RFC 5722)',
+  fragmentTooLarge: 'a fragment of a packet that is too large to be reassembled here',
+  reassemblyTimeout: 'the packet was not complete in time: fragments of it have been lost',
+  reassemblyFull: 'too many packets were being reassembled; this was the oldest',
 };
 
 const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
