@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Operation } from '../../../src/assembly/dataplaned/spec.ts';
 import { imbalance } from '../../../src/pipeline/books.ts';
+import { udpService } from '../../../src/tunnel/service.ts';
 import type { TunnelSpec } from '../../../src/tunnel/tunnel.ts';
 import { UdpChecksum } from '../../../src/tunnel/tunnel.ts';
 import { Id, mac, PEER_MAC, Rig, VNI, WAN_MAC, words } from '../../support/dataplane-rig.ts';
@@ -244,7 +245,8 @@ describe('decapsulation over IPv6', () => {
 
   const wrong: [reason: string, frame: () => Buffer][] = [
     ['unknown-tunnel-port', () => outer(hostFrame(HOST_A, HOST_B), {}, 4790)],
-    ['not-for-us', () => outer(hostFrame(HOST_A, HOST_B), { destination: '2001:db8:9::77' })],
+    ['no-route', () => outer(hostFrame(HOST_A, HOST_B), { destination: '2001:db8:99::77' })],
+    ['not-for-us', () => outer(hostFrame(HOST_A, HOST_B), { destination: 'fe80::77' })],
     ['unknown-remote', () => outer(hostFrame(HOST_A, HOST_B), { source: '2001:db8:9::3' })],
     ['own-packet-returned', () => outer(hostFrame(HOST_A, HOST_B), { source: OWN })],
     ['ttl-expired', () => outer(hostFrame(HOST_A, HOST_B), { hopLimit: 0 })],
@@ -281,14 +283,14 @@ describe('decapsulation over IPv6', () => {
   it('takes no IPv6 packet for an IPv4 tunnel whose address has the same last word', () => {
     const rig = Rig.withTunnel();
     rig.send(0, outer(hostFrame(HOST_A, HOST_B), { source: '::a09:102', destination: '::a09:101' }));
-    assert.deepEqual(rig.drops(), { 'not-for-us': 1 });
+    assert.deepEqual(rig.drops(), { 'source-not-forwarded': 1 });
   });
 });
 
 describe('the socket of a tunnel over IPv6', () => {
   it('gets the address of the other end', () => {
     const rig = Rig.withTunnel();
-    rig.addPort(5, 'udp', { address: words('2001:db8:5::1'), port: 4789, scope: 0 });
+    rig.addPort(5, 'udp', { address: words('2001:db8:5::1'), service: udpService(4789), scope: 0 });
     const local = words('2001:db8:5::1');
     rig.apply(rig.tunnelMember(Id.vx1, { tunnel: { local, remote: words('2001:db8:6::2') } }));
     rig.send(1, hostFrame(HOST_B, HOST_A));
