@@ -94,7 +94,7 @@ export const DROP_HELP: Record<DropKey, string> = {
   memberDown: 'the interface or tunnel it should leave by is disabled or down',
   ipHeaderInvalid: 'the outer IP header is malformed: version, header length or total length',
   ipChecksumInvalid: 'the outer IPv4 header checksum is wrong',
-  ipFragment: 'a fragment of an outer packet, which is not reassembled',
+  ipFragment: 'a fragment of a packet to a group or to all, which is not put together again',
   ttlExpired: 'the TTL or hop limit arrived as 0, or ran out while the packet was routed',
   notForUs: 'sent to our MAC, but to a link-local or group address that is none of ours',
   udpHeaderInvalid: 'the outer UDP length disagrees with the IP header',

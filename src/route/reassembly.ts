@@ -111,7 +111,7 @@ export class Reassembly {
     return this.#finish(packet, true);
   }
 
-  /** The same for an IPv6 packet that has a fragment header, or may have one. */
+  /** The same for an IPv6 packet with extension headers; without a fragment header among them it comes back as it is. */
   acceptIpv6(frame: Frame, ip: number, domain: number, row: number, nowMs: number): Frame | undefined {
     const bytes = this.#bytes;
     const end = ip + IPV6_HEADER_OCTETS + ipv6PayloadOctets(bytes, ip);

@@ -27,8 +27,10 @@ import type { Outlet } from '../../pipeline/node.ts';
 import { Scheduler } from '../../pipeline/scheduler.ts';
 import type { Tap } from '../../pipeline/tap.ts';
 import type { Port } from '../../port/port.ts';
+import { Reassembly } from '../../route/reassembly.ts';
 import { ETHERNET_HEADER_OCTETS } from '../../wire/ethernet.ts';
 import { EndpointTable } from './endpoint-table.ts';
+import { Fragmenter } from './fragmenter.ts';
 import { GroupService } from './group-service.ts';
 import { IcmpErrors } from './icmp-errors.ts';
 import { Ingress } from './ingress.ts';
@@ -121,6 +123,7 @@ export class Dataplane {
   readonly #router: OpaqueRouter;
   readonly #local: LocalNode;
   readonly #receiver: PacketReceiver;
+  readonly #reassembly: Reassembly;
   readonly #hops: NextHops;
   readonly #routes: Routes;
   readonly #errors: IcmpErrors;
@@ -181,12 +184,16 @@ export class Dataplane {
     this.#hops = new NextHops(this.#domains, this.#neighbours, hostLimit);
     this.#routes = new Routes(this.#hops);
     this.#errors = new IcmpErrors(this.#members, this.#addresses, disposal);
+    this.#reassembly = new Reassembly(disposal);
+    const fragmenter = new Fragmenter(disposal, random);
     this.#receiver = new PacketReceiver(
       this.#members,
       this.#domains,
       this.#addresses,
       this.#groups,
       options.makeLocalDelivery?.(this.#members, disposal) ?? new NoDelivery(this.#members, disposal),
+      this.#reassembly,
+      fragmenter,
       disposal,
       decapsulateInput,
     );
@@ -199,6 +206,7 @@ export class Dataplane {
       this.#neighbours,
       this.#receiver,
       this.#errors,
+      fragmenter,
       disposal,
     );
     this.#neighbours.routed = this.route;
@@ -468,6 +476,7 @@ export class Dataplane {
     if (this.fdb.learned > 0) this.#slotsToSweep = Math.ceil(slots / TICKS_PER_SWEEP);
     this.#neighbours.tick(nowMs);
     this.#hops.tick(nowMs);
+    this.#reassembly.tick(nowMs);
     this.#router.tick();
     this.#guard.tick(this.second);
     this.#groups.tick(nowMs);
@@ -598,6 +607,7 @@ export class Dataplane {
     if (!this.#detach(member)) return false;
     this.#leavePort(id);
     this.#neighbours.dropWaitingOf(id);
+    this.#reassembly.forgetMember(id);
     this.#tunnels.remove(id);
     this.#members[id] = undefined;
     this.#disturb();
