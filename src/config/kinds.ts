@@ -211,7 +211,7 @@ function referenceKind(targets: readonly ReferenceTarget[]): ScalarKind<string> 
   return {
     shape: 'scalar',
     name: 'reference',
-    expects: `the name of a ${targets.map((target) => target.label).join(' or ')}`,
+    expects: `the name of a ${[...new Set(targets.map((target) => target.label))].join(' or ')}`,
     refersTo: targets.map((target) => target.path),
     read(word, folder) {
       const value = isPlain ? word : fullPath(word, folder);
@@ -261,6 +261,15 @@ export function recordsByReference<const M extends PropertyMap, const O extends 
   options: O,
 ): Property<Readonly<Record<string, PropertiesOf<M>>>, Always<O>> {
   return { ...options, kind: { shape: 'records', key: referenceKind(targets), properties } };
+}
+
+/** Sub-objects whose names have a form of their own. */
+export function recordsByPattern<const M extends PropertyMap, const O extends RecordsOptions>(
+  form: Pick<ScalarKind<string>, 'name' | 'expects' | 'read' | 'print'>,
+  properties: M,
+  options: O,
+): Property<Readonly<Record<string, PropertiesOf<M>>>, Always<O>> {
+  return { ...options, kind: { shape: 'records', key: { shape: 'scalar', ...form }, properties } };
 }
 
 /** Sub-objects that are named by a MAC address, as many as a forwarding database has. */

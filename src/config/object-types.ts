@@ -2,12 +2,17 @@
 
 import type { AnyObjectType, ObjectOf } from './object-type.ts';
 import { ltmGlobalSettingsGeneral } from './types/ltm-global-settings-general.ts';
+import { ltmPool } from './types/ltm-pool.ts';
 import { netArp } from './types/net-arp.ts';
 import { netFdbTunnel } from './types/net-fdb-tunnel.ts';
 import { netFdbVlan } from './types/net-fdb-vlan.ts';
 import { netInterface } from './types/net-interface.ts';
 import { netNdp } from './types/net-ndp.ts';
+import { netRouteDomain } from './types/net-route-domain.ts';
+import { netRoute } from './types/net-route.ts';
 import { netSelf } from './types/net-self.ts';
+import { netTunnelsEtherip } from './types/net-tunnels-etherip.ts';
+import { netTunnelsGre } from './types/net-tunnels-gre.ts';
 import { netTunnelsTunnel } from './types/net-tunnels-tunnel.ts';
 import { netTunnelsVxlan } from './types/net-tunnels-vxlan.ts';
 import { netVlanGroup } from './types/net-vlan-group.ts';
@@ -20,9 +25,14 @@ const ALL = [
   netInterface,
   netVlan,
   netTunnelsVxlan,
+  netTunnelsGre,
+  netTunnelsEtherip,
   netTunnelsTunnel,
   netVlanGroup,
+  netRouteDomain,
   netSelf,
+  ltmPool,
+  netRoute,
   netArp,
   netNdp,
   netFdbVlan,

@@ -68,12 +68,22 @@ export const Drop = {
   routeMtuExceeded: 59,
   strictIsolation: 60,
   tooManyHosts: 61,
-  mtuTooSmall: 62,
-  fragmentInvalid: 63,
-  fragmentOverlap: 64,
-  fragmentTooLarge: 65,
-  reassemblyTimeout: 66,
-  reassemblyFull: 67,
+  greHeaderInvalid: 62,
+  greChecksumInvalid: 63,
+  greProtocolUnknown: 64,
+  greKeepalive: 65,
+  unknownGreKey: 66,
+  greKeyMissing: 67,
+  greSequenceOld: 68,
+  nvgreInnerTagged: 69,
+  etherIpVersionInvalid: 70,
+  mtuTooSmall: 71,
+  fragmentInvalid: 72,
+  fragmentOverlap: 73,
+  fragmentTooLarge: 74,
+  reassemblyTimeout: 75,
+  reassemblyFull: 76,
+  icmpErrorRefused: 77,
 } as const;
 
 export type DropKey = keyof typeof Drop;
@@ -145,6 +155,15 @@ export const DROP_HELP: Record<DropKey, string> = {
   routeMtuExceeded: 'larger than the MTU of the VLAN or tunnel that the route leads out by, or than that of the route',
   strictIsolation: 'the route leads into another route domain, and one of the two is strict',
   tooManyHosts: 'to a host on a connected network that is not known yet, and there are too many already',
+  greHeaderInvalid: 'the GRE header is cut short, of a version other than 0, or asks for routing (RFC 2784, section 2)',
+  greChecksumInvalid: 'the GRE checksum is wrong, and the tunnel looks at it (rx-csum)',
+  greProtocolUnknown: 'a protocol type that no GRE tunnel with this key on this local address carries',
+  greKeepalive: 'the answer to a GRE keepalive packet: none was asked here',
+  unknownGreKey: 'no GRE tunnel has this key or VSID on this local address',
+  greKeyMissing: 'a GRE packet without a key, where no tunnel of this local address is without one',
+  greSequenceOld: 'the GRE sequence number is not above the last one (RFC 2890, section 2.2), and the tunnel minds',
+  nvgreInnerTagged: 'the frame in an NVGRE packet has a VLAN tag (RFC 7637, section 3.2)',
+  etherIpVersionInvalid: 'the EtherIP header is cut short, or of a version other than 3 (RFC 3378)',
   mtuTooSmall: 'the MTU that the packet should be fragmented to has no room for a piece of it',
   fragmentInvalid:
     'a fragment that fits no packet: of odd length, beyond the end, or one of too many (RFC 8200, section 4.5)',
@@ -152,6 +171,7 @@ export const DROP_HELP: Record<DropKey, string> = {
   fragmentTooLarge: 'a fragment of a packet that is too large to be reassembled here',
   reassemblyTimeout: 'the packet was not complete in time: fragments of it have been lost',
   reassemblyFull: 'too many packets were being reassembled; this was the oldest',
+  icmpErrorRefused: 'an ICMP error that names an MTU, about a packet that no tunnel has sent lately or that would fit',
 };
 
 const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

@@ -18,10 +18,8 @@ import { hashPair } from '../../core/pair-map.ts';
 import { BROADCAST_MAC, macHigh16, macLow32, parseMac } from '../../core/mac.ts';
 import type { CrossingSpec } from '../../bridge/crossing.ts';
 import { EtherType } from '../../wire/ethernet.ts';
-import { udpService } from '../../tunnel/service.ts';
-import { TOS_PRESERVE, UdpChecksum } from '../../tunnel/tunnel.ts';
-import { VXLAN_IPV4_OVERHEAD } from '../../tunnel/vxlan.ts';
-import { VXLAN_IPV6_OVERHEAD } from '../../tunnel/vxlan-ipv6.ts';
+import { kindIsLayer3, TOS_PRESERVE, TunnelKind, UdpChecksum } from '../../tunnel/tunnel.ts';
+import { tunnelOverhead } from '../../tunnel/overhead.ts';
 import { carriesFrames, ownsDevice } from '../../config/types/net-interface.ts';
 import {
   bareAddress,
@@ -34,7 +32,9 @@ import {
   type VlanFdb,
   type VxlanProfile,
 } from './config-view.ts';
+import { parentsOf, RouteBuilder, routeDomainsOf } from './build-routes.ts';
 import type { Mac } from './spec.ts';
+import { shapeOf } from './tunnel-shape.ts';
 import type { DeviceFacts, FilesModel, InterfaceMemberModel, Model, StaticTableModel } from './model.ts';
 
 type TunnelTable = TunnelFdb['properties']['records'];
@@ -67,6 +67,8 @@ class ModelBuilder {
     tunnelMembers: new Map(),
     sockets: new Map(),
     selfs: new Map(),
+    routeDomains: new Map(),
+    routes: [],
     staticTables: new Map(),
     neighbours: new Map(),
     tapMtus: new Map(),
@@ -95,7 +97,15 @@ class ModelBuilder {
     this.#addTapMtus();
     this.#addStaticTables();
     this.#addNeighbours();
+    this.#addRoutes();
     return this.#model;
+  }
+
+  #addRoutes(): void {
+    this.#model.routeDomains = parentsOf(this.#view);
+    const { routes, failures } = new RouteBuilder(this.#view, this.#model).build();
+    this.#model.routes = routes;
+    this.#model.failures.push(...failures);
   }
 
   #fail(object: { type: string; name: string }, reason: string): void {
@@ -120,8 +130,17 @@ class ModelBuilder {
     for (const name of [...this.#view.vlans.keys(), ...this.#view.tunnels.keys()]) {
       if (!domainOf.has(name)) domainOf.set(name, name);
     }
-    for (const name of new Set(domainOf.values()))
-      domains.set(name, { name, mac: undefined, crossing: this.#crossing(name) });
+    const routeDomainOf = routeDomainsOf(this.#view);
+    for (const name of new Set(domainOf.values())) {
+      const routeDomain = routeDomainOf.get(name) ?? 0;
+      domains.set(name, {
+        name,
+        mac: undefined,
+        crossing: this.#crossing(name),
+        routeDomain,
+        isLayer3: this.#isLayer3(name),
+      });
+    }
     const vlansOf = new Map<string, Vlan[]>();
     for (const vlan of this.#view.vlans.values()) {
       const name = domainOf.get(vlan.name)!;
@@ -129,6 +148,8 @@ class ModelBuilder {
     }
     // Our own MAC in a domain is that of the first device; without one it is made from the name.
     for (const [name, domain] of domains) {
+      // A layer 3 tunnel has none: nothing that it carries is addressed by a MAC.
+      if (domain.isLayer3) continue;
       const vlans = vlansOf.get(name) ?? [];
       const device = vlans.flatMap((vlan) => this.#ringDevices(vlan))[0];
       domain.mac =
@@ -136,6 +157,13 @@ class ModelBuilder {
       // Without a MAC an opaque group could hide nobody behind it.
       if (domain.crossing?.mode === 'opaque') domain.mac ??= madeMac(name);
     }
+  }
+
+  /** Whether the domain is that of a tunnel of packets. */
+  #isLayer3(name: string): boolean {
+    const tunnel = this.#view.tunnels.get(name);
+    const shape = tunnel && shapeOf(this.#view, tunnel);
+    return shape !== undefined && kindIsLayer3(shape.kind);
   }
 
   /** What holds between the members of a group; undefined for what is no group. */
@@ -196,12 +224,9 @@ class ModelBuilder {
       const domain = this.#model.domainOf.get(self.properties.vlan);
       if (prefix === undefined || domain === undefined || this.#hostDevice(self) !== undefined) continue;
       const { address, length } = prefix;
-      if (address.routeDomain !== 0) {
-        this.#fail(self, 'route domains other than 0 are not carried by this version');
-        continue;
-      }
+      const { words, routeDomain } = address;
       const isIpv6 = address.family === 6;
-      this.#model.selfs.set(self.name, { name: self.name, domain, words: address.words, isIpv6, prefixBits: length });
+      this.#model.selfs.set(self.name, { name: self.name, domain, words, isIpv6, prefixBits: length, routeDomain });
     }
   }
 
@@ -218,18 +243,18 @@ class ModelBuilder {
 
   #addTunnel(tunnel: Tunnel): void {
     const { name, properties } = tunnel;
-    const profile = this.#view.vxlanProfiles.get(properties.profile);
+    const shape = shapeOf(this.#view, tunnel);
     const local = parseAddress(properties['local-address']);
     const end = parseAddressOrAny(properties['remote-address']);
     const group = end !== undefined && isMulticast(end) ? end : undefined;
     const remote = end === undefined || isUnspecified(end) || group !== undefined ? undefined : end;
-    if (profile === undefined) {
+    if (shape === undefined) {
       this.#fail(tunnel, `no data path for profile ${properties.profile} in this version`);
       return;
     }
-    const { port } = profile.properties;
-    const range = profile.properties['source-port-range'].split('-').map(Number);
-    const problem = unsupported(profile, local);
+    const { kind, key, service, vxlan } = shape;
+    const range = (vxlan?.properties['source-port-range'] ?? '0-0').split('-').map(Number);
+    const problem = unsupported(vxlan, local);
     if (problem !== undefined || local === undefined) {
       this.#fail(tunnel, problem ?? `local-address ${properties['local-address']} is not an address`);
       return;
@@ -239,11 +264,11 @@ class ModelBuilder {
       this.#fail(tunnel, `local-address ${properties['local-address']} is not the address of any self IP`);
     }
     const isIpv6 = local.family === 6;
-    const flooding = remote === undefined ? profile.properties['flooding-type'] : 'point-to-point';
+    const flooding = remote === undefined ? shape.flooding : 'point-to-point';
     const floodRemotes = this.#floodRemotes(name, flooding, group);
     const floodsToNobody = flooding === 'none' || (flooding === 'multicast' && group === undefined);
-    const overhead = isIpv6 ? VXLAN_IPV6_OVERHEAD : VXLAN_IPV4_OVERHEAD;
-    const checksum = UDP_CHECKSUM[profile.properties['udp-checksum']];
+    const overhead = tunnelOverhead(shape, isIpv6);
+    const checksum = UDP_CHECKSUM[vxlan?.properties['udp-checksum'] ?? 'disabled'];
     const underlay = self === undefined ? undefined : this.#model.domainOf.get(self.properties.vlan);
     this.#model.tunnelMembers.set(name, {
       name,
@@ -254,11 +279,14 @@ class ModelBuilder {
       floodRemotes,
       group: group === undefined || underlay === undefined ? undefined : { address: group.words, domain: underlay },
       tunnel: {
+        kind,
         name,
         local: local.words,
+        secondary: this.#secondaryOf(tunnel),
+        routeDomain: local.routeDomain,
         remote: remote?.words,
-        key: properties.key,
-        service: udpService(port),
+        key,
+        service,
         mtu: properties.mtu === 0 ? this.#underlayMtu(self) - overhead : properties.mtu,
         tos: typeof properties.tos === 'number' ? properties.tos : TOS_PRESERVE,
         ttl: properties.ttl,
@@ -268,13 +296,33 @@ class ModelBuilder {
         learnsEndpoints: remote === undefined && !floodsToNobody,
         receives: properties.mode !== 'outbound',
         sends: properties.mode !== 'inbound',
+        gre: shape.gre,
+        etherIpForm: shape.etherIpForm,
       },
     });
     const device = self === undefined ? undefined : this.#hostDevice(self);
-    if (self !== undefined && device !== undefined) {
-      this.#addSocket(self, local.words, profile, device, properties.ttl);
-      if (group !== undefined) this.#addSocket(self, group.words, profile, device, properties.ttl, group);
+    if (self === undefined || device === undefined) return;
+    if (vxlan === undefined) {
+      const what = kind === TunnelKind.etherip ? 'EtherIP' : 'GRE';
+      this.#fail(
+        tunnel,
+        `local-address ${properties['local-address']} is on an interface of adapter udp: ${what} is not UDP`,
+      );
+      return;
     }
+    this.#addSocket(self, local.words, vxlan, device, properties.ttl);
+    if (group !== undefined) this.#addSocket(self, group.words, vxlan, device, properties.ttl, group);
+  }
+
+  #secondaryOf(tunnel: Tunnel): AddressWords | undefined {
+    const text = tunnel.properties['secondary-address'];
+    const address = parseAddressOrAny(text);
+    if (address === undefined || isUnspecified(address)) return undefined;
+    if (this.#selfOf(text) === undefined) {
+      this.#fail(tunnel, `secondary-address ${text} is not the address of any self IP`);
+      return undefined;
+    }
+    return address.words;
   }
 
   #addTapMtus(): void {
@@ -397,8 +445,10 @@ class ModelBuilder {
       if (address === undefined || mac === undefined) continue;
       const { words } = address;
       const self = [...this.#model.selfs.values()].find(
-        ({ isIpv6, words: own, prefixBits }) =>
-          isIpv6 === (address.family === 6) && wordsShareNetwork(own, words, prefixBits, isIpv6),
+        ({ isIpv6, words: own, prefixBits, routeDomain }) =>
+          isIpv6 === (address.family === 6) &&
+          routeDomain === address.routeDomain &&
+          wordsShareNetwork(own, words, prefixBits, isIpv6),
       );
       if (self === undefined) {
         this.#fail(entry, `ip-address ${properties['ip-address']} is on the network of no self IP`);
@@ -431,8 +481,8 @@ const filesOf = (properties: Interface['properties']): FilesModel => ({
 });
 
 /** Why this version has no data path for such a tunnel; undefined when it has. */
-function unsupported(profile: VxlanProfile, local: IpAddress | undefined): string | undefined {
-  if (profile.properties['encapsulation-type'] !== 'vxlan') return 'VXLAN-GPE has no data path in this version';
+function unsupported(profile: VxlanProfile | undefined, local: IpAddress | undefined): string | undefined {
+  if (profile?.properties['encapsulation-type'] === 'vxlan-gpe') return 'VXLAN-GPE has no data path in this version';
   if (local?.family === 6 && !wordsAreIpv6(local.words))
     return `local-address ${formatBareAddress(local)} is in ::/96, where no host has an address`;
   return undefined;

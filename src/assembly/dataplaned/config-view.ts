@@ -2,12 +2,17 @@
 
 import type { AnyConfigObject, ObjectOf } from '../../config/object-type.ts';
 import { ltmGlobalSettingsGeneral } from '../../config/types/ltm-global-settings-general.ts';
+import { ltmPool } from '../../config/types/ltm-pool.ts';
 import { netArp } from '../../config/types/net-arp.ts';
 import { netFdbTunnel } from '../../config/types/net-fdb-tunnel.ts';
 import { netFdbVlan } from '../../config/types/net-fdb-vlan.ts';
 import { netInterface } from '../../config/types/net-interface.ts';
 import { netNdp } from '../../config/types/net-ndp.ts';
+import { netRouteDomain } from '../../config/types/net-route-domain.ts';
+import { netRoute } from '../../config/types/net-route.ts';
 import { netSelf } from '../../config/types/net-self.ts';
+import { netTunnelsEtherip } from '../../config/types/net-tunnels-etherip.ts';
+import { netTunnelsGre } from '../../config/types/net-tunnels-gre.ts';
 import { netTunnelsTunnel } from '../../config/types/net-tunnels-tunnel.ts';
 import { netTunnelsVxlan } from '../../config/types/net-tunnels-vxlan.ts';
 import { netVlanGroup } from '../../config/types/net-vlan-group.ts';
@@ -17,12 +22,17 @@ export type Interface = ObjectOf<typeof netInterface>;
 export type Vlan = ObjectOf<typeof netVlan>;
 export type VlanGroup = ObjectOf<typeof netVlanGroup>;
 export type Self = ObjectOf<typeof netSelf>;
+export type RouteDomain = ObjectOf<typeof netRouteDomain>;
+export type StaticRoute = ObjectOf<typeof netRoute>;
+export type Pool = ObjectOf<typeof ltmPool>;
 export type Arp = ObjectOf<typeof netArp>;
 export type Ndp = ObjectOf<typeof netNdp>;
 export type TunnelFdb = ObjectOf<typeof netFdbTunnel>;
 export type VlanFdb = ObjectOf<typeof netFdbVlan>;
 export type Tunnel = ObjectOf<typeof netTunnelsTunnel>;
 export type VxlanProfile = ObjectOf<typeof netTunnelsVxlan>;
+export type GreProfile = ObjectOf<typeof netTunnelsGre>;
+export type EtheripProfile = ObjectOf<typeof netTunnelsEtherip>;
 export type GeneralSettings = ObjectOf<typeof ltmGlobalSettingsGeneral>;
 
 export type ConfigView = {
@@ -30,12 +40,17 @@ export type ConfigView = {
   readonly vlans: ReadonlyMap<string, Vlan>;
   readonly vlanGroups: ReadonlyMap<string, VlanGroup>;
   readonly selfs: ReadonlyMap<string, Self>;
+  readonly routeDomains: ReadonlyMap<string, RouteDomain>;
+  readonly routes: ReadonlyMap<string, StaticRoute>;
+  readonly pools: ReadonlyMap<string, Pool>;
   readonly arps: ReadonlyMap<string, Arp>;
   readonly ndps: ReadonlyMap<string, Ndp>;
   readonly tunnelFdbs: ReadonlyMap<string, TunnelFdb>;
   readonly vlanFdbs: ReadonlyMap<string, VlanFdb>;
   readonly tunnels: ReadonlyMap<string, Tunnel>;
   readonly vxlanProfiles: ReadonlyMap<string, VxlanProfile>;
+  readonly greProfiles: ReadonlyMap<string, GreProfile>;
+  readonly etheripProfiles: ReadonlyMap<string, EtheripProfile>;
   readonly general: GeneralSettings | undefined;
 };
 
@@ -53,12 +68,17 @@ export function viewOf(objects: Iterable<AnyConfigObject>): ConfigView {
     vlans: all<Vlan>(netVlan),
     vlanGroups: all<VlanGroup>(netVlanGroup),
     selfs: all<Self>(netSelf),
+    routeDomains: all<RouteDomain>(netRouteDomain),
+    routes: all<StaticRoute>(netRoute),
+    pools: all<Pool>(ltmPool),
     arps: all<Arp>(netArp),
     ndps: all<Ndp>(netNdp),
     tunnelFdbs: all<TunnelFdb>(netFdbTunnel),
     vlanFdbs: all<VlanFdb>(netFdbVlan),
     tunnels: all<Tunnel>(netTunnelsTunnel),
     vxlanProfiles: all<VxlanProfile>(netTunnelsVxlan),
+    greProfiles: all<GreProfile>(netTunnelsGre),
+    etheripProfiles: all<EtheripProfile>(netTunnelsEtherip),
     general: [...all<GeneralSettings>(ltmGlobalSettingsGeneral).values()][0],
   };
 }

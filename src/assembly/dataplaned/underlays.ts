@@ -10,7 +10,7 @@ import { AddressMap } from '../../core/address-map.ts';
 import type { FrameBatch } from '../../packet/frame.ts';
 import type { Outlet } from '../../pipeline/node.ts';
 import type { Neighbour } from '../../route/neighbour-table.ts';
-import { SERVICE_BITS } from '../../tunnel/service.ts';
+import { SERVICE_BITS, serviceIsUdp } from '../../tunnel/service.ts';
 import type { Underlay } from './endpoint-table.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 import type { PortSlot } from './port-slot.ts';
@@ -40,6 +40,8 @@ export class Underlays {
   /** By address, and (scope, service) in one number. */
   readonly #index = new AddressMap();
   readonly #listeners: Listener[] = [];
+  /** The service of each listener, by its number. */
+  readonly services: number[] = [];
   /** Grows whenever a way may have become another. */
   #state = 0;
 
@@ -128,9 +130,10 @@ export class Underlays {
     return listener.underlay;
   }
 
-  #find({ address, socket }: Listener): Underlay | undefined {
+  #find({ address, service, socket }: Listener): Underlay | undefined {
     if (socket !== undefined) {
-      return { medium: 'udp', outlet: socket, cutsTunnelled: socket.port.cutsTunnelled === true };
+      const medium = serviceIsUdp(service) ? 'udp' : 'raw-ip';
+      return { medium, outlet: socket, cutsTunnelled: socket.port.cutsTunnelled === true };
     }
     const domain = this.#domainOf(address);
     if (domain === undefined) return undefined;
@@ -166,6 +169,7 @@ export class Underlays {
     const number = this.#listeners.length;
     const unknown = { underlay: undefined, foundAt: -1, connected: undefined };
     this.#listeners.push({ address, service, scope, users: 0, domain: NO_DOMAIN, socket: undefined, ...unknown });
+    this.services.push(service);
     this.#index.set(place, ...address, number);
     return number;
   }
@@ -202,7 +206,9 @@ const placeOf = (service: number, scope: number): number => (scope << SERVICE_BI
 /** Whether nothing of the way has changed that endpoints have taken over from it. */
 function sameWay(a: Underlay | undefined, b: Underlay | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
-  if (a.medium === 'udp') return b.medium === 'udp' && a.outlet === b.outlet && a.cutsTunnelled === b.cutsTunnelled;
+  if (a.medium !== 'ethernet') {
+    return b.medium !== 'ethernet' && a.outlet === b.outlet && a.cutsTunnelled === b.cutsTunnelled;
+  }
   return (
     b.medium === 'ethernet' &&
     a.bridge === b.bridge &&
