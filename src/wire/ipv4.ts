@@ -20,7 +20,7 @@ import { read16, read32, write16, write32 } from '../core/octets.ts';
 
 export const IPV4_HEADER_OCTETS = 20;
 
-const IPV4_TOS = 1;
+export const IPV4_TOS = 1;
 export const IPV4_TOTAL_LENGTH = 2;
 export const IPV4_IDENTIFICATION = 4;
 export const IPV4_FLAGS = 6;

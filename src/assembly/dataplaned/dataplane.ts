@@ -27,8 +27,10 @@ import type { Outlet } from '../../pipeline/node.ts';
 import { Scheduler } from '../../pipeline/scheduler.ts';
 import type { Tap } from '../../pipeline/tap.ts';
 import type { Port } from '../../port/port.ts';
+import { Reassembly } from '../../route/reassembly.ts';
 import { ETHERNET_HEADER_OCTETS } from '../../wire/ethernet.ts';
 import { EndpointTable } from './endpoint-table.ts';
+import { Fragmenter } from './fragmenter.ts';
 import { GroupService } from './group-service.ts';
 import { HostPath } from './host-path.ts';
 import { IcmpErrors } from './icmp-errors.ts';
@@ -127,6 +129,7 @@ export class Dataplane {
   readonly #local: LocalNode;
   readonly #hostPath: HostPath;
   readonly #receiver: PacketReceiver;
+  readonly #reassembly: Reassembly;
   readonly #hops: NextHops;
   readonly #routes: Routes;
   readonly #errors: IcmpErrors;
@@ -186,6 +189,8 @@ export class Dataplane {
     this.#hostPath = new HostPath(this.#domains, this.#members, this.#slots, this.fdb, disposal, {
       originate: (frame, domain) => this.route.originate(frame, domain),
     });
+    this.#reassembly = new Reassembly(disposal);
+    const fragmenter = new Fragmenter(disposal, random);
     this.#receiver = new PacketReceiver(
       this.#members,
       this.#domains,
@@ -193,6 +198,8 @@ export class Dataplane {
       this.#groups,
       options.makeLocalDelivery?.(this.#members, disposal) ?? this.#hostPath,
       replies,
+      this.#reassembly,
+      fragmenter,
       disposal,
       decapsulateInput,
     );
@@ -205,6 +212,7 @@ export class Dataplane {
       this.#neighbours,
       this.#receiver,
       this.#errors,
+      fragmenter,
       disposal,
     );
     this.#neighbours.routed = this.route;
@@ -486,6 +494,7 @@ export class Dataplane {
     if (this.fdb.learned > 0) this.#slotsToSweep = Math.ceil(slots / TICKS_PER_SWEEP);
     this.#neighbours.tick(nowMs);
     this.#hops.tick(nowMs);
+    this.#reassembly.tick(nowMs);
     this.#router.tick();
     this.#guard.tick(this.second);
     this.#groups.tick(nowMs);
@@ -621,6 +630,7 @@ export class Dataplane {
     if (!this.#detach(member)) return false;
     this.#leavePort(id);
     this.#neighbours.dropWaitingOf(id);
+    this.#reassembly.forgetMember(id);
     this.#tunnels.remove(id);
     this.#members[id] = undefined;
     this.#disturb();

@@ -2,6 +2,8 @@
 //
 // A frame here starts at the IP header, whose check is done. Replies go back by the member that the question came in by
 // (auto last hop), in the question's own buffer. What nothing here takes goes to the local delivery.
+//
+// Fragments of packets for our addresses are put together first. Those of packets to groups are not.
 
 import type { Domain, Member } from '../../../bridge/domain.ts';
 import { Drop, FORWARD, type Verdict } from '../../../core/drop-reason.ts';
@@ -9,6 +11,7 @@ import { read32 } from '../../../core/octets.ts';
 import { completeUnannouncedChecksum } from '../../../packet/complete-checksum.ts';
 import type { Frame, FrameBatch } from '../../../packet/frame.ts';
 import type { Disposal } from '../../../pipeline/disposal.ts';
+import type { Reassembly } from '../../../route/reassembly.ts';
 import { udpService } from '../../../tunnel/service.ts';
 import {
   copyMac,
@@ -33,7 +36,6 @@ import {
 } from '../../../wire/ipv4.ts';
 import {
   IPV6_DESTINATION,
-  IPV6_FRAGMENT,
   IPV6_HEADER_OCTETS,
   IPV6_HOP_BY_HOP,
   IPV6_SOURCE,
@@ -42,6 +44,7 @@ import {
   ipv6PseudoHeaderSum,
   ipv6TrafficClass,
 } from '../../../wire/ipv6.ts';
+import { findUpperLayer, isIpv6Extension, upperLayer } from '../../../wire/ipv6-extension.ts';
 import { findMld } from '../../../wire/mld.ts';
 import {
   checkUdp,
@@ -53,6 +56,7 @@ import {
   udpSourcePort,
 } from '../../../wire/udp.ts';
 import { VXLAN_HEADER_OCTETS } from '../../../wire/vxlan.ts';
+import type { Fragmenter } from '../fragmenter.ts';
 import type { GroupService } from '../group-service.ts';
 import type { LocalAddresses } from '../local-addresses.ts';
 import type { LocalDelivery } from '../local-delivery.ts';
@@ -68,6 +72,8 @@ export class PacketReceiver {
   readonly #groups: GroupService;
   readonly #delivery: LocalDelivery;
   readonly #replies: ReplyOutlet;
+  readonly #reassembly: Reassembly;
+  readonly #fragmenter: Fragmenter;
   readonly #disposal: Disposal;
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
@@ -81,6 +87,8 @@ export class PacketReceiver {
     groups: GroupService,
     delivery: LocalDelivery,
     replies: ReplyOutlet,
+    reassembly: Reassembly,
+    fragmenter: Fragmenter,
     disposal: Disposal,
     toDecapsulate: FrameBatch,
   ) {
@@ -90,6 +98,8 @@ export class PacketReceiver {
     this.#groups = groups;
     this.#delivery = delivery;
     this.#replies = replies;
+    this.#reassembly = reassembly;
+    this.#fragmenter = fragmenter;
     this.#disposal = disposal;
     this.#bytes = disposal.pool.arena.bytes;
     this.#words = disposal.pool.arena.words;
@@ -105,7 +115,11 @@ export class PacketReceiver {
   acceptIpv4(frame: Frame, owner: number): void {
     const bytes = this.#bytes;
     const ip = frame.start;
-    if (!this.#isWhole(frame)) return;
+    if (!this.#isAlive(frame)) return;
+    if (ipv4IsFragment(bytes, ip)) {
+      this.#putTogether(frame, owner, true);
+      return;
+    }
     const protocol = ipv4Protocol(bytes, ip);
     const payload = ip + ipv4HeaderOctets(bytes, ip);
     if (protocol === IpProtocol.udp) {
@@ -123,7 +137,11 @@ export class PacketReceiver {
   acceptGroupIpv4(frame: Frame): void {
     const bytes = this.#bytes;
     const ip = frame.start;
-    if (!this.#isWhole(frame)) return;
+    if (!this.#isAlive(frame)) return;
+    if (ipv4IsFragment(bytes, ip)) {
+      this.#drop(frame, Drop.ipFragment);
+      return;
+    }
     const protocol = ipv4Protocol(bytes, ip);
     const payload = ip + ipv4HeaderOctets(bytes, ip);
     const { domain } = this.#members[frame.member]!;
@@ -142,10 +160,12 @@ export class PacketReceiver {
       this.#drop(frame, Drop.ttlExpired);
     } else if (nextHeader === IpProtocol.udp) {
       if (!this.#toTunnelIpv6(frame, owner)) this.#deliver(frame, owner);
-    } else if (nextHeader === IPV6_FRAGMENT) {
-      this.#drop(frame, Drop.ipFragment);
     } else if (nextHeader === IpProtocol.icmpv6) {
       this.#echoV6(frame, owner);
+    } else if (isIpv6Extension(nextHeader)) {
+      const isFragment = findUpperLayer(bytes, ip, frame.end) && upperLayer.fragmentAt !== 0;
+      if (isFragment) this.#putTogether(frame, owner, false);
+      else this.#deliver(frame, owner);
     } else if (!this.#demultiplexer.takeIpv6(frame, owner)) {
       this.#deliver(frame, owner);
     }
@@ -175,20 +195,34 @@ export class PacketReceiver {
     else this.#delivery.accept(frame, domain);
   }
 
-  /** Whether an IPv4 packet is alive and no fragment; if not it has been dropped. What follows it is cut off. */
-  #isWhole(frame: Frame): boolean {
+  /** Whether an IPv4 packet is alive; if not it has been dropped. What follows it is cut off. */
+  #isAlive(frame: Frame): boolean {
     const bytes = this.#bytes;
     const ip = frame.start;
     if (ipv4Ttl(bytes, ip) === 0) {
       this.#drop(frame, Drop.ttlExpired);
       return false;
     }
-    if (ipv4IsFragment(bytes, ip)) {
-      this.#drop(frame, Drop.ipFragment);
-      return false;
-    }
     frame.end = ip + ipv4TotalOctets(bytes, ip);
     return true;
+  }
+
+  /** Takes a fragment, and the whole packet once it is there. */
+  #putTogether(frame: Frame, owner: number, isIpv4: boolean): void {
+    const ip = frame.start;
+    const row = this.#members[frame.member]?.row ?? 0;
+    // A reply needs the link header again, and a capture shows it.
+    if (frame.outerStart !== 0) frame.start = frame.outerStart;
+    const linkOctets = ip - frame.start;
+    const reassembly = this.#reassembly;
+    const whole = isIpv4
+      ? reassembly.acceptIpv4(frame, ip, owner, row, this.nowMs)
+      : reassembly.acceptIpv6(frame, ip, owner, row, this.nowMs);
+    if (whole === undefined) return;
+    whole.outerStart = linkOctets === 0 ? 0 : whole.start;
+    whole.start += linkOctets;
+    if (isIpv4) this.acceptIpv4(whole, owner);
+    else this.acceptIpv6(whole, owner);
   }
 
   #igmp(frame: Frame, payload: number): void {
@@ -324,11 +358,12 @@ export class PacketReceiver {
     }
   }
 
-  /** Sends the packet back to the station, or into the layer 3 tunnel, that it came from. */
+  /** Sends the packet back to the station, or into the layer 3 tunnel, that it came from; in fragments if it came in such. */
   #sendBack(frame: Frame): void {
     const bytes = this.#bytes;
     const member = this.#members[frame.member]!;
     const { domain } = member;
+    const ip = frame.start;
     frame.checksumStart = 0;
     frame.outerStart = 0;
     if (!domain.isLayer3) {
@@ -336,6 +371,11 @@ export class PacketReceiver {
       copyMac(bytes, frame.start + ETHERNET_SOURCE, frame.start + ETHERNET_DESTINATION);
       writeMac(bytes, frame.start + ETHERNET_SOURCE, domain.macHigh, domain.macLow);
     }
-    this.#replies.send(frame, member);
+    if (frame.end - ip <= member.mtu) {
+      this.#replies.send(frame, member);
+      return;
+    }
+    const pieces = this.#fragmenter.cut(frame, ip, member.mtu, true, member.row);
+    for (let index = 0; index < pieces.length; index++) this.#replies.send(pieces.frames[index]!, member);
   }
 }
