@@ -31,8 +31,8 @@ export type TunnelSpec = {
   group?: TunnelGroup | undefined;
   /** VNI, VSID or GRE key. */
   key: number;
-  /** UDP port of the encapsulation. */
-  port: number;
+  /** UDP port or IP protocol of the encapsulation, as in service.ts. */
+  service: number;
   /** Largest IP packet that the tunnel carries, in octets: the inner frame without its Ethernet header and tags. */
   mtu: number;
   /** 0–255, or TOS_PRESERVE. */

@@ -26,6 +26,7 @@ import { outerTos } from './ecn.ts';
 import type { TunnelEndpoint } from './endpoint.ts';
 import { sourcePort } from './entropy.ts';
 import { noteFlow } from './inner-packet.ts';
+import { serviceNumber } from './service.ts';
 import { UdpChecksum } from './tunnel.ts';
 
 const IP = ETHERNET_HEADER_OCTETS;
@@ -55,7 +56,7 @@ export function prepareVxlanIpv6(
   writeIpv6(bytes, IP, 0, 0, 0, IpProtocol.udp, spec.ttl);
   writeIpv6Address(bytes, IP + IPV6_SOURCE, spec.local);
   writeIpv6Address(bytes, IP + IPV6_DESTINATION, endpoint.remote);
-  writeUdp(bytes, UDP, 0, spec.port, 0);
+  writeUdp(bytes, UDP, 0, serviceNumber(spec.service), 0);
   writeVxlan(bytes, VXLAN, spec.key);
   // Source port and lengths are still 0: they are added frame by frame.
   const sum = checksumAdd(bytes, IP + IPV6_SOURCE, OUTER_OCTETS, IpProtocol.udp);

@@ -19,6 +19,7 @@ import { outerTos } from './ecn.ts';
 import type { TunnelEndpoint } from './endpoint.ts';
 import { sourcePort } from './entropy.ts';
 import { noteFlow } from './inner-packet.ts';
+import { serviceNumber } from './service.ts';
 import { UdpChecksum } from './tunnel.ts';
 import { prepareVxlanIpv6 } from './vxlan-ipv6.ts';
 
@@ -54,7 +55,7 @@ export function prepareVxlanEthernet(
   writeIpv4(bytes, IP, 0, 0, 0, IPV4_DF, spec.ttl, IpProtocol.udp, spec.local[3], endpoint.remote[3]);
   write16(bytes, IP + IPV4_CHECKSUM, 0);
   endpoint.ipChecksumBase = checksumFold(checksumAdd(bytes, IP, IP + IPV4_HEADER_OCTETS, 0));
-  writeUdp(bytes, UDP, 0, spec.port, 0);
+  writeUdp(bytes, UDP, 0, serviceNumber(spec.service), 0);
   writeVxlan(bytes, VXLAN, spec.key);
 }
 
@@ -122,7 +123,7 @@ export function encapsulateVxlanUdp(arena: Arena, frame: Frame, endpoint: Tunnel
   frame.outer1 = endpoint.remote[1];
   frame.outer2 = endpoint.remote[2];
   frame.outer3 = endpoint.remote[3];
-  frame.outerPort = spec.port;
+  frame.outerPort = serviceNumber(spec.service);
   const start = inner - VXLAN_HEADER_OCTETS;
   for (let at = 0; at < VXLAN_HEADER_OCTETS; at++) bytes[start + at] = endpoint.headerBytes[at]!;
   frame.start = start;

@@ -47,6 +47,7 @@ import {
   UNRESOLVED_REMOTE,
   Vni,
 } from './seeds.ts';
+import { udpService } from '../../src/tunnel/service.ts';
 import { UdpChecksum } from '../../src/tunnel/tunnel.ts';
 
 const MISSING_PORT = 9;
@@ -107,7 +108,7 @@ export function buildTopology(
   const ports = Object.values(FuzzPorts).map((index) => {
     const medium = index === FuzzPorts.socket ? 'udp' : 'ethernet';
     const port = new FuzzPort(rig.arena, rig.allocator, { index, medium, fate });
-    const listener = { address: words(SOCKET_LOCAL), port: 4789, scope: 0 };
+    const listener = { address: words(SOCKET_LOCAL), service: udpService(4789), scope: 0 };
     rig.dataplane.addPort(port, portRow(index), medium === 'udp' ? listener : undefined);
     return port;
   });

@@ -8,6 +8,7 @@ import { FORWARD } from '../../src/core/drop-reason.ts';
 import { Arena } from '../../src/packet/arena.ts';
 import { Frame } from '../../src/packet/frame.ts';
 import { TunnelEndpoint } from '../../src/tunnel/endpoint.ts';
+import { udpService } from '../../src/tunnel/service.ts';
 import { TOS_PRESERVE, Tunnel, UdpChecksum } from '../../src/tunnel/tunnel.ts';
 import { encapsulateVxlanIpv6, prepareVxlanIpv6 } from '../../src/tunnel/vxlan-ipv6.ts';
 import { checkIpv6, ipv6PseudoHeaderSum, ipv6TrafficClass } from '../../src/wire/ipv6.ts';
@@ -39,7 +40,18 @@ it('is right and the same at every place', () => {
       }),
       (inner, { local, remote, key, port, ttl, tos, checksum }) => {
         const spec = {
-          ...{ member: 0, name: 'vx', local, remote, key, port, ttl, tos, mtu: 1500, learnsEndpoints: false },
+          ...{
+            member: 0,
+            name: 'vx',
+            local,
+            remote,
+            key,
+            service: udpService(port),
+            ttl,
+            tos,
+            mtu: 1500,
+            learnsEndpoints: false,
+          },
           ...{ sourcePortMin: 49_152, sourcePortMax: 65_535, receives: true, sends: true },
           udpChecksum: checksum ? UdpChecksum.always : UdpChecksum.never,
         };

@@ -19,6 +19,7 @@ import { createBooks } from '../../src/pipeline/books.ts';
 import { NullTap, type Tap } from '../../src/pipeline/tap.ts';
 import { createMemoryPair, type MemoryPort } from '../../src/port/memory.ts';
 import type { PortMedium } from '../../src/port/port.ts';
+import { udpService } from '../../src/tunnel/service.ts';
 import { TOS_PRESERVE, UdpChecksum } from '../../src/tunnel/tunnel.ts';
 
 export const WAN_MAC = '02:00:00:00:00:01';
@@ -154,7 +155,7 @@ export class Rig {
         local: words(LOCAL),
         remote: words(REMOTE),
         key: VNI,
-        port: 4789,
+        service: udpService(4789),
         mtu: 1500,
         tos: TOS_PRESERVE,
         ttl: 64,

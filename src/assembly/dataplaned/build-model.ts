@@ -18,6 +18,7 @@ import { hashPair } from '../../core/pair-map.ts';
 import { BROADCAST_MAC, macHigh16, macLow32, parseMac } from '../../core/mac.ts';
 import type { CrossingSpec } from '../../bridge/crossing.ts';
 import { EtherType } from '../../wire/ethernet.ts';
+import { udpService } from '../../tunnel/service.ts';
 import { TOS_PRESERVE, UdpChecksum } from '../../tunnel/tunnel.ts';
 import { VXLAN_IPV4_OVERHEAD } from '../../tunnel/vxlan.ts';
 import { VXLAN_IPV6_OVERHEAD } from '../../tunnel/vxlan-ipv6.ts';
@@ -257,7 +258,7 @@ class ModelBuilder {
         local: local.words,
         remote: remote?.words,
         key: properties.key,
-        port,
+        service: udpService(port),
         mtu: properties.mtu === 0 ? this.#underlayMtu(self) - overhead : properties.mtu,
         tos: typeof properties.tos === 'number' ? properties.tos : TOS_PRESERVE,
         ttl: properties.ttl,

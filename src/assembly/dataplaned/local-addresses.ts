@@ -1,4 +1,4 @@
-// Our own addresses in the data plane: self IPs by domain, and the UDP ports where tunnels listen. Their networks are the
+// Our own addresses in the data plane: self IPs by domain, and the services where tunnels listen. Their networks are the
 // routes by which source-checking tells whether a packet came the way that a reply to it would go.
 
 import type { AddressWords } from '../../core/address.ts';
@@ -6,6 +6,7 @@ import { AddressMap } from '../../core/address-map.ts';
 import { read32 } from '../../core/octets.ts';
 import type { SourceCheck } from '../../bridge/domain.ts';
 import type { Frame } from '../../packet/frame.ts';
+import { SERVICE_BITS } from '../../tunnel/service.ts';
 import { ETHERNET_HEADER_OCTETS, EtherType, etherType } from '../../wire/ethernet.ts';
 import { IPV4_HEADER_OCTETS, IPV4_SOURCE } from '../../wire/ipv4.ts';
 import { IPV6_HEADER_OCTETS, IPV6_SOURCE } from '../../wire/ipv6.ts';
@@ -25,7 +26,7 @@ export class LocalAddresses implements SourceCheck {
   #all: LocalAddress[] = [];
   /** Domains of each address, by the text of its words. */
   readonly #domainsOf = new Map<string, number[]>();
-  /** By address, and (domain, UDP port) in one number; among the addresses are multicast groups. */
+  /** By address, and (domain, service) in one number; among the addresses are multicast groups. */
   readonly #listeners = new AddressMap();
   // What was looked up last: bursts go to one listener.
   #last0 = 0;
@@ -93,19 +94,19 @@ export class LocalAddresses implements SourceCheck {
     return this.of(domain).some(({ isIpv6 }) => isIpv6);
   }
 
-  addListener(domain: number, address: AddressWords, port: number, listener: number): void {
+  addListener(domain: number, address: AddressWords, service: number, listener: number): void {
     this.#lastPlace = -1;
-    this.#listeners.set((domain << 16) | port, ...address, listener);
+    this.#listeners.set((domain << SERVICE_BITS) | service, ...address, listener);
   }
 
-  removeListener(domain: number, address: AddressWords, port: number): void {
+  removeListener(domain: number, address: AddressWords, service: number): void {
     this.#lastPlace = -1;
-    this.#listeners.delete((domain << 16) | port, ...address);
+    this.#listeners.delete((domain << SERVICE_BITS) | service, ...address);
   }
 
-  /** The tunnel listener of this address and UDP port, or -1; for IPv4 the first three words are 0. */
-  listener(domain: number, word0: number, word1: number, word2: number, word3: number, port: number): number {
-    const place = (domain << 16) | port;
+  /** The tunnel listener of this address and service, or -1; for IPv4 the first three words are 0. */
+  listener(domain: number, word0: number, word1: number, word2: number, word3: number, service: number): number {
+    const place = (domain << SERVICE_BITS) | service;
     if (
       word3 !== this.#last3 ||
       place !== this.#lastPlace ||

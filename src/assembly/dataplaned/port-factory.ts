@@ -24,6 +24,7 @@ import { openPcap, type PcapDescription, PcapPort, releasePcap, setPcapLink } fr
 import type { Port } from '../../port/port.ts';
 import { openTap, releaseTap, type TapDescription, TapPort } from '../../port/tap.ts';
 import { openUdpPort, releaseUdpPort, type UdpPortDescription, UdpPort } from '../../port/udp.ts';
+import { udpService } from '../../tunnel/service.ts';
 import type { InterfaceModel, SocketModel } from './model.ts';
 import type { ListenerPlace } from './underlays.ts';
 
@@ -137,7 +138,7 @@ export class PortOpener {
       acceptsNoChecksum: model.acceptsNoChecksum,
       mtu,
     });
-    const listener = { address: model.bound, port: model.port, scope };
+    const listener = { address: model.bound, service: udpService(model.port), scope };
     return { index, deviceIndex, description: { adapter: 'udp', socket, listener } };
   }
 

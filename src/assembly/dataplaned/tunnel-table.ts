@@ -108,13 +108,13 @@ export class TunnelTable {
   }
 
   #underlayOf(tunnel: Tunnel): Underlay | undefined {
-    return this.#underlays.of(tunnel.spec.local, tunnel.spec.port);
+    return this.#underlays.of(tunnel.spec.local, tunnel.spec.service);
   }
 
   #listen(tunnel: Tunnel): void {
-    const { local, port, key, remote, group } = tunnel.spec;
-    const listeners = [this.#underlays.join(local, port)];
-    if (group !== undefined) listeners.push(this.#underlays.join(group.address, port, group.domain));
+    const { local, service, key, remote, group } = tunnel.spec;
+    const listeners = [this.#underlays.join(local, service)];
+    if (group !== undefined) listeners.push(this.#underlays.join(group.address, service, group.domain));
     this.#listenersOf.set(tunnel, listeners);
     for (const listener of listeners) {
       const at = this.#byKey.get(listener, key);

@@ -1,7 +1,7 @@
 // Where tunnels meet the network below them: which local addresses exist, what listens on them, how to reach remote ends.
 //
-// A local address is either the kernel's, and then a UDP socket port serves each (address, port) of a tunnel, or a self IP
-// of a bridge domain of ours. A listener is a number for an (address, port) that tunnels use; what arrives is looked up by it.
+// A local address is either the kernel's, and then a socket port serves each (address, service) of a tunnel, or a self IP of
+// a bridge domain of ours. A listener is a number for an (address, service) that tunnels use; what arrives is looked up by it.
 // A multicast group is listened to in one domain, whose number is its scope; unicast addresses have the scope 0.
 
 import type { Domain } from '../../bridge/domain.ts';
@@ -10,12 +10,13 @@ import { AddressMap } from '../../core/address-map.ts';
 import type { FrameBatch } from '../../packet/frame.ts';
 import type { Outlet } from '../../pipeline/node.ts';
 import type { Neighbour } from '../../route/neighbour-table.ts';
+import { SERVICE_BITS } from '../../tunnel/service.ts';
 import type { Underlay } from './endpoint-table.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 import type { PortSlot } from './port-slot.ts';
 
 /** What a socket port serves, or a tunnel listens on. */
-export type ListenerPlace = { address: AddressWords; port: number; scope: number };
+export type ListenerPlace = { address: AddressWords; service: number; scope: number };
 
 type Listener = ListenerPlace & {
   users: number;
@@ -36,7 +37,7 @@ export class Underlays {
   readonly #domains: ReadonlyMap<number, Domain>;
   readonly #outletOf: (domain: Domain, neighbour: Neighbour) => { outlet: Outlet; member: number } | undefined;
   readonly #toFlood: FrameBatch;
-  /** By address, and (scope, port) in one number. */
+  /** By address, and (scope, service) in one number. */
   readonly #index = new AddressMap();
   readonly #listeners: Listener[] = [];
   /** Grows whenever a way may have become another. */
@@ -54,9 +55,9 @@ export class Underlays {
     this.#toFlood = toFlood;
   }
 
-  /** The number of an (address, UDP port); the caller is counted as a user until `leave`. */
-  join(address: AddressWords, port: number, scope = UNICAST_SCOPE): number {
-    const number = this.#obtain(address, port, scope);
+  /** The number of an (address, service); the caller is counted as a user until `leave`. */
+  join(address: AddressWords, service: number, scope = UNICAST_SCOPE): number {
+    const number = this.#obtain(address, service, scope);
     this.#listeners[number]!.users += 1;
     this.#register(number);
     return number;
@@ -68,9 +69,9 @@ export class Underlays {
     this.#register(number);
   }
 
-  /** Makes a socket port serve its (address, port); returns the listener's number. */
-  addSocket(slot: PortSlot, { address, port, scope }: ListenerPlace): number {
-    const number = this.#obtain(address, port, scope);
+  /** Makes a socket port serve its (address, service); returns the listener's number. */
+  addSocket(slot: PortSlot, { address, service, scope }: ListenerPlace): number {
+    const number = this.#obtain(address, service, scope);
     this.#listeners[number]!.socket = slot;
     this.disturb();
     return number;
@@ -114,9 +115,9 @@ export class Underlays {
     return [...found.values()];
   }
 
-  /** The way from a local (address, UDP port) to its remote ends; undefined while the address is not there. */
-  of(address: AddressWords, port: number): Underlay | undefined {
-    return this.#underlayOf(this.#listeners[this.#obtain(address, port, UNICAST_SCOPE)]!);
+  /** The way from a local (address, service) to its remote ends; undefined while the address is not there. */
+  of(address: AddressWords, service: number): Underlay | undefined {
+    return this.#underlayOf(this.#listeners[this.#obtain(address, service, UNICAST_SCOPE)]!);
   }
 
   #underlayOf(listener: Listener): Underlay | undefined {
@@ -158,13 +159,13 @@ export class Underlays {
     };
   }
 
-  #obtain(address: AddressWords, port: number, scope: number): number {
-    const place = placeOf(port, scope);
+  #obtain(address: AddressWords, service: number, scope: number): number {
+    const place = placeOf(service, scope);
     const known = this.#index.get(place, ...address);
     if (known !== -1) return known;
     const number = this.#listeners.length;
     const unknown = { underlay: undefined, foundAt: -1, connected: undefined };
-    this.#listeners.push({ address, port, scope, users: 0, domain: NO_DOMAIN, socket: undefined, ...unknown });
+    this.#listeners.push({ address, service, scope, users: 0, domain: NO_DOMAIN, socket: undefined, ...unknown });
     this.#index.set(place, ...address, number);
     return number;
   }
@@ -174,9 +175,9 @@ export class Underlays {
     const listener = this.#listeners[number]!;
     const domain = listener.users === 0 ? NO_DOMAIN : this.#domainFor(listener);
     if (domain === listener.domain) return;
-    const { address, port } = listener;
-    if (listener.domain !== NO_DOMAIN) this.#addresses.removeListener(listener.domain, address, port);
-    if (domain !== NO_DOMAIN) this.#addresses.addListener(domain, address, port, number);
+    const { address, service } = listener;
+    if (listener.domain !== NO_DOMAIN) this.#addresses.removeListener(listener.domain, address, service);
+    if (domain !== NO_DOMAIN) this.#addresses.addListener(domain, address, service, number);
     listener.domain = domain;
   }
 
@@ -195,8 +196,8 @@ export class Underlays {
   }
 }
 
-/** Scope and port in one number. */
-const placeOf = (port: number, scope: number): number => (scope << 16) | port;
+/** Scope and service in one number. */
+const placeOf = (service: number, scope: number): number => (scope << SERVICE_BITS) | service;
 
 /** Whether nothing of the way has changed that endpoints have taken over from it. */
 function sameWay(a: Underlay | undefined, b: Underlay | undefined): boolean {

@@ -16,6 +16,7 @@ import {
   words,
 } from '../../support/dataplane-rig.ts';
 import { arp, ethernet, hostFrame, ipv4Packet, octets, udp, vxlan } from '../../support/frames.ts';
+import { udpService } from '../../../src/tunnel/service.ts';
 import { UdpChecksum } from '../../../src/tunnel/tunnel.ts';
 
 const HOST_A = '02:aa:00:00:00:01';
@@ -186,7 +187,7 @@ describe('decapsulation', () => {
   it('serves a UDP socket port alike, in both directions', () => {
     const rig = new Rig();
     rig.addPort(1);
-    rig.addPort(5, 'udp', { address: words(LOCAL), port: 4789, scope: 0 });
+    rig.addPort(5, 'udp', { address: words(LOCAL), service: udpService(4789), scope: 0 });
     rig.apply(
       { op: 'set-domain', spec: { id: Id.bridgeDomain, name: 'bridge', localMember: 11, mac: mac(BRIDGE_MAC) } },
       rig.interfaceMember(Id.insideMember, Id.bridgeDomain, 1),

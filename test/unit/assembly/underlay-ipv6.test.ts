@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Operation } from '../../../src/assembly/dataplaned/spec.ts';
 import { imbalance } from '../../../src/pipeline/books.ts';
+import { udpService } from '../../../src/tunnel/service.ts';
 import type { TunnelSpec } from '../../../src/tunnel/tunnel.ts';
 import { UdpChecksum } from '../../../src/tunnel/tunnel.ts';
 import { Id, mac, PEER_MAC, Rig, VNI, WAN_MAC, words } from '../../support/dataplane-rig.ts';
@@ -288,7 +289,7 @@ describe('decapsulation over IPv6', () => {
 describe('the socket of a tunnel over IPv6', () => {
   it('gets the address of the other end', () => {
     const rig = Rig.withTunnel();
-    rig.addPort(5, 'udp', { address: words('2001:db8:5::1'), port: 4789, scope: 0 });
+    rig.addPort(5, 'udp', { address: words('2001:db8:5::1'), service: udpService(4789), scope: 0 });
     const local = words('2001:db8:5::1');
     rig.apply(rig.tunnelMember(Id.vx1, { tunnel: { local, remote: words('2001:db8:6::2') } }));
     rig.send(1, hostFrame(HOST_B, HOST_A));

@@ -12,6 +12,7 @@ import { LineSink, startDissector } from '../../../src/cli/capture-lines.ts';
 import { tcpdump, type TcpdumpFlags } from '../../../src/cli/tcpdump.ts';
 import { IpcServer } from '../../../src/ipc/ipc-server.ts';
 import { CaptureReader, CaptureWriter, createCaptureMemory } from '../../../src/pipeline/capture.ts';
+import { udpService } from '../../../src/tunnel/service.ts';
 import { Id, LOCAL, memberRow, PEER_MAC, portRow, REMOTE, Rig, WAN_MAC, words } from '../../support/dataplane-rig.ts';
 import { ethernet, hostFrame, ipv4Packet, udp, vxlan } from '../../support/frames.ts';
 import { tsharkFields } from '../../support/tshark.ts';
@@ -48,7 +49,7 @@ describe('wideplane tcpdump', () => {
 
   before(async () => {
     rig = Rig.withTunnel({ makeTap: (arena) => new CaptureWriter(memory, arena, Date.now) });
-    rig.addPort(SOCKET_PORT, 'udp', { address: words('10.9.2.1'), port: 4789, scope: 0 });
+    rig.addPort(SOCKET_PORT, 'udp', { address: words('10.9.2.1'), service: udpService(4789), scope: 0 });
     rig.apply(
       rig.tunnelMember(Id.firstFree, { tunnel: { key: 7, local: words('10.9.2.1'), remote: words('10.9.2.2') } }),
     );

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { viewOf } from '../../../src/assembly/dataplaned/config-view.ts';
 import { buildModel } from '../../../src/assembly/dataplaned/build-model.ts';
+import { serviceNumber } from '../../../src/tunnel/service.ts';
 import { diffObjects } from '../../../src/config/change.ts';
 import { printConfiguration } from '../../../src/config/print.ts';
 import { emptyConfiguration } from '../../../src/config/configuration.ts';
@@ -21,7 +22,7 @@ const load = (text: string) => loadText(text, emptyConfiguration(), { file: 'tes
 
 function portsOf(text: string): number[] {
   const { tunnelMembers } = buildModel(viewOf(load(text).configuration.views.values()), new Map());
-  return ['a', 'b', 'c', 'd'].map((name) => tunnelMembers.get(`/Common/${name}`)!.tunnel.port);
+  return ['a', 'b', 'c', 'd'].map((name) => serviceNumber(tunnelMembers.get(`/Common/${name}`)!.tunnel.service));
 }
 
 describe('sys db', () => {

@@ -15,6 +15,7 @@ import { Book } from '../../../pipeline/books.ts';
 import type { Disposal } from '../../../pipeline/disposal.ts';
 import type { PipelineNode } from '../../../pipeline/node.ts';
 import type { NeighbourTable } from '../../../route/neighbour-table.ts';
+import { udpService } from '../../../tunnel/service.ts';
 import {
   ARP_OCTETS,
   ARP_REQUEST,
@@ -200,7 +201,7 @@ export class LocalNode implements PipelineNode {
       this.#drop(frame, verdict);
       return;
     }
-    const listener = this.#addresses.listener(domain, 0, 0, 0, destination, udpDestinationPort(bytes, udp));
+    const listener = this.#addresses.listener(domain, 0, 0, 0, destination, udpService(udpDestinationPort(bytes, udp)));
     if (listener === -1) {
       if (isIpv4Group(destination)) this.#disposal.consume(frame);
       else this.#drop(frame, this.#addresses.hasIpv4(domain, destination) ? Drop.unknownTunnelPort : Drop.notForUs);
@@ -236,10 +237,10 @@ export class LocalNode implements PipelineNode {
     const word1 = read32(bytes, at + 4);
     const word2 = read32(bytes, at + 8);
     const word3 = read32(bytes, at + 12);
-    const port = udpDestinationPort(bytes, udp);
+    const service = udpService(udpDestinationPort(bytes, udp));
     // Addresses of ::/96 are ours on no link; among the listeners they would be IPv4 ones.
     const isIpv6 = (word0 | word1 | word2) !== 0;
-    const listener = isIpv6 ? this.#addresses.listener(domain.id, word0, word1, word2, word3, port) : -1;
+    const listener = isIpv6 ? this.#addresses.listener(domain.id, word0, word1, word2, word3, service) : -1;
     if (listener === -1) {
       if (ipv6IsMulticast(bytes, at)) this.#disposal.consume(frame);
       else this.#drop(frame, this.#ownsIpv6(domain, at) ? Drop.unknownTunnelPort : Drop.notForUs);
