@@ -179,7 +179,7 @@ export class BridgeNode implements PipelineNode {
       if (largest > limit) return Drop.vlanMtuExceeded;
     }
     const { sourceCheck } = member;
-    if (sourceCheck === undefined || sourceCheck.accepts(bytes, frame, member.domain.id)) return FORWARD;
+    if (sourceCheck === undefined || sourceCheck.accepts(bytes, frame, member.domain)) return FORWARD;
     return Drop.sourceCheckFailed;
   }
 

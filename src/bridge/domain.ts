@@ -19,12 +19,16 @@ export const ADMITS_NONE = -1;
 /** Whether packets come in where the route back to their source leads (source-checking). */
 export interface SourceCheck {
   /** Whether the packet in a frame of this domain may come from where it says it does. */
-  accepts(bytes: Uint8Array, frame: Frame, domain: number): boolean;
+  accepts(bytes: Uint8Array, frame: Frame, domain: Domain): boolean;
 }
 
 export class Domain {
   readonly id: number;
   readonly name: string;
+  /** The route domain whose addresses are meant here. */
+  routeDomain = 0;
+  /** Whether the only member is a tunnel of packets without Ethernet headers: nothing is bridged here. */
+  isLayer3 = false;
   /** The MAC of our own addresses in this domain; meaningful only with hasLocal. */
   macHigh = 0;
   macLow = 0;

@@ -263,6 +263,15 @@ export function recordsByReference<const M extends PropertyMap, const O extends 
   return { ...options, kind: { shape: 'records', key: referenceKind(targets), properties } };
 }
 
+/** Sub-objects whose names have a form of their own. */
+export function recordsByPattern<const M extends PropertyMap, const O extends RecordsOptions>(
+  form: Pick<ScalarKind<string>, 'name' | 'expects' | 'read' | 'print'>,
+  properties: M,
+  options: O,
+): Property<Readonly<Record<string, PropertiesOf<M>>>, Always<O>> {
+  return { ...options, kind: { shape: 'records', key: { shape: 'scalar', ...form }, properties } };
+}
+
 /** Sub-objects that are named by a MAC address, as many as a forwarding database has. */
 export function recordsByMac<const M extends PropertyMap, const O extends PropertyOptions<RecordTable<never>>>(
   properties: M,

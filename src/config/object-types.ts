@@ -2,11 +2,14 @@
 
 import type { AnyObjectType, ObjectOf } from './object-type.ts';
 import { ltmGlobalSettingsGeneral } from './types/ltm-global-settings-general.ts';
+import { ltmPool } from './types/ltm-pool.ts';
 import { netArp } from './types/net-arp.ts';
 import { netFdbTunnel } from './types/net-fdb-tunnel.ts';
 import { netFdbVlan } from './types/net-fdb-vlan.ts';
 import { netInterface } from './types/net-interface.ts';
 import { netNdp } from './types/net-ndp.ts';
+import { netRouteDomain } from './types/net-route-domain.ts';
+import { netRoute } from './types/net-route.ts';
 import { netSelf } from './types/net-self.ts';
 import { netTunnelsTunnel } from './types/net-tunnels-tunnel.ts';
 import { netTunnelsVxlan } from './types/net-tunnels-vxlan.ts';
@@ -22,7 +25,10 @@ const ALL = [
   netTunnelsVxlan,
   netTunnelsTunnel,
   netVlanGroup,
+  netRouteDomain,
   netSelf,
+  ltmPool,
+  netRoute,
   netArp,
   netNdp,
   netFdbVlan,

@@ -62,6 +62,12 @@ export const Drop = {
   hostUnresolved: 53,
   udpChecksumMissing: 54,
   groupMessageInvalid: 55,
+  blackhole: 56,
+  notForwarded: 57,
+  sourceNotForwarded: 58,
+  routeMtuExceeded: 59,
+  strictIsolation: 60,
+  tooManyHosts: 61,
 } as const;
 
 export type DropKey = keyof typeof Drop;
@@ -83,8 +89,8 @@ export const DROP_HELP: Record<DropKey, string> = {
   ipHeaderInvalid: 'the outer IP header is malformed: version, header length or total length',
   ipChecksumInvalid: 'the outer IPv4 header checksum is wrong',
   ipFragment: 'a fragment of an outer packet, which is not reassembled',
-  ttlExpired: 'the TTL or hop limit arrived as 0, or ran out between the VLANs of an opaque group',
-  notForUs: 'sent to our MAC, but to an IP address that is none of our self IPs',
+  ttlExpired: 'the TTL or hop limit arrived as 0, or ran out while the packet was routed',
+  notForUs: 'sent to our MAC, but to a link-local or group address that is none of ours',
   udpHeaderInvalid: 'the outer UDP length disagrees with the IP header',
   udpChecksumInvalid: 'the outer UDP checksum is wrong',
   unknownTunnelPort: 'sent to a self IP on a UDP port where no tunnel listens',
@@ -101,7 +107,7 @@ export const DROP_HELP: Record<DropKey, string> = {
   noBuffer: 'no free buffer for a copy or for a frame that must wait',
   neighbourQueueFull: 'too many frames already wait for this neighbour to resolve',
   neighbourUnresolved: 'the next hop did not answer ARP or neighbour discovery',
-  noRoute: 'the tunnel endpoint is not on a directly connected network',
+  noRoute: 'no route leads to the destination, or to the tunnel endpoint, in its route domain',
   transmitQueueFull: 'the device or socket could take no more',
   transmitTooLong: 'larger than the MTU of the device it should leave by',
   transmitError: 'the device or socket refused the frame',
@@ -127,6 +133,12 @@ export const DROP_HELP: Record<DropKey, string> = {
   udpChecksumMissing:
     'the outer UDP checksum over IPv6 is zero, which the tunnel does not accept (RFC 6935, section 5)',
   groupMessageInvalid: 'a malformed IGMP or MLD message, or one that is not from this link',
+  blackhole: 'to a network whose route is a blackhole',
+  notForwarded: 'to an address that no router forwards to: a broadcast, link-local, loopback or reserved one',
+  sourceNotForwarded: 'from an address that no packet from elsewhere may have: a group, loopback or link-local one',
+  routeMtuExceeded: 'larger than the MTU of the VLAN or tunnel that the route leads out by, or than that of the route',
+  strictIsolation: 'the route leads into another route domain, and one of the two is strict',
+  tooManyHosts: 'to a host on a connected network that is not known yet, and there are too many already',
 };
 
 const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

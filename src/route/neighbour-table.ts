@@ -25,6 +25,8 @@ export class Neighbour {
   macLow = 0;
   /** Bridge member through which it answered; -1: not known (the domain's FDB or flooding decides). */
   member = -1;
+  /** Tunnel endpoint behind which it answered, where that member is a tunnel of several; -1: not known. */
+  endpoint = -1;
   confirmedMs = 0;
   askedMs = -Infinity;
   attempts = 0;

@@ -25,6 +25,8 @@ export type TunnelSpec = {
   name: string;
   /** Addresses as four words in host order (IPv4 in word 3). */
   local: AddressWords;
+  /** The route domain of the addresses of its ends; absent: 0. */
+  routeDomain?: number;
   /** undefined: any. */
   remote: AddressWords | undefined;
   /** With flooding by multicast; `remote` then is any. */

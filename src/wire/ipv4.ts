@@ -23,7 +23,7 @@ export const IPV4_HEADER_OCTETS = 20;
 const IPV4_TOS = 1;
 export const IPV4_TOTAL_LENGTH = 2;
 export const IPV4_IDENTIFICATION = 4;
-const FLAGS = 6;
+export const IPV4_FLAGS = 6;
 export const IPV4_TTL = 8;
 const PROTOCOL = 9;
 export const IPV4_CHECKSUM = 10;
@@ -31,7 +31,10 @@ export const IPV4_SOURCE = 12;
 export const IPV4_DESTINATION = 16;
 
 const DONT_FRAGMENT = 0x4000;
-const MORE_FRAGMENTS_AND_OFFSET = 0x3fff;
+export const IPV4_MORE_FRAGMENTS = 0x2000;
+/** In units of 8 octets. */
+export const IPV4_FRAGMENT_OFFSET = 0x1fff;
+const MORE_FRAGMENTS_AND_OFFSET = IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET;
 
 /** Registered protocol numbers that are looked at here; next headers of IPv6 share them. */
 export const IpProtocol = { icmp: 1, igmp: 2, tcp: 6, udp: 17, icmpv6: 58 } as const;
@@ -88,7 +91,17 @@ export function ipv4Protocol(bytes: Uint8Array, start: number): number {
 
 /** Whether the packet is a fragment, the first one included. */
 export function ipv4IsFragment(bytes: Uint8Array, start: number): boolean {
-  return (read16(bytes, start + FLAGS) & MORE_FRAGMENTS_AND_OFFSET) !== 0;
+  return (read16(bytes, start + IPV4_FLAGS) & MORE_FRAGMENTS_AND_OFFSET) !== 0;
+}
+
+/** Whether nobody may fragment the packet on its way. */
+export function ipv4DontFragment(bytes: Uint8Array, start: number): boolean {
+  return (read16(bytes, start + IPV4_FLAGS) & DONT_FRAGMENT) !== 0;
+}
+
+/** Octets of the whole payload in front of this fragment's; 0 for what is no fragment. */
+export function ipv4FragmentOffset(bytes: Uint8Array, start: number): number {
+  return (read16(bytes, start + IPV4_FLAGS) & IPV4_FRAGMENT_OFFSET) << 3;
 }
 
 /** Signed 32 bits, as all addresses here. */
@@ -123,7 +136,7 @@ export function writeIpv4(
   bytes[at + IPV4_TOS] = tos;
   write16(bytes, at + IPV4_TOTAL_LENGTH, totalOctets);
   write16(bytes, at + IPV4_IDENTIFICATION, identification);
-  write16(bytes, at + FLAGS, flags);
+  write16(bytes, at + IPV4_FLAGS, flags);
   bytes[at + IPV4_TTL] = ttl;
   bytes[at + PROTOCOL] = protocol;
   write32(bytes, at + IPV4_SOURCE, source);

@@ -21,7 +21,7 @@ export const IPV6_HEADER_OCTETS = 40;
 export const IPV6_ADDRESS_OCTETS = 16;
 
 export const IPV6_PAYLOAD_LENGTH = 4;
-const NEXT_HEADER = 6;
+export const IPV6_NEXT_HEADER = 6;
 /** Next header of a packet whose first extension header every router reads (RFC 8200, section 4.3). */
 export const IPV6_HOP_BY_HOP = 0;
 /** Next header of a fragment (RFC 8200, section 4.5). */
@@ -51,7 +51,7 @@ export function ipv6PayloadOctets(bytes: Uint8Array, start: number): number {
 
 /** What the fixed header says that follows: a value of IpProtocol, or an extension header. */
 export function ipv6NextHeader(bytes: Uint8Array, start: number): number {
-  return bytes[start + NEXT_HEADER]!;
+  return bytes[start + IPV6_NEXT_HEADER]!;
 }
 
 export function ipv6HopLimit(bytes: Uint8Array, start: number): number {
@@ -96,6 +96,6 @@ export function writeIpv6(
 ): void {
   write32(bytes, at, (6 << 28) | (trafficClass << 20) | flowLabel);
   write16(bytes, at + IPV6_PAYLOAD_LENGTH, payloadOctets);
-  bytes[at + NEXT_HEADER] = nextHeader;
+  bytes[at + IPV6_NEXT_HEADER] = nextHeader;
   bytes[at + IPV6_HOP_LIMIT] = hopLimit;
 }

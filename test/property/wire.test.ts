@@ -13,11 +13,13 @@ import { findTransport } from '../../src/packet/transport.ts';
 import { decapsulateEcn, innerTos } from '../../src/tunnel/ecn.ts';
 import * as arp from '../../src/wire/arp.ts';
 import * as ethernet from '../../src/wire/ethernet.ts';
+import * as icmpError from '../../src/wire/icmp-error.ts';
 import * as icmpv4 from '../../src/wire/icmpv4.ts';
 import * as icmpv6 from '../../src/wire/icmpv6.ts';
 import * as igmp from '../../src/wire/igmp.ts';
 import * as ipv4 from '../../src/wire/ipv4.ts';
 import * as ipv6 from '../../src/wire/ipv6.ts';
+import * as ipv6Extension from '../../src/wire/ipv6-extension.ts';
 import * as mld from '../../src/wire/mld.ts';
 import { tcpHeaderOctets } from '../../src/wire/tcp.ts';
 import * as udp from '../../src/wire/udp.ts';
@@ -112,6 +114,34 @@ const CODECS: Record<string, (frame: Guarded) => number> = {
     if (icmpv6.checkNeighbourDiscovery(bytes, start) !== FORWARD) return verdict;
     icmpv6.findLinkLayerOption(bytes, start, icmpv6.OPTION_SOURCE_LINK_LAYER);
     return verdict;
+  },
+  'ipv6 extension headers': ({ bytes, start, end }) => {
+    const verdict = ipv6.checkIpv6(bytes, start, end);
+    if (verdict !== FORWARD || !ipv6Extension.findUpperLayer(bytes, start, end)) return verdict;
+    const { fragmentAt, fragmentNextHeaderAt, protocolAt, protocol } = ipv6Extension.upperLayer;
+    assert.equal(bytes[protocolAt], protocol);
+    if (fragmentAt === 0) return verdict;
+    assert.equal(bytes[fragmentNextHeaderAt], ipv6.IPV6_FRAGMENT);
+    ipv6Extension.fragmentOffset(bytes, fragmentAt);
+    ipv6Extension.fragmentIdentification(bytes, fragmentAt);
+    ipv6Extension.hasMoreFragments(bytes, fragmentAt);
+    return verdict;
+  },
+  'packets that an ICMP error is about': ({ bytes, start, end }) => {
+    const verdict = bytes.length > start && bytes[start]! >>> 4 === 4 ? ipv4.checkIpv4 : ipv6.checkIpv6;
+    if (verdict(bytes, start, end) !== FORWARD) return Drop.ipHeaderInvalid;
+    icmpError.mayReport(bytes, start, end);
+    assert.ok(icmpError.icmpErrorOctets(bytes, start, end) <= icmpError.MAX_ICMP_ERROR_OCTETS);
+    return FORWARD;
+  },
+  'ICMP errors received': ({ bytes, start, end }) => {
+    if (end - start < 8) return Drop.icmpInvalid;
+    for (const read of [icmpError.readIcmpv4Error, icmpError.readIcmpv6Error]) {
+      if (!read(bytes, start, end)) continue;
+      const { ipStart, upperStart, end: quotedEnd } = icmpError.quoted;
+      assert.ok(ipStart === start + 8 && upperStart + 8 <= quotedEnd && quotedEnd <= end);
+    }
+    return FORWARD;
   },
   udp: ({ bytes, words, start, end }) => {
     const verdict = udp.checkUdp(bytes, start, end);

@@ -5,10 +5,17 @@
 //   (tests add more)          ─┘
 
 import { Dataplane } from '../../src/assembly/dataplaned/dataplane.ts';
-import type { InterfaceMemberSpec, Operation, TunnelMemberSpec } from '../../src/assembly/dataplaned/spec.ts';
+import { type PlannedRoute, RoutePlan, type RouteTarget } from '../../src/assembly/dataplaned/route-plan.ts';
+import type {
+  DomainSpec,
+  InterfaceMemberSpec,
+  Operation,
+  SelfSpec,
+  TunnelMemberSpec,
+} from '../../src/assembly/dataplaned/spec.ts';
 import type { ListenerPlace } from '../../src/assembly/dataplaned/underlays.ts';
 import type { AddressWords } from '../../src/core/address.ts';
-import { parseAddress, parseIpv4 } from '../../src/core/address.ts';
+import { parseAddress, parseIpv4, parsePrefix } from '../../src/core/address.ts';
 import { Column, CounterTable } from '../../src/core/counters.ts';
 import { DROP_NAMES } from '../../src/core/drop-reason.ts';
 import { macHigh16, macLow32, parseMac } from '../../src/core/mac.ts';
@@ -64,6 +71,12 @@ export class Rig {
   #isRealClock = false;
   /** The far ends of the ports: `send` goes in there, `received` comes out. */
   readonly #far = new Map<number, MemoryPort>();
+  // What routes follow from, kept as the main thread does.
+  readonly #routePlan = new RoutePlan();
+  readonly #domains = new Map<number, DomainSpec>();
+  readonly #selfs = new Map<string, SelfSpec>();
+  readonly #routes = new Map<string, PlannedRoute>();
+  readonly #parents = new Map<number, number | undefined>();
 
   constructor(options: RigOptions = {}) {
     const pool = options.pool ?? POOL;
@@ -184,8 +197,37 @@ export class Rig {
     };
   }
 
+  /** Applies the operations, and the routes that follow from them: connected networks and our own addresses. */
   apply(...operations: Operation[]): void {
-    this.dataplane.apply(operations);
+    for (const operation of operations) {
+      if (operation.op === 'set-domain') this.#domains.set(operation.spec.id, operation.spec);
+      else if (operation.op === 'remove-domain') this.#domains.delete(operation.id);
+      else if (operation.op === 'set-self') this.#selfs.set(operation.spec.name, operation.spec);
+      else if (operation.op === 'remove-self') this.#selfs.delete(operation.name);
+    }
+    this.dataplane.apply([...operations, ...this.#planRoutes()]);
+  }
+
+  /** Sets a static route, as in `route('10.5.0.0/16', { kind: 'blackhole' })`; without a target takes it away. */
+  route(network: string, target: RouteTarget | undefined, routeDomain = 0): void {
+    const prefix = parsePrefix(network)!;
+    const key = `${network} ${routeDomain}`;
+    const { family, words: address } = prefix.address;
+    if (target === undefined) this.#routes.delete(key);
+    else this.#routes.set(key, { routeDomain, isIpv6: family === 6, words: address, bits: prefix.length, target });
+    this.dataplane.apply(this.#planRoutes());
+  }
+
+  /** Makes one route domain the parent of another. */
+  parent(routeDomain: number, parent: number | undefined): void {
+    this.#parents.set(routeDomain, parent);
+    this.dataplane.apply(this.#planRoutes());
+  }
+
+  #planRoutes(): Operation[] {
+    const layer3 = new Set([...this.#domains.values()].flatMap(({ id, isLayer3 }) => (isLayer3 === true ? [id] : [])));
+    const selfs = this.#selfs.values();
+    return this.#routePlan.plan({ parents: this.#parents, layer3, selfs, routes: this.#routes.values() });
   }
 
   /** Sends a frame into a port and lets the data plane breathe. */

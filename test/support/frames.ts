@@ -23,18 +23,23 @@ export type Ipv4Fields = {
   tos?: number;
   ttl?: number;
   flags?: number;
+  identification?: number;
+  /** A multiple of 4 octets. */
+  options?: Buffer;
 };
 
 export function ipv4Packet(fields: Ipv4Fields, payload: Buffer): Buffer {
+  const options = fields.options ?? Buffer.alloc(0);
   const header = Buffer.concat([
-    Buffer.from([0x45, fields.tos ?? 0]),
-    u16(20 + payload.length),
-    u16(0),
+    Buffer.from([0x45 + options.length / 4, fields.tos ?? 0]),
+    u16(20 + options.length + payload.length),
+    u16(fields.identification ?? 0),
     u16(fields.flags ?? 0x4000),
     Buffer.from([fields.ttl ?? 64, fields.protocol]),
     u16(0),
     ip(fields.source),
     ip(fields.destination),
+    options,
   ]);
   header.writeUInt16BE(onesComplement(header), 10);
   return Buffer.concat([header, payload]);

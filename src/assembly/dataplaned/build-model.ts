@@ -34,6 +34,7 @@ import {
   type VlanFdb,
   type VxlanProfile,
 } from './config-view.ts';
+import { parentsOf, RouteBuilder, routeDomainsOf } from './build-routes.ts';
 import type { Mac } from './spec.ts';
 import type { DeviceFacts, FilesModel, InterfaceMemberModel, Model, StaticTableModel } from './model.ts';
 
@@ -67,6 +68,8 @@ class ModelBuilder {
     tunnelMembers: new Map(),
     sockets: new Map(),
     selfs: new Map(),
+    routeDomains: new Map(),
+    routes: [],
     staticTables: new Map(),
     neighbours: new Map(),
     tapMtus: new Map(),
@@ -95,7 +98,15 @@ class ModelBuilder {
     this.#addTapMtus();
     this.#addStaticTables();
     this.#addNeighbours();
+    this.#addRoutes();
     return this.#model;
+  }
+
+  #addRoutes(): void {
+    this.#model.routeDomains = parentsOf(this.#view);
+    const { routes, failures } = new RouteBuilder(this.#view, this.#model).build();
+    this.#model.routes = routes;
+    this.#model.failures.push(...failures);
   }
 
   #fail(object: { type: string; name: string }, reason: string): void {
@@ -120,8 +131,11 @@ class ModelBuilder {
     for (const name of [...this.#view.vlans.keys(), ...this.#view.tunnels.keys()]) {
       if (!domainOf.has(name)) domainOf.set(name, name);
     }
-    for (const name of new Set(domainOf.values()))
-      domains.set(name, { name, mac: undefined, crossing: this.#crossing(name) });
+    const routeDomainOf = routeDomainsOf(this.#view);
+    for (const name of new Set(domainOf.values())) {
+      const routeDomain = routeDomainOf.get(name) ?? 0;
+      domains.set(name, { name, mac: undefined, crossing: this.#crossing(name), routeDomain, isLayer3: false });
+    }
     const vlansOf = new Map<string, Vlan[]>();
     for (const vlan of this.#view.vlans.values()) {
       const name = domainOf.get(vlan.name)!;
@@ -196,12 +210,9 @@ class ModelBuilder {
       const domain = this.#model.domainOf.get(self.properties.vlan);
       if (prefix === undefined || domain === undefined || this.#hostDevice(self) !== undefined) continue;
       const { address, length } = prefix;
-      if (address.routeDomain !== 0) {
-        this.#fail(self, 'route domains other than 0 are not carried by this version');
-        continue;
-      }
+      const { words, routeDomain } = address;
       const isIpv6 = address.family === 6;
-      this.#model.selfs.set(self.name, { name: self.name, domain, words: address.words, isIpv6, prefixBits: length });
+      this.#model.selfs.set(self.name, { name: self.name, domain, words, isIpv6, prefixBits: length, routeDomain });
     }
   }
 
@@ -256,6 +267,7 @@ class ModelBuilder {
       tunnel: {
         name,
         local: local.words,
+        routeDomain: local.routeDomain,
         remote: remote?.words,
         key: properties.key,
         service: udpService(port),
@@ -397,8 +409,10 @@ class ModelBuilder {
       if (address === undefined || mac === undefined) continue;
       const { words } = address;
       const self = [...this.#model.selfs.values()].find(
-        ({ isIpv6, words: own, prefixBits }) =>
-          isIpv6 === (address.family === 6) && wordsShareNetwork(own, words, prefixBits, isIpv6),
+        ({ isIpv6, words: own, prefixBits, routeDomain }) =>
+          isIpv6 === (address.family === 6) &&
+          routeDomain === address.routeDomain &&
+          wordsShareNetwork(own, words, prefixBits, isIpv6),
       );
       if (self === undefined) {
         this.#fail(entry, `ip-address ${properties['ip-address']} is on the network of no self IP`);

@@ -2,11 +2,14 @@
 
 import type { AnyConfigObject, ObjectOf } from '../../config/object-type.ts';
 import { ltmGlobalSettingsGeneral } from '../../config/types/ltm-global-settings-general.ts';
+import { ltmPool } from '../../config/types/ltm-pool.ts';
 import { netArp } from '../../config/types/net-arp.ts';
 import { netFdbTunnel } from '../../config/types/net-fdb-tunnel.ts';
 import { netFdbVlan } from '../../config/types/net-fdb-vlan.ts';
 import { netInterface } from '../../config/types/net-interface.ts';
 import { netNdp } from '../../config/types/net-ndp.ts';
+import { netRouteDomain } from '../../config/types/net-route-domain.ts';
+import { netRoute } from '../../config/types/net-route.ts';
 import { netSelf } from '../../config/types/net-self.ts';
 import { netTunnelsTunnel } from '../../config/types/net-tunnels-tunnel.ts';
 import { netTunnelsVxlan } from '../../config/types/net-tunnels-vxlan.ts';
@@ -17,6 +20,9 @@ export type Interface = ObjectOf<typeof netInterface>;
 export type Vlan = ObjectOf<typeof netVlan>;
 export type VlanGroup = ObjectOf<typeof netVlanGroup>;
 export type Self = ObjectOf<typeof netSelf>;
+export type RouteDomain = ObjectOf<typeof netRouteDomain>;
+export type StaticRoute = ObjectOf<typeof netRoute>;
+export type Pool = ObjectOf<typeof ltmPool>;
 export type Arp = ObjectOf<typeof netArp>;
 export type Ndp = ObjectOf<typeof netNdp>;
 export type TunnelFdb = ObjectOf<typeof netFdbTunnel>;
@@ -30,6 +36,9 @@ export type ConfigView = {
   readonly vlans: ReadonlyMap<string, Vlan>;
   readonly vlanGroups: ReadonlyMap<string, VlanGroup>;
   readonly selfs: ReadonlyMap<string, Self>;
+  readonly routeDomains: ReadonlyMap<string, RouteDomain>;
+  readonly routes: ReadonlyMap<string, StaticRoute>;
+  readonly pools: ReadonlyMap<string, Pool>;
   readonly arps: ReadonlyMap<string, Arp>;
   readonly ndps: ReadonlyMap<string, Ndp>;
   readonly tunnelFdbs: ReadonlyMap<string, TunnelFdb>;
@@ -53,6 +62,9 @@ export function viewOf(objects: Iterable<AnyConfigObject>): ConfigView {
     vlans: all<Vlan>(netVlan),
     vlanGroups: all<VlanGroup>(netVlanGroup),
     selfs: all<Self>(netSelf),
+    routeDomains: all<RouteDomain>(netRouteDomain),
+    routes: all<StaticRoute>(netRoute),
+    pools: all<Pool>(ltmPool),
     arps: all<Arp>(netArp),
     ndps: all<Ndp>(netNdp),
     tunnelFdbs: all<TunnelFdb>(netFdbTunnel),

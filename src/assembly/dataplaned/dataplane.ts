@@ -3,7 +3,8 @@
 //   ports ─► ingress ─► bridge ─┬─► interface outlets ─► ports
 //                        ▲  │   └─► encapsulate ─► ports
 //                        │  ├─► flood ──► (the same outlets)
-//                        │  └─► local ──► decapsulate ─┐
+//                        │  └─► local ─┬► decapsulate ─┐
+//                        │             └► route ──► (the same outlets)
 //                        └─────────────────────────────┘
 //
 // Pure of threads and sockets: the worker and the tests drive it alike, with real ports or with memory ones.
@@ -29,15 +30,23 @@ import type { Port } from '../../port/port.ts';
 import { ETHERNET_HEADER_OCTETS } from '../../wire/ethernet.ts';
 import { EndpointTable } from './endpoint-table.ts';
 import { GroupService } from './group-service.ts';
+import { IcmpErrors } from './icmp-errors.ts';
 import { Ingress } from './ingress.ts';
 import { InterfaceOutlet } from './interface-outlet.ts';
 import { LocalAddresses } from './local-addresses.ts';
+import { type LocalDelivery, NoDelivery } from './local-delivery.ts';
+import { ArpResponder } from './nodes/arp-responder.ts';
 import { DecapsulateNode } from './nodes/decapsulate-node.ts';
+import { DiscoveryResponder } from './nodes/discovery-responder.ts';
 import { EncapsulateNode } from './nodes/encapsulate-node.ts';
 import { LocalNode } from './nodes/local-node.ts';
+import { PacketReceiver } from './nodes/packet-receiver.ts';
+import { RouteNode } from './nodes/route-node.ts';
 import { NeighbourService } from './neighbour-service.ts';
+import { MAX_HOSTS, NextHops } from './next-hops.ts';
 import { OpaqueRouter } from './opaque-router.ts';
 import { PortSlot } from './port-slot.ts';
+import { Routes } from './routes.ts';
 import type {
   DomainSpec,
   InterfaceMemberSpec,
@@ -60,6 +69,10 @@ export type DataplaneOptions = {
   random?: () => number;
   learnedLimit?: number;
   staticLimit?: number;
+  /** Hosts on connected networks that packets may be sent to directly, at one time. */
+  hostLimit?: number;
+  /** Who gets packets for our own addresses that nothing in the data plane takes; default: nobody. */
+  makeLocalDelivery?: (members: readonly (Member | undefined)[], disposal: Disposal) => LocalDelivery;
   /** Seconds after which a learned station that is not heard is forgotten. */
   ageingSeconds?: number;
   /** Checks the books after every breath and throws when they are out: for tests and debug builds. */
@@ -107,6 +120,12 @@ export class Dataplane {
   readonly #flood: FloodNode;
   readonly #router: OpaqueRouter;
   readonly #local: LocalNode;
+  readonly #receiver: PacketReceiver;
+  readonly #hops: NextHops;
+  readonly #routes: Routes;
+  readonly #errors: IcmpErrors;
+  /** Sends packets by the routes. */
+  readonly route: RouteNode;
   readonly #decapsulate: DecapsulateNode;
   readonly #encapsulate: EncapsulateNode;
   readonly #scheduler: Scheduler;
@@ -134,6 +153,7 @@ export class Dataplane {
     const localInput = new FrameBatch();
     const floodInput = new FrameBatch();
     const encapsulateInput = new FrameBatch();
+    const routeInput = new FrameBatch();
     this.#neighbours = new NeighbourService(
       this.#domains,
       this.#members,
@@ -157,15 +177,42 @@ export class Dataplane {
     this.#flood = new FloodNode(floodInput, this.#members, this.#guard, disposal, localInput);
     this.#bridge = new BridgeNode(this.fdb, this.#guard, this.#members, disposal, floodInput, localInput);
     this.#router = new OpaqueRouter(this.#members, this.fdb, disposal, floodInput);
+    const { hostLimit = MAX_HOSTS } = options;
+    this.#hops = new NextHops(this.#domains, this.#neighbours, hostLimit);
+    this.#routes = new Routes(this.#hops);
+    this.#errors = new IcmpErrors(this.#members, this.#addresses, disposal);
+    this.#receiver = new PacketReceiver(
+      this.#members,
+      this.#domains,
+      this.#addresses,
+      this.#groups,
+      options.makeLocalDelivery?.(this.#members, disposal) ?? new NoDelivery(this.#members, disposal),
+      disposal,
+      decapsulateInput,
+    );
+    this.route = new RouteNode(
+      routeInput,
+      this.#members,
+      this.#addresses,
+      this.#routes,
+      this.#hops,
+      this.#neighbours,
+      this.#receiver,
+      this.#errors,
+      disposal,
+    );
+    this.#neighbours.routed = this.route;
+    this.#errors.originate = (frame, domain) => this.route.originate(frame, domain);
     this.#local = new LocalNode(
       localInput,
       this.#members,
       this.#addresses,
-      neighbours,
       this.#router,
-      this.#groups,
+      new ArpResponder(this.#members, this.#addresses, neighbours, this.#router, disposal),
+      new DiscoveryResponder(this.#members, this.#addresses, neighbours, disposal),
+      this.#receiver,
       disposal,
-      decapsulateInput,
+      routeInput,
     );
     this.#decapsulate = new DecapsulateNode(
       decapsulateInput,
@@ -178,7 +225,7 @@ export class Dataplane {
     this.#encapsulate = new EncapsulateNode(encapsulateInput, this.#tunnels, neighbours, disposal);
     this.#ingress = new Ingress(disposal, this.#bridge.input, decapsulateInput);
     this.#scheduler = new Scheduler(
-      [this.#bridge, this.#local, this.#decapsulate, this.#flood, this.#encapsulate],
+      [this.#bridge, this.#local, this.#decapsulate, this.route, this.#flood, this.#encapsulate],
       disposal,
     );
   }
@@ -300,6 +347,8 @@ export class Dataplane {
     const startMs = this.#beginBreath();
     if (this.#isDisturbed) {
       this.#isDisturbed = false;
+      this.#hops.refresh();
+      this.#routes.settle();
       this.#underlays.addressesChanged();
       this.#tunnels.noteChangedWays();
       this.#regroups = true;
@@ -353,6 +402,26 @@ export class Dataplane {
         this.#addresses.remove(operation.name);
         this.#disturb();
         break;
+      case 'set-route-domain':
+        this.#routes.setDomain(operation.id, operation.parent);
+        this.#disturb();
+        break;
+      case 'remove-route-domain':
+        this.#routes.removeDomain(operation.id);
+        this.#disturb();
+        break;
+      case 'set-route':
+        this.#routes.setRoute(operation.spec);
+        this.#disturb();
+        break;
+      case 'remove-route':
+        this.#routes.removeRoute(operation.id);
+        this.#disturb();
+        break;
+      case 'set-route-table':
+        this.#routes.setTable(operation.routeDomain, operation.routes);
+        this.#disturb();
+        break;
       case 'set-static-entries':
         this.#setStaticEntries(operation);
         break;
@@ -374,6 +443,10 @@ export class Dataplane {
   #beginBreath(): number {
     const nowMs = this.#now();
     this.#local.nowMs = nowMs;
+    this.#receiver.nowMs = nowMs;
+    this.route.nowMs = nowMs;
+    this.#errors.nowMs = nowMs;
+    this.#hops.second = Math.floor(nowMs / 1000);
     this.#encapsulate.nowMs = nowMs;
     this.#bridge.second = Math.floor(nowMs / 1000);
     this.#flood.second = this.#bridge.second;
@@ -394,6 +467,7 @@ export class Dataplane {
     const slots = this.fdb.table.length / FDB_STRIDE;
     if (this.fdb.learned > 0) this.#slotsToSweep = Math.ceil(slots / TICKS_PER_SWEEP);
     this.#neighbours.tick(nowMs);
+    this.#hops.tick(nowMs);
     this.#router.tick();
     this.#guard.tick(this.second);
     this.#groups.tick(nowMs);
@@ -417,12 +491,16 @@ export class Dataplane {
       this.#members[spec.localMember] = new Member(spec.localMember, spec.name, MemberKind.local, domain, 0, nowhere);
       domain.localMember = spec.localMember;
     }
+    domain.routeDomain = spec.routeDomain ?? 0;
+    domain.isLayer3 = spec.isLayer3 ?? false;
     domain.hasLocal = spec.mac !== undefined;
     domain.macHigh = spec.mac?.high ?? 0;
     domain.macLow = spec.mac?.low ?? 0;
     if (spec.crossing === undefined) this.#crossings.delete(spec.id);
     else this.#crossings.set(spec.id, spec.crossing);
     this.#settleCrossing(domain);
+    // Our own MAC may be another one.
+    domain.changes += 1;
     this.#disturb();
   }
 

@@ -1,10 +1,10 @@
 // Our own addresses in the data plane: self IPs by domain, and the services where tunnels listen. Their networks are the
 // routes by which source-checking tells whether a packet came the way that a reply to it would go.
 
-import type { AddressWords } from '../../core/address.ts';
+import { type AddressWords, wordsShareNetwork } from '../../core/address.ts';
 import { AddressMap } from '../../core/address-map.ts';
 import { read32 } from '../../core/octets.ts';
-import type { SourceCheck } from '../../bridge/domain.ts';
+import type { Domain, SourceCheck } from '../../bridge/domain.ts';
 import type { Frame } from '../../packet/frame.ts';
 import { SERVICE_BITS } from '../../tunnel/service.ts';
 import { ETHERNET_HEADER_OCTETS, EtherType, etherType } from '../../wire/ethernet.ts';
@@ -17,6 +17,8 @@ export type LocalAddress = {
   words: AddressWords;
   isIpv6: boolean;
   prefixBits: number;
+  /** That of its domain; absent: 0. */
+  routeDomain?: number;
 };
 
 export class LocalAddresses implements SourceCheck {
@@ -24,6 +26,8 @@ export class LocalAddresses implements SourceCheck {
   readonly #byDomain = new Map<number, LocalAddress[]>();
   /** All of them, for source-checking, which looks at each with every packet. */
   #all: LocalAddress[] = [];
+  /** The domain that an address is ours in, by route domain. */
+  readonly #owners = new AddressMap();
   /** Domains of each address, by the text of its words. */
   readonly #domainsOf = new Map<string, number[]>();
   /** By address, and (domain, service) in one number; among the addresses are multicast groups. */
@@ -35,6 +39,13 @@ export class LocalAddresses implements SourceCheck {
   #last3 = 0;
   #lastPlace = -1;
   #lastListener = -1;
+  // The same of `ownerOf`.
+  #asked0 = 0;
+  #asked1 = 0;
+  #asked2 = 0;
+  #asked3 = 0;
+  #askedIn = -1;
+  #lastOwner = -1;
 
   set(address: LocalAddress): void {
     this.remove(address.name);
@@ -43,10 +54,15 @@ export class LocalAddresses implements SourceCheck {
     if (list === undefined) this.#byDomain.set(address.domain, [address]);
     else list.push(address);
     this.#domainsOf.set(String(address.words), [...this.domainsOf(address.words), address.domain]);
+    this.#owners.set(address.routeDomain ?? 0, ...address.words, address.domain);
+    this.#askedIn = -1;
   }
 
   remove(name: string): void {
-    this.#all = this.#all.filter((address) => address.name !== name);
+    const known = this.#all.find((address) => address.name === name);
+    if (known === undefined) return;
+    this.#all = this.#all.filter((address) => address !== known);
+    this.#disown(known);
     for (const [domain, list] of this.#byDomain) {
       const position = list.findIndex((address) => address.name === name);
       if (position === -1) continue;
@@ -54,6 +70,16 @@ export class LocalAddresses implements SourceCheck {
       this.#leaveDomain(words, domain);
       if (list.length === 0) this.#byDomain.delete(domain);
     }
+  }
+
+  /** Hands an address over to another domain of its route domain that has it too, if there is one. */
+  #disown({ words, routeDomain = 0 }: LocalAddress): void {
+    this.#askedIn = -1;
+    const heir = this.#all.find(
+      (other) => (other.routeDomain ?? 0) === routeDomain && String(other.words) === String(words),
+    );
+    if (heir === undefined) this.#owners.delete(routeDomain, ...words);
+    else this.#owners.set(routeDomain, ...words, heir.domain);
   }
 
   #leaveDomain(words: AddressWords, domain: number): void {
@@ -66,6 +92,36 @@ export class LocalAddresses implements SourceCheck {
   /** Domains in which this address is ours. */
   domainsOf(words: AddressWords): readonly number[] {
     return this.#domainsOf.get(String(words)) ?? [];
+  }
+
+  /** The domain that an address is ours in, or -1; an IPv6 address of ::/96 is none of ours. */
+  ownerOf(routeDomain: number, word0: number, word1: number, word2: number, word3: number): number {
+    if (
+      word3 !== this.#asked3 ||
+      routeDomain !== this.#askedIn ||
+      word2 !== this.#asked2 ||
+      word1 !== this.#asked1 ||
+      word0 !== this.#asked0
+    ) {
+      this.#asked0 = word0;
+      this.#asked1 = word1;
+      this.#asked2 = word2;
+      this.#asked3 = word3;
+      this.#askedIn = routeDomain;
+      this.#lastOwner = this.#owners.get(routeDomain, word0, word1, word2, word3);
+    }
+    return this.#lastOwner;
+  }
+
+  /** Our own address that speaks to another one on a domain: one of the same network, or the first; undefined: none. */
+  sourceFor(domain: number, other: AddressWords, isIpv6: boolean): AddressWords | undefined {
+    let first: AddressWords | undefined;
+    for (const local of this.of(domain)) {
+      if (local.isIpv6 !== isIpv6) continue;
+      if (wordsShareNetwork(local.words, other, local.prefixBits, isIpv6)) return local.words;
+      first ??= local.words;
+    }
+    return first;
   }
 
   of(domain: number): readonly LocalAddress[] {
@@ -124,8 +180,8 @@ export class LocalAddresses implements SourceCheck {
     return this.#lastListener;
   }
 
-  /** False for a packet whose source is on the network of a self IP of another domain, by the longest prefix. */
-  accepts(bytes: Uint8Array, frame: Frame, domain: number): boolean {
+  /** False for a packet whose source is on the network of a self IP of another domain of its route domain, by the longest prefix. */
+  accepts(bytes: Uint8Array, frame: Frame, domain: Domain): boolean {
     const ip = frame.start + ETHERNET_HEADER_OCTETS;
     const type = etherType(bytes, frame.start);
     if (type === EtherType.ipv4) {
@@ -144,13 +200,20 @@ export class LocalAddresses implements SourceCheck {
     );
   }
 
-  #isRouteBack(domain: number, isIpv6: boolean, a: number, b: number, c: number, d: number): boolean {
+  #isRouteBack(
+    { id: domain, routeDomain }: Domain,
+    isIpv6: boolean,
+    a: number,
+    b: number,
+    c: number,
+    d: number,
+  ): boolean {
     // Where two domains have the same network, either is the way back.
     let here = -1;
     let elsewhere = -1;
     for (let index = 0; index < this.#all.length; index++) {
       const local = this.#all[index]!;
-      if (local.isIpv6 !== isIpv6 || !isOn(local, a, b, c, d)) continue;
+      if (local.isIpv6 !== isIpv6 || (local.routeDomain ?? 0) !== routeDomain || !isOn(local, a, b, c, d)) continue;
       if (local.domain === domain) here = Math.max(here, local.prefixBits);
       else elsewhere = Math.max(elsewhere, local.prefixBits);
     }

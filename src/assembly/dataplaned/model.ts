@@ -67,7 +67,39 @@ export type SocketModel = {
   ttl: number;
 };
 
-export type SelfModel = { name: string; domain: string; words: AddressWords; isIpv6: boolean; prefixBits: number };
+export type SelfModel = {
+  name: string;
+  domain: string;
+  words: AddressWords;
+  isIpv6: boolean;
+  prefixBits: number;
+  routeDomain: number;
+};
+
+/** As in RouteTarget, with names of domains. */
+export type TargetModel =
+  | { kind: 'blackhole' }
+  | { kind: 'isolated' }
+  | { kind: 'link'; domain: string; mtu: number }
+  | { kind: 'gateways'; gateways: readonly { domain: string; address: AddressWords }[]; mtu: number };
+
+/** A static route. */
+export type RouteModel = {
+  name: string;
+  routeDomain: number;
+  isIpv6: boolean;
+  words: AddressWords;
+  bits: number;
+  target: TargetModel;
+};
+
+export type DomainModel = {
+  name: string;
+  mac: Mac | undefined;
+  crossing: CrossingSpec | undefined;
+  routeDomain: number;
+  isLayer3: boolean;
+};
 
 /** `member`: key of an interface member, or name of a tunnel. */
 export type StaticTargetModel = { member: string; remote: AddressWords | undefined };
@@ -87,11 +119,14 @@ export type Failure = { object: string; reason: string };
 export type Model = {
   interfaces: Map<string, InterfaceModel>;
   /** By name of the VLAN, VLAN group or tunnel. */
-  domains: Map<string, { name: string; mac: Mac | undefined; crossing: CrossingSpec | undefined }>;
+  domains: Map<string, DomainModel>;
   interfaceMembers: Map<string, InterfaceMemberModel>;
   tunnelMembers: Map<string, TunnelMemberModel>;
   sockets: Map<string, SocketModel>;
   selfs: Map<string, SelfModel>;
+  /** Parents by route domain; those without one are there too. */
+  routeDomains: Map<number, number | undefined>;
+  routes: RouteModel[];
   /** By domain, type and name. */
   staticTables: Map<string, StaticTableModel>;
   neighbours: Map<string, NeighbourModel>;

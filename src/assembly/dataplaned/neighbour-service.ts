@@ -1,15 +1,16 @@
 // Neighbours in the data plane: asks for them by ARP or neighbour discovery, finds the way to them, and keeps what waits for them.
 
 import type { Domain, Member } from '../../bridge/domain.ts';
-import type { ForwardingDatabase } from '../../bridge/fdb.ts';
-import type { AddressWords } from '../../core/address.ts';
+import { FdbField, type ForwardingDatabase } from '../../bridge/fdb.ts';
+import { type AddressWords, wordsAreIpv6 } from '../../core/address.ts';
 import { Drop } from '../../core/drop-reason.ts';
 import type { Frame, FrameBatch } from '../../packet/frame.ts';
 import { Book } from '../../pipeline/books.ts';
 import type { Disposal } from '../../pipeline/disposal.ts';
 import type { Outlet } from '../../pipeline/node.ts';
-import { type Neighbour, NeighbourTable } from '../../route/neighbour-table.ts';
+import { type Neighbour, NeighbourTable, type NeighbourUser } from '../../route/neighbour-table.ts';
 import { ARP_OCTETS, ARP_REQUEST, writeArp } from '../../wire/arp.ts';
+import type { Way } from '../../route/next-hop.ts';
 import { ETHERNET_HEADER_OCTETS, EtherType, writeEthernet } from '../../wire/ethernet.ts';
 import { groupMacHigh, groupMacLow } from '../../wire/group-mac.ts';
 import {
@@ -21,8 +22,18 @@ import {
 } from '../../wire/icmpv6.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 
+/** Takes back packets that have waited for a neighbour on a route; their `egress` is -1. */
+export interface WaitingRouted {
+  resume(frame: Frame, neighbour: Neighbour): void;
+  giveUp(frame: Frame): void;
+}
+
+const NO_SOURCE: AddressWords = [0, 0, 0, 0];
 const BROADCAST_HIGH = 0xffff;
 const BROADCAST_LOW = -1;
+
+/** The member that every frame into the domain leaves by, if there is only one. */
+const onlyOf = ({ members }: Domain): Member | undefined => (members.length === 1 ? members[0] : undefined);
 
 export class NeighbourService {
   readonly table: NeighbourTable;
@@ -33,6 +44,8 @@ export class NeighbourService {
   readonly #disposal: Disposal;
   readonly #toFlood: FrameBatch;
   readonly #toEncapsulate: FrameBatch;
+  /** Set by the owner, before anything is sent by a route. */
+  routed: WaitingRouted | undefined;
 
   constructor(
     domains: ReadonlyMap<number, Domain>,
@@ -73,6 +86,43 @@ export class NeighbourService {
     return { outlet: member.outlet, member: member.id };
   }
 
+  /** A neighbour for whoever sends packets to it; asked for on behalf of the self IP that is nearest to it. */
+  obtain(domain: number, address: AddressWords): Neighbour {
+    const source = this.#addresses.sourceFor(domain, address, wordsAreIpv6(address));
+    return this.table.obtain(domain, address, source ?? NO_SOURCE);
+  }
+
+  /** The way of packets to a resolved neighbour; undefined while there is none. */
+  wayTo(neighbour: Neighbour): Way | undefined {
+    const domain = this.#domains.get(neighbour.domain);
+    if (domain === undefined) return undefined;
+    this.#followStation(neighbour);
+    const { macHigh, macLow } = domain;
+    const member = neighbour.member === -1 ? onlyOf(domain) : this.#members[neighbour.member];
+    if (member !== undefined) {
+      if (!member.enabled || !member.hasPort) return undefined;
+      const { outlet, id, mtu } = member;
+      return { outlet, member: id, endpoint: neighbour.endpoint, mtu, macHigh, macLow };
+    }
+    if (domain.members.length === 0) return undefined;
+    // Nobody has heard the station yet: the bridge floods what is sent to it.
+    const flood: Outlet = { push: (frame) => this.#flood(frame, domain) };
+    return { outlet: flood, member: -1, endpoint: -1, mtu: domain.mtu, macHigh, macLow };
+  }
+
+  #flood(frame: Frame, domain: Domain): void {
+    frame.member = domain.localMember;
+    this.#toFlood.push(frame);
+  }
+
+  /** To be called by a user of a neighbour that goes: what waits for nobody else is dropped. */
+  leave(neighbour: Neighbour, user: NeighbourUser): void {
+    const at = neighbour.users.indexOf(user);
+    if (at !== -1) neighbour.users.splice(at, 1);
+    if (neighbour.users.length === 0) this.#dropWaiting(neighbour);
+    this.table.release(neighbour);
+  }
+
   /** Tells switches and neighbours where our addresses, or one of them, now live (RFC 5227, section 2.3; RFC 4861, 7.2.6). */
   announce(domain: Domain, only?: string): void {
     if (!domain.hasLocal) return;
@@ -89,7 +139,7 @@ export class NeighbourService {
     for (const neighbour of this.table.all()) {
       for (let index = neighbour.waiting.length - 1; index >= 0; index--) {
         const frame = neighbour.waiting[index]!;
-        if (frame.egress !== member) continue;
+        if (frame.egress !== member && (frame.egress !== -1 || frame.member !== member)) continue;
         neighbour.waiting.splice(index, 1);
         this.#disposal.books[Book.held]! -= 1;
         this.#disposal.drop(frame, Drop.memberDown, 0);
@@ -102,21 +152,36 @@ export class NeighbourService {
     return entry === -1 ? undefined : this.#members[this.#fdb.memberAt(entry)];
   }
 
+  #stationEndpoint(neighbour: Neighbour): number {
+    const entry = this.#fdb.find(neighbour.domain, neighbour.macHigh, neighbour.macLow);
+    return entry === -1 ? -1 : this.#fdb.table[entry + FdbField.endpoint]!;
+  }
+
   /** Notes where the bridge has last heard the neighbour's station; true when the way to it is to be built anew. */
   #followStation(neighbour: Neighbour): boolean {
     const member = this.#stationMember(neighbour);
-    if (member === undefined || member.id === neighbour.member) return neighbour.waiting.length > 0;
+    if (member === undefined) return neighbour.waiting.length > 0;
+    const endpoint = this.#stationEndpoint(neighbour);
+    if (member.id === neighbour.member && endpoint === neighbour.endpoint) return neighbour.waiting.length > 0;
     neighbour.member = member.id;
+    neighbour.endpoint = endpoint;
     return true;
   }
 
   #ask(neighbour: Neighbour): void {
     const domain = this.#domains.get(neighbour.domain);
     if (domain === undefined) return;
-    const { source, address } = neighbour;
+    const { address } = neighbour;
+    const source = this.#sourceOf(neighbour);
     const known = neighbour.isResolved ? neighbour : undefined;
     if (neighbour.isIpv6) this.#solicit(domain, source, address, known);
     else this.#sendArp(domain, source[3], address[3], known);
+  }
+
+  /** The address on whose behalf a neighbour is asked for: self IPs come and go. */
+  #sourceOf({ domain, source, address, isIpv6 }: Neighbour): AddressWords {
+    const isOurs = isIpv6 ? this.#addresses.hasIpv6(domain, ...source) : this.#addresses.hasIpv4(domain, source[3]);
+    return isOurs ? source : (this.#addresses.sourceFor(domain, address, isIpv6) ?? source);
   }
 
   /** Sends an ARP request, to the neighbour alone when it is given and to the whole domain otherwise. */
@@ -179,17 +244,23 @@ export class NeighbourService {
   }
 
   #releaseWaiting(neighbour: Neighbour): void {
-    this.#disposal.books[Book.held]! -= neighbour.waiting.length;
     // They are no longer copies that wait but frames on their way: the scheduler takes them in this breath.
-    for (const frame of neighbour.waiting) this.#toEncapsulate.push(frame);
-    neighbour.waiting.length = 0;
+    for (const frame of this.#takeWaiting(neighbour)) {
+      if (frame.egress === -1) this.routed!.resume(frame, neighbour);
+      else this.#toEncapsulate.push(frame);
+    }
   }
 
   #dropWaiting(neighbour: Neighbour): void {
-    this.#disposal.books[Book.held]! -= neighbour.waiting.length;
-    for (const frame of neighbour.waiting) {
-      this.#disposal.drop(frame, Drop.neighbourUnresolved, this.#members[frame.egress]?.row ?? 0);
+    for (const frame of this.#takeWaiting(neighbour)) {
+      if (frame.egress === -1) this.routed!.giveUp(frame);
+      else this.#disposal.drop(frame, Drop.neighbourUnresolved, this.#members[frame.egress]?.row ?? 0);
     }
-    neighbour.waiting.length = 0;
+  }
+
+  /** What waits, which is then no longer held: what is done with it may make other packets wait for the same neighbour. */
+  #takeWaiting({ waiting }: Neighbour): Frame[] {
+    this.#disposal.books[Book.held]! -= waiting.length;
+    return waiting.splice(0);
   }
 }

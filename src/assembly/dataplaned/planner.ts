@@ -4,7 +4,8 @@
 // keeps its counters, its learned stations and its waiting frames.
 
 import { RowAllocator } from '../../core/counters.ts';
-import type { Model } from './model.ts';
+import type { Model, TargetModel } from './model.ts';
+import { RoutePlan, type RouteTarget } from './route-plan.ts';
 import type { Operation } from './spec.ts';
 import { type StaticSource, StaticPlan } from './static-plan.ts';
 
@@ -56,6 +57,7 @@ export class Planner {
   readonly #ports = new Numbers();
   readonly #rowAllocator: RowAllocator;
   readonly #rows = new Map<string, number>();
+  readonly #routes = new RoutePlan();
   readonly #stations = new StaticPlan();
   #current = new Map<Kind, Map<string, Planned>>(ORDER.map((kind) => [kind, new Map()]));
 
@@ -102,8 +104,26 @@ export class Planner {
     }
     this.#current = next;
     const stations = this.#stations.plan(this.#staticSources(model));
-    const operations = inTurn(stations.removals, removals, changes, stations.settings);
+    const routes = this.#planRoutes(model);
+    const operations = inTurn(stations.removals, removals, changes, routes, stations.settings);
     return { operations, freedRows: this.#forget(model) };
+  }
+
+  #planRoutes(model: Model): Operation[] {
+    const layer3 = [...model.domains.values()].filter(({ isLayer3 }) => isLayer3);
+    return this.#routes.plan({
+      parents: model.routeDomains,
+      layer3: new Set(layer3.map(({ name }) => this.#domainId(name))),
+      selfs: [...model.selfs.values()].map((self) => ({ ...self, domain: this.#domainId(self.domain) })),
+      routes: model.routes.map((route) => ({ ...route, target: this.#numbered(route.target) })),
+    });
+  }
+
+  #numbered(target: TargetModel): RouteTarget {
+    if (target.kind === 'link') return { ...target, domain: this.#domainId(target.domain) };
+    if (target.kind !== 'gateways') return target;
+    const gateways = target.gateways.map(({ domain, address }) => ({ domain: this.#domainId(domain), address }));
+    return { ...target, gateways };
   }
 
   #describe(model: Model): Map<Kind, Map<string, Planned>> {
@@ -117,9 +137,9 @@ export class Planner {
       limit: model.learnedLimit,
     };
     add('settings', 'learning', learning, learning);
-    for (const { name, mac, crossing } of model.domains.values()) {
+    for (const { name, mac, crossing, routeDomain, isLayer3 } of model.domains.values()) {
       const id = this.#domains.of(name) + 1;
-      const spec = { id, name, localMember: this.#members.of(localKey(name)), mac, crossing };
+      const spec = { id, name, localMember: this.#members.of(localKey(name)), mac, crossing, routeDomain, isLayer3 };
       add('domain', name, { op: 'set-domain', spec }, { op: 'remove-domain', id });
     }
     for (const member of model.interfaceMembers.values()) {

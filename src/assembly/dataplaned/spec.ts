@@ -5,6 +5,7 @@
 
 import type { AddressWords } from '../../core/address.ts';
 import type { CrossingSpec } from '../../bridge/crossing.ts';
+import type { PackedRoutes } from '../../route/route-table.ts';
 import type { TunnelSpec } from '../../tunnel/tunnel.ts';
 
 export type Mac = { high: number; low: number };
@@ -18,6 +19,10 @@ export type DomainSpec = {
   mac: Mac | undefined;
   /** What holds between the members of a VLAN group; absent: every frame passes as it is. */
   crossing?: CrossingSpec | undefined;
+  /** Absent: 0. */
+  routeDomain?: number;
+  /** Whether its only member is a tunnel that carries packets rather than frames. Absent: no. */
+  isLayer3?: boolean;
 };
 
 export type InterfaceMemberSpec = {
@@ -57,7 +62,27 @@ export type TunnelMemberSpec = {
   segment?: number;
 };
 
-export type SelfSpec = { name: string; domain: number; words: AddressWords; isIpv6: boolean; prefixBits: number };
+/** `routeDomain`: that of the domain; absent: 0. */
+export type SelfSpec = {
+  name: string;
+  domain: number;
+  words: AddressWords;
+  isIpv6: boolean;
+  prefixBits: number;
+  routeDomain?: number;
+};
+
+/** Where packets go that a search in a route table ended at: the number is the result of the search. */
+export type RouteSpec = {
+  /** From FIRST_ROUTE on. */
+  id: number;
+  /** Domain on whose link the destinations themselves are; undefined: they are behind gateways. */
+  onLink: number | undefined;
+  /** Gateways of the same cost, and the domain on whose link each is. */
+  gateways: readonly { domain: number; address: AddressWords }[];
+  /** Largest IP packet that may take it; 0: what the way out carries. */
+  mtu: number;
+};
 
 /** Where a static station lives. */
 export type StaticTarget = {
@@ -88,6 +113,13 @@ export type Operation =
   | { op: 'remove-member'; id: number }
   | { op: 'set-self'; spec: SelfSpec }
   | { op: 'remove-self'; name: string }
+  /** `parent`: the route domain that is asked for what has no route in this one. */
+  | { op: 'set-route-domain'; id: number; parent: number | undefined }
+  | { op: 'remove-route-domain'; id: number }
+  | { op: 'set-route'; spec: RouteSpec }
+  | { op: 'remove-route'; id: number }
+  /** The routes of one IP version in a route domain, connected networks and our own addresses among them. */
+  | { op: 'set-route-table'; routeDomain: number; routes: PackedRoutes }
   | ({ op: 'set-static-entries' } & StaticEntriesSpec)
   | { op: 'remove-static-entries'; domain: number; high: Uint16Array; low: Int32Array }
   | { op: 'set-static-neighbour'; spec: StaticNeighbourSpec }

@@ -1,16 +1,19 @@
 // `net self`: an IP address of this machine on a VLAN, VLAN group or tunnel.
 
 import { formatAddress, formatPrefix, isLimitedBroadcast, isMulticast, isUnspecified } from '../../core/address.ts';
-import { networkOf, parsePrefix } from '../../core/address.ts';
+import { type IpPrefix, networkOf, parsePrefix } from '../../core/address.ts';
 import { integer, patternList, prefix, reference, string, toggle } from '../kinds.ts';
-import { objectType } from '../object-type.ts';
-import { checkRouteDomain } from '../route-domain.ts';
+import { type CheckContext, objectType, type ObjectOf } from '../object-type.ts';
+import { checkRouteDomain, findRouteDomain, routeDomainOf } from '../route-domain.ts';
 import { netTunnelsTunnel } from './net-tunnels-tunnel.ts';
 import { netVlanGroup } from './net-vlan-group.ts';
 import { netVlan } from './net-vlan.ts';
 
 /** `tcp:443`, `udp:0` for all ports, `ospf`. */
 const SERVICE = /^(?:default|[a-z][a-z0-9-]*(?::(?:0|[1-9][0-9]{0,4}|[a-z][a-z0-9-]*))?)$/;
+
+/** What somebody wrote who meant an address, as in 10.1.1./24. */
+const LOOKS_LIKE_PREFIX = /^[0-9a-fA-F.:]*[.:][0-9a-fA-F.:]*(?:%[0-9]+)?\/[0-9]+$/;
 
 export const netSelf = objectType({
   path: 'net self',
@@ -68,6 +71,7 @@ export const netSelf = objectType({
       const parsed = parsePrefix(text)!;
       const address = formatAddress(parsed.address);
       checkRouteDomain(object, 'address', parsed.address, context);
+      checkPlace(object, parsed, context);
       if (isUnspecified(parsed.address) || isMulticast(parsed.address) || isLimitedBroadcast(parsed.address)) {
         const hint = 'Name an address that one host can have.';
         context.error(object, `Self IP (${object.name}): ${text} is no address of a host.`, {
@@ -106,3 +110,32 @@ export const netSelf = objectType({
     }
   },
 });
+
+export type Self = ObjectOf<typeof netSelf>;
+
+/** The route domain of the address is that of its VLAN; a name that looks like another address is only a name. */
+function checkPlace(self: Self, { address }: IpPrefix, context: CheckContext): void {
+  const { vlan, address: text } = self.properties;
+  const place = routeDomainOf(vlan, context);
+  const own = findRouteDomain(address.routeDomain, context);
+  if (own !== undefined && own.properties.id !== place.id) {
+    const what = `must be one of the vlans in the associated route domain (${own.name}).`;
+    context.error(self, `The vlan (${vlan}) for the specified self IP (${self.name}) ${what}`, {
+      property: 'vlan',
+      value: vlan,
+      hint: `The VLAN is in Route Domain (${place.name}): write the address as ${formatPrefix(inDomain(text, place.id))}.`,
+    });
+  }
+  const name = self.name.slice(self.name.indexOf('/', 1) + 1);
+  if (!LOOKS_LIKE_PREFIX.test(name) || parsePrefix(name) !== undefined) return;
+  context.warn(self, `Self IP (${self.name}): ${name} is no address with a length, but only a name; the address is ${text}.`, {
+    property: 'address',
+    value: name,
+    hint: `To be sure, name it after its address: ${text}`,
+  });
+}
+
+function inDomain(text: string, routeDomain: number): IpPrefix {
+  const { address, length } = parsePrefix(text)!;
+  return { address: { ...address, routeDomain }, length };
+}

@@ -393,9 +393,9 @@ describe('our own addresses', () => {
     const rig = Rig.withTunnel();
     const tcp = ipv4Packet({ source: REMOTE, destination: LOCAL, protocol: 6 }, Buffer.alloc(20));
     rig.send(0, ethernet(WAN_MAC, PEER_MAC, 0x0800, tcp));
-    const other = ipv4Packet({ source: REMOTE, destination: '10.9.1.9', protocol: 6 }, Buffer.alloc(20));
+    const other = ipv4Packet({ source: REMOTE, destination: '10.9.7.9', protocol: 6 }, Buffer.alloc(20));
     rig.send(0, ethernet(WAN_MAC, PEER_MAC, 0x0800, other));
-    assert.deepEqual(rig.drops(), { 'local-unsupported': 1, 'not-for-us': 1 });
+    assert.deepEqual(rig.drops(), { 'local-unsupported': 1, 'no-route': 1 });
   });
 
   it('drops frames that carry our own source MAC', () => {

@@ -245,7 +245,8 @@ describe('decapsulation over IPv6', () => {
 
   const wrong: [reason: string, frame: () => Buffer][] = [
     ['unknown-tunnel-port', () => outer(hostFrame(HOST_A, HOST_B), {}, 4790)],
-    ['not-for-us', () => outer(hostFrame(HOST_A, HOST_B), { destination: '2001:db8:9::77' })],
+    ['no-route', () => outer(hostFrame(HOST_A, HOST_B), { destination: '2001:db8:99::77' })],
+    ['not-for-us', () => outer(hostFrame(HOST_A, HOST_B), { destination: 'fe80::77' })],
     ['unknown-remote', () => outer(hostFrame(HOST_A, HOST_B), { source: '2001:db8:9::3' })],
     ['own-packet-returned', () => outer(hostFrame(HOST_A, HOST_B), { source: OWN })],
     ['ttl-expired', () => outer(hostFrame(HOST_A, HOST_B), { hopLimit: 0 })],
@@ -282,7 +283,7 @@ describe('decapsulation over IPv6', () => {
   it('takes no IPv6 packet for an IPv4 tunnel whose address has the same last word', () => {
     const rig = Rig.withTunnel();
     rig.send(0, outer(hostFrame(HOST_A, HOST_B), { source: '::a09:102', destination: '::a09:101' }));
-    assert.deepEqual(rig.drops(), { 'not-for-us': 1 });
+    assert.deepEqual(rig.drops(), { 'source-not-forwarded': 1 });
   });
 });
 

@@ -8,6 +8,7 @@ import { Frame, FrameBatch, Gso } from '../../../src/packet/frame.ts';
 import { RecordType } from '../../../src/route/group-membership.ts';
 import { ARP_REPLY, ARP_REQUEST, writeArp } from '../../../src/wire/arp.ts';
 import { EtherType, insertVlanTag, writeEthernet } from '../../../src/wire/ethernet.ts';
+import { IcmpError, icmpErrorOctets, writeIcmpError } from '../../../src/wire/icmp-error.ts';
 import { turnIntoEchoReplyV4 } from '../../../src/wire/icmpv4.ts';
 import {
   ND_PACKET_OCTETS,
@@ -170,6 +171,27 @@ function segments(family: 4 | 6, protocol: 'tcp' | 'udp'): Uint8Array[] {
   return into.frames.slice(0, into.length).map(({ start, end }) => arena.bytes.slice(start, end));
 }
 
+const ERRORS = Object.values(IcmpError);
+const REPORTED_MTU = 1400;
+
+/** Every error about an IPv4 packet, then every one about an IPv6 packet. */
+function icmpErrors(): Uint8Array[] {
+  const { arena } = arenaWithPool(8192, { smallSlots: 1, largeSlots: 1 });
+  const { bytes, words } = arena;
+  return ['kernel-echo-v4-request', 'kernel-echo-v6-request'].flatMap((name, version) => {
+    const about = vector(name);
+    const [ip, ipEnd, at] = [4096 + 2, 4096 + 2 + about.length - 14, 4096 + 2048];
+    bytes.set(about.subarray(14), ip);
+    const source: AddressWords = version === 0 ? [0, 0, 0, 0x0a090101] : [0x20010db8, 0, 0, 1];
+    return ERRORS.map((error) => {
+      const octets = icmpErrorOctets(bytes, ip, ipEnd);
+      writeEthernet(bytes, at, 0x0200, 1, 0x0200, 2, version === 0 ? EtherType.ipv4 : EtherType.ipv6);
+      writeIcmpError(bytes, words, at + 14, ip, ipEnd, error, REPORTED_MTU, source);
+      return bytes.slice(at, at + 14 + octets);
+    });
+  });
+}
+
 describe('tshark', () => {
   it('finds nothing wrong with any header that is written', () => {
     const arps = [ARP_REQUEST, ARP_REPLY].map((operation) => {
@@ -179,7 +201,7 @@ describe('tshark', () => {
       return octets;
     });
     const frames = [vxlanPacket(), tagged(vxlanPacket()), ...arps, ...neighbourDiscovery(), ...echoReplies()];
-    frames.push(...membership());
+    frames.push(...membership(), ...icmpErrors());
     frames.push(...segments(4, 'tcp'), ...segments(6, 'tcp'), ...segments(4, 'udp'), ...segments(6, 'udp'));
     assert.deepEqual(tsharkComplaints(capture(...frames)), []);
     const bad = tsharkFields(capture(...frames), [
@@ -213,6 +235,26 @@ describe('tshark', () => {
       ['', '', '', '143', '2,4,3', 'ff05::100,ff05::100,ff05::100', '', '', '1'],
       ['', '', '', '131', '', '', 'ff05::100', '', '1'],
       ['', '', '', '132', '', '', 'ff05::100', '', '1'],
+    ]);
+  });
+
+  it('reads ICMP errors as they were meant', () => {
+    const names = ['icmp.type', 'icmp.code', 'icmp.mtu', 'icmpv6.type', 'icmpv6.code', 'icmpv6.mtu', 'icmpv6.pointer'];
+    // The echo request in each of them is read as well.
+    const first = tsharkFields(capture(...icmpErrors()), names).map((line) => line.map((field) => field.split(',')[0]));
+    const v4 = (type: number, code: number, mtu = ''): string[] => [String(type), String(code), mtu, '', '', '', ''];
+    const v6 = (type: number, code: number, mtu = '', at = ''): string[] => [
+      '',
+      '',
+      '',
+      String(type),
+      String(code),
+      mtu,
+      at,
+    ];
+    assert.deepEqual(first, [
+      ...[v4(3, 0), v4(3, 1), v4(3, 2), v4(3, 3), v4(3, 4, String(REPORTED_MTU)), v4(3, 13), v4(11, 0)],
+      ...[v6(1, 0), v6(1, 3), v6(4, 1, '', '6'), v6(1, 4), v6(2, 0, String(REPORTED_MTU)), v6(1, 1), v6(3, 0)],
     ]);
   });
 

@@ -1,0 +1,335 @@
+// Packets for our own addresses and for groups that we listen to: echo, group membership queries, the datagrams of tunnels.
+//
+// A frame here starts at the IP header, whose check is done. Replies go back by the member that the question came in by
+// (auto last hop), in the question's own buffer. What nothing here takes goes to the local delivery.
+
+import type { Domain, Member } from '../../../bridge/domain.ts';
+import { Drop, FORWARD, type Verdict } from '../../../core/drop-reason.ts';
+import { read32 } from '../../../core/octets.ts';
+import { completeUnannouncedChecksum } from '../../../packet/complete-checksum.ts';
+import type { Frame, FrameBatch } from '../../../packet/frame.ts';
+import type { Disposal } from '../../../pipeline/disposal.ts';
+import { udpService } from '../../../tunnel/service.ts';
+import {
+  copyMac,
+  ETHERNET_DESTINATION,
+  ETHERNET_HEADER_OCTETS,
+  ETHERNET_SOURCE,
+  writeMac,
+} from '../../../wire/ethernet.ts';
+import { checkIcmpv4, isEchoRequestV4, turnIntoEchoReplyV4 } from '../../../wire/icmpv4.ts';
+import { checkIcmpv6, ICMPV6_ECHO_REQUEST, icmpv6Type, turnIntoEchoReplyV6 } from '../../../wire/icmpv6.ts';
+import {
+  IpProtocol,
+  ipv4Destination,
+  ipv4HeaderOctets,
+  ipv4IsFragment,
+  ipv4Protocol,
+  ipv4PseudoHeaderSum,
+  ipv4Source,
+  ipv4Tos,
+  ipv4TotalOctets,
+  ipv4Ttl,
+} from '../../../wire/ipv4.ts';
+import {
+  IPV6_DESTINATION,
+  IPV6_FRAGMENT,
+  IPV6_HEADER_OCTETS,
+  IPV6_HOP_BY_HOP,
+  IPV6_SOURCE,
+  ipv6HopLimit,
+  ipv6NextHeader,
+  ipv6PseudoHeaderSum,
+  ipv6TrafficClass,
+} from '../../../wire/ipv6.ts';
+import { findMld } from '../../../wire/mld.ts';
+import {
+  checkUdp,
+  checkUdpChecksum,
+  UDP_HEADER_OCTETS,
+  udpDestinationPort,
+  udpHasChecksum,
+  udpOctets,
+  udpSourcePort,
+} from '../../../wire/udp.ts';
+import { VXLAN_HEADER_OCTETS } from '../../../wire/vxlan.ts';
+import type { GroupService } from '../group-service.ts';
+import type { LocalAddresses } from '../local-addresses.ts';
+import type { LocalDelivery } from '../local-delivery.ts';
+
+export class PacketReceiver {
+  /** Milliseconds of the data plane's clock; set by the owner before a breath. */
+  nowMs = 0;
+  readonly #members: readonly (Member | undefined)[];
+  readonly #domains: ReadonlyMap<number, Domain>;
+  readonly #addresses: LocalAddresses;
+  readonly #groups: GroupService;
+  readonly #delivery: LocalDelivery;
+  readonly #disposal: Disposal;
+  readonly #bytes: Uint8Array;
+  readonly #words: Int32Array;
+  readonly #toDecapsulate: FrameBatch;
+
+  constructor(
+    members: readonly (Member | undefined)[],
+    domains: ReadonlyMap<number, Domain>,
+    addresses: LocalAddresses,
+    groups: GroupService,
+    delivery: LocalDelivery,
+    disposal: Disposal,
+    toDecapsulate: FrameBatch,
+  ) {
+    this.#members = members;
+    this.#domains = domains;
+    this.#addresses = addresses;
+    this.#groups = groups;
+    this.#delivery = delivery;
+    this.#disposal = disposal;
+    this.#bytes = disposal.pool.arena.bytes;
+    this.#words = disposal.pool.arena.words;
+    this.#toDecapsulate = toDecapsulate;
+  }
+
+  #drop(frame: Frame, why: Verdict): void {
+    this.#disposal.drop(frame, why, this.#members[frame.member]?.row ?? 0);
+  }
+
+  /** Takes an IPv4 packet for an address that is ours on the domain `owner`. */
+  acceptIpv4(frame: Frame, owner: number): void {
+    const bytes = this.#bytes;
+    const ip = frame.start;
+    if (!this.#isWhole(frame)) return;
+    const protocol = ipv4Protocol(bytes, ip);
+    const payload = ip + ipv4HeaderOctets(bytes, ip);
+    if (protocol === IpProtocol.udp) {
+      if (!this.#toTunnelIpv4(frame, payload, owner)) this.#deliver(frame, owner);
+    } else if (protocol === IpProtocol.igmp) {
+      this.#igmp(frame, payload);
+    } else if (protocol === IpProtocol.icmp) {
+      this.#echoV4(frame, payload, owner);
+    } else {
+      this.#deliver(frame, owner);
+    }
+  }
+
+  /** Takes an IPv4 packet to a group or to all: others get it too, and our copy ends here unless we listen. */
+  acceptGroupIpv4(frame: Frame): void {
+    const bytes = this.#bytes;
+    const ip = frame.start;
+    if (!this.#isWhole(frame)) return;
+    const protocol = ipv4Protocol(bytes, ip);
+    const payload = ip + ipv4HeaderOctets(bytes, ip);
+    const { domain } = this.#members[frame.member]!;
+    if (protocol === IpProtocol.igmp) this.#igmp(frame, payload);
+    else if (protocol !== IpProtocol.udp || !this.#toTunnelIpv4(frame, payload, domain.id)) {
+      this.#disposal.consume(frame);
+    }
+  }
+
+  /** Takes an IPv6 packet other than neighbour discovery, for an address that is ours on the domain `owner`. */
+  acceptIpv6(frame: Frame, owner: number): void {
+    const bytes = this.#bytes;
+    const ip = frame.start;
+    const nextHeader = ipv6NextHeader(bytes, ip);
+    if (ipv6HopLimit(bytes, ip) === 0) {
+      this.#drop(frame, Drop.ttlExpired);
+    } else if (nextHeader === IpProtocol.udp) {
+      if (!this.#toTunnelIpv6(frame, owner)) this.#deliver(frame, owner);
+    } else if (nextHeader === IPV6_FRAGMENT) {
+      this.#drop(frame, Drop.ipFragment);
+    } else if (nextHeader !== IpProtocol.icmpv6) {
+      this.#deliver(frame, owner);
+    } else {
+      this.#echoV6(frame, owner);
+    }
+  }
+
+  /** As acceptGroupIpv4. */
+  acceptGroupIpv6(frame: Frame): void {
+    const bytes = this.#bytes;
+    const ip = frame.start;
+    const nextHeader = ipv6NextHeader(bytes, ip);
+    const { domain } = this.#members[frame.member]!;
+    if (nextHeader !== IpProtocol.icmpv6 && ipv6HopLimit(bytes, ip) === 0) {
+      this.#drop(frame, Drop.ttlExpired);
+    } else if (nextHeader === IPV6_HOP_BY_HOP) {
+      const start = findMld(bytes, ip);
+      const verdict = start === 0 ? FORWARD : this.#groups.hearMld(domain.id, ip, start, this.nowMs);
+      if (verdict === FORWARD) this.#disposal.consume(frame);
+      else this.#drop(frame, verdict);
+    } else if (nextHeader !== IpProtocol.udp || !this.#toTunnelIpv6(frame, domain.id)) {
+      this.#disposal.consume(frame);
+    }
+  }
+
+  #deliver(frame: Frame, owner: number): void {
+    const domain = this.#domains.get(owner);
+    if (domain === undefined) this.#drop(frame, Drop.notForUs);
+    else this.#delivery.accept(frame, domain);
+  }
+
+  /** Whether an IPv4 packet is alive and no fragment; if not it has been dropped. What follows it is cut off. */
+  #isWhole(frame: Frame): boolean {
+    const bytes = this.#bytes;
+    const ip = frame.start;
+    if (ipv4Ttl(bytes, ip) === 0) {
+      this.#drop(frame, Drop.ttlExpired);
+      return false;
+    }
+    if (ipv4IsFragment(bytes, ip)) {
+      this.#drop(frame, Drop.ipFragment);
+      return false;
+    }
+    frame.end = ip + ipv4TotalOctets(bytes, ip);
+    return true;
+  }
+
+  #igmp(frame: Frame, payload: number): void {
+    const { domain } = this.#members[frame.member]!;
+    const heard = this.#groups.hearIgmp(frame, domain.id, payload, this.nowMs);
+    if (heard === FORWARD) this.#disposal.consume(frame);
+    else this.#drop(frame, heard);
+  }
+
+  /** Hands a datagram to the tunnel that listens for it, or drops it; false: no tunnel does. */
+  #toTunnelIpv4(frame: Frame, udp: number, domain: number): boolean {
+    const bytes = this.#bytes;
+    const ip = frame.start;
+    const verdict = checkUdp(bytes, udp, frame.end);
+    if (verdict !== FORWARD) {
+      this.#drop(frame, verdict);
+      return true;
+    }
+    const service = udpService(udpDestinationPort(bytes, udp));
+    const listener = this.#addresses.listener(domain, 0, 0, 0, ipv4Destination(bytes, ip), service);
+    if (listener === -1) return false;
+    const octets = udpOctets(bytes, udp);
+    if (this.#hasToVerify(frame, udp)) {
+      const sum = ipv4PseudoHeaderSum(bytes, ip, IpProtocol.udp, octets);
+      if (!this.#isRight(frame, udp, sum)) return true;
+    }
+    frame.outer0 = 0;
+    frame.outer1 = 0;
+    frame.outer2 = 0;
+    frame.outer3 = ipv4Source(bytes, ip);
+    frame.outerTos = ipv4Tos(bytes, ip);
+    this.#decapsulate(frame, udp, octets, listener);
+    return true;
+  }
+
+  #toTunnelIpv6(frame: Frame, domain: number): boolean {
+    const bytes = this.#bytes;
+    const ip = frame.start;
+    const udp = ip + IPV6_HEADER_OCTETS;
+    const verdict = checkUdp(bytes, udp, frame.end);
+    if (verdict !== FORWARD) {
+      this.#drop(frame, verdict);
+      return true;
+    }
+    const at = ip + IPV6_DESTINATION;
+    const word0 = read32(bytes, at);
+    const word1 = read32(bytes, at + 4);
+    const word2 = read32(bytes, at + 8);
+    const service = udpService(udpDestinationPort(bytes, udp));
+    // Addresses of ::/96 are ours on no link; among the listeners they would be IPv4 ones.
+    const isIpv6 = (word0 | word1 | word2) !== 0;
+    const listener = isIpv6
+      ? this.#addresses.listener(domain, word0, word1, word2, read32(bytes, at + 12), service)
+      : -1;
+    if (listener === -1) return false;
+    const octets = udpOctets(bytes, udp);
+    if (this.#hasToVerify(frame, udp)) {
+      const sum = ipv6PseudoHeaderSum(bytes, ip, IpProtocol.udp, octets);
+      if (!this.#isRight(frame, udp, sum)) return true;
+    }
+    const source = ip + IPV6_SOURCE;
+    frame.outer0 = read32(bytes, source);
+    frame.outer1 = read32(bytes, source + 4);
+    frame.outer2 = read32(bytes, source + 8);
+    frame.outer3 = read32(bytes, source + 12);
+    frame.outerTos = ipv6TrafficClass(bytes, ip);
+    this.#decapsulate(frame, udp, octets, listener);
+    return true;
+  }
+
+  /** What a local kernel has not finished was never on a wire and cannot have been damaged there. */
+  #hasToVerify(frame: Frame, udp: number): boolean {
+    return udpHasChecksum(this.#bytes, udp) && frame.checksumVerified === 0 && frame.checksumStart === 0;
+  }
+
+  /** Whether the checksum of a datagram is right; if not it has been dropped. */
+  #isRight(frame: Frame, udp: number, pseudoHeaderSum: number): boolean {
+    const checked = checkUdpChecksum(this.#bytes, this.#words, udp, pseudoHeaderSum);
+    if (checked === FORWARD) return true;
+    if (frame.offloadsUnknown !== 0 && this.#isRightOnceFinished(frame, udp, pseudoHeaderSum)) return true;
+    this.#drop(frame, checked);
+    return false;
+  }
+
+  /** Hands the payload of a checked datagram on. */
+  #decapsulate(frame: Frame, udp: number, octets: number, listener: number): void {
+    frame.listener = listener;
+    frame.outerPort = udpSourcePort(this.#bytes, udp);
+    if (frame.outerStart === 0) frame.outerStart = frame.start;
+    frame.start = udp + UDP_HEADER_OCTETS;
+    frame.end = udp + octets;
+    this.#toDecapsulate.push(frame);
+  }
+
+  /**
+   * Whether the datagram's checksum is that of what it carries once that is finished: a kernel that leaves the checksum of
+   * an inner frame to its card computes the outer one as if it were there. The inner one then is there.
+   */
+  #isRightOnceFinished(frame: Frame, udp: number, pseudoHeaderSum: number): boolean {
+    const { start, end } = frame;
+    frame.start = udp + UDP_HEADER_OCTETS + VXLAN_HEADER_OCTETS;
+    frame.end = udp + udpOctets(this.#bytes, udp);
+    completeUnannouncedChecksum(this.#disposal.pool.arena, frame);
+    frame.start = start;
+    frame.end = end;
+    return checkUdpChecksum(this.#bytes, this.#words, udp, pseudoHeaderSum) === FORWARD;
+  }
+
+  #echoV4(frame: Frame, icmp: number, owner: number): void {
+    const bytes = this.#bytes;
+    const verdict = checkIcmpv4(bytes, this.#words, icmp, frame.end);
+    if (verdict !== FORWARD) {
+      this.#drop(frame, verdict);
+    } else if (isEchoRequestV4(bytes, icmp)) {
+      turnIntoEchoReplyV4(bytes, frame.start);
+      this.#sendBack(frame);
+    } else {
+      this.#deliver(frame, owner);
+    }
+  }
+
+  #echoV6(frame: Frame, owner: number): void {
+    const bytes = this.#bytes;
+    const ip = frame.start;
+    const verdict = checkIcmpv6(bytes, this.#words, ip);
+    if (verdict !== FORWARD) {
+      this.#drop(frame, verdict);
+    } else if (icmpv6Type(bytes, ip) === ICMPV6_ECHO_REQUEST) {
+      turnIntoEchoReplyV6(bytes, ip);
+      this.#sendBack(frame);
+    } else {
+      this.#deliver(frame, owner);
+    }
+  }
+
+  /** Sends the packet back to the station, or into the layer 3 tunnel, that it came from. */
+  #sendBack(frame: Frame): void {
+    const bytes = this.#bytes;
+    const member = this.#members[frame.member]!;
+    const { domain } = member;
+    frame.checksumStart = 0;
+    frame.outerStart = 0;
+    frame.egress = member.id;
+    if (!domain.isLayer3) {
+      frame.start -= ETHERNET_HEADER_OCTETS;
+      copyMac(bytes, frame.start + ETHERNET_SOURCE, frame.start + ETHERNET_DESTINATION);
+      writeMac(bytes, frame.start + ETHERNET_SOURCE, domain.macHigh, domain.macLow);
+    }
+    member.outlet.push(frame);
+  }
+}

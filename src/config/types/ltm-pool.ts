@@ -1,0 +1,77 @@
+// `ltm pool`: addresses of which each can do the same. Here routes have one in place of a single gateway.
+
+import { formatAddress, parseAddress } from '../../core/address.ts';
+import { address, pattern, recordsByPattern, string } from '../kinds.ts';
+import { COMMON, fullPath, pathProblem, relativeName } from '../name.ts';
+import { objectType, type ObjectOf } from '../object-type.ts';
+import type { Reading } from '../property.ts';
+
+/** `10.1.1.1:0`, `10.1.1.1%5:any`, `2001:db8::1.0`; any port is 0. */
+const MEMBER = /^(.+)([:.])(any|0|[1-9][0-9]{0,4})$/;
+
+/** The address of a pool member, by its name. */
+export function memberAddress(name: string): string | undefined {
+  const [, host = ''] = MEMBER.exec(name.slice(name.lastIndexOf('/') + 1)) ?? [];
+  const parsed = parseAddress(host);
+  return parsed === undefined ? undefined : formatAddress(parsed);
+}
+
+function readMember(word: string, folder: string): Reading<string> {
+  const path = fullPath(word, folder);
+  const problem = pathProblem(path);
+  if (problem !== undefined) return { problem: `must be the name of a pool member: ${problem}` };
+  if (!MEMBER.test(path)) return { problem: 'must be an address or a name with a port, as in 10.1.1.1:0' };
+  return { value: path.replace(/any$/, '0') };
+}
+
+export const ltmPool = objectType({
+  path: 'ltm pool',
+  label: 'Pool',
+  help: 'Addresses of which each can do the same: the gateways of a route.',
+  naming: 'full-path',
+  sync: 'device-group',
+  properties: {
+    description: string({ help: 'Text for people.' }),
+    'load-balancing-mode': string({
+      default: 'round-robin',
+      help: 'How a member is chosen; routes choose by a hash of the flow.',
+      inert: true,
+    }),
+    members: recordsByPattern(
+      {
+        name: 'pool-member',
+        expects: 'an address with a port, as in 10.1.1.1:0',
+        read: readMember,
+        print: (value, folder) => relativeName(value, folder),
+      },
+      {
+        address: address({ help: 'The address; when it is left out, that in the name.' }),
+        description: string({ help: 'Text for people.' }),
+      },
+      { default: {}, help: 'The members, each an address with a port; the port of a gateway has no meaning.' },
+    ),
+    monitor: pattern(
+      { name: 'monitor', expects: 'the name of a monitor', read: (word) => ({ value: fullPath(word, COMMON) }) },
+      { help: 'What watches the members; gateways are watched by ARP and neighbour discovery.', inert: true },
+    ),
+  },
+  check(objects, context) {
+    for (const object of objects) {
+      for (const [name, member] of Object.entries(object.properties.members)) {
+        if ((member.address ?? memberAddress(name)) !== undefined) continue;
+        context.error(object, `Pool (${object.name}): member ${name} has no address.`, {
+          property: 'members',
+          value: name,
+          hint: 'Write address ADDRESS inside its braces.',
+        });
+      }
+    }
+  },
+});
+
+export type Pool = ObjectOf<typeof ltmPool>;
+
+/** The addresses of a pool. */
+export function poolAddresses({ properties }: Pool): string[] {
+  return Object.entries(properties.members).flatMap(([name, member]) => member.address ?? memberAddress(name) ?? []);
+}
