@@ -3,7 +3,10 @@ set -euo pipefail
 . scripts/lib/say.sh
 . scripts/lib/isolate.sh
 . scripts/lib/prepare.sh
+. scripts/lib/guest-image.sh
 private_run
+WIDEPLANE_GUEST=$(guest_directory)
+export WIDEPLANE_GUEST
 
 # The tests have no network, so the packed tarball is installed before: outside the checkout, as a user would.
 if [ $# = 0 ] || [[ " $* " == *package* ]]; then

@@ -14,6 +14,7 @@ import { OBJECT_TYPES } from './object-types.ts';
 import type { Extra } from './read-properties.ts';
 import { RecordTable } from './record-table.ts';
 import { validate } from './validate.ts';
+import { sameProperties } from './value.ts';
 import type { ConfigWarning } from './validate.ts';
 
 /** All reasons why a configuration was refused, in the order of the objects. */
@@ -63,6 +64,7 @@ export class Transaction {
       throw this.#refused(type, name, 'configuration', text, position);
     }
     if (this.has(type, name)) {
+      if (this.#isAsShipped(type, name, edits)) return;
       const where = type.naming === 'plain' ? '' : ` in partition ${partitionOf(name)}`;
       const text = `The requested ${labelled(type, name)} already exists${where}.`;
       const hint = `Change it: modify ${type.path} ${name}`;
@@ -127,6 +129,16 @@ export class Transaction {
     const { errors, warnings } = validate(this.#before, configuration, this.#positions);
     if (errors.length > 0) throw new ConfigErrors(errors);
     return { configuration, warnings };
+  }
+
+  /** Manuals create profiles that came to be built in later: whoever asks for such an object as it is, has it. */
+  #isAsShipped(type: AnyObjectType, name: string, edits: readonly PropertyEdit[]): boolean {
+    const object = this.#objects.get(objectKey({ type: type.path, name }))!;
+    const shipped = type.builtIn?.[name];
+    if (shipped === undefined || !sameProperties(object.own, shipped)) return false;
+    const own = { ...shipped };
+    applyEdits(objectKey(object), type.properties, own, edits);
+    return sameProperties(normalised(type, own), shipped);
   }
 
   #find(type: AnyObjectType, name: string, position: TextPosition | undefined): StoredObject {

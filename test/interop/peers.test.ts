@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Capture, findComplaints, readFields } from './harness/capture.ts';
+import { ETHERIP_HEADER, EtherIpPeer } from './harness/etherip-peer.ts';
 import { addKernelVxlan } from './harness/kernel-vxlan.ts';
 import { connect, makeDirectory, Namespace } from './harness/namespace.ts';
 import { OpenVswitch } from './harness/open-vswitch.ts';
@@ -52,5 +53,36 @@ describe('peers', () => {
     const { received, text } = await ping(left, '172.16.0.2', { size: 60_000 });
     assert.equal(received, 5, text);
     await ovs.stop();
+  });
+
+  it('scapy to scapy: echoes by EtherIP, each with its own form of the header', async () => {
+    const left = await Namespace.create('left');
+    const right = await Namespace.create('right');
+    await connect([left, 'e0'], [right, 'e0']);
+    await left.addAddress('e0', '10.9.1.1/24');
+    await right.addAddress('e0', '10.9.1.2/24');
+    const [one, two] = [
+      {
+        device: 'e0',
+        local: '10.9.1.1',
+        address: '172.16.0.1',
+        mac: '02:00:00:00:00:01',
+        header: ETHERIP_HEADER.rfc3378,
+      },
+      {
+        device: 'e0',
+        local: '10.9.1.2',
+        address: '172.16.0.2',
+        mac: '02:00:00:00:00:02',
+        header: ETHERIP_HEADER.swapped,
+      },
+    ];
+    const macs = [await left.mac('e0'), await right.mac('e0')] as const;
+    const near = await EtherIpPeer.start(left, { ...one!, remote: two!.local, remoteMac: macs[1] });
+    const far = await EtherIpPeer.start(right, { ...two!, remote: one!.local, remoteMac: macs[0] });
+    assert.equal(await near.ping({ to: two!.address, mac: two!.mac, size: 1400, count: 5 }), 5);
+    assert.deepEqual([(await near.seen()).headers, (await far.seen()).headers], [['0300'], ['3000']]);
+    await near.stop();
+    await far.stop();
   });
 });

@@ -63,7 +63,7 @@ const VERIFY = [
   'udp.ignore_ipv6_zero_checksum',
 ].flatMap((name) => ['-o', `${name}:TRUE`]);
 
-const BAD_CHECKSUM = ['ip', 'udp', 'tcp', 'icmp'].map((name) => `${name}.checksum.status == "Bad"`).join(' || ');
+const BAD_CHECKSUM = ['ip', 'udp', 'tcp', 'icmp', 'gre'].map((name) => `${name}.checksum.status == "Bad"`).join(' || ');
 const COMPLAINT = ['frame.number', '_ws.expert.message', '_ws.col.Info'];
 
 /** What tshark complains of: malformed packets, wrong checksums, and expert notes of severity warning or error. */

@@ -2,6 +2,7 @@
 // vanish with the processes (scripts/lib/isolate.sh), so nothing here is undone unless a test wants it to be.
 
 import { mkdtempSync, chmodSync } from 'node:fs';
+import { Host } from './host.ts';
 import { attempt, Program, run, type Outcome, type ProgramOptions } from './program.ts';
 
 const PRIVATE = '/run/wideplane';
@@ -16,11 +17,12 @@ export function makeDirectory(label: string): string {
 
 let serial = 0;
 
-export class Namespace {
+export class Namespace extends Host {
   /** As `ip netns` knows it: the label, made unique. */
-  readonly name: string;
+  override readonly name: string;
 
   private constructor(name: string) {
+    super();
     this.name = name;
   }
 
@@ -42,11 +44,7 @@ export class Namespace {
     return ['ip', 'netns', 'exec', this.name, ...argv];
   }
 
-  run(argv: readonly string[], options?: ProgramOptions): Promise<string> {
-    return run(this.command(argv), options);
-  }
-
-  attempt(argv: readonly string[], options?: ProgramOptions): Promise<Outcome> {
+  override attempt(argv: readonly string[], options?: ProgramOptions): Promise<Outcome> {
     return attempt(this.command(argv), options);
   }
 
@@ -54,35 +52,12 @@ export class Namespace {
     return new Program(this.command(argv), options);
   }
 
-  ip(...args: string[]): Promise<string> {
+  override ip(...args: string[]): Promise<string> {
     return run(['ip', '-n', this.name, ...args]);
   }
 
-  bridge(...args: string[]): Promise<string> {
+  override bridge(...args: string[]): Promise<string> {
     return run(['bridge', '-n', this.name, ...args]);
-  }
-
-  async sysctl(settings: Record<string, string>): Promise<void> {
-    await this.run(['sysctl', '-qw', ...Object.entries(settings).map(([key, value]) => `${key}=${value}`)]);
-  }
-
-  async addAddress(device: string, ...addresses: string[]): Promise<void> {
-    for (const address of addresses) {
-      await this.ip('address', 'add', address, 'dev', device, ...(address.includes(':') ? ['nodad'] : []));
-    }
-  }
-
-  async mac(device: string): Promise<string> {
-    const [link] = JSON.parse(await this.ip('-j', 'link', 'show', 'dev', device)) as { address: string }[];
-    return link!.address;
-  }
-
-  /** Offloads of a device, on or off; off, what is read raw is what a wire would carry. */
-  async setOffloads(device: string, on: boolean): Promise<void> {
-    const state = on ? 'on' : 'off';
-    const features = ['tx', 'rx', 'sg', 'tso', 'gso', 'gro'].flatMap((feature) => [feature, state]);
-    // A device that lacks one of them says so and sets the others.
-    await this.attempt(['ethtool', '-K', device, ...features]);
   }
 
   delete(): Promise<string> {

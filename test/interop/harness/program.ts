@@ -37,10 +37,13 @@ export function attempt(argv: readonly string[], options: ProgramOptions = {}): 
 
 /** Runs a program to its end and resolves to its standard output; rejects when its status is not 0. */
 export async function run(argv: readonly string[], options: ProgramOptions = {}): Promise<string> {
-  const { status, stdout, stderr } = await attempt(argv, options);
-  if (status !== 0) throw new Error(`${argv.join(' ')}: status ${status}\n${stdout}${stderr}`);
-  return stdout;
+  const outcome = await attempt(argv, options);
+  if (outcome.status !== 0) throw statusError(argv, outcome);
+  return outcome.stdout;
 }
+
+export const statusError = (argv: readonly string[], { status, stdout, stderr }: Outcome): Error =>
+  new Error(`${argv.join(' ')}: status ${status}\n${stdout}${stderr}`);
 
 /** A program that runs until it is stopped; what it writes is kept. */
 export class Program {

@@ -1,6 +1,7 @@
 // Traffic and what became of it: ping, iperf3, and numbered datagrams at a steady rate.
 
 import { fileURLToPath } from 'node:url';
+import type { Host } from './host.ts';
 import type { Namespace } from './namespace.ts';
 import type { Program } from './program.ts';
 import { waitFor } from './wait.ts';
@@ -16,7 +17,7 @@ export type PingOptions = {
   dontFragment?: boolean;
 };
 
-export async function ping(from: Namespace, to: string, options: PingOptions = {}): Promise<PingResult> {
+export async function ping(from: Host, to: string, options: PingOptions = {}): Promise<PingResult> {
   const { count = 5, size = 56, intervalSeconds = 0.1, dontFragment = false } = options;
   const argv = ['ping', '-n', '-c', String(count), '-i', String(intervalSeconds), '-s', String(size), '-W', '3'];
   const { stdout, stderr } = await from.attempt([...argv, ...(dontFragment ? ['-M', 'do'] : []), to], {
@@ -28,7 +29,7 @@ export async function ping(from: Namespace, to: string, options: PingOptions = {
 }
 
 /** Waits until one echo comes back: whatever must resolve or learn first has done so. */
-export async function reach(from: Namespace, to: string, seconds = 5): Promise<void> {
+export async function reach(from: Host, to: string, seconds = 5): Promise<void> {
   let last = '';
   await waitFor(
     `${from.name} reaches ${to}`,
@@ -97,7 +98,7 @@ export class Iperf3Server {
   }
 
   /** One run from `client`; rejects when iperf3 reports an error. */
-  async measure(client: Namespace, options: Iperf3Options = {}): Promise<Iperf3Result> {
+  async measure(client: Host, options: Iperf3Options = {}): Promise<Iperf3Result> {
     const { seconds = 2, octets, udpRate, length, reverse = false, mss } = options;
     const amount = octets === undefined ? ['--time', String(seconds)] : ['--bytes', String(octets)];
     const argv = ['iperf3', '--client', this.address, ...amount, '--json'];

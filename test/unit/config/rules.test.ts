@@ -107,6 +107,18 @@ const REFUSED: [string, string[], string, RegExp][] = [
     /01020066:3: The requested VLAN \(\/Common\/wan\) already exists in partition Common/,
   ],
   [
+    'a profile that is built in and would be another one',
+    [],
+    'create net tunnels vxlan vxlan-gpe { port 4791 }',
+    /01020066:3: The requested Tunnel profile \(\/Common\/vxlan-gpe\) already exists in partition Common/,
+  ],
+  [
+    'a profile that is built in and was changed',
+    ['modify net tunnels vxlan vxlan-gpe port 4791'],
+    'create net tunnels vxlan vxlan-gpe { port 4790 }',
+    /01020066:3: The requested Tunnel profile \(\/Common\/vxlan-gpe\) already exists in partition Common/,
+  ],
+  [
     'an object that does not exist',
     [],
     'modify net vlan nope mtu 1400',
@@ -434,4 +446,11 @@ describe('what is derived', () => {
     assert.equal(properties['replay-timing'], 'recorded');
     assert.equal(properties['replay-delay'], 1);
   });
+});
+
+it('a profile that is built in may be created as it is, which older manuals do', async () => {
+  const session = await basicSession();
+  const before = await session.run('list net tunnels vxlan');
+  await session.run('create net tunnels vxlan vxlan-gpe { encapsulation-type vxlan-gpe }');
+  assert.equal(await session.run('list net tunnels vxlan'), before);
 });
