@@ -6,6 +6,7 @@ import type { RecordTable } from '../../config/record-table.ts';
 import type { CrossingSpec } from '../../bridge/crossing.ts';
 import type { TunnelSpec } from '../../tunnel/tunnel.ts';
 import type { Adapter } from '../../config/types/net-interface.ts';
+import type { TunnelOffload } from '../../port/packet-ring.ts';
 import type { Mac } from './spec.ts';
 
 /** What the kernel says of a network device. */
@@ -15,7 +16,13 @@ export type DeviceFacts = { mac: Mac; mtu: number; isUp: boolean };
 export type FilesModel = { replay: string | undefined; record: string | undefined; timed: boolean; delayMs: number };
 
 /** `device`: empty where there are `files`. */
-export type InterfaceModel = { name: string; device: string; adapter: Adapter; files: FilesModel | undefined };
+export type InterfaceModel = {
+  name: string;
+  device: string;
+  adapter: Adapter;
+  tunnelOffload: TunnelOffload;
+  files: FilesModel | undefined;
+};
 
 export type InterfaceMemberModel = {
   key: string;

@@ -1,6 +1,6 @@
 // Encapsulation: from an inner frame that shall leave by a tunnel to an outer packet on the way to its endpoint.
 //
-// A super-frame is cut into segments first, unless the adapter of the underlay cuts it behind the outer headers; while
+// A super-frame is cut into segments first, unless the adapter of the underlay has it cut behind the outer headers; while
 // somebody captures it is always cut here, so that a capture shows the packets that leave. A frame whose next hop is being
 // resolved is copied and waits (RFC 1122, section 2.3.2.2), in order, in bounded number.
 
@@ -20,7 +20,6 @@ import type { Tunnel } from '../../../tunnel/tunnel.ts';
 import { encapsulateVxlanEthernet, encapsulateVxlanUdp } from '../../../tunnel/vxlan.ts';
 import { encapsulateVxlanIpv6 } from '../../../tunnel/vxlan-ipv6.ts';
 import { ETHERNET_HEADER_OCTETS, isVlanTagged, VLAN_TAG_OCTETS } from '../../../wire/ethernet.ts';
-import { VXLAN_HEADER_OCTETS } from '../../../wire/vxlan.ts';
 import type { EndpointTable } from '../endpoint-table.ts';
 import type { TunnelTable } from '../tunnel-table.ts';
 
@@ -64,8 +63,8 @@ export class EncapsulateNode implements PipelineNode {
       if (endpoint === undefined) {
         disposal.drop(frame, Drop.noEndpoints, tunnel.row);
       } else if (frame.gsoType !== Gso.none) {
-        const whole = endpoint.cutsTunnelled && endpoint.isReady && !disposal.tap.passing;
-        if (whole && frame.start - VXLAN_HEADER_OCTETS >= frame.headroomStart) this.#sendWhole(frame, tunnel, endpoint);
+        if (endpoint.isReady && !disposal.tap.passing && leavesWhole(frame, endpoint))
+          this.#sendWhole(frame, tunnel, endpoint);
         else this.#sendSegments(frame, tunnel, endpoint);
       } else {
         this.#send(frame, tunnel, endpoint);
@@ -78,8 +77,7 @@ export class EncapsulateNode implements PipelineNode {
   /** A super-frame as it is; it counts as the frames that it will be. */
   #sendWhole(frame: Frame, tunnel: Tunnel, endpoint: TunnelEndpoint): void {
     const disposal = this.#disposal;
-    const { arena } = disposal.pool;
-    const { bytes } = arena;
+    const { bytes } = disposal.pool.arena;
     const { start } = frame;
     const verdict = checkSuperFrame(bytes, frame);
     if (verdict !== FORWARD || frame.checksumStart !== transport.start) {
@@ -105,8 +103,19 @@ export class EncapsulateNode implements PipelineNode {
     cells[base + Column.outOctets]! += payloadOctets + segments * headerOctets;
     frame.vlanTci = 0;
     frame.innerStart = start;
-    encapsulateVxlanUdp(arena, frame, endpoint);
+    this.#encapsulate(frame, tunnel, endpoint);
     endpoint.outlet!.push(frame);
+  }
+
+  #encapsulate(frame: Frame, tunnel: Tunnel, endpoint: TunnelEndpoint): void {
+    const { arena } = this.#disposal.pool;
+    if (endpoint.egress === -1) {
+      encapsulateVxlanUdp(arena, frame, endpoint);
+      return;
+    }
+    if (tunnel.isIpv6) encapsulateVxlanIpv6(arena, frame, endpoint);
+    else encapsulateVxlanEthernet(arena, frame, endpoint);
+    frame.egress = endpoint.egress;
   }
 
   #sendSegments(frame: Frame, tunnel: Tunnel, endpoint: TunnelEndpoint): void {
@@ -170,13 +179,7 @@ export class EncapsulateNode implements PipelineNode {
     cells[base + Column.outOctets]! += octets;
     if (disposal.tap.passing) disposal.tap.recordPass(outgoing, tunnel.row, Direction.outbound);
     outgoing.vlanTci = 0;
-    if (endpoint.egress === -1) {
-      encapsulateVxlanUdp(arena, outgoing, endpoint);
-    } else {
-      if (tunnel.isIpv6) encapsulateVxlanIpv6(arena, outgoing, endpoint);
-      else encapsulateVxlanEthernet(arena, outgoing, endpoint);
-      outgoing.egress = endpoint.egress;
-    }
+    this.#encapsulate(outgoing, tunnel, endpoint);
     endpoint.outlet!.push(outgoing);
   }
 
@@ -204,4 +207,14 @@ export class EncapsulateNode implements PipelineNode {
     neighbour.waiting.push(kept);
     this.#neighbours.need(neighbour, this.nowMs);
   }
+}
+
+/** The largest packet of IP: what the length fields of the outer headers can say. */
+const MAX_IP_OCTETS = 65_535;
+
+/** Whether a super-frame can be left to whoever cuts it behind the outer headers of its endpoint. */
+function leavesWhole(frame: Frame, { cutsTunnelled, outlet, outerOctets, egress }: TunnelEndpoint): boolean {
+  if (frame.start - outerOctets < frame.headroomStart) return false;
+  if (egress === -1) return cutsTunnelled;
+  return outlet?.cutsTunnelled === true && frame.end - frame.start + outerOctets <= MAX_IP_OCTETS;
 }
