@@ -65,6 +65,7 @@ void packet_ring_register(napi_env env, napi_value exports);
 void udp_socket_register(napi_env env, napi_value exports);
 void raw_socket_register(napi_env env, napi_value exports);
 void tap_register(napi_env env, napi_value exports);
+void underlay_tap_register(napi_env env, napi_value exports);
 void xdp_socket_register(napi_env env, napi_value exports);
 void wait_register(napi_env env, napi_value exports);
 void netlink_register(napi_env env, napi_value exports);

@@ -429,6 +429,7 @@ static napi_value ring_open(napi_env env, napi_callback_info info)
 	if (ring == NULL) return throw_errno(env, device, "calloc", ENOMEM);
 	ring->ring_socket = ring->slot_socket = -1;
 	ring->transmitter.plain_socket = ring->transmitter.offload_socket = -1;
+	ring->transmitter.underlay_tap = -1;
 	pthread_mutex_init(&ring->statistics_lock, NULL);
 	ring->arena = arena;
 	ring->blocks = arena->base + (size_t)option_number(env, options, "offset");
@@ -493,6 +494,16 @@ static napi_value ring_set_joins(napi_env env, napi_callback_info info)
 	return undefined_value(env);
 }
 
+static napi_value ring_set_underlay_tap(napi_env env, napi_callback_info info)
+{
+	struct arguments arguments = arguments_of(env, info);
+	struct ring *ring = ring_of(&arguments);
+	if (ring == NULL) return NULL;
+	if (ring->transmitter.underlay_tap >= 0) return throw_errno(env, "ring", "underlay TAP", EBUSY);
+	ring->transmitter.underlay_tap = argument_integer(&arguments, 1);
+	return undefined_value(env);
+}
+
 static napi_value ring_set_low_latency(napi_env env, napi_callback_info info)
 {
 	struct arguments arguments = arguments_of(env, info);
@@ -544,7 +555,8 @@ static const struct function_entry functions[] = {
 	{"ringOpen", ring_open},		  {"ringReceive", ring_receive},
 	{"ringTransmit", ring_transmit},	  {"ringSetLowLatency", ring_set_low_latency},
 	{"ringOverruns", ring_overruns},	  {"ringDescriptors", ring_descriptors},
-	{"ringSetJoins", ring_set_joins},	  {"ringClose", ring_close},
+	{"ringSetJoins", ring_set_joins},	  {"ringSetUnderlayTap", ring_set_underlay_tap},
+	{"ringClose", ring_close},
 };
 
 void packet_ring_register(napi_env env, napi_value exports) { export_functions(env, exports, ENTRIES(functions)); }

@@ -1,6 +1,9 @@
 /* Sending through AF_PACKET or a TAP device, a batch a call, straight from arena memory. */
 #include "packet_transmit.h"
 
+#include "segment.h"
+
+#include <endian.h>
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <string.h>
@@ -9,6 +12,10 @@
 
 /* Debian 12's headers are older than the constant (linux/virtio_net.h since 6.2). */
 #define GSO_UDP_L4 5
+/* Nor do they have these (since 6.17). */
+#define GSO_TUNNEL_IPV4 0x20
+#define GSO_TUNNEL_IPV6 0x40
+#define F_TUNNEL_CHECKSUM 8
 
 static int open_socket(int index, bool offload, const char **syscall)
 {
@@ -38,6 +45,7 @@ failed:;
 
 int transmitter_open(struct transmitter *transmitter, int index, const char **syscall)
 {
+	transmitter->underlay_tap = -1;
 	transmitter->plain_socket = open_socket(index, false, syscall);
 	if (transmitter->plain_socket < 0) return errno;
 	transmitter->offload_socket = open_socket(index, true, syscall);
@@ -48,7 +56,7 @@ int transmitter_open(struct transmitter *transmitter, int index, const char **sy
 
 void transmitter_open_tap(struct transmitter *transmitter, int descriptor, bool is_ip)
 {
-	transmitter->plain_socket = -1;
+	transmitter->plain_socket = transmitter->underlay_tap = -1;
 	transmitter->offload_socket = descriptor;
 	transmitter->is_tap = transmitter->joins = true;
 	transmitter->joiner.is_ip = is_ip;
@@ -60,7 +68,11 @@ void transmitter_close(struct transmitter *transmitter)
 	if (transmitter->is_tap) return;
 	if (transmitter->plain_socket >= 0) close(transmitter->plain_socket);
 	if (transmitter->offload_socket >= 0) close(transmitter->offload_socket);
+	if (transmitter->underlay_tap >= 0) close(transmitter->underlay_tap);
 }
+
+/* By which way a frame leaves. */
+enum way { PLAIN, OFFLOAD, TUNNELLED };
 
 static inline bool needs_offload(const int32_t *frame)
 {
@@ -93,6 +105,24 @@ static struct virtio_net_hdr offload_of(const uint8_t *frame, const int32_t *des
 	return offload;
 }
 
+/* The header of a super-frame with the outer headers of a tunnel; an outer checksum of 0 stays 0, any other is that of the
+ * pseudo-header, and finished in each segment. False when it is none that the device can cut. */
+static bool tunnel_offload_of(struct offload *offload, const uint8_t *frame, const int32_t *descriptor)
+{
+	*offload = (struct offload){.header = offload_of(frame, descriptor)};
+	size_t octets = (size_t)descriptor[WORD_OCTETS];
+	size_t outer = find_network(frame, octets, 0), inner = find_network(frame, octets, (size_t)descriptor[WORD_VLAN]);
+	if (outer == 0 || inner == 0) return false;
+	bool is_ipv6 = frame[outer] >> 4 == 6;
+	size_t transport = outer + (is_ipv6 ? 40 : (size_t)(frame[outer] & 0x0f) * 4);
+	if (transport + 8 > inner) return false;
+	offload->header.gso_type |= is_ipv6 ? GSO_TUNNEL_IPV6 : GSO_TUNNEL_IPV4;
+	if ((frame[transport + 6] | frame[transport + 7]) != 0) offload->header.flags |= F_TUNNEL_CHECKSUM;
+	offload->outer_transport = htole16((uint16_t)transport);
+	offload->inner_network = htole16((uint16_t)inner);
+	return true;
+}
+
 static void refuse(int32_t *descriptor, int error)
 {
 	descriptor[WORD_FLAGS] = RING_REFUSED;
@@ -115,9 +145,11 @@ static int write_run(int descriptor, const struct mmsghdr *messages, int count, 
 }
 
 /* Sends messages up to the first that fails; sendmmsg stops short without saying why, asking again for the rest tells. */
-static int send_run(const struct transmitter *transmitter, int descriptor, struct mmsghdr *messages, int count, int *error)
+static int send_run(const struct transmitter *transmitter, enum way way, struct mmsghdr *messages, int count, int *error)
 {
-	if (transmitter->is_tap) return write_run(descriptor, messages, count, error);
+	if (way == TUNNELLED) return write_run(transmitter->underlay_tap, messages, count, error);
+	if (transmitter->is_tap) return write_run(transmitter->offload_socket, messages, count, error);
+	int descriptor = way == PLAIN ? transmitter->plain_socket : transmitter->offload_socket;
 	int sent = 0;
 	while (sent < count) {
 		int more = sendmmsg(descriptor, messages + sent, (unsigned)(count - sent), MSG_DONTWAIT);
@@ -131,27 +163,37 @@ static int send_run(const struct transmitter *transmitter, int descriptor, struc
 	return sent;
 }
 
+static inline enum way way_of(const int32_t *descriptor)
+{
+	if (!needs_offload(descriptor)) return PLAIN;
+	return (descriptor[WORD_FLAGS] & RING_TUNNELLED) != 0 ? TUNNELLED : OFFLOAD;
+}
+
+/* Composes the message of a frame that leaves alone, into two pieces. */
+static void compose_alone(struct msghdr *message, struct iovec *pieces, struct offload *offload, enum way way,
+			  const uint8_t *frame, const int32_t *descriptor)
+{
+	pieces[0] = (struct iovec){offload, way == TUNNELLED ? sizeof *offload : sizeof offload->header};
+	pieces[1] = (struct iovec){(void *)frame, (size_t)descriptor[WORD_OCTETS]};
+	message->msg_iov = way == PLAIN ? pieces + 1 : pieces;
+	message->msg_iovlen = way == PLAIN ? 1 : 2;
+	if (way == OFFLOAD) offload->header = offload_of(frame, descriptor);
+	/* A message without octets is refused with EINVAL, as if the kernel had seen the mistake. */
+	if (way == TUNNELLED && !tunnel_offload_of(offload, frame, descriptor)) *message = (struct msghdr){.msg_iov = pieces};
+}
+
 static int send_separately(struct transmitter *transmitter, uint8_t *base, int32_t *descriptors, int count)
 {
 	int refused = 0, error = 0;
 	for (int first = 0; first < count;) {
-		bool offload = needs_offload(descriptors + first * RING_STRIDE);
-		struct iovec *piece = transmitter->pieces;
+		enum way way = way_of(descriptors + first * RING_STRIDE);
 		int run = 0;
-		for (int32_t *next = descriptors + first * RING_STRIDE;
-		     first + run < count && needs_offload(next) == offload; run++, next += RING_STRIDE) {
-			uint8_t *frame = base + (uint32_t)next[WORD_OFFSET];
-			struct msghdr *message = &transmitter->messages[run].msg_hdr;
-			message->msg_iov = piece;
-			message->msg_iovlen = offload ? 2 : 1;
-			if (offload) {
-				transmitter->offloads[run] = offload_of(frame, next);
-				*piece++ = (struct iovec){&transmitter->offloads[run], sizeof *transmitter->offloads};
-			}
-			*piece++ = (struct iovec){frame, (size_t)next[WORD_OCTETS]};
+		for (int32_t *next = descriptors + first * RING_STRIDE; first + run < count && way_of(next) == way;
+		     run++, next += RING_STRIDE) {
+			compose_alone(&transmitter->messages[run].msg_hdr, transmitter->pieces + 2 * run,
+				      &transmitter->offloads[run], way, base + (uint32_t)next[WORD_OFFSET], next);
 		}
-		int socket = offload ? transmitter->offload_socket : transmitter->plain_socket;
-		int sent = send_run(transmitter, socket, transmitter->messages, run, &error);
+		int sent = send_run(transmitter, way, transmitter->messages, run, &error);
 		first += sent;
 		if (sent == run) continue;
 		refuse(descriptors + first * RING_STRIDE, error);
@@ -161,6 +203,12 @@ static int send_separately(struct transmitter *transmitter, uint8_t *base, int32
 	return refused;
 }
 
+/* A transmitter that joins sends nothing the plain way. */
+static inline enum way way_of_train(const struct train *train, const int32_t *descriptors)
+{
+	return way_of(descriptors + train->first * RING_STRIDE) == TUNNELLED ? TUNNELLED : OFFLOAD;
+}
+
 /* A message for each train. */
 static void compose(struct transmitter *transmitter, const int32_t *descriptors)
 {
@@ -168,17 +216,18 @@ static void compose(struct transmitter *transmitter, const int32_t *descriptors)
 	struct iovec *piece = transmitter->pieces;
 	for (int i = 0; i < joiner->count; i++) {
 		const struct train *train = &joiner->trains[i];
-		struct virtio_net_hdr *offload = &transmitter->offloads[i];
+		struct offload *offload = &transmitter->offloads[i];
 		struct msghdr *message = &transmitter->messages[i].msg_hdr;
-		message->msg_iov = piece;
-		*piece++ = (struct iovec){offload, sizeof *offload};
 		int at = train->first;
 		if (train->frames == 1) {
-			*offload = offload_of(joiner->frames[at], descriptors + at * RING_STRIDE);
-			*piece++ = (struct iovec){(void *)joiner->frames[at], joiner->octets[at]};
+			const int32_t *descriptor = descriptors + at * RING_STRIDE;
+			compose_alone(message, piece, offload, way_of_train(train, descriptors), joiner->frames[at], descriptor);
+			piece += 2;
 		} else {
+			message->msg_iov = piece;
+			*piece++ = (struct iovec){offload, sizeof offload->header};
 			unsigned tcp = train->is_ipv6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
-			*offload = (struct virtio_net_hdr){
+			offload->header = (struct virtio_net_hdr){
 				.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
 				.gso_type = (uint8_t)(train->is_tcp ? tcp : GSO_UDP_L4),
 				.hdr_len = train->payload,
@@ -190,8 +239,8 @@ static void compose(struct transmitter *transmitter, const int32_t *descriptors)
 			for (; at >= 0; at = joiner->next[at])
 				*piece++ = (struct iovec){(void *)(joiner->frames[at] + train->payload),
 							  joiner->octets[at] - train->payload};
+			message->msg_iovlen = (size_t)(piece - message->msg_iov);
 		}
-		message->msg_iovlen = (size_t)(piece - message->msg_iov);
 	}
 }
 
@@ -205,7 +254,7 @@ static int send_apart(struct transmitter *transmitter, const struct train *train
 		struct iovec pieces[2] = {{&nothing, sizeof nothing},
 					  {(void *)transmitter->joiner.frames[at], transmitter->joiner.octets[at]}};
 		struct mmsghdr message = {.msg_hdr = {.msg_iov = pieces, .msg_iovlen = 2}};
-		if (send_run(transmitter, transmitter->offload_socket, &message, 1, &error) == 1) continue;
+		if (send_run(transmitter, OFFLOAD, &message, 1, &error) == 1) continue;
 		refuse(descriptors + at * RING_STRIDE, error);
 		refused++;
 	}
@@ -226,9 +275,12 @@ static int send_joined(struct transmitter *transmitter, uint8_t *base, int32_t *
 	compose(transmitter, descriptors);
 	int refused = 0, error = 0;
 	for (int first = 0; first < joiner->count;) {
-		first += send_run(transmitter, transmitter->offload_socket, transmitter->messages + first,
-				  joiner->count - first, &error);
-		if (first == joiner->count) break;
+		enum way way = way_of_train(&joiner->trains[first], descriptors);
+		int run = 1;
+		while (first + run < joiner->count && way_of_train(&joiner->trains[first + run], descriptors) == way) run++;
+		int sent = send_run(transmitter, way, transmitter->messages + first, run, &error);
+		first += sent;
+		if (sent == run) continue;
 		const struct train *train = &joiner->trains[first++];
 		int apart = 1;
 		if (train->frames == 1) refuse(descriptors + train->first * RING_STRIDE, error);

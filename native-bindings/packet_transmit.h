@@ -20,6 +20,15 @@ enum {
 	RING_TRUNCATED = 8,
 	RING_OWN_UDP = 16,
 	RING_REFUSED = 32,
+	RING_TUNNELLED = 64,
+};
+
+/* What stands in front of a frame that is sent with offloads: of a packet socket and of an ordinary TAP device the first part
+ * only, of an underlay TAP all of it (struct virtio_net_hdr_v1_hash_tunnel of Linux 6.17, which Debian 12's headers lack). */
+struct offload {
+	struct virtio_net_hdr header;
+	uint16_t buffers, hash[4];		 /* not used */
+	uint16_t outer_transport, inner_network; /* offsets from the start of the frame, little-endian */
 };
 
 /* A frame with an unfinished checksum or segmentation goes out behind a virtio header that says so, by a socket that asks
@@ -28,15 +37,16 @@ enum {
 struct transmitter {
 	int plain_socket;
 	int offload_socket;
+	int underlay_tap;	/* takes super-frames with the outer headers of a tunnel, closed with the rest; -1: none */
 	_Bool is_tap;		/* offload_socket is a TAP or TUN device, and there is no other */
 	_Bool joins;		/* frames of one flow leave as one super-frame */
 	struct joiner joiner;
 	struct mmsghdr messages[TRANSMIT_BATCH];
 	struct iovec pieces[3 * TRANSMIT_BATCH]; /* of a message: virtio header, header, a payload for each frame */
-	struct virtio_net_hdr offloads[TRANSMIT_BATCH];
+	struct offload offloads[TRANSMIT_BATCH];
 };
 
-/* Both sockets of the device `index`; returns 0, or the errno and in `syscall` what failed. */
+/* Both sockets of the device `index`, and no underlay TAP. Returns 0, or the errno and in `syscall` what failed. */
 int transmitter_open(struct transmitter *transmitter, int index, const char **syscall);
 /* Sends by an open TAP device (or TUN device: `is_ip`) with virtio headers, which stays the caller's, and joins: its other
  * end is a kernel. */

@@ -20,10 +20,9 @@
 #define TCP_CHECKSUM 16
 #define UDP_CHECKSUM 6
 
-/* Where the IP header begins, or 0. */
-static size_t find_network(const uint8_t *frame, size_t octets, size_t inner)
+size_t find_network(const uint8_t *frame, size_t octets, size_t ethernet)
 {
-	size_t at = inner + ETHERNET_OCTETS;
+	size_t at = ethernet + ETHERNET_OCTETS;
 	for (int tags = 0; tags <= MAX_TAGS; tags++, at += TAG_OCTETS) {
 		if (at + IPV4_OCTETS > octets) return 0;
 		uint16_t type = read16(frame + at - 2);

@@ -30,6 +30,8 @@ struct segment {
 	size_t octets;
 };
 
+/* Where the IP header begins behind the Ethernet header at `ethernet`, or 0. */
+size_t find_network(const uint8_t *frame, size_t octets, size_t ethernet);
 /* `inner`: where its Ethernet header begins, `transport`: its TCP or UDP header, both from the start of the frame.
  * False when it is none that can be cut. */
 bool super_frame_look(struct super_frame *super, const uint8_t *frame, size_t octets, size_t inner, size_t transport,

@@ -13,7 +13,7 @@ export const RING_STRIDE = 6;
 /**
  * Ring descriptor words: 0 arena offset, 1 octets, 2 VLAN TCI | TPID << 16 (0: none), 3 flags (RING_*), 4 checksum start
  * relative to the frame | offset of the field << 16, 5 GSO type | segment octets << 16. Words 4 and 5 count only with
- * their flags. Transmit ignores word 2: a tag that shall be sent stands in the octets. With RING_CHECKSUM_PARTIAL the
+ * their flags. Transmit ignores word 2 but with RING_TUNNELLED: a tag that shall be sent stands in the octets. With RING_CHECKSUM_PARTIAL the
  * kernel or the device finishes the checksum, with RING_GSO (and words 4 and 5) it segments.
  */
 export const RING_CHECKSUM_PARTIAL = 1;
@@ -25,6 +25,13 @@ export const RING_TRUNCATED = 8;
 export const RING_OWN_UDP = 16;
 /** Set by ringTransmit as the flags of a frame that was not sent; word 5 then is the errno. */
 export const RING_REFUSED = 32;
+
+/**
+ * Transmit, with RING_GSO: the super-frame has the outer headers of a UDP tunnel in front, and its own Ethernet header at word 2
+ * from its start; the checksum field of the outer UDP header holds 0 for none, or the sum of the pseudo-header. It leaves by
+ * the underlay TAP.
+ */
+export const RING_TUNNELLED = 64;
 
 /** Words per datagram of a UDP endpoint. */
 export const UDP_STRIDE = 10;
@@ -149,6 +156,8 @@ export interface Addon {
   ringTransmit(ring: number, descriptors: Int32Array, count: number): number;
   /** Whether frames of one flow and batch leave as one super-frame that the kernel or the device cuts (join.h). */
   ringSetJoins(ring: number, joins: boolean): void;
+  /** Gives the ring an underlay TAP that is joined to its device; it closes with the ring. Throws EBUSY when it has one. */
+  ringSetUnderlayTap(ring: number, descriptor: number): void;
   /** Directs new frames to the low-latency receiver (true) or to the ring; order is kept, nothing is lost or doubled. */
   ringSetLowLatency(ring: number, lowLatency: boolean): void;
   /** Frames lost because the ring was full, since the ring was opened. */
@@ -188,6 +197,13 @@ export interface Addon {
   tapOverruns(tap: number): number;
   tapDescriptors(tap: number): number[];
   tapClose(tap: number): void;
+
+  /**
+   * Makes a TAP device that takes super-frames with the outer headers of a tunnel; `%d` in the name becomes a number. Gives its
+   * descriptor and its index; it goes with the descriptor. Throws EINVAL before Linux 6.17.
+   */
+  underlayTapOpen(name: string): number[];
+
   /** Throws EBUSY when the device still has an XDP program, or a queue a socket, after half a second of trying. */
   xdpOpen(arena: number, options: XdpOptions): number;
   /** As ringReceive; of the descriptor's words only 0 and 1 are set: XDP tells nothing of tags and offloads. */

@@ -17,4 +17,6 @@ export interface PipelineNode {
 /** Something that takes frames for good: the way out of the bridge, by member. */
 export interface Outlet {
   push(frame: Frame): void;
+  /** Whether it takes super-frames behind outer headers (Port.cutsTunnelled); absent: it does not, or nobody asks. */
+  readonly cutsTunnelled?: boolean;
 }

@@ -12,6 +12,7 @@
 // open once more.
 
 import { Drop, type Verdict } from '../core/drop-reason.ts';
+import { errorText } from '../core/errors.ts';
 import { type Addon, RING_REFUSED, RING_STRIDE } from '../native/addon.ts';
 import type { ArenaAllocator } from '../packet/arena.ts';
 import { BURST, Frame, type FrameBatch, HEADROOM_OCTETS } from '../packet/frame.ts';
@@ -28,6 +29,13 @@ export type PacketRingOptions = {
   device: string;
   /** Takes frames to every MAC address (default), or only those to the device's own and to groups. */
   promiscuous?: boolean;
+  /**
+   * Makes a TAP that leads to the device, for super-frames that have outer headers already; gives its descriptor, or throws an
+   * Error that says why there is none.
+   */
+  openUnderlayTap?: (deviceIndex: number) => number;
+  /** When that is done: default `auto`, only where what leaves is cut behind the device. */
+  tunnelOffload?: TunnelOffload;
   /** Blocks of the receive ring: its size, and how long the worker may be away at full rate. */
   blocks?: number;
 };
@@ -36,7 +44,15 @@ export type PacketRingOptions = {
 export type PacketRingDescription = DeviceDescription & {
   /** The MAC address of the device when it was opened. */
   mac: Uint8Array;
+  joins: boolean;
+  /** Whether there is an underlay TAP, and whether it is used whatever the other side sees. */
+  tunnelOffload: { isOpen: boolean; isForced: boolean };
+  /** Why there is none that was asked for. */
+  warnings: readonly string[];
 };
+
+/** Whether super-frames may leave in a tunnel whole: where the kernel or the card cuts them (`auto`), or everywhere. */
+export type TunnelOffload = 'auto' | 'enabled' | 'disabled';
 
 const BLOCK_OCTETS = 256 * 1024;
 const DEFAULT_BLOCKS = 32;
@@ -45,6 +61,7 @@ const SLOT_OCTETS = 65 * 1024;
 const SLOTS = 64;
 const ETHERNET_HEADER_OCTETS = 14;
 const IFF_UP = 0x1;
+const EINVAL = 22;
 
 /**
  * Opens a device in the calling thread's network namespace. Throws an Error with `code` (ENODEV, EPERM, …) that names the
@@ -58,6 +75,7 @@ export function openPacketRing(
 ): PacketRingDescription {
   const { index, name, device } = options;
   const facts = addon.deviceQuery(device);
+  const joins = mayJoin(addon.deviceOffloads(device));
   const blocks = options.blocks ?? DEFAULT_BLOCKS;
   const ringOctets = blocks * BLOCK_OCTETS;
   const octets = ringOctets + SLOTS * SLOT_OCTETS;
@@ -74,7 +92,7 @@ export function openPacketRing(
       slots: SLOTS,
       headroomOctets: HEADROOM_OCTETS,
       promiscuous: options.promiscuous ?? true,
-      joins: mayJoin(addon.deviceOffloads(device)),
+      joins,
     });
     return {
       handle,
@@ -88,10 +106,31 @@ export function openPacketRing(
       isUp: (facts.flags & IFF_UP) !== 0,
       descriptors: addon.ringDescriptors(handle),
       extent: { offset, octets },
+      joins,
+      ...addUnderlayTap(addon, handle, facts.index, joins, options),
     };
   } catch (error) {
     allocator.release(offset, octets);
     throw error;
+  }
+}
+
+function addUnderlayTap(
+  addon: Addon,
+  ring: number,
+  deviceIndex: number,
+  joins: boolean,
+  { openUnderlayTap, tunnelOffload = 'auto' }: PacketRingOptions,
+): Pick<PacketRingDescription, 'tunnelOffload' | 'warnings'> {
+  const isForced = tunnelOffload === 'enabled';
+  const none = { tunnelOffload: { isOpen: false, isForced }, warnings: [] };
+  if (openUnderlayTap === undefined || tunnelOffload === 'disabled' || (!isForced && !joins)) return none;
+  try {
+    addon.ringSetUnderlayTap(ring, openUnderlayTap(deviceIndex));
+    return { tunnelOffload: { isOpen: true, isForced }, warnings: [] };
+  } catch (error) {
+    // Without being asked for, it is where it can be.
+    return isForced ? { ...none, warnings: [`tunnel-offload: ${errorText(error)}`] } : none;
   }
 }
 
@@ -102,11 +141,15 @@ export function releasePacketRing(allocator: ArenaAllocator, description: Packet
 
 export class PacketRingPort extends DevicePort {
   readonly #policy: ReceivePolicy;
+  readonly #tunnelOffload: PacketRingDescription['tunnelOffload'];
+  #joins: boolean;
 
   /** `now`: a monotonic clock in milliseconds. */
   constructor(addon: Addon, description: PacketRingDescription, now: () => number) {
     super(addon, description, now);
     this.#policy = new ReceivePolicy(now);
+    this.#tunnelOffload = { ...description.tunnelOffload };
+    this.#joins = description.joins;
     addon.ringSetLowLatency(this.handle, this.#policy.lowLatency);
   }
 
@@ -115,8 +158,15 @@ export class PacketRingPort extends DevicePort {
     return this.#policy.lowLatency;
   }
 
+  /** Whether a super-frame may leave behind outer headers: by an underlay TAP, and not to one that would see it whole. */
+  get cutsTunnelled(): boolean {
+    const { isOpen, isForced } = this.#tunnelOffload;
+    return isOpen && (isForced || this.#joins);
+  }
+
   /** Whether frames of one flow may leave joined. */
   setJoins(joins: boolean): void {
+    this.#joins = joins;
     this.addon.ringSetJoins(this.handle, joins);
   }
 
@@ -151,7 +201,12 @@ export class PacketRingPort extends DevicePort {
     }
     if (this.addon.ringTransmit(this.handle, words, count) === 0) return;
     for (let index = 0, at = 0; index < count; index++, at += RING_STRIDE) {
-      if (words[at + 3] === RING_REFUSED) refuse(frames[from + index]!, refusalOf(words[at + 5]!));
+      if (words[at + 3] !== RING_REFUSED) continue;
+      const frame = frames[from + index]!;
+      const errno = words[at + 5]!;
+      // A kernel that does not take one takes none.
+      if (frame.innerStart !== 0 && errno === EINVAL) this.#tunnelOffload.isOpen = false;
+      refuse(frame, refusalOf(errno));
     }
   }
 

@@ -33,8 +33,9 @@ export interface Port {
   readonly isUp: boolean;
   readonly counters: Readonly<PortCounters>;
   /**
-   * For medium `udp`: whether `transmit` cuts a super-frame behind the header of a tunnel (`innerStart`) into datagrams.
-   * Absent: it does not.
+   * Whether `transmit` takes a super-frame behind the header of a tunnel (`innerStart`) and has it cut: for medium `udp` the
+   * tunnel header alone, for `ethernet` all outer headers, the checksum field of UDP holding 0 for none, or the sum of the
+   * pseudo-header. Absent: it does not.
    */
   readonly cutsTunnelled?: boolean;
   /** True where only whole frames can leave: `transmit` then gets no unfinished checksum and no super-frame. */

@@ -6,6 +6,7 @@ import {
   RING_GSO,
   RING_OWN_UDP,
   RING_TRUNCATED,
+  RING_TUNNELLED,
 } from '../native/addon.ts';
 import { type Frame, Gso, HEADROOM_OCTETS, resetMetadata } from '../packet/frame.ts';
 
@@ -56,4 +57,7 @@ function announce(frame: Frame, words: Int32Array, at: number): void {
   if (frame.gsoType === Gso.none) return;
   words[at + 3] = RING_CHECKSUM_PARTIAL | RING_GSO;
   words[at + 5] = frame.gsoType | (frame.gsoSize << 16);
+  if (frame.innerStart === 0) return;
+  words[at + 2] = frame.innerStart - frame.start;
+  words[at + 3] = RING_CHECKSUM_PARTIAL | RING_GSO | RING_TUNNELLED;
 }

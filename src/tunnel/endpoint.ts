@@ -36,6 +36,8 @@ export class TunnelEndpoint {
   ipChecksumBase = 0;
   /** Over IPv6: sum of what does not change of the pseudo-header, the UDP header and the tunnel header. */
   udpChecksumBase = 0;
+  /** Over IPv6: sum of the pseudo-header without the length. */
+  pseudoHeaderBase = 0;
   /** The same headers by octets. */
   readonly headerBytes: Uint8Array;
   /** Position in the table of endpoints; frames and FDB entries refer to it. */

@@ -2,14 +2,15 @@
 //
 // 70 octets are written: Ethernet 14, IPv6 40, UDP 8, VXLAN 8, as seventeen 32-bit stores (see vxlan.ts).
 //
-//   - The UDP checksum is written unless the tunnel is configured without one (RFC 6935, section 5; RFC 6936).
+//   - The UDP checksum is written unless the tunnel is configured without one (RFC 6935, section 5; RFC 6936). A super-frame
+//     that leaves whole gets the sum of the pseudo-header in its place: whoever cuts it finishes that.
 //   - The flow label is a hash of the inner flow, so that routers which look no further spread flows (RFC 6438).
 //   - Nobody fragments on the way, and neither do we: what is larger than the MTU of the tunnel was dropped before.
 
 import { checksumAdd, checksumAddWords, checksumFinish, checksumFold } from '../core/checksum.ts';
 import { write16, write32 } from '../core/octets.ts';
 import type { Arena } from '../packet/arena.ts';
-import type { Frame } from '../packet/frame.ts';
+import { type Frame, Gso } from '../packet/frame.ts';
 import { ETHERNET_HEADER_OCTETS, EtherType, writeEthernet } from '../wire/ethernet.ts';
 import { IpProtocol } from '../wire/ipv4.ts';
 import {
@@ -54,6 +55,7 @@ export function prepareVxlanIpv6(
   // Source port and lengths are still 0: they are added frame by frame.
   const sum = checksumAdd(bytes, IP + IPV6_SOURCE, OUTER_OCTETS, IpProtocol.udp);
   endpoint.udpChecksumBase = checksumFold(sum);
+  endpoint.pseudoHeaderBase = checksumFold(checksumAdd(bytes, IP + IPV6_SOURCE, UDP, IpProtocol.udp));
 }
 
 /** Puts the outer headers in front of the frame. The caller has checked headroom, MTU and that the endpoint is ready. */
@@ -70,9 +72,13 @@ export function encapsulateVxlanIpv6(arena: Arena, frame: Frame, endpoint: Tunne
   const label = flowLabel(hash);
   let checksum = 0;
   if (spec.udpChecksum !== UdpChecksum.never) {
-    // The length counts twice: in the pseudo-header and in the UDP header.
-    const sum = endpoint.udpChecksumBase + 2 * udpOctets + port;
-    checksum = checksumFinish(checksumAddWords(bytes, words, inner, frame.end, sum)) || 0xffff;
+    if (frame.gsoType === Gso.none) {
+      // The length counts twice: in the pseudo-header and in the UDP header.
+      const sum = endpoint.udpChecksumBase + 2 * udpOctets + port;
+      checksum = checksumFinish(checksumAddWords(bytes, words, inner, frame.end, sum)) || 0xffff;
+    } else {
+      checksum = checksumFold(endpoint.pseudoHeaderBase + udpOctets);
+    }
   }
   frame.start = start;
   if ((start & 3) === 0) {

@@ -5,15 +5,17 @@
 // which took two thirds off the cost of writing octets. Over a UDP socket only the VXLAN header is written; the socket adds
 // the rest from the frame's outer fields.
 //
+// A super-frame that leaves whole gets the sum of the pseudo-header in place of the UDP checksum: whoever cuts it finishes that.
+//
 // DF is set, as RFC 7348 (section 4.3) forbids a VTEP to fragment.
 
 import { checksumAdd, checksumFold } from '../core/checksum.ts';
 import { write16 } from '../core/octets.ts';
 import type { Arena } from '../packet/arena.ts';
-import type { Frame } from '../packet/frame.ts';
+import { type Frame, Gso } from '../packet/frame.ts';
 import { EtherType, ETHERNET_HEADER_OCTETS, writeEthernet } from '../wire/ethernet.ts';
 import { IPV4_CHECKSUM, IPV4_HEADER_OCTETS, IPV4_SOURCE, IpProtocol, writeIpv4 } from '../wire/ipv4.ts';
-import { UDP_HEADER_OCTETS, writeUdp, writeUdpChecksum } from '../wire/udp.ts';
+import { UDP_CHECKSUM, UDP_HEADER_OCTETS, writeUdp, writeUdpChecksum } from '../wire/udp.ts';
 import { VXLAN_HEADER_OCTETS, writeVxlan } from '../wire/vxlan.ts';
 import { outerTos } from './ecn.ts';
 import type { TunnelEndpoint } from './endpoint.ts';
@@ -105,7 +107,8 @@ export function encapsulateVxlanEthernet(arena: Arena, frame: Frame, endpoint: T
   if (spec.udpChecksum === UdpChecksum.always) {
     const addresses = start + IP + IPV4_SOURCE;
     const pseudo = checksumAdd(bytes, addresses, addresses + 8, IpProtocol.udp + udpOctets);
-    writeUdpChecksum(bytes, words, start + UDP, pseudo);
+    if (frame.gsoType === Gso.none) writeUdpChecksum(bytes, words, start + UDP, pseudo);
+    else write16(bytes, start + UDP + UDP_CHECKSUM, checksumFold(pseudo));
   }
 }
 

@@ -18,10 +18,10 @@
 import type { AddressWords, IpAddress, IpFamily, IpPrefix } from '../core/address.ts';
 import { read32, write32 } from '../core/octets.ts';
 
-const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+export const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 const MESSAGE_HEADER_OCTETS = 16;
-const ATTRIBUTE_HEADER_OCTETS = 4;
+export const ATTRIBUTE_HEADER_OCTETS = 4;
 
 const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
@@ -36,11 +36,11 @@ const RTM_DELROUTE = 25;
 const RTM_GETROUTE = 26;
 
 const NLM_F_REQUEST = 0x1;
-const NLM_F_ACK = 0x4;
+export const NLM_F_ACK = 0x4;
 const NLM_F_DUMP_INTR = 0x10;
 const NLM_F_DUMP = 0x300;
-const NLM_F_EXCL = 0x200;
-const NLM_F_CREATE = 0x400;
+export const NLM_F_EXCL = 0x200;
+export const NLM_F_CREATE = 0x400;
 
 const IFINFOMSG_OCTETS = 16;
 const IFADDRMSG_OCTETS = 8;
@@ -319,6 +319,17 @@ export function setLinkRequest(sequence: number, index: number, isUp: boolean): 
   return request(RTM_NEWLINK, NLM_F_ACK, sequence, body);
 }
 
+/** Sets the MTU of a link. */
+export function setMtuRequest(sequence: number, index: number, mtu: number): Uint8Array {
+  const body = new Uint8Array(IFINFOMSG_OCTETS + ATTRIBUTE_HEADER_OCTETS + 4);
+  const view = new DataView(body.buffer);
+  view.setInt32(4, index, LITTLE_ENDIAN);
+  view.setUint16(IFINFOMSG_OCTETS, ATTRIBUTE_HEADER_OCTETS + 4, LITTLE_ENDIAN);
+  view.setUint16(IFINFOMSG_OCTETS + 2, IFLA_MTU, LITTLE_ENDIAN);
+  view.setUint32(IFINFOMSG_OCTETS + ATTRIBUTE_HEADER_OCTETS, mtu, LITTLE_ENDIAN);
+  return request(RTM_NEWLINK, NLM_F_ACK, sequence, body);
+}
+
 /** How large super-frames of a link may be: segments, octets, and octets over IPv4 (Linux 6.3). */
 export type GsoLimits = { segments: number; octets: number; ipv4Octets: number };
 
@@ -371,7 +382,8 @@ function addressBody(index: number, prefix: IpPrefix): Uint8Array {
   return body;
 }
 
-function request(type: number, flags: number, sequence: number, body: Uint8Array): Uint8Array {
+/** A message with its header; `flags` besides NLM_F_REQUEST. */
+export function request(type: number, flags: number, sequence: number, body: Uint8Array): Uint8Array {
   const message = new Uint8Array(MESSAGE_HEADER_OCTETS + body.length);
   const view = new DataView(message.buffer);
   view.setUint32(0, message.length, LITTLE_ENDIAN);

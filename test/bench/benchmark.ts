@@ -1,7 +1,7 @@
 // The benchmarks: what each measures, against whom, and the least ratio it shall reach.
 
 import { cpuTimeOf } from './cpu-time.ts';
-import { startKernelEnd, startOvsEnd, startWideplaneEnd } from './bulk.ts';
+import { startKernelEnd, startOvsEnd, startWideplaneEnd, startWideplaneUtapEnd } from './bulk.ts';
 import { startKernel, startOvs, startWideplane, startWideplaneOverIpv6 } from './device.ts';
 import { pause } from './command.ts';
 import { LARGE_BENCHMARKS } from './large.ts';
@@ -96,6 +96,10 @@ export const BENCHMARKS: readonly Benchmark[] = [
   bulk('vxlan-tcp-vs-ovs', { name: 'ovs', startEnd: startOvsEnd }, true, 5),
   bulk('vxlan-tcp-wire-vs-kernel', { name: 'kernel', startEnd: startKernelEnd }, true, 0.65),
   bulk('vxlan-tcp-veth-vs-kernel', { name: 'kernel', startEnd: startKernelEnd }, false, 0.35),
+  {
+    ...bulk('vxlan-tcp-utap-vs-kernel', { name: 'kernel', startEnd: startKernelEnd }, false, 0.45),
+    wideplane: startWideplaneUtapEnd,
+  },
   {
     ...throughput('encapsulate', 64, { name: 'vxlan4', start: startWideplane }, 0.9),
     name: 'vxlan6-encap-64-vs-vxlan4',

@@ -105,7 +105,17 @@ export class BulkPair {
 const groOn = (namespace: string): Command => inNamespace(namespace, ['ethtool', '-K', 'u0', 'gro', 'on']);
 
 /** wideplane as a user runs it, with a TAP device as the end and the kernel's sockets below. */
-export const startWideplaneEnd: StartEnd = async ({ namespace, underlay, remote, inside }) => {
+export const startWideplaneEnd: StartEnd = async (place) => {
+  await run(['ip', '-n', place.namespace, 'address', 'add', `${place.underlay}/24`, 'dev', 'u0']);
+  return startWideplane(place, 'adapter udp', 'udp-checksum enabled');
+};
+
+/** The same on an underlay of its own, where super-frames leave through an underlay TAP. */
+export const startWideplaneUtapEnd: StartEnd = (place) =>
+  startWideplane(place, 'adapter packet-ring tunnel-offload enabled', 'udp-checksum enabled');
+
+async function startWideplane(place: Place, underlayPort: string, profile: string): Promise<Running[]> {
+  const { namespace, underlay, remote, inside } = place;
   const state = `${STATE}/${namespace}`;
   await rm(state, { recursive: true, force: true });
   await mkdir(state, { recursive: true });
@@ -113,22 +123,21 @@ export const startWideplaneEnd: StartEnd = async ({ namespace, underlay, remote,
   await writeFile(
     configuration,
     `
-net interface 1.1 { device u0 adapter udp }
+net interface 1.1 { device u0 ${underlayPort} }
 net interface 1.2 { device end adapter tap }
 net vlan wan { interfaces { 1.1 { untagged } } mtu ${MTU} }
 net vlan inside { interfaces { 1.2 { untagged } } mtu ${MTU} }
 net self wan-self { address ${underlay}/24 vlan wan }
-net tunnels vxlan bulk { defaults-from vxlan udp-checksum enabled }
+net tunnels vxlan bulk { defaults-from vxlan ${profile} }
 net tunnels tunnel vx1 { key ${VNI} local-address ${underlay} remote-address ${remote} profile bulk }
 net vlan-group bridge1 { members { inside vx1 } mode transparent bridge-traffic enabled }
 `,
   );
-  await run(['ip', '-n', namespace, 'address', 'add', `${underlay}/24`, 'dev', 'u0']);
   const up = [process.execPath, WIDEPLANE, 'up', '--config', configuration, '--state', `${state}/state`];
   const running = await Running.start(inNamespace(namespace, up), (output) => output.includes('dataplaned ready'));
   await run(['ip', '-n', namespace, 'address', 'add', `${inside}/24`, 'dev', 'end']);
   return [running];
-};
+}
 
 export const startKernelEnd: StartEnd = async ({ namespace, underlay, remote, inside }) => {
   const vxlan = ['id', String(VNI), 'dstport', '4789', 'local', underlay, 'remote', remote, 'udpcsum'];

@@ -125,11 +125,11 @@ class ModelBuilder {
 
   #addInterfaces(): void {
     for (const { name, properties } of this.#view.interfaces.values()) {
-      const { device, adapter, enabled } = properties;
+      const { device, adapter, enabled, 'tunnel-offload': tunnelOffload } = properties;
       const files = adapter === 'capture-file' ? filesOf(properties) : undefined;
       if ((device === undefined && files === undefined) || !enabled) continue;
       const finishesFrames = properties['transmit-offloads'] === 'off';
-      this.#model.interfaces.set(name, { name, device: device ?? '', adapter, files, finishesFrames });
+      this.#model.interfaces.set(name, { name, device: device ?? '', adapter, tunnelOffload, files, finishesFrames });
     }
   }
 

@@ -47,6 +47,10 @@ export class InterfaceOutlet implements Outlet {
     this.#disposal = disposal;
   }
 
+  get cutsTunnelled(): boolean {
+    return this.#slot.port.cutsTunnelled === true;
+  }
+
   push(frame: Frame): void {
     const disposal = this.#disposal;
     const octets = frame.end - frame.start;

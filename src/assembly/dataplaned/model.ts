@@ -8,6 +8,7 @@ import type { Subnet } from '../../tunnel/subnets.ts';
 import type { TunnelSpec } from '../../tunnel/tunnel.ts';
 import type { AllowedServices } from '../../route/port-lockdown.ts';
 import type { Adapter } from '../../config/types/net-interface.ts';
+import type { TunnelOffload } from '../../port/packet-ring.ts';
 import type { Mac } from './spec.ts';
 
 /** What the kernel says of a network device. */
@@ -21,6 +22,7 @@ export type InterfaceModel = {
   name: string;
   device: string;
   adapter: Adapter;
+  tunnelOffload: TunnelOffload;
   files: FilesModel | undefined;
   /** Whether the transmit offloads of the device are to be off, so that real frames leave it. */
   finishesFrames: boolean;

@@ -5,6 +5,7 @@ import { errorText } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { Addon, LoadedAddon } from '../../native/addon.ts';
 import { GsoFitter } from '../../net/gso-limits.ts';
+import { openUnderlayTap } from '../../net/underlay-tap.ts';
 import type { Arena, ArenaAllocator } from '../../packet/arena.ts';
 import { type AfXdpDescription, AfXdpPort, openAfXdp, releaseAfXdp } from '../../port/af-xdp.ts';
 import {
@@ -125,8 +126,14 @@ export class PortOpener {
       const tap = openTap(this.#addonFor(kind), this.#arena, this.#allocator, { ...options, kind });
       return { index, deviceIndex: tap.deviceIndex, description: { adapter: 'tap', tap } };
     }
-    const ring = openPacketRing(this.#addonFor('packet-ring'), this.#arena, this.#allocator, options);
-    return { index, deviceIndex: ring.deviceIndex, description: { adapter: 'packet-ring', ring } };
+    const addon = this.#addonFor('packet-ring');
+    const ring = openPacketRing(addon, this.#arena, this.#allocator, {
+      ...options,
+      tunnelOffload: model.tunnelOffload,
+      openUnderlayTap: (deviceIndex) => openUnderlayTap(addon, deviceIndex),
+    });
+    const description: PortDescription = { adapter: 'packet-ring', ring };
+    return { index, deviceIndex: ring.deviceIndex, description, warnings: ring.warnings };
   }
 
   /**

@@ -74,6 +74,12 @@ export const netInterface = objectType({
       extension: true,
       onChange: 'rebuild',
     }),
+    'tunnel-offload': choice(['auto', 'enabled', 'disabled'], {
+      default: 'auto',
+      help: 'Adapter packet-ring: whether super-frames leave in a tunnel whole, for the kernel or the card to cut (Linux 6.17); auto: where none reaches the other side whole.',
+      extension: true,
+      onChange: 'rebuild',
+    }),
     'replay-file': pattern(PATH, {
       help: 'Adapter capture-file: the pcap or pcapng file whose packets are received.',
       extension: true,

@@ -1,7 +1,7 @@
 // Encapsulation: from an inner frame, or an inner packet of a layer 3 tunnel, that shall leave by a tunnel to an outer packet on
 // the way to its endpoint.
 //
-// A super-frame is cut into segments first, unless the adapter of the underlay cuts it behind the outer headers; while
+// A super-frame is cut into segments first, unless the adapter of the underlay has it cut behind the outer headers; while
 // somebody captures it is always cut here, so that a capture shows the packets that leave. A frame whose next hop is being
 // resolved is copied and waits (RFC 1122, section 2.3.2.2), in order, in bounded number.
 
@@ -20,9 +20,7 @@ import { MAX_WAITING, type NeighbourTable } from '../../../route/neighbour-table
 import type { TunnelEndpoint } from '../../../tunnel/endpoint.ts';
 import { kindIsLayer3, type Tunnel, TunnelKind } from '../../../tunnel/tunnel.ts';
 import { encapsulate } from '../../../tunnel/encapsulate.ts';
-import { encapsulateVxlanUdp } from '../../../tunnel/vxlan.ts';
 import { ETHERNET_HEADER_OCTETS, isVlanTagged, stripVlanTag, VLAN_TAG_OCTETS } from '../../../wire/ethernet.ts';
-import { VXLAN_HEADER_OCTETS } from '../../../wire/vxlan.ts';
 import type { EndpointTable } from '../endpoint-table.ts';
 import type { TunnelTable } from '../tunnel-table.ts';
 
@@ -76,8 +74,8 @@ export class EncapsulateNode implements PipelineNode {
       if (endpoint === undefined) {
         disposal.drop(frame, Drop.noEndpoints, tunnel.row);
       } else if (frame.gsoType !== Gso.none) {
-        const whole = endpoint.cutsTunnelled && endpoint.isReady && !disposal.tap.passing;
-        if (whole && frame.start - VXLAN_HEADER_OCTETS >= frame.headroomStart) this.#sendWhole(frame, tunnel, endpoint);
+        if (endpoint.isReady && !disposal.tap.passing && leavesWhole(frame, endpoint))
+          this.#sendWhole(frame, tunnel, endpoint);
         else this.#sendSegments(frame, tunnel, endpoint);
       } else {
         this.#send(frame, tunnel, endpoint);
@@ -104,8 +102,7 @@ export class EncapsulateNode implements PipelineNode {
   /** A super-frame as it is; it counts as the frames that it will be. */
   #sendWhole(frame: Frame, tunnel: Tunnel, endpoint: TunnelEndpoint): void {
     const disposal = this.#disposal;
-    const { arena } = disposal.pool;
-    const { bytes } = arena;
+    const { bytes } = disposal.pool.arena;
     const { start } = frame;
     const verdict = checkSuperFrame(bytes, frame);
     if (verdict !== FORWARD || frame.checksumStart !== transport.start) {
@@ -131,8 +128,13 @@ export class EncapsulateNode implements PipelineNode {
     cells[base + Column.outOctets]! += payloadOctets + segments * headerOctets;
     frame.vlanTci = 0;
     frame.innerStart = start;
-    encapsulateVxlanUdp(arena, frame, endpoint);
+    this.#encapsulate(frame, endpoint);
     endpoint.outlet!.push(frame);
+  }
+
+  #encapsulate(frame: Frame, endpoint: TunnelEndpoint): void {
+    encapsulate(this.#disposal.pool.arena, frame, endpoint);
+    if (endpoint.egress !== -1) frame.egress = endpoint.egress;
   }
 
   #sendSegments(frame: Frame, tunnel: Tunnel, endpoint: TunnelEndpoint): void {
@@ -197,8 +199,7 @@ export class EncapsulateNode implements PipelineNode {
     cells[base + Column.outOctets]! += octets;
     if (disposal.tap.passing) disposal.tap.recordPass(outgoing, tunnel.row, Direction.outbound);
     outgoing.vlanTci = 0;
-    encapsulate(arena, outgoing, endpoint);
-    if (endpoint.egress !== -1) outgoing.egress = endpoint.egress;
+    this.#encapsulate(outgoing, endpoint);
     endpoint.outlet!.push(outgoing);
   }
 
@@ -226,4 +227,15 @@ export class EncapsulateNode implements PipelineNode {
     neighbour.waiting.push(kept);
     this.#neighbours.need(neighbour, this.nowMs);
   }
+}
+
+/** The largest packet of IP: what the length fields of the outer headers can say. */
+const MAX_IP_OCTETS = 65_535;
+
+/** Whether a super-frame can be left to whoever cuts it behind the outer headers of its endpoint. */
+function leavesWhole(frame: Frame, { tunnel, cutsTunnelled, outlet, outerOctets, egress }: TunnelEndpoint): boolean {
+  if (tunnel.kind !== TunnelKind.vxlan) return false;
+  if (frame.start - outerOctets < frame.headroomStart) return false;
+  if (egress === -1) return cutsTunnelled;
+  return outlet?.cutsTunnelled === true && frame.end - frame.start + outerOctets <= MAX_IP_OCTETS;
 }
