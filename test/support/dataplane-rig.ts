@@ -27,7 +27,7 @@ import { NullTap, type Tap } from '../../src/pipeline/tap.ts';
 import { createMemoryPair, type MemoryPort } from '../../src/port/memory.ts';
 import type { PortMedium } from '../../src/port/port.ts';
 import { udpService } from '../../src/tunnel/service.ts';
-import { TOS_PRESERVE, UdpChecksum } from '../../src/tunnel/tunnel.ts';
+import { TOS_PRESERVE, TunnelKind, UdpChecksum } from '../../src/tunnel/tunnel.ts';
 
 export const WAN_MAC = '02:00:00:00:00:01';
 export const BRIDGE_MAC = '02:00:00:00:00:02';
@@ -163,6 +163,7 @@ export class Rig {
       floodRemotes: [],
       ...rest,
       tunnel: {
+        kind: TunnelKind.vxlan,
         member: id,
         name: `vx${id}`,
         local: words(LOCAL),

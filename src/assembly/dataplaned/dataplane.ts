@@ -221,8 +221,9 @@ export class Dataplane {
       this.#slots,
       disposal,
       this.#bridge.input,
+      routeInput,
     );
-    this.#encapsulate = new EncapsulateNode(encapsulateInput, this.#tunnels, neighbours, disposal);
+    this.#encapsulate = new EncapsulateNode(encapsulateInput, this.#members, this.#tunnels, neighbours, disposal);
     this.#ingress = new Ingress(disposal, this.#bridge.input, decapsulateInput);
     this.#scheduler = new Scheduler(
       [this.#bridge, this.#local, this.#decapsulate, this.route, this.#flood, this.#encapsulate],

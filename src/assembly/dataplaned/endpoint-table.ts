@@ -13,13 +13,13 @@ import type { Neighbour } from '../../route/neighbour-table.ts';
 import type { NextHop, NextHopUser } from '../../route/next-hop.ts';
 import { HEADER_WORDS, TunnelEndpoint } from '../../tunnel/endpoint.ts';
 import type { Tunnel } from '../../tunnel/tunnel.ts';
-import { prepareVxlanEthernet, prepareVxlanUdp } from '../../tunnel/vxlan.ts';
+import { prepareEthernet, prepareSocket } from '../../tunnel/encapsulate.ts';
 import { ETHERNET_HEADER_OCTETS } from '../../wire/ethernet.ts';
 import { groupMacHigh, groupMacLow } from '../../wire/group-mac.ts';
 
 /** The way from a local address to its remote ends. */
 export type Underlay =
-  | { medium: 'udp'; outlet: Outlet; cutsTunnelled: boolean }
+  | { medium: 'udp' | 'raw-ip'; outlet: Outlet; cutsTunnelled: boolean }
   | {
       medium: 'ethernet';
       /** Where the local address lives, and how often its members had changed. */
@@ -62,7 +62,7 @@ class EndpointUser implements NextHopUser {
     const { neighbour, macHigh, macLow } = hop;
     endpoint.outlet = hop.isTunnel ? { push: (frame) => this.#enterTunnel(frame) } : hop.outlet;
     endpoint.egress = hop.egress;
-    prepareVxlanEthernet(endpoint, neighbour?.macHigh ?? 0, neighbour?.macLow ?? 0, macHigh, macLow);
+    prepareEthernet(endpoint, neighbour?.macHigh ?? 0, neighbour?.macLow ?? 0, macHigh, macLow);
   }
 
   /** Hands an outer frame on to the tunnel that carries this one; one of layer 3 takes the packet in it. */
@@ -90,22 +90,36 @@ export class EndpointTable {
   }
 
   /** The endpoint, made when it is not there; -1 when there are too many. It lives as long as its tunnel. */
-  obtain(tunnel: Tunnel, remote: AddressWords, underlay: Underlay | undefined): number {
+  obtain(tunnel: Tunnel, remote: AddressWords, wayFrom: (local: AddressWords) => Underlay | undefined): number {
     const known = this.#index.get(tunnel.index, ...remote);
     if (known !== -1) return known;
+    const endpoint = this.#make(tunnel, remote, false);
+    if (endpoint === undefined) return -1;
+    this.#index.set(tunnel.index, ...remote, endpoint.index);
+    this.settleTwin(endpoint);
+    this.connect(endpoint, wayFrom(endpoint.local));
+    if (endpoint.twin !== undefined) this.connect(endpoint.twin, wayFrom(endpoint.twin.local));
+    return endpoint.index;
+  }
+
+  /** Gives the endpoint a twin where its tunnel has a secondary address. */
+  settleTwin(endpoint: TunnelEndpoint): void {
+    if (endpoint.isSecondary || endpoint.twin !== undefined || endpoint.tunnel.spec.secondary === undefined) return;
+    endpoint.twin = this.#make(endpoint.tunnel, endpoint.remote, true);
+  }
+
+  #make(tunnel: Tunnel, remote: AddressWords, isSecondary: boolean): TunnelEndpoint | undefined {
     const index = this.#free.pop() ?? this.endpoints.length;
-    if (index >= MAX_ENDPOINTS) return -1;
+    if (index >= MAX_ENDPOINTS) return undefined;
     const headerAt = (index % ENDPOINTS_PER_SLAB) * HEADER_WORDS;
-    const endpoint = new TunnelEndpoint(index, tunnel, remote, this.#headersOf(index), headerAt);
+    const endpoint = new TunnelEndpoint(index, tunnel, remote, this.#headersOf(index), headerAt, isSecondary);
     endpoint.headerBytes.fill(0);
     this.endpoints[index] = endpoint;
     this.remotes.set(remote, index * 4);
-    this.#index.set(tunnel.index, ...remote, index);
     const siblings = this.#byTunnel.get(tunnel);
     if (siblings === undefined) this.#byTunnel.set(tunnel, [endpoint]);
     else siblings.push(endpoint);
-    this.connect(endpoint, underlay);
-    return index;
+    return endpoint;
   }
 
   /** The memory that an endpoint's headers are in. */
@@ -121,11 +135,11 @@ export class EndpointTable {
 
   /** Forgets every endpoint of a tunnel that goes away. */
   releaseAllOf(tunnel: Tunnel): void {
-    for (const { index, remote } of this.of(tunnel)) {
+    for (const { index, remote, isSecondary } of this.of(tunnel)) {
       const user = this.#users[index];
       if (user !== undefined) this.#leave(user);
       this.#users[index] = undefined;
-      this.#index.delete(tunnel.index, ...remote);
+      if (!isSecondary) this.#index.delete(tunnel.index, ...remote);
       this.endpoints[index] = undefined;
       this.#free.push(index);
     }
@@ -135,25 +149,25 @@ export class EndpointTable {
   /** (Re)builds the way to the endpoint after the underlay or the tunnel has changed. */
   connect(endpoint: TunnelEndpoint, underlay: Underlay | undefined): void {
     endpoint.isReady = false;
-    endpoint.cutsTunnelled = underlay?.medium === 'udp' && underlay.cutsTunnelled;
+    endpoint.cutsTunnelled = underlay !== undefined && underlay.medium !== 'ethernet' && underlay.cutsTunnelled;
     const before = this.#users[endpoint.index];
     const isGroup = wordsAreMulticast(endpoint.remote);
     const user = underlay?.medium === 'ethernet' && !isGroup ? this.#follow(endpoint, underlay) : undefined;
     this.#users[endpoint.index] = user;
     // Only now: the neighbour may be the same, and would be forgotten if it were without users for a moment.
     if (before !== undefined) this.#leave(before);
-    if (underlay?.medium === 'udp') {
+    if (underlay !== undefined && underlay.medium !== 'ethernet') {
       endpoint.outlet = underlay.outlet;
       endpoint.egress = -1;
       endpoint.isReady = true;
-      prepareVxlanUdp(endpoint);
+      prepareSocket(endpoint);
     } else if (underlay !== undefined && isGroup) {
       const { toGroup, macHigh, macLow } = underlay;
       endpoint.outlet = toGroup.outlet;
       endpoint.egress = toGroup.member;
       endpoint.isReady = true;
       const { remote } = endpoint;
-      prepareVxlanEthernet(endpoint, groupMacHigh(remote), groupMacLow(remote), macHigh, macLow);
+      prepareEthernet(endpoint, groupMacHigh(remote), groupMacLow(remote), macHigh, macLow);
     }
   }
 

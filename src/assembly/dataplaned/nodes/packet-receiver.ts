@@ -1,4 +1,4 @@
-// Packets for our own addresses and for groups that we listen to: echo, group membership queries, the datagrams of tunnels.
+// Packets for our own addresses and for groups that we listen to: echo, group membership queries, the packets of tunnels.
 //
 // A frame here starts at the IP header, whose check is done. Replies go back by the member that the question came in by
 // (auto last hop), in the question's own buffer. What nothing here takes goes to the local delivery.
@@ -57,6 +57,7 @@ import type { GroupService } from '../group-service.ts';
 import type { LocalAddresses } from '../local-addresses.ts';
 import type { LocalDelivery } from '../local-delivery.ts';
 import type { ReplyOutlet } from '../reply-outlet.ts';
+import { TunnelDemultiplexer } from './tunnel-demultiplexer.ts';
 
 export class PacketReceiver {
   /** Milliseconds of the data plane's clock; set by the owner before a breath. */
@@ -71,6 +72,7 @@ export class PacketReceiver {
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
   readonly #toDecapsulate: FrameBatch;
+  readonly #demultiplexer: TunnelDemultiplexer;
 
   constructor(
     members: readonly (Member | undefined)[],
@@ -92,6 +94,7 @@ export class PacketReceiver {
     this.#bytes = disposal.pool.arena.bytes;
     this.#words = disposal.pool.arena.words;
     this.#toDecapsulate = toDecapsulate;
+    this.#demultiplexer = new TunnelDemultiplexer(addresses, this.#bytes, toDecapsulate);
   }
 
   #drop(frame: Frame, why: Verdict): void {
@@ -111,7 +114,7 @@ export class PacketReceiver {
       this.#igmp(frame, payload);
     } else if (protocol === IpProtocol.icmp) {
       this.#echoV4(frame, payload, owner);
-    } else {
+    } else if (!this.#demultiplexer.takeIpv4(frame, owner)) {
       this.#deliver(frame, owner);
     }
   }
@@ -141,10 +144,10 @@ export class PacketReceiver {
       if (!this.#toTunnelIpv6(frame, owner)) this.#deliver(frame, owner);
     } else if (nextHeader === IPV6_FRAGMENT) {
       this.#drop(frame, Drop.ipFragment);
-    } else if (nextHeader !== IpProtocol.icmpv6) {
-      this.#deliver(frame, owner);
-    } else {
+    } else if (nextHeader === IpProtocol.icmpv6) {
       this.#echoV6(frame, owner);
+    } else if (!this.#demultiplexer.takeIpv6(frame, owner)) {
+      this.#deliver(frame, owner);
     }
   }
 
