@@ -21,7 +21,7 @@ const [EAST_VLAN, FAR_VLAN] = [110, 111];
 export const HOST_LIMIT = 10;
 const SILENT_HOSTS = 12;
 /** Of what passes there are more, so that enough of all frames does. */
-const ACCEPTED_COPIES = 4;
+const ACCEPTED_COPIES = 8;
 
 /** Addresses that mean something to the routes. */
 export const ROUTED_ADDRESSES = [
@@ -173,7 +173,7 @@ export const ROUTED: readonly Sent[] = [
   east(packet('10.21.0.2'), FAR_VLAN),
   superFrame(1000),
   // For one of them more packets come than may wait.
-  ...Array.from({ length: 16 }, () => east(packet('10.21.7.1'))),
+  ...Array.from({ length: 17 }, () => east(packet('10.21.7.1'))),
   ...Array.from({ length: SILENT_HOSTS }, (_, host) => east(packet(`10.21.7.${host + 1}`))),
   {
     port: 'insideToo',

@@ -327,7 +327,7 @@ export const SEEDS: readonly Seed[] = [
   inside('ff:ff:ff:ff:ff:ff'),
   // A station that moves to and fro, as in a loop.
   seed(FuzzPorts.inside, hostFrame('ff:ff:ff:ff:ff:ff', Station.unknown)),
-  seed(FuzzPorts.insideToo, hostFrame('ff:ff:ff:ff:ff:ff', Station.unknown)),
+  seed(FuzzPorts.insideToo, hostFrame(Station.inside, Station.unknown)),
   inside(Station.behindOtherTunnel, 1400),
   seed(FuzzPorts.inside, tag(hostFrame(Station.behindTunnel, Station.insideToo), 100)),
   seed(FuzzPorts.inside, hostFrame(Station.behindTunnel, Station.insideToo), { vlanTpid: 0x8100, vlanTci: 100 }),
