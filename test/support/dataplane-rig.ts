@@ -57,6 +57,7 @@ export type RigOptions = {
   learnedLimit?: number;
   staticLimit?: number;
   counterRows?: number;
+  hostLimit?: number;
   ageingSeconds?: number;
 };
 
@@ -76,6 +77,7 @@ export class Rig {
   readonly #domains = new Map<number, DomainSpec>();
   readonly #selfs = new Map<string, SelfSpec>();
   readonly #routes = new Map<string, PlannedRoute>();
+  #isPlanned = false;
   readonly #parents = new Map<number, number | undefined>();
 
   constructor(options: RigOptions = {}) {
@@ -91,6 +93,7 @@ export class Rig {
       now: () => (this.#isRealClock ? performance.now() : this.nowMs),
       learnedLimit: options.learnedLimit ?? 1024,
       staticLimit: options.staticLimit ?? 1024,
+      ...(options.hostLimit === undefined ? {} : { hostLimit: options.hostLimit }),
       ageingSeconds: options.ageingSeconds ?? 300,
       audit: true,
     });
@@ -206,7 +209,9 @@ export class Rig {
       else if (operation.op === 'set-self') this.#selfs.set(operation.spec.name, operation.spec);
       else if (operation.op === 'remove-self') this.#selfs.delete(operation.name);
     }
-    this.dataplane.apply([...operations, ...this.#planRoutes()]);
+    // Who comes with routes has planned them.
+    this.#isPlanned ||= operations.some(({ op }) => op === 'set-route-domain' || op === 'set-route-table');
+    this.dataplane.apply(this.#isPlanned ? operations : [...operations, ...this.#planRoutes()]);
   }
 
   /** Sets a static route, as in `route('10.5.0.0/16', { kind: 'blackhole' })`; without a target takes it away. */
