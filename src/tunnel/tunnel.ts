@@ -69,6 +69,10 @@ export type TunnelSpec = {
   /** `mode`: whether the tunnel takes what arrives, and sends. */
   receives: boolean;
   sends: boolean;
+  /** Whether the tunnel carries no more than the path to its end does, and forbids to fragment its packets (`use-pmtu`). */
+  usesPathMtu: boolean;
+  /** A value of MssClamp, or octets. */
+  mssClamp: number;
   gre?: GreOptions | undefined;
   etherIpForm?: EtherIpForm | undefined;
 };

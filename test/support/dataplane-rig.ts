@@ -179,6 +179,8 @@ export class Rig {
         learnsEndpoints: false,
         receives: true,
         sends: true,
+        usesPathMtu: true,
+        mssClamp: 0,
         ...tunnel,
       },
     };

@@ -27,6 +27,7 @@ import type { Outlet } from '../../pipeline/node.ts';
 import { Scheduler } from '../../pipeline/scheduler.ts';
 import type { Tap } from '../../pipeline/tap.ts';
 import type { Port } from '../../port/port.ts';
+import { PathMtuTable } from '../../route/path-mtu.ts';
 import { Reassembly } from '../../route/reassembly.ts';
 import { ETHERNET_HEADER_OCTETS } from '../../wire/ethernet.ts';
 import { EndpointTable } from './endpoint-table.ts';
@@ -47,6 +48,7 @@ import { RouteNode } from './nodes/route-node.ts';
 import { NeighbourService } from './neighbour-service.ts';
 import { MAX_HOSTS, NextHops } from './next-hops.ts';
 import { OpaqueRouter } from './opaque-router.ts';
+import { Oversize } from './oversize.ts';
 import { PortSlot } from './port-slot.ts';
 import { Routes } from './routes.ts';
 import type {
@@ -57,6 +59,7 @@ import type {
   StaticEntriesSpec,
   TunnelMemberSpec,
 } from './spec.ts';
+import { TunnelErrors } from './tunnel-errors.ts';
 import { TunnelTable } from './tunnel-table.ts';
 import { type ListenerPlace, Underlays } from './underlays.ts';
 
@@ -124,6 +127,7 @@ export class Dataplane {
   readonly #local: LocalNode;
   readonly #receiver: PacketReceiver;
   readonly #reassembly: Reassembly;
+  readonly #tunnelErrors: TunnelErrors;
   readonly #hops: NextHops;
   readonly #routes: Routes;
   readonly #errors: IcmpErrors;
@@ -175,7 +179,8 @@ export class Dataplane {
       floodInput,
     );
     const { table: neighbours } = this.#neighbours;
-    this.#tunnels = new TunnelTable(new EndpointTable(neighbours), this.#underlays);
+    const paths = new PathMtuTable();
+    this.#tunnels = new TunnelTable(new EndpointTable(neighbours, paths), this.#underlays);
 
     this.#flood = new FloodNode(floodInput, this.#members, this.#guard, disposal, localInput);
     this.#bridge = new BridgeNode(this.fdb, this.#guard, this.#members, disposal, floodInput, localInput);
@@ -185,6 +190,7 @@ export class Dataplane {
     this.#routes = new Routes(this.#hops);
     this.#errors = new IcmpErrors(this.#members, this.#addresses, disposal);
     this.#reassembly = new Reassembly(disposal);
+    this.#tunnelErrors = new TunnelErrors(this.#addresses, this.#tunnels.endpoints, paths, options.pool.arena);
     const fragmenter = new Fragmenter(disposal, random);
     this.#receiver = new PacketReceiver(
       this.#members,
@@ -194,6 +200,7 @@ export class Dataplane {
       options.makeLocalDelivery?.(this.#members, disposal) ?? new NoDelivery(this.#members, disposal),
       this.#reassembly,
       fragmenter,
+      this.#tunnelErrors,
       disposal,
       decapsulateInput,
     );
@@ -231,7 +238,15 @@ export class Dataplane {
       this.#bridge.input,
       routeInput,
     );
-    this.#encapsulate = new EncapsulateNode(encapsulateInput, this.#members, this.#tunnels, neighbours, disposal);
+    this.#encapsulate = new EncapsulateNode(
+      encapsulateInput,
+      this.#members,
+      this.#tunnels,
+      neighbours,
+      new Oversize(this.#members, this.#errors, fragmenter, disposal),
+      new Fragmenter(disposal, random),
+      disposal,
+    );
     this.#ingress = new Ingress(disposal, this.#bridge.input, decapsulateInput);
     this.#scheduler = new Scheduler(
       [this.#bridge, this.#local, this.#decapsulate, this.route, this.#flood, this.#encapsulate],
@@ -457,6 +472,7 @@ export class Dataplane {
     this.#errors.nowMs = nowMs;
     this.#hops.second = Math.floor(nowMs / 1000);
     this.#encapsulate.nowMs = nowMs;
+    this.#encapsulate.second = Math.floor(nowMs / 1000);
     this.#bridge.second = Math.floor(nowMs / 1000);
     this.#flood.second = this.#bridge.second;
     this.#router.nowMs = nowMs;
@@ -478,6 +494,7 @@ export class Dataplane {
     this.#neighbours.tick(nowMs);
     this.#hops.tick(nowMs);
     this.#reassembly.tick(nowMs);
+    this.#tunnelErrors.tick(nowMs);
     this.#router.tick();
     this.#guard.tick(this.second);
     this.#groups.tick(nowMs);

@@ -9,10 +9,15 @@ import { AddressMap } from '../../core/address-map.ts';
 import type { Domain } from '../../bridge/domain.ts';
 import type { Outlet } from '../../pipeline/node.ts';
 import type { Neighbour, NeighbourTable, NeighbourUser } from '../../route/neighbour-table.ts';
-import { HEADER_WORDS, TunnelEndpoint } from '../../tunnel/endpoint.ts';
+import type { PathMtuTable } from '../../route/path-mtu.ts';
+import { HEADER_WORDS, NO_LIMIT, TunnelEndpoint } from '../../tunnel/endpoint.ts';
+import { tunnelOverhead } from '../../tunnel/overhead.ts';
 import type { Tunnel } from '../../tunnel/tunnel.ts';
 import { prepareEthernet, prepareSocket } from '../../tunnel/encapsulate.ts';
 import { groupMacHigh, groupMacLow } from '../../wire/group-mac.ts';
+
+/** How packets leave, and the largest IP packet that may. */
+export type UnderlayWay = { outlet: Outlet; member: number; mtu: number };
 
 /** The way from a local address to its remote ends. */
 export type Underlay =
@@ -28,9 +33,9 @@ export type Underlay =
       /** Connected networks of the tunnel's IP version. */
       networks: readonly { words: AddressWords; prefixBits: number; isIpv6: boolean }[];
       /** The way to all that is on the domain, and the member that stands for ourselves there. */
-      toGroup: { outlet: Outlet; member: number };
+      toGroup: UnderlayWay;
       /** Outlet of the member behind which the neighbour answers; undefined: not known. */
-      outletOf(neighbour: Neighbour): { outlet: Outlet; member: number } | undefined;
+      outletOf(neighbour: Neighbour): UnderlayWay | undefined;
     };
 
 type EthernetUnderlay = Extract<Underlay, { medium: 'ethernet' }>;
@@ -44,11 +49,13 @@ class EndpointUser implements NeighbourUser {
   readonly endpoint: TunnelEndpoint;
   readonly neighbour: Neighbour;
   readonly underlay: EthernetUnderlay;
+  readonly #paths: PathMtuTable;
 
-  constructor(endpoint: TunnelEndpoint, neighbour: Neighbour, underlay: EthernetUnderlay) {
+  constructor(endpoint: TunnelEndpoint, neighbour: Neighbour, underlay: EthernetUnderlay, paths: PathMtuTable) {
     this.endpoint = endpoint;
     this.neighbour = neighbour;
     this.underlay = underlay;
+    this.#paths = paths;
   }
 
   neighbourChanged(neighbour: Neighbour): void {
@@ -58,8 +65,25 @@ class EndpointUser implements NeighbourUser {
     if (way === undefined) return;
     endpoint.outlet = way.outlet;
     endpoint.egress = way.member;
+    endpoint.linkMtu = way.mtu;
+    settleMtu(endpoint, this.#paths);
     prepareEthernet(endpoint, neighbour.macHigh, neighbour.macLow, underlay.macHigh, underlay.macLow);
   }
+}
+
+/** The least that a tunnel carries, however little its path does: what IPv4 asks of every link (RFC 791). */
+const LEAST_MTU = 68;
+
+/** What may go to the endpoint, by the tunnel's own MTU, that of the link and what is known of the path. */
+function settleMtu(endpoint: TunnelEndpoint, paths: PathMtuTable): void {
+  const { tunnel, remote, linkMtu } = endpoint;
+  const { spec } = tunnel;
+  endpoint.mtu = spec.mtu;
+  endpoint.outerMtu = linkMtu;
+  if (!spec.usesPathMtu) return;
+  endpoint.outerMtu = Math.min(linkMtu, paths.of({ routeDomain: spec.routeDomain ?? 0, words: remote }));
+  const room = endpoint.outerMtu - tunnelOverhead(spec, tunnel.isIpv6);
+  endpoint.mtu = Math.min(spec.mtu, Math.max(room, LEAST_MTU));
 }
 
 export class EndpointTable {
@@ -73,9 +97,16 @@ export class EndpointTable {
   readonly #byTunnel = new Map<Tunnel, TunnelEndpoint[]>();
   readonly #users: (EndpointUser | undefined)[] = [];
   readonly #neighbours: NeighbourTable;
+  readonly #paths: PathMtuTable;
 
-  constructor(neighbours: NeighbourTable) {
+  constructor(neighbours: NeighbourTable, paths: PathMtuTable) {
     this.#neighbours = neighbours;
+    this.#paths = paths;
+  }
+
+  /** To be called when something else is known of the path to the endpoint. */
+  settleMtu(endpoint: TunnelEndpoint): void {
+    settleMtu(endpoint, this.#paths);
   }
 
   /** The index of the endpoint, or -1. */
@@ -143,6 +174,8 @@ export class EndpointTable {
   /** (Re)builds the way to the endpoint after the underlay or the tunnel has changed. */
   connect(endpoint: TunnelEndpoint, underlay: Underlay | undefined): void {
     endpoint.isReady = false;
+    endpoint.linkMtu = NO_LIMIT;
+    settleMtu(endpoint, this.#paths);
     endpoint.cutsTunnelled = underlay !== undefined && underlay.medium !== 'ethernet' && underlay.cutsTunnelled;
     const before = this.#users[endpoint.index];
     const isGroup = wordsAreMulticast(endpoint.remote);
@@ -159,6 +192,8 @@ export class EndpointTable {
       const { toGroup, macHigh, macLow } = underlay;
       endpoint.outlet = toGroup.outlet;
       endpoint.egress = toGroup.member;
+      endpoint.linkMtu = toGroup.mtu;
+      settleMtu(endpoint, this.#paths);
       endpoint.isReady = true;
       const { remote } = endpoint;
       prepareEthernet(endpoint, groupMacHigh(remote), groupMacLow(remote), macHigh, macLow);
@@ -173,7 +208,7 @@ export class EndpointTable {
     );
     if (!isConnected) return undefined;
     const neighbour = this.#neighbours.obtain(underlay.domain, remote, endpoint.local);
-    const user = new EndpointUser(endpoint, neighbour, underlay);
+    const user = new EndpointUser(endpoint, neighbour, underlay, this.#paths);
     neighbour.users.push(user);
     user.neighbourChanged(neighbour);
     return user;

@@ -79,11 +79,11 @@ export class NeighbourService {
   }
 
   /** The way out to a resolved neighbour; undefined while there is none. */
-  outletOf(domain: Domain, neighbour: Neighbour): { outlet: Outlet; member: number } | undefined {
+  outletOf(domain: Domain, neighbour: Neighbour): { outlet: Outlet; member: number; mtu: number } | undefined {
     const member =
       neighbour.member === -1 ? (this.#stationMember(neighbour) ?? domain.members[0]) : this.#members[neighbour.member];
     if (!member?.enabled) return undefined;
-    return { outlet: member.outlet, member: member.id };
+    return { outlet: member.outlet, member: member.id, mtu: member.mtu };
   }
 
   /** A neighbour for whoever sends packets to it; asked for on behalf of the self IP that is nearest to it. */

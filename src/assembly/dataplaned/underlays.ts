@@ -8,10 +8,9 @@ import type { Domain } from '../../bridge/domain.ts';
 import { type AddressWords, wordsAreIpv6 } from '../../core/address.ts';
 import { AddressMap } from '../../core/address-map.ts';
 import type { FrameBatch } from '../../packet/frame.ts';
-import type { Outlet } from '../../pipeline/node.ts';
 import type { Neighbour } from '../../route/neighbour-table.ts';
 import { SERVICE_BITS, serviceIsUdp } from '../../tunnel/service.ts';
-import type { Underlay } from './endpoint-table.ts';
+import type { Underlay, UnderlayWay } from './endpoint-table.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 import type { PortSlot } from './port-slot.ts';
 
@@ -35,7 +34,7 @@ const UNICAST_SCOPE = 0;
 export class Underlays {
   readonly #addresses: LocalAddresses;
   readonly #domains: ReadonlyMap<number, Domain>;
-  readonly #outletOf: (domain: Domain, neighbour: Neighbour) => { outlet: Outlet; member: number } | undefined;
+  readonly #outletOf: (domain: Domain, neighbour: Neighbour) => UnderlayWay | undefined;
   readonly #toFlood: FrameBatch;
   /** By address, and (scope, service) in one number. */
   readonly #index = new AddressMap();
@@ -48,7 +47,7 @@ export class Underlays {
   constructor(
     addresses: LocalAddresses,
     domains: ReadonlyMap<number, Domain>,
-    outletOf: (domain: Domain, neighbour: Neighbour) => { outlet: Outlet; member: number } | undefined,
+    outletOf: (domain: Domain, neighbour: Neighbour) => UnderlayWay | undefined,
     toFlood: FrameBatch,
   ) {
     this.#addresses = addresses;
@@ -150,6 +149,7 @@ export class Underlays {
       outletOf: (neighbour) => this.#outletOf(domain, neighbour),
       toGroup: {
         member: localMember,
+        mtu: domain.mtu,
         outlet: {
           push: (frame) => {
             // To the bridge it is a frame of our own, which goes to every member and not to ourselves.
