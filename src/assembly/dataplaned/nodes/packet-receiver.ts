@@ -61,6 +61,7 @@ import type { Fragmenter } from '../fragmenter.ts';
 import type { GroupService } from '../group-service.ts';
 import type { LocalAddresses } from '../local-addresses.ts';
 import type { LocalDelivery } from '../local-delivery.ts';
+import type { ReplyOutlet } from '../reply-outlet.ts';
 import { NOT_OF_A_TUNNEL, type TunnelErrors } from '../tunnel-errors.ts';
 import { TunnelDemultiplexer } from './tunnel-demultiplexer.ts';
 
@@ -75,6 +76,7 @@ export class PacketReceiver {
   readonly #reassembly: Reassembly;
   readonly #fragmenter: Fragmenter;
   readonly #tunnelErrors: TunnelErrors;
+  readonly #replies: ReplyOutlet;
   readonly #disposal: Disposal;
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
@@ -87,6 +89,7 @@ export class PacketReceiver {
     addresses: LocalAddresses,
     groups: GroupService,
     delivery: LocalDelivery,
+    replies: ReplyOutlet,
     reassembly: Reassembly,
     fragmenter: Fragmenter,
     tunnelErrors: TunnelErrors,
@@ -101,6 +104,7 @@ export class PacketReceiver {
     this.#reassembly = reassembly;
     this.#fragmenter = fragmenter;
     this.#tunnelErrors = tunnelErrors;
+    this.#replies = replies;
     this.#disposal = disposal;
     this.#bytes = disposal.pool.arena.bytes;
     this.#words = disposal.pool.arena.words;
@@ -377,17 +381,16 @@ export class PacketReceiver {
     const ip = frame.start;
     frame.checksumStart = 0;
     frame.outerStart = 0;
-    frame.egress = member.id;
     if (!domain.isLayer3) {
       frame.start -= ETHERNET_HEADER_OCTETS;
       copyMac(bytes, frame.start + ETHERNET_SOURCE, frame.start + ETHERNET_DESTINATION);
       writeMac(bytes, frame.start + ETHERNET_SOURCE, domain.macHigh, domain.macLow);
     }
     if (frame.end - ip <= member.mtu) {
-      member.outlet.push(frame);
+      this.#replies.send(frame, member);
       return;
     }
     const pieces = this.#fragmenter.cut(frame, ip, member.mtu, true, member.row);
-    for (let index = 0; index < pieces.length; index++) member.outlet.push(pieces.frames[index]!);
+    for (let index = 0; index < pieces.length; index++) this.#replies.send(pieces.frames[index]!, member);
   }
 }
