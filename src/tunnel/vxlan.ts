@@ -7,7 +7,7 @@
 //
 // A super-frame that leaves whole gets the sum of the pseudo-header in place of the UDP checksum: whoever cuts it finishes that.
 //
-// DF is set, as RFC 7348 (section 4.3) forbids a VTEP to fragment.
+// DF is set, as RFC 7348 (section 4.3) forbids a VTEP to fragment, unless `use-pmtu` is disabled.
 
 import { checksumAdd, checksumFold } from '../core/checksum.ts';
 import { write16 } from '../core/octets.ts';
@@ -32,8 +32,6 @@ const VXLAN = UDP + UDP_HEADER_OCTETS;
 /** Outer octets in front of the inner frame on an Ethernet underlay. */
 const VXLAN_ETHERNET_OCTETS = VXLAN + VXLAN_HEADER_OCTETS;
 
-const IPV4_DF = true;
-
 /** Renders the headers of an endpoint whose next hop on an Ethernet underlay is known; MACs as pairs of integers. */
 export function prepareVxlanEthernet(
   endpoint: TunnelEndpoint,
@@ -50,7 +48,7 @@ export function prepareVxlanEthernet(
   const bytes = endpoint.headerBytes;
   endpoint.outerOctets = VXLAN_ETHERNET_OCTETS;
   writeEthernet(bytes, 0, nextHopHigh, nextHopLow, ownHigh, ownLow, EtherType.ipv4);
-  writeIpv4(bytes, IP, 0, 0, 0, IPV4_DF, spec.ttl, IpProtocol.udp, endpoint.local[3], endpoint.remote[3]);
+  writeIpv4(bytes, IP, 0, 0, 0, spec.usesPathMtu, spec.ttl, IpProtocol.udp, endpoint.local[3], endpoint.remote[3]);
   write16(bytes, IP + IPV4_CHECKSUM, 0);
   endpoint.ipChecksumBase = checksumFold(checksumAdd(bytes, IP, IP + IPV4_HEADER_OCTETS, 0));
   writeUdp(bytes, UDP, 0, serviceNumber(spec.service), 0);

@@ -144,6 +144,14 @@ export function writeIpv4(
   writeIpv4Checksum(bytes, at);
 }
 
+/** Sets the identification, and corrects the header checksum (RFC 1624). */
+export function setIpv4Identification(bytes: Uint8Array, start: number, identification: number): void {
+  const before = read16(bytes, start + IPV4_IDENTIFICATION);
+  write16(bytes, start + IPV4_IDENTIFICATION, identification);
+  const checksum = checksumUpdate16(read16(bytes, start + IPV4_CHECKSUM), before, identification);
+  write16(bytes, start + IPV4_CHECKSUM, checksum);
+}
+
 /** Takes one from a time to live that is at least 1, and corrects the header checksum (RFC 1624). */
 export function decrementTtl(bytes: Uint8Array, start: number): void {
   const before = read16(bytes, start + IPV4_TTL);

@@ -182,6 +182,8 @@ export class Rig {
         learnsEndpoints: false,
         receives: true,
         sends: true,
+        usesPathMtu: true,
+        mssClamp: 0,
         ...tunnel,
       },
     };

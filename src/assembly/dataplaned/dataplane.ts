@@ -27,6 +27,7 @@ import type { Outlet } from '../../pipeline/node.ts';
 import { Scheduler } from '../../pipeline/scheduler.ts';
 import type { Tap } from '../../pipeline/tap.ts';
 import type { Port } from '../../port/port.ts';
+import { PathMtuTable } from '../../route/path-mtu.ts';
 import { Reassembly } from '../../route/reassembly.ts';
 import { ETHERNET_HEADER_OCTETS } from '../../wire/ethernet.ts';
 import { EndpointTable } from './endpoint-table.ts';
@@ -48,6 +49,7 @@ import { RouteNode } from './nodes/route-node.ts';
 import { NeighbourService } from './neighbour-service.ts';
 import { MAX_HOSTS, NextHops } from './next-hops.ts';
 import { OpaqueRouter } from './opaque-router.ts';
+import { Oversize } from './oversize.ts';
 import { PacketOutlet } from './packet-outlet.ts';
 import { PortSlot } from './port-slot.ts';
 import { ReplyOutlet } from './reply-outlet.ts';
@@ -60,6 +62,7 @@ import type {
   StaticEntriesSpec,
   TunnelMemberSpec,
 } from './spec.ts';
+import { TunnelErrors } from './tunnel-errors.ts';
 import { TunnelTable } from './tunnel-table.ts';
 import { type ListenerPlace, Underlays } from './underlays.ts';
 
@@ -130,6 +133,7 @@ export class Dataplane {
   readonly #hostPath: HostPath;
   readonly #receiver: PacketReceiver;
   readonly #reassembly: Reassembly;
+  readonly #tunnelErrors: TunnelErrors;
   readonly #hops: NextHops;
   readonly #routes: Routes;
   readonly #errors: IcmpErrors;
@@ -179,7 +183,8 @@ export class Dataplane {
     this.#routes = new Routes(this.#hops, () => this.#disturb());
     this.#underlays = new Underlays(this.#addresses, this.#domains, this.#routes, floodInput);
     const { table: neighbours } = this.#neighbours;
-    this.#tunnels = new TunnelTable(new EndpointTable(), this.#underlays);
+    const paths = new PathMtuTable();
+    this.#tunnels = new TunnelTable(new EndpointTable(paths), this.#underlays);
 
     this.#flood = new FloodNode(floodInput, this.#members, this.#guard, disposal, localInput);
     this.#bridge = new BridgeNode(this.fdb, this.#guard, this.#members, disposal, floodInput, localInput);
@@ -190,6 +195,7 @@ export class Dataplane {
       originate: (frame, domain) => this.route.originate(frame, domain),
     });
     this.#reassembly = new Reassembly(disposal);
+    this.#tunnelErrors = new TunnelErrors(this.#addresses, this.#tunnels.endpoints, paths, options.pool.arena);
     const fragmenter = new Fragmenter(disposal, random);
     this.#receiver = new PacketReceiver(
       this.#members,
@@ -200,6 +206,7 @@ export class Dataplane {
       replies,
       this.#reassembly,
       fragmenter,
+      this.#tunnelErrors,
       disposal,
       decapsulateInput,
     );
@@ -237,7 +244,15 @@ export class Dataplane {
       this.#bridge.input,
       routeInput,
     );
-    this.#encapsulate = new EncapsulateNode(encapsulateInput, this.#members, this.#tunnels, neighbours, disposal);
+    this.#encapsulate = new EncapsulateNode(
+      encapsulateInput,
+      this.#members,
+      this.#tunnels,
+      neighbours,
+      new Oversize(this.#members, this.#errors, fragmenter, disposal),
+      new Fragmenter(disposal, random),
+      disposal,
+    );
     this.#ingress = new Ingress(disposal, this.#hostPath, this.#bridge.input, decapsulateInput, routeInput);
     this.#scheduler = new Scheduler(
       [this.#bridge, this.#local, this.#decapsulate, this.route, this.#flood, this.#encapsulate],
@@ -473,6 +488,7 @@ export class Dataplane {
     this.#errors.nowMs = nowMs;
     this.#hops.second = Math.floor(nowMs / 1000);
     this.#encapsulate.nowMs = nowMs;
+    this.#encapsulate.second = Math.floor(nowMs / 1000);
     this.#bridge.second = Math.floor(nowMs / 1000);
     this.#flood.second = this.#bridge.second;
     this.#router.nowMs = nowMs;
@@ -495,6 +511,7 @@ export class Dataplane {
     this.#neighbours.tick(nowMs);
     this.#hops.tick(nowMs);
     this.#reassembly.tick(nowMs);
+    this.#tunnelErrors.tick(nowMs);
     this.#router.tick();
     this.#guard.tick(this.second);
     this.#groups.tick(nowMs);

@@ -78,7 +78,15 @@ export class PortKeeper {
       const adapter = routeDomain === 0 ? 'tap' : 'packet-ring';
       wanted.set(key, {
         kind: 'interface',
-        model: { name: key, device, adapter, files: undefined, finishesFrames: false, tunnelOffload: 'disabled', object },
+        model: {
+          name: key,
+          device,
+          adapter,
+          files: undefined,
+          finishesFrames: false,
+          tunnelOffload: 'disabled',
+          object,
+        },
       });
     }
     for (const [key, socket] of model.sockets) wanted.set(key, { kind: 'socket', model: socket });

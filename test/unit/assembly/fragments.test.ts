@@ -19,6 +19,7 @@ import {
   WAN_MAC,
   words,
 } from '../../support/dataplane-rig.ts';
+import { together } from '../../support/fragment-reader.ts';
 import { ipv4Fragment, ipv6Fragment, piecesOf } from '../../support/fragments.ts';
 import {
   ethernet,
@@ -77,31 +78,6 @@ const cut4 = (payload: Buffer, octets: number, fields = OUTER): Buffer[] =>
   piecesOf(payload.length, octets).map((piece) => fromPeer(ipv4Fragment(fields, payload, piece)));
 const cut6 = (payload: Buffer, octets: number, fields = OUTER6): Buffer[] =>
   piecesOf(payload.length, octets).map((piece) => fromPeer(ipv6Fragment(fields, payload, piece)));
-
-/** The payload of the fragments in these frames, which must be of one packet, and the octets of the largest IP packet. */
-function together(frames: readonly Buffer[]): { payload: Buffer; largest: number; identifications: Set<number> } {
-  const isIpv4 = frames[0]!.readUInt16BE(12) === 0x0800;
-  const pieces = frames.map((frame) => {
-    const packet = frame.subarray(14);
-    const header = isIpv4 ? 20 : 48;
-    const offset = isIpv4 ? (packet.readUInt16BE(6) & 0x1fff) * 8 : packet.readUInt16BE(42) & 0xfff8;
-    const more = isIpv4 ? (packet.readUInt16BE(6) & 0x2000) !== 0 : (packet.readUInt16BE(42) & 1) !== 0;
-    const identification = isIpv4 ? packet.readUInt16BE(4) : packet.readUInt32BE(44);
-    if (isIpv4) assert.equal(onesComplement(packet.subarray(0, 20)), 0);
-    return { offset, more, identification, payload: packet.subarray(header), octets: packet.length };
-  });
-  pieces.sort((a, b) => a.offset - b.offset);
-  pieces.forEach(({ offset, more }, index) => {
-    const before = pieces[index - 1];
-    assert.equal(offset, before === undefined ? 0 : before.offset + before.payload.length);
-    assert.equal(more, index < pieces.length - 1);
-  });
-  return {
-    payload: Buffer.concat(pieces.map(({ payload }) => payload)),
-    largest: Math.max(...pieces.map(({ octets }) => octets)),
-    identifications: new Set(pieces.map(({ identification }) => identification)),
-  };
-}
 
 function echo(octets: number): Buffer {
   const message = Buffer.concat([Buffer.from([8, 0, 0, 0, 0, 1, 0, 1]), Buffer.alloc(octets, 0x61)]);

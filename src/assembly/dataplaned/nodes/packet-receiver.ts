@@ -20,6 +20,7 @@ import {
   ETHERNET_SOURCE,
   writeMac,
 } from '../../../wire/ethernet.ts';
+import { readIcmpv4Error, readIcmpv6Error } from '../../../wire/icmp-error.ts';
 import { checkIcmpv4, isEchoRequestV4, turnIntoEchoReplyV4 } from '../../../wire/icmpv4.ts';
 import { checkIcmpv6, ICMPV6_ECHO_REQUEST, icmpv6Type, turnIntoEchoReplyV6 } from '../../../wire/icmpv6.ts';
 import {
@@ -61,6 +62,7 @@ import type { GroupService } from '../group-service.ts';
 import type { LocalAddresses } from '../local-addresses.ts';
 import type { LocalDelivery } from '../local-delivery.ts';
 import type { ReplyOutlet } from '../reply-outlet.ts';
+import { NOT_OF_A_TUNNEL, type TunnelErrors } from '../tunnel-errors.ts';
 import { TunnelDemultiplexer } from './tunnel-demultiplexer.ts';
 
 export class PacketReceiver {
@@ -71,9 +73,10 @@ export class PacketReceiver {
   readonly #addresses: LocalAddresses;
   readonly #groups: GroupService;
   readonly #delivery: LocalDelivery;
-  readonly #replies: ReplyOutlet;
   readonly #reassembly: Reassembly;
   readonly #fragmenter: Fragmenter;
+  readonly #tunnelErrors: TunnelErrors;
+  readonly #replies: ReplyOutlet;
   readonly #disposal: Disposal;
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
@@ -89,6 +92,7 @@ export class PacketReceiver {
     replies: ReplyOutlet,
     reassembly: Reassembly,
     fragmenter: Fragmenter,
+    tunnelErrors: TunnelErrors,
     disposal: Disposal,
     toDecapsulate: FrameBatch,
   ) {
@@ -97,9 +101,10 @@ export class PacketReceiver {
     this.#addresses = addresses;
     this.#groups = groups;
     this.#delivery = delivery;
-    this.#replies = replies;
     this.#reassembly = reassembly;
     this.#fragmenter = fragmenter;
+    this.#tunnelErrors = tunnelErrors;
+    this.#replies = replies;
     this.#disposal = disposal;
     this.#bytes = disposal.pool.arena.bytes;
     this.#words = disposal.pool.arena.words;
@@ -339,7 +344,7 @@ export class PacketReceiver {
     } else if (isEchoRequestV4(bytes, icmp)) {
       turnIntoEchoReplyV4(bytes, frame.start);
       this.#sendBack(frame);
-    } else {
+    } else if (!readIcmpv4Error(bytes, icmp, frame.end) || !this.#hearError(frame, owner)) {
       this.#deliver(frame, owner);
     }
   }
@@ -353,9 +358,19 @@ export class PacketReceiver {
     } else if (icmpv6Type(bytes, ip) === ICMPV6_ECHO_REQUEST) {
       turnIntoEchoReplyV6(bytes, ip);
       this.#sendBack(frame);
-    } else {
+    } else if (!readIcmpv6Error(bytes, ip + IPV6_HEADER_OCTETS, frame.end) || !this.#hearError(frame, owner)) {
       this.#deliver(frame, owner);
     }
+  }
+
+  /** Takes an ICMP error, which has been read, if it is about a packet of a tunnel of ours; returns whether it was. */
+  #hearError(frame: Frame, owner: number): boolean {
+    const routeDomain = this.#domains.get(owner)?.routeDomain ?? 0;
+    const verdict = this.#tunnelErrors.hear(owner, routeDomain, this.nowMs);
+    if (verdict === NOT_OF_A_TUNNEL) return false;
+    if (verdict === FORWARD) this.#disposal.consume(frame);
+    else this.#drop(frame, verdict);
+    return true;
   }
 
   /** Sends the packet back to the station, or into the layer 3 tunnel, that it came from; in fragments if it came in such. */
