@@ -102,6 +102,10 @@ export class PacketReceiver {
   acceptIpv4(frame: Frame, owner: number): void {
     const bytes = this.#bytes;
     const ip = frame.start;
+    if (ipv4IsFragment(bytes, ip) && ipv4Ttl(bytes, ip) !== 0) {
+      frame.end = ip + ipv4TotalOctets(bytes, ip);
+      if (this.#isTakenByHost(frame, owner)) return;
+    }
     if (!this.#isWhole(frame)) return;
     const protocol = ipv4Protocol(bytes, ip);
     const payload = ip + ipv4HeaderOctets(bytes, ip);
@@ -140,7 +144,7 @@ export class PacketReceiver {
     } else if (nextHeader === IpProtocol.udp) {
       if (!this.#toTunnelIpv6(frame, owner)) this.#deliver(frame, owner);
     } else if (nextHeader === IPV6_FRAGMENT) {
-      this.#drop(frame, Drop.ipFragment);
+      if (!this.#isTakenByHost(frame, owner)) this.#drop(frame, Drop.ipFragment);
     } else if (nextHeader !== IpProtocol.icmpv6) {
       this.#deliver(frame, owner);
     } else {
@@ -170,6 +174,11 @@ export class PacketReceiver {
     const domain = this.#domains.get(owner);
     if (domain === undefined) this.#drop(frame, Drop.notForUs);
     else this.#delivery.accept(frame, domain);
+  }
+
+  #isTakenByHost(frame: Frame, owner: number): boolean {
+    const domain = this.#domains.get(owner);
+    return domain !== undefined && this.#delivery.acceptFragment(frame, domain);
   }
 
   /** Whether an IPv4 packet is alive and no fragment; if not it has been dropped. What follows it is cut off. */
