@@ -141,7 +141,7 @@ export const DROP_HELP: Record<DropKey, string> = {
   routeMtuExceeded: 'larger than the MTU of the VLAN or tunnel that the route leads out by, or than that of the route',
   strictIsolation: 'the route leads into another route domain, and one of the two is strict',
   tooManyHosts: 'to a host on a connected network that is not known yet, and there are too many already',
-  portLockdown: 'to a service that the self IP does not let in (allow-service), and no answer to a socket of this host',
+  portLockdown: 'to a service that the self IP does not let in (allow-service), no answer to a socket of this host, and for no tunnel',
   hostUnsupported: 'from this host by a host path, and neither from a self IP of it nor to one other host',
 };
 
