@@ -80,7 +80,7 @@ describe('drop reasons', () => {
 
   it('wrong VNI', () => expectDrop('unknown-vni', 'far', () => outer({ vni: 101 })));
 
-  it('wrong port', () => expectDrop('unknown-tunnel-port', 'far', () => outer({ port: 4790 })));
+  it('wrong port', () => expectDrop('port-lockdown', 'far', () => outer({ port: 4790 })));
 
   it('wrong remote', () => expectDrop('unknown-remote', 'far', () => outer({ source: '10.9.1.77' })));
 

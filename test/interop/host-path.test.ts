@@ -8,6 +8,7 @@
 //                 vx5  172.16.0.1%5000            vx5   172.16.0.2, in a namespace of its own [ far5 ]
 
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Capture, findComplaints, readFields } from './harness/capture.ts';
@@ -250,6 +251,7 @@ describe('devices of the host path', () => {
     assert.match(await addresses(), /^wp-inside +\S+ +10\.1\.0\.1\/24 2001:db8:1::1\/64/m);
     assert.match(await addresses(), /^wp-vx1 .*172\.16\.0\.1\/24/m);
     assert.match(await site.ip('link', 'show', 'dev', 'wp-vx1'), /mtu 1450 /);
+    assert.match(await wideplane.tmsh('show net self tunnel'), /Host Device +wp-vx1$/m);
     assert.match(await site.ip('route', 'get', BEYOND), /dev wp-vx1 src 172\.16\.0\.1/);
 
     await wideplane.tmsh('create net self second { address 10.1.0.9/24 vlan inside allow-service { tcp:8080 } }');
@@ -358,6 +360,8 @@ s.sendto(b'?' * int(sys.argv[2]), (sys.argv[1], 53))
 print(s.recv(65535).decode())
 `;
 
+const namespaces = (): string[] => readdirSync('/run/netns').filter((name) => name.startsWith('wideplane-'));
+
 describe('a route domain of its own', () => {
   it('has a namespace, in which a server on a self IP of its tunnel answers, beside the same address here', async () => {
     const [site, far, far5] = await Promise.all(['site', 'far', 'far5'].map(Namespace.create));
@@ -386,6 +390,11 @@ describe('a route domain of its own', () => {
     assert.equal(await far!.run(['python3', '-c', ASK, SELF.tunnel, '3']), 'rd0???\n');
     assert.equal(await far5!.run(['python3', '-c', ASK, SELF.tunnel, '3']), 'rd5000???\n');
     assert.match(await run(inside('ping', '-c', '2', '-W', '3', FAR)), / 2 received/);
+    assert.match(await wideplane.tmsh('show net self tunnel5'), /Host Device +wp-vx5 in namespace wideplane-rd5000$/m);
+    // Larger than a packet: in fragments, both ways.
+    assert.equal((await far5!.run(['python3', '-c', ASK, SELF.tunnel, '4000'])).trim().length, 4006);
+    assert.equal((await far!.run(['python3', '-c', ASK, SELF.tunnel, '4000'])).trim().length, 4003);
+    assert.match(await run(inside('ping', '-c', '2', '-W', '3', '-s', '4000', FAR)), / 2 received/);
     assert.match(await run(inside('ping', '-c', '2', '-W', '3', BEYOND)), / 2 received/);
 
     // A connection in there lives through a restart as well.
@@ -401,5 +410,12 @@ describe('a route domain of its own', () => {
     for (const program of [...listeners, session]) await program.stop('SIGKILL');
     assert.equal(await wideplane.stop(), 0, wideplane.log);
     await waitFor('nothing is left', 5, async () => (await portrait(site!)) === before);
+
+    const killed = await Wideplane.start(site!, ROUTE_DOMAIN);
+    await waitFor('the device', 5, async () => (await site!.ip('-brief', 'link')).includes('wp-vx5'));
+    assert.deepEqual(namespaces(), ['wideplane-rd5000']);
+    killed.kill();
+    await waitFor('nothing is left of a killed one', 5, async () => (await portrait(site!)) === before);
+    await waitFor('no namespace is left', 5, () => namespaces().length === 0);
   });
 });

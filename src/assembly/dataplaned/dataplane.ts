@@ -191,7 +191,7 @@ export class Dataplane {
     this.#router = new OpaqueRouter(this.#members, this.fdb, disposal, floodInput);
     const replies = new ReplyOutlet(disposal.pool.arena.bytes, this.fdb);
     this.#errors = new IcmpErrors(this.#members, this.#addresses, replies, disposal);
-    this.#hostPath = new HostPath(this.#domains, this.#members, this.#slots, this.fdb, disposal, {
+    this.#hostPath = new HostPath(this.#domains, this.#members, this.#slots, this.#addresses, this.fdb, disposal, {
       originate: (frame, domain) => this.route.originate(frame, domain),
     });
     this.#reassembly = new Reassembly(disposal);

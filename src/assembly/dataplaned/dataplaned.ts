@@ -154,6 +154,7 @@ export class Dataplaned implements ConfigApplier {
     worker: this.#worker,
     keeper: this.#keeper,
     devices: this.#deviceFacts(),
+    namespaceOf: (device) => this.#hostPaths?.namespaceOf(device),
   });
 
   /** Closes everything; what waits in a device's queue is still sent by the kernel. */

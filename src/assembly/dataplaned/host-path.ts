@@ -17,9 +17,12 @@ import type { Disposal } from '../../pipeline/disposal.ts';
 import { HostFlows, NONE } from '../../route/host-flows.ts';
 import { HostFragments } from '../../route/host-fragments.ts';
 import { PortLockdown } from '../../route/port-lockdown.ts';
+import { protocolService, udpService } from '../../tunnel/service.ts';
 import { ETHERNET_HEADER_OCTETS, ETHERNET_SOURCE, EtherType, writeEthernet } from '../../wire/ethernet.ts';
+import { IpProtocol } from '../../wire/ipv4.ts';
 import { hostPacket, PacketKind, readHostPacket } from './host-packet.ts';
 import { HostOutbound, type HostState, type Originator } from './host-outbound.ts';
+import type { LocalAddresses } from './local-addresses.ts';
 import { type LocalDelivery, NoDelivery } from './local-delivery.ts';
 import type { PortSlot } from './port-slot.ts';
 import type { HostPathSpec, HostSocketSpec, SelfSpec } from './spec.ts';
@@ -39,6 +42,7 @@ export class HostPath implements HostState, LocalDelivery {
   readonly #domains: ReadonlyMap<number, Domain>;
   readonly #members: readonly (Member | undefined)[];
   readonly #slots: readonly (PortSlot | undefined)[];
+  readonly #addresses: LocalAddresses;
   readonly #disposal: Disposal;
   readonly #bytes: Uint8Array;
   /** By number of the domain, and of the port. */
@@ -54,10 +58,12 @@ export class HostPath implements HostState, LocalDelivery {
     domains: ReadonlyMap<number, Domain>,
     members: readonly (Member | undefined)[],
     slots: readonly (PortSlot | undefined)[],
+    addresses: LocalAddresses,
     fdb: ForwardingDatabase,
     disposal: Disposal,
     originator: Originator,
   ) {
+    this.#addresses = addresses;
     this.#domains = domains;
     this.#members = members;
     this.#slots = slots;
@@ -134,6 +140,27 @@ export class HostPath implements HostState, LocalDelivery {
     } else {
       this.#drop(frame, Drop.portLockdown);
     }
+  }
+
+  /** Takes a fragment as it is where it may come in and no tunnel can be meant: the host puts its packets together itself. */
+  acceptFragment(frame: Frame, domain: Domain): boolean {
+    readHostPacket(this.#bytes, frame.start, frame.end);
+    const { protocol, destination0, destination1, destination2, destination3, destinationPort } = hostPacket;
+    const self = this.#find(domain.routeDomain, destination0, destination1, destination2, destination3);
+    const path = self === undefined ? undefined : this.#byDomain[self.spec.domain];
+    if (self === undefined || path === undefined || this.#isOwnSource(domain)) return false;
+    const service = protocol === IpProtocol.udp ? udpService(destinationPort) : protocolService(protocol);
+    const listener = this.#addresses.listener(
+      domain.id,
+      destination0,
+      destination1,
+      destination2,
+      destination3,
+      service,
+    );
+    if (listener !== -1 || !this.#admits(frame, domain, self.lockdown, path)) return false;
+    this.#deliver(frame, path);
+    return true;
   }
 
   /** Whether an address, as four words, is a self IP of this domain. */

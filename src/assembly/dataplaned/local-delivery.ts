@@ -13,6 +13,9 @@ export interface LocalDelivery {
    * came in by its Ethernet header is in front of it still, and `outerStart` is where that starts.
    */
   accept(frame: Frame, domain: Domain): void;
+
+  /** The same for a fragment; false when it was not taken: it may be of a packet for something in the data plane. */
+  acceptFragment(frame: Frame, domain: Domain): boolean;
 }
 
 /** Nobody is behind our addresses. */
@@ -31,5 +34,9 @@ export class NoDelivery implements LocalDelivery {
     const protocol = bytes[start]! >>> 4 === 4 ? ipv4Protocol(bytes, start) : ipv6NextHeader(bytes, start);
     const why = protocol === IpProtocol.udp ? Drop.unknownTunnelPort : Drop.localUnsupported;
     this.#disposal.drop(frame, why, this.#members[frame.member]?.row ?? 0);
+  }
+
+  acceptFragment(_frame: Frame, _domain: Domain): boolean {
+    return false;
   }
 }

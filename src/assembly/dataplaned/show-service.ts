@@ -24,6 +24,8 @@ export type ShowSources = {
   worker: FrameDriver;
   keeper: PortKeeper;
   devices: ReadonlyMap<string, DeviceFacts>;
+  /** Network namespace of the host's end of a device of the host path; undefined for that of the daemons. */
+  namespaceOf?: (device: string) => string | undefined;
 };
 
 export type ShowParams = { type: string; names?: string[] | undefined; cursor?: string | undefined };
@@ -183,13 +185,18 @@ export class ShowService {
     return sum(rows).drops;
   }
 
-  #selfs({ model, keeper }: ShowSources, page: readonly [string, Self][]): ShowRow[] {
+  #selfs({ model, keeper, namespaceOf }: ShowSources, page: readonly [string, Self][]): ShowRow[] {
     return page.map(([name, { properties }]) => {
       const sockets = [...model.sockets.values()].filter(({ self }) => self === name);
       const owner = model.selfs.has(name) ? 'wideplane' : 'host';
       const missing = sockets.some(({ key }) => keeper.state(key) === 'failed');
       const status = missing ? 'waiting for the address' : 'available';
-      return { name, stats: { Address: properties.address, VLAN: properties.vlan, Owner: owner, Status: status } };
+      const facts = { Address: properties.address, VLAN: properties.vlan, Owner: owner, Status: status };
+      const device = model.hostPaths.get(model.selfs.get(name)?.domain ?? '')?.device;
+      if (device === undefined) return { name, stats: facts };
+      const namespace = namespaceOf?.(device);
+      const place = namespace === undefined ? device : `${device} in namespace ${namespace}`;
+      return { name, stats: { ...facts, 'Host Device': place } };
     });
   }
 

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { HostPathSpec } from '../../../src/assembly/dataplaned/spec.ts';
 import { FLOW_SECONDS } from '../../../src/route/host-flows.ts';
+import { udpService } from '../../../src/tunnel/service.ts';
 import { parseService } from '../../../src/wire/service-names.ts';
 import { mac, Rig, words } from '../../support/dataplane-rig.ts';
 import {
@@ -174,6 +175,53 @@ describe('packets for a self IP', () => {
     rig.send(0, inbound(0, packet4(NEAR, SELF_A, 1, icmp4(8, Buffer.from([0, 1, 0, 1])))));
     assert.equal(rig.received(0).length, 1);
     assert.deepEqual(rig.received(TO_HOST_A), []);
+  });
+});
+
+describe('fragments for a self IP', () => {
+  const MORE = 0x2000;
+  const part = (flags: number, payload: Buffer, protocol = 17): Buffer =>
+    ipv4Packet({ source: NEAR, destination: SELF_A, protocol, flags, identification: 77 }, payload);
+  const whole = udp(5000, 53, Buffer.alloc(60, 7));
+  const first = part(MORE, whole.subarray(0, 32));
+  const last = part(32 / 8, whole.subarray(32));
+
+  it('go to the host as they are, the later ones after the first', () => {
+    const rig = makeRig();
+    rig.send(0, inbound(0, first));
+    rig.send(0, Buffer.concat([inbound(0, last), Buffer.alloc(10, 0xee)]));
+    assert.deepEqual(rig.received(TO_HOST_A), [toHost(0, first), toHost(0, last)]);
+    assert.deepEqual(rig.drops(), {});
+  });
+
+  it('do not without the first, after one that is refused, or for a tunnel', () => {
+    const rig = makeRig();
+    rig.send(0, inbound(0, last));
+    rig.send(0, inbound(0, part(MORE, udp(5000, 54, Buffer.alloc(24)))));
+    rig.send(0, inbound(0, last));
+    rig.apply(
+      rig.tunnelMember(20, {
+        domain: 2,
+        tunnel: { local: words(SELF_A), remote: words(NEAR), service: udpService(53) },
+      }),
+    );
+    rig.send(0, inbound(0, first));
+    assert.deepEqual(rig.received(TO_HOST_A), []);
+  });
+
+  it('of IPv6 as well', () => {
+    const rig = makeRig();
+    const segment = tcp(5000, 443, SYN, Buffer.alloc(36, 9));
+    const piece = (offset: number, more: number, payload: Buffer, next = 6): Buffer => {
+      const header = Buffer.from([next, 0, 0, offset | more, 0, 0, 0, 5]);
+      return ipv6Packet({ source: NEAR6, destination: SELF6, nextHeader: 44 }, Buffer.concat([header, payload]));
+    };
+    const pieces = [piece(0, 1, segment.subarray(0, 32)), piece(32, 0, segment.subarray(32))];
+    for (const packet of pieces) rig.send(0, inbound(0, packet));
+    assert.deepEqual(
+      rig.received(TO_HOST_A),
+      pieces.map((packet) => toHost(0, packet)),
+    );
   });
 });
 
