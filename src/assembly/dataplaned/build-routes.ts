@@ -87,7 +87,8 @@ export class RouteBuilder {
       const domain = this.#domainOf(gateway);
       if (domain !== undefined) gateways.push({ domain, address: gateway.words });
     }
-    if (gateways.length === 0) return `no gateway of ${addresses.join(', ') || 'an empty pool'} is on a network of a self IP`;
+    if (gateways.length === 0)
+      return `no gateway of ${addresses.join(', ') || 'an empty pool'} is on a network of a self IP`;
     return { kind: 'gateways', gateways, mtu };
   }
 
@@ -107,4 +108,3 @@ export class RouteBuilder {
     return from !== to && one !== undefined && other !== undefined && crossesStrictly(one.properties, other);
   }
 }
-

@@ -212,4 +212,3 @@ export function crossesStrictly(
 ): boolean {
   return from.parent !== to.name && (from.strict || to.properties.strict);
 }
-

@@ -128,11 +128,15 @@ function checkPlace(self: Self, { address }: IpPrefix, context: CheckContext): v
   }
   const name = self.name.slice(self.name.indexOf('/', 1) + 1);
   if (!LOOKS_LIKE_PREFIX.test(name) || parsePrefix(name) !== undefined) return;
-  context.warn(self, `Self IP (${self.name}): ${name} is no address with a length, but only a name; the address is ${text}.`, {
-    property: 'address',
-    value: name,
-    hint: `To be sure, name it after its address: ${text}`,
-  });
+  context.warn(
+    self,
+    `Self IP (${self.name}): ${name} is no address with a length, but only a name; the address is ${text}.`,
+    {
+      property: 'address',
+      value: name,
+      hint: `To be sure, name it after its address: ${text}`,
+    },
+  );
 }
 
 function inDomain(text: string, routeDomain: number): IpPrefix {
