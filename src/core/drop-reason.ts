@@ -68,6 +68,15 @@ export const Drop = {
   routeMtuExceeded: 59,
   strictIsolation: 60,
   tooManyHosts: 61,
+  greHeaderInvalid: 62,
+  greChecksumInvalid: 63,
+  greProtocolUnknown: 64,
+  greKeepalive: 65,
+  unknownGreKey: 66,
+  greKeyMissing: 67,
+  greSequenceOld: 68,
+  nvgreInnerTagged: 69,
+  etherIpVersionInvalid: 70,
 } as const;
 
 export type DropKey = keyof typeof Drop;
@@ -139,6 +148,15 @@ export const DROP_HELP: Record<DropKey, string> = {
   routeMtuExceeded: 'larger than the MTU of the VLAN or tunnel that the route leads out by, or than that of the route',
   strictIsolation: 'the route leads into another route domain, and one of the two is strict',
   tooManyHosts: 'to a host on a connected network that is not known yet, and there are too many already',
+  greHeaderInvalid: 'the GRE header is cut short, of a version other than 0, or asks for routing (RFC 2784, section 2)',
+  greChecksumInvalid: 'the GRE checksum is wrong, and the tunnel looks at it (rx-csum)',
+  greProtocolUnknown: 'a protocol type that no GRE tunnel with this key on this local address carries',
+  greKeepalive: 'the answer to a GRE keepalive packet: none was asked here',
+  unknownGreKey: 'no GRE tunnel has this key or VSID on this local address',
+  greKeyMissing: 'a GRE packet without a key, where no tunnel of this local address is without one',
+  greSequenceOld: 'the GRE sequence number is not above the last one (RFC 2890, section 2.2), and the tunnel minds',
+  nvgreInnerTagged: 'the frame in an NVGRE packet has a VLAN tag (RFC 7637, section 3.2)',
+  etherIpVersionInvalid: 'the EtherIP header is cut short, or of a version other than 3 (RFC 3378)',
 };
 
 const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

@@ -3,6 +3,7 @@
 // Everything that does not change from frame to frame is rendered once, as little-endian words in the order in which they
 // lie in memory, and rendered anew when the next hop resolves or the configuration changes.
 
+import type { AddressWords } from '../core/address.ts';
 import { type Outlet } from '../pipeline/node.ts';
 import type { Tunnel } from './tunnel.ts';
 
@@ -20,6 +21,12 @@ export class TunnelEndpoint {
   egress = -1;
   /** Octets of the outer headers, which the frame needs as headroom. */
   outerOctets = 0;
+  /** Octets in front of the headers in their memory: 2 where they are to start at 2 modulo 4. */
+  headerPad = 0;
+  /** Octets of the GRE header, the last of `outerOctets`; 0: there is none. */
+  greOctets = 0;
+  /** Flags of the GRE header, as in GreFlag. */
+  greFlags = 0;
   /** Whether the port behind `outlet` cuts super-frames behind the outer headers. */
   cutsTunnelled = false;
   /** Outer headers, Ethernet to tunnel header, in memory order: HEADER_WORDS words from `headerAt` of memory for many endpoints. */
@@ -33,6 +40,15 @@ export class TunnelEndpoint {
   readonly headerBytes: Uint8Array;
   /** Position in the table of endpoints; frames and FDB entries refer to it. */
   readonly index: number;
+  /** The next sequence number to be sent, and the last that came, with GRE; signed 32 bits. */
+  nextSequence = 0;
+  lastSequence = 0;
+  /** Whether one has come. */
+  hasSequence = false;
+  /** The same remote end as reached from the tunnel's secondary address, where it has one. */
+  twin: TunnelEndpoint | undefined;
+  /** Whether this is the twin of another. */
+  readonly isSecondary: boolean;
   /** The remote address as four words in host order (IPv4 in word 3). */
   readonly remote: readonly [number, number, number, number];
 
@@ -42,12 +58,19 @@ export class TunnelEndpoint {
     remote: readonly [number, number, number, number],
     headers: Int32Array = new Int32Array(HEADER_WORDS),
     headerAt = 0,
+    isSecondary = false,
   ) {
+    this.isSecondary = isSecondary;
     this.headers = headers;
     this.headerAt = headerAt;
     this.headerBytes = new Uint8Array(headers.buffer, headers.byteOffset + headerAt * 4, HEADER_WORDS * 4);
     this.index = index;
     this.tunnel = tunnel;
     this.remote = remote;
+  }
+  /** The address that its packets come from. */
+  get local(): AddressWords {
+    const { local, secondary } = this.tunnel.spec;
+    return this.isSecondary && secondary !== undefined ? secondary : local;
   }
 }

@@ -37,7 +37,7 @@ export const IPV4_FRAGMENT_OFFSET = 0x1fff;
 const MORE_FRAGMENTS_AND_OFFSET = IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET;
 
 /** Registered protocol numbers that are looked at here; next headers of IPv6 share them. */
-export const IpProtocol = { icmp: 1, igmp: 2, tcp: 6, udp: 17, icmpv6: 58 } as const;
+export const IpProtocol = { icmp: 1, igmp: 2, tcp: 6, udp: 17, gre: 47, icmpv6: 58, etherip: 97 } as const;
 
 /**
  * Guarantees, with FORWARD: version 4, a whole header with its options and the right checksum, and a total length that

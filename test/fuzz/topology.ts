@@ -9,6 +9,8 @@
 //   port 9 ─ configured in ends, but not there
 //   bridge: tunnels point to point, over IPv6, multipoint, over the socket
 //   ends:   tunnels without flooding, without endpoints, without a route, one-way, with a remote end that never answers
+//   bridge: GRE with a key, checksum and sequence number, NVGRE, EtherIP, GRE without a key at 10.9.1.4, GRE over IPv6
+//   packets: GRE for packets
 //   groups: tunnels that flood to a multicast group, over IPv4 and IPv6
 //   loop:   a tunnel whose remote end lies behind itself
 
@@ -33,6 +35,8 @@ import {
   FuzzPorts,
   GROUP,
   GROUP6,
+  GreKey,
+  KEYLESS_LOCAL,
   LOCAL6,
   LOOP_MAC,
   LOOP_PEER_MAC,
@@ -47,8 +51,8 @@ import {
   UNRESOLVED_REMOTE,
   Vni,
 } from './seeds.ts';
-import { udpService } from '../../src/tunnel/service.ts';
-import { UdpChecksum } from '../../src/tunnel/tunnel.ts';
+import { protocolService, udpService } from '../../src/tunnel/service.ts';
+import { TunnelKind, UdpChecksum } from '../../src/tunnel/tunnel.ts';
 
 const MISSING_PORT = 9;
 const REFUSED_PERCENT = 2;
@@ -63,6 +67,7 @@ const Domain = {
   opaque: 7,
   standby: 8,
   groups: 9,
+  packets: 19,
 } as const;
 
 const Member = {
@@ -94,6 +99,12 @@ const Member = {
   overIpv6: 36,
   multicast: 37,
   multicast6: 38,
+  gre: 40,
+  subnet: 41,
+  etherIp: 42,
+  keyless: 43,
+  gre6: 44,
+  packets: 45,
 } as const;
 
 /** Members of the domain `ends` that stations live behind. */
@@ -129,7 +140,9 @@ function domains(): Operation[] {
     group(Domain.standby, 17, STANDBY_MAC, { mode: 'transparent', bridgesInStandby: false }),
     { op: 'set-failover-state', active: false },
     { op: 'set-domain', spec: { id: Domain.groups, name: 'groups', localMember: 18, mac: undefined } },
+    { op: 'set-domain', spec: { id: Domain.packets, name: 'packets', localMember: 19, mac: undefined } },
     { op: 'set-self', spec: { ...self, name: 'wan', words: words(LOCAL) } },
+    { op: 'set-self', spec: { ...self, name: 'wan-too', words: words(KEYLESS_LOCAL) } },
     { op: 'set-self', spec: { ...self, name: 'wan6', words: [0x20010db8, 0, 0, 2], isIpv6: true, prefixBits: 64 } },
     { op: 'set-self', spec: { ...self, name: 'loop', domain: Domain.loop, words: words('10.8.0.1') } },
   ];
@@ -201,10 +214,33 @@ function tunnels(rig: Rig): Operation[] {
     }),
     groupTunnel(rig, Member.multicast, Vni.multicast, LOCAL, GROUP),
     groupTunnel(rig, Member.multicast6, Vni.multicast6, LOCAL6, GROUP6),
+    ...directTunnels(rig),
     rig.tunnelMember(Member.loopTunnel, {
       domain: Domain.loop,
       splitHorizonGroup: 0,
       tunnel: { key: Vni.loop, local: words('10.8.0.1'), remote: words('10.8.0.2') },
+    }),
+  ];
+}
+
+/** Tunnels whose header follows the IP header. */
+function directTunnels(rig: Rig): Operation[] {
+  const service = protocolService(47);
+  const frames = { kind: TunnelKind.teb, service };
+  const minds = { sendsChecksum: true, verifiesChecksum: true, sendsSequence: true, checksSequence: true };
+  return [
+    rig.tunnelMember(Member.gre, { tunnel: { ...frames, key: GreKey.minds, gre: minds } }),
+    rig.tunnelMember(Member.subnet, { tunnel: { kind: TunnelKind.nvgre, service, key: GreKey.subnet } }),
+    rig.tunnelMember(Member.etherIp, {
+      tunnel: { kind: TunnelKind.etherip, service: protocolService(97), key: 0 },
+    }),
+    rig.tunnelMember(Member.keyless, { tunnel: { ...frames, key: 0, local: words(KEYLESS_LOCAL) } }),
+    rig.tunnelMember(Member.gre6, {
+      tunnel: { ...frames, key: 5, local: words(LOCAL6), remote: words(REMOTE6), gre: minds },
+    }),
+    rig.tunnelMember(Member.packets, {
+      domain: Domain.packets,
+      tunnel: { kind: TunnelKind.gre, service, key: GreKey.packets },
     }),
   ];
 }
@@ -234,6 +270,9 @@ function stations(rig: Rig): Operation[] {
     [Station.behindInbound, Member.inboundOnly],
     [Station.behindTagged, Member.insideTagged],
     [Station.behindTunnel6, Member.overIpv6],
+    [Station.behindGre, Member.gre],
+    [Station.behindSubnet, Member.subnet],
+    [Station.behindEtherIp, Member.etherIp],
   ];
   const remoteOf = (member: number) => (member === Member.multipoint ? words(REMOTE) : undefined);
   return [

@@ -1,10 +1,12 @@
-// Encapsulation: from an inner frame that shall leave by a tunnel to an outer packet on the way to its endpoint.
+// Encapsulation: from an inner frame, or an inner packet of a layer 3 tunnel, that shall leave by a tunnel to an outer packet on
+// the way to its endpoint.
 //
 // A super-frame is cut into segments first, unless the adapter of the underlay cuts it behind the outer headers; while
 // somebody captures it is always cut here, so that a capture shows the packets that leave. A frame whose next hop is being
 // resolved is copied and waits (RFC 1122, section 2.3.2.2), in order, in bounded number.
 
 import { Column, ROW_STRIDE } from '../../../core/counters.ts';
+import { type Member, MemberKind } from '../../../bridge/domain.ts';
 import { Drop, FORWARD } from '../../../core/drop-reason.ts';
 import { completeChecksum } from '../../../packet/complete-checksum.ts';
 import { type Frame, FrameBatch, Gso } from '../../../packet/frame.ts';
@@ -16,10 +18,10 @@ import type { Disposal } from '../../../pipeline/disposal.ts';
 import type { PipelineNode } from '../../../pipeline/node.ts';
 import { MAX_WAITING, type NeighbourTable } from '../../../route/neighbour-table.ts';
 import type { TunnelEndpoint } from '../../../tunnel/endpoint.ts';
-import type { Tunnel } from '../../../tunnel/tunnel.ts';
-import { encapsulateVxlanEthernet, encapsulateVxlanUdp } from '../../../tunnel/vxlan.ts';
-import { encapsulateVxlanIpv6 } from '../../../tunnel/vxlan-ipv6.ts';
-import { ETHERNET_HEADER_OCTETS, isVlanTagged, VLAN_TAG_OCTETS } from '../../../wire/ethernet.ts';
+import { kindIsLayer3, type Tunnel, TunnelKind } from '../../../tunnel/tunnel.ts';
+import { encapsulate } from '../../../tunnel/encapsulate.ts';
+import { encapsulateVxlanUdp } from '../../../tunnel/vxlan.ts';
+import { ETHERNET_HEADER_OCTETS, isVlanTagged, stripVlanTag, VLAN_TAG_OCTETS } from '../../../wire/ethernet.ts';
 import { VXLAN_HEADER_OCTETS } from '../../../wire/vxlan.ts';
 import type { EndpointTable } from '../endpoint-table.ts';
 import type { TunnelTable } from '../tunnel-table.ts';
@@ -29,14 +31,22 @@ export class EncapsulateNode implements PipelineNode {
   readonly input: FrameBatch;
   /** Milliseconds of the data plane's clock; set by the owner before a breath. */
   nowMs = 0;
+  readonly #members: readonly (Member | undefined)[];
   readonly #tunnels: TunnelTable;
   readonly #endpoints: EndpointTable;
   readonly #neighbours: NeighbourTable;
   readonly #disposal: Disposal;
   readonly #segments = new FrameBatch();
 
-  constructor(input: FrameBatch, tunnels: TunnelTable, neighbours: NeighbourTable, disposal: Disposal) {
+  constructor(
+    input: FrameBatch,
+    members: readonly (Member | undefined)[],
+    tunnels: TunnelTable,
+    neighbours: NeighbourTable,
+    disposal: Disposal,
+  ) {
     this.input = input;
+    this.#members = members;
     this.#tunnels = tunnels;
     this.#endpoints = tunnels.endpoints;
     this.#neighbours = neighbours;
@@ -60,7 +70,9 @@ export class EncapsulateNode implements PipelineNode {
         disposal.drop(frame, Drop.tunnelDisabled, tunnel.row);
         continue;
       }
-      const endpoint = endpoints[frame.endpoint === -1 ? tunnel.remoteEndpoint : frame.endpoint];
+      let endpoint = endpoints[frame.endpoint === -1 ? tunnel.remoteEndpoint : frame.endpoint];
+      if (endpoint?.twin !== undefined && this.#isOwn(frame)) endpoint = endpoint.twin;
+      if (tunnel.kind === TunnelKind.nvgre) this.#removeTags(frame);
       if (endpoint === undefined) {
         disposal.drop(frame, Drop.noEndpoints, tunnel.row);
       } else if (frame.gsoType !== Gso.none) {
@@ -73,6 +85,20 @@ export class EncapsulateNode implements PipelineNode {
     }
     // A tunnel that carries another has pushed its packets behind those: they wait for the next round.
     this.input.removeFirst(length);
+  }
+
+  /** Whether we have made the frame ourselves, so that it leaves from the tunnel's secondary address. */
+  #isOwn(frame: Frame): boolean {
+    const member = this.#members[frame.member];
+    return member === undefined || member.kind === MemberKind.local;
+  }
+
+  /** NVGRE carries no tags: those that are there are taken out (RFC 7637, section 3.2). */
+  #removeTags(frame: Frame): void {
+    const { bytes } = this.#disposal.pool.arena;
+    while (frame.end - frame.start >= ETHERNET_HEADER_OCTETS + VLAN_TAG_OCTETS && isVlanTagged(bytes, frame.start)) {
+      frame.start = stripVlanTag(bytes, frame.start);
+    }
   }
 
   /** A super-frame as it is; it counts as the frames that it will be. */
@@ -113,7 +139,7 @@ export class EncapsulateNode implements PipelineNode {
     const disposal = this.#disposal;
     const segments = this.#segments;
     const { egress } = frame;
-    const verdict = segment(disposal.pool, frame, segments);
+    const verdict = segment(disposal.pool, frame, segments, kindIsLayer3(tunnel.kind));
     if (verdict !== FORWARD) {
       disposal.drop(frame, verdict, tunnel.row);
       return;
@@ -133,10 +159,11 @@ export class EncapsulateNode implements PipelineNode {
     const { arena } = disposal.pool;
     const octets = frame.end - frame.start;
     const { mtu } = tunnel.spec;
-    if (octets > mtu + ETHERNET_HEADER_OCTETS) {
+    const fits = kindIsLayer3(tunnel.kind) ? mtu : mtu + ETHERNET_HEADER_OCTETS;
+    if (octets > fits) {
       // A tag of the customer's own does not count towards the MTU.
-      const limit = mtu + ETHERNET_HEADER_OCTETS + VLAN_TAG_OCTETS;
-      if (octets > limit || !isVlanTagged(arena.bytes, frame.start)) {
+      const isTagged = !kindIsLayer3(tunnel.kind) && isVlanTagged(arena.bytes, frame.start);
+      if (octets > fits + VLAN_TAG_OCTETS || !isTagged) {
         disposal.drop(frame, Drop.tunnelMtuExceeded, tunnel.row);
         return;
       }
@@ -170,13 +197,8 @@ export class EncapsulateNode implements PipelineNode {
     cells[base + Column.outOctets]! += octets;
     if (disposal.tap.passing) disposal.tap.recordPass(outgoing, tunnel.row, Direction.outbound);
     outgoing.vlanTci = 0;
-    if (endpoint.egress === -1) {
-      encapsulateVxlanUdp(arena, outgoing, endpoint);
-    } else {
-      if (tunnel.isIpv6) encapsulateVxlanIpv6(arena, outgoing, endpoint);
-      else encapsulateVxlanEthernet(arena, outgoing, endpoint);
-      outgoing.egress = endpoint.egress;
-    }
+    encapsulate(arena, outgoing, endpoint);
+    if (endpoint.egress !== -1) outgoing.egress = endpoint.egress;
     endpoint.outlet!.push(outgoing);
   }
 

@@ -1,4 +1,4 @@
-// Packets for our own addresses and for groups that we listen to: echo, group membership queries, the datagrams of tunnels.
+// Packets for our own addresses and for groups that we listen to: echo, group membership queries, the packets of tunnels.
 //
 // A frame here starts at the IP header, whose check is done. Replies go back by the member that the question came in by
 // (auto last hop), in the question's own buffer. What nothing here takes goes to the local delivery.
@@ -56,6 +56,8 @@ import { VXLAN_HEADER_OCTETS } from '../../../wire/vxlan.ts';
 import type { GroupService } from '../group-service.ts';
 import type { LocalAddresses } from '../local-addresses.ts';
 import type { LocalDelivery } from '../local-delivery.ts';
+import type { ReplyOutlet } from '../reply-outlet.ts';
+import { TunnelDemultiplexer } from './tunnel-demultiplexer.ts';
 
 export class PacketReceiver {
   /** Milliseconds of the data plane's clock; set by the owner before a breath. */
@@ -65,10 +67,12 @@ export class PacketReceiver {
   readonly #addresses: LocalAddresses;
   readonly #groups: GroupService;
   readonly #delivery: LocalDelivery;
+  readonly #replies: ReplyOutlet;
   readonly #disposal: Disposal;
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
   readonly #toDecapsulate: FrameBatch;
+  readonly #demultiplexer: TunnelDemultiplexer;
 
   constructor(
     members: readonly (Member | undefined)[],
@@ -76,6 +80,7 @@ export class PacketReceiver {
     addresses: LocalAddresses,
     groups: GroupService,
     delivery: LocalDelivery,
+    replies: ReplyOutlet,
     disposal: Disposal,
     toDecapsulate: FrameBatch,
   ) {
@@ -84,10 +89,12 @@ export class PacketReceiver {
     this.#addresses = addresses;
     this.#groups = groups;
     this.#delivery = delivery;
+    this.#replies = replies;
     this.#disposal = disposal;
     this.#bytes = disposal.pool.arena.bytes;
     this.#words = disposal.pool.arena.words;
     this.#toDecapsulate = toDecapsulate;
+    this.#demultiplexer = new TunnelDemultiplexer(addresses, this.#bytes, toDecapsulate);
   }
 
   #drop(frame: Frame, why: Verdict): void {
@@ -107,7 +114,7 @@ export class PacketReceiver {
       this.#igmp(frame, payload);
     } else if (protocol === IpProtocol.icmp) {
       this.#echoV4(frame, payload, owner);
-    } else {
+    } else if (!this.#demultiplexer.takeIpv4(frame, owner)) {
       this.#deliver(frame, owner);
     }
   }
@@ -137,10 +144,10 @@ export class PacketReceiver {
       if (!this.#toTunnelIpv6(frame, owner)) this.#deliver(frame, owner);
     } else if (nextHeader === IPV6_FRAGMENT) {
       this.#drop(frame, Drop.ipFragment);
-    } else if (nextHeader !== IpProtocol.icmpv6) {
-      this.#deliver(frame, owner);
-    } else {
+    } else if (nextHeader === IpProtocol.icmpv6) {
       this.#echoV6(frame, owner);
+    } else if (!this.#demultiplexer.takeIpv6(frame, owner)) {
+      this.#deliver(frame, owner);
     }
   }
 
@@ -324,12 +331,11 @@ export class PacketReceiver {
     const { domain } = member;
     frame.checksumStart = 0;
     frame.outerStart = 0;
-    frame.egress = member.id;
     if (!domain.isLayer3) {
       frame.start -= ETHERNET_HEADER_OCTETS;
       copyMac(bytes, frame.start + ETHERNET_SOURCE, frame.start + ETHERNET_DESTINATION);
       writeMac(bytes, frame.start + ETHERNET_SOURCE, domain.macHigh, domain.macLow);
     }
-    member.outlet.push(frame);
+    this.#replies.send(frame, member);
   }
 }
