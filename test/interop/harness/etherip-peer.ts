@@ -7,6 +7,8 @@ import type { Namespace } from './namespace.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../../../test/interop/harness/programs/etherip-peer.py', import.meta.url));
 
+const ANSWER_MS = 30_000;
+
 /** The header as RFC 3378 draws it, and with its two halves of an octet the other way round, as some implementations have it. */
 export const ETHERIP_HEADER = { rfc3378: '3000', swapped: '0300' } as const;
 
@@ -33,12 +35,15 @@ export class EtherIpPeer {
     const { device, local, remote, remoteMac, header, address, mac } = options;
     const argv = ['/usr/bin/python3', PROGRAM, device, local, remote, remoteMac, header, address, mac];
     const [program, ...args] = namespace.command(argv);
-    this.#child = spawn(program!, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn(program!, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#child = child;
     this.#ended = new Promise((_, reject) => {
-      this.#child.on('close', (code) => reject(new Error(`etherip-peer.py ended with ${String(code)}`)));
+      child.on('close', (code) => reject(new Error(`etherip-peer.py ended with ${String(code)}`)));
     });
     this.#ended.catch(() => undefined);
-    createInterface({ input: this.#child.stdout! }).on('line', (line) => {
+    // What still runs when a test has failed ends with its namespaces; it shall not keep the file from ending.
+    for (const handle of [child, child.stdin, child.stdout]) (handle as unknown as { unref(): void }).unref();
+    createInterface({ input: child.stdout }).on('line', (line) => {
       this.#answers.shift()?.(JSON.parse(line) as Answer);
     });
   }
@@ -66,6 +71,7 @@ export class EtherIpPeer {
   }
 
   async stop(): Promise<void> {
+    this.#child.ref();
     this.#child.stdin!.end();
     await this.#ended.catch(() => undefined);
   }
@@ -77,6 +83,13 @@ export class EtherIpPeer {
   }
 
   #answer(): Promise<Answer> {
-    return Promise.race([new Promise<Answer>((resolve) => this.#answers.push(resolve)), this.#ended]);
+    const answered = new Promise<Answer>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error('etherip-peer.py does not answer')), ANSWER_MS);
+      this.#answers.push((answer) => {
+        clearTimeout(timer);
+        resolve(answer);
+      });
+    });
+    return Promise.race([answered, this.#ended]);
   }
 }

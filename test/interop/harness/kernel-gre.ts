@@ -33,6 +33,8 @@ export async function addKernelGre(host: Host, options: KernelGreOptions): Promi
   await host.attempt(['ip', 'link', 'delete', device]);
   await host.ip(...argv);
   if (mtu !== undefined) await host.ip('link', 'set', device, 'mtu', String(mtu));
+  // Routers would be asked for by packets that have no place on a link of two ends.
+  if (!type.endsWith('tap')) await host.ip('link', 'set', device, 'addrgenmode', 'none');
   await host.ip('link', 'set', device, 'up');
   await host.addAddress(device, ...addresses);
   return device;

@@ -82,13 +82,90 @@ describe('docs/interop/bigip-vxlan.md', () => {
   });
 });
 
+/** The blocks under a heading of a page. */
+const under = (file: string, heading: string): string[] =>
+  tmshBlocks(file)
+    .filter((block) => block.heading === heading)
+    .map(({ text }) => text);
+
+const INTERFACES = ['create net interface 1.1 device eth1', 'create net interface 1.2 device eth2'];
+
+for (const [page, tunnel] of [
+  ['bigip-gre', 'gre1'],
+  ['bigip-etherip', 'dc'],
+] as const) {
+  describe(`docs/interop/${page}.md`, () => {
+    const file = `docs/interop/${page}.md`;
+
+    it('what to type on a BIG-IP, whose interfaces are there already', async () => {
+      const session = new TmshSession();
+      await session.run(...INTERFACES);
+      const [commands, ...others] = under(file, 'On the BIG-IP');
+      await enter(session, commands!);
+      assert.deepEqual(others, []);
+      assert.match(await session.run(`list net tunnels tunnel ${tunnel}`), /remote-address 198\.51\.100\.20/);
+    });
+
+    it('the file and the commands for wideplane make the same configuration', async () => {
+      const [text, commands, ...others] = under(file, 'On wideplane');
+      assert.deepEqual(others, []);
+      const loaded = new TmshSession();
+      await enter(loaded, text!);
+      const typed = new TmshSession();
+      await enter(typed, commands!);
+      const listing = await loaded.run('list net');
+      assert.match(listing, new RegExp(`net tunnels tunnel ${tunnel} `));
+      assert.equal(await typed.run('list net'), listing);
+      assert.deepEqual(typed.saved, ['own']);
+    });
+  });
+}
+
+it('docs/interop/bigip-gre.md: the other uses of GRE, on top of the VLANs of the first', async () => {
+  const file = 'docs/interop/bigip-gre.md';
+  const start = async (): Promise<TmshSession> => {
+    const session = new TmshSession();
+    const [, commands] = under(file, 'On wideplane');
+    const vlans = commands!.split('\n').filter((line) => / net (?:interface|vlan|self wan-self) /.test(line));
+    await session.run(...vlans);
+    return session;
+  };
+  for (const [heading, blocks, expected] of [
+    ['Keys and checksums', 1, /rx-csum enabled/],
+    ['Ethernet in GRE', 2, /members \{\s+servers\s+teb1\s+\}/],
+    ['A collector behind a router', 1, /endpoint 203\.0\.113\.7/],
+    ['NVGRE', 1, /key 5000/],
+  ] as const) {
+    const texts = under(file, heading);
+    assert.equal(texts.length, blocks, heading);
+    for (const text of texts) {
+      const session = await start();
+      await enter(session, text);
+      assert.match(await session.run('list net'), expected, heading);
+    }
+  }
+});
+
+it('docs/interop/bigip-etherip.md: the other form of the header', async () => {
+  const file = 'docs/interop/bigip-etherip.md';
+  const session = new TmshSession();
+  const [text] = under(file, 'On wideplane');
+  await enter(session, text!);
+  const [commands, ...others] = under(file, 'The form of the header');
+  assert.deepEqual(others, []);
+  await enter(session, commands!);
+  assert.match(await session.run('list net tunnels etherip low'), /version-nibble low/);
+});
+
 it('every tmsh block of the README and of docs/ is understood', async () => {
   const files = [
     'README.md',
     ...readdirSync('docs', { recursive: true, encoding: 'utf8' }).map((name) => `docs/${name}`),
   ];
   const sections = new Map<string, string[]>();
-  for (const file of files.filter((name) => name.endsWith('.md') && name !== 'docs/interop/bigip-vxlan.md')) {
+  for (const file of files.filter(
+    (name) => name.endsWith('.md') && !/^docs\/interop\/bigip-(?:vxlan|gre|etherip)\.md$/.test(name),
+  )) {
     for (const { heading, text } of tmshBlocks(file)) {
       const key = `${file}: ${heading}`;
       sections.set(key, [...(sections.get(key) ?? []), text]);
