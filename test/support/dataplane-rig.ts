@@ -50,6 +50,8 @@ export type RigOptions = {
   staticLimit?: number;
   counterRows?: number;
   ageingSeconds?: number;
+  /** Whether port 0 takes super-frames behind outer headers. */
+  cutsTunnelled?: boolean;
 };
 
 export class Rig {
@@ -63,8 +65,10 @@ export class Rig {
   #isRealClock = false;
   /** The far ends of the ports: `send` goes in there, `received` comes out. */
   readonly #far = new Map<number, MemoryPort>();
+  readonly #cutsTunnelled: boolean;
 
   constructor(options: RigOptions = {}) {
+    this.#cutsTunnelled = options.cutsTunnelled ?? false;
     const pool = options.pool ?? POOL;
     this.counters = new CounterTable(options.counterRows ?? 256);
     this.pool = new FramePool(this.arena, this.allocator.allocate(poolOctets(pool))!, pool);
@@ -105,7 +109,7 @@ export class Rig {
   addPort(index: number, medium: PortMedium = 'ethernet', listener?: ListenerPlace): void {
     const [near, far] = createMemoryPair(this.arena, this.allocator, {
       ends: [
-        { name: `near${index}`, index },
+        { name: `near${index}`, index, cutsTunnelled: index === 0 && this.#cutsTunnelled },
         { name: `far${index}`, index: 100 + index, address: ipv4(REMOTE), port: 50_000 },
       ],
       medium,
