@@ -129,11 +129,15 @@ static void refuse(int32_t *descriptor, int error)
 	descriptor[WORD_GSO] = error;
 }
 
-/* A TAP device takes one frame a call. */
+/* A TAP device takes one frame a call. One without pieces is none that it could cut, which it would say itself if it looked. */
 static int write_run(int descriptor, const struct mmsghdr *messages, int count, int *error)
 {
 	for (int sent = 0; sent < count;) {
 		const struct msghdr *message = &messages[sent].msg_hdr;
+		if (message->msg_iovlen == 0) {
+			*error = EINVAL;
+			return sent;
+		}
 		if (writev(descriptor, message->msg_iov, (int)message->msg_iovlen) >= 0) {
 			sent++;
 		} else if (errno != EINTR) {
@@ -178,8 +182,7 @@ static void compose_alone(struct msghdr *message, struct iovec *pieces, struct o
 	message->msg_iov = way == PLAIN ? pieces + 1 : pieces;
 	message->msg_iovlen = way == PLAIN ? 1 : 2;
 	if (way == OFFLOAD) offload->header = offload_of(frame, descriptor);
-	/* A message without octets is refused with EINVAL, as if the kernel had seen the mistake. */
-	if (way == TUNNELLED && !tunnel_offload_of(offload, frame, descriptor)) *message = (struct msghdr){.msg_iov = pieces};
+	if (way == TUNNELLED && !tunnel_offload_of(offload, frame, descriptor)) message->msg_iovlen = 0; /* see write_run */
 }
 
 static int send_separately(struct transmitter *transmitter, uint8_t *base, int32_t *descriptors, int count)

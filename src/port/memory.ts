@@ -12,6 +12,8 @@ export type MemoryEnd = {
   /** For medium `udp`: the IPv4 address and port that the other end sees as the source. */
   address?: number;
   port?: number;
+  /** Whether it takes super-frames behind outer headers, and passes them on as they are. */
+  cutsTunnelled?: boolean;
 };
 
 export type MemoryPairOptions = {
@@ -46,6 +48,7 @@ export class MemoryPort implements Port {
   readonly maxFrameOctets: number;
   readonly descriptors: readonly number[] = [];
   readonly counters: Readonly<PortCounters> = { receiveOverruns: 0 };
+  readonly cutsTunnelled: boolean;
   isUp = true;
   readonly #arena: Arena;
   readonly #allocator: ArenaAllocator;
@@ -68,6 +71,7 @@ export class MemoryPort implements Port {
     this.#allocator = allocator;
     this.#address = end.address ?? 0;
     this.#port = end.port ?? 0;
+    this.cutsTunnelled = end.cutsTunnelled ?? false;
     const slots = options.slots ?? 2 * BURST;
     // A frame starts at 2 modulo 4, as those of the other ports do.
     const stride = (HEADROOM_OCTETS + 2 + this.maxFrameOctets + TAG_OCTETS + 63) & ~63;
@@ -131,6 +135,7 @@ export class MemoryPort implements Port {
     frame.checksumOffset = source.checksumOffset;
     frame.gsoType = source.gsoType;
     frame.gsoSize = source.gsoSize;
+    frame.innerStart = source.innerStart === 0 ? 0 : source.innerStart - start + frame.start;
     if (this.medium === 'udp') {
       frame.outer0 = frame.outer1 = frame.outer2 = 0;
       frame.outer3 = address;

@@ -179,7 +179,12 @@ async function exerciseEchoes(host: string, far: string, mtu: number): Promise<v
     [guest, host],
   ] as const) {
     for (const size of [0, 56, 1000, largest, largest + 1, 20_000]) {
-      const { sent, received, text } = await ping(from, to, { size, count: 3, intervalSeconds: 0.02, dontFragment: size === largest });
+      const { sent, received, text } = await ping(from, to, {
+        size,
+        count: 3,
+        intervalSeconds: 0.02,
+        dontFragment: size === largest,
+      });
       assert.equal(received, sent, `${size} octets from ${from.name}\n${text}`);
     }
   }

@@ -59,6 +59,8 @@ export type RigOptions = {
   counterRows?: number;
   hostLimit?: number;
   ageingSeconds?: number;
+  /** Whether port 0 takes super-frames behind outer headers. */
+  cutsTunnelled?: boolean;
 };
 
 export class Rig {
@@ -79,8 +81,10 @@ export class Rig {
   readonly #routes = new Map<string, PlannedRoute>();
   #isPlanned = false;
   readonly #parents = new Map<number, number | undefined>();
+  readonly #cutsTunnelled: boolean;
 
   constructor(options: RigOptions = {}) {
+    this.#cutsTunnelled = options.cutsTunnelled ?? false;
     const pool = options.pool ?? POOL;
     this.counters = new CounterTable(options.counterRows ?? 256);
     this.pool = new FramePool(this.arena, this.allocator.allocate(poolOctets(pool))!, pool);
@@ -122,7 +126,7 @@ export class Rig {
   addPort(index: number, medium: PortMedium = 'ethernet', listener?: ListenerPlace): void {
     const [near, far] = createMemoryPair(this.arena, this.allocator, {
       ends: [
-        { name: `near${index}`, index },
+        { name: `near${index}`, index, cutsTunnelled: index === 0 && this.#cutsTunnelled },
         { name: `far${index}`, index: 100 + index, address: ipv4(REMOTE), port: 50_000 },
       ],
       medium,

@@ -109,7 +109,14 @@ export const netInterface = objectType({
   check(objects, context) {
     const byDevice = new Map<string, string>();
     for (const object of objects) {
-      const { device, adapter, 'address-owner': owner } = object.properties;
+      const { device, adapter, 'address-owner': owner, 'tunnel-offload': tunnelOffload } = object.properties;
+      if (tunnelOffload === 'enabled' && adapter !== 'packet-ring') {
+        context.error(
+          object,
+          `Interface (${object.name}): tunnel-offload enabled does not go with adapter ${adapter}.`,
+          { property: 'tunnel-offload', value: tunnelOffload, hint: 'Only adapter packet-ring has it.' },
+        );
+      }
       const files = FILE_PROPERTIES.filter((name) => object.properties[name] !== undefined);
       if (adapter === 'capture-file') {
         if (device !== undefined) {

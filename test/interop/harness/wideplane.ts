@@ -15,6 +15,8 @@ export type DaemonName = 'configd' | 'dataplaned';
 export type WideplaneOptions = {
   /** What to run instead of the executable of this checkout. */
   executable?: string;
+  /** A command that runs `up`, as nice(1) does. */
+  wrapper?: readonly string[];
   /** More arguments of `up`. */
   arguments?: readonly string[];
 };
@@ -32,7 +34,7 @@ export class Wideplane {
     const file = `${makeDirectory('config')}/wideplane.conf`;
     writeFileSync(file, configuration);
     const up = ['up', '--config', file, '--state', this.state, ...(options.arguments ?? [])];
-    this.#program = namespace.start([...this.#command, ...up]);
+    this.#program = namespace.start([...(options.wrapper ?? []), ...this.#command, ...up]);
   }
 
   /** Starts it and waits until both daemons answer. */

@@ -35,6 +35,12 @@ const REFUSED: [string, string[], string, RegExp][] = [
     /Interface \(2\.1\): replay-file \/tmp\/a\.pcap does not go with adapter packet-ring/,
   ],
   [
+    'super-frames whole by an adapter that cannot',
+    [],
+    'modify net interface 2.1 adapter udp tunnel-offload enabled',
+    /Interface \(2\.1\): tunnel-offload enabled does not go with adapter udp/,
+  ],
+  [
     'a device of an adapter that has files',
     [],
     'modify net interface 2.1 adapter capture-file replay-file /tmp/a.pcap',
