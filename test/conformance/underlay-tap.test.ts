@@ -22,7 +22,9 @@ import {
   type TunnelOffload,
 } from '../../src/port/packet-ring.ts';
 import { TunnelEndpoint } from '../../src/tunnel/endpoint.ts';
-import { TOS_PRESERVE, Tunnel, UdpChecksum } from '../../src/tunnel/tunnel.ts';
+import { MssClamp } from '../../src/tunnel/mss.ts';
+import { udpService } from '../../src/tunnel/service.ts';
+import { TOS_PRESERVE, Tunnel, TunnelKind, UdpChecksum } from '../../src/tunnel/tunnel.ts';
 import { encapsulateVxlanIpv6 } from '../../src/tunnel/vxlan-ipv6.ts';
 import { encapsulateVxlanEthernet, prepareVxlanEthernet } from '../../src/tunnel/vxlan.ts';
 import { EtherType, insertVlanTag } from '../../src/wire/ethernet.ts';
@@ -132,7 +134,8 @@ const REMOTE = { 4: [0, 0, 0, 0x0a09_0102], 6: [0x2001_0db8, 0, 0, 2] } as const
 
 function endpointOf(outer: 4 | 6, checksum: boolean): TunnelEndpoint {
   const spec = {
-    ...{ member: 0, name: 'vx', local: LOCAL[outer], remote: REMOTE[outer], key: 100, port: 4789, ttl: 64 },
+    ...{ member: 0, name: 'vx', local: LOCAL[outer], remote: REMOTE[outer], key: 100, ttl: 64 },
+    ...{ kind: TunnelKind.vxlan, service: udpService(4789), usesPathMtu: true, mssClamp: MssClamp.disabled },
     ...{ tos: TOS_PRESERVE, mtu: 1450, learnsEndpoints: false, sourcePortMin: 49_152, sourcePortMax: 65_535 },
     ...{ receives: true, sends: true, udpChecksum: checksum ? UdpChecksum.always : UdpChecksum.never },
   };
