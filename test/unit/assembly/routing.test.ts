@@ -10,7 +10,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Book } from '../../../src/pipeline/books.ts';
-import { Id, LOCAL, mac, PEER_MAC, REMOTE, Rig, type RigOptions, words } from '../../support/dataplane-rig.ts';
+import { Id, LOCAL, mac, PEER_MAC, REMOTE, Rig, type RigOptions, WAN_MAC, words } from '../../support/dataplane-rig.ts';
 import { arp, ethernet, hostFrame, ipv4Packet, ipv6Packet, octets, onesComplement, udp } from '../../support/frames.ts';
 
 const MAC = ['02:00:00:00:00:0a', '02:00:00:00:00:0b', '02:00:00:00:00:0c', '02:00:00:00:00:0d'] as const;
@@ -329,6 +329,14 @@ describe('a tunnel endpoint', () => {
     rig.route('203.0.113.0/24', undefined);
     rig.send(1, hostFrame('02:bb:00:00:00:01', '02:aa:00:00:00:01'));
     assert.deepEqual(rig.drops(), { 'no-route': 2 });
+  });
+
+  it('takes the place of no host', () => {
+    const rig = Rig.withTunnel({ hostLimit: 1 });
+    rig.resolveRemote();
+    rig.send(0, ethernet(WAN_MAC, PEER_MAC, 0x0800, packet4({ source: REMOTE, destination: '10.9.1.9' })));
+    assert.deepEqual(rig.drops(), {});
+    assert.equal(rig.books[Book.held], 1);
   });
 
   it('of the same address in two route domains is two', () => {
