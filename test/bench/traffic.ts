@@ -151,12 +151,13 @@ async function generator(
     }
     return inNamespace(topology.inside, [...common, '--device', 'g0', ...macs]);
   }
+  const isGre = device?.carrier === 'gre';
   return inNamespace(topology.underlay, [
-    ...[...common, '--device', 's0', '--source-mac', FAR_MAC, '--destination-mac', INSIDE_MAC],
+    ...[...common, '--device', isGre ? 'f0' : 's0', '--source-mac', FAR_MAC, '--destination-mac', INSIDE_MAC],
     ...['--outer-source-mac', await topology.macOf('underlay', 's0')],
     ...['--outer-destination-mac', await topology.macOf('device', 'e0')],
     ...['--outer-source-ip', UNDERLAY_ADDRESS, '--outer-destination-ip', DEVICE_ADDRESS],
-    ...(device?.carrier === 'gre' ? ['--gre', '1'] : ['--vni', String(VNI)]),
+    ...(isGre ? ['--gre', '1'] : ['--vni', String(VNI)]),
   ]);
 }
 
