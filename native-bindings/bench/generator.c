@@ -4,12 +4,12 @@
 //             [--router 1] [--networks N] [--vlans V]
 //             --source-mac M --destination-mac M --source-ip A --destination-ip A
 //             [--outer-source-mac M --outer-destination-mac M --outer-source-ip A --outer-destination-ip A]
-//             [--vni N | --gre 1] [--one-destination 1]
+//             [--vni N | --gre 1]
 //
 // `--octets` is the size of the inner frame, Ethernet header counted, FCS not. Each frame is IPv4 and UDP; flow f of F has
 // the MAC addresses plus f and a UDP source port of its own. With the outer options every frame is carried in VXLAN
 // (RFC 7348), with one outer source port a flow, for a decapsulator; with `--gre 1` in GRE without a key (RFC 2784), and then the
-// kernel can cut nothing. With `--one-destination 1` every frame has the same destination MAC, as for a router.
+// kernel can cut nothing.
 //
 // With `--destinations` above 1 each message goes to the destination MAC plus a random number below D, whatever its flow.
 //
@@ -58,7 +58,6 @@ typedef struct {
   uint32_t source_ip, destination_ip;
   // All flows go to one MAC, and each to an address of its own behind it.
   int is_router;
-  int has_one_destination;
 } endpoints;
 
 static struct ether_addr parse_mac(const char *text) {
@@ -153,7 +152,7 @@ static void write_frame(uint8_t *at, size_t octets, endpoints inner, const endpo
   }
   inner.source_mac = plus(inner.source_mac, flow);
   if (inner.is_router) inner.destination_ip = htonl(ntohl(inner.destination_ip) + flow);
-  else if (!inner.has_one_destination) inner.destination_mac = plus(inner.destination_mac, flow);
+  else inner.destination_mac = plus(inner.destination_mac, flow);
   uint8_t *frame = at + outer_octets;
   size_t udp_at = write_headers(frame, octets, inner, flow, 9) - sizeof(struct udphdr);
   struct udphdr udp;
@@ -268,7 +267,6 @@ int main(int argc, char **argv) {
       .source_ip = parse_ip(option(argc, argv, "source-ip", "172.16.1.1")),
       .destination_ip = parse_ip(option(argc, argv, "destination-ip", "172.16.1.2")),
       .is_router = (int)number_option(argc, argv, "router", 0),
-      .has_one_destination = number_option(argc, argv, "one-destination", 0) != 0,
   };
   endpoints outer = {0};
   int is_encapsulated = *option(argc, argv, "outer-source-ip", "") != 0;

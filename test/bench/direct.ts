@@ -1,7 +1,7 @@
 // Tunnels whose header follows the IP header: wideplane and Open vSwitch with GRE, wideplane with EtherIP.
 //
-// The kernel cuts no super-frame of UDP that is in such a tunnel, on neither end: towards decapsulation the generator sends
-// single frames, and what leaves encapsulated leaves one by one (docs/performance.md).
+// The kernel cuts no super-frame that is in such a tunnel: towards decapsulation the frames of the generator are multiplied
+// instead (topology.ts), and what leaves a device encapsulated leaves one by one (docs/performance.md).
 
 import { startOvsWith, startWideplaneWith } from './device.ts';
 import { DEVICE_ADDRESS, UNDERLAY_ADDRESS, UNDERLAY_MTU } from './topology.ts';
@@ -32,11 +32,11 @@ net self inside-self { address 172.17.0.1/24 vlan inside }
 net self tunnel-self { address 172.16.1.254/24 vlan t1 }
 `;
 
-export const startWideplaneTeb: StartDevice = async (topology): Promise<Device> => ({
-  ...(await startWideplaneWith(topology, bridged('teb'))),
-  overheadOctets: OUTER_OCTETS + 4,
-  carrier: 'gre',
-});
+export const startWideplaneTeb: StartDevice = async (topology): Promise<Device> => {
+  await topology.addMultiplier();
+  const device = await startWideplaneWith(topology, bridged('teb'));
+  return { ...device, overheadOctets: OUTER_OCTETS + 4, carrier: 'gre' };
+};
 
 export const startWideplaneEtherIp: StartDevice = async (topology): Promise<Device> => ({
   ...(await startWideplaneWith(topology, bridged('etherip'))),
@@ -50,8 +50,8 @@ export const startWideplaneGre: StartDevice = async (topology): Promise<Device> 
   isRouter: true,
 });
 
-export const startOvsGre: StartDevice = async (topology): Promise<Device> => ({
-  ...(await startOvsWith(topology, ['type=gre'])),
-  overheadOctets: OUTER_OCTETS + 4,
-  carrier: 'gre',
-});
+export const startOvsGre: StartDevice = async (topology): Promise<Device> => {
+  await topology.addMultiplier();
+  const device = await startOvsWith(topology, ['type=gre']);
+  return { ...device, overheadOctets: OUTER_OCTETS + 4, carrier: 'gre' };
+};

@@ -2,8 +2,8 @@
 
 import { inNamespace, run } from './command.ts';
 import { PROGRAMS, startWideplane, startWideplaneWith } from './device.ts';
-import { DEVICE_ADDRESS, UNDERLAY_ADDRESS, UNDERLAY_MTU, VNI, VXLAN_OVERHEAD_OCTETS } from './topology.ts';
-import { INSIDE_MAC, measureArrivals, TRAFFIC_CORE } from './traffic.ts';
+import { DEVICE_ADDRESS, UNDERLAY_ADDRESS, UNDERLAY_MTU, VNI } from './topology.ts';
+import { INSIDE_MAC, measureArrivals, octetsBehind, TRAFFIC_CORE } from './traffic.ts';
 import type { Benchmark } from './benchmark.ts';
 import type { Command } from './command.ts';
 import type { Device, StartDevice } from './device.ts';
@@ -119,7 +119,7 @@ const intoTunnel =
   async (topology: Topology, measureMs: number): Promise<Throughput> => {
     const router = ['--destination-mac', await topology.macOf('device', 'e1'), '--router', '1'];
     const bridged = ['--destination-mac', '02:00:00:bb:00:01'];
-    return measureArrivals(topology, 'encapsulate', measureMs, OCTETS + VXLAN_OVERHEAD_OCTETS[4], (seconds) =>
+    return measureArrivals(topology, 'encapsulate', measureMs, octetsBehind('encapsulate', OCTETS, {}), (seconds) =>
       inNamespace(topology.inside, [
         ...[`${PROGRAMS}/generator`, '--octets', String(OCTETS), '--flows', String(FLOWS), '--core', TRAFFIC_CORE],
         ...['--segments', String(SEGMENTS), '--device', 'g0', '--source-mac', INSIDE_MAC],

@@ -77,7 +77,7 @@ export async function measureArrivals(
 }
 
 /** Octets of a frame behind the device. */
-export const octetsBehind = (direction: Direction, octets: number, device: Device): number =>
+export const octetsBehind = (direction: Direction, octets: number, device: Pick<Device, 'overheadOctets'>): number =>
   direction === 'encapsulate' ? octets + (device.overheadOctets ?? VXLAN_OVERHEAD_OCTETS[4]) : octets;
 
 /** Lets the hosts of both sides speak until frames come through, so that the device has learned where they live. */
@@ -147,16 +147,17 @@ async function generator(
   if (direction === 'encapsulate') {
     const macs = ['--source-mac', INSIDE_MAC, '--destination-mac', FAR_MAC];
     if (device?.isRouter === true) {
-      macs.splice(3, 1, await topology.macOf('device', 'e1'), '--one-destination', '1');
+      macs.splice(3, 1, await topology.macOf('device', 'e1'), '--router', '1');
     }
     return inNamespace(topology.inside, [...common, '--device', 'g0', ...macs]);
   }
+  const isGre = device?.carrier === 'gre';
   return inNamespace(topology.underlay, [
-    ...[...common, '--device', 's0', '--source-mac', FAR_MAC, '--destination-mac', INSIDE_MAC],
+    ...[...common, '--device', isGre ? 'f0' : 's0', '--source-mac', FAR_MAC, '--destination-mac', INSIDE_MAC],
     ...['--outer-source-mac', await topology.macOf('underlay', 's0')],
     ...['--outer-destination-mac', await topology.macOf('device', 'e0')],
     ...['--outer-source-ip', UNDERLAY_ADDRESS, '--outer-destination-ip', DEVICE_ADDRESS],
-    ...(device?.carrier === 'gre' ? ['--gre', '1'] : ['--vni', String(VNI)]),
+    ...(isGre ? ['--gre', '1'] : ['--vni', String(VNI)]),
   ]);
 }
 
