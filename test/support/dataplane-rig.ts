@@ -58,6 +58,7 @@ export type RigOptions = {
   staticLimit?: number;
   counterRows?: number;
   hostLimit?: number;
+  reassemblyLimit?: number;
   ageingSeconds?: number;
   /** Whether port 0 takes super-frames behind outer headers. */
   cutsTunnelled?: boolean;
@@ -103,6 +104,7 @@ export class Rig {
       learnedLimit: options.learnedLimit ?? 1024,
       staticLimit: options.staticLimit ?? 1024,
       ...(options.hostLimit === undefined ? {} : { hostLimit: options.hostLimit }),
+      ...(options.reassemblyLimit === undefined ? {} : { reassemblyLimit: options.reassemblyLimit }),
       ageingSeconds: options.ageingSeconds ?? 300,
       audit: true,
     });
