@@ -211,7 +211,7 @@ function referenceKind(targets: readonly ReferenceTarget[]): ScalarKind<string> 
   return {
     shape: 'scalar',
     name: 'reference',
-    expects: `the name of a ${targets.map((target) => target.label).join(' or ')}`,
+    expects: `the name of a ${[...new Set(targets.map((target) => target.label))].join(' or ')}`,
     refersTo: targets.map((target) => target.path),
     read(word, folder) {
       const value = isPlain ? word : fullPath(word, folder);

@@ -11,6 +11,8 @@ import { netNdp } from './types/net-ndp.ts';
 import { netRouteDomain } from './types/net-route-domain.ts';
 import { netRoute } from './types/net-route.ts';
 import { netSelf } from './types/net-self.ts';
+import { netTunnelsEtherip } from './types/net-tunnels-etherip.ts';
+import { netTunnelsGre } from './types/net-tunnels-gre.ts';
 import { netTunnelsTunnel } from './types/net-tunnels-tunnel.ts';
 import { netTunnelsVxlan } from './types/net-tunnels-vxlan.ts';
 import { netVlanGroup } from './types/net-vlan-group.ts';
@@ -23,6 +25,8 @@ const ALL = [
   netInterface,
   netVlan,
   netTunnelsVxlan,
+  netTunnelsGre,
+  netTunnelsEtherip,
   netTunnelsTunnel,
   netVlanGroup,
   netRouteDomain,

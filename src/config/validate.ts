@@ -102,7 +102,7 @@ function checkReferences(
     if (targets.some((target) => before.views.has(objectKey({ type: target, name: value })))) continue;
     const labels = targets.map((target) => findObjectType(target)!.label);
     const shown = relativeName(value, '/Common');
-    error(object, 'notFound', `The requested ${labels.join(' or ')} (${value}) was not found.`, {
+    error(object, 'notFound', `The requested ${[...new Set(labels)].join(' or ')} (${value}) was not found.`, {
       property,
       value,
       hint: `${labelled(type, object.name)} names it as ${property}. Create it first: create ${targets[0]} ${shown}`,

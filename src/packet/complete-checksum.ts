@@ -12,7 +12,7 @@ import { TCP_CHECKSUM, TCP_HEADER_OCTETS, tcpHeaderOctets } from '../wire/tcp.ts
 import { UDP_CHECKSUM, UDP_HEADER_OCTETS } from '../wire/udp.ts';
 import type { Arena } from './arena.ts';
 import { type Frame, Gso } from './frame.ts';
-import { findTransport, transport } from './transport.ts';
+import { findTransport, findTransportInPacket, transport } from './transport.ts';
 
 /** Finishes the checksum that the frame announces, if it does, and takes the announcement back. */
 export function completeChecksum(arena: Arena, frame: Frame): Verdict {
@@ -28,11 +28,11 @@ export function completeChecksum(arena: Arena, frame: Frame): Verdict {
 /**
  * Finishes the checksum of a frame that announces nothing, if it holds only the sum of the pseudo-header; any other
  * checksum, right or wrong, stays as it is. Of 65536 finished checksums one looks unfinished, so those are verified
- * in full first.
+ * in full first. `isPacket`, here and below: the frame starts at its IP header.
  */
-export function completeUnannouncedChecksum(arena: Arena, frame: Frame): void {
+export function completeUnannouncedChecksum(arena: Arena, frame: Frame, isPacket = false): void {
   const { bytes, words } = arena;
-  if (!findTransport(bytes, frame.start, frame.end)) return;
+  if (!find(bytes, frame, isPacket)) return;
   const { start, end, pseudoHeaderSum, protocol } = transport;
   const isTcp = protocol === IpProtocol.tcp;
   if (end - start < (isTcp ? TCP_HEADER_OCTETS : UDP_HEADER_OCTETS)) return;
@@ -46,19 +46,29 @@ export function completeUnannouncedChecksum(arena: Arena, frame: Frame): void {
  * Finishes what a sender on this host has left unfinished without saying so: a frame larger than `maxFrameOctets` may be a
  * super-frame, which is marked to be cut to `mtu`; any other may lack its checksum.
  */
-export function finishUnannouncedOffloads(arena: Arena, frame: Frame, mtu: number, maxFrameOctets: number): void {
+export function finishUnannouncedOffloads(
+  arena: Arena,
+  frame: Frame,
+  mtu: number,
+  maxFrameOctets: number,
+  isPacket = false,
+): void {
   const isLarge = frame.end - frame.start > maxFrameOctets;
-  if (!isLarge || !recognizeSuperFrame(arena, frame, mtu)) completeUnannouncedChecksum(arena, frame);
+  if (!isLarge || !recognizeSuperFrame(arena, frame, mtu, isPacket))
+    completeUnannouncedChecksum(arena, frame, isPacket);
 }
+
+const find = (bytes: Uint8Array, { start, end }: Frame, isPacket: boolean): boolean =>
+  isPacket ? findTransportInPacket(bytes, start, end) : findTransport(bytes, start, end);
 
 /**
  * Recognises a super-frame that arrived without its marks: a TCP packet larger than `mtu` whose checksum is unfinished. A
  * VXLAN peer on the same host hands over such frames through a UDP socket. How the sender wanted it segmented is lost;
  * it is marked to be cut into packets of `mtu` octets.
  */
-export function recognizeSuperFrame(arena: Arena, frame: Frame, mtu: number): boolean {
+export function recognizeSuperFrame(arena: Arena, frame: Frame, mtu: number, isPacket = false): boolean {
   const { bytes } = arena;
-  if (!findTransport(bytes, frame.start, frame.end)) return false;
+  if (!find(bytes, frame, isPacket)) return false;
   const { start, end, ipStart, isIpv4, protocol, pseudoHeaderSum } = transport;
   const headerOctets = protocol === IpProtocol.tcp ? tcpHeaderOctets(bytes, start, end) : 0;
   if (headerOctets === 0) return false;

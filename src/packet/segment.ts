@@ -25,7 +25,7 @@ import { TCP_CHECKSUM, TCP_CWR, TCP_FIN, TCP_FLAGS, TCP_PSH, TCP_SEQUENCE, tcpHe
 import { UDP_CHECKSUM, UDP_HEADER_OCTETS, UDP_LENGTH } from '../wire/udp.ts';
 import { copyMetadata, Gso, type Frame, type FrameBatch } from './frame.ts';
 import { LARGE_FRAME_OCTETS, type FramePool } from './pool.ts';
-import { findTransport, transport } from './transport.ts';
+import { findTransport, findTransportInPacket, transport } from './transport.ts';
 
 /** Set beside the type when a segment carries CWR (linux/virtio_net.h); segmentation looks at the header itself. */
 export const GSO_ECN = 0x80;
@@ -38,13 +38,15 @@ export function segmentOctets(bytes: Uint8Array, frame: Frame): number {
   return Math.min(end - start, checksumStart - start + headerOctets + gsoSize);
 }
 
-/** Whether the frame is a super-frame that can be cut; on FORWARD `transport` has been found. */
-export function checkSuperFrame(bytes: Uint8Array, frame: Frame): Verdict {
+/**
+ * Whether the frame is a super-frame that can be cut; on FORWARD `transport` has been found. `isPacket`, here and below: it
+ * starts at its IP header.
+ */
+export function checkSuperFrame(bytes: Uint8Array, frame: Frame, isPacket = false): Verdict {
   const { start, end, gsoSize } = frame;
   if (frame.truncatedFrom !== 0) return Drop.frameTooLong;
-  if (gsoSize <= 0 || !findTransport(bytes, start, end) || !isSupported(frame.gsoType & ~GSO_ECN)) {
-    return Drop.gsoUnsupported;
-  }
+  const isFound = isPacket ? findTransportInPacket(bytes, start, end) : findTransport(bytes, start, end);
+  if (gsoSize <= 0 || !isFound || !isSupported(frame.gsoType & ~GSO_ECN)) return Drop.gsoUnsupported;
   const headerOctets = transportHeaderOctets(bytes);
   const payload = transport.start + headerOctets;
   if (headerOctets === 0 || transport.end < payload || payload - start + gsoSize > LARGE_FRAME_OCTETS) {
@@ -61,9 +63,9 @@ export const transportHeaderOctets = (bytes: Uint8Array): number =>
  * Appends the segments of the frame, which stays the caller's, to `into`; with any other verdict than FORWARD `into` and
  * the pool are as before.
  */
-export function segment(pool: FramePool, frame: Frame, into: FrameBatch): Verdict {
+export function segment(pool: FramePool, frame: Frame, into: FrameBatch, isPacket = false): Verdict {
   const { bytes } = pool.arena;
-  const verdict = checkSuperFrame(bytes, frame);
+  const verdict = checkSuperFrame(bytes, frame, isPacket);
   if (verdict !== FORWARD) return verdict;
   const { start, gsoSize } = frame;
   const isTcp = transport.protocol === IpProtocol.tcp;
@@ -84,6 +86,8 @@ export function segment(pool: FramePool, frame: Frame, into: FrameBatch): Verdic
       while (into.length > before) pool.release(into.frames[--into.length]!);
       return Drop.noBuffer;
     }
+    // So that the IP header lies on a word boundary either way.
+    if (isPacket) piece.start += 2;
     copyMetadata(frame, piece);
     piece.checksumVerified = 1;
     piece.end = piece.start + headerOctets + octets;

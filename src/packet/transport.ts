@@ -1,4 +1,4 @@
-// Finds the TCP or UDP packet in an Ethernet frame.
+// Finds the TCP or UDP packet in an Ethernet frame, or in an IP packet.
 //
 // Supported: IPv4 with options, IPv6 without extension headers, up to two VLAN tags in the octets.
 
@@ -47,6 +47,12 @@ export function findTransport(bytes: Uint8Array, frameStart: number, frameEnd: n
   if (type === EtherType.ipv4) return findInIpv4(bytes, ipStart, frameEnd);
   if (type === EtherType.ipv6) return findInIpv6(bytes, ipStart, frameEnd);
   return false;
+}
+
+/** The same for a packet that starts at its IP header. */
+export function findTransportInPacket(bytes: Uint8Array, ipStart: number, end: number): boolean {
+  if (end <= ipStart) return false;
+  return bytes[ipStart]! >>> 4 === 6 ? findInIpv6(bytes, ipStart, end) : findInIpv4(bytes, ipStart, end);
 }
 
 function findInIpv4(bytes: Uint8Array, ipStart: number, frameEnd: number): boolean {

@@ -39,7 +39,11 @@ export const outerTos = (configured: number, inner: number): number =>
 /** TOS or traffic class of the IP packet in an Ethernet frame, below one or two tags; 0 for anything else. */
 export function innerTos(bytes: Uint8Array, start: number, end: number): number {
   const ip = findIp(bytes, start, end);
-  if (ip === 0) return 0;
+  return ip === 0 ? 0 : packetTos(bytes, ip);
+}
+
+/** TOS or traffic class of an IP packet, by the version in its header. */
+export function packetTos(bytes: Uint8Array, ip: number): number {
   return bytes[ip]! >>> 4 === 4 ? ipv4Tos(bytes, ip) : ipv6TrafficClass(bytes, ip);
 }
 
@@ -49,9 +53,14 @@ export function decapsulateEcn(bytes: Uint8Array, start: number, end: number, ou
   // The other two never change anything.
   if (outer !== Ecn.congestion && outer !== Ecn.capable1) return FORWARD;
   const ip = findIp(bytes, start, end);
-  if (ip === 0) return FORWARD;
+  return ip === 0 ? FORWARD : decapsulatePacketEcn(bytes, ip, outerTos);
+}
+
+/** The same for an IP packet that has a whole header. */
+export function decapsulatePacketEcn(bytes: Uint8Array, ip: number, outerTos: number): Verdict {
+  const outer = outerTos & ECN_MASK;
   const isIpv4 = bytes[ip]! >>> 4 === 4;
-  const inner = (isIpv4 ? ipv4Tos(bytes, ip) : ipv6TrafficClass(bytes, ip)) & ECN_MASK;
+  const inner = packetTos(bytes, ip) & ECN_MASK;
   const outgoing = outgoingEcn(inner, outer);
   if (outgoing === DROP) return Drop.ecnNotCapable;
   if (outgoing === inner) return FORWARD;
@@ -66,7 +75,7 @@ export function decapsulateEcn(bytes: Uint8Array, start: number, end: number, ou
 }
 
 /** Offset of an IP header whose version agrees with the type in front of it; 0: there is none. */
-function findIp(bytes: Uint8Array, start: number, end: number): number {
+export function findIp(bytes: Uint8Array, start: number, end: number): number {
   if (end - start < ETHERNET_HEADER_OCTETS) return 0;
   let at = start + ETHERNET_TYPE;
   let type = read16(bytes, at);

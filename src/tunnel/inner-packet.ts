@@ -5,8 +5,8 @@ import type { Arena } from '../packet/arena.ts';
 import type { Frame } from '../packet/frame.ts';
 import { ETHERNET_HEADER_OCTETS } from '../wire/ethernet.ts';
 import { IPV4_HEADER_OCTETS, IpProtocol } from '../wire/ipv4.ts';
-import { innerTos } from './ecn.ts';
-import { combineAddresses, flowHash } from './entropy.ts';
+import { innerTos, packetTos } from './ecn.ts';
+import { combineAddresses, flowHash, packetFlowHash } from './entropy.ts';
 
 // As they stand in little-endian words of memory.
 const TYPE_IPV4 = 0x0008;
@@ -34,4 +34,24 @@ export function noteFlow(arena: Arena, frame: Frame): number {
   }
   frame.flowHash = flowHash(bytes, start, end);
   return innerTos(bytes, start, end);
+}
+
+/** TOS or traffic class of the packet in an Ethernet frame (0: none), where no flow is asked for. */
+export function frameTos(arena: Arena, frame: Frame): number {
+  const { bytes, words } = arena;
+  const { start, end } = frame;
+  const ip = start + ETHERNET_HEADER_OCTETS;
+  if ((ip & 3) === 0 && end - ip >= IPV4_HEADER_OCTETS) {
+    const first = words[ip >> 2]!;
+    if (words[(ip >> 2) - 1]! >>> 16 === TYPE_IPV4 && (first & 0xff) === VERSION_4_NO_OPTIONS)
+      return (first >>> 8) & 0xff;
+  }
+  return innerTos(bytes, start, end);
+}
+
+/** The same as `noteFlow` of a frame that starts at its IP header, which is whole. */
+export function notePacketFlow(arena: Arena, frame: Frame): number {
+  const { bytes } = arena;
+  frame.flowHash = packetFlowHash(bytes, frame.start, frame.end);
+  return packetTos(bytes, frame.start);
 }

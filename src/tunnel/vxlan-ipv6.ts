@@ -24,7 +24,7 @@ import { UDP_CHECKSUM, UDP_HEADER_OCTETS, UDP_LENGTH, writeUdp } from '../wire/u
 import { VXLAN_HEADER_OCTETS, writeVxlan } from '../wire/vxlan.ts';
 import { outerTos } from './ecn.ts';
 import type { TunnelEndpoint } from './endpoint.ts';
-import { sourcePort } from './entropy.ts';
+import { flowLabel, sourcePort } from './entropy.ts';
 import { noteFlow } from './inner-packet.ts';
 import { serviceNumber } from './service.ts';
 import { UdpChecksum } from './tunnel.ts';
@@ -33,13 +33,6 @@ const IP = ETHERNET_HEADER_OCTETS;
 const UDP = IP + IPV6_HEADER_OCTETS;
 const VXLAN = UDP + UDP_HEADER_OCTETS;
 const OUTER_OCTETS = VXLAN + VXLAN_HEADER_OCTETS;
-
-/** What of the underlay's IP MTU the inner IP packet cannot use: outer IP, UDP, VXLAN and the inner Ethernet header. */
-export const VXLAN_IPV6_OVERHEAD =
-  IPV6_HEADER_OCTETS + UDP_HEADER_OCTETS + VXLAN_HEADER_OCTETS + ETHERNET_HEADER_OCTETS;
-
-/** The flow label has 20 bits, and 0 says that there is none (RFC 6437, section 2). */
-const FLOW_LABEL_MASK = 0xf_ffff;
 
 /** Renders the headers of an endpoint whose next hop is known; MACs as pairs of integers. */
 export function prepareVxlanIpv6(
@@ -54,7 +47,7 @@ export function prepareVxlanIpv6(
   endpoint.outerOctets = OUTER_OCTETS;
   writeEthernet(bytes, 0, nextHopHigh, nextHopLow, ownHigh, ownLow, EtherType.ipv6);
   writeIpv6(bytes, IP, 0, 0, 0, IpProtocol.udp, spec.ttl);
-  writeIpv6Address(bytes, IP + IPV6_SOURCE, spec.local);
+  writeIpv6Address(bytes, IP + IPV6_SOURCE, endpoint.local);
   writeIpv6Address(bytes, IP + IPV6_DESTINATION, endpoint.remote);
   writeUdp(bytes, UDP, 0, serviceNumber(spec.service), 0);
   writeVxlan(bytes, VXLAN, spec.key);
@@ -74,7 +67,7 @@ export function encapsulateVxlanIpv6(arena: Arena, frame: Frame, endpoint: Tunne
   const trafficClass = outerTos(spec.tos, noteFlow(arena, frame));
   const hash = frame.flowHash;
   const port = sourcePort(hash, spec.sourcePortMin, spec.sourcePortMax);
-  const label = hash & FLOW_LABEL_MASK || 1;
+  const label = flowLabel(hash);
   let checksum = 0;
   if (spec.udpChecksum !== UdpChecksum.never) {
     // The length counts twice: in the pseudo-header and in the UDP header.

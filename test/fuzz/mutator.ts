@@ -135,7 +135,7 @@ export class Mutator {
   }
 }
 
-/** The fields of a valid frame: Ethernet, tags, ARP, IPv4, IPv6, UDP, ICMP, VXLAN and what it carries. */
+/** The fields of a valid frame: Ethernet, tags, ARP, IPv4, IPv6, UDP, ICMP, VXLAN, GRE, EtherIP and what they carry. */
 export function layoutOf(frame: Uint8Array): Layout {
   const layout: Layout = { fields: [], ipv4Headers: [] };
   walkEthernet(frame, 0, layout);
@@ -179,7 +179,10 @@ function walkIpv4(frame: Uint8Array, at: number, layout: Layout): void {
   );
   add(layout, at, [10, 2, 'any'], [12, 4, 'ipv4'], [12, 4, 'ipv4'], [16, 4, 'ipv4']);
   const payload = at + ((frame[at] ?? 0) & 15) * 4;
-  if (frame[at + 9] === 17) walkUdp(frame, payload, layout);
+  const protocol = frame[at + 9];
+  if (protocol === 17) walkUdp(frame, payload, layout);
+  else if (protocol === 47) walkGre(frame, payload, layout);
+  else if (protocol === 97) walkEtherIp(frame, payload, layout);
   else add(layout, payload, [0, 1, 'small'], [1, 1, 'small'], [2, 2, 'any'], [4, 4, 'any']);
 }
 
@@ -188,6 +191,10 @@ function walkIpv6(frame: Uint8Array, at: number, layout: Layout): void {
   add(layout, at, [8, 16, 'ipv6'], [24, 16, 'ipv6']);
   if (frame[at + 6] === 17) {
     walkUdp(frame, at + 40, layout);
+    return;
+  }
+  if (frame[at + 6] === 47) {
+    walkGre(frame, at + 40, layout);
     return;
   }
   add(
@@ -205,6 +212,31 @@ function walkIpv6(frame: Uint8Array, at: number, layout: Layout): void {
 function walkUdp(frame: Uint8Array, at: number, layout: Layout): void {
   add(layout, at, [0, 2, 'port'], [2, 2, 'port'], [4, 2, 'length'], [6, 2, 'any']);
   if (u16(frame, at + 2) === 4789) walkVxlan(frame, at + 8, layout);
+}
+
+function walkGre(frame: Uint8Array, at: number, layout: Layout): void {
+  add(layout, at, [0, 1, 'flags'], [1, 1, 'small'], [2, 2, 'type']);
+  const flags = u16(frame, at);
+  let next = at + 4;
+  if ((flags & 0x8000) !== 0) {
+    add(layout, next, [0, 2, 'any'], [2, 2, 'any']);
+    next += 4;
+  }
+  if ((flags & 0x2000) !== 0) {
+    add(layout, next, [0, 3, 'vni'], [0, 4, 'flags'], [3, 1, 'any']);
+    next += 4;
+  }
+  if ((flags & 0x1000) !== 0) {
+    add(layout, next, [0, 4, 'any'], [3, 1, 'any']);
+    next += 4;
+  }
+  if (u16(frame, at + 2) === 0x6558) walkEthernet(frame, next, layout);
+  else if (u16(frame, at + 2) === 0x0800) walkIpv4(frame, next, layout);
+}
+
+function walkEtherIp(frame: Uint8Array, at: number, layout: Layout): void {
+  add(layout, at, [0, 1, 'flags'], [1, 1, 'any']);
+  walkEthernet(frame, at + 2, layout);
 }
 
 export function walkVxlan(frame: Uint8Array, at: number, layout: Layout): void {

@@ -4,7 +4,10 @@ import { parseIpv4 } from '../../src/core/address.ts';
 import { LOCAL, PEER_MAC, REMOTE, WAN_MAC, BRIDGE_MAC } from '../support/dataplane-rig.ts';
 import {
   arp,
+  etherip,
   ethernet,
+  gre,
+  type GreFields,
   hostFrame,
   igmpPacket,
   ipv4Packet,
@@ -39,6 +42,9 @@ export const Station = {
   inGroup: '02:aa:00:00:00:07',
   inGroupToo: '02:bb:00:00:00:07',
   behindTunnel6: '02:bb:00:00:00:06',
+  behindGre: '02:bb:00:00:00:08',
+  behindSubnet: '02:bb:00:00:00:09',
+  behindEtherIp: '02:bb:00:00:00:0a',
   unknown: '02:dd:00:00:00:01',
 } as const;
 
@@ -57,6 +63,11 @@ export const Vni = {
   multicast: 1200,
   multicast6: 1300,
 } as const;
+
+/** Keys of GRE tunnels; `any` stands for a tunnel without one, at the second address. */
+export const GreKey = { minds: 0x0a0b0c0d, subnet: 0x001100, packets: 77 } as const;
+/** Our second address on the wan, where there is a tunnel without a key. */
+export const KEYLESS_LOCAL = '10.9.1.4';
 
 export const LOOP_MAC = '02:00:00:00:00:05';
 export const LOOP_PEER_MAC = '02:ee:00:00:00:05';
@@ -106,19 +117,22 @@ export const DICTIONARY: Dictionary = {
     '01:00:5e:01:01:01',
     '33:33:00:00:01:00',
   ].map((text) => octets(text)),
-  type: [0x0800, 0x0806, 0x86dd, 0x8100, 0x88a8, 0x88cc].map(u16),
+  type: [0x0800, 0x0806, 0x86dd, 0x8100, 0x88a8, 0x88cc, 0x6558, 0x88be, 0].map(u16),
   tci: [0, 30, 31, 32, 40, 50, 60, 70, 80, 90, 100, 200, SERVICE_TAG, 0xe064, 4095].map(u16),
-  ipv4: [LOCAL, REMOTE, SOCKET_LOCAL, '10.9.1.3', '10.9.1.255', '224.0.0.5', '172.16.0.1', SELF, CLIENT, GROUP].map(
-    address,
-  ),
+  ipv4: [
+    ...[LOCAL, REMOTE, KEYLESS_LOCAL, SOCKET_LOCAL, '10.9.1.3', '10.9.1.255', '224.0.0.5', '172.16.0.1'],
+    ...[SELF, CLIENT, GROUP],
+  ].map(address),
   ipv6: [LOCAL6, REMOTE6, SELF6, CLIENT6, GROUP6, 'ff02::1', 'ff02::16', '::', 'fe80::1'].map((text) =>
     ipv6Octets(text),
   ),
   port: [4789, 4790, 53, 443, 0].map(u16),
   vni: Object.values(Vni).map((vni) => Uint8Array.of(vni >>> 16, vni >>> 8, vni)),
-  flags: [0x08, 0x00, 0x0c, 0x45, 0x46, 0x60, 0x03, 0x01, 0x20, 0x40].map((value) => Uint8Array.of(value, 0, 0, 0)),
+  flags: [0x08, 0x00, 0x0c, 0x45, 0x46, 0x60, 0x03, 0x01, 0x20, 0x40, 0x30, 0xb0].map((value) =>
+    Uint8Array.of(value, 0, 0, 0),
+  ),
   length: [7, 8, 20, 28, 60, 1500, 9000].map(u16),
-  small: [0, 1, 2, 6, 8, 17, 58, 128, 135, 136, 255].map((value) => Uint8Array.of(value, 0)),
+  small: [0, 1, 2, 6, 8, 17, 47, 58, 97, 128, 135, 136, 255].map((value) => Uint8Array.of(value, 0)),
 };
 
 const big = (size: number, destination: string): Buffer => hostFrame(destination, Station.inside, size);
@@ -178,6 +192,44 @@ function groupSeeds(): Seed[] {
     seed(FuzzPorts.inside, tag(hostFrame(everybody, Station.inGroup), 90)),
     ...[70, 80].map((vlan) => seed(FuzzPorts.inside, tag(Buffer.from(vector('kernel-neighbour-solicitation')), vlan))),
     seed(FuzzPorts.inside, tag(echoToGroup(), 80)),
+  ];
+}
+
+/** What an IP protocol of its own carries, to the address of tunnels with a key or to that of the others. */
+function carried(protocol: number, payload: Buffer, destination = LOCAL, tos = 0): Seed {
+  const packet = ipv4Packet({ source: REMOTE, destination, protocol, tos }, payload);
+  return seed(FuzzPorts.wan, ethernet(WAN_MAC, PEER_MAC, 0x0800, packet));
+}
+
+/** Tunnels whose header follows the IP header. */
+function directSeeds(): Seed[] {
+  const frame = hostFrame(Station.inside, Station.behindTunnel);
+  const tagged = tag(Buffer.from(frame), 5);
+  const minds: GreFields = { key: GreKey.minds, checksum: true, sequence: 1 };
+  const damaged = gre(0x6558, frame, minds);
+  damaged[60]! ^= 0x11;
+  const packet = frame.subarray(14);
+  const over6 = ipv6Packet({ source: REMOTE6, destination: LOCAL6, nextHeader: 47 }, gre(0x6558, frame, { key: 5 }));
+  return [
+    carried(47, gre(0x6558, frame, { ...minds, sequence: 0x7fff_0000 })),
+    carried(47, gre(0x6558, frame, minds)),
+    carried(47, gre(0x6558, frame, { key: GreKey.minds }), LOCAL, 3),
+    carried(47, damaged),
+    carried(47, gre(0x6558, frame, { key: GreKey.subnet << 8 })),
+    carried(47, gre(0x6558, tagged, { key: GreKey.subnet << 8 })),
+    carried(47, gre(0x6558, frame, { key: 1 })),
+    carried(47, gre(0x6558, frame)),
+    carried(47, gre(0x6558, frame), KEYLESS_LOCAL),
+    carried(47, gre(0x0800, packet, { key: GreKey.packets })),
+    carried(47, gre(0x88be, frame)),
+    carried(47, gre(0, Buffer.alloc(0))),
+    carried(47, gre(0x6558, frame, { flags: 0x4000 })),
+    carried(97, etherip(frame)),
+    carried(97, etherip(frame, '0300')),
+    carried(97, etherip(frame, '4000')),
+    seed(FuzzPorts.wan, ethernet(WAN_MAC, PEER_MAC, 0x86dd, over6)),
+    ...[Station.behindGre, Station.behindSubnet, Station.behindEtherIp].map((station) => inside(station, 200, 2)),
+    superFrame(4, 'tcp', Station.behindGre),
   ];
 }
 
@@ -351,5 +403,6 @@ export const SEEDS: readonly Seed[] = [
   fromTunnel(Vni.pointToPoint, Station.inside, 3),
   seed(FuzzPorts.wan, tunnelled(Vni.pointToPoint, hostFrame(Station.inside, Station.behindTunnel), 0, LOCAL)),
   ...groupSeeds(),
+  ...directSeeds(),
   ...hostSeeds(),
 ];

@@ -10,6 +10,8 @@
 //   port 9 ─ configured in ends, but not there
 //   bridge: tunnels point to point, over IPv6, multipoint, over the socket
 //   ends:   tunnels without flooding, without endpoints, without a route, one-way, with a remote end that never answers
+//   bridge: GRE with a key, checksum and sequence number, NVGRE, EtherIP, GRE without a key at 10.9.1.4, GRE over IPv6
+//   packets: GRE for packets
 //   groups: tunnels that flood to a multicast group, over IPv4 and IPv6
 //   loop:   a tunnel whose remote end lies behind itself
 
@@ -34,6 +36,8 @@ import {
   FuzzPorts,
   GROUP,
   GROUP6,
+  GreKey,
+  KEYLESS_LOCAL,
   HOST_MAC,
   LOCAL6,
   LOOP_MAC,
@@ -52,9 +56,9 @@ import {
   UNRESOLVED_REMOTE,
   Vni,
 } from './seeds.ts';
+import { protocolService, udpService } from '../../src/tunnel/service.ts';
+import { TunnelKind, UdpChecksum } from '../../src/tunnel/tunnel.ts';
 import { parseService } from '../../src/wire/service-names.ts';
-import { udpService } from '../../src/tunnel/service.ts';
-import { UdpChecksum } from '../../src/tunnel/tunnel.ts';
 
 const MISSING_PORT = 9;
 const REFUSED_PERCENT = 2;
@@ -69,6 +73,7 @@ const Domain = {
   opaque: 7,
   standby: 8,
   groups: 9,
+  packets: 19,
   host: 12,
 } as const;
 
@@ -101,7 +106,13 @@ const Member = {
   overIpv6: 36,
   multicast: 37,
   multicast6: 38,
-  host: 45,
+  gre: 40,
+  subnet: 41,
+  etherIp: 42,
+  keyless: 43,
+  gre6: 44,
+  packets: 45,
+  host: 46,
 } as const;
 
 /** Members of the domain `ends` that stations live behind. */
@@ -139,7 +150,9 @@ function domains(): Operation[] {
     group(Domain.standby, 17, STANDBY_MAC, { mode: 'transparent', bridgesInStandby: false }),
     { op: 'set-failover-state', active: false },
     { op: 'set-domain', spec: { id: Domain.groups, name: 'groups', localMember: 18, mac: undefined } },
+    { op: 'set-domain', spec: { id: Domain.packets, name: 'packets', localMember: 19, mac: undefined } },
     { op: 'set-self', spec: { ...self, name: 'wan', words: words(LOCAL) } },
+    { op: 'set-self', spec: { ...self, name: 'wan-too', words: words(KEYLESS_LOCAL) } },
     { op: 'set-self', spec: { ...self, name: 'wan6', words: [0x20010db8, 0, 0, 2], isIpv6: true, prefixBits: 64 } },
     { op: 'set-domain', spec: { id: Domain.host, name: 'host', localMember: 49, mac: mac(SELF_MAC) } },
     { op: 'set-self', spec: { ...self, name: 'host', domain: Domain.host, words: words(SELF), services } },
@@ -219,10 +232,33 @@ function tunnels(rig: Rig): Operation[] {
     }),
     groupTunnel(rig, Member.multicast, Vni.multicast, LOCAL, GROUP),
     groupTunnel(rig, Member.multicast6, Vni.multicast6, LOCAL6, GROUP6),
+    ...directTunnels(rig),
     rig.tunnelMember(Member.loopTunnel, {
       domain: Domain.loop,
       splitHorizonGroup: 0,
       tunnel: { key: Vni.loop, local: words('10.8.0.1'), remote: words('10.8.0.2') },
+    }),
+  ];
+}
+
+/** Tunnels whose header follows the IP header. */
+function directTunnels(rig: Rig): Operation[] {
+  const service = protocolService(47);
+  const frames = { kind: TunnelKind.teb, service };
+  const minds = { sendsChecksum: true, verifiesChecksum: true, sendsSequence: true, checksSequence: true };
+  return [
+    rig.tunnelMember(Member.gre, { tunnel: { ...frames, key: GreKey.minds, gre: minds } }),
+    rig.tunnelMember(Member.subnet, { tunnel: { kind: TunnelKind.nvgre, service, key: GreKey.subnet } }),
+    rig.tunnelMember(Member.etherIp, {
+      tunnel: { kind: TunnelKind.etherip, service: protocolService(97), key: 0 },
+    }),
+    rig.tunnelMember(Member.keyless, { tunnel: { ...frames, key: 0, local: words(KEYLESS_LOCAL) } }),
+    rig.tunnelMember(Member.gre6, {
+      tunnel: { ...frames, key: 5, local: words(LOCAL6), remote: words(REMOTE6), gre: minds },
+    }),
+    rig.tunnelMember(Member.packets, {
+      domain: Domain.packets,
+      tunnel: { kind: TunnelKind.gre, service, key: GreKey.packets },
     }),
   ];
 }
@@ -252,6 +288,9 @@ function stations(rig: Rig): Operation[] {
     [Station.behindInbound, Member.inboundOnly],
     [Station.behindTagged, Member.insideTagged],
     [Station.behindTunnel6, Member.overIpv6],
+    [Station.behindGre, Member.gre],
+    [Station.behindSubnet, Member.subnet],
+    [Station.behindEtherIp, Member.etherIp],
   ];
   const remoteOf = (member: number) => (member === Member.multipoint ? words(REMOTE) : undefined);
   return [

@@ -9,7 +9,7 @@ import { Arena } from '../../src/packet/arena.ts';
 import { Frame } from '../../src/packet/frame.ts';
 import { TunnelEndpoint } from '../../src/tunnel/endpoint.ts';
 import { udpService } from '../../src/tunnel/service.ts';
-import { TOS_PRESERVE, Tunnel, UdpChecksum } from '../../src/tunnel/tunnel.ts';
+import { TOS_PRESERVE, Tunnel, TunnelKind, UdpChecksum } from '../../src/tunnel/tunnel.ts';
 import { encapsulateVxlanIpv6, prepareVxlanIpv6 } from '../../src/tunnel/vxlan-ipv6.ts';
 import { checkIpv6, ipv6PseudoHeaderSum, ipv6TrafficClass } from '../../src/wire/ipv6.ts';
 import { checkUdp, checkUdpChecksum, udpHasChecksum, udpOctets } from '../../src/wire/udp.ts';
@@ -41,6 +41,7 @@ it('is right and the same at every place', () => {
       (inner, { local, remote, key, port, ttl, tos, checksum }) => {
         const spec = {
           ...{
+            kind: TunnelKind.vxlan,
             member: 0,
             name: 'vx',
             local,
@@ -52,7 +53,14 @@ it('is right and the same at every place', () => {
             mtu: 1500,
             learnsEndpoints: false,
           },
-          ...{ sourcePortMin: 49_152, sourcePortMax: 65_535, receives: true, sends: true },
+          ...{
+            sourcePortMin: 49_152,
+            sourcePortMax: 65_535,
+            receives: true,
+            sends: true,
+            usesPathMtu: true,
+            mssClamp: 0,
+          },
           udpChecksum: checksum ? UdpChecksum.always : UdpChecksum.never,
         };
         const endpoint = new TunnelEndpoint(0, new Tunnel(0, spec, 0), remote);

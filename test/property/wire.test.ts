@@ -13,6 +13,8 @@ import { findTransport } from '../../src/packet/transport.ts';
 import { decapsulateEcn, innerTos } from '../../src/tunnel/ecn.ts';
 import * as arp from '../../src/wire/arp.ts';
 import * as ethernet from '../../src/wire/ethernet.ts';
+import * as etherip from '../../src/wire/etherip.ts';
+import * as gre from '../../src/wire/gre.ts';
 import * as icmpError from '../../src/wire/icmp-error.ts';
 import * as icmpv4 from '../../src/wire/icmpv4.ts';
 import * as icmpv6 from '../../src/wire/icmpv6.ts';
@@ -22,6 +24,7 @@ import * as ipv6 from '../../src/wire/ipv6.ts';
 import * as ipv6Extension from '../../src/wire/ipv6-extension.ts';
 import * as mld from '../../src/wire/mld.ts';
 import { tcpHeaderOctets } from '../../src/wire/tcp.ts';
+import * as nvgre from '../../src/wire/nvgre.ts';
 import * as udp from '../../src/wire/udp.ts';
 import * as vxlan from '../../src/wire/vxlan.ts';
 import { addressAt, FILLER, guard, vector, type Guarded } from '../support/octets.ts';
@@ -178,6 +181,17 @@ const CODECS: Record<string, (frame: Guarded) => number> = {
     if (verdict === FORWARD) vxlan.vxlanVni(bytes, start);
     return verdict;
   },
+  gre: ({ bytes, words, start, end }) => {
+    const verdict = gre.checkGre(bytes, start, end);
+    if (verdict !== FORWARD) return verdict;
+    const flags = gre.greFlags(bytes, start);
+    gre.greProtocol(bytes, start);
+    assert.ok(start + gre.greHeaderOctets(flags) <= end);
+    if ((flags & gre.GreFlag.key) !== 0) nvgre.nvgreVsid(gre.greKey(bytes, start, flags));
+    if ((flags & gre.GreFlag.sequence) !== 0) gre.greSequence(bytes, start, flags);
+    return (flags & gre.GreFlag.checksum) === 0 ? FORWARD : gre.checkGreChecksum(bytes, words, start, end);
+  },
+  etherip: ({ bytes, start, end }) => etherip.checkEtherIp(bytes, start, end),
   tcp: ({ bytes, start, end }) => {
     const headerOctets = tcpHeaderOctets(bytes, start, end);
     assert.ok(headerOctets === 0 || (headerOctets >= 20 && start + headerOctets <= end));
@@ -351,6 +365,35 @@ describe('codecs read what they write', () => {
           assert.equal(udp.checkUdpChecksum(bytes, words, at, pseudo), FORWARD);
           assert.notEqual((bytes[at + 6]! << 8) | bytes[at + 7]!, 0);
           assert.deepEqual([udp.udpSourcePort(bytes, at), udp.udpDestinationPort(bytes, at)], [sp, dp]);
+        },
+      ),
+    );
+  });
+
+  it('GRE', () => {
+    const options = fc.record({ checksum: fc.boolean(), key: fc.boolean(), sequence: fc.boolean() });
+    fc.assert(
+      fc.property(
+        options,
+        u16,
+        i32,
+        i32,
+        fc.uint8Array({ maxLength: 60 }),
+        remainder,
+        (has, type, key, number, data, at) => {
+          const { bytes, words } = room();
+          const { checksum, key: keyed, sequence } = gre.GreFlag;
+          const flags = (has.checksum ? checksum : 0) | (has.key ? keyed : 0) | (has.sequence ? sequence : 0);
+          const end = at + gre.greHeaderOctets(flags) + data.length;
+          gre.writeGre(bytes, at, flags, type, key, number);
+          bytes.set(data, end - data.length);
+          if (has.checksum) gre.writeGreChecksum(bytes, words, at, end);
+          assertWithin(bytes, at, end - at);
+          assert.equal(gre.checkGre(bytes, at, end), FORWARD);
+          assert.deepEqual([gre.greFlags(bytes, at), gre.greProtocol(bytes, at)], [flags, type]);
+          if (has.key) assert.equal(gre.greKey(bytes, at, flags), key);
+          if (has.sequence) assert.equal(gre.greSequence(bytes, at, flags), number);
+          if (has.checksum) assert.equal(gre.checkGreChecksum(bytes, words, at, end), FORWARD);
         },
       ),
     );

@@ -27,7 +27,7 @@ import { NullTap, type Tap } from '../../src/pipeline/tap.ts';
 import { createMemoryPair, type MemoryPort } from '../../src/port/memory.ts';
 import type { PortMedium } from '../../src/port/port.ts';
 import { udpService } from '../../src/tunnel/service.ts';
-import { TOS_PRESERVE, UdpChecksum } from '../../src/tunnel/tunnel.ts';
+import { TOS_PRESERVE, TunnelKind, UdpChecksum } from '../../src/tunnel/tunnel.ts';
 
 export const WAN_MAC = '02:00:00:00:00:01';
 export const BRIDGE_MAC = '02:00:00:00:00:02';
@@ -76,6 +76,7 @@ export class Rig {
   readonly #domains = new Map<number, DomainSpec>();
   readonly #selfs = new Map<string, SelfSpec>();
   readonly #routes = new Map<string, PlannedRoute>();
+  #isPlanned = false;
   readonly #parents = new Map<number, number | undefined>();
 
   constructor(options: RigOptions = {}) {
@@ -163,6 +164,7 @@ export class Rig {
       floodRemotes: [],
       ...rest,
       tunnel: {
+        kind: TunnelKind.vxlan,
         member: id,
         name: `vx${id}`,
         local: words(LOCAL),
@@ -178,6 +180,8 @@ export class Rig {
         learnsEndpoints: false,
         receives: true,
         sends: true,
+        usesPathMtu: true,
+        mssClamp: 0,
         ...tunnel,
       },
     };
@@ -205,7 +209,9 @@ export class Rig {
       else if (operation.op === 'set-self') this.#selfs.set(operation.spec.name, operation.spec);
       else if (operation.op === 'remove-self') this.#selfs.delete(operation.name);
     }
-    this.dataplane.apply([...operations, ...this.#planRoutes()]);
+    // Who comes with routes has planned them.
+    this.#isPlanned ||= operations.some(({ op }) => op === 'set-route-domain' || op === 'set-route-table');
+    this.dataplane.apply(this.#isPlanned ? operations : [...operations, ...this.#planRoutes()]);
   }
 
   /** Sets a static route, as in `route('10.5.0.0/16', { kind: 'blackhole' })`; without a target takes it away. */

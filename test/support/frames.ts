@@ -124,3 +124,31 @@ export function hostFrame(destination: string, source: string, size = 60, tos = 
   );
   return ethernet(destination, source, 0x0800, packet);
 }
+
+export type GreFields = { key?: number; sequence?: number; checksum?: boolean; reserved1?: number; flags?: number };
+
+/** A GRE packet without its IP header; `flags` are set besides those that follow from the fields. */
+export function gre(protocol: number, payload: Buffer, fields: GreFields = {}): Buffer {
+  const { key, sequence, checksum = false, reserved1 = 0 } = fields;
+  const flags =
+    (fields.flags ?? 0) |
+    (checksum ? 0x8000 : 0) |
+    (key === undefined ? 0 : 0x2000) |
+    (sequence === undefined ? 0 : 0x1000);
+  const u32 = (value: number): Buffer => Buffer.concat([u16((value >>> 16) & 0xffff), u16(value & 0xffff)]);
+  const packet = Buffer.concat([
+    u16(flags),
+    u16(protocol),
+    checksum ? Buffer.concat([u16(0), u16(reserved1)]) : Buffer.alloc(0),
+    key === undefined ? Buffer.alloc(0) : u32(key),
+    sequence === undefined ? Buffer.alloc(0) : u32(sequence),
+    payload,
+  ]);
+  if (checksum) packet.writeUInt16BE(onesComplement(packet), 4);
+  return packet;
+}
+
+/** An EtherIP packet without its IP header. */
+export function etherip(inner: Buffer, header = '3000'): Buffer {
+  return Buffer.concat([octets(header), inner]);
+}

@@ -17,10 +17,9 @@ import { FDB_ENTRIES, MAX_STATIC_ENTRIES } from '../../bridge/fdb.ts';
 import { BROADCAST_MAC, macHigh16, macLow32, parseMac } from '../../core/mac.ts';
 import type { CrossingSpec } from '../../bridge/crossing.ts';
 import { EtherType } from '../../wire/ethernet.ts';
-import { udpService } from '../../tunnel/service.ts';
-import { TOS_PRESERVE, UdpChecksum } from '../../tunnel/tunnel.ts';
-import { VXLAN_IPV4_OVERHEAD } from '../../tunnel/vxlan.ts';
-import { VXLAN_IPV6_OVERHEAD } from '../../tunnel/vxlan-ipv6.ts';
+import { MssClamp } from '../../tunnel/mss.ts';
+import { kindIsLayer3, TOS_PRESERVE, TunnelKind, UdpChecksum } from '../../tunnel/tunnel.ts';
+import { tunnelOverhead } from '../../tunnel/overhead.ts';
 import { carriesFrames, ownsDevice } from '../../config/types/net-interface.ts';
 import {
   bareAddress,
@@ -37,7 +36,8 @@ import { allowedServices, buildHostPaths } from './host-path-model.ts';
 import { madeMac } from './made-mac.ts';
 import { parentsOf, RouteBuilder, routeDomainsOf } from './build-routes.ts';
 import type { Mac } from './spec.ts';
-import type { DeviceFacts, FilesModel, InterfaceMemberModel, Model, StaticTableModel } from './model.ts';
+import { shapeOf } from './tunnel-shape.ts';
+import type { DeviceFacts, FilesModel, InterfaceMemberModel, Model, StaticTableModel, SubnetModel } from './model.ts';
 
 type TunnelTable = TunnelFdb['properties']['records'];
 
@@ -137,7 +137,13 @@ class ModelBuilder {
     const routeDomainOf = routeDomainsOf(this.#view);
     for (const name of new Set(domainOf.values())) {
       const routeDomain = routeDomainOf.get(name) ?? 0;
-      domains.set(name, { name, mac: undefined, crossing: this.#crossing(name), routeDomain, isLayer3: false });
+      domains.set(name, {
+        name,
+        mac: undefined,
+        crossing: this.#crossing(name),
+        routeDomain,
+        isLayer3: this.#isLayer3(name),
+      });
     }
     const vlansOf = new Map<string, Vlan[]>();
     for (const vlan of this.#view.vlans.values()) {
@@ -146,6 +152,8 @@ class ModelBuilder {
     }
     // Our own MAC in a domain is that of the first device; without one it is made from the name.
     for (const [name, domain] of domains) {
+      // A layer 3 tunnel has none: nothing that it carries is addressed by a MAC.
+      if (domain.isLayer3) continue;
       const vlans = vlansOf.get(name) ?? [];
       const device = vlans.flatMap((vlan) => this.#ringDevices(vlan))[0];
       domain.mac =
@@ -153,6 +161,13 @@ class ModelBuilder {
       // Without a MAC an opaque group could hide nobody behind it.
       if (domain.crossing?.mode === 'opaque') domain.mac ??= madeMac(name);
     }
+  }
+
+  /** Whether the domain is that of a tunnel of packets. */
+  #isLayer3(name: string): boolean {
+    const tunnel = this.#view.tunnels.get(name);
+    const shape = tunnel && shapeOf(this.#view, tunnel);
+    return shape !== undefined && kindIsLayer3(shape.kind);
   }
 
   /** What holds between the members of a group; undefined for what is no group. */
@@ -234,18 +249,19 @@ class ModelBuilder {
 
   #addTunnel(tunnel: Tunnel): void {
     const { name, properties } = tunnel;
-    const profile = this.#view.vxlanProfiles.get(properties.profile);
+    const shape = shapeOf(this.#view, tunnel);
     const local = parseAddress(properties['local-address']);
     const end = parseAddressOrAny(properties['remote-address']);
     const group = end !== undefined && isMulticast(end) ? end : undefined;
     const remote = end === undefined || isUnspecified(end) || group !== undefined ? undefined : end;
-    if (profile === undefined) {
+    if (shape === undefined) {
       this.#fail(tunnel, `no data path for profile ${properties.profile} in this version`);
       return;
     }
-    const { port } = profile.properties;
-    const range = profile.properties['source-port-range'].split('-').map(Number);
-    const problem = unsupported(profile, local);
+    const { kind, key, service, vxlan } = shape;
+    const clamp = properties['mss-clamp'];
+    const range = (vxlan?.properties['source-port-range'] ?? '0-0').split('-').map(Number);
+    const problem = unsupported(vxlan, local);
     if (problem !== undefined || local === undefined) {
       this.#fail(tunnel, problem ?? `local-address ${properties['local-address']} is not an address`);
       return;
@@ -255,11 +271,11 @@ class ModelBuilder {
       this.#fail(tunnel, `local-address ${properties['local-address']} is not the address of any self IP`);
     }
     const isIpv6 = local.family === 6;
-    const flooding = remote === undefined ? profile.properties['flooding-type'] : 'point-to-point';
+    const flooding = remote === undefined ? shape.flooding : 'point-to-point';
     const floodRemotes = this.#floodRemotes(name, flooding, group);
     const floodsToNobody = flooding === 'none' || (flooding === 'multicast' && group === undefined);
-    const overhead = isIpv6 ? VXLAN_IPV6_OVERHEAD : VXLAN_IPV4_OVERHEAD;
-    const checksum = UDP_CHECKSUM[profile.properties['udp-checksum']];
+    const overhead = tunnelOverhead(shape, isIpv6);
+    const checksum = UDP_CHECKSUM[vxlan?.properties['udp-checksum'] ?? 'disabled'];
     const underlay = self === undefined ? undefined : this.#model.domainOf.get(self.properties.vlan);
     this.#model.tunnelMembers.set(name, {
       name,
@@ -268,14 +284,17 @@ class ModelBuilder {
       floods: !floodsToNobody,
       replicates: remote === undefined && !floodsToNobody,
       floodRemotes,
+      subnets: kind === TunnelKind.nvgre && properties.mode === 'inbound' ? this.#subnetsOf(tunnel) : [],
       group: group === undefined || underlay === undefined ? undefined : { address: group.words, domain: underlay },
       tunnel: {
+        kind,
         name,
         local: local.words,
+        secondary: this.#secondaryOf(tunnel),
         routeDomain: local.routeDomain,
         remote: remote?.words,
-        key: properties.key,
-        service: udpService(port),
+        key,
+        service,
         mtu: properties.mtu === 0 ? this.#underlayMtu(self) - overhead : properties.mtu,
         tos: typeof properties.tos === 'number' ? properties.tos : TOS_PRESERVE,
         ttl: properties.ttl,
@@ -285,13 +304,51 @@ class ModelBuilder {
         learnsEndpoints: remote === undefined && !floodsToNobody,
         receives: properties.mode !== 'outbound',
         sends: properties.mode !== 'inbound',
+        usesPathMtu: properties['use-pmtu'],
+        mssClamp: typeof clamp === 'number' ? clamp : MssClamp[clamp],
+        gre: shape.gre,
+        etherIpForm: shape.etherIpForm,
       },
     });
     const device = self === undefined ? undefined : this.#hostDevice(self);
-    if (self !== undefined && device !== undefined) {
-      this.#addSocket(self, local.words, profile, device, properties.ttl);
-      if (group !== undefined) this.#addSocket(self, group.words, profile, device, properties.ttl, group);
+    if (self === undefined || device === undefined) return;
+    if (vxlan === undefined) {
+      const what = kind === TunnelKind.etherip ? 'EtherIP' : 'GRE';
+      this.#fail(
+        tunnel,
+        `local-address ${properties['local-address']} is on an interface of adapter udp: ${what} is not UDP`,
+      );
+      return;
     }
+    this.#addSocket(self, local.words, vxlan, device, properties.ttl);
+    if (group !== undefined) this.#addSocket(self, group.words, vxlan, device, properties.ttl, group);
+  }
+
+  /** The networks of self IPs on NVGRE tunnels of the same local address and route domain. */
+  #subnetsOf(inbound: Tunnel): SubnetModel[] {
+    const { domains, domainOf } = this.#model;
+    const routeDomainOf = (name: string): number | undefined => domains.get(domainOf.get(name) ?? '')?.routeDomain;
+    return [...this.#view.selfs.values()].flatMap((self) => {
+      const tunnel = this.#view.tunnels.get(self.properties.vlan);
+      const prefix = parsePrefix(self.properties.address);
+      if (tunnel === undefined || prefix === undefined || shapeOf(this.#view, tunnel)?.kind !== TunnelKind.nvgre)
+        return [];
+      if (tunnel.properties['local-address'] !== inbound.properties['local-address']) return [];
+      if (tunnel.properties.mode === 'inbound' || routeDomainOf(tunnel.name) !== routeDomainOf(inbound.name)) return [];
+      const { address, length } = prefix;
+      return [{ words: address.words, isIpv6: address.family === 6, prefixBits: length, tunnel: tunnel.name }];
+    });
+  }
+
+  #secondaryOf(tunnel: Tunnel): AddressWords | undefined {
+    const text = tunnel.properties['secondary-address'];
+    const address = parseAddressOrAny(text);
+    if (address === undefined || isUnspecified(address)) return undefined;
+    if (this.#selfOf(text) === undefined) {
+      this.#fail(tunnel, `secondary-address ${text} is not the address of any self IP`);
+      return undefined;
+    }
+    return address.words;
   }
 
   #addTapMtus(): void {
@@ -450,8 +507,8 @@ const filesOf = (properties: Interface['properties']): FilesModel => ({
 });
 
 /** Why this version has no data path for such a tunnel; undefined when it has. */
-function unsupported(profile: VxlanProfile, local: IpAddress | undefined): string | undefined {
-  if (profile.properties['encapsulation-type'] !== 'vxlan') return 'VXLAN-GPE has no data path in this version';
+function unsupported(profile: VxlanProfile | undefined, local: IpAddress | undefined): string | undefined {
+  if (profile?.properties['encapsulation-type'] === 'vxlan-gpe') return 'VXLAN-GPE has no data path in this version';
   if (local?.family === 6 && !wordsAreIpv6(local.words))
     return `local-address ${formatBareAddress(local)} is in ::/96, where no host has an address`;
   return undefined;

@@ -11,6 +11,8 @@ import { netNdp } from '../../config/types/net-ndp.ts';
 import { netRouteDomain } from '../../config/types/net-route-domain.ts';
 import { netRoute } from '../../config/types/net-route.ts';
 import { netSelf } from '../../config/types/net-self.ts';
+import { netTunnelsEtherip } from '../../config/types/net-tunnels-etherip.ts';
+import { netTunnelsGre } from '../../config/types/net-tunnels-gre.ts';
 import { netTunnelsTunnel } from '../../config/types/net-tunnels-tunnel.ts';
 import { netTunnelsVxlan } from '../../config/types/net-tunnels-vxlan.ts';
 import { netVlanGroup } from '../../config/types/net-vlan-group.ts';
@@ -30,6 +32,8 @@ export type TunnelFdb = ObjectOf<typeof netFdbTunnel>;
 export type VlanFdb = ObjectOf<typeof netFdbVlan>;
 export type Tunnel = ObjectOf<typeof netTunnelsTunnel>;
 export type VxlanProfile = ObjectOf<typeof netTunnelsVxlan>;
+export type GreProfile = ObjectOf<typeof netTunnelsGre>;
+export type EtheripProfile = ObjectOf<typeof netTunnelsEtherip>;
 export type GeneralSettings = ObjectOf<typeof ltmGlobalSettingsGeneral>;
 
 export type ConfigView = {
@@ -46,6 +50,8 @@ export type ConfigView = {
   readonly vlanFdbs: ReadonlyMap<string, VlanFdb>;
   readonly tunnels: ReadonlyMap<string, Tunnel>;
   readonly vxlanProfiles: ReadonlyMap<string, VxlanProfile>;
+  readonly greProfiles: ReadonlyMap<string, GreProfile>;
+  readonly etheripProfiles: ReadonlyMap<string, EtheripProfile>;
   readonly general: GeneralSettings | undefined;
   readonly variables: ReadonlyMap<string, DbVariable>;
 };
@@ -73,6 +79,8 @@ export function viewOf(objects: Iterable<AnyConfigObject>): ConfigView {
     vlanFdbs: all<VlanFdb>(netFdbVlan),
     tunnels: all<Tunnel>(netTunnelsTunnel),
     vxlanProfiles: all<VxlanProfile>(netTunnelsVxlan),
+    greProfiles: all<GreProfile>(netTunnelsGre),
+    etheripProfiles: all<EtheripProfile>(netTunnelsEtherip),
     general: [...all<GeneralSettings>(ltmGlobalSettingsGeneral).values()][0],
     variables: all<DbVariable>(sysDb),
   };

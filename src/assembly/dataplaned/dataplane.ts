@@ -27,8 +27,11 @@ import type { Outlet } from '../../pipeline/node.ts';
 import { Scheduler } from '../../pipeline/scheduler.ts';
 import type { Tap } from '../../pipeline/tap.ts';
 import type { Port } from '../../port/port.ts';
+import { PathMtuTable } from '../../route/path-mtu.ts';
+import { Reassembly } from '../../route/reassembly.ts';
 import { ETHERNET_HEADER_OCTETS } from '../../wire/ethernet.ts';
 import { EndpointTable } from './endpoint-table.ts';
+import { Fragmenter } from './fragmenter.ts';
 import { GroupService } from './group-service.ts';
 import { HostPath } from './host-path.ts';
 import { IcmpErrors } from './icmp-errors.ts';
@@ -46,6 +49,7 @@ import { RouteNode } from './nodes/route-node.ts';
 import { NeighbourService } from './neighbour-service.ts';
 import { MAX_HOSTS, NextHops } from './next-hops.ts';
 import { OpaqueRouter } from './opaque-router.ts';
+import { Oversize } from './oversize.ts';
 import { PortSlot } from './port-slot.ts';
 import { ReplyOutlet } from './reply-outlet.ts';
 import { Routes } from './routes.ts';
@@ -57,6 +61,7 @@ import type {
   StaticEntriesSpec,
   TunnelMemberSpec,
 } from './spec.ts';
+import { TunnelErrors } from './tunnel-errors.ts';
 import { TunnelTable } from './tunnel-table.ts';
 import { type ListenerPlace, Underlays } from './underlays.ts';
 
@@ -126,6 +131,8 @@ export class Dataplane {
   readonly #local: LocalNode;
   readonly #hostPath: HostPath;
   readonly #receiver: PacketReceiver;
+  readonly #reassembly: Reassembly;
+  readonly #tunnelErrors: TunnelErrors;
   readonly #hops: NextHops;
   readonly #routes: Routes;
   readonly #errors: IcmpErrors;
@@ -175,13 +182,17 @@ export class Dataplane {
     this.#routes = new Routes(this.#hops, () => this.#disturb());
     this.#underlays = new Underlays(this.#addresses, this.#domains, this.#routes, floodInput);
     const { table: neighbours } = this.#neighbours;
-    this.#tunnels = new TunnelTable(new EndpointTable(), this.#underlays);
+    const paths = new PathMtuTable();
+    this.#tunnels = new TunnelTable(new EndpointTable(paths), this.#underlays);
 
     this.#flood = new FloodNode(floodInput, this.#members, this.#guard, disposal, localInput);
     this.#bridge = new BridgeNode(this.fdb, this.#guard, this.#members, disposal, floodInput, localInput);
     this.#router = new OpaqueRouter(this.#members, this.fdb, disposal, floodInput);
     const replies = new ReplyOutlet(disposal.pool.arena.bytes, this.fdb);
     this.#errors = new IcmpErrors(this.#members, this.#addresses, replies, disposal);
+    this.#reassembly = new Reassembly(disposal);
+    this.#tunnelErrors = new TunnelErrors(this.#addresses, this.#tunnels.endpoints, paths, options.pool.arena);
+    const fragmenter = new Fragmenter(disposal, random);
     this.#hostPath = new HostPath(this.#domains, this.#members, this.#slots, this.#addresses, this.fdb, disposal, {
       originate: (frame, domain) => this.route.originate(frame, domain),
     });
@@ -192,6 +203,9 @@ export class Dataplane {
       this.#groups,
       options.makeLocalDelivery?.(this.#members, disposal) ?? this.#hostPath,
       replies,
+      this.#reassembly,
+      fragmenter,
+      this.#tunnelErrors,
       disposal,
       decapsulateInput,
     );
@@ -204,6 +218,7 @@ export class Dataplane {
       this.#neighbours,
       this.#receiver,
       this.#errors,
+      fragmenter,
       disposal,
     );
     this.#neighbours.routed = this.route;
@@ -226,8 +241,17 @@ export class Dataplane {
       this.#slots,
       disposal,
       this.#bridge.input,
+      routeInput,
     );
-    this.#encapsulate = new EncapsulateNode(encapsulateInput, this.#tunnels, neighbours, disposal);
+    this.#encapsulate = new EncapsulateNode(
+      encapsulateInput,
+      this.#members,
+      this.#tunnels,
+      neighbours,
+      new Oversize(this.#members, this.#errors, fragmenter, disposal),
+      new Fragmenter(disposal, random),
+      disposal,
+    );
     this.#ingress = new Ingress(disposal, this.#hostPath, this.#bridge.input, decapsulateInput);
     this.#scheduler = new Scheduler(
       [this.#bridge, this.#local, this.#decapsulate, this.route, this.#flood, this.#encapsulate],
@@ -463,6 +487,7 @@ export class Dataplane {
     this.#errors.nowMs = nowMs;
     this.#hops.second = Math.floor(nowMs / 1000);
     this.#encapsulate.nowMs = nowMs;
+    this.#encapsulate.second = Math.floor(nowMs / 1000);
     this.#bridge.second = Math.floor(nowMs / 1000);
     this.#flood.second = this.#bridge.second;
     this.#router.nowMs = nowMs;
@@ -484,6 +509,8 @@ export class Dataplane {
     if (this.fdb.learned > 0) this.#slotsToSweep = Math.ceil(slots / TICKS_PER_SWEEP);
     this.#neighbours.tick(nowMs);
     this.#hops.tick(nowMs);
+    this.#reassembly.tick(nowMs);
+    this.#tunnelErrors.tick(nowMs);
     this.#router.tick();
     this.#guard.tick(this.second);
     this.#groups.tick(nowMs);
@@ -619,6 +646,7 @@ export class Dataplane {
     if (!this.#detach(member)) return false;
     this.#leavePort(id);
     this.#neighbours.dropWaitingOf(id);
+    this.#reassembly.forgetMember(id);
     this.#tunnels.remove(id);
     this.#members[id] = undefined;
     this.#disturb();

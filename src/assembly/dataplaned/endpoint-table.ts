@@ -11,15 +11,17 @@ import type { Outlet } from '../../pipeline/node.ts';
 import type { Frame } from '../../packet/frame.ts';
 import type { Neighbour } from '../../route/neighbour-table.ts';
 import type { NextHop, NextHopUser } from '../../route/next-hop.ts';
-import { HEADER_WORDS, TunnelEndpoint } from '../../tunnel/endpoint.ts';
+import type { PathMtuTable } from '../../route/path-mtu.ts';
+import { HEADER_WORDS, NO_LIMIT, TunnelEndpoint } from '../../tunnel/endpoint.ts';
+import { tunnelOverhead } from '../../tunnel/overhead.ts';
 import type { Tunnel } from '../../tunnel/tunnel.ts';
-import { prepareVxlanEthernet, prepareVxlanUdp } from '../../tunnel/vxlan.ts';
+import { prepareEthernet, prepareSocket } from '../../tunnel/encapsulate.ts';
 import { ETHERNET_HEADER_OCTETS } from '../../wire/ethernet.ts';
 import { groupMacHigh, groupMacLow } from '../../wire/group-mac.ts';
 
 /** The way from a local address to its remote ends. */
 export type Underlay =
-  | { medium: 'udp'; outlet: Outlet; cutsTunnelled: boolean }
+  | { medium: 'udp' | 'raw-ip'; outlet: Outlet; cutsTunnelled: boolean }
   | {
       medium: 'ethernet';
       /** Where the local address lives, and how often its members had changed. */
@@ -30,7 +32,7 @@ export type Underlay =
       /** How often the routes of its route domain had changed. */
       routes: number;
       /** The way to all that is on the domain, and the member that stands for ourselves there. */
-      toGroup: { outlet: Outlet; member: number };
+      toGroup: { outlet: Outlet; member: number; mtu: number };
       /** The next hop to a remote address; undefined: no route leads there. */
       hopTo(remote: AddressWords): NextHop | undefined;
       /** To be called when the next hop is used no more. */
@@ -48,11 +50,13 @@ class EndpointUser implements NextHopUser {
   readonly endpoint: TunnelEndpoint;
   readonly hop: NextHop;
   readonly underlay: EthernetUnderlay;
+  readonly #paths: PathMtuTable;
 
-  constructor(endpoint: TunnelEndpoint, hop: NextHop, underlay: EthernetUnderlay) {
+  constructor(endpoint: TunnelEndpoint, hop: NextHop, underlay: EthernetUnderlay, paths: PathMtuTable) {
     this.endpoint = endpoint;
     this.hop = hop;
     this.underlay = underlay;
+    this.#paths = paths;
   }
 
   nextHopChanged(): void {
@@ -62,7 +66,9 @@ class EndpointUser implements NextHopUser {
     const { neighbour, macHigh, macLow } = hop;
     endpoint.outlet = hop.isTunnel ? { push: (frame) => this.#enterTunnel(frame) } : hop.outlet;
     endpoint.egress = hop.egress;
-    prepareVxlanEthernet(endpoint, neighbour?.macHigh ?? 0, neighbour?.macLow ?? 0, macHigh, macLow);
+    endpoint.linkMtu = hop.mtu;
+    settleMtu(endpoint, this.#paths);
+    prepareEthernet(endpoint, neighbour?.macHigh ?? 0, neighbour?.macLow ?? 0, macHigh, macLow);
   }
 
   /** Hands an outer frame on to the tunnel that carries this one; one of layer 3 takes the packet in it. */
@@ -72,6 +78,21 @@ class EndpointUser implements NextHopUser {
     frame.endpoint = hop.endpoint;
     hop.outlet!.push(frame);
   }
+}
+
+/** The least that a tunnel carries, however little its path does: what IPv4 asks of every link (RFC 791). */
+const LEAST_MTU = 68;
+
+/** What may go to the endpoint, by the tunnel's own MTU, that of the link and what is known of the path. */
+function settleMtu(endpoint: TunnelEndpoint, paths: PathMtuTable): void {
+  const { tunnel, remote, linkMtu } = endpoint;
+  const { spec } = tunnel;
+  endpoint.mtu = spec.mtu;
+  endpoint.outerMtu = linkMtu;
+  if (!spec.usesPathMtu) return;
+  endpoint.outerMtu = Math.min(linkMtu, paths.of({ routeDomain: spec.routeDomain ?? 0, words: remote }));
+  const room = endpoint.outerMtu - tunnelOverhead(spec, tunnel.isIpv6);
+  endpoint.mtu = Math.min(spec.mtu, Math.max(room, LEAST_MTU));
 }
 
 export class EndpointTable {
@@ -84,28 +105,53 @@ export class EndpointTable {
   readonly #headers: (Int32Array | undefined)[] = [];
   readonly #byTunnel = new Map<Tunnel, TunnelEndpoint[]>();
   readonly #users: (EndpointUser | undefined)[] = [];
+  readonly #paths: PathMtuTable;
+
+  constructor(paths: PathMtuTable) {
+    this.#paths = paths;
+  }
+
+  /** To be called when something else is known of the path to the endpoint. */
+  settleMtu(endpoint: TunnelEndpoint): void {
+    settleMtu(endpoint, this.#paths);
+  }
+
   /** The index of the endpoint, or -1. */
   find(tunnel: Tunnel, word0: number, word1: number, word2: number, word3: number): number {
     return this.#index.get(tunnel.index, word0, word1, word2, word3);
   }
 
   /** The endpoint, made when it is not there; -1 when there are too many. It lives as long as its tunnel. */
-  obtain(tunnel: Tunnel, remote: AddressWords, underlay: Underlay | undefined): number {
+  obtain(tunnel: Tunnel, remote: AddressWords, wayFrom: (local: AddressWords) => Underlay | undefined): number {
     const known = this.#index.get(tunnel.index, ...remote);
     if (known !== -1) return known;
+    const endpoint = this.#make(tunnel, remote, false);
+    if (endpoint === undefined) return -1;
+    this.#index.set(tunnel.index, ...remote, endpoint.index);
+    this.settleTwin(endpoint);
+    this.connect(endpoint, wayFrom(endpoint.local));
+    if (endpoint.twin !== undefined) this.connect(endpoint.twin, wayFrom(endpoint.twin.local));
+    return endpoint.index;
+  }
+
+  /** Gives the endpoint a twin where its tunnel has a secondary address. */
+  settleTwin(endpoint: TunnelEndpoint): void {
+    if (endpoint.isSecondary || endpoint.twin !== undefined || endpoint.tunnel.spec.secondary === undefined) return;
+    endpoint.twin = this.#make(endpoint.tunnel, endpoint.remote, true);
+  }
+
+  #make(tunnel: Tunnel, remote: AddressWords, isSecondary: boolean): TunnelEndpoint | undefined {
     const index = this.#free.pop() ?? this.endpoints.length;
-    if (index >= MAX_ENDPOINTS) return -1;
+    if (index >= MAX_ENDPOINTS) return undefined;
     const headerAt = (index % ENDPOINTS_PER_SLAB) * HEADER_WORDS;
-    const endpoint = new TunnelEndpoint(index, tunnel, remote, this.#headersOf(index), headerAt);
+    const endpoint = new TunnelEndpoint(index, tunnel, remote, this.#headersOf(index), headerAt, isSecondary);
     endpoint.headerBytes.fill(0);
     this.endpoints[index] = endpoint;
     this.remotes.set(remote, index * 4);
-    this.#index.set(tunnel.index, ...remote, index);
     const siblings = this.#byTunnel.get(tunnel);
     if (siblings === undefined) this.#byTunnel.set(tunnel, [endpoint]);
     else siblings.push(endpoint);
-    this.connect(endpoint, underlay);
-    return index;
+    return endpoint;
   }
 
   /** The memory that an endpoint's headers are in. */
@@ -121,11 +167,11 @@ export class EndpointTable {
 
   /** Forgets every endpoint of a tunnel that goes away. */
   releaseAllOf(tunnel: Tunnel): void {
-    for (const { index, remote } of this.of(tunnel)) {
+    for (const { index, remote, isSecondary } of this.of(tunnel)) {
       const user = this.#users[index];
       if (user !== undefined) this.#leave(user);
       this.#users[index] = undefined;
-      this.#index.delete(tunnel.index, ...remote);
+      if (!isSecondary) this.#index.delete(tunnel.index, ...remote);
       this.endpoints[index] = undefined;
       this.#free.push(index);
     }
@@ -135,25 +181,29 @@ export class EndpointTable {
   /** (Re)builds the way to the endpoint after the underlay or the tunnel has changed. */
   connect(endpoint: TunnelEndpoint, underlay: Underlay | undefined): void {
     endpoint.isReady = false;
-    endpoint.cutsTunnelled = underlay?.medium === 'udp' && underlay.cutsTunnelled;
+    endpoint.linkMtu = NO_LIMIT;
+    settleMtu(endpoint, this.#paths);
+    endpoint.cutsTunnelled = underlay !== undefined && underlay.medium !== 'ethernet' && underlay.cutsTunnelled;
     const before = this.#users[endpoint.index];
     const isGroup = wordsAreMulticast(endpoint.remote);
     const user = underlay?.medium === 'ethernet' && !isGroup ? this.#follow(endpoint, underlay) : undefined;
     this.#users[endpoint.index] = user;
     // Only now: the neighbour may be the same, and would be forgotten if it were without users for a moment.
     if (before !== undefined) this.#leave(before);
-    if (underlay?.medium === 'udp') {
+    if (underlay !== undefined && underlay.medium !== 'ethernet') {
       endpoint.outlet = underlay.outlet;
       endpoint.egress = -1;
       endpoint.isReady = true;
-      prepareVxlanUdp(endpoint);
+      prepareSocket(endpoint);
     } else if (underlay !== undefined && isGroup) {
       const { toGroup, macHigh, macLow } = underlay;
       endpoint.outlet = toGroup.outlet;
       endpoint.egress = toGroup.member;
+      endpoint.linkMtu = toGroup.mtu;
+      settleMtu(endpoint, this.#paths);
       endpoint.isReady = true;
       const { remote } = endpoint;
-      prepareVxlanEthernet(endpoint, groupMacHigh(remote), groupMacLow(remote), macHigh, macLow);
+      prepareEthernet(endpoint, groupMacHigh(remote), groupMacLow(remote), macHigh, macLow);
     }
   }
 
@@ -161,7 +211,7 @@ export class EndpointTable {
   #follow(endpoint: TunnelEndpoint, underlay: EthernetUnderlay): EndpointUser | undefined {
     const hop = underlay.hopTo(endpoint.remote);
     if (hop === undefined) return undefined;
-    const user = new EndpointUser(endpoint, hop, underlay);
+    const user = new EndpointUser(endpoint, hop, underlay, this.#paths);
     hop.users.push(user);
     user.nextHopChanged();
     return user;

@@ -1,9 +1,12 @@
 // Tunnels by index, by bridge member, and by what arrives: (listener, key), then the remote address.
+//
+// GRE tunnels of one listener differ in more than the key: whether there is one, and whether they carry packets or frames. So
+// each such kind has a key space of its own (KeySpace).
 
 import { type AddressWords, wordsAreIpv6 } from '../../core/address.ts';
 import { PairMap } from '../../core/pair-map.ts';
 import type { Frame } from '../../packet/frame.ts';
-import { Tunnel, type TunnelSpec } from '../../tunnel/tunnel.ts';
+import { type KeySpace, Tunnel, type TunnelSpec } from '../../tunnel/tunnel.ts';
 import type { EndpointTable, Underlay } from './endpoint-table.ts';
 import type { Underlays } from './underlays.ts';
 
@@ -12,7 +15,7 @@ export class TunnelTable {
   /** By bridge member, which is also the tunnel's index. */
   readonly byMember: (Tunnel | undefined)[] = [];
   readonly #underlays: Underlays;
-  /** The listeners of a tunnel: its local address, and its multicast group. */
+  /** The listeners of a tunnel: its local and its secondary address, and its multicast group. */
   readonly #listenersOf = new Map<Tunnel, readonly number[]>();
   readonly #byKey = new PairMap();
   /** Tunnels of one listener and key, those with a remote address first. */
@@ -28,6 +31,11 @@ export class TunnelTable {
   #lastSource3 = 0;
   #lastEndpoint = -1;
 
+  /** The service of each listener, by its number. */
+  get services(): readonly number[] {
+    return this.#underlays.services;
+  }
+
   constructor(endpoints: EndpointTable, underlays: Underlays) {
     this.endpoints = endpoints;
     this.#underlays = underlays;
@@ -35,7 +43,7 @@ export class TunnelTable {
 
   /**
    * Adds a tunnel, or changes the one of the same member in place: its endpoints and counters stay, save when the IP
-   * version of its ends is another.
+   * version of its ends, or its encapsulation, is another.
    */
   set(spec: TunnelSpec, row: number): Tunnel {
     if (!this.keepsEndpoints(spec)) this.remove(spec.member);
@@ -46,6 +54,7 @@ export class TunnelTable {
     } else {
       this.#stopListening(tunnel);
       tunnel.spec = spec;
+      for (const endpoint of this.endpoints.of(tunnel)) this.endpoints.settleTwin(endpoint);
       this.#toConnect.set(tunnel, 0);
     }
     this.#listen(tunnel);
@@ -57,7 +66,7 @@ export class TunnelTable {
   /** Whether a tunnel with this specification goes on with the endpoints of the one that it replaces, if any. */
   keepsEndpoints(spec: TunnelSpec): boolean {
     const tunnel = this.byMember[spec.member];
-    return tunnel === undefined || tunnel.isIpv6 === wordsAreIpv6(spec.local);
+    return tunnel === undefined || (tunnel.isIpv6 === wordsAreIpv6(spec.local) && tunnel.kind === spec.kind);
   }
 
   remove(member: number): void {
@@ -72,7 +81,7 @@ export class TunnelTable {
   /** The endpoint of a remote address, kept for as long as the tunnel lives; -1 when there are too many. */
   hold(tunnel: Tunnel, remote: AddressWords): number {
     const known = this.endpoints.find(tunnel, ...remote);
-    return known === -1 ? this.endpoints.obtain(tunnel, remote, this.#underlayOf(tunnel)) : known;
+    return known === -1 ? this.endpoints.obtain(tunnel, remote, (local) => this.#wayFrom(tunnel, local)) : known;
   }
 
   /** Endpoints of the remote addresses to which a tunnel replicates what is flooded. */
@@ -85,7 +94,7 @@ export class TunnelTable {
     const listeners = this.#underlays.changed();
     if (listeners.size === 0) return;
     for (const tunnel of this.byMember) {
-      if (tunnel === undefined || !listeners.has(this.#listenersOf.get(tunnel)![0]!)) continue;
+      if (tunnel === undefined || !this.#listenersOf.get(tunnel)!.some((one) => listeners.has(one))) continue;
       tunnel.isUp = this.#underlayOf(tunnel) !== undefined;
       this.#toConnect.set(tunnel, 0);
     }
@@ -94,10 +103,10 @@ export class TunnelTable {
   /** Connects endpoints anew until that is done, and then returns true, or until `isOver` says that time is up. */
   connectSome(isOver: () => boolean): boolean {
     for (const [tunnel, from] of this.#toConnect) {
-      const underlay = this.#underlayOf(tunnel);
       const endpoints = this.endpoints.of(tunnel);
       for (let index = from; index < endpoints.length; index++) {
-        this.endpoints.connect(endpoints[index]!, underlay);
+        const endpoint = endpoints[index]!;
+        this.endpoints.connect(endpoint, this.#wayFrom(tunnel, endpoint.local));
         if (!isOver()) continue;
         this.#toConnect.set(tunnel, index + 1);
         return false;
@@ -108,22 +117,28 @@ export class TunnelTable {
   }
 
   #underlayOf(tunnel: Tunnel): Underlay | undefined {
-    return this.#underlays.of(tunnel.spec.local, tunnel.spec.service, tunnel.spec.routeDomain ?? 0);
+    return this.#wayFrom(tunnel, tunnel.spec.local);
+  }
+
+  #wayFrom(tunnel: Tunnel, local: AddressWords): Underlay | undefined {
+    return this.#underlays.of(local, tunnel.spec.service, tunnel.spec.routeDomain ?? 0);
   }
 
   #listen(tunnel: Tunnel): void {
-    const { local, service, key, remote, group, routeDomain = 0 } = tunnel.spec;
+    const { local, secondary, service, key, remote, group, routeDomain = 0 } = tunnel.spec;
     const listeners = [this.#underlays.join(local, service, routeDomain)];
+    if (secondary !== undefined) listeners.push(this.#underlays.join(secondary, service, routeDomain));
     if (group !== undefined) listeners.push(this.#underlays.join(group.address, service, routeDomain, group.domain));
     this.#listenersOf.set(tunnel, listeners);
     for (const listener of listeners) {
-      const at = this.#byKey.get(listener, key);
+      const space = spaceOf(listener, tunnel.keySpace);
+      const at = this.#byKey.get(space, key | 0);
       const tunnels = at === -1 ? undefined : this.#groups[at];
       if (tunnels === undefined) {
         const hole = this.#groups.indexOf(undefined);
         const place = hole === -1 ? this.#groups.length : hole;
         this.#groups[place] = [tunnel];
-        this.#byKey.set(listener, key, place);
+        this.#byKey.set(space, key | 0, place);
       } else if (remote === undefined) {
         tunnels.push(tunnel);
       } else {
@@ -137,26 +152,28 @@ export class TunnelTable {
     const { key } = tunnel.spec;
     for (const listener of this.#listenersOf.get(tunnel)!) {
       this.#underlays.leave(listener);
-      const at = this.#byKey.get(listener, key);
+      const space = spaceOf(listener, tunnel.keySpace);
+      const at = this.#byKey.get(space, key | 0);
       const tunnels = this.#groups[at]!;
       tunnels.splice(tunnels.indexOf(tunnel), 1);
       if (tunnels.length > 0) continue;
       this.#groups[at] = undefined;
-      this.#byKey.delete(listener, key);
+      this.#byKey.delete(space, key | 0);
     }
     this.#listenersOf.delete(tunnel);
   }
 
-  /** A tunnel of this listener and key: the first of those that `select` chooses from. */
-  lookup(listener: number, key: number): Tunnel | undefined {
-    const at = this.#byKey.get(listener, key);
+  /** A tunnel of this listener and key (signed 32 bits): the first of those that `select` chooses from. */
+  lookup(listener: number, keySpace: KeySpace, key: number): Tunnel | undefined {
+    const at = this.#byKey.get(spaceOf(listener, keySpace), key);
     return at === -1 ? undefined : this.#groups[at]![0];
   }
 
   /** The tunnel among those of `first`'s listener and key that takes a frame from this source. */
   select(first: Tunnel, frame: Frame): Tunnel | undefined {
     if (takes(first, frame)) return first;
-    const group = this.#groups[this.#byKey.get(frame.listener, first.spec.key)]!;
+    const space = spaceOf(frame.listener, first.keySpace);
+    const group = this.#groups[this.#byKey.get(space, first.spec.key | 0)]!;
     for (let index = 1; index < group.length; index++) {
       const tunnel = group[index]!;
       if (takes(tunnel, frame)) return tunnel;
@@ -187,6 +204,9 @@ export class TunnelTable {
     return endpoint;
   }
 }
+
+/** Listener and key space in one number. */
+const spaceOf = (listener: number, keySpace: KeySpace): number => (listener << 3) | keySpace;
 
 function takes(tunnel: Tunnel, frame: Frame): boolean {
   const { remote } = tunnel.spec;

@@ -8,7 +8,7 @@ import type { Domain } from '../../bridge/domain.ts';
 import type { AddressWords } from '../../core/address.ts';
 import { AddressMap } from '../../core/address-map.ts';
 import type { FrameBatch } from '../../packet/frame.ts';
-import { SERVICE_BITS } from '../../tunnel/service.ts';
+import { SERVICE_BITS, serviceIsUdp } from '../../tunnel/service.ts';
 import type { Underlay } from './endpoint-table.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 import type { PortSlot } from './port-slot.ts';
@@ -45,6 +45,8 @@ export class Underlays {
   /** By route domain, then by address and (scope, service) in one number. */
   readonly #indexes = new Map<number, AddressMap>();
   readonly #listeners: Listener[] = [];
+  /** The service of each listener, by its number. */
+  readonly services: number[] = [];
   /** Grows whenever a way may have become another. */
   #state = 0;
 
@@ -128,9 +130,10 @@ export class Underlays {
     return listener.underlay;
   }
 
-  #find({ address, socket, routeDomain = 0 }: Listener): Underlay | undefined {
+  #find({ address, service, socket, routeDomain = 0 }: Listener): Underlay | undefined {
     if (socket !== undefined) {
-      return { medium: 'udp', outlet: socket, cutsTunnelled: socket.port.cutsTunnelled === true };
+      const medium = serviceIsUdp(service) ? 'udp' : 'raw-ip';
+      return { medium, outlet: socket, cutsTunnelled: socket.port.cutsTunnelled === true };
     }
     const domain = this.#domainOf(address, routeDomain);
     if (domain === undefined) return undefined;
@@ -147,6 +150,7 @@ export class Underlays {
       letGo: (hop) => this.#routes.letGo(hop),
       toGroup: {
         member: localMember,
+        mtu: domain.mtu,
         outlet: {
           push: (frame) => {
             // To the bridge it is a frame of our own, which goes to every member and not to ourselves.
@@ -169,6 +173,7 @@ export class Underlays {
     const unknown = { underlay: undefined, foundAt: -1, connected: undefined };
     const listener = { address, service, scope, routeDomain, users: 0, domain: NO_DOMAIN, socket: undefined };
     this.#listeners.push({ ...listener, ...unknown });
+    this.services.push(service);
     index.set(place, ...address, number);
     return number;
   }
@@ -206,7 +211,9 @@ const placeOf = (service: number, scope: number): number => (scope << SERVICE_BI
 /** Whether nothing of the way has changed that endpoints have taken over from it. */
 function sameWay(a: Underlay | undefined, b: Underlay | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
-  if (a.medium === 'udp') return b.medium === 'udp' && a.outlet === b.outlet && a.cutsTunnelled === b.cutsTunnelled;
+  if (a.medium !== 'ethernet') {
+    return b.medium !== 'ethernet' && a.outlet === b.outlet && a.cutsTunnelled === b.cutsTunnelled;
+  }
   return (
     b.medium === 'ethernet' &&
     a.bridge === b.bridge &&

@@ -51,7 +51,7 @@ class TrafficAdvisor implements ConfigApplier {
     const { keeper, log } = this.#host;
     const view = viewOf(this.#objects.values());
     const routes = tunnelRoutes(view);
-    keeper.tunnelPorts = [...new Set(routes.map(({ port }) => port))];
+    keeper.tunnelPorts = [...new Set(routes.flatMap(({ port }) => port ?? []))];
     try {
       for (const { name, properties } of view.interfaces.values()) {
         const { device, 'address-owner': addressOwner } = properties;

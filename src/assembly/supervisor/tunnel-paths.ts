@@ -1,21 +1,22 @@
 // Which device carries each tunnel: its local address, the self IP that has it, that one's VLAN, an interface of the VLAN.
 
 import { parseAddressOrAny, parsePrefix, sameAddress, type IpAddress } from '../../core/address.ts';
+import { tunnelOverhead } from '../../tunnel/overhead.ts';
+import { serviceIsUdp, serviceNumber } from '../../tunnel/service.ts';
 import type { ConfigView, Self, Tunnel } from '../dataplaned/config-view.ts';
+import { shapeOf } from '../dataplaned/tunnel-shape.ts';
 
 /** A tunnel over one interface of its underlay. */
 export type TunnelRoute = {
   tunnel: string;
   innerMtu: number;
   overheadOctets: number;
-  port: number;
+  /** UDP port; undefined for an encapsulation without one. */
+  port: number | undefined;
   vlan: string;
   vlanMtu: number;
   device: string;
 };
-
-/** Inner Ethernet, VXLAN, UDP and outer IPv4 header; IPv6 takes 20 octets more (RFC 7348, section 5). */
-const VXLAN_OVERHEAD = { 4: 14 + 8 + 8 + 20, 6: 14 + 8 + 8 + 40 } as const;
 
 /** What hosts use unless they are told otherwise. */
 const ETHERNET_MTU = 1500;
@@ -24,9 +25,9 @@ const ETHERNET_MTU = 1500;
 export function tunnelRoutes(view: ConfigView): TunnelRoute[] {
   return [...view.tunnels.values()].flatMap((tunnel) => {
     const local = parseAddressOrAny(tunnel.properties['local-address']);
-    const profile = view.vxlanProfiles.get(tunnel.properties.profile);
+    const shape = shapeOf(view, tunnel);
     const vlan = local && view.vlans.get(selfWith(view, local)?.properties.vlan ?? '');
-    if (!profile || !vlan) return [];
+    if (!shape || !vlan) return [];
     return Object.keys(vlan.properties.interfaces).flatMap((name) => {
       const device = view.interfaces.get(name)?.properties.device;
       if (device === undefined) return [];
@@ -34,8 +35,8 @@ export function tunnelRoutes(view: ConfigView): TunnelRoute[] {
         {
           tunnel: tunnel.name,
           innerMtu: innerMtu(view, tunnel),
-          overheadOctets: VXLAN_OVERHEAD[local.family],
-          port: profile.properties.port,
+          overheadOctets: tunnelOverhead(shape, local.family === 6),
+          port: serviceIsUdp(shape.service) ? serviceNumber(shape.service) : undefined,
           vlan: vlan.name,
           vlanMtu: vlan.properties.mtu,
           device,

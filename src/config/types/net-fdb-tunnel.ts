@@ -9,6 +9,7 @@ import { address, addressList, recordsByMac, string } from '../kinds.ts';
 import { objectType } from '../object-type.ts';
 import type { ObjectOf } from '../object-type.ts';
 import { emptyTable } from '../record-table.ts';
+import { encapsulationOf } from '../tunnel-keys.ts';
 import { netTunnelsTunnel } from './net-tunnels-tunnel.ts';
 
 export const netFdbTunnel = objectType({
@@ -41,6 +42,11 @@ export const netFdbTunnel = objectType({
       const tunnel = context.find(netTunnelsTunnel, object.name);
       const local = tunnel && parseAddressOrAny(tunnel.properties['local-address']);
       const localText = tunnel?.properties['local-address'] ?? '';
+      const encapsulation = tunnel && encapsulationOf(tunnel.properties.profile, context);
+      if (encapsulation?.kind === 'gre' && object.properties.records.size > 0) {
+        const text = `Tunnel FDB (${object.name}): the tunnel carries IP packets, not frames: no station lives behind it.`;
+        context.error(object, text, { property: 'records', hint: 'Delete the records.' });
+      }
       const report = (mac: string, property: string, value: string, text: string, hint: string): void =>
         context.error(object, `Tunnel FDB (${object.name}): record ${mac}: ${text}`, { property, value, hint });
       checkTable(object.properties.records, report, (mac, record, refuse) => {

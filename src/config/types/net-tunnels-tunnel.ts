@@ -5,10 +5,10 @@ import { parseAddressOrAny } from '../../core/address.ts';
 import { addressOrAny, choice, integer, integerOrWord, reference, string, toggle } from '../kinds.ts';
 import { objectType } from '../object-type.ts';
 import type { CheckContext, ObjectOf } from '../object-type.ts';
+import { type Encapsulation, encapsulationOf, type KeyPlace, keyPlaces } from '../tunnel-keys.ts';
+import { netTunnelsEtherip } from './net-tunnels-etherip.ts';
+import { netTunnelsGre } from './net-tunnels-gre.ts';
 import { netTunnelsVxlan } from './net-tunnels-vxlan.ts';
-
-/** VNIs have 24 bits (RFC 7348, section 5). */
-export const MAX_VNI = 0xffffff;
 
 export const netTunnelsTunnel = objectType({
   path: 'net tunnels tunnel',
@@ -31,7 +31,9 @@ export const netTunnelsTunnel = objectType({
       { min: 0, max: 4294967295 },
       {
         default: 0,
-        help: 'What tells the tunnel from others between the same ends: the VNI of VXLAN.',
+        help:
+          'What tells the tunnel from others between the same ends: the VNI of VXLAN, the VSID of NVGRE, or a GRE key, ' +
+          'which 0 leaves out. EtherIP has none.',
         onChange: 'rebuild',
       },
     ),
@@ -42,13 +44,23 @@ export const netTunnelsTunnel = objectType({
     }),
     mode: choice(['bidirectional', 'inbound', 'outbound'], {
       default: 'bidirectional',
-      help: 'The directions in which the tunnel carries traffic.',
+      help:
+        'The directions in which the tunnel carries traffic. What an inbound NVGRE tunnel takes comes in by the NVGRE tunnel ' +
+        'of the same local address whose self IP is on the network of its inner source, if there is one.',
     }),
+    'mss-clamp': integerOrWord(
+      { min: 64, max: 65495, words: ['disabled', 'auto'] },
+      {
+        default: 'disabled',
+        help: 'Largest TCP segment that hosts may agree on through the tunnel; auto: what its MTU has room for.',
+        extension: true,
+      },
+    ),
     mtu: integer(
       { min: 0, max: 65515 },
       { default: 0, help: 'Largest inner IP packet in octets; 0: what the underlay leaves room for.' },
     ),
-    profile: reference([netTunnelsVxlan], {
+    profile: reference([netTunnelsVxlan, netTunnelsGre, netTunnelsEtherip], {
       required: true,
       help: 'The tunnel profile, which decides the encapsulation.',
       onChange: 'rebuild',
@@ -60,8 +72,10 @@ export const netTunnelsTunnel = objectType({
     }),
     'secondary-address': addressOrAny({
       default: 'any6',
-      help: 'A non-floating local address for traffic of the device itself.',
-      inert: true,
+      help:
+        'A non-floating self IP that the tunnel takes packets at as well, and from which it sends what the device itself ' +
+        'has made.',
+      onChange: 'rebuild',
     }),
     tos: integerOrWord(
       { min: 0, max: 255, words: ['preserve'] },
@@ -75,44 +89,32 @@ export const netTunnelsTunnel = objectType({
     ),
     'use-pmtu': toggle({
       default: true,
-      help: 'Whether the path MTU of the underlay limits the MTU of the tunnel.',
-      inert: true,
+      help:
+        'Whether the MTU of the link and of the path to the other end limits that of the tunnel. Without it the packets of ' +
+        'the tunnel may be fragmented, and are where the link is too small.',
     }),
   },
   check(objects, context) {
-    const byEnds = new Map<string, string>();
+    const taken = new TakenPlaces();
     for (const object of objects) {
       const { key, profile, transparent } = object.properties;
-      const vxlan = context.find(netTunnelsVxlan, profile);
+      const encapsulation = encapsulationOf(profile, context);
       checkEnds(object, context);
-      if (transparent) {
-        context.error(object, `Tunnel (${object.name}): transparent tunnels need a profile of type ipip or gre.`, {
-          property: 'transparent',
-          value: 'enabled',
-          hint: 'Leave transparent disabled.',
-        });
-      }
-      if (vxlan === undefined) continue;
-      if (key > MAX_VNI) {
-        context.error(object, `Tunnel (${object.name}): key ${key} is no VNI: it must be from 0 to ${MAX_VNI}.`, {
+      checkSecondary(object, context);
+      if (transparent) refuseTransparent(object, encapsulation, context);
+      if (encapsulation === undefined) continue;
+      checkKey(object, encapsulation, context);
+      checkFlooding(object, encapsulation, context);
+      for (const { place, shared, text } of placesOf(object, encapsulation)) {
+        const twin = taken.claim(place, object.name, shared);
+        if (twin === undefined) continue;
+        context.error(object, `Tunnel (${object.name}): tunnel (${twin}) already has ${text}.`, {
           property: 'key',
           value: String(key),
+          hint: 'Give each tunnel between the same ends a key of its own.',
         });
+        break;
       }
-      checkFlooding(object, vxlan.properties['flooding-type'], context);
-      const local = object.properties['local-address'];
-      const remote = wildcard(object.properties['remote-address']) ? 'any' : object.properties['remote-address'];
-      const ends = `${local} ${remote} ${key} ${vxlan.properties.port}`;
-      const twin = byEnds.get(ends);
-      if (twin !== undefined) {
-        context.error(
-          object,
-          `Tunnel (${object.name}): tunnel (${twin}) already has local-address ${local}, ` +
-            `remote-address ${remote}, key ${key} and port ${vxlan.properties.port}.`,
-          { property: 'key', value: String(key), hint: 'Give each tunnel between the same ends a key of its own.' },
-        );
-      }
-      byEnds.set(ends, object.name);
     }
   },
 });
@@ -157,7 +159,74 @@ function checkEnds(tunnel: Tunnel, context: CheckContext): void {
   }
 }
 
-function checkFlooding(tunnel: Tunnel, flooding: string, context: CheckContext): void {
+/** What tunnels have taken for themselves, and who. */
+class TakenPlaces {
+  readonly #owners = new Map<string, { tunnel: string; by: string }>();
+
+  /** The tunnel that has the place already, unless it shares it by the same word; undefined: it is the caller's now. */
+  claim(place: string, tunnel: string, by = tunnel): string | undefined {
+    const owner = this.#owners.get(place);
+    if (owner === undefined) this.#owners.set(place, { tunnel, by });
+    return owner === undefined || owner.by === by ? undefined : owner.tunnel;
+  }
+}
+
+/** What no other tunnel may have between the same ends, each with the words for it. */
+function placesOf(tunnel: Tunnel, encapsulation: Encapsulation): (KeyPlace & { text: string })[] {
+  const { key, 'local-address': local, 'remote-address': remoteText, 'secondary-address': second } = tunnel.properties;
+  const remote = wildcard(remoteText) ? 'any' : remoteText;
+  const keyText = encapsulation.kind === 'etherip' ? 'an EtherIP profile' : `key ${key}`;
+  const { port } = encapsulation;
+  const locals = wildcard(second) ? [local] : [local, second];
+  return locals.flatMap((address) => {
+    const last = port === undefined ? ` and ${keyText}` : `, ${keyText} and port ${port}`;
+    const text = `local-address ${address}, remote-address ${remote}${last}`;
+    return keyPlaces(encapsulation, key).map((one) => ({ ...one, place: `${address} ${remote} ${one.place}`, text }));
+  });
+}
+
+function checkKey(tunnel: Tunnel, { keyName, label, maxKey }: Encapsulation, context: CheckContext): void {
+  const { key } = tunnel.properties;
+  if (key <= maxKey) return;
+  const text =
+    maxKey === 0 ? `key ${key}: ${label} has none.` : `key ${key} is no ${keyName}: it must be from 0 to ${maxKey}.`;
+  const details = { property: 'key', value: String(key), ...(maxKey === 0 ? { hint: 'Leave key 0.' } : {}) };
+  context.error(tunnel, `Tunnel (${tunnel.name}): ${text}`, details);
+}
+
+function refuseTransparent(tunnel: Tunnel, encapsulation: Encapsulation | undefined, context: CheckContext): void {
+  const text =
+    encapsulation?.kind === 'gre'
+      ? 'transparent tunnels are not carried by this version.'
+      : 'transparent tunnels need a profile of type ipip or gre.';
+  context.error(tunnel, `Tunnel (${tunnel.name}): ${text}`, {
+    property: 'transparent',
+    value: 'enabled',
+    hint: 'Leave transparent disabled.',
+  });
+}
+
+function checkSecondary(tunnel: Tunnel, context: CheckContext): void {
+  const { 'local-address': localText, 'secondary-address': text } = tunnel.properties;
+  const local = parseAddressOrAny(localText)!;
+  const second = parseAddressOrAny(text)!;
+  if (isUnspecified(second)) return;
+  const refuse = (what: string, hint: string) =>
+    context.error(tunnel, `Tunnel (${tunnel.name}): secondary-address ${text} ${what}.`, {
+      property: 'secondary-address',
+      value: text,
+      hint,
+    });
+  if (isMulticast(second) || isLimitedBroadcast(second)) refuse('is a group', 'Name a self IP.');
+  else if (text === localText) refuse('is the local-address', 'Name another self IP, or any.');
+  else if (second.family !== local.family) {
+    refuse(`has another IP version than local-address ${localText}`, 'Both addresses share the IP version.');
+  } else if (second.routeDomain !== local.routeDomain) {
+    refuse(`has another route domain than local-address ${localText}`, 'Both addresses share the route domain.');
+  }
+}
+
+function checkFlooding(tunnel: Tunnel, { flooding, label }: Encapsulation, context: CheckContext): void {
   const remoteText = tunnel.properties['remote-address'];
   const remote = parseAddressOrAny(remoteText)!;
   const profile = tunnel.properties.profile;
@@ -166,6 +235,16 @@ function checkFlooding(tunnel: Tunnel, flooding: string, context: CheckContext):
       tunnel,
       `Tunnel (${tunnel.name}): remote-address ${remoteText} is in 224.0.0.0/24, which routers never forward.`,
       { property: 'remote-address', value: remoteText, hint: 'Choose a group outside 224.0.0.0/24, as in 239.0.0.1.' },
+    );
+  } else if (isMulticast(remote) && flooding === undefined) {
+    context.error(
+      tunnel,
+      `Tunnel (${tunnel.name}): remote-address ${remoteText} is a group, to which ${label} does not flood.`,
+      {
+        property: 'remote-address',
+        value: remoteText,
+        hint: 'Name the other end.',
+      },
     );
   } else if (isMulticast(remote) && flooding !== 'multicast') {
     context.error(

@@ -5,6 +5,8 @@
 
 import { choice, integer, referenceList, string, toggle } from '../kinds.ts';
 import { objectType } from '../object-type.ts';
+import type { AnyConfigObject, CheckContext } from '../object-type.ts';
+import { encapsulationOf } from '../tunnel-keys.ts';
 import { netTunnelsTunnel } from './net-tunnels-tunnel.ts';
 import { netVlan } from './net-vlan.ts';
 
@@ -41,6 +43,7 @@ export const netVlanGroup = objectType({
     const owners = new Map<string, string>();
     for (const object of objects) {
       for (const member of object.properties.members) {
+        refuseLayer3(object, member, context);
         const owner = owners.get(member);
         if (owner === undefined) {
           owners.set(member, object.name);
@@ -56,3 +59,14 @@ export const netVlanGroup = objectType({
     }
   },
 });
+
+/** A tunnel that carries packets has nothing to bridge. */
+function refuseLayer3(group: AnyConfigObject, member: string, context: CheckContext): void {
+  const profile = context.find(netTunnelsTunnel, member)?.properties.profile;
+  if (profile === undefined || encapsulationOf(profile, context)?.kind !== 'gre') return;
+  context.error(group, `VLAN group (${group.name}): ${member} carries IP packets, not frames: it cannot be bridged.`, {
+    property: 'members',
+    value: member,
+    hint: 'Use a GRE profile with encapsulation transparent-ethernet-bridging, or route to the tunnel.',
+  });
+}

@@ -1,10 +1,15 @@
-// Encapsulation: from an inner frame that shall leave by a tunnel to an outer packet on the way to its endpoint.
+// Encapsulation: from an inner frame, or an inner packet of a layer 3 tunnel, that shall leave by a tunnel to an outer packet on
+// the way to its endpoint.
 //
 // A super-frame is cut into segments first, unless the adapter of the underlay cuts it behind the outer headers; while
 // somebody captures it is always cut here, so that a capture shows the packets that leave. A frame whose next hop is being
 // resolved is copied and waits (RFC 1122, section 2.3.2.2), in order, in bounded number.
+//
+// What is too large for the way to the endpoint is cut, reported or dropped in front of the tunnel (oversize.ts). Packets of
+// a tunnel that does not heed the path MTU may be fragmented behind it, and are fragmented here where the link is too small.
 
 import { Column, ROW_STRIDE } from '../../../core/counters.ts';
+import { type Member, MemberKind } from '../../../bridge/domain.ts';
 import { Drop, FORWARD } from '../../../core/drop-reason.ts';
 import { completeChecksum } from '../../../packet/complete-checksum.ts';
 import { type Frame, FrameBatch, Gso } from '../../../packet/frame.ts';
@@ -16,12 +21,16 @@ import type { Disposal } from '../../../pipeline/disposal.ts';
 import type { PipelineNode } from '../../../pipeline/node.ts';
 import { MAX_WAITING, type NeighbourTable } from '../../../route/neighbour-table.ts';
 import type { TunnelEndpoint } from '../../../tunnel/endpoint.ts';
-import type { Tunnel } from '../../../tunnel/tunnel.ts';
-import { encapsulateVxlanEthernet, encapsulateVxlanUdp } from '../../../tunnel/vxlan.ts';
-import { encapsulateVxlanIpv6 } from '../../../tunnel/vxlan-ipv6.ts';
-import { ETHERNET_HEADER_OCTETS, isVlanTagged, VLAN_TAG_OCTETS } from '../../../wire/ethernet.ts';
+import { kindIsLayer3, type Tunnel, TunnelKind } from '../../../tunnel/tunnel.ts';
+import { encapsulate } from '../../../tunnel/encapsulate.ts';
+import { clampTunnelled, MssClamp } from '../../../tunnel/mss.ts';
+import { encapsulateVxlanUdp } from '../../../tunnel/vxlan.ts';
+import { ETHERNET_HEADER_OCTETS, isVlanTagged, stripVlanTag, VLAN_TAG_OCTETS } from '../../../wire/ethernet.ts';
+import { setIpv4Identification } from '../../../wire/ipv4.ts';
 import { VXLAN_HEADER_OCTETS } from '../../../wire/vxlan.ts';
 import type { EndpointTable } from '../endpoint-table.ts';
+import type { Fragmenter } from '../fragmenter.ts';
+import type { Oversize } from '../oversize.ts';
 import type { TunnelTable } from '../tunnel-table.ts';
 
 export class EncapsulateNode implements PipelineNode {
@@ -29,17 +38,34 @@ export class EncapsulateNode implements PipelineNode {
   readonly input: FrameBatch;
   /** Milliseconds of the data plane's clock; set by the owner before a breath. */
   nowMs = 0;
+  /** The same in whole seconds. */
+  second = 0;
+  readonly #members: readonly (Member | undefined)[];
   readonly #tunnels: TunnelTable;
   readonly #endpoints: EndpointTable;
   readonly #neighbours: NeighbourTable;
+  readonly #oversize: Oversize;
+  /** Cuts outer packets; that of `oversize` may be at work at the same time. */
+  readonly #fragmenter: Fragmenter;
   readonly #disposal: Disposal;
   readonly #segments = new FrameBatch();
 
-  constructor(input: FrameBatch, tunnels: TunnelTable, neighbours: NeighbourTable, disposal: Disposal) {
+  constructor(
+    input: FrameBatch,
+    members: readonly (Member | undefined)[],
+    tunnels: TunnelTable,
+    neighbours: NeighbourTable,
+    oversize: Oversize,
+    fragmenter: Fragmenter,
+    disposal: Disposal,
+  ) {
     this.input = input;
+    this.#members = members;
     this.#tunnels = tunnels;
     this.#endpoints = tunnels.endpoints;
     this.#neighbours = neighbours;
+    this.#oversize = oversize;
+    this.#fragmenter = fragmenter;
     this.#disposal = disposal;
   }
 
@@ -60,7 +86,9 @@ export class EncapsulateNode implements PipelineNode {
         disposal.drop(frame, Drop.tunnelDisabled, tunnel.row);
         continue;
       }
-      const endpoint = endpoints[frame.endpoint === -1 ? tunnel.remoteEndpoint : frame.endpoint];
+      let endpoint = endpoints[frame.endpoint === -1 ? tunnel.remoteEndpoint : frame.endpoint];
+      if (endpoint?.twin !== undefined && this.#isOwn(frame)) endpoint = endpoint.twin;
+      if (tunnel.kind === TunnelKind.nvgre) this.#removeTags(frame);
       if (endpoint === undefined) {
         disposal.drop(frame, Drop.noEndpoints, tunnel.row);
       } else if (frame.gsoType !== Gso.none) {
@@ -73,6 +101,20 @@ export class EncapsulateNode implements PipelineNode {
     }
     // A tunnel that carries another has pushed its packets behind those: they wait for the next round.
     this.input.removeFirst(length);
+  }
+
+  /** Whether we have made the frame ourselves, so that it leaves from the tunnel's secondary address. */
+  #isOwn(frame: Frame): boolean {
+    const member = this.#members[frame.member];
+    return member === undefined || member.kind === MemberKind.local;
+  }
+
+  /** NVGRE carries no tags: those that are there are taken out (RFC 7637, section 3.2). */
+  #removeTags(frame: Frame): void {
+    const { bytes } = this.#disposal.pool.arena;
+    while (frame.end - frame.start >= ETHERNET_HEADER_OCTETS + VLAN_TAG_OCTETS && isVlanTagged(bytes, frame.start)) {
+      frame.start = stripVlanTag(bytes, frame.start);
+    }
   }
 
   /** A super-frame as it is; it counts as the frames that it will be. */
@@ -88,9 +130,9 @@ export class EncapsulateNode implements PipelineNode {
     }
     const headerOctets = transport.start - start + transportHeaderOctets(bytes);
     const payloadOctets = transport.end - start - headerOctets;
-    const limit = tunnel.spec.mtu + ETHERNET_HEADER_OCTETS + (isVlanTagged(bytes, start) ? VLAN_TAG_OCTETS : 0);
+    const limit = endpoint.mtu + ETHERNET_HEADER_OCTETS + (isVlanTagged(bytes, start) ? VLAN_TAG_OCTETS : 0);
     if (headerOctets + Math.min(payloadOctets, frame.gsoSize) > limit) {
-      disposal.drop(frame, Drop.tunnelMtuExceeded, tunnel.row);
+      this.#sendSegments(frame, tunnel, endpoint);
       return;
     }
     if (payloadOctets <= 0) {
@@ -106,6 +148,7 @@ export class EncapsulateNode implements PipelineNode {
     frame.vlanTci = 0;
     frame.innerStart = start;
     encapsulateVxlanUdp(arena, frame, endpoint);
+    endpoint.sentSecond = this.second;
     endpoint.outlet!.push(frame);
   }
 
@@ -113,7 +156,7 @@ export class EncapsulateNode implements PipelineNode {
     const disposal = this.#disposal;
     const segments = this.#segments;
     const { egress } = frame;
-    const verdict = segment(disposal.pool, frame, segments);
+    const verdict = segment(disposal.pool, frame, segments, kindIsLayer3(tunnel.kind));
     if (verdict !== FORWARD) {
       disposal.drop(frame, verdict, tunnel.row);
       return;
@@ -132,15 +175,23 @@ export class EncapsulateNode implements PipelineNode {
     const disposal = this.#disposal;
     const { arena } = disposal.pool;
     const octets = frame.end - frame.start;
-    const { mtu } = tunnel.spec;
-    if (octets > mtu + ETHERNET_HEADER_OCTETS) {
+    const { mtu } = endpoint;
+    const { spec } = tunnel;
+    const isPacket = kindIsLayer3(tunnel.kind);
+    const fits = isPacket ? mtu : mtu + ETHERNET_HEADER_OCTETS;
+    let mayCut = !spec.usesPathMtu;
+    if (octets > fits) {
       // A tag of the customer's own does not count towards the MTU.
-      const limit = mtu + ETHERNET_HEADER_OCTETS + VLAN_TAG_OCTETS;
-      if (octets > limit || !isVlanTagged(arena.bytes, frame.start)) {
-        disposal.drop(frame, Drop.tunnelMtuExceeded, tunnel.row);
-        return;
+      const isTagged = !isPacket && isVlanTagged(arena.bytes, frame.start);
+      if (octets > fits + VLAN_TAG_OCTETS || !isTagged) {
+        if (endpoint.egress === -1 || !this.#oversize.mustGo(frame, isPacket)) {
+          this.#sendInstead(frame, tunnel, endpoint);
+          return;
+        }
+        mayCut = true;
       }
     }
+    if (spec.mssClamp !== MssClamp.disabled) clampTunnelled(arena, frame, isPacket, spec.mssClamp, mtu);
     if (frame.checksumStart !== 0) {
       const verdict = completeChecksum(arena, frame);
       if (verdict !== FORWARD) {
@@ -170,14 +221,36 @@ export class EncapsulateNode implements PipelineNode {
     cells[base + Column.outOctets]! += octets;
     if (disposal.tap.passing) disposal.tap.recordPass(outgoing, tunnel.row, Direction.outbound);
     outgoing.vlanTci = 0;
-    if (endpoint.egress === -1) {
-      encapsulateVxlanUdp(arena, outgoing, endpoint);
-    } else {
-      if (tunnel.isIpv6) encapsulateVxlanIpv6(arena, outgoing, endpoint);
-      else encapsulateVxlanEthernet(arena, outgoing, endpoint);
+    encapsulate(arena, outgoing, endpoint);
+    endpoint.sentSecond = this.second;
+    if (endpoint.egress !== -1) {
       outgoing.egress = endpoint.egress;
+      if (mayCut) {
+        this.#sendCut(outgoing, tunnel, endpoint);
+        return;
+      }
     }
     endpoint.outlet!.push(outgoing);
+  }
+
+  /** What is sent in place of a frame that is too large; nothing if it was dropped. */
+  #sendInstead(frame: Frame, tunnel: Tunnel, endpoint: TunnelEndpoint): void {
+    const pieces = this.#oversize.take(frame, tunnel, endpoint.mtu);
+    for (let index = 0; index < pieces.length; index++) this.#send(pieces.frames[index]!, tunnel, endpoint);
+  }
+
+  /** Sends an outer packet that may be fragmented, in fragments if the link is too small for it (RFC 2473, section 7). */
+  #sendCut(frame: Frame, tunnel: Tunnel, endpoint: TunnelEndpoint): void {
+    const ip = frame.start + ETHERNET_HEADER_OCTETS;
+    if (frame.end - ip > endpoint.outerMtu) {
+      const pieces = this.#fragmenter.cut(frame, ip, endpoint.outerMtu, true, tunnel.row);
+      for (let index = 0; index < pieces.length; index++) endpoint.outlet!.push(pieces.frames[index]!);
+      return;
+    }
+    if (!tunnel.isIpv6 && !tunnel.spec.usesPathMtu) {
+      setIpv4Identification(this.#disposal.pool.arena.bytes, ip, this.#fragmenter.nextIdentification() & 0xffff);
+    }
+    endpoint.outlet!.push(frame);
   }
 
   #wait(frame: Frame, tunnel: Tunnel, endpoint: TunnelEndpoint): void {
