@@ -159,7 +159,10 @@ function domains(): Operation[] {
     { op: 'set-self', spec: { ...self6, name: 'host6', domain: Domain.host, words: words(SELF6), services } },
     {
       op: 'set-host-path',
-      spec: { domain: Domain.host, port: FuzzPorts.host, mac: mac(HOST_MAC), usesLastHop: true },
+      spec: {
+        ...{ domain: Domain.host, port: FuzzPorts.host, usesLastHop: true },
+        ...{ mac: mac(HOST_MAC), ownMac: mac(SELF_MAC) },
+      },
     },
     { op: 'set-self', spec: { ...self, name: 'loop', domain: Domain.loop, words: words('10.8.0.1') } },
   ];
