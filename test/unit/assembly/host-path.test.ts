@@ -302,9 +302,9 @@ describe('what the host sends', () => {
     const [error, ...rest] = rig.received(TO_HOST_A);
     assert.deepEqual(rest, []);
     assert.deepEqual(error?.subarray(0, 14), toHost(0, packet).subarray(0, 14));
-    assert.equal(error?.[23], 1, 'ICMP');
-    assert.equal(error?.[34], 3, 'unreachable');
-    assert.deepEqual(error?.subarray(42, 62), packet.subarray(0, 20));
+    assert.equal(error[23], 1, 'ICMP');
+    assert.equal(error[34], 3, 'unreachable');
+    assert.deepEqual(error.subarray(42, 62), packet.subarray(0, 20));
     assert.deepEqual(rig.drops(), { 'no-route': 1 });
   });
 
@@ -423,7 +423,7 @@ describe('a layer 3 tunnel', () => {
     rig.send(TO_HOST_GRE, ethernet(GATEWAY, HOST_GRE, 0x0800, packet));
     const [outer] = rig.received(0);
     assert.deepEqual(outer?.subarray(38), packet);
-    assert.equal(outer?.[23], 47);
+    assert.equal(outer[23], 47);
   });
 
   it('is the last hop of what came by it, without any route', () => {
@@ -493,10 +493,10 @@ describe('the link to the host', () => {
       const [reply, ...rest] = rig.received(TO_HOST_A);
       assert.deepEqual(rest, []);
       assert.deepEqual(reply?.subarray(0, 14), toHost(0, Buffer.from([0x60])).subarray(0, 14));
-      assert.deepEqual(reply?.subarray(38, 54), ipv6Octets('fe80::22'));
-      assert.equal(reply?.[54], 136);
-      assert.deepEqual(reply?.subarray(62, 78), ipv6Octets(target));
-      assert.deepEqual(reply?.subarray(80, 86), octets(MAC[0]));
+      assert.deepEqual(reply.subarray(38, 54), ipv6Octets('fe80::22'));
+      assert.equal(reply[54], 136);
+      assert.deepEqual(reply.subarray(62, 78), ipv6Octets(target));
+      assert.deepEqual(reply.subarray(80, 86), octets(MAC[0]));
     }
     for (const [source, target] of [
       ['::', 'fe80::22'],
