@@ -45,7 +45,9 @@ net route beyond { network 198.51.100.0/24 gw ${FAR} }
 type Lab = { site: Namespace; far: Namespace; hostA: Namespace; beyond: Namespace; wideplane: Wideplane };
 
 async function buildLab(offloads = false, configuration = CONFIGURATION): Promise<Lab> {
-  const [site, far, hostA, beyond] = await Promise.all(['site', 'far', 'host-a', 'beyond'].map((name) => Namespace.create(name)));
+  const [site, far, hostA, beyond] = await Promise.all(
+    ['site', 'far', 'host-a', 'beyond'].map((name) => Namespace.create(name)),
+  );
   await connect([site!, 'e0'], [far!, 'e0'], { offloads });
   await connect([hostA!, 'e0'], [site!, 'e1'], { offloads });
   await connect([beyond!, 'e0'], [far!, 'e1'], { offloads });

@@ -187,7 +187,6 @@ export class Dataplane {
 
     this.#flood = new FloodNode(floodInput, this.#members, this.#guard, disposal, localInput);
     this.#bridge = new BridgeNode(this.fdb, this.#guard, this.#members, disposal, floodInput, localInput);
-    this.#router = new OpaqueRouter(this.#members, this.fdb, disposal, floodInput);
     const replies = new ReplyOutlet(disposal.pool.arena.bytes, this.fdb);
     this.#errors = new IcmpErrors(this.#members, this.#addresses, replies, disposal);
     this.#reassembly = new Reassembly(disposal);
@@ -196,6 +195,7 @@ export class Dataplane {
     this.#hostPath = new HostPath(this.#domains, this.#members, this.#slots, this.#addresses, this.fdb, disposal, {
       originate: (frame, domain) => this.route.originate(frame, domain),
     });
+    this.#router = new OpaqueRouter(this.#members, this.fdb, this.#errors, disposal, floodInput);
     this.#receiver = new PacketReceiver(
       this.#members,
       this.#domains,
