@@ -77,15 +77,15 @@ export const Drop = {
   greSequenceOld: 68,
   nvgreInnerTagged: 69,
   etherIpVersionInvalid: 70,
-  portLockdown: 71,
-  hostUnsupported: 72,
-  mtuTooSmall: 73,
-  fragmentInvalid: 74,
-  fragmentOverlap: 75,
-  fragmentTooLarge: 76,
-  reassemblyTimeout: 77,
-  reassemblyFull: 78,
-  icmpErrorRefused: 79,
+  mtuTooSmall: 71,
+  fragmentInvalid: 72,
+  fragmentOverlap: 73,
+  fragmentTooLarge: 74,
+  reassemblyTimeout: 75,
+  reassemblyFull: 76,
+  icmpErrorRefused: 77,
+  portLockdown: 78,
+  hostUnsupported: 79,
 } as const;
 
 export type DropKey = keyof typeof Drop;
@@ -177,6 +177,9 @@ export const DROP_HELP: Record<DropKey, string> = {
   reassemblyTimeout: 'the packet was not complete in time: fragments of it have been lost',
   reassemblyFull: 'too many packets were being reassembled; this was the oldest',
   icmpErrorRefused: 'an ICMP error that names an MTU, about a packet that no tunnel has sent lately or that would fit',
+  portLockdown:
+    'to a service that the self IP does not let in (allow-service), no answer to a socket of this host, and for no tunnel',
+  hostUnsupported: 'from this host by a host path, and neither from a self IP of it nor to one other host',
 };
 
 const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

@@ -24,7 +24,7 @@ const [EAST_VLAN, FAR_VLAN] = [110, 111];
 export const HOST_LIMIT = 10;
 const SILENT_HOSTS = 12;
 /** Of what passes there are more, so that enough of all frames does. */
-const ACCEPTED_COPIES = 8;
+const ACCEPTED_COPIES = 14;
 
 /** Addresses that mean something to the routes. */
 export const ROUTED_ADDRESSES = [

@@ -259,18 +259,21 @@ function hostSeeds(): Seed[] {
   const solicited = Buffer.from(vector('kernel-neighbour-solicitation'));
   const unreachable = Buffer.concat([octets('0303 0000 00000000'), packet4(SELF, CLIENT, 6, tcp(6000, 80, 2))]);
   unreachable.writeUInt16BE(onesComplement(unreachable), 2);
-  return [
+  const accepted = [
     station(packet4(CLIENT, SELF, 6, tcp(5000, 443, 2))),
-    station(packet4(CLIENT, SELF, 6, tcp(5000, 22, 2))),
     station(packet4(CLIENT, SELF, 6, tcp(80, 6000, 0x12))),
-    station(packet4(CLIENT, SELF, 1, unreachable)),
     station(packet6(CLIENT6, SELF6, tcp(5000, 443, 2))),
-    host(packet4(SELF, CLIENT, 6, tcp(6000, 80, 2))),
     host(packet4(SELF, CLIENT, 6, tcp(443, 5000, 0x12))),
     host(packet6(SELF6, CLIENT6, tcp(443, 5000, 0x12))),
-    host(packet4('172.17.0.2', CLIENT, 6, tcp(6000, 80, 2))),
     seed(FuzzPorts.host, ethernet('ff:ff:ff:ff:ff:ff', HOST_MAC, 0x0806, asked)),
     seed(FuzzPorts.host, solicited),
+  ];
+  return [
+    ...accepted,
+    station(packet4(CLIENT, SELF, 6, tcp(5000, 22, 2))),
+    station(packet4(CLIENT, SELF, 1, unreachable)),
+    host(packet4(SELF, CLIENT, 6, tcp(6000, 80, 2))),
+    host(packet4('172.17.0.2', CLIENT, 6, tcp(6000, 80, 2))),
   ];
 }
 

@@ -76,7 +76,7 @@ const Domain = {
   standby: 8,
   groups: 9,
   packets: 19,
-  host: 12,
+  host: 40,
 } as const;
 
 const Member = {
@@ -114,7 +114,7 @@ const Member = {
   keyless: 43,
   gre6: 44,
   packets: 45,
-  host: 46,
+  host: 60,
 } as const;
 
 /** Members of the domain `ends` that stations live behind. */
@@ -164,12 +164,15 @@ function domains(): Operation[] {
     { op: 'set-self', spec: { ...self, name: 'wan', words: words(LOCAL) } },
     { op: 'set-self', spec: { ...self, name: 'wan-too', words: words(KEYLESS_LOCAL) } },
     { op: 'set-self', spec: { ...self, name: 'wan6', words: [0x20010db8, 0, 0, 2], isIpv6: true, prefixBits: 64 } },
-    { op: 'set-domain', spec: { id: Domain.host, name: 'host', localMember: 49, mac: mac(SELF_MAC) } },
+    { op: 'set-domain', spec: { id: Domain.host, name: 'host', localMember: 61, mac: mac(SELF_MAC) } },
     { op: 'set-self', spec: { ...self, name: 'host', domain: Domain.host, words: words(SELF), services } },
     { op: 'set-self', spec: { ...self6, name: 'host6', domain: Domain.host, words: words(SELF6), services } },
     {
       op: 'set-host-path',
-      spec: { domain: Domain.host, port: FuzzPorts.host, mac: mac(HOST_MAC), usesLastHop: true },
+      spec: {
+        ...{ domain: Domain.host, port: FuzzPorts.host, usesLastHop: true },
+        ...{ mac: mac(HOST_MAC), ownMac: mac(SELF_MAC) },
+      },
     },
     { op: 'set-self', spec: { ...self, name: 'loop', domain: Domain.loop, words: words('10.8.0.1') } },
   ];

@@ -45,7 +45,9 @@ net route beyond { network 198.51.100.0/24 gw ${FAR} }
 type Lab = { site: Namespace; far: Namespace; hostA: Namespace; beyond: Namespace; wideplane: Wideplane };
 
 async function buildLab(offloads = false, configuration = CONFIGURATION): Promise<Lab> {
-  const [site, far, hostA, beyond] = await Promise.all(['site', 'far', 'host-a', 'beyond'].map(Namespace.create));
+  const [site, far, hostA, beyond] = await Promise.all(
+    ['site', 'far', 'host-a', 'beyond'].map((name) => Namespace.create(name)),
+  );
   await connect([site!, 'e0'], [far!, 'e0'], { offloads });
   await connect([hostA!, 'e0'], [site!, 'e1'], { offloads });
   await connect([beyond!, 'e0'], [far!, 'e1'], { offloads });
@@ -364,7 +366,7 @@ const namespaces = (): string[] => readdirSync('/run/netns').filter((name) => na
 
 describe('a route domain of its own', () => {
   it('has a namespace, in which a server on a self IP of its tunnel answers, beside the same address here', async () => {
-    const [site, far, far5] = await Promise.all(['site', 'far', 'far5'].map(Namespace.create));
+    const [site, far, far5] = await Promise.all(['site', 'far', 'far5'].map((name) => Namespace.create(name)));
     await connect([site!, 'e0'], [far!, 'e0']);
     await far!.addAddress('e0', '10.9.1.2/24');
     await addKernelVxlan(far!, { vni: 100, local: '10.9.1.2', remote: '10.9.1.1', address: `${FAR}/24` });

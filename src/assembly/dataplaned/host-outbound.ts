@@ -127,13 +127,13 @@ export class HostOutbound {
         }
         frame.end = at + IPV6_HEADER_OCTETS + ipv6PayloadOctets(bytes, at);
         // A host that speaks IPv6 also looks for routers and tells of its groups: that concerns nobody here.
-        if (isDiscovery(bytes, at, frame.end)) this.#discovery(frame, domain, slot);
+        if (isDiscovery(bytes, at, frame.end)) this.#discovery(frame, domain, path, slot);
         else if (bytes[at + IPV6_SOURCE] === 0xfe) this.#disposal.consume(frame);
         else this.#send(frame, domain, path, slot);
         return;
       }
       case EtherType.arp:
-        this.#arp(frame, domain, slot);
+        this.#arp(frame, domain, path, slot);
         return;
       default:
         this.#disposal.drop(frame, Drop.hostUnsupported, slot.row);
@@ -141,7 +141,7 @@ export class HostOutbound {
   }
 
   /** Answers for every address but those of the host itself. */
-  #arp(frame: Frame, domain: Domain, slot: PortSlot): void {
+  #arp(frame: Frame, domain: Domain, { ownMac }: HostPathSpec, slot: PortSlot): void {
     const bytes = this.#bytes;
     const arp = frame.start + ETHERNET_HEADER_OCTETS;
     const verdict = checkArp(bytes, arp, frame.end);
@@ -155,14 +155,14 @@ export class HostOutbound {
       this.#disposal.consume(frame);
       return;
     }
-    turnIntoArpReply(bytes, arp, domain.macHigh, domain.macLow);
+    turnIntoArpReply(bytes, arp, ownMac.high, ownMac.low);
     copyMac(bytes, frame.start + ETHERNET_SOURCE, frame.start + ETHERNET_DESTINATION);
-    writeMac(bytes, frame.start + ETHERNET_SOURCE, domain.macHigh, domain.macLow);
+    writeMac(bytes, frame.start + ETHERNET_SOURCE, ownMac.high, ownMac.low);
     frame.end = arp + ARP_OCTETS;
     slot.push(frame);
   }
 
-  #discovery(frame: Frame, domain: Domain, slot: PortSlot): void {
+  #discovery(frame: Frame, domain: Domain, { ownMac }: HostPathSpec, slot: PortSlot): void {
     const disposal = this.#disposal;
     const { words } = disposal.pool.arena;
     const bytes = this.#bytes;
@@ -188,11 +188,10 @@ export class HostOutbound {
       return;
     }
     const asking = frame.start + ETHERNET_SOURCE;
-    const { macHigh, macLow } = domain;
     const [high, low] = [macHigh16(bytes, asking), macLow32(bytes, asking)];
-    writeEthernet(bytes, reply.start, high, low, macHigh, macLow, EtherType.ipv6);
+    writeEthernet(bytes, reply.start, high, low, ownMac.high, ownMac.low, EtherType.ipv6);
     const packet = reply.start + ETHERNET_HEADER_OCTETS;
-    writeNeighbourAdvertisement(bytes, words, packet, ip, macHigh, macLow);
+    writeNeighbourAdvertisement(bytes, words, packet, ip, ownMac.high, ownMac.low);
     reply.end = packet + ND_PACKET_OCTETS;
     reply.member = domain.localMember;
     disposal.books[Book.originated]! += 1;
@@ -243,6 +242,7 @@ export class HostOutbound {
     const { flows } = this.#state;
     const last = this.#members[flows.lastMember(flow)];
     if (last === undefined) return false;
+    if (last.domain.isLayer3) return this.#sendIntoTunnel(frame, last);
     const high = flows.lastMacHigh(flow);
     const low = flows.lastMacLow(flow);
     // The station may have moved, and a number may have been given to another member: the bridge knows.
@@ -257,6 +257,18 @@ export class HostOutbound {
     writeMac(bytes, frame.start + ETHERNET_SOURCE, domain.macHigh, domain.macLow);
     frame.member = domain.localMember;
     frame.endpoint = this.#fdb.table[entry + FdbField.endpoint]!;
+    frame.egress = member.id;
+    member.outlet.push(frame);
+    return true;
+  }
+
+  /** Sends the packet in the frame by the layer 3 tunnel that the question came from, if that has one end only. */
+  #sendIntoTunnel(frame: Frame, member: Member): boolean {
+    if (!member.enabled || member.replicates) return false;
+    const octets = frame.gsoType === Gso.none ? frame.end - frame.start : segmentOctets(this.#bytes, frame);
+    if (octets - ETHERNET_HEADER_OCTETS > member.mtu) return false;
+    frame.start += ETHERNET_HEADER_OCTETS;
+    frame.member = member.domain.localMember;
     frame.egress = member.id;
     member.outlet.push(frame);
     return true;

@@ -25,6 +25,7 @@ export function buildHostPaths(view: ConfigView, model: Model): Map<string, Host
       object: `${typeOf(view, domain)} ${domain}`,
       device: names.get(domain)!,
       mac: madeMac(`host ${domain}`),
+      ownMac: model.domains.get(domain)?.mac ?? madeMac(`gateway ${domain}`),
       mtu: mtus.get(domain) ?? ETHERNET_MTU,
       routeDomain: selfs[0]!.routeDomain,
       addresses: selfs.map(({ words, isIpv6, prefixBits }) => networkText(words, isIpv6, prefixBits)).sort(),

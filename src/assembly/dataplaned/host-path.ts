@@ -132,7 +132,7 @@ export class HostPath implements HostState, LocalDelivery {
     );
     const path = self === undefined ? undefined : this.#byDomain[self.spec.domain];
     if (self === undefined || path === undefined) {
-      this.#nobody.accept(frame, domain);
+      this.#nobody.accept(frame);
     } else if (frame.outerStart !== 0 && this.#isOwnSource(domain)) {
       this.#drop(frame, Drop.ownPacketReturned);
     } else if (this.#admits(frame, domain, self.lockdown, path)) {
@@ -209,11 +209,15 @@ export class HostPath implements HostState, LocalDelivery {
       this.#fragments.admit(sourceHash(), destinationHash(domain), packet.identification, second);
     }
     // What was begun here goes by the routes, like what else is sent from here.
-    if (flow !== NONE && path.usesLastHop && frame.outerStart !== 0 && !flows.isBegunHere(flow)) {
-      const mac = frame.outerStart + ETHERNET_SOURCE;
-      flows.setLastHop(flow, frame.member, macHigh16(this.#bytes, mac), macLow32(this.#bytes, mac));
-    }
+    if (flow !== NONE && path.usesLastHop && !flows.isBegunHere(flow)) this.#noteLastHop(frame, flow);
     return true;
+  }
+
+  #noteLastHop(frame: Frame, flow: number): void {
+    const bytes = this.#bytes;
+    const mac = frame.outerStart + ETHERNET_SOURCE;
+    if (frame.outerStart !== 0) this.flows.setLastHop(flow, frame.member, macHigh16(bytes, mac), macLow32(bytes, mac));
+    else if (this.#members[frame.member]?.domain.isLayer3) this.flows.setLastHop(flow, frame.member, 0, 0);
   }
 
   #describeLocal(): void {
@@ -222,9 +226,8 @@ export class HostPath implements HostState, LocalDelivery {
   }
 
   /** Sends a packet to the host. */
-  #deliver(frame: Frame, { port, mac, domain: id }: HostPathSpec): void {
+  #deliver(frame: Frame, { port, mac, ownMac }: HostPathSpec): void {
     const slot = this.#slots[port];
-    const domain = this.#domains.get(id)!;
     if (slot === undefined) {
       this.#drop(frame, Drop.portDown);
       return;
@@ -236,7 +239,7 @@ export class HostPath implements HostState, LocalDelivery {
     frame.start -= ETHERNET_HEADER_OCTETS;
     frame.outerStart = 0;
     const type = hostPacket.isIpv4 ? EtherType.ipv4 : EtherType.ipv6;
-    writeEthernet(this.#bytes, frame.start, mac.high, mac.low, domain.macHigh, domain.macLow, type);
+    writeEthernet(this.#bytes, frame.start, mac.high, mac.low, ownMac.high, ownMac.low, type);
     if (frame.offloadsUnknown !== 0) completeUnannouncedChecksum(this.#disposal.pool.arena, frame);
     slot.push(frame);
   }

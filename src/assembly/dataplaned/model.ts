@@ -106,8 +106,9 @@ export type HostPathModel = {
   domain: string;
   object: string;
   device: string;
-  /** MAC of the host's end. */
+  /** MACs of the host's end and of ours. */
   mac: Mac;
+  ownMac: Mac;
   mtu: number;
   /** 0: the host's own network namespace. */
   routeDomain: number;

@@ -195,9 +195,9 @@ export class Planner {
       const spec = { name, domain: this.#domainId(domain), ...rest };
       add('self', name, { op: 'set-self', spec }, { op: 'remove-self', name });
     }
-    for (const { domain, mac, usesLastHop } of model.hostPaths.values()) {
+    for (const { domain, mac, ownMac, usesLastHop } of model.hostPaths.values()) {
       const id = this.#domainId(domain);
-      const spec = { domain: id, port: this.port(hostPortKey(domain)), mac, usesLastHop };
+      const spec = { domain: id, port: this.port(hostPortKey(domain)), mac, ownMac, usesLastHop };
       add('host-path', domain, { op: 'set-host-path', spec }, { op: 'remove-host-path', domain: id });
     }
     for (const [key, { domain, address, mac }] of model.neighbours) {

@@ -81,6 +81,8 @@ export type HostPathSpec = {
   port: number;
   /** MAC of the host's end. */
   mac: Mac;
+  /** MAC of ours: that of the domain, if it has one. */
+  ownMac: Mac;
   /** Whether replies go back to where the request came from (auto-lasthop). */
   usesLastHop: boolean;
 };

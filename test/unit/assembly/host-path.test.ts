@@ -7,12 +7,14 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { HostPathSpec } from '../../../src/assembly/dataplaned/spec.ts';
 import { FLOW_SECONDS } from '../../../src/route/host-flows.ts';
-import { udpService } from '../../../src/tunnel/service.ts';
+import { protocolService, udpService } from '../../../src/tunnel/service.ts';
+import { TunnelKind } from '../../../src/tunnel/tunnel.ts';
 import { parseService } from '../../../src/wire/service-names.ts';
 import { mac, Rig, words } from '../../support/dataplane-rig.ts';
 import {
   arp,
   ethernet,
+  gre,
   ipv4Packet,
   ipv6Octets,
   ipv6Packet,
@@ -51,7 +53,10 @@ function makeRig(change: Partial<HostPathSpec> = {}, routeDomains = [0, 0]): Rig
       },
       {
         op: 'set-host-path',
-        spec: { domain, port: TO_HOST_A + port, mac: mac(HOST[port]!), usesLastHop: true, ...change },
+        spec: {
+          ...{ domain, port: TO_HOST_A + port, mac: mac(HOST[port]!), ownMac: mac(MAC[port]!), usesLastHop: true },
+          ...change,
+        },
       },
     );
   });
@@ -297,9 +302,9 @@ describe('what the host sends', () => {
     const [error, ...rest] = rig.received(TO_HOST_A);
     assert.deepEqual(rest, []);
     assert.deepEqual(error?.subarray(0, 14), toHost(0, packet).subarray(0, 14));
-    assert.equal(error?.[23], 1, 'ICMP');
-    assert.equal(error?.[34], 3, 'unreachable');
-    assert.deepEqual(error?.subarray(42, 62), packet.subarray(0, 20));
+    assert.equal(error[23], 1, 'ICMP');
+    assert.equal(error[34], 3, 'unreachable');
+    assert.deepEqual(error.subarray(42, 62), packet.subarray(0, 20));
     assert.deepEqual(rig.drops(), { 'no-route': 1 });
   });
 
@@ -370,6 +375,69 @@ describe('auto-lasthop', () => {
   });
 });
 
+describe('a layer 3 tunnel', () => {
+  const [INNER, PEER] = ['172.16.9.1', '172.16.9.2'];
+  const [TO_HOST_GRE, GRE_DOMAIN, GRE_MEMBER] = [4, 3, 30];
+  const GATEWAY = '02:00:00:00:00:0c';
+  const HOST_GRE = '02:22:00:00:00:0c';
+
+  function greRig(): Rig {
+    const rig = makeRig();
+    rig.addPort(TO_HOST_GRE);
+    const services = [parseService('tcp:443')!];
+    rig.apply(
+      { op: 'set-domain', spec: { id: GRE_DOMAIN, name: 'gre', localMember: 15, mac: undefined, isLayer3: true } },
+      rig.tunnelMember(GRE_MEMBER, {
+        ...{ domain: GRE_DOMAIN, splitHorizonGroup: 0 },
+        tunnel: {
+          ...{ kind: TunnelKind.gre, key: 0, service: protocolService(47), mtu: 1476 },
+          ...{ local: words(SELF_A), remote: words(NEAR) },
+        },
+      }),
+      {
+        op: 'set-self',
+        spec: { name: INNER, domain: GRE_DOMAIN, words: words(INNER), isIpv6: false, prefixBits: 24, services },
+      },
+      {
+        op: 'set-host-path',
+        spec: {
+          ...{ domain: GRE_DOMAIN, port: TO_HOST_GRE, usesLastHop: true },
+          ...{ mac: mac(HOST_GRE), ownMac: mac(GATEWAY) },
+        },
+      },
+    );
+    for (let port = 0; port < 5; port++) rig.received(port);
+    return rig;
+  }
+
+  const carried = (packet: Buffer): Buffer => inbound(0, packet4(NEAR, SELF_A, 47, gre(0x0800, packet)));
+
+  it('carries packets between the host and its other end, both ways', () => {
+    const rig = greRig();
+    const syn = segment4(PEER, INNER, 5000, 443, SYN);
+    rig.send(0, carried(syn));
+    assert.deepEqual(rig.received(TO_HOST_GRE), [ethernet(HOST_GRE, GATEWAY, 0x0800, syn)]);
+    rig.send(0, carried(segment4(PEER, INNER, 5000, 22, SYN)));
+    assert.deepEqual(rig.drops(), { 'port-lockdown': 1 });
+    const packet = segment4(INNER, PEER, 6000, 80, SYN);
+    rig.send(TO_HOST_GRE, ethernet(GATEWAY, HOST_GRE, 0x0800, packet));
+    const [outer] = rig.received(0);
+    assert.deepEqual(outer?.subarray(38), packet);
+    assert.equal(outer[23], 47);
+  });
+
+  it('is the last hop of what came by it, without any route', () => {
+    const rig = greRig();
+    rig.send(0, carried(segment4(FAR, INNER, 5000, 443, SYN)));
+    rig.received(TO_HOST_GRE);
+    const answer = segment4(INNER, FAR, 443, 5000, SYN | ACK);
+    rig.send(TO_HOST_GRE, ethernet(GATEWAY, HOST_GRE, 0x0800, answer));
+    const [outer] = rig.received(0);
+    assert.deepEqual(outer?.subarray(38), answer);
+    assert.deepEqual(rig.drops(), {});
+  });
+});
+
 describe('a connection from before a restart', () => {
   it('goes on, and remembers its last hop again', () => {
     const rig = makeRig();
@@ -425,10 +493,10 @@ describe('the link to the host', () => {
       const [reply, ...rest] = rig.received(TO_HOST_A);
       assert.deepEqual(rest, []);
       assert.deepEqual(reply?.subarray(0, 14), toHost(0, Buffer.from([0x60])).subarray(0, 14));
-      assert.deepEqual(reply?.subarray(38, 54), ipv6Octets('fe80::22'));
-      assert.equal(reply?.[54], 136);
-      assert.deepEqual(reply?.subarray(62, 78), ipv6Octets(target));
-      assert.deepEqual(reply?.subarray(80, 86), octets(MAC[0]));
+      assert.deepEqual(reply.subarray(38, 54), ipv6Octets('fe80::22'));
+      assert.equal(reply[54], 136);
+      assert.deepEqual(reply.subarray(62, 78), ipv6Octets(target));
+      assert.deepEqual(reply.subarray(80, 86), octets(MAC[0]));
     }
     for (const [source, target] of [
       ['::', 'fe80::22'],

@@ -122,7 +122,7 @@ export class PacketReceiver {
     const ip = frame.start;
     if (!this.#isAlive(frame)) return;
     if (ipv4IsFragment(bytes, ip)) {
-      this.#putTogether(frame, owner, true);
+      if (!this.#isTakenByHost(frame, owner)) this.#putTogether(frame, owner, true);
       return;
     }
     const protocol = ipv4Protocol(bytes, ip);
@@ -169,8 +169,8 @@ export class PacketReceiver {
       this.#echoV6(frame, owner);
     } else if (isIpv6Extension(nextHeader)) {
       const isFragment = findUpperLayer(bytes, ip, frame.end) && upperLayer.fragmentAt !== 0;
-      if (isFragment) this.#putTogether(frame, owner, false);
-      else this.#deliver(frame, owner);
+      if (!isFragment) this.#deliver(frame, owner);
+      else if (!this.#isTakenByHost(frame, owner)) this.#putTogether(frame, owner, false);
     } else if (!this.#demultiplexer.takeIpv6(frame, owner)) {
       this.#deliver(frame, owner);
     }
@@ -198,6 +198,12 @@ export class PacketReceiver {
     const domain = this.#domains.get(owner);
     if (domain === undefined) this.#drop(frame, Drop.notForUs);
     else this.#delivery.accept(frame, domain);
+  }
+
+  /** Whether the host has taken a fragment; otherwise it is put together here. */
+  #isTakenByHost(frame: Frame, owner: number): boolean {
+    const domain = this.#domains.get(owner);
+    return domain !== undefined && this.#delivery.acceptFragment(frame, domain);
   }
 
   /** Whether an IPv4 packet is alive; if not it has been dropped. What follows it is cut off. */
