@@ -86,6 +86,8 @@ export function segment(pool: FramePool, frame: Frame, into: FrameBatch, isPacke
       while (into.length > before) pool.release(into.frames[--into.length]!);
       return Drop.noBuffer;
     }
+    // So that the IP header lies on a word boundary either way.
+    if (isPacket) piece.start += 2;
     copyMetadata(frame, piece);
     piece.checksumVerified = 1;
     piece.end = piece.start + headerOctets + octets;

@@ -13,9 +13,10 @@ import type { Neighbour, NeighbourUser } from './neighbour-table.ts';
 /** How a packet leaves to a neighbour. */
 export type Way = {
   outlet: Outlet;
-  /** Bridge member that it leaves by; -1: all of the domain's. */
+  /** Bridge member that it leaves by, or that of ourselves where it is flooded. */
   member: number;
-  /** Tunnel endpoint, where the member is a tunnel of several. */
+  /** Whether the member is a tunnel, and which of its endpoints leads there; -1: the tunnel's own remote. */
+  isTunnel: boolean;
   endpoint: number;
   /** Largest IP packet, in octets. */
   mtu: number;
@@ -27,7 +28,7 @@ export type Way = {
 /** Finds the way to a neighbour; undefined while there is none. */
 export type WayFinder = (neighbour: Neighbour) => Way | undefined;
 
-/** Told when a next hop has become ready or has ceased to be. */
+/** Told when the way to a next hop has changed, or whether there is one. */
 export interface NextHopUser {
   nextHopChanged(): void;
 }
@@ -41,6 +42,7 @@ export class NextHop implements NeighbourUser {
   mtu = 0;
   /** Second in which the last packet took it. */
   usedSecond = 0;
+  isTunnel = false;
   #word0 = 0;
   #word1 = 0;
   #word2 = 0;
@@ -52,8 +54,9 @@ export class NextHop implements NeighbourUser {
   /** Routes that lead by it; none for a host that packets have been sent to directly. */
   readonly users: NextHopUser[] = [];
   readonly #findWay: WayFinder;
-  #macHigh = 0;
-  #macLow = 0;
+  /** Our own MAC there. */
+  macHigh = 0;
+  macLow = 0;
 
   constructor(domain: number, address: AddressWords, neighbour: Neighbour | undefined, findWay: WayFinder) {
     this.domain = domain;
@@ -63,7 +66,6 @@ export class NextHop implements NeighbourUser {
   }
 
   neighbourChanged(neighbour: Neighbour): void {
-    const wasReady = this.isReady;
     const way = neighbour.isResolved ? this.#findWay(neighbour) : undefined;
     this.isReady = way !== undefined;
     if (way !== undefined) {
@@ -71,19 +73,20 @@ export class NextHop implements NeighbourUser {
       this.egress = way.member;
       this.endpoint = way.endpoint;
       this.mtu = way.mtu;
-      this.#macHigh = way.macHigh;
-      this.#macLow = way.macLow;
+      this.macHigh = way.macHigh;
+      this.macLow = way.macLow;
+      this.isTunnel = way.isTunnel;
       this.#prepare(neighbour);
     }
-    if (wasReady !== this.isReady) for (const user of this.users) user.nextHopChanged();
+    for (const user of this.users) user.nextHopChanged();
   }
 
   #prepare({ macHigh, macLow, isIpv6 }: Neighbour): void {
-    const source = this.#macLow;
+    const source = this.macLow;
     const type = isIpv6 ? EtherType.ipv6 : EtherType.ipv4;
     this.#word0 = swap16(macHigh) << 16;
     this.#word1 = swap32(macLow);
-    this.#word2 = swap16(this.#macHigh) | (swap16(source >>> 16) << 16);
+    this.#word2 = swap16(this.macHigh) | (swap16(source >>> 16) << 16);
     this.#word3 = swap16(source & 0xffff) | (swap16(type) << 16);
   }
 
@@ -111,7 +114,7 @@ export class NextHop implements NeighbourUser {
       bytes[packet - 1] = this.#word3 >>> 24;
     } else {
       const type = neighbour.isIpv6 ? EtherType.ipv6 : EtherType.ipv4;
-      writeEthernet(bytes, start, neighbour.macHigh, neighbour.macLow, this.#macHigh, this.#macLow, type);
+      writeEthernet(bytes, start, neighbour.macHigh, neighbour.macLow, this.macHigh, this.macLow, type);
     }
   }
 }

@@ -10,18 +10,24 @@ export class Route implements NextHopUser {
   readonly mtu: number;
   /** The gateways that answer; while none does, all of them. */
   #usable: readonly NextHop[];
+  /** Told when other gateways answer than before. */
+  readonly #changed: () => void;
 
-  constructor(onLink: number, hops: readonly NextHop[], mtu: number) {
+  constructor(onLink: number, hops: readonly NextHop[], mtu: number, changed: () => void) {
     this.onLink = onLink;
     this.hops = hops;
     this.mtu = mtu;
-    this.#usable = hops;
-    this.nextHopChanged();
+    this.#usable = usableOf(hops);
+    this.#changed = changed;
   }
 
   nextHopChanged(): void {
-    const ready = this.hops.filter(({ isReady }) => isReady);
-    this.#usable = ready.length === 0 ? this.hops : ready;
+    if (this.hops.length < 2) return;
+    const usable = usableOf(this.hops);
+    const before = this.#usable;
+    if (usable.length === before.length && usable.every((hop, place) => hop === before[place])) return;
+    this.#usable = usable;
+    this.#changed();
   }
 
   /** The gateway of a flow. A flow stays with its gateway for as long as the same ones answer. */
@@ -29,4 +35,9 @@ export class Route implements NextHopUser {
     const usable = this.#usable;
     return usable[Math.imul(flowHash >>> 16, usable.length) >>> 16];
   }
+}
+
+function usableOf(hops: readonly NextHop[]): readonly NextHop[] {
+  const ready = hops.filter(({ isReady }) => isReady);
+  return ready.length === 0 ? hops : ready;
 }

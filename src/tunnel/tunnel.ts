@@ -2,6 +2,7 @@
 
 import { type AddressWords, wordsAreIpv6 } from '../core/address.ts';
 import type { EtherIpForm } from '../wire/etherip.ts';
+import type { Subnet } from './subnets.ts';
 
 /** `gre` carries IP packets, all others Ethernet frames; `teb` is GRE for frames (transparent Ethernet bridging). */
 export const TunnelKind = { vxlan: 0, gre: 1, teb: 2, nvgre: 3, etherip: 4 } as const;
@@ -69,6 +70,8 @@ export type TunnelSpec = {
   /** `mode`: whether the tunnel takes what arrives, and sends. */
   receives: boolean;
   sends: boolean;
+  /** Of an inbound NVGRE tunnel: the subnets whose tunnels take over what comes from them. */
+  subnets?: readonly Subnet[] | undefined;
   gre?: GreOptions | undefined;
   etherIpForm?: EtherIpForm | undefined;
 };

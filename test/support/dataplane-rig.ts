@@ -76,6 +76,7 @@ export class Rig {
   readonly #domains = new Map<number, DomainSpec>();
   readonly #selfs = new Map<string, SelfSpec>();
   readonly #routes = new Map<string, PlannedRoute>();
+  #isPlanned = false;
   readonly #parents = new Map<number, number | undefined>();
 
   constructor(options: RigOptions = {}) {
@@ -206,7 +207,9 @@ export class Rig {
       else if (operation.op === 'set-self') this.#selfs.set(operation.spec.name, operation.spec);
       else if (operation.op === 'remove-self') this.#selfs.delete(operation.name);
     }
-    this.dataplane.apply([...operations, ...this.#planRoutes()]);
+    // Who comes with routes has planned them.
+    this.#isPlanned ||= operations.some(({ op }) => op === 'set-route-domain' || op === 'set-route-table');
+    this.dataplane.apply(this.#isPlanned ? operations : [...operations, ...this.#planRoutes()]);
   }
 
   /** Sets a static route, as in `route('10.5.0.0/16', { kind: 'blackhole' })`; without a target takes it away. */

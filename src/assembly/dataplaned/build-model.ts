@@ -43,7 +43,7 @@ import { parentsOf, RouteBuilder, routeDomainsOf } from './build-routes.ts';
 import type { Mac } from './spec.ts';
 import { addSockets, udpModel } from './build-sockets.ts';
 import { shapeOf } from './tunnel-shape.ts';
-import type { DeviceFacts, FilesModel, InterfaceMemberModel, Model, StaticTableModel } from './model.ts';
+import type { DeviceFacts, FilesModel, InterfaceMemberModel, Model, StaticTableModel, SubnetModel } from './model.ts';
 
 type TunnelTable = TunnelFdb['properties']['records'];
 
@@ -297,6 +297,7 @@ class ModelBuilder {
       floods: !floodsToNobody,
       replicates: remote === undefined && !floodsToNobody,
       floodRemotes,
+      subnets: kind === TunnelKind.nvgre && properties.mode === 'inbound' ? this.#subnetsOf(tunnel) : [],
       group: group === undefined || underlay === undefined ? undefined : { address: group.words, domain: underlay },
       tunnel: {
         kind,
@@ -322,6 +323,22 @@ class ModelBuilder {
     });
     const ends = [self, this.#selfOf(properties['secondary-address'])];
     for (const end of ends) if (end !== undefined) this.#addSockets(tunnel, end, group, service, vxlan);
+  }
+
+  /** The networks of self IPs on NVGRE tunnels of the same local address and route domain. */
+  #subnetsOf(inbound: Tunnel): SubnetModel[] {
+    const { domains, domainOf } = this.#model;
+    const routeDomainOf = (name: string): number | undefined => domains.get(domainOf.get(name) ?? '')?.routeDomain;
+    return [...this.#view.selfs.values()].flatMap((self) => {
+      const tunnel = this.#view.tunnels.get(self.properties.vlan);
+      const prefix = parsePrefix(self.properties.address);
+      if (tunnel === undefined || prefix === undefined || shapeOf(this.#view, tunnel)?.kind !== TunnelKind.nvgre)
+        return [];
+      if (tunnel.properties['local-address'] !== inbound.properties['local-address']) return [];
+      if (tunnel.properties.mode === 'inbound' || routeDomainOf(tunnel.name) !== routeDomainOf(inbound.name)) return [];
+      const { address, length } = prefix;
+      return [{ words: address.words, isIpv6: address.family === 6, prefixBits: length, tunnel: tunnel.name }];
+    });
   }
 
   #secondaryOf(tunnel: Tunnel): AddressWords | undefined {

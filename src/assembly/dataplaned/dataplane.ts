@@ -47,6 +47,7 @@ import { MAX_HOSTS, NextHops } from './next-hops.ts';
 import { OpaqueRouter } from './opaque-router.ts';
 import { PacketOutlet } from './packet-outlet.ts';
 import { PortSlot } from './port-slot.ts';
+import { ReplyOutlet } from './reply-outlet.ts';
 import { Routes } from './routes.ts';
 import type {
   DomainSpec,
@@ -82,6 +83,8 @@ export type DataplaneOptions = {
 
 const DEFAULT_AGEING_SECONDS = 300;
 const TICK_MS = 250;
+/** What a tick may take for endpoints whose way has changed by itself. */
+const SETTLE_MS = 0.5;
 const NO_ADDRESS: AddressWords = [0, 0, 0, 0];
 /** Ticks in which ageing goes through the whole table once. */
 const TICKS_PER_SWEEP = 40;
@@ -166,28 +169,25 @@ export class Dataplane {
     );
     const random = options.random ?? Math.random;
     this.#groups = new GroupService(this.#domains, this.#addresses, disposal, floodInput, random);
-    this.#underlays = new Underlays(
-      this.#addresses,
-      this.#domains,
-      (domain, neighbour) => this.#neighbours.outletOf(domain, neighbour),
-      floodInput,
-    );
+    const { hostLimit = MAX_HOSTS } = options;
+    this.#hops = new NextHops(this.#domains, this.#neighbours, hostLimit);
+    this.#routes = new Routes(this.#hops, () => this.#disturb());
+    this.#underlays = new Underlays(this.#addresses, this.#domains, this.#routes, floodInput);
     const { table: neighbours } = this.#neighbours;
-    this.#tunnels = new TunnelTable(new EndpointTable(neighbours), this.#underlays);
+    this.#tunnels = new TunnelTable(new EndpointTable(), this.#underlays);
 
     this.#flood = new FloodNode(floodInput, this.#members, this.#guard, disposal, localInput);
     this.#bridge = new BridgeNode(this.fdb, this.#guard, this.#members, disposal, floodInput, localInput);
     this.#router = new OpaqueRouter(this.#members, this.fdb, disposal, floodInput);
-    const { hostLimit = MAX_HOSTS } = options;
-    this.#hops = new NextHops(this.#domains, this.#neighbours, hostLimit);
-    this.#routes = new Routes(this.#hops);
-    this.#errors = new IcmpErrors(this.#members, this.#addresses, disposal);
+    const replies = new ReplyOutlet(disposal.pool.arena.bytes, this.fdb);
+    this.#errors = new IcmpErrors(this.#members, this.#addresses, replies, disposal);
     this.#receiver = new PacketReceiver(
       this.#members,
       this.#domains,
       this.#addresses,
       this.#groups,
       options.makeLocalDelivery?.(this.#members, disposal) ?? new NoDelivery(this.#members, disposal),
+      replies,
       disposal,
       decapsulateInput,
     );
@@ -209,8 +209,8 @@ export class Dataplane {
       this.#members,
       this.#addresses,
       this.#router,
-      new ArpResponder(this.#members, this.#addresses, neighbours, this.#router, disposal),
-      new DiscoveryResponder(this.#members, this.#addresses, neighbours, disposal),
+      new ArpResponder(this.#members, this.#addresses, neighbours, this.#router, replies, disposal),
+      new DiscoveryResponder(this.#members, this.#addresses, neighbours, replies, disposal),
       this.#receiver,
       disposal,
       routeInput,
@@ -473,6 +473,8 @@ export class Dataplane {
     this.#router.tick();
     this.#guard.tick(this.second);
     this.#groups.tick(nowMs);
+    // Other gateways may answer than before.
+    if (!this.isSettled) this.settle(SETTLE_MS);
     for (const slot of this.#slots) slot?.noteCounters();
     this.#run();
   }

@@ -1,17 +1,20 @@
 // The endpoints of all tunnels, by index and by (tunnel, remote address), and what keeps their headers complete.
 //
-// An endpoint is ready when its next hop is known: at once behind a UDP socket or for a multicast group, after ARP or
-// neighbour discovery on an Ethernet underlay. It lives as long as its tunnel, because FDB entries refer to it by number;
+// An endpoint is ready when its next hop is known: at once behind a UDP socket or for a multicast group, and otherwise, by the
+// routes of the route domain that its local address is in, after ARP or neighbour discovery. It lives as long as its tunnel, because FDB entries refer to it by number;
 // how many there may be is bounded.
 
-import { type AddressWords, wordsAreMulticast, wordsShareNetwork } from '../../core/address.ts';
+import { type AddressWords, wordsAreMulticast } from '../../core/address.ts';
 import { AddressMap } from '../../core/address-map.ts';
 import type { Domain } from '../../bridge/domain.ts';
 import type { Outlet } from '../../pipeline/node.ts';
-import type { Neighbour, NeighbourTable, NeighbourUser } from '../../route/neighbour-table.ts';
+import type { Frame } from '../../packet/frame.ts';
+import type { Neighbour } from '../../route/neighbour-table.ts';
+import type { NextHop, NextHopUser } from '../../route/next-hop.ts';
 import { HEADER_WORDS, TunnelEndpoint } from '../../tunnel/endpoint.ts';
 import type { Tunnel } from '../../tunnel/tunnel.ts';
 import { prepareEthernet, prepareSocket } from '../../tunnel/encapsulate.ts';
+import { ETHERNET_HEADER_OCTETS } from '../../wire/ethernet.ts';
 import { groupMacHigh, groupMacLow } from '../../wire/group-mac.ts';
 
 /** The way from a local address to its remote ends. */
@@ -19,18 +22,19 @@ export type Underlay =
   | { medium: 'udp' | 'raw-ip'; outlet: Outlet; cutsTunnelled: boolean }
   | {
       medium: 'ethernet';
-      domain: number;
+      /** Where the local address lives, and how often its members had changed. */
       bridge: Domain;
-      /** How often its members had changed. */
       changes: number;
       macHigh: number;
       macLow: number;
-      /** Connected networks of the tunnel's IP version. */
-      networks: readonly { words: AddressWords; prefixBits: number; isIpv6: boolean }[];
+      /** How often the routes of its route domain had changed. */
+      routes: number;
       /** The way to all that is on the domain, and the member that stands for ourselves there. */
       toGroup: { outlet: Outlet; member: number };
-      /** Outlet of the member behind which the neighbour answers; undefined: not known. */
-      outletOf(neighbour: Neighbour): { outlet: Outlet; member: number } | undefined;
+      /** The next hop to a remote address; undefined: no route leads there. */
+      hopTo(remote: AddressWords): NextHop | undefined;
+      /** To be called when the next hop is used no more. */
+      letGo(hop: NextHop): void;
     };
 
 type EthernetUnderlay = Extract<Underlay, { medium: 'ethernet' }>;
@@ -40,25 +44,33 @@ export const MAX_ENDPOINTS = 65_536;
 /** Endpoints whose headers lie in one piece of memory. */
 const ENDPOINTS_PER_SLAB = 8192;
 
-class EndpointUser implements NeighbourUser {
+class EndpointUser implements NextHopUser {
   readonly endpoint: TunnelEndpoint;
-  readonly neighbour: Neighbour;
+  readonly hop: NextHop;
   readonly underlay: EthernetUnderlay;
 
-  constructor(endpoint: TunnelEndpoint, neighbour: Neighbour, underlay: EthernetUnderlay) {
+  constructor(endpoint: TunnelEndpoint, hop: NextHop, underlay: EthernetUnderlay) {
     this.endpoint = endpoint;
-    this.neighbour = neighbour;
+    this.hop = hop;
     this.underlay = underlay;
   }
 
-  neighbourChanged(neighbour: Neighbour): void {
-    const { endpoint, underlay } = this;
-    const way = neighbour.isResolved ? underlay.outletOf(neighbour) : undefined;
-    endpoint.isReady = way !== undefined;
-    if (way === undefined) return;
-    endpoint.outlet = way.outlet;
-    endpoint.egress = way.member;
-    prepareEthernet(endpoint, neighbour.macHigh, neighbour.macLow, underlay.macHigh, underlay.macLow);
+  nextHopChanged(): void {
+    const { endpoint, hop } = this;
+    endpoint.isReady = hop.isReady;
+    if (!hop.isReady) return;
+    const { neighbour, macHigh, macLow } = hop;
+    endpoint.outlet = hop.isTunnel ? { push: (frame) => this.#enterTunnel(frame) } : hop.outlet;
+    endpoint.egress = hop.egress;
+    prepareEthernet(endpoint, neighbour?.macHigh ?? 0, neighbour?.macLow ?? 0, macHigh, macLow);
+  }
+
+  /** Hands an outer frame on to the tunnel that carries this one; one of layer 3 takes the packet in it. */
+  #enterTunnel(frame: Frame): void {
+    const { hop } = this;
+    if (hop.neighbour === undefined) frame.start += ETHERNET_HEADER_OCTETS;
+    frame.endpoint = hop.endpoint;
+    hop.outlet!.push(frame);
   }
 }
 
@@ -72,12 +84,6 @@ export class EndpointTable {
   readonly #headers: (Int32Array | undefined)[] = [];
   readonly #byTunnel = new Map<Tunnel, TunnelEndpoint[]>();
   readonly #users: (EndpointUser | undefined)[] = [];
-  readonly #neighbours: NeighbourTable;
-
-  constructor(neighbours: NeighbourTable) {
-    this.#neighbours = neighbours;
-  }
-
   /** The index of the endpoint, or -1. */
   find(tunnel: Tunnel, word0: number, word1: number, word2: number, word3: number): number {
     return this.#index.get(tunnel.index, word0, word1, word2, word3);
@@ -165,28 +171,25 @@ export class EndpointTable {
     }
   }
 
-  /** Makes the endpoint follow its next hop; undefined when it is on no connected network. */
+  /** Makes the endpoint follow its next hop; undefined when no route leads to it. */
   #follow(endpoint: TunnelEndpoint, underlay: EthernetUnderlay): EndpointUser | undefined {
-    const { remote } = endpoint;
-    const isConnected = underlay.networks.some(({ words, prefixBits, isIpv6 }) =>
-      wordsShareNetwork(words, remote, prefixBits, isIpv6),
-    );
-    if (!isConnected) return undefined;
-    const neighbour = this.#neighbours.obtain(underlay.domain, remote, endpoint.local);
-    const user = new EndpointUser(endpoint, neighbour, underlay);
-    neighbour.users.push(user);
-    user.neighbourChanged(neighbour);
+    const hop = underlay.hopTo(endpoint.remote);
+    if (hop === undefined) return undefined;
+    const user = new EndpointUser(endpoint, hop, underlay);
+    hop.users.push(user);
+    user.nextHopChanged();
     return user;
   }
 
   /** The neighbour that the endpoint waits for; undefined when there is no way to it at all. */
   neighbourOf(endpoint: TunnelEndpoint): Neighbour | undefined {
-    return this.#users[endpoint.index]?.neighbour;
+    return this.#users[endpoint.index]?.hop.neighbour;
   }
 
   #leave(user: EndpointUser): void {
-    const { neighbour } = user;
-    neighbour.users.splice(neighbour.users.indexOf(user), 1);
-    this.#neighbours.release(neighbour);
+    const { hop, underlay } = user;
+    const at = hop.users.indexOf(user);
+    if (at !== -1) hop.users.splice(at, 1);
+    underlay.letGo(hop);
   }
 }

@@ -15,6 +15,7 @@ import { type IcmpError, icmpErrorOctets, mayReport, writeIcmpError } from '../.
 import { ipv4Source } from '../../wire/ipv4.ts';
 import { IPV6_SOURCE } from '../../wire/ipv6.ts';
 import type { LocalAddresses } from './local-addresses.ts';
+import type { ReplyOutlet } from './reply-outlet.ts';
 
 export class IcmpErrors {
   /** Milliseconds of the data plane's clock; set by the owner before a breath. */
@@ -23,12 +24,19 @@ export class IcmpErrors {
   originate: (frame: Frame, domain: Domain) => void = () => undefined;
   readonly #members: readonly (Member | undefined)[];
   readonly #addresses: LocalAddresses;
+  readonly #replies: ReplyOutlet;
   readonly #disposal: Disposal;
   readonly #limiter = new ErrorLimiter();
 
-  constructor(members: readonly (Member | undefined)[], addresses: LocalAddresses, disposal: Disposal) {
+  constructor(
+    members: readonly (Member | undefined)[],
+    addresses: LocalAddresses,
+    replies: ReplyOutlet,
+    disposal: Disposal,
+  ) {
     this.#members = members;
     this.#addresses = addresses;
+    this.#replies = replies;
     this.#disposal = disposal;
   }
 
@@ -74,7 +82,6 @@ export class IcmpErrors {
     bytes[reply.start + ETHERNET_TYPE + 1] = bytes[header + ETHERNET_TYPE + 1]!;
     reply.member = member.id;
     reply.endpoint = frame.endpoint;
-    reply.egress = member.id;
-    member.outlet.push(reply);
+    this.#replies.send(reply, member);
   }
 }

@@ -4,6 +4,7 @@
 import type { AddressWords } from '../../core/address.ts';
 import type { RecordTable } from '../../config/record-table.ts';
 import type { CrossingSpec } from '../../bridge/crossing.ts';
+import type { Subnet } from '../../tunnel/subnets.ts';
 import type { TunnelSpec } from '../../tunnel/tunnel.ts';
 import type { Adapter } from '../../config/types/net-interface.ts';
 import type { Mac } from './spec.ts';
@@ -40,10 +41,14 @@ export type TunnelMemberModel = {
   floods: boolean;
   replicates: boolean;
   floodRemotes: readonly AddressWords[];
-  tunnel: Omit<TunnelSpec, 'member' | 'group'>;
+  tunnel: Omit<TunnelSpec, 'member' | 'group' | 'subnets'>;
+  /** As in TunnelSpec, with the tunnel of each subnet by its name. */
+  subnets: readonly SubnetModel[];
   /** The multicast group to which the tunnel floods, and the domain in which its local address lives. */
   group: GroupModel | undefined;
 };
+
+export type SubnetModel = Omit<Subnet, 'member'> & { tunnel: string };
 
 export type GroupModel = { address: AddressWords; domain: string };
 

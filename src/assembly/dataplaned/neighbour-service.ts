@@ -1,6 +1,6 @@
 // Neighbours in the data plane: asks for them by ARP or neighbour discovery, finds the way to them, and keeps what waits for them.
 
-import type { Domain, Member } from '../../bridge/domain.ts';
+import { type Domain, type Member, MemberKind } from '../../bridge/domain.ts';
 import { FdbField, type ForwardingDatabase } from '../../bridge/fdb.ts';
 import { type AddressWords, wordsAreIpv6 } from '../../core/address.ts';
 import { Drop } from '../../core/drop-reason.ts';
@@ -78,14 +78,6 @@ export class NeighbourService {
     }
   }
 
-  /** The way out to a resolved neighbour; undefined while there is none. */
-  outletOf(domain: Domain, neighbour: Neighbour): { outlet: Outlet; member: number } | undefined {
-    const member =
-      neighbour.member === -1 ? (this.#stationMember(neighbour) ?? domain.members[0]) : this.#members[neighbour.member];
-    if (!member?.enabled) return undefined;
-    return { outlet: member.outlet, member: member.id };
-  }
-
   /** A neighbour for whoever sends packets to it; asked for on behalf of the self IP that is nearest to it. */
   obtain(domain: number, address: AddressWords): Neighbour {
     const source = this.#addresses.sourceFor(domain, address, wordsAreIpv6(address));
@@ -102,12 +94,14 @@ export class NeighbourService {
     if (member !== undefined) {
       if (!member.enabled || !member.hasPort) return undefined;
       const { outlet, id, mtu } = member;
-      return { outlet, member: id, endpoint: neighbour.endpoint, mtu, macHigh, macLow };
+      const isTunnel = member.kind === MemberKind.tunnel;
+      return { outlet, member: id, isTunnel, endpoint: neighbour.endpoint, mtu, macHigh, macLow };
     }
     if (domain.members.length === 0) return undefined;
     // Nobody has heard the station yet: the bridge floods what is sent to it.
     const flood: Outlet = { push: (frame) => this.#flood(frame, domain) };
-    return { outlet: flood, member: -1, endpoint: -1, mtu: domain.mtu, macHigh, macLow };
+    const isTunnel = false;
+    return { outlet: flood, member: domain.localMember, isTunnel, endpoint: -1, mtu: domain.mtu, macHigh, macLow };
   }
 
   #flood(frame: Frame, domain: Domain): void {

@@ -6,6 +6,7 @@ import type { AddressWords } from '../../core/address.ts';
 import { AddressMap } from '../../core/address-map.ts';
 import type { Neighbour } from '../../route/neighbour-table.ts';
 import { NextHop } from '../../route/next-hop.ts';
+import { Route } from '../../route/route.ts';
 import type { NeighbourService } from './neighbour-service.ts';
 
 /** Hosts that packets may be sent to directly, at one time. */
@@ -97,7 +98,9 @@ export class NextHops {
       const hop = this.#hops[this.#sweep];
       if (hop === undefined) continue;
       if (hop.users.length > 0) {
-        if (hop.neighbour !== undefined && !hop.isReady) this.#neighbours.table.need(hop.neighbour, nowMs);
+        // A gateway that others stand in for is needed by nobody, and would never come back by itself.
+        const isWatched = !hop.isReady && hop.users.some((user) => user instanceof Route && user.hops.length > 1);
+        if (isWatched && hop.neighbour !== undefined) this.#neighbours.table.need(hop.neighbour, nowMs);
       } else if (this.second - hop.usedSecond >= (hop.isReady ? FORGET_SECONDS : FORGET_SILENT_SECONDS)) {
         this.#forget(this.#sweep, hop);
       }
@@ -129,8 +132,8 @@ export class NextHops {
       hop.outlet = member.outlet;
       hop.egress = member.id;
       hop.mtu = member.mtu;
+      hop.isTunnel = true;
     }
-    if (hop.isReady === isReady) return;
     hop.isReady = isReady;
     for (const user of hop.users) user.nextHopChanged();
   }

@@ -161,7 +161,7 @@ export class Planner {
       };
       add('interface-member', member.key, { op: 'set-interface-member', spec }, { op: 'remove-member', id });
     }
-    for (const { name, domain, splitHorizon, tunnel, group, ...rest } of model.tunnelMembers.values()) {
+    for (const { name, domain, splitHorizon, tunnel, group, subnets, ...rest } of model.tunnelMembers.values()) {
       const id = this.#members.of(name);
       const spec = {
         id,
@@ -178,6 +178,7 @@ export class Planner {
           ...tunnel,
           member: id,
           group: group === undefined ? undefined : { address: group.address, domain: this.#domainId(group.domain) },
+          subnets: subnets.map(({ tunnel: of, ...subnet }) => ({ ...subnet, member: this.#members.of(of) })),
         },
       };
       add('tunnel-member', name, { op: 'set-tunnel-member', spec }, { op: 'remove-member', id });

@@ -1,6 +1,7 @@
 // The routes of all route domains: a table for each IP version, and what the results of a search in it mean.
 
-import { MAX_ROUTE_DOMAIN } from '../../core/address.ts';
+import { type AddressWords, MAX_ROUTE_DOMAIN, wordsAreIpv6 } from '../../core/address.ts';
+import { hashPair } from '../../core/pair-map.ts';
 import { FIRST_ROUTE, NO_ROUTES, type PackedRoutes, RouteResult, RouteTable } from '../../route/route-table.ts';
 import type { NextHop } from '../../route/next-hop.ts';
 import { Route } from '../../route/route.ts';
@@ -15,11 +16,15 @@ class Tables {
   ipv6 = NO_ROUTES.ipv6;
   parent: Tables | undefined;
   parentId: number | undefined;
+  version = 0;
 }
 
 export class Routes {
   /** Grows with every change: whoever keeps the result of a search has to search anew. */
   version = 0;
+  /** Grows when ways out have changed that all route domains may use. */
+  #waysVersion = 0;
+  readonly #changed: () => void;
   readonly #hops: NextHops;
   readonly #domains = new Map<number, Tables>();
   /** Position in #tables by route domain: a look-up without a hash. */
@@ -29,8 +34,30 @@ export class Routes {
   readonly #specs = new Map<number, RouteSpec>();
   readonly #routes: (Route | undefined)[] = [];
 
-  constructor(hops: NextHops) {
+  /** `changed` is called when other gateways answer than before. */
+  constructor(hops: NextHops, changed: () => void) {
     this.#hops = hops;
+    this.#changed = changed;
+  }
+
+  /** Grows when packets of a route domain may take another way than before. */
+  versionOf(routeDomain: number): number {
+    return this.#waysVersion + this.#tables[this.#places[routeDomain]!]!.version;
+  }
+
+  /** The next hop towards a remote end, which the caller then enters itself in as a user; undefined without a route. */
+  hopTo(routeDomain: number, words: AddressWords): NextHop | undefined {
+    const isIpv6 = wordsAreIpv6(words);
+    const result = isIpv6 ? this.findIpv6(routeDomain, ...words) : this.findIpv4(routeDomain, words[3]);
+    const route = result < FIRST_ROUTE ? undefined : this.route(result);
+    if (route === undefined) return undefined;
+    if (route.onLink !== -1) return this.#hops.hold(route.onLink, words);
+    return route.select(hashPair(hashPair(words[0], words[1]), hashPair(words[2], words[3])));
+  }
+
+  /** To be called when a user of `hopTo` has left. */
+  letGo(hop: NextHop): void {
+    if (hop.users.length === 0) this.#hops.letGo(hop);
   }
 
   /** The result of the longest prefix for an IPv4 address, in the parent if there is none here. */
@@ -62,13 +89,13 @@ export class Routes {
   }
 
   setDomain(id: number, parent: number | undefined): void {
-    this.version += 1;
+    this.#noteWays();
     this.#obtain(id).parentId = parent;
     this.#settleParents();
   }
 
   removeDomain(id: number): void {
-    this.version += 1;
+    this.#noteWays();
     const place = this.#places[id]!;
     if (place === 0) return;
     this.#domains.delete(id);
@@ -81,36 +108,48 @@ export class Routes {
   setTable(routeDomain: number, routes: PackedRoutes): void {
     this.version += 1;
     const tables = this.#obtain(routeDomain);
+    tables.version += 1;
+    // A child searches its parent's tables too.
+    for (const other of this.#domains.values()) if (other.parent !== undefined) other.version += 1;
     const table = new RouteTable(routes);
     if (routes.isIpv6) tables.ipv6 = table;
     else tables.ipv4 = table;
   }
 
   setRoute(spec: RouteSpec): void {
-    this.version += 1;
+    this.#noteWays();
     this.#specs.set(spec.id, spec);
     this.#connect(spec);
   }
 
   removeRoute(id: number): void {
-    this.version += 1;
+    this.#noteWays();
     this.#specs.delete(id);
     this.#disconnect(id);
   }
 
   /** Leads routes by next hops anew, after domains have come or next hops have gone. */
   settle(): void {
-    this.version += 1;
     for (const spec of this.#specs.values()) {
       const route = this.#routes[spec.id - FIRST_ROUTE];
       const isWhole = route !== undefined && route.hops.length === spec.gateways.length;
-      if (!isWhole || route.hops.some((hop) => !this.#hops.has(hop))) this.#connect(spec);
+      if (isWhole && route.hops.every((hop) => this.#hops.has(hop))) continue;
+      this.#noteWays();
+      this.#connect(spec);
     }
+  }
+
+  #noteWays(): void {
+    this.version += 1;
+    this.#waysVersion += 1;
   }
 
   #connect({ id, onLink, gateways, mtu }: RouteSpec): void {
     const hops = gateways.flatMap(({ domain, address }) => this.#hops.hold(domain, address) ?? []);
-    const route = new Route(onLink ?? -1, hops, mtu);
+    const route = new Route(onLink ?? -1, hops, mtu, () => {
+      this.#noteWays();
+      this.#changed();
+    });
     for (const hop of hops) hop.users.push(route);
     // Only now: a next hop that both use would else be let go for a moment.
     this.#disconnect(id);

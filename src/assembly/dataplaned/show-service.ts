@@ -11,6 +11,7 @@ import type { DeviceFacts, Model } from './model.ts';
 import type { Planner } from './planner.ts';
 import type { PortKeeper } from './port-keeper.ts';
 import type { FrameDriver } from './frame-driver.ts';
+import { showRouteDomains, showRoutes } from './show-routes.ts';
 
 import { type Loop, loopsOf } from './loop-reporter.ts';
 import { type ObjectStatistics, readDrops, readRow, sum } from './statistics.ts';
@@ -67,6 +68,10 @@ export class ShowService {
         );
       case 'net self':
         return pageOf(wanted(view.selfs), cursor, (page) => this.#selfs(sources, page));
+      case 'net route':
+        return showRoutes(sources, asked, cursor);
+      case 'net route-domain':
+        return pageOf(wanted(view.routeDomains), cursor, (page) => showRouteDomains(sources, page));
       case 'net arp':
         return { rows: [this.#neighbours(sources, 4)] };
       case 'net ndp':
@@ -201,7 +206,7 @@ export class ShowService {
       const high = mirror[at + NeighbourField.macHigh]!;
       const low = mirror[at + NeighbourField.macLow]!;
       rows.push([
-        formatWords(address),
+        inRouteDomain(formatWords(address), model.domains.get(domains.get(domain) ?? '')?.routeDomain),
         isResolved ? formatMacNumbers(high, low) : 'incomplete',
         domains.get(domain) ?? '-',
         stateName(state),
@@ -244,8 +249,10 @@ export class ShowService {
         .entries(owner, from, to, worker.second)
         .map(({ mac, member, endpoint, isStatic, ageSeconds }) => {
           const key = members.get(member)!;
+          const tunnel = view.tunnels.get(name)?.properties;
+          const ends = parseAddress(tunnel?.['local-address'] ?? '')?.routeDomain;
           const remote =
-            endpoint === -1 ? (view.tunnels.get(name)?.properties['remote-address'] ?? '-') : this.#remote(endpoint);
+            endpoint === -1 ? (tunnel?.['remote-address'] ?? '-') : inRouteDomain(this.#remote(endpoint), ends);
           const place = key === name ? name : key.slice(name.length + 1);
           const kind = isStatic ? 'static' : flapping.has(`${domain} ${mac}`) ? 'flapping' : 'dynamic';
           return [mac, place, remote, kind, isStatic ? '-' : ageSeconds];
@@ -281,6 +288,7 @@ export class ShowService {
   }
 }
 
+const inRouteDomain = (text: string, routeDomain = 0): string => (routeDomain === 0 ? text : `${text}%${routeDomain}`);
 const describeLoop = ({ mac, members, moves, drops }: Loop): string =>
   `${mac} between ${members.join(' and ')}, ${moves} moves, ${drops} frames not flooded`;
 const wordsAt = (from: Int32Array, at: number): AddressWords => [

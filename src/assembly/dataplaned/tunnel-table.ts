@@ -121,14 +121,14 @@ export class TunnelTable {
   }
 
   #wayFrom(tunnel: Tunnel, local: AddressWords): Underlay | undefined {
-    return this.#underlays.of(local, tunnel.spec.service);
+    return this.#underlays.of(local, tunnel.spec.service, tunnel.spec.routeDomain ?? 0);
   }
 
   #listen(tunnel: Tunnel): void {
-    const { local, secondary, service, key, remote, group } = tunnel.spec;
-    const listeners = [this.#underlays.join(local, service)];
-    if (secondary !== undefined) listeners.push(this.#underlays.join(secondary, service));
-    if (group !== undefined) listeners.push(this.#underlays.join(group.address, service, group.domain));
+    const { local, secondary, service, key, remote, group, routeDomain = 0 } = tunnel.spec;
+    const listeners = [this.#underlays.join(local, service, routeDomain)];
+    if (secondary !== undefined) listeners.push(this.#underlays.join(secondary, service, routeDomain));
+    if (group !== undefined) listeners.push(this.#underlays.join(group.address, service, routeDomain, group.domain));
     this.#listenersOf.set(tunnel, listeners);
     for (const listener of listeners) {
       const space = spaceOf(listener, tunnel.keySpace);

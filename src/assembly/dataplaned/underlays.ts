@@ -5,18 +5,23 @@
 // A multicast group is listened to in one domain, whose number is its scope; unicast addresses have the scope 0.
 
 import type { Domain } from '../../bridge/domain.ts';
-import { type AddressWords, wordsAreIpv6 } from '../../core/address.ts';
+import type { AddressWords } from '../../core/address.ts';
 import { AddressMap } from '../../core/address-map.ts';
 import type { FrameBatch } from '../../packet/frame.ts';
-import type { Outlet } from '../../pipeline/node.ts';
-import type { Neighbour } from '../../route/neighbour-table.ts';
 import { SERVICE_BITS, serviceIsUdp } from '../../tunnel/service.ts';
 import type { Underlay } from './endpoint-table.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 import type { PortSlot } from './port-slot.ts';
+import type { Routes } from './routes.ts';
 
 /** What a socket port serves, or a tunnel listens on. */
-export type ListenerPlace = { address: AddressWords; service: number; scope: number };
+export type ListenerPlace = {
+  address: AddressWords;
+  service: number;
+  scope: number;
+  /** Of a unicast address; absent: 0. */
+  routeDomain?: number;
+};
 
 type Listener = ListenerPlace & {
   users: number;
@@ -35,31 +40,26 @@ const UNICAST_SCOPE = 0;
 export class Underlays {
   readonly #addresses: LocalAddresses;
   readonly #domains: ReadonlyMap<number, Domain>;
-  readonly #outletOf: (domain: Domain, neighbour: Neighbour) => { outlet: Outlet; member: number } | undefined;
+  readonly #routes: Routes;
   readonly #toFlood: FrameBatch;
-  /** By address, and (scope, service) in one number. */
-  readonly #index = new AddressMap();
+  /** By route domain, then by address and (scope, service) in one number. */
+  readonly #indexes = new Map<number, AddressMap>();
   readonly #listeners: Listener[] = [];
   /** The service of each listener, by its number. */
   readonly services: number[] = [];
   /** Grows whenever a way may have become another. */
   #state = 0;
 
-  constructor(
-    addresses: LocalAddresses,
-    domains: ReadonlyMap<number, Domain>,
-    outletOf: (domain: Domain, neighbour: Neighbour) => { outlet: Outlet; member: number } | undefined,
-    toFlood: FrameBatch,
-  ) {
+  constructor(addresses: LocalAddresses, domains: ReadonlyMap<number, Domain>, routes: Routes, toFlood: FrameBatch) {
     this.#addresses = addresses;
     this.#domains = domains;
-    this.#outletOf = outletOf;
+    this.#routes = routes;
     this.#toFlood = toFlood;
   }
 
   /** The number of an (address, service); the caller is counted as a user until `leave`. */
-  join(address: AddressWords, service: number, scope = UNICAST_SCOPE): number {
-    const number = this.#obtain(address, service, scope);
+  join(address: AddressWords, service: number, routeDomain: number, scope = UNICAST_SCOPE): number {
+    const number = this.#obtain(address, service, scope, routeDomain);
     this.#listeners[number]!.users += 1;
     this.#register(number);
     return number;
@@ -72,8 +72,8 @@ export class Underlays {
   }
 
   /** Makes a socket port serve its (address, service); returns the listener's number. */
-  addSocket(slot: PortSlot, { address, service, scope }: ListenerPlace): number {
-    const number = this.#obtain(address, service, scope);
+  addSocket(slot: PortSlot, { address, service, scope, routeDomain = 0 }: ListenerPlace): number {
+    const number = this.#obtain(address, service, scope, routeDomain);
     this.#listeners[number]!.socket = slot;
     this.disturb();
     return number;
@@ -118,8 +118,8 @@ export class Underlays {
   }
 
   /** The way from a local (address, service) to its remote ends; undefined while the address is not there. */
-  of(address: AddressWords, service: number): Underlay | undefined {
-    return this.#underlayOf(this.#listeners[this.#obtain(address, service, UNICAST_SCOPE)]!);
+  of(address: AddressWords, service: number, routeDomain: number): Underlay | undefined {
+    return this.#underlayOf(this.#listeners[this.#obtain(address, service, UNICAST_SCOPE, routeDomain)]!);
   }
 
   #underlayOf(listener: Listener): Underlay | undefined {
@@ -130,24 +130,24 @@ export class Underlays {
     return listener.underlay;
   }
 
-  #find({ address, service, socket }: Listener): Underlay | undefined {
+  #find({ address, service, socket, routeDomain = 0 }: Listener): Underlay | undefined {
     if (socket !== undefined) {
       const medium = serviceIsUdp(service) ? 'udp' : 'raw-ip';
       return { medium, outlet: socket, cutsTunnelled: socket.port.cutsTunnelled === true };
     }
-    const domain = this.#domainOf(address);
+    const domain = this.#domainOf(address, routeDomain);
     if (domain === undefined) return undefined;
     const { localMember } = domain;
     const toFlood = this.#toFlood;
     return {
       medium: 'ethernet',
-      domain: domain.id,
       bridge: domain,
       changes: domain.changes,
       macHigh: domain.macHigh,
       macLow: domain.macLow,
-      networks: this.#addresses.of(domain.id).filter(({ isIpv6 }) => isIpv6 === wordsAreIpv6(address)),
-      outletOf: (neighbour) => this.#outletOf(domain, neighbour),
+      routes: this.#routes.versionOf(routeDomain),
+      hopTo: (remote) => this.#routes.hopTo(routeDomain, remote),
+      letGo: (hop) => this.#routes.letGo(hop),
       toGroup: {
         member: localMember,
         outlet: {
@@ -162,15 +162,18 @@ export class Underlays {
     };
   }
 
-  #obtain(address: AddressWords, service: number, scope: number): number {
+  #obtain(address: AddressWords, service: number, scope: number, routeDomain: number): number {
     const place = placeOf(service, scope);
-    const known = this.#index.get(place, ...address);
+    let index = this.#indexes.get(routeDomain);
+    if (index === undefined) this.#indexes.set(routeDomain, (index = new AddressMap()));
+    const known = index.get(place, ...address);
     if (known !== -1) return known;
     const number = this.#listeners.length;
     const unknown = { underlay: undefined, foundAt: -1, connected: undefined };
-    this.#listeners.push({ address, service, scope, users: 0, domain: NO_DOMAIN, socket: undefined, ...unknown });
+    const listener = { address, service, scope, routeDomain, users: 0, domain: NO_DOMAIN, socket: undefined };
+    this.#listeners.push({ ...listener, ...unknown });
     this.services.push(service);
-    this.#index.set(place, ...address, number);
+    index.set(place, ...address, number);
     return number;
   }
 
@@ -185,16 +188,17 @@ export class Underlays {
     listener.domain = domain;
   }
 
-  #domainFor({ address, scope }: ListenerPlace): number {
-    const domain = scope === UNICAST_SCOPE ? this.#domainOf(address) : this.#domains.get(scope);
+  #domainFor({ address, scope, routeDomain = 0 }: ListenerPlace): number {
+    const domain = scope === UNICAST_SCOPE ? this.#domainOf(address, routeDomain) : this.#domains.get(scope);
     return domain?.hasLocal === true ? domain.id : NO_DOMAIN;
   }
 
-  #domainOf(address: AddressWords): Domain | undefined {
+  #domainOf(address: AddressWords, routeDomain: number): Domain | undefined {
     let found: Domain | undefined;
     for (const id of this.#addresses.domainsOf(address)) {
       const domain = this.#domains.get(id);
-      if (domain?.hasLocal === true && (found === undefined || id < found.id)) found = domain;
+      if (domain?.routeDomain !== routeDomain || !domain.hasLocal) continue;
+      if (found === undefined || id < found.id) found = domain;
     }
     return found;
   }
@@ -215,10 +219,6 @@ function sameWay(a: Underlay | undefined, b: Underlay | undefined): boolean {
     a.changes === b.changes &&
     a.macHigh === b.macHigh &&
     a.macLow === b.macLow &&
-    a.networks.length === b.networks.length &&
-    a.networks.every(({ words, prefixBits }, at) => {
-      const other = b.networks[at]!;
-      return String(words) === String(other.words) && prefixBits === other.prefixBits;
-    })
+    a.routes === b.routes
   );
 }

@@ -12,9 +12,12 @@ const SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema';
 export type OvsTunnelOptions = {
   type?: 'vxlan' | 'gre' | 'geneve';
   remote: string;
-  key: number;
+  /** Absent: packets without one. */
+  key?: number;
   port?: number;
   udpChecksum?: boolean;
+  /** More options of the tunnel, as in `seq=true`. */
+  more?: readonly string[];
 };
 
 export class OpenVswitch {
@@ -45,8 +48,9 @@ export class OpenVswitch {
   }
 
   async addTunnel(name: string, options: OvsTunnelOptions): Promise<void> {
-    const { type = 'vxlan', remote, key, port = 4789, udpChecksum = false } = options;
-    const settings = [`remote_ip=${remote}`, `key=${key}`, `csum=${udpChecksum}`];
+    const { type = 'vxlan', remote, key, port = 4789, udpChecksum = false, more = [] } = options;
+    const settings = [`remote_ip=${remote}`, `csum=${udpChecksum}`, ...more];
+    if (key !== undefined) settings.push(`key=${key}`);
     if (type === 'vxlan') settings.push(`dst_port=${port}`);
     const port_ = ['add-port', 'br-int', name, '--', 'set', 'interface', name, `type=${type}`];
     await this.control('ovs-vsctl', ...port_, ...settings.map((setting) => `options:${setting}`));

@@ -4,7 +4,16 @@
 //               tap0: 172.16.0.1            tap0: 172.16.0.2              (tap: the site itself is the host)
 
 import { connect, Namespace } from './namespace.ts';
-import { type Adapter, FAR_ADDRESS, HOST_A, HOST_B, SITE_ADDRESS, VNI, VXLAN_OVERHEAD_OCTETS } from './site.ts';
+import {
+  type Adapter,
+  FAR_ADDRESS,
+  HOST_A,
+  HOST_B,
+  SITE_ADDRESS,
+  type SiteForm,
+  VNI,
+  VXLAN_OVERHEAD_OCTETS,
+} from './site.ts';
 import { Wideplane } from './wideplane.ts';
 
 export type End = 'tap' | 'ring';
@@ -16,6 +25,8 @@ export type PairOptions = {
   offloads: boolean;
   underlayMtu: number;
   udpChecksum: boolean;
+  /** What is between the ends, if not VXLAN. */
+  form?: Pick<SiteForm, 'profile' | 'tunnel' | 'overheadOctets'>;
 };
 
 /** One side: its wideplane, where it runs, and the host behind it with its device. */
@@ -29,7 +40,7 @@ export async function buildPair(options: PairOptions): Promise<Pair> {
   await connect([sites[0], 'e0'], [sites[1], 'e0'], { offloads, mtu: underlayMtu });
   const underlayAddresses = [SITE_ADDRESS, FAR_ADDRESS] as const;
   const addresses = [HOST_A, HOST_B] as const;
-  const innerMtu = underlayMtu - VXLAN_OVERHEAD_OCTETS[4];
+  const innerMtu = underlayMtu - (options.form?.overheadOctets ?? VXLAN_OVERHEAD_OCTETS[4]);
   const sides: Side[] = [];
   for (const index of [0, 1] as const) {
     const site = sites[index];
@@ -50,7 +61,7 @@ export async function buildPair(options: PairOptions): Promise<Pair> {
 }
 
 function pairConfiguration(options: PairOptions, end: End, local: string, remote: string): string {
-  const { underlay, underlayMtu, udpChecksum } = options;
+  const { underlay, underlayMtu, udpChecksum, form } = options;
   const inside = end === 'tap' ? 'device tap0 adapter tap' : 'device e1 adapter packet-ring';
   return `
 net interface 1.1 { device e0 adapter ${underlay} }
@@ -63,7 +74,8 @@ net tunnels vxlan vx-profile {
     flooding-type multipoint
     udp-checksum ${udpChecksum ? 'enabled' : 'disabled'}
 }
-net tunnels tunnel vx1 { local-address ${local} remote-address ${remote} key ${VNI} profile vx-profile }
+${form?.profile ?? ''}
+net tunnels tunnel vx1 { local-address ${local} remote-address ${remote} ${form?.tunnel ?? `key ${VNI} profile vx-profile`} }
 net vlan-group lan { members { inside vx1 } mode transparent bridge-traffic enabled }
 `;
 }

@@ -9,7 +9,7 @@
 
 import { addKernelBridge, addKernelFdb, addKernelVxlan } from './kernel-vxlan.ts';
 import { connect, Namespace } from './namespace.ts';
-import { OpenVswitch } from './open-vswitch.ts';
+import { OpenVswitch, type OvsTunnelOptions } from './open-vswitch.ts';
 import { Wideplane } from './wideplane.ts';
 
 export type Adapter = 'packet-ring' | 'udp' | 'af-xdp' | 'pcap';
@@ -31,6 +31,19 @@ export type SiteOptions = {
   hostTag: number;
   underlayMtu: number;
   port: number;
+  /** What is between the ends, if not VXLAN; the peer then is Open vSwitch. */
+  form?: SiteForm | undefined;
+};
+
+/** A tunnel of another kind. */
+export type SiteForm = {
+  /** A profile of the name `form`, or nothing for one that is built in. */
+  profile: string;
+  /** Profile and key of the tunnel. */
+  tunnel: string;
+  /** In front of the inner IP packet, the outer IP header counted as one of IPv4. */
+  overheadOctets: number;
+  peer: Omit<OvsTunnelOptions, 'remote'>;
 };
 
 export const DEFAULT_SITE: SiteOptions = {
@@ -44,6 +57,7 @@ export const DEFAULT_SITE: SiteOptions = {
   hostTag: 0,
   underlayMtu: 1500,
   port: 4789,
+  form: undefined,
 };
 
 export const VNI = 100;
@@ -72,7 +86,7 @@ export type Site = {
 
 /** The configuration of wideplane for the topology above. `macs`: stations that the static FDB knows behind the peer. */
 export function siteConfiguration(options: SiteOptions, macs: readonly string[] = []): string {
-  const { adapter, hostAdapter, udpChecksum, mode, hostTag, underlayMtu, port, underlay } = options;
+  const { adapter, hostAdapter, udpChecksum, mode, hostTag, underlayMtu, port, underlay, form } = options;
   const { site, far, prefixBits } = UNDERLAY[underlay];
   const remote = mode === 'point-to-point' ? far : 'any';
   const records = macs.map((mac) => `${mac} { endpoint ${far} }`).join(' ');
@@ -88,7 +102,8 @@ net tunnels vxlan vx-profile {
     port ${port}
     udp-checksum ${udpChecksum ? 'enabled' : 'disabled'}
 }
-net tunnels tunnel vx1 { local-address ${site} remote-address ${remote} key ${VNI} profile vx-profile }
+${form?.profile ?? ''}
+net tunnels tunnel vx1 { local-address ${site} remote-address ${remote} ${form?.tunnel ?? `key ${VNI} profile vx-profile`} }
 net vlan-group lan { members { inside vx1 } mode transparent bridge-traffic enabled }
 ${mode === 'static-fdb' ? `net fdb tunnel vx1 { records { ff:ff:ff:ff:ff:ff { endpoints { ${far} } } ${records} } }` : ''}
 `;
@@ -98,7 +113,10 @@ ${mode === 'static-fdb' ? `net fdb tunnel vx1 { records { ff:ff:ff:ff:ff:ff { en
 export async function buildSite(changes: Partial<SiteOptions> = {}): Promise<Site> {
   const options = { ...DEFAULT_SITE, ...changes };
   const { adapter, offloads, hostTag, underlayMtu, underlay } = options;
-  const innerMtu = underlayMtu - VXLAN_OVERHEAD_OCTETS[underlay];
+  const ipv6Octets = underlay === 6 ? 20 : 0;
+  const overhead =
+    options.form === undefined ? VXLAN_OVERHEAD_OCTETS[underlay] : options.form.overheadOctets + ipv6Octets;
+  const innerMtu = underlayMtu - overhead;
   const site = await Namespace.create('site');
   const far = await Namespace.create('far');
   const hostA = await Namespace.create('host-a');
@@ -144,9 +162,9 @@ async function startKernelPeer(far: Namespace, options: SiteOptions, mtu: number
   await addKernelBridge(far, 'br0', [vxlan, 'e1']);
 }
 
-async function startOpenVswitch(far: Namespace, { udpChecksum, port, underlay }: SiteOptions): Promise<void> {
+async function startOpenVswitch(far: Namespace, { udpChecksum, port, underlay, form }: SiteOptions): Promise<void> {
   const { site, far: local, prefixBits } = UNDERLAY[underlay];
   const ovs = await OpenVswitch.start(far, { device: 'e0', addresses: [`${local}/${prefixBits}`] });
-  await ovs.addTunnel('vx', { remote: site, key: VNI, port, udpChecksum });
+  await ovs.addTunnel('vx', { remote: site, ...(form?.peer ?? { key: VNI, port, udpChecksum }) });
   await ovs.addPort('e1');
 }

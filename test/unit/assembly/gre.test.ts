@@ -29,6 +29,7 @@ import {
   ipv4Packet,
   ipv6Packet,
   octets,
+  udp,
 } from '../../support/frames.ts';
 
 const HOST_A = '02:aa:00:00:00:01';
@@ -219,6 +220,52 @@ describe('GRE for frames', () => {
     const toSecond = ipv4Packet({ source: REMOTE, destination: second, protocol: 47 }, gre(TEB, IN, { key: 0x500 }));
     rig.send(0, ethernet(WAN_MAC, PEER_MAC, 0x0800, toSecond));
     assert.deepEqual(rig.received(1).at(-1), IN);
+  });
+});
+
+describe('an inbound NVGRE tunnel', () => {
+  const HNV = 0xfff;
+  const from = (source: string, family: 4 | 6 = 4): Buffer => {
+    const payload = udp(1, 2, Buffer.alloc(20));
+    const packet =
+      family === 4
+        ? ipv4Packet({ source, destination: '172.16.0.2', protocol: 17 }, payload)
+        : ipv6Packet({ source, destination: 'fd00::2', nextHeader: 17 }, payload, 6);
+    return ethernet(HOST_A, HOST_B, family === 4 ? 0x0800 : 0x86dd, packet);
+  };
+
+  it('hands what it takes to the tunnel of the subnet that it comes from', () => {
+    const rig = Rig.withTunnel();
+    const nvgre = { kind: TunnelKind.nvgre, service: GRE, remote: undefined };
+    const subnet = (prefix: string, prefixBits: number, member: number) => {
+      const isIpv6 = prefix.includes(':');
+      return { words: words(prefix), prefixBits, isIpv6, member };
+    };
+    const subnets = [
+      subnet('10.3.3.1', 24, 30),
+      subnet('10.3.0.1', 16, 31),
+      subnet('fd00:3:3::1', 64, 30),
+      subnet('fd00:4::1', 40, 31),
+    ];
+    rig.apply(
+      rig.tunnelMember(30, { tunnel: { ...nvgre, key: 5000 } }),
+      rig.tunnelMember(31, { tunnel: { ...nvgre, key: 5001 } }),
+      rig.tunnelMember(32, { tunnel: { ...nvgre, key: HNV, sends: false, subnets } }),
+    );
+    const arrived = (frame: Buffer): number[] => {
+      const count = (): number[] => [30, 31, 32].map((member) => rig.counters.read(memberRow(member), Column.inFrames));
+      const before = count();
+      rig.send(0, teb({ key: HNV << 8 }, frame));
+      assert.deepEqual(rig.received(1), [frame]);
+      return count().map((now, index) => now - before[index]!);
+    };
+    assert.deepEqual(arrived(from('10.3.3.77')), [1, 0, 0]);
+    assert.deepEqual(arrived(from('10.3.4.77')), [0, 1, 0]);
+    assert.deepEqual(arrived(from('fd00:3:3::77', 6)), [1, 0, 0]);
+    assert.deepEqual(arrived(from('fd00:4:0:7::77', 6)), [0, 1, 0]);
+    assert.deepEqual(arrived(from('10.4.3.77')), [0, 0, 1], 'of no subnet that is known');
+    const frame = ethernet(HOST_A, HOST_B, 0x88b5, Buffer.alloc(46));
+    assert.deepEqual(arrived(frame), [0, 0, 1], 'not IP');
   });
 });
 

@@ -377,6 +377,8 @@ describe('the configuration of groups', () => {
       name: '/Common/g',
       mac: mac(WAN_MAC),
       crossing: { mode: 'translucent', bridgesAll: false, bridgesMulticast: true, bridgesInStandby: true },
+      routeDomain: 0,
+      isLayer3: false,
     });
   });
 

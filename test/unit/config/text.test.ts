@@ -254,7 +254,7 @@ describe('errors in configuration text', () => {
     ['net vlan { }', 'test.conf:1:10 Syntax Error: a name is missing'],
     ['net vlan a b { }', 'test.conf:1:12 Syntax Error: unexpected argument "b"'],
     ['net vlan a {\n interfaces add { 1.1 }\n}', 'test.conf:2:13 Syntax Error: unexpected argument "add"'],
-    ['ltm pool p { x', 'test.conf:1:12 Syntax Error: this brace is never closed'],
+    ['ltm rule p { x', 'test.conf:1:12 Syntax Error: this brace is never closed'],
     ['net vlan a { interfaces { 1.1 } }', 'test.conf:1:14 01020036:3: The requested Interface (1.1) was not found.'],
     [
       'net vlan a { tag 1 }\nnet vlan a { tag 2 }',

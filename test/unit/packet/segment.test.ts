@@ -53,6 +53,32 @@ describe('segment', () => {
     }
   });
 
+  for (const [family, protocol, gsoType] of [
+    [4, 'tcp', Gso.tcp4],
+    [6, 'tcp', Gso.tcp6],
+    [4, 'udp', Gso.udpL4],
+  ] as const) {
+    it(`cuts a packet without its Ethernet header as it cuts the frame: ${protocol} over IPv${family}`, () => {
+      const { octets, transportAt } = transportFrame({ ...FIELDS, family, protocol });
+      const cut = (isPacket: boolean): string[] => {
+        const { arena, pool, frame, into } = place(octets);
+        Object.assign(frame, { gsoType, checksumStart: frame.start + transportAt, checksumOffset: 16 });
+        if (isPacket) frame.start += 14;
+        assert.equal(segment(pool, frame, into, isPacket), FORWARD);
+        return into.frames.slice(0, into.length).map(({ start, end }) => {
+          assert.equal((isPacket ? start : start + 14) & 3, 0, 'the IP header is on a word boundary');
+          return toHex(arena.bytes.slice(start, end));
+        });
+      };
+      const packets = cut(true);
+      assert.equal(packets.length, 3);
+      assert.deepEqual(
+        packets,
+        cut(false).map((frame) => frame.slice(28)),
+      );
+    });
+  }
+
   it('refuses a TCP header that does not fit', () => {
     const { octets, transportAt } = transportFrame({ ...FIELDS, payload: new Uint8Array(4) });
     octets[transportAt + 12] = 0xf0;

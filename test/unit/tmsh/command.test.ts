@@ -112,10 +112,10 @@ describe('tmsh commands', () => {
 
   it('load, merge and verify files', async () => {
     const session = await basicSession();
-    session.files.set('more', 'net vlan more { tag 7 }\nnet vlan wan { mtu 1400 }\nltm pool p { x 1 }\n');
+    session.files.set('more', 'net vlan more { tag 7 }\nnet vlan wan { mtu 1400 }\nltm rule p { x 1 }\n');
     assert.match(
       await session.run('load sys config file more merge verify'),
-      /more:3:1: object "ltm pool p" is of a type that is not known; it is kept/,
+      /more:3:1: object "ltm rule p" is of a type that is not known; it is kept/,
     );
     assert.equal(session.configuration.objects.has('net vlan /Common/more'), false);
     await session.run('load sys config file more merge');
@@ -171,7 +171,7 @@ describe('tmsh commands', () => {
       ],
       [
         'create net vlam x',
-        /unexpected argument "vlam"\ncreate net vlam x\n {11}\^\n {2}Expected one of: interface, vlan, tunnels, vlan-group, self, arp, ndp, fdb\./,
+        /unexpected argument "vlam"\ncreate net vlam x\n {11}\^\n {2}Expected one of: interface, vlan, tunnels, vlan-group, route-domain, self, route, arp, ndp, fdb\./,
       ],
       ['create net vlan', /a VLAN name is missing/],
       [
@@ -255,6 +255,62 @@ tmsh modify net fdb tunnel vxlan5000 records add { ff:ff:ff:ff:ff:ff
 tmsh modify net fdb tunnel vxlan5000 records delete { ff:ff:ff:ff:ff:ff }
 `;
 
+/** The rest of it: what the manual lists for routes through the tunnel, as it is printed. */
+const SAMPLE_ROUTES = `
+ create net vlan wan {
+interfaces add { 1.1 }
+mtu 1550
+}
+create net self 10.1.1./24 {
+address 10.1.1.1/24
+vlan wan
+}
+create net tunnels vxlan vxlan-static {
+flooding-type none
+}
+create net tunnels tunnel vxlan5000 {
+local-address 10.1.1.1
+remote-address any
+profile vxlan-static
+key 5000
+}
+create net vlan legacy5000 {
+interfaces add { 2.1 }
+}
+create net route-domain 5000 {
+id 5000
+vlans add {vxlan5000 legacy5000 }
+}
+create net self 10.3.3.1%5000/24 {
+address 10.3.3.1%5000/24
+vlan vxlan5000
+}
+create net self 10.4.4.1%5000/24 {
+address 10.4.4.1%5000/24
+vlan legacy5000
+}
+create net route 10.5.5.0%5000/24 {
+network 10.5.5.0%5000/24
+gw 10.3.3.2%5000
+}
+create net route 10.6.6.0%5000/24 {
+network 10.6.6.0%5000/24
+gw 10.3.3.3%5000
+}
+modify net fdb tunnel vxlan5000 {
+records add {
+00:FF:0A:03:03:02 { endpoint 10.1.2.1 }
+00:FF:0A:03:03:03 { endpoint 10.1.3.1 }
+}
+}
+create net arp 10.3.3.2%5000 {
+mac-address 00:FF:0A:03:03:02
+}
+create net arp 10.3.3.3%5000 {
+mac-address 00:FF:0A:03:03:03
+}
+`;
+
 describe("the manual's VXLAN sample", () => {
   it('runs as it is printed', async () => {
     const session = new TmshSession();
@@ -296,16 +352,48 @@ net arp 10.3.3.2 { ip-address 10.3.3.2 mac-address 00:ff:0a:03:03:02 }
     );
   });
 
-  it('names the route domain that it lacks for the rest', async () => {
+  it('runs with its route domain, routes and static neighbours', async () => {
+    const session = new TmshSession();
+    await session.run('create net interface 1.1 device eth1', 'create net interface 2.1 device eth2');
+    const splitter = new CommandSplitter();
+    const commands = SAMPLE_ROUTES.split('\n').flatMap((line) => splitter.push(line) ?? []);
+    assert.equal(commands.length, 13);
+    const output = await session.run(...commands);
+    assert.match(output, /Warning: Self IP \(\/Common\/10\.1\.1\.\/24\): 10\.1\.1\.\/24 is no address with a length/);
+    assert.equal(
+      await session.run('list net route', 'list net route-domain 5000', 'list net arp one-line'),
+      `net route 10.5.5.0%5000/24 {
+    gw 10.3.3.2%5000
+    network 10.5.5.0%5000/24
+}
+net route 10.6.6.0%5000/24 {
+    gw 10.3.3.3%5000
+    network 10.6.6.0%5000/24
+}
+net route-domain 5000 {
+    id 5000
+    vlans {
+        vxlan5000
+        legacy5000
+    }
+}
+net arp 10.3.3.2%5000 { ip-address 10.3.3.2%5000 mac-address 00:ff:0a:03:03:02 }
+net arp 10.3.3.3%5000 { ip-address 10.3.3.3%5000 mac-address 00:ff:0a:03:03:03 }
+`,
+    );
+  });
+
+  it('names the route domain when that is not there', async () => {
     const session = await basicSession();
     const commands = [
       'create net self 10.3.3.1%5000/24 {\naddress 10.3.3.1%5000/24\nvlan wan\n}',
       'create net arp 10.3.3.2%5000 {\nmac-address 00:FF:0A:03:03:02\n}',
+      'create net route far { network 10.5.5.0%5000/24 blackhole }',
     ];
     for (const command of commands) {
       assert.match(
         (await session.refusal(command))!,
-        /The requested Route Domain \(5000\) was not found\.[^]*route domain 0 only/,
+        /The requested Route Domain \(5000\) was not found\.[^]*create net route-domain 5000/,
       );
     }
   });

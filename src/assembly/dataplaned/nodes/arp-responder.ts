@@ -25,12 +25,14 @@ import {
 } from '../../../wire/ethernet.ts';
 import type { LocalAddresses } from '../local-addresses.ts';
 import type { OpaqueRouter } from '../opaque-router.ts';
+import type { ReplyOutlet } from '../reply-outlet.ts';
 
 export class ArpResponder {
   readonly #members: readonly (Member | undefined)[];
   readonly #addresses: LocalAddresses;
   readonly #neighbours: NeighbourTable;
   readonly #router: OpaqueRouter;
+  readonly #replies: ReplyOutlet;
   readonly #disposal: Disposal;
   readonly #bytes: Uint8Array;
 
@@ -39,12 +41,14 @@ export class ArpResponder {
     addresses: LocalAddresses,
     neighbours: NeighbourTable,
     router: OpaqueRouter,
+    replies: ReplyOutlet,
     disposal: Disposal,
   ) {
     this.#members = members;
     this.#addresses = addresses;
     this.#neighbours = neighbours;
     this.#router = router;
+    this.#replies = replies;
     this.#disposal = disposal;
     this.#bytes = disposal.pool.arena.bytes;
   }
@@ -84,7 +88,6 @@ export class ArpResponder {
     copyMac(bytes, frame.start + ETHERNET_SOURCE, frame.start + ETHERNET_DESTINATION);
     writeMac(bytes, frame.start + ETHERNET_SOURCE, domain.macHigh, domain.macLow);
     frame.checksumStart = 0;
-    frame.egress = member.id;
-    member.outlet.push(frame);
+    this.#replies.send(frame, member);
   }
 }

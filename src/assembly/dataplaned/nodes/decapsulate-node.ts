@@ -21,6 +21,7 @@ import type { Disposal } from '../../../pipeline/disposal.ts';
 import type { Outlet, PipelineNode } from '../../../pipeline/node.ts';
 import { decapsulateEcn, decapsulatePacketEcn, ECN_MASK } from '../../../tunnel/ecn.ts';
 import { protocolService, serviceIsUdp } from '../../../tunnel/service.ts';
+import { type Subnet, subnetMember } from '../../../tunnel/subnets.ts';
 import { KeySpace, kindIsLayer3, type Tunnel, TunnelKind, UdpChecksum } from '../../../tunnel/tunnel.ts';
 import { ETHERNET_HEADER_OCTETS, EtherType, isVlanTagged } from '../../../wire/ethernet.ts';
 import { checkEtherIp, ETHERIP_HEADER_OCTETS } from '../../../wire/etherip.ts';
@@ -256,8 +257,22 @@ export class DecapsulateNode implements PipelineNode {
     frame.member = spec.member;
     frame.endpoint = spec.learnsEndpoints ? this.#tunnels.endpointOf(tunnel, frame) : -1;
     frame.vlanTci = 0;
-    if (kindIsLayer3(tunnel.kind)) this.#toRoute.push(frame);
-    else this.#toBridge.push(frame);
+    if (kindIsLayer3(tunnel.kind)) {
+      this.#toRoute.push(frame);
+      return;
+    }
+    const { subnets } = spec;
+    if (subnets !== undefined && subnets.length > 0) this.#enterSubnet(frame, subnets);
+    this.#toBridge.push(frame);
+  }
+
+  /** Makes the frame one that has come by the tunnel of its subnet, if there is such a tunnel. */
+  #enterSubnet(frame: Frame, subnets: readonly Subnet[]): void {
+    const member = subnetMember(this.#bytes, frame.start, frame.end, subnets);
+    const tunnel = this.#tunnels.byMember[member];
+    if (tunnel === undefined) return;
+    frame.member = member;
+    frame.endpoint = tunnel.spec.learnsEndpoints ? this.#tunnels.endpointOf(tunnel, frame) : -1;
   }
 
   /** Whether there is room for what the tunnel carries; congestion marks are carried over. */

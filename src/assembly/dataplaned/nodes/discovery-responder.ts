@@ -24,11 +24,13 @@ import {
 import { IPV6_HEADER_OCTETS, IPV6_SOURCE } from '../../../wire/ipv6.ts';
 import { linkLocalOf } from '../group-service.ts';
 import type { LocalAddresses } from '../local-addresses.ts';
+import type { ReplyOutlet } from '../reply-outlet.ts';
 
 export class DiscoveryResponder {
   readonly #members: readonly (Member | undefined)[];
   readonly #addresses: LocalAddresses;
   readonly #neighbours: NeighbourTable;
+  readonly #replies: ReplyOutlet;
   readonly #disposal: Disposal;
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
@@ -37,11 +39,13 @@ export class DiscoveryResponder {
     members: readonly (Member | undefined)[],
     addresses: LocalAddresses,
     neighbours: NeighbourTable,
+    replies: ReplyOutlet,
     disposal: Disposal,
   ) {
     this.#members = members;
     this.#addresses = addresses;
     this.#neighbours = neighbours;
+    this.#replies = replies;
     this.#disposal = disposal;
     this.#bytes = disposal.pool.arena.bytes;
     this.#words = disposal.pool.arena.words;
@@ -122,8 +126,7 @@ export class DiscoveryResponder {
     reply.endpoint = frame.endpoint;
     disposal.books[Book.originated]! += 1;
     disposal.consume(frame);
-    reply.egress = member.id;
-    member.outlet.push(reply);
+    this.#replies.send(reply, member);
     return FORWARD;
   }
 }

@@ -56,6 +56,7 @@ import { VXLAN_HEADER_OCTETS } from '../../../wire/vxlan.ts';
 import type { GroupService } from '../group-service.ts';
 import type { LocalAddresses } from '../local-addresses.ts';
 import type { LocalDelivery } from '../local-delivery.ts';
+import type { ReplyOutlet } from '../reply-outlet.ts';
 import { TunnelDemultiplexer } from './tunnel-demultiplexer.ts';
 
 export class PacketReceiver {
@@ -66,6 +67,7 @@ export class PacketReceiver {
   readonly #addresses: LocalAddresses;
   readonly #groups: GroupService;
   readonly #delivery: LocalDelivery;
+  readonly #replies: ReplyOutlet;
   readonly #disposal: Disposal;
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
@@ -78,6 +80,7 @@ export class PacketReceiver {
     addresses: LocalAddresses,
     groups: GroupService,
     delivery: LocalDelivery,
+    replies: ReplyOutlet,
     disposal: Disposal,
     toDecapsulate: FrameBatch,
   ) {
@@ -86,6 +89,7 @@ export class PacketReceiver {
     this.#addresses = addresses;
     this.#groups = groups;
     this.#delivery = delivery;
+    this.#replies = replies;
     this.#disposal = disposal;
     this.#bytes = disposal.pool.arena.bytes;
     this.#words = disposal.pool.arena.words;
@@ -327,12 +331,11 @@ export class PacketReceiver {
     const { domain } = member;
     frame.checksumStart = 0;
     frame.outerStart = 0;
-    frame.egress = member.id;
     if (!domain.isLayer3) {
       frame.start -= ETHERNET_HEADER_OCTETS;
       copyMac(bytes, frame.start + ETHERNET_SOURCE, frame.start + ETHERNET_DESTINATION);
       writeMac(bytes, frame.start + ETHERNET_SOURCE, domain.macHigh, domain.macLow);
     }
-    member.outlet.push(frame);
+    this.#replies.send(frame, member);
   }
 }
