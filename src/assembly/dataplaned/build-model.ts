@@ -125,7 +125,8 @@ class ModelBuilder {
       const { device, adapter, enabled } = properties;
       const files = adapter === 'capture-file' ? filesOf(properties) : undefined;
       if ((device === undefined && files === undefined) || !enabled) continue;
-      this.#model.interfaces.set(name, { name, device: device ?? '', adapter, files });
+      const finishesFrames = properties['transmit-offloads'] === 'off';
+      this.#model.interfaces.set(name, { name, device: device ?? '', adapter, files, finishesFrames });
     }
   }
 

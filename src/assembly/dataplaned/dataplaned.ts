@@ -23,6 +23,7 @@ import { buildModel } from './build-model.ts';
 import type { DeviceFacts, Failure, Model } from './model.ts';
 import { Planner } from './planner.ts';
 import { PortOpener } from './port-factory.ts';
+import type { DeviceWishes } from '../../ipc/schema.ts';
 import { type DeviceState, PortKeeper, type PrepareDevice } from './port-keeper.ts';
 import type { ShowSources } from './show-service.ts';
 import { LoopReporter } from './loop-reporter.ts';
@@ -37,13 +38,8 @@ const OPERATIONS_PER_MESSAGE = 64;
 export type DataplanedOptions = {
   /** Without the addon the data plane runs on this thread, with the adapters that do without. */
   addon: LoadedAddon;
-  /**
-   * Makes a device fit to be opened; `tapMtu`: it is a device that is to be made, with this MTU, where there is none,
-   * `tapKind`: as a TAP or a TUN device.
-   */
-  prepare: (
-    ...request: [...Parameters<PrepareDevice>, tapMtu: number | undefined, tapKind: 'tap' | 'tun']
-  ) => ReturnType<PrepareDevice>;
+  /** Makes a device fit to be opened. */
+  prepare: (...request: [...Parameters<PrepareDevice>, wishes: DeviceWishes]) => ReturnType<PrepareDevice>;
   /** Told which devices the configuration takes over, whenever that changes. */
   retain: (devices: readonly string[]) => void;
   /** The worker has ended by itself: nothing moves frames any more. */
@@ -85,11 +81,7 @@ export class Dataplaned implements ConfigApplier {
     this.#keeper = new PortKeeper({
       opener: new PortOpener(options.addon, this.#worker),
       device: (name) => this.#deviceState(name),
-      prepare: (name, device, owner) => {
-        const { interfaces, tapMtus } = this.#model;
-        const kind = interfaces.get(name)?.adapter === 'tun' ? 'tun' : 'tap';
-        return options.prepare(name, device, owner, tapMtus.get(name), kind);
-      },
+      prepare: (name, device, owner) => options.prepare(name, device, owner, this.#wishesOf(name)),
       place: (key) => ({ index: this.#planner.port(key), row: this.#planner.portRow(key) }),
       domain: (name) => this.#planner.domain(name),
       post: (message) => this.#worker.post(message),
@@ -99,6 +91,14 @@ export class Dataplaned implements ConfigApplier {
       this.#watcher.on(event, () => this.#scheduleLook());
     }
     this.#watcher.on('failed', (error) => log.error(`devices are no longer watched: ${error.message}`));
+  }
+
+  #wishesOf(interfaceName: string): DeviceWishes {
+    const { interfaces, tapMtus } = this.#model;
+    const tapMtu = tapMtus.get(interfaceName);
+    const wanted = interfaces.get(interfaceName);
+    if (tapMtu !== undefined) return { tapMtu, tapKind: wanted?.adapter === 'tun' ? 'tun' : 'tap' };
+    return { transmitOffloads: wanted?.finishesFrames === true ? 'off' : 'keep' };
   }
 
   /** Resolves when the worker runs and the machine's devices are known. */

@@ -16,7 +16,14 @@ export type DeviceFacts = { mac: Mac; mtu: number; isUp: boolean };
 export type FilesModel = { replay: string | undefined; record: string | undefined; timed: boolean; delayMs: number };
 
 /** `device`: empty where there are `files`. */
-export type InterfaceModel = { name: string; device: string; adapter: Adapter; files: FilesModel | undefined };
+export type InterfaceModel = {
+  name: string;
+  device: string;
+  adapter: Adapter;
+  files: FilesModel | undefined;
+  /** Whether the transmit offloads of the device are to be off, so that real frames leave it. */
+  finishesFrames: boolean;
+};
 
 export type InterfaceMemberModel = {
   key: string;

@@ -68,6 +68,12 @@ export const netInterface = objectType({
       extension: true,
       onChange: 'rebuild',
     }),
+    'transmit-offloads': choice(['keep', 'off'], {
+      default: 'keep',
+      help: 'off: checksum and segmentation offload of the device are switched off while wideplane has it, so that whole frames leave a veth, which lets frames of one flow be joined on their way.',
+      extension: true,
+      onChange: 'rebuild',
+    }),
     'replay-file': pattern(PATH, {
       help: 'Adapter capture-file: the pcap or pcapng file whose packets are received.',
       extension: true,
@@ -139,6 +145,18 @@ export const netInterface = objectType({
         });
       }
       byDevice.set(device, object.name);
+      if (object.properties['transmit-offloads'] === 'off' && !ownsDevice(adapter)) {
+        const hint = 'Leave transmit-offloads out: wideplane does not take this device over.';
+        context.error(
+          object,
+          `Interface (${object.name}): transmit-offloads off does not go with adapter ${adapter}.`,
+          {
+            property: 'transmit-offloads',
+            value: 'off',
+            hint,
+          },
+        );
+      }
       const wanted = usesHostStack(adapter) ? 'host' : 'wideplane';
       if (owner !== wanted) {
         context.error(

@@ -27,8 +27,7 @@ export async function runDataplaned({ state, log }: DataplanedSettings): Promise
   }
   const dataplaned = new Dataplaned({
     addon: loaded,
-    prepare: (name, device, addressOwner, tapMtu, tapKind) =>
-      prepareDevice(state, name, device, addressOwner, tapMtu, tapKind),
+    prepare: (...request) => prepareDevice(state, ...request),
     retain: (devices) =>
       void retainDevices(state, devices).catch((error: unknown) =>
         log.warn(`the supervisor was not told which devices are in use: ${errorText(error)}`),

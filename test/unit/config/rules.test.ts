@@ -23,6 +23,12 @@ const REFUSED: [string, string[], string, RegExp][] = [
     /address-owner host does not go with adapter packet-ring/,
   ],
   [
+    'offloads of a device that is not taken over',
+    [],
+    'modify net interface 2.1 adapter udp transmit-offloads off',
+    /Interface \(2\.1\): transmit-offloads off does not go with adapter udp/,
+  ],
+  [
     'files of an adapter that has a device',
     [],
     'modify net interface 2.1 replay-file /tmp/a.pcap',
