@@ -19,7 +19,7 @@ import { BROADCAST_MAC, macHigh16, macLow32, parseMac } from '../../core/mac.ts'
 import type { CrossingSpec } from '../../bridge/crossing.ts';
 import { EtherType } from '../../wire/ethernet.ts';
 import { serviceIsUdp, serviceNumber } from '../../tunnel/service.ts';
-import { kindIsLayer3, TOS_PRESERVE, UdpChecksum } from '../../tunnel/tunnel.ts';
+import { kindIsLayer3, TOS_PRESERVE, TunnelKind, UdpChecksum } from '../../tunnel/tunnel.ts';
 import { tunnelOverhead } from '../../tunnel/overhead.ts';
 import {
   carriesFrames,
