@@ -10,7 +10,8 @@ import { describe, it } from 'node:test';
 import { Capture, findComplaints, readFields } from './harness/capture.ts';
 import { connect, makeDirectory, Namespace } from './harness/namespace.ts';
 import { OpenVswitch } from './harness/open-vswitch.ts';
-import { FAR_ADDRESS, HOST_A, HOST_B, SITE_ADDRESS, UNDERLAY } from './harness/site.ts';
+import { exerciseEchoes } from './harness/exercise.ts';
+import { buildSite, FAR_ADDRESS, HOST_A, HOST_B, SITE_ADDRESS, UNDERLAY } from './harness/site.ts';
 import { Iperf3Server, ping, reach } from './harness/traffic.ts';
 import { waitFor } from './harness/wait.ts';
 import { Wideplane } from './harness/wideplane.ts';
@@ -179,6 +180,13 @@ describe('tunnels through raw sockets', () => {
     await waitFor('no raw socket', 5, async () => !/^ *47: /m.test(await site.run(['cat', '/proc/net/raw'])));
     assert.deepEqual(await look(), before);
     assert.equal((await ping(site, remote, { count: 2 })).received, 2);
+  });
+
+  it('leave VXLAN to UDP sockets on the same interface', async () => {
+    const site = await buildSite({ adapter: 'raw-ip' });
+    await reach(site.hostA, HOST_B);
+    await exerciseEchoes(site);
+    assert.equal(await site.wideplane.stop(), 0, site.wideplane.log);
   });
 
   it('are refused on an interface of adapter udp, by a message that names the way out', async () => {
