@@ -166,9 +166,6 @@ export const DROP_HELP: Record<DropKey, string> = {
   greSequenceOld: 'the GRE sequence number is not above the last one (RFC 2890, section 2.2), and the tunnel minds',
   nvgreInnerTagged: 'the frame in an NVGRE packet has a VLAN tag (RFC 7637, section 3.2)',
   etherIpVersionInvalid: 'the EtherIP header is cut short, or of a version other than 3 (RFC 3378)',
-  portLockdown:
-    'to a service that the self IP does not let in (allow-service), no answer to a socket of this host, and for no tunnel',
-  hostUnsupported: 'from this host by a host path, and neither from a self IP of it nor to one other host',
   mtuTooSmall: 'the MTU that the packet should be fragmented to has no room for a piece of it',
   fragmentInvalid:
     'a fragment that fits no packet: of odd length, beyond the end, or one of too many (RFC 8200, section 4.5)',
