@@ -1,6 +1,7 @@
 // Sends Ethernet frames into a device as fast as one core can, or a given number of them.
 //
 //   generator --device DEV --octets N [--seconds S | --count N] [--core C] [--flows F] [--segments N] [--destinations D]
+//             [--router 1] [--networks N] [--vlans V]
 //             --source-mac M --destination-mac M --source-ip A --destination-ip A
 //             [--outer-source-mac M --outer-destination-mac M --outer-source-ip A --outer-destination-ip A]
 //             [--vni N | --gre 1] [--one-destination 1]
@@ -11,6 +12,10 @@
 // kernel can cut nothing. With `--one-destination 1` every frame has the same destination MAC, as for a router.
 //
 // With `--destinations` above 1 each message goes to the destination MAC plus a random number below D, whatever its flow.
+//
+// With `--router` all flows go to one destination MAC, and flow f to the destination IP plus f. With `--networks` above 1 each
+// message goes to the destination IP plus 256 times a random number below N, and with `--vlans` it has an 802.1Q tag with a
+// random VLAN ID from 1 to V, which `--octets` does not count; UDP then is without a checksum.
 //
 // Frames are prepared once and sent by sendmmsg from there: what is measured is the other end, not this one. With
 // `--segments` above 1 each message is a UDP super-frame that the kernel cuts into that many frames in front of the device:
@@ -37,6 +42,7 @@
 #define MAX_FRAME_OCTETS 9344
 #define VXLAN_PORT 4789
 #define VXLAN_OCTETS 8
+#define TAG_OCTETS 4
 #define GRE_OCTETS (sizeof(struct ether_header) + sizeof(struct iphdr) + 4)
 #define HEADER_OCTETS (sizeof(struct ether_header) + sizeof(struct iphdr) + sizeof(struct udphdr))
 // What one flow's message may occupy: a super-frame and the virtio header in front of it.
@@ -50,6 +56,8 @@
 typedef struct {
   struct ether_addr source_mac, destination_mac;
   uint32_t source_ip, destination_ip;
+  // All flows go to one MAC, and each to an address of its own behind it.
+  int is_router;
   int has_one_destination;
 } endpoints;
 
@@ -144,7 +152,8 @@ static void write_frame(uint8_t *at, size_t octets, endpoints inner, const endpo
     outer_octets += sizeof vxlan;
   }
   inner.source_mac = plus(inner.source_mac, flow);
-  if (!inner.has_one_destination) inner.destination_mac = plus(inner.destination_mac, flow);
+  if (inner.is_router) inner.destination_ip = htonl(ntohl(inner.destination_ip) + flow);
+  else if (!inner.has_one_destination) inner.destination_mac = plus(inner.destination_mac, flow);
   uint8_t *frame = at + outer_octets;
   size_t udp_at = write_headers(frame, octets, inner, flow, 9) - sizeof(struct udphdr);
   struct udphdr udp;
@@ -199,6 +208,31 @@ static void randomise_destination(uint8_t *ethernet, uint32_t base, uint32_t des
   memcpy(ethernet + 2, &low, sizeof low);
 }
 
+/** Moves what follows the MAC addresses up and puts a tag there. */
+static void insert_tag(uint8_t *ethernet, size_t octets) {
+  uint8_t *type = ethernet + 2 * ETH_ALEN;
+  memmove(type + TAG_OCTETS, type, octets - 2 * ETH_ALEN);
+  uint16_t tag[2] = {htons(ETHERTYPE_VLAN), 0};
+  memcpy(type, tag, sizeof tag);
+}
+
+static uint32_t random_below(uint32_t limit, uint64_t *state) {
+  *state ^= *state << 13;
+  *state ^= *state >> 7;
+  *state ^= *state << 17;
+  return (uint32_t)(((*state >> 32) * limit) >> 32);
+}
+
+/** Puts a random network into the destination of the packet at `header`, which had the first of them, and its checksum right. */
+static void randomise_network(uint8_t *header, uint32_t first, uint32_t networks, uint64_t *state) {
+  struct iphdr ip;
+  memcpy(&ip, header, sizeof ip);
+  ip.daddr = htonl(ntohl(first) + (random_below(networks, state) << 8));
+  ip.check = 0;
+  ip.check = checksum(&ip, sizeof ip, 0);
+  memcpy(header, &ip, sizeof ip);
+}
+
 /** How many segments one super-frame of such payloads may have. */
 static unsigned limit_segments(unsigned segments, size_t payload_octets) {
   // Below a page the kernel keeps a super-frame, and with it each frame, in one piece, as a card would deliver it. Large
@@ -218,6 +252,12 @@ int main(int argc, char **argv) {
   int vni = is_gre ? -1 : (int)number_option(argc, argv, "vni", 0);
   unsigned segments = (unsigned)number_option(argc, argv, "segments", 1);
   uint32_t destinations = (uint32_t)number_option(argc, argv, "destinations", 1);
+  uint32_t networks = (uint32_t)number_option(argc, argv, "networks", 1);
+  uint32_t vlans = (uint32_t)number_option(argc, argv, "vlans", 0);
+  if ((networks > 1 || vlans > 0) && segments > 1) {
+    fprintf(stderr, "generator: --networks and --vlans go with --segments 1\n");
+    return 1;
+  }
   if (octets < 64 || octets + 64 > MAX_FRAME_OCTETS || flows < 1 || flows > 1024) {
     fprintf(stderr, "generator: --octets is 64 to %d, --flows 1 to 1024\n", MAX_FRAME_OCTETS - 64);
     return 1;
@@ -227,6 +267,7 @@ int main(int argc, char **argv) {
       .destination_mac = parse_mac(option(argc, argv, "destination-mac", NULL)),
       .source_ip = parse_ip(option(argc, argv, "source-ip", "172.16.1.1")),
       .destination_ip = parse_ip(option(argc, argv, "destination-ip", "172.16.1.2")),
+      .is_router = (int)number_option(argc, argv, "router", 0),
       .has_one_destination = number_option(argc, argv, "one-destination", 0) != 0,
   };
   endpoints outer = {0};
@@ -249,6 +290,7 @@ int main(int argc, char **argv) {
 
   // One prepared frame a flow; message m of the endless sequence carries flow m modulo F. The vector is as long as a
   // multiple of the batch, so that a batch is always one piece of it.
+  size_t ip_at = sizeof(struct ether_header) + (vlans > 0 ? TAG_OCTETS : 0);
   unsigned messages = flows * BATCH;
   uint8_t *frames = calloc(flows, SLOT_OCTETS);
   struct iovec *vectors = calloc(messages, sizeof *vectors);
@@ -258,7 +300,10 @@ int main(int argc, char **argv) {
     uint8_t *frame = frames + (size_t)(m % flows) * SLOT_OCTETS;
     uint8_t *ethernet = segments > 1 ? frame + sizeof(struct virtio_net_hdr) : frame;
     write_frame(ethernet, octets, inner, is_encapsulated ? &outer : NULL, vni, m % flows);
-    size_t sent_octets = segments > 1 ? write_super_frame(frame, wire_octets, segments) : wire_octets;
+    if (vlans > 0) insert_tag(ethernet, octets);
+    if (networks > 1) memset(ethernet + ip_at + sizeof(struct iphdr) + offsetof(struct udphdr, check), 0, 2);
+    size_t whole_octets = wire_octets + (vlans > 0 ? TAG_OCTETS : 0);
+    size_t sent_octets = segments > 1 ? write_super_frame(frame, wire_octets, segments) : whole_octets;
     vectors[m] = (struct iovec){frame, sent_octets};
     headers[m].msg_hdr.msg_iov = &vectors[m];
     headers[m].msg_hdr.msg_iovlen = 1;
@@ -281,6 +326,14 @@ int main(int argc, char **argv) {
       for (unsigned m = next; m < next + batch; m++) {
         uint8_t *frame = vectors[m].iov_base;
         randomise_destination(frame + ethernet_at, base, destinations, &random_state);
+      }
+    }
+    if (networks > 1 || vlans > 0) {
+      for (unsigned m = next; m < next + batch; m++) {
+        uint8_t *frame = vectors[m].iov_base;
+        if (networks > 1) randomise_network(frame + ip_at, inner.destination_ip, networks, &random_state);
+        uint16_t tci = htons((uint16_t)(1 + random_below(vlans, &random_state)));
+        if (vlans > 0) memcpy(frame + sizeof(struct ether_header), &tci, sizeof tci);
       }
     }
     int accepted = sendmmsg(fd, headers + next, batch, 0);

@@ -11,6 +11,7 @@ util-linux unshare setpriv flock
 procps sysctl
 iproute2 ip bridge
 iputils-ping ping
+iputils-tracepath tracepath
 ethtool ethtool
 nftables nft
 python3 /usr/bin/python3

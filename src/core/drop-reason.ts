@@ -77,6 +77,13 @@ export const Drop = {
   greSequenceOld: 68,
   nvgreInnerTagged: 69,
   etherIpVersionInvalid: 70,
+  mtuTooSmall: 71,
+  fragmentInvalid: 72,
+  fragmentOverlap: 73,
+  fragmentTooLarge: 74,
+  reassemblyTimeout: 75,
+  reassemblyFull: 76,
+  icmpErrorRefused: 77,
 } as const;
 
 export type DropKey = keyof typeof Drop;
@@ -97,7 +104,7 @@ export const DROP_HELP: Record<DropKey, string> = {
   memberDown: 'the interface or tunnel it should leave by is disabled or down',
   ipHeaderInvalid: 'the outer IP header is malformed: version, header length or total length',
   ipChecksumInvalid: 'the outer IPv4 header checksum is wrong',
-  ipFragment: 'a fragment of an outer packet, which is not reassembled',
+  ipFragment: 'a fragment of a packet to a group or to all, which is not put together again',
   ttlExpired: 'the TTL or hop limit arrived as 0, or ran out while the packet was routed',
   notForUs: 'sent to our MAC, but to a link-local or group address that is none of ours',
   udpHeaderInvalid: 'the outer UDP length disagrees with the IP header',
@@ -157,6 +164,14 @@ export const DROP_HELP: Record<DropKey, string> = {
   greSequenceOld: 'the GRE sequence number is not above the last one (RFC 2890, section 2.2), and the tunnel minds',
   nvgreInnerTagged: 'the frame in an NVGRE packet has a VLAN tag (RFC 7637, section 3.2)',
   etherIpVersionInvalid: 'the EtherIP header is cut short, or of a version other than 3 (RFC 3378)',
+  mtuTooSmall: 'the MTU that the packet should be fragmented to has no room for a piece of it',
+  fragmentInvalid:
+    'a fragment that fits no packet: of odd length, beyond the end, or one of too many (RFC 8200, section 4.5)',
+  fragmentOverlap: 'a fragment that overlaps another one of its packet, which is dropped with it (RFC 5722)',
+  fragmentTooLarge: 'a fragment of a packet that is too large to be reassembled here',
+  reassemblyTimeout: 'the packet was not complete in time: fragments of it have been lost',
+  reassemblyFull: 'too many packets were being reassembled; this was the oldest',
+  icmpErrorRefused: 'an ICMP error that names an MTU, about a packet that no tunnel has sent lately or that would fit',
 };
 
 const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

@@ -70,6 +70,11 @@ export class FramePool {
     return frame;
   }
 
+  /** How many octets a frame of this pool that was not moved can grow to. */
+  roomOf(frame: Frame): number {
+    return frame.slot < this.#smallSlots ? SMALL_FRAME_OCTETS : LARGE_FRAME_OCTETS;
+  }
+
   /** A copy of the octets and of what is known of them; the endpoint and offload marks come along. */
   copy(source: Frame): Frame | undefined {
     const octets = source.end - source.start;

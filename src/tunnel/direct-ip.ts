@@ -9,7 +9,7 @@
 //               EtherIP      Ethernet 14 | IPv4 20 | EtherIP 2   | Ethernet frame
 //   over IPv6   the same with a header of 40 octets; its flow label is a hash of the inner flow (RFC 6438)
 //
-// DF is set: what is larger than the MTU of the tunnel was dropped, or cut, before.
+// DF is set, unless `use-pmtu` is disabled: what is larger than the MTU of the tunnel was dropped, or cut, before.
 
 import { checksumAdd, checksumFold } from '../core/checksum.ts';
 import { write16, write32 } from '../core/octets.ts';
@@ -44,7 +44,6 @@ import { sentGreFlags } from './overhead.ts';
 import { TunnelKind } from './tunnel.ts';
 
 const IP = ETHERNET_HEADER_OCTETS;
-const IPV4_DF = true;
 /** Words of Ethernet and IPv4 headers, with or without the shift. */
 const IPV4_WORDS = 9;
 
@@ -71,7 +70,7 @@ export function prepareDirectEthernet(
     writeIpv6Address(bytes, ip + IPV6_SOURCE, local);
     writeIpv6Address(bytes, ip + IPV6_DESTINATION, remote);
   } else {
-    writeIpv4(bytes, ip, 0, 0, 0, IPV4_DF, spec.ttl, protocolOf(kind), local[3], remote[3]);
+    writeIpv4(bytes, ip, 0, 0, 0, spec.usesPathMtu, spec.ttl, protocolOf(kind), local[3], remote[3]);
     write16(bytes, ip + IPV4_CHECKSUM, 0);
     endpoint.ipChecksumBase = checksumFold(checksumAdd(bytes, ip, ip + IPV4_HEADER_OCTETS, 0));
   }

@@ -75,7 +75,7 @@ export function decapsulatePacketEcn(bytes: Uint8Array, ip: number, outerTos: nu
 }
 
 /** Offset of an IP header whose version agrees with the type in front of it; 0: there is none. */
-function findIp(bytes: Uint8Array, start: number, end: number): number {
+export function findIp(bytes: Uint8Array, start: number, end: number): number {
   if (end - start < ETHERNET_HEADER_OCTETS) return 0;
   let at = start + ETHERNET_TYPE;
   let type = read16(bytes, at);

@@ -10,6 +10,12 @@ import type { Tunnel } from './tunnel.ts';
 /** The longest headers are those of IPv6, 70 octets; those of IPv4 are within the first cache line. */
 export const HEADER_WORDS = 18;
 
+/** A second before any in which something is sent. */
+const NEVER = -0x3fff_ffff;
+
+/** What an MTU is where nothing is known of the link. */
+export const NO_LIMIT = 0x3fff_ffff;
+
 export class TunnelEndpoint {
   // What every frame looks at stands together: with thousands of endpoints each cache line counts.
   readonly tunnel: Tunnel;
@@ -19,6 +25,14 @@ export class TunnelEndpoint {
   outlet: Outlet | undefined;
   /** Underlay member that the frames leave by; -1 for a UDP socket port. */
   egress = -1;
+  /** Largest IP packet that may go into the tunnel to this end, in octets. */
+  mtu = 0;
+  /** Largest outer IP packet, in octets: that of the link, or of the path where the tunnel heeds it. */
+  outerMtu = NO_LIMIT;
+  /** That of the link alone. */
+  linkMtu = NO_LIMIT;
+  /** Second of the clock in which something was sent last. */
+  sentSecond = NEVER;
   /** Octets of the outer headers, which the frame needs as headroom. */
   outerOctets = 0;
   /** Octets in front of the headers in their memory: 2 where they are to start at 2 modulo 4. */

@@ -70,6 +70,10 @@ export type TunnelSpec = {
   /** `mode`: whether the tunnel takes what arrives, and sends. */
   receives: boolean;
   sends: boolean;
+  /** Whether the tunnel carries no more than the path to its end does, and forbids to fragment its packets (`use-pmtu`). */
+  usesPathMtu: boolean;
+  /** A value of MssClamp, or octets. */
+  mssClamp: number;
   /** Of an inbound NVGRE tunnel: the subnets whose tunnels take over what comes from them. */
   subnets?: readonly Subnet[] | undefined;
   gre?: GreOptions | undefined;

@@ -5,7 +5,7 @@
 // which took two thirds off the cost of writing octets. Over a UDP socket only the VXLAN header is written; the socket adds
 // the rest from the frame's outer fields.
 //
-// DF is set, as RFC 7348 (section 4.3) forbids a VTEP to fragment.
+// DF is set, as RFC 7348 (section 4.3) forbids a VTEP to fragment, unless `use-pmtu` is disabled.
 
 import { checksumAdd, checksumFold } from '../core/checksum.ts';
 import { write16 } from '../core/octets.ts';
@@ -30,8 +30,6 @@ const VXLAN = UDP + UDP_HEADER_OCTETS;
 /** Outer octets in front of the inner frame on an Ethernet underlay. */
 const VXLAN_ETHERNET_OCTETS = VXLAN + VXLAN_HEADER_OCTETS;
 
-const IPV4_DF = true;
-
 /** Renders the headers of an endpoint whose next hop on an Ethernet underlay is known; MACs as pairs of integers. */
 export function prepareVxlanEthernet(
   endpoint: TunnelEndpoint,
@@ -48,7 +46,7 @@ export function prepareVxlanEthernet(
   const bytes = endpoint.headerBytes;
   endpoint.outerOctets = VXLAN_ETHERNET_OCTETS;
   writeEthernet(bytes, 0, nextHopHigh, nextHopLow, ownHigh, ownLow, EtherType.ipv4);
-  writeIpv4(bytes, IP, 0, 0, 0, IPV4_DF, spec.ttl, IpProtocol.udp, endpoint.local[3], endpoint.remote[3]);
+  writeIpv4(bytes, IP, 0, 0, 0, spec.usesPathMtu, spec.ttl, IpProtocol.udp, endpoint.local[3], endpoint.remote[3]);
   write16(bytes, IP + IPV4_CHECKSUM, 0);
   endpoint.ipChecksumBase = checksumFold(checksumAdd(bytes, IP, IP + IPV4_HEADER_OCTETS, 0));
   writeUdp(bytes, UDP, 0, serviceNumber(spec.service), 0);

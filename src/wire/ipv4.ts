@@ -20,7 +20,7 @@ import { read16, read32, write16, write32 } from '../core/octets.ts';
 
 export const IPV4_HEADER_OCTETS = 20;
 
-const IPV4_TOS = 1;
+export const IPV4_TOS = 1;
 export const IPV4_TOTAL_LENGTH = 2;
 export const IPV4_IDENTIFICATION = 4;
 export const IPV4_FLAGS = 6;
@@ -142,6 +142,14 @@ export function writeIpv4(
   write32(bytes, at + IPV4_SOURCE, source);
   write32(bytes, at + IPV4_DESTINATION, destination);
   writeIpv4Checksum(bytes, at);
+}
+
+/** Sets the identification, and corrects the header checksum (RFC 1624). */
+export function setIpv4Identification(bytes: Uint8Array, start: number, identification: number): void {
+  const before = read16(bytes, start + IPV4_IDENTIFICATION);
+  write16(bytes, start + IPV4_IDENTIFICATION, identification);
+  const checksum = checksumUpdate16(read16(bytes, start + IPV4_CHECKSUM), before, identification);
+  write16(bytes, start + IPV4_CHECKSUM, checksum);
 }
 
 /** Takes one from a time to live that is at least 1, and corrects the header checksum (RFC 1624). */

@@ -36,7 +36,7 @@ export const upperLayer = {
   start: 0,
   /** Where the octet stands that says so. */
   protocolAt: 0,
-  /** The fragment header; 0: there is none. Behind one that is not the first, the upper layer is not looked for. */
+  /** The first fragment header; 0: there is none. Behind one of a later fragment, the upper layer is not looked for. */
   fragmentAt: 0,
   /** Where the octet stands that announces the fragment header. */
   fragmentNextHeaderAt: 0,
@@ -52,14 +52,16 @@ export function findUpperLayer(bytes: Uint8Array, ipStart: number, end: number):
   upperLayer.fragmentAt = 0;
   for (let count = 0; count < MAX_HEADERS; count++) {
     const nextHeader = bytes[nextHeaderAt]!;
-    if (!isExtension(nextHeader)) return found(nextHeader, at, nextHeaderAt);
+    if (!isIpv6Extension(nextHeader)) return found(nextHeader, at, nextHeaderAt);
     if (end - at < IPV6_FRAGMENT_HEADER_OCTETS) return false;
     let octets = (bytes[at + 1]! + 1) << 3;
     if (nextHeader === AUTHENTICATION) octets = (bytes[at + 1]! + 2) << 2;
     if (nextHeader === IPV6_FRAGMENT) {
       octets = IPV6_FRAGMENT_HEADER_OCTETS;
-      upperLayer.fragmentAt = at;
-      upperLayer.fragmentNextHeaderAt = nextHeaderAt;
+      if (upperLayer.fragmentAt === 0) {
+        upperLayer.fragmentAt = at;
+        upperLayer.fragmentNextHeaderAt = nextHeaderAt;
+      }
       if (fragmentOffset(bytes, at) !== 0) return found(bytes[at]!, at + octets, at);
     }
     if (octets > end - at) return false;
@@ -76,7 +78,7 @@ function found(protocol: number, start: number, protocolAt: number): boolean {
   return true;
 }
 
-const isExtension = (nextHeader: number): boolean =>
+export const isIpv6Extension = (nextHeader: number): boolean =>
   nextHeader === IPV6_HOP_BY_HOP ||
   nextHeader === ROUTING ||
   nextHeader === IPV6_FRAGMENT ||

@@ -24,6 +24,7 @@ export const TCP_FLAGS = 13;
 export const TCP_CHECKSUM = 16;
 
 export const TCP_FIN = 0x01;
+export const TCP_SYN = 0x02;
 export const TCP_PSH = 0x08;
 export const TCP_CWR = 0x80;
 

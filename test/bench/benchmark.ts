@@ -6,6 +6,7 @@ import { startOvsGre, startWideplaneEtherIp, startWideplaneGre, startWideplaneTe
 import { startKernel, startOvs, startWideplane, startWideplaneOverIpv6 } from './device.ts';
 import { pause } from './command.ts';
 import { LARGE_BENCHMARKS } from './large.ts';
+import { ROUTED_BENCHMARKS } from './routed.ts';
 import { measureRoundTrip, measureThroughput, octetsBehind } from './traffic.ts';
 import type { StartEnd } from './bulk.ts';
 import type { Device, StartDevice } from './device.ts';
@@ -156,6 +157,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
     },
   },
   ...LARGE_BENCHMARKS,
+  ...ROUTED_BENCHMARKS,
 ];
 
 export const peerNameOf = ({ peer }: Benchmark): string => (typeof peer === 'string' ? peer : peer.name);

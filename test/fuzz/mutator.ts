@@ -173,6 +173,7 @@ function walkIpv4(frame: Uint8Array, at: number, layout: Layout): void {
     [0, 1, 'flags'],
     [1, 1, 'flags'],
     [2, 2, 'length'],
+    [4, 2, 'any'],
     [6, 2, 'flags'],
     [8, 1, 'small'],
     [9, 1, 'small'],

@@ -19,6 +19,7 @@ import {
   udp,
   vxlan,
 } from '../support/frames.ts';
+import { EAST_MAC, FAR_MAC, ROUTED, ROUTED_ADDRESSES, WEST_MAC } from './routing.ts';
 import type { OfferedMetadata } from '../support/fuzz-port.ts';
 import { vector } from '../support/octets.ts';
 import { transportFrame } from '../support/transport-frames.ts';
@@ -101,6 +102,9 @@ export const DICTIONARY: Dictionary = {
     BRIDGE_MAC,
     PEER_MAC,
     OPAQUE_MAC,
+    EAST_MAC,
+    WEST_MAC,
+    FAR_MAC,
     'ff:ff:ff:ff:ff:ff',
     '33:33:ff:00:00:02',
     '01:80:c2:00:00:00',
@@ -110,10 +114,19 @@ export const DICTIONARY: Dictionary = {
     '33:33:00:00:01:00',
   ].map((text) => octets(text)),
   type: [0x0800, 0x0806, 0x86dd, 0x8100, 0x88a8, 0x88cc, 0x6558, 0x88be, 0].map(u16),
-  tci: [0, 30, 31, 32, 50, 60, 70, 80, 90, 100, 200, SERVICE_TAG, 0xe064, 4095].map(u16),
-  ipv4: [LOCAL, REMOTE, KEYLESS_LOCAL, SOCKET_LOCAL, '10.9.1.3', '10.9.1.255', '224.0.0.5', '172.16.0.1', GROUP].map(
-    address,
-  ),
+  tci: [0, 30, 31, 32, 50, 60, 70, 80, 90, 100, 110, 111, 200, SERVICE_TAG, 0xe064, 4095].map(u16),
+  ipv4: [
+    LOCAL,
+    REMOTE,
+    KEYLESS_LOCAL,
+    SOCKET_LOCAL,
+    '10.9.1.3',
+    '10.9.1.255',
+    '224.0.0.5',
+    '172.16.0.1',
+    GROUP,
+    ...ROUTED_ADDRESSES,
+  ].map(address),
   ipv6: [LOCAL6, REMOTE6, GROUP6, 'ff02::1', 'ff02::16', '::', 'fe80::1'].map((text) => ipv6Octets(text)),
   port: [4789, 4790, 53, 0].map(u16),
   vni: Object.values(Vni).map((vni) => Uint8Array.of(vni >>> 16, vni >>> 8, vni)),
@@ -305,12 +318,16 @@ function echoV6(): Seed {
 
 /** Mostly what is forwarded; each of the others leads to a drop that mutation alone would seldom find. */
 export const SEEDS: readonly Seed[] = [
+  ...ROUTED.map(({ port, octets: frame, metadata }) => seed(FuzzPorts[port], frame, metadata)),
   inside(Station.behindTunnel),
   inside(Station.behindTunnel, 600, 2),
   inside(Station.behindSocket, 300),
   inside(Station.behindTagged, 200),
   inside(Station.unknown),
   inside('ff:ff:ff:ff:ff:ff'),
+  // A station that moves to and fro, as in a loop.
+  seed(FuzzPorts.inside, hostFrame('ff:ff:ff:ff:ff:ff', Station.unknown)),
+  seed(FuzzPorts.insideToo, hostFrame(Station.inside, Station.unknown)),
   inside(Station.behindOtherTunnel, 1400),
   seed(FuzzPorts.inside, tag(hostFrame(Station.behindTunnel, Station.insideToo), 100)),
   seed(FuzzPorts.inside, hostFrame(Station.behindTunnel, Station.insideToo), { vlanTpid: 0x8100, vlanTci: 100 }),

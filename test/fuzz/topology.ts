@@ -29,6 +29,7 @@ import {
   BRIDGE_MAC,
   words,
 } from '../support/dataplane-rig.ts';
+import { addRoutes, HOST_LIMIT, routingOperations } from './routing.ts';
 import { ADAPTER_REFUSALS, FuzzPort } from '../support/fuzz-port.ts';
 import type { Random } from './mutator.ts';
 import {
@@ -114,7 +115,7 @@ export function buildTopology(
   random: Random,
   pool: { smallSlots: number; largeSlots: number },
 ): { rig: Rig; ports: FuzzPort[] } {
-  const rig = new Rig({ pool, learnedLimit: 4096 });
+  const rig = new Rig({ pool, learnedLimit: 4096, hostLimit: HOST_LIMIT });
   const fate = (): Verdict => (random.chance(REFUSED_PERCENT) ? random.pick(ADAPTER_REFUSALS) : FORWARD);
   const ports = Object.values(FuzzPorts).map((index) => {
     const medium = index === FuzzPorts.socket ? 'udp' : 'ethernet';
@@ -124,6 +125,8 @@ export function buildTopology(
     return port;
   });
   rig.apply(...domains(), ...interfaces(rig), ...tunnels(rig), ...stations(rig));
+  rig.apply(...routingOperations(rig, FuzzPorts));
+  addRoutes(rig, Domain.packets);
   return { rig, ports };
 }
 

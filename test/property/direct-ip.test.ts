@@ -42,7 +42,7 @@ const specs = fc
     const isPlain = kind === TunnelKind.nvgre || kind === TunnelKind.etherip;
     return {
       ...{ kind, member: 0, name: 't', ttl, tos, mtu: 1500, udpChecksum: 0, sourcePortMin: 0, sourcePortMax: 0 },
-      ...{ learnsEndpoints: false, receives: true, sends: true },
+      ...{ learnsEndpoints: false, receives: true, sends: true, usesPathMtu: true, mssClamp: 0 },
       local: isIpv6 ? ends[2] : ends[0],
       remote: isIpv6 ? ends[3] : ends[1],
       key: kind === TunnelKind.etherip ? 0 : kind === TunnelKind.nvgre ? key & 0xff_ffff : key,

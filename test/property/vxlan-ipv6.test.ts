@@ -53,7 +53,14 @@ it('is right and the same at every place', () => {
             mtu: 1500,
             learnsEndpoints: false,
           },
-          ...{ sourcePortMin: 49_152, sourcePortMax: 65_535, receives: true, sends: true },
+          ...{
+            sourcePortMin: 49_152,
+            sourcePortMax: 65_535,
+            receives: true,
+            sends: true,
+            usesPathMtu: true,
+            mssClamp: 0,
+          },
           udpChecksum: checksum ? UdpChecksum.always : UdpChecksum.never,
         };
         const endpoint = new TunnelEndpoint(0, new Tunnel(0, spec, 0), remote);

@@ -57,6 +57,7 @@ export type RigOptions = {
   learnedLimit?: number;
   staticLimit?: number;
   counterRows?: number;
+  hostLimit?: number;
   ageingSeconds?: number;
 };
 
@@ -92,6 +93,7 @@ export class Rig {
       now: () => (this.#isRealClock ? performance.now() : this.nowMs),
       learnedLimit: options.learnedLimit ?? 1024,
       staticLimit: options.staticLimit ?? 1024,
+      ...(options.hostLimit === undefined ? {} : { hostLimit: options.hostLimit }),
       ageingSeconds: options.ageingSeconds ?? 300,
       audit: true,
     });
@@ -180,6 +182,8 @@ export class Rig {
         learnsEndpoints: false,
         receives: true,
         sends: true,
+        usesPathMtu: true,
+        mssClamp: 0,
         ...tunnel,
       },
     };

@@ -18,6 +18,7 @@ import { hashPair } from '../../core/pair-map.ts';
 import { BROADCAST_MAC, macHigh16, macLow32, parseMac } from '../../core/mac.ts';
 import type { CrossingSpec } from '../../bridge/crossing.ts';
 import { EtherType } from '../../wire/ethernet.ts';
+import { MssClamp } from '../../tunnel/mss.ts';
 import { kindIsLayer3, TOS_PRESERVE, TunnelKind, UdpChecksum } from '../../tunnel/tunnel.ts';
 import { tunnelOverhead } from '../../tunnel/overhead.ts';
 import { carriesFrames, ownsDevice } from '../../config/types/net-interface.ts';
@@ -259,6 +260,7 @@ class ModelBuilder {
       return;
     }
     const { kind, key, service, vxlan } = shape;
+    const clamp = properties['mss-clamp'];
     const range = (vxlan?.properties['source-port-range'] ?? '0-0').split('-').map(Number);
     const problem = unsupported(vxlan, local);
     if (problem !== undefined || local === undefined) {
@@ -303,6 +305,8 @@ class ModelBuilder {
         learnsEndpoints: remote === undefined && !floodsToNobody,
         receives: properties.mode !== 'outbound',
         sends: properties.mode !== 'inbound',
+        usesPathMtu: properties['use-pmtu'],
+        mssClamp: typeof clamp === 'number' ? clamp : MssClamp[clamp],
         gre: shape.gre,
         etherIpForm: shape.etherIpForm,
       },

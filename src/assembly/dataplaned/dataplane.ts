@@ -27,8 +27,11 @@ import type { Outlet } from '../../pipeline/node.ts';
 import { Scheduler } from '../../pipeline/scheduler.ts';
 import type { Tap } from '../../pipeline/tap.ts';
 import type { Port } from '../../port/port.ts';
+import { PathMtuTable } from '../../route/path-mtu.ts';
+import { Reassembly } from '../../route/reassembly.ts';
 import { ETHERNET_HEADER_OCTETS } from '../../wire/ethernet.ts';
 import { EndpointTable } from './endpoint-table.ts';
+import { Fragmenter } from './fragmenter.ts';
 import { GroupService } from './group-service.ts';
 import { IcmpErrors } from './icmp-errors.ts';
 import { Ingress } from './ingress.ts';
@@ -45,6 +48,7 @@ import { RouteNode } from './nodes/route-node.ts';
 import { NeighbourService } from './neighbour-service.ts';
 import { MAX_HOSTS, NextHops } from './next-hops.ts';
 import { OpaqueRouter } from './opaque-router.ts';
+import { Oversize } from './oversize.ts';
 import { PortSlot } from './port-slot.ts';
 import { ReplyOutlet } from './reply-outlet.ts';
 import { Routes } from './routes.ts';
@@ -56,6 +60,7 @@ import type {
   StaticEntriesSpec,
   TunnelMemberSpec,
 } from './spec.ts';
+import { TunnelErrors } from './tunnel-errors.ts';
 import { TunnelTable } from './tunnel-table.ts';
 import { type ListenerPlace, Underlays } from './underlays.ts';
 
@@ -124,6 +129,8 @@ export class Dataplane {
   readonly #router: OpaqueRouter;
   readonly #local: LocalNode;
   readonly #receiver: PacketReceiver;
+  readonly #reassembly: Reassembly;
+  readonly #tunnelErrors: TunnelErrors;
   readonly #hops: NextHops;
   readonly #routes: Routes;
   readonly #errors: IcmpErrors;
@@ -173,13 +180,17 @@ export class Dataplane {
     this.#routes = new Routes(this.#hops, () => this.#disturb());
     this.#underlays = new Underlays(this.#addresses, this.#domains, this.#routes, floodInput);
     const { table: neighbours } = this.#neighbours;
-    this.#tunnels = new TunnelTable(new EndpointTable(), this.#underlays);
+    const paths = new PathMtuTable();
+    this.#tunnels = new TunnelTable(new EndpointTable(paths), this.#underlays);
 
     this.#flood = new FloodNode(floodInput, this.#members, this.#guard, disposal, localInput);
     this.#bridge = new BridgeNode(this.fdb, this.#guard, this.#members, disposal, floodInput, localInput);
     this.#router = new OpaqueRouter(this.#members, this.fdb, disposal, floodInput);
     const replies = new ReplyOutlet(disposal.pool.arena.bytes, this.fdb);
     this.#errors = new IcmpErrors(this.#members, this.#addresses, replies, disposal);
+    this.#reassembly = new Reassembly(disposal);
+    this.#tunnelErrors = new TunnelErrors(this.#addresses, this.#tunnels.endpoints, paths, options.pool.arena);
+    const fragmenter = new Fragmenter(disposal, random);
     this.#receiver = new PacketReceiver(
       this.#members,
       this.#domains,
@@ -187,6 +198,9 @@ export class Dataplane {
       this.#groups,
       options.makeLocalDelivery?.(this.#members, disposal) ?? new NoDelivery(this.#members, disposal),
       replies,
+      this.#reassembly,
+      fragmenter,
+      this.#tunnelErrors,
       disposal,
       decapsulateInput,
     );
@@ -199,6 +213,7 @@ export class Dataplane {
       this.#neighbours,
       this.#receiver,
       this.#errors,
+      fragmenter,
       disposal,
     );
     this.#neighbours.routed = this.route;
@@ -223,7 +238,15 @@ export class Dataplane {
       this.#bridge.input,
       routeInput,
     );
-    this.#encapsulate = new EncapsulateNode(encapsulateInput, this.#members, this.#tunnels, neighbours, disposal);
+    this.#encapsulate = new EncapsulateNode(
+      encapsulateInput,
+      this.#members,
+      this.#tunnels,
+      neighbours,
+      new Oversize(this.#members, this.#errors, fragmenter, disposal),
+      new Fragmenter(disposal, random),
+      disposal,
+    );
     this.#ingress = new Ingress(disposal, this.#bridge.input, decapsulateInput);
     this.#scheduler = new Scheduler(
       [this.#bridge, this.#local, this.#decapsulate, this.route, this.#flood, this.#encapsulate],
@@ -449,6 +472,7 @@ export class Dataplane {
     this.#errors.nowMs = nowMs;
     this.#hops.second = Math.floor(nowMs / 1000);
     this.#encapsulate.nowMs = nowMs;
+    this.#encapsulate.second = Math.floor(nowMs / 1000);
     this.#bridge.second = Math.floor(nowMs / 1000);
     this.#flood.second = this.#bridge.second;
     this.#router.nowMs = nowMs;
@@ -469,6 +493,8 @@ export class Dataplane {
     if (this.fdb.learned > 0) this.#slotsToSweep = Math.ceil(slots / TICKS_PER_SWEEP);
     this.#neighbours.tick(nowMs);
     this.#hops.tick(nowMs);
+    this.#reassembly.tick(nowMs);
+    this.#tunnelErrors.tick(nowMs);
     this.#router.tick();
     this.#guard.tick(this.second);
     this.#groups.tick(nowMs);
@@ -601,6 +627,7 @@ export class Dataplane {
     if (!this.#detach(member)) return false;
     this.#leavePort(id);
     this.#neighbours.dropWaitingOf(id);
+    this.#reassembly.forgetMember(id);
     this.#tunnels.remove(id);
     this.#members[id] = undefined;
     this.#disturb();

@@ -11,7 +11,9 @@ import type { Outlet } from '../../pipeline/node.ts';
 import type { Frame } from '../../packet/frame.ts';
 import type { Neighbour } from '../../route/neighbour-table.ts';
 import type { NextHop, NextHopUser } from '../../route/next-hop.ts';
-import { HEADER_WORDS, TunnelEndpoint } from '../../tunnel/endpoint.ts';
+import type { PathMtuTable } from '../../route/path-mtu.ts';
+import { HEADER_WORDS, NO_LIMIT, TunnelEndpoint } from '../../tunnel/endpoint.ts';
+import { tunnelOverhead } from '../../tunnel/overhead.ts';
 import type { Tunnel } from '../../tunnel/tunnel.ts';
 import { prepareEthernet, prepareSocket } from '../../tunnel/encapsulate.ts';
 import { ETHERNET_HEADER_OCTETS } from '../../wire/ethernet.ts';
@@ -30,7 +32,7 @@ export type Underlay =
       /** How often the routes of its route domain had changed. */
       routes: number;
       /** The way to all that is on the domain, and the member that stands for ourselves there. */
-      toGroup: { outlet: Outlet; member: number };
+      toGroup: { outlet: Outlet; member: number; mtu: number };
       /** The next hop to a remote address; undefined: no route leads there. */
       hopTo(remote: AddressWords): NextHop | undefined;
       /** To be called when the next hop is used no more. */
@@ -48,11 +50,13 @@ class EndpointUser implements NextHopUser {
   readonly endpoint: TunnelEndpoint;
   readonly hop: NextHop;
   readonly underlay: EthernetUnderlay;
+  readonly #paths: PathMtuTable;
 
-  constructor(endpoint: TunnelEndpoint, hop: NextHop, underlay: EthernetUnderlay) {
+  constructor(endpoint: TunnelEndpoint, hop: NextHop, underlay: EthernetUnderlay, paths: PathMtuTable) {
     this.endpoint = endpoint;
     this.hop = hop;
     this.underlay = underlay;
+    this.#paths = paths;
   }
 
   nextHopChanged(): void {
@@ -62,6 +66,8 @@ class EndpointUser implements NextHopUser {
     const { neighbour, macHigh, macLow } = hop;
     endpoint.outlet = hop.isTunnel ? { push: (frame) => this.#enterTunnel(frame) } : hop.outlet;
     endpoint.egress = hop.egress;
+    endpoint.linkMtu = hop.mtu;
+    settleMtu(endpoint, this.#paths);
     prepareEthernet(endpoint, neighbour?.macHigh ?? 0, neighbour?.macLow ?? 0, macHigh, macLow);
   }
 
@@ -74,6 +80,21 @@ class EndpointUser implements NextHopUser {
   }
 }
 
+/** The least that a tunnel carries, however little its path does: what IPv4 asks of every link (RFC 791). */
+const LEAST_MTU = 68;
+
+/** What may go to the endpoint, by the tunnel's own MTU, that of the link and what is known of the path. */
+function settleMtu(endpoint: TunnelEndpoint, paths: PathMtuTable): void {
+  const { tunnel, remote, linkMtu } = endpoint;
+  const { spec } = tunnel;
+  endpoint.mtu = spec.mtu;
+  endpoint.outerMtu = linkMtu;
+  if (!spec.usesPathMtu) return;
+  endpoint.outerMtu = Math.min(linkMtu, paths.of({ routeDomain: spec.routeDomain ?? 0, words: remote }));
+  const room = endpoint.outerMtu - tunnelOverhead(spec, tunnel.isIpv6);
+  endpoint.mtu = Math.min(spec.mtu, Math.max(room, LEAST_MTU));
+}
+
 export class EndpointTable {
   readonly endpoints: (TunnelEndpoint | undefined)[] = [];
   /** Four words of remote address by endpoint, on shared memory: what `show` names endpoints by. */
@@ -84,6 +105,17 @@ export class EndpointTable {
   readonly #headers: (Int32Array | undefined)[] = [];
   readonly #byTunnel = new Map<Tunnel, TunnelEndpoint[]>();
   readonly #users: (EndpointUser | undefined)[] = [];
+  readonly #paths: PathMtuTable;
+
+  constructor(paths: PathMtuTable) {
+    this.#paths = paths;
+  }
+
+  /** To be called when something else is known of the path to the endpoint. */
+  settleMtu(endpoint: TunnelEndpoint): void {
+    settleMtu(endpoint, this.#paths);
+  }
+
   /** The index of the endpoint, or -1. */
   find(tunnel: Tunnel, word0: number, word1: number, word2: number, word3: number): number {
     return this.#index.get(tunnel.index, word0, word1, word2, word3);
@@ -149,6 +181,8 @@ export class EndpointTable {
   /** (Re)builds the way to the endpoint after the underlay or the tunnel has changed. */
   connect(endpoint: TunnelEndpoint, underlay: Underlay | undefined): void {
     endpoint.isReady = false;
+    endpoint.linkMtu = NO_LIMIT;
+    settleMtu(endpoint, this.#paths);
     endpoint.cutsTunnelled = underlay !== undefined && underlay.medium !== 'ethernet' && underlay.cutsTunnelled;
     const before = this.#users[endpoint.index];
     const isGroup = wordsAreMulticast(endpoint.remote);
@@ -165,6 +199,8 @@ export class EndpointTable {
       const { toGroup, macHigh, macLow } = underlay;
       endpoint.outlet = toGroup.outlet;
       endpoint.egress = toGroup.member;
+      endpoint.linkMtu = toGroup.mtu;
+      settleMtu(endpoint, this.#paths);
       endpoint.isReady = true;
       const { remote } = endpoint;
       prepareEthernet(endpoint, groupMacHigh(remote), groupMacLow(remote), macHigh, macLow);
@@ -175,7 +211,7 @@ export class EndpointTable {
   #follow(endpoint: TunnelEndpoint, underlay: EthernetUnderlay): EndpointUser | undefined {
     const hop = underlay.hopTo(endpoint.remote);
     if (hop === undefined) return undefined;
-    const user = new EndpointUser(endpoint, hop, underlay);
+    const user = new EndpointUser(endpoint, hop, underlay, this.#paths);
     hop.users.push(user);
     user.nextHopChanged();
     return user;

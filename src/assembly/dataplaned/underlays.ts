@@ -150,6 +150,7 @@ export class Underlays {
       letGo: (hop) => this.#routes.letGo(hop),
       toGroup: {
         member: localMember,
+        mtu: domain.mtu,
         outlet: {
           push: (frame) => {
             // To the bridge it is a frame of our own, which goes to every member and not to ourselves.

@@ -49,6 +49,14 @@ export const netTunnelsTunnel = objectType({
         'The directions in which the tunnel carries traffic. What an inbound NVGRE tunnel takes comes in by the NVGRE tunnel ' +
         'of the same local address whose self IP is on the network of its inner source, if there is one.',
     }),
+    'mss-clamp': integerOrWord(
+      { min: 64, max: 65495, words: ['disabled', 'auto'] },
+      {
+        default: 'disabled',
+        help: 'Largest TCP segment that hosts may agree on through the tunnel; auto: what its MTU has room for.',
+        extension: true,
+      },
+    ),
     mtu: integer(
       { min: 0, max: 65515 },
       { default: 0, help: 'Largest inner IP packet in octets; 0: what the underlay leaves room for.' },
@@ -82,8 +90,9 @@ export const netTunnelsTunnel = objectType({
     ),
     'use-pmtu': toggle({
       default: true,
-      help: 'Whether the path MTU of the underlay limits the MTU of the tunnel.',
-      inert: true,
+      help:
+        'Whether the MTU of the link and of the path to the other end limits that of the tunnel. Without it the packets of ' +
+        'the tunnel may be fragmented, and are where the link is too small.',
     }),
   },
   check(objects, context) {

@@ -15,12 +15,15 @@ export type PingOptions = {
   intervalSeconds?: number;
   /** Forbids fragments at the sender. */
   dontFragment?: boolean;
+  /** Allows fragments on the way, which the kernel otherwise forbids for what fits the first link. */
+  forbidsNothing?: boolean;
 };
 
 export async function ping(from: Host, to: string, options: PingOptions = {}): Promise<PingResult> {
-  const { count = 5, size = 56, intervalSeconds = 0.1, dontFragment = false } = options;
+  const { count = 5, size = 56, intervalSeconds = 0.1, dontFragment = false, forbidsNothing = false } = options;
   const argv = ['ping', '-n', '-c', String(count), '-i', String(intervalSeconds), '-s', String(size), '-W', '3'];
-  const { stdout, stderr } = await from.attempt([...argv, ...(dontFragment ? ['-M', 'do'] : []), to], {
+  const discovery = dontFragment ? ['-M', 'do'] : forbidsNothing ? ['-M', 'dont'] : [];
+  const { stdout, stderr } = await from.attempt([...argv, ...discovery, to], {
     seconds: 5 + count,
   });
   const found = /(\d+) packets transmitted, (\d+) received/.exec(stdout);

@@ -259,18 +259,6 @@ describe('decapsulation over IPv6', () => {
         return frame;
       },
     ],
-    [
-      'ip-fragment',
-      () => {
-        const payload = Buffer.concat([octets('1100 0001 00000007'), Buffer.alloc(64)]);
-        return ethernet(
-          WAN_MAC,
-          PEER_MAC,
-          0x86dd,
-          ipv6Packet({ source: FAR, destination: OWN, nextHeader: 44 }, payload),
-        );
-      },
-    ],
   ];
   for (const [reason, frame] of wrong) {
     it(`drops with ${reason}`, () => {

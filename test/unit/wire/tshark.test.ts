@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { AddressWords } from '../../../src/core/address.ts';
+import { fragmentIpv4, fragmentIpv6 } from '../../../src/packet/fragment.ts';
 import { segment } from '../../../src/packet/segment.ts';
 import { Frame, FrameBatch, Gso } from '../../../src/packet/frame.ts';
 import { RecordType } from '../../../src/route/group-membership.ts';
@@ -27,7 +28,8 @@ import {
   writeIgmp,
   writeIgmpV3Report,
 } from '../../../src/wire/igmp.ts';
-import { IpProtocol, ipv4PseudoHeaderSum, writeIpv4 } from '../../../src/wire/ipv4.ts';
+import { IpProtocol, ipv4PseudoHeaderSum, writeIpv4, writeIpv4Checksum } from '../../../src/wire/ipv4.ts';
+import { ipv6PseudoHeaderSum, writeIpv6, writeIpv6Address } from '../../../src/wire/ipv6.ts';
 import {
   ALL_ROUTERS_V6,
   MLD_IP_OCTETS,
@@ -192,6 +194,30 @@ function icmpErrors(): Uint8Array[] {
   });
 }
 
+/** A tunnelled packet of each version, cut into fragments. */
+function fragments(): Uint8Array[] {
+  const { arena, pool, offset } = arenaWithPool(16_384, { smallSlots: 16, largeSlots: 0 });
+  const v4 = vxlanPacket();
+  v4[20] = 0;
+  writeIpv4Checksum(v4, 14);
+  const payload = v4.subarray(34);
+  const v6 = new Uint8Array(54 + payload.length);
+  writeEthernet(v6, 0, 0x0200, 1, 0x0200, 2, EtherType.ipv6);
+  writeIpv6(v6, 14, 0, 7, payload.length, IpProtocol.udp, 64);
+  writeIpv6Address(v6, 14 + 8, [0x20010db8, 0, 0, 1]);
+  writeIpv6Address(v6, 14 + 24, [0x20010db8, 0, 0, 2]);
+  v6.set(payload, 54);
+  writeUdpChecksum(v6, new Int32Array(v6.buffer), 54, ipv6PseudoHeaderSum(v6, 14, IpProtocol.udp, payload.length));
+  return [v4, v6].flatMap((octets, version) => {
+    arena.bytes.set(octets, offset);
+    const frame = Object.assign(new Frame(), { start: offset, end: offset + octets.length });
+    const into = new FrameBatch();
+    const cut = version === 0 ? fragmentIpv4 : fragmentIpv6;
+    assert.equal(cut(pool, frame, offset + 14, 96, 77, into), 0);
+    return into.frames.slice(0, into.length).map(({ start, end }) => arena.bytes.slice(start, end));
+  });
+}
+
 describe('tshark', () => {
   it('finds nothing wrong with any header that is written', () => {
     const arps = [ARP_REQUEST, ARP_REPLY].map((operation) => {
@@ -201,7 +227,7 @@ describe('tshark', () => {
       return octets;
     });
     const frames = [vxlanPacket(), tagged(vxlanPacket()), ...arps, ...neighbourDiscovery(), ...echoReplies()];
-    frames.push(...membership(), ...icmpErrors());
+    frames.push(...membership(), ...icmpErrors(), ...fragments());
     frames.push(...segments(4, 'tcp'), ...segments(6, 'tcp'), ...segments(4, 'udp'), ...segments(6, 'udp'));
     assert.deepEqual(tsharkComplaints(capture(...frames)), []);
     const bad = tsharkFields(capture(...frames), [
@@ -236,6 +262,18 @@ describe('tshark', () => {
       ['', '', '', '131', '', '', 'ff05::100', '', '1'],
       ['', '', '', '132', '', '', 'ff05::100', '', '1'],
     ]);
+  });
+
+  it('puts fragments together and reads the tunnel in them', () => {
+    const names = ['ip.fragment.count', 'ipv6.fragment.count', 'ip.reassembled.length', 'ipv6.reassembled.length'];
+    const read = tsharkFields(capture(...fragments()), [...names, 'udp.checksum.status', 'vxlan.vni', 'icmp.seq']);
+    assert.deepEqual(
+      read.filter(([, , , , , vni]) => vni !== ''),
+      [
+        ['2', '', '90', '', '1', '5001', '1'],
+        ['', '2', '', '90', '1', '5001', '1'],
+      ],
+    );
   });
 
   it('reads ICMP errors as they were meant', () => {

@@ -20,6 +20,7 @@ import type { Frame, FrameBatch } from '../../../packet/frame.ts';
 import type { Disposal } from '../../../pipeline/disposal.ts';
 import type { Outlet, PipelineNode } from '../../../pipeline/node.ts';
 import { decapsulateEcn, decapsulatePacketEcn, ECN_MASK } from '../../../tunnel/ecn.ts';
+import { clampTunnelled, MssClamp } from '../../../tunnel/mss.ts';
 import { protocolService, serviceIsUdp } from '../../../tunnel/service.ts';
 import { type Subnet, subnetMember } from '../../../tunnel/subnets.ts';
 import { KeySpace, kindIsLayer3, type Tunnel, TunnelKind, UdpChecksum } from '../../../tunnel/tunnel.ts';
@@ -253,6 +254,10 @@ export class DecapsulateNode implements PipelineNode {
     }
     // A local kernel leaves offloads unfinished, and a socket has no way to say so.
     if (frame.member === -1 || frame.offloadsUnknown !== 0) this.#finishOffloads(frame, tunnel);
+    if (spec.mssClamp !== MssClamp.disabled) {
+      const mtu = this.#tunnels.endpoints.endpoints[tunnel.remoteEndpoint]?.mtu ?? spec.mtu;
+      clampTunnelled(disposal.pool.arena, frame, kindIsLayer3(tunnel.kind), spec.mssClamp, mtu);
+    }
     frame.outerStart = 0;
     frame.member = spec.member;
     frame.endpoint = spec.learnsEndpoints ? this.#tunnels.endpointOf(tunnel, frame) : -1;

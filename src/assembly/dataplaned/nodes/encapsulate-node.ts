@@ -4,6 +4,9 @@
 // A super-frame is cut into segments first, unless the adapter of the underlay cuts it behind the outer headers; while
 // somebody captures it is always cut here, so that a capture shows the packets that leave. A frame whose next hop is being
 // resolved is copied and waits (RFC 1122, section 2.3.2.2), in order, in bounded number.
+//
+// What is too large for the way to the endpoint is cut, reported or dropped in front of the tunnel (oversize.ts). Packets of
+// a tunnel that does not heed the path MTU may be fragmented behind it, and are fragmented here where the link is too small.
 
 import { Column, ROW_STRIDE } from '../../../core/counters.ts';
 import { type Member, MemberKind } from '../../../bridge/domain.ts';
@@ -20,10 +23,14 @@ import { MAX_WAITING, type NeighbourTable } from '../../../route/neighbour-table
 import type { TunnelEndpoint } from '../../../tunnel/endpoint.ts';
 import { kindIsLayer3, type Tunnel, TunnelKind } from '../../../tunnel/tunnel.ts';
 import { encapsulate } from '../../../tunnel/encapsulate.ts';
+import { clampTunnelled, MssClamp } from '../../../tunnel/mss.ts';
 import { encapsulateVxlanUdp } from '../../../tunnel/vxlan.ts';
 import { ETHERNET_HEADER_OCTETS, isVlanTagged, stripVlanTag, VLAN_TAG_OCTETS } from '../../../wire/ethernet.ts';
+import { setIpv4Identification } from '../../../wire/ipv4.ts';
 import { VXLAN_HEADER_OCTETS } from '../../../wire/vxlan.ts';
 import type { EndpointTable } from '../endpoint-table.ts';
+import type { Fragmenter } from '../fragmenter.ts';
+import type { Oversize } from '../oversize.ts';
 import type { TunnelTable } from '../tunnel-table.ts';
 
 export class EncapsulateNode implements PipelineNode {
@@ -31,10 +38,15 @@ export class EncapsulateNode implements PipelineNode {
   readonly input: FrameBatch;
   /** Milliseconds of the data plane's clock; set by the owner before a breath. */
   nowMs = 0;
+  /** The same in whole seconds. */
+  second = 0;
   readonly #members: readonly (Member | undefined)[];
   readonly #tunnels: TunnelTable;
   readonly #endpoints: EndpointTable;
   readonly #neighbours: NeighbourTable;
+  readonly #oversize: Oversize;
+  /** Cuts outer packets; that of `oversize` may be at work at the same time. */
+  readonly #fragmenter: Fragmenter;
   readonly #disposal: Disposal;
   readonly #segments = new FrameBatch();
 
@@ -43,6 +55,8 @@ export class EncapsulateNode implements PipelineNode {
     members: readonly (Member | undefined)[],
     tunnels: TunnelTable,
     neighbours: NeighbourTable,
+    oversize: Oversize,
+    fragmenter: Fragmenter,
     disposal: Disposal,
   ) {
     this.input = input;
@@ -50,6 +64,8 @@ export class EncapsulateNode implements PipelineNode {
     this.#tunnels = tunnels;
     this.#endpoints = tunnels.endpoints;
     this.#neighbours = neighbours;
+    this.#oversize = oversize;
+    this.#fragmenter = fragmenter;
     this.#disposal = disposal;
   }
 
@@ -114,9 +130,9 @@ export class EncapsulateNode implements PipelineNode {
     }
     const headerOctets = transport.start - start + transportHeaderOctets(bytes);
     const payloadOctets = transport.end - start - headerOctets;
-    const limit = tunnel.spec.mtu + ETHERNET_HEADER_OCTETS + (isVlanTagged(bytes, start) ? VLAN_TAG_OCTETS : 0);
+    const limit = endpoint.mtu + ETHERNET_HEADER_OCTETS + (isVlanTagged(bytes, start) ? VLAN_TAG_OCTETS : 0);
     if (headerOctets + Math.min(payloadOctets, frame.gsoSize) > limit) {
-      disposal.drop(frame, Drop.tunnelMtuExceeded, tunnel.row);
+      this.#sendSegments(frame, tunnel, endpoint);
       return;
     }
     if (payloadOctets <= 0) {
@@ -132,6 +148,7 @@ export class EncapsulateNode implements PipelineNode {
     frame.vlanTci = 0;
     frame.innerStart = start;
     encapsulateVxlanUdp(arena, frame, endpoint);
+    endpoint.sentSecond = this.second;
     endpoint.outlet!.push(frame);
   }
 
@@ -158,16 +175,23 @@ export class EncapsulateNode implements PipelineNode {
     const disposal = this.#disposal;
     const { arena } = disposal.pool;
     const octets = frame.end - frame.start;
-    const { mtu } = tunnel.spec;
-    const fits = kindIsLayer3(tunnel.kind) ? mtu : mtu + ETHERNET_HEADER_OCTETS;
+    const { mtu } = endpoint;
+    const { spec } = tunnel;
+    const isPacket = kindIsLayer3(tunnel.kind);
+    const fits = isPacket ? mtu : mtu + ETHERNET_HEADER_OCTETS;
+    let mayCut = !spec.usesPathMtu;
     if (octets > fits) {
       // A tag of the customer's own does not count towards the MTU.
-      const isTagged = !kindIsLayer3(tunnel.kind) && isVlanTagged(arena.bytes, frame.start);
+      const isTagged = !isPacket && isVlanTagged(arena.bytes, frame.start);
       if (octets > fits + VLAN_TAG_OCTETS || !isTagged) {
-        disposal.drop(frame, Drop.tunnelMtuExceeded, tunnel.row);
-        return;
+        if (endpoint.egress === -1 || !this.#oversize.mustGo(frame, isPacket)) {
+          this.#sendInstead(frame, tunnel, endpoint);
+          return;
+        }
+        mayCut = true;
       }
     }
+    if (spec.mssClamp !== MssClamp.disabled) clampTunnelled(arena, frame, isPacket, spec.mssClamp, mtu);
     if (frame.checksumStart !== 0) {
       const verdict = completeChecksum(arena, frame);
       if (verdict !== FORWARD) {
@@ -198,8 +222,35 @@ export class EncapsulateNode implements PipelineNode {
     if (disposal.tap.passing) disposal.tap.recordPass(outgoing, tunnel.row, Direction.outbound);
     outgoing.vlanTci = 0;
     encapsulate(arena, outgoing, endpoint);
-    if (endpoint.egress !== -1) outgoing.egress = endpoint.egress;
+    endpoint.sentSecond = this.second;
+    if (endpoint.egress !== -1) {
+      outgoing.egress = endpoint.egress;
+      if (mayCut) {
+        this.#sendCut(outgoing, tunnel, endpoint);
+        return;
+      }
+    }
     endpoint.outlet!.push(outgoing);
+  }
+
+  /** What is sent in place of a frame that is too large; nothing if it was dropped. */
+  #sendInstead(frame: Frame, tunnel: Tunnel, endpoint: TunnelEndpoint): void {
+    const pieces = this.#oversize.take(frame, tunnel, endpoint.mtu);
+    for (let index = 0; index < pieces.length; index++) this.#send(pieces.frames[index]!, tunnel, endpoint);
+  }
+
+  /** Sends an outer packet that may be fragmented, in fragments if the link is too small for it (RFC 2473, section 7). */
+  #sendCut(frame: Frame, tunnel: Tunnel, endpoint: TunnelEndpoint): void {
+    const ip = frame.start + ETHERNET_HEADER_OCTETS;
+    if (frame.end - ip > endpoint.outerMtu) {
+      const pieces = this.#fragmenter.cut(frame, ip, endpoint.outerMtu, true, tunnel.row);
+      for (let index = 0; index < pieces.length; index++) endpoint.outlet!.push(pieces.frames[index]!);
+      return;
+    }
+    if (!tunnel.isIpv6 && !tunnel.spec.usesPathMtu) {
+      setIpv4Identification(this.#disposal.pool.arena.bytes, ip, this.#fragmenter.nextIdentification() & 0xffff);
+    }
+    endpoint.outlet!.push(frame);
   }
 
   #wait(frame: Frame, tunnel: Tunnel, endpoint: TunnelEndpoint): void {

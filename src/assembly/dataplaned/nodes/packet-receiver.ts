@@ -2,6 +2,8 @@
 //
 // A frame here starts at the IP header, whose check is done. Replies go back by the member that the question came in by
 // (auto last hop), in the question's own buffer. What nothing here takes goes to the local delivery.
+//
+// Fragments of packets for our addresses are put together first. Those of packets to groups are not.
 
 import type { Domain, Member } from '../../../bridge/domain.ts';
 import { Drop, FORWARD, type Verdict } from '../../../core/drop-reason.ts';
@@ -9,6 +11,7 @@ import { read32 } from '../../../core/octets.ts';
 import { completeUnannouncedChecksum } from '../../../packet/complete-checksum.ts';
 import type { Frame, FrameBatch } from '../../../packet/frame.ts';
 import type { Disposal } from '../../../pipeline/disposal.ts';
+import type { Reassembly } from '../../../route/reassembly.ts';
 import { udpService } from '../../../tunnel/service.ts';
 import {
   copyMac,
@@ -17,6 +20,7 @@ import {
   ETHERNET_SOURCE,
   writeMac,
 } from '../../../wire/ethernet.ts';
+import { readIcmpv4Error, readIcmpv6Error } from '../../../wire/icmp-error.ts';
 import { checkIcmpv4, isEchoRequestV4, turnIntoEchoReplyV4 } from '../../../wire/icmpv4.ts';
 import { checkIcmpv6, ICMPV6_ECHO_REQUEST, icmpv6Type, turnIntoEchoReplyV6 } from '../../../wire/icmpv6.ts';
 import {
@@ -33,7 +37,6 @@ import {
 } from '../../../wire/ipv4.ts';
 import {
   IPV6_DESTINATION,
-  IPV6_FRAGMENT,
   IPV6_HEADER_OCTETS,
   IPV6_HOP_BY_HOP,
   IPV6_SOURCE,
@@ -42,6 +45,7 @@ import {
   ipv6PseudoHeaderSum,
   ipv6TrafficClass,
 } from '../../../wire/ipv6.ts';
+import { findUpperLayer, isIpv6Extension, upperLayer } from '../../../wire/ipv6-extension.ts';
 import { findMld } from '../../../wire/mld.ts';
 import {
   checkUdp,
@@ -53,10 +57,12 @@ import {
   udpSourcePort,
 } from '../../../wire/udp.ts';
 import { VXLAN_HEADER_OCTETS } from '../../../wire/vxlan.ts';
+import type { Fragmenter } from '../fragmenter.ts';
 import type { GroupService } from '../group-service.ts';
 import type { LocalAddresses } from '../local-addresses.ts';
 import type { LocalDelivery } from '../local-delivery.ts';
 import type { ReplyOutlet } from '../reply-outlet.ts';
+import { NOT_OF_A_TUNNEL, type TunnelErrors } from '../tunnel-errors.ts';
 import { TunnelDemultiplexer } from './tunnel-demultiplexer.ts';
 
 export class PacketReceiver {
@@ -67,6 +73,9 @@ export class PacketReceiver {
   readonly #addresses: LocalAddresses;
   readonly #groups: GroupService;
   readonly #delivery: LocalDelivery;
+  readonly #reassembly: Reassembly;
+  readonly #fragmenter: Fragmenter;
+  readonly #tunnelErrors: TunnelErrors;
   readonly #replies: ReplyOutlet;
   readonly #disposal: Disposal;
   readonly #bytes: Uint8Array;
@@ -81,6 +90,9 @@ export class PacketReceiver {
     groups: GroupService,
     delivery: LocalDelivery,
     replies: ReplyOutlet,
+    reassembly: Reassembly,
+    fragmenter: Fragmenter,
+    tunnelErrors: TunnelErrors,
     disposal: Disposal,
     toDecapsulate: FrameBatch,
   ) {
@@ -89,6 +101,9 @@ export class PacketReceiver {
     this.#addresses = addresses;
     this.#groups = groups;
     this.#delivery = delivery;
+    this.#reassembly = reassembly;
+    this.#fragmenter = fragmenter;
+    this.#tunnelErrors = tunnelErrors;
     this.#replies = replies;
     this.#disposal = disposal;
     this.#bytes = disposal.pool.arena.bytes;
@@ -105,7 +120,11 @@ export class PacketReceiver {
   acceptIpv4(frame: Frame, owner: number): void {
     const bytes = this.#bytes;
     const ip = frame.start;
-    if (!this.#isWhole(frame)) return;
+    if (!this.#isAlive(frame)) return;
+    if (ipv4IsFragment(bytes, ip)) {
+      this.#putTogether(frame, owner, true);
+      return;
+    }
     const protocol = ipv4Protocol(bytes, ip);
     const payload = ip + ipv4HeaderOctets(bytes, ip);
     if (protocol === IpProtocol.udp) {
@@ -123,7 +142,11 @@ export class PacketReceiver {
   acceptGroupIpv4(frame: Frame): void {
     const bytes = this.#bytes;
     const ip = frame.start;
-    if (!this.#isWhole(frame)) return;
+    if (!this.#isAlive(frame)) return;
+    if (ipv4IsFragment(bytes, ip)) {
+      this.#drop(frame, Drop.ipFragment);
+      return;
+    }
     const protocol = ipv4Protocol(bytes, ip);
     const payload = ip + ipv4HeaderOctets(bytes, ip);
     const { domain } = this.#members[frame.member]!;
@@ -142,10 +165,12 @@ export class PacketReceiver {
       this.#drop(frame, Drop.ttlExpired);
     } else if (nextHeader === IpProtocol.udp) {
       if (!this.#toTunnelIpv6(frame, owner)) this.#deliver(frame, owner);
-    } else if (nextHeader === IPV6_FRAGMENT) {
-      this.#drop(frame, Drop.ipFragment);
     } else if (nextHeader === IpProtocol.icmpv6) {
       this.#echoV6(frame, owner);
+    } else if (isIpv6Extension(nextHeader)) {
+      const isFragment = findUpperLayer(bytes, ip, frame.end) && upperLayer.fragmentAt !== 0;
+      if (isFragment) this.#putTogether(frame, owner, false);
+      else this.#deliver(frame, owner);
     } else if (!this.#demultiplexer.takeIpv6(frame, owner)) {
       this.#deliver(frame, owner);
     }
@@ -175,20 +200,34 @@ export class PacketReceiver {
     else this.#delivery.accept(frame, domain);
   }
 
-  /** Whether an IPv4 packet is alive and no fragment; if not it has been dropped. What follows it is cut off. */
-  #isWhole(frame: Frame): boolean {
+  /** Whether an IPv4 packet is alive; if not it has been dropped. What follows it is cut off. */
+  #isAlive(frame: Frame): boolean {
     const bytes = this.#bytes;
     const ip = frame.start;
     if (ipv4Ttl(bytes, ip) === 0) {
       this.#drop(frame, Drop.ttlExpired);
       return false;
     }
-    if (ipv4IsFragment(bytes, ip)) {
-      this.#drop(frame, Drop.ipFragment);
-      return false;
-    }
     frame.end = ip + ipv4TotalOctets(bytes, ip);
     return true;
+  }
+
+  /** Takes a fragment, and the whole packet once it is there. */
+  #putTogether(frame: Frame, owner: number, isIpv4: boolean): void {
+    const ip = frame.start;
+    const row = this.#members[frame.member]?.row ?? 0;
+    // A reply needs the link header again, and a capture shows it.
+    if (frame.outerStart !== 0) frame.start = frame.outerStart;
+    const linkOctets = ip - frame.start;
+    const reassembly = this.#reassembly;
+    const whole = isIpv4
+      ? reassembly.acceptIpv4(frame, ip, owner, row, this.nowMs)
+      : reassembly.acceptIpv6(frame, ip, owner, row, this.nowMs);
+    if (whole === undefined) return;
+    whole.outerStart = linkOctets === 0 ? 0 : whole.start;
+    whole.start += linkOctets;
+    if (isIpv4) this.acceptIpv4(whole, owner);
+    else this.acceptIpv6(whole, owner);
   }
 
   #igmp(frame: Frame, payload: number): void {
@@ -305,7 +344,7 @@ export class PacketReceiver {
     } else if (isEchoRequestV4(bytes, icmp)) {
       turnIntoEchoReplyV4(bytes, frame.start);
       this.#sendBack(frame);
-    } else {
+    } else if (!readIcmpv4Error(bytes, icmp, frame.end) || !this.#hearError(frame, owner)) {
       this.#deliver(frame, owner);
     }
   }
@@ -319,16 +358,27 @@ export class PacketReceiver {
     } else if (icmpv6Type(bytes, ip) === ICMPV6_ECHO_REQUEST) {
       turnIntoEchoReplyV6(bytes, ip);
       this.#sendBack(frame);
-    } else {
+    } else if (!readIcmpv6Error(bytes, ip + IPV6_HEADER_OCTETS, frame.end) || !this.#hearError(frame, owner)) {
       this.#deliver(frame, owner);
     }
   }
 
-  /** Sends the packet back to the station, or into the layer 3 tunnel, that it came from. */
+  /** Takes an ICMP error, which has been read, if it is about a packet of a tunnel of ours; returns whether it was. */
+  #hearError(frame: Frame, owner: number): boolean {
+    const routeDomain = this.#domains.get(owner)?.routeDomain ?? 0;
+    const verdict = this.#tunnelErrors.hear(owner, routeDomain, this.nowMs);
+    if (verdict === NOT_OF_A_TUNNEL) return false;
+    if (verdict === FORWARD) this.#disposal.consume(frame);
+    else this.#drop(frame, verdict);
+    return true;
+  }
+
+  /** Sends the packet back to the station, or into the layer 3 tunnel, that it came from; in fragments if it came in such. */
   #sendBack(frame: Frame): void {
     const bytes = this.#bytes;
     const member = this.#members[frame.member]!;
     const { domain } = member;
+    const ip = frame.start;
     frame.checksumStart = 0;
     frame.outerStart = 0;
     if (!domain.isLayer3) {
@@ -336,6 +386,11 @@ export class PacketReceiver {
       copyMac(bytes, frame.start + ETHERNET_SOURCE, frame.start + ETHERNET_DESTINATION);
       writeMac(bytes, frame.start + ETHERNET_SOURCE, domain.macHigh, domain.macLow);
     }
-    this.#replies.send(frame, member);
+    if (frame.end - ip <= member.mtu) {
+      this.#replies.send(frame, member);
+      return;
+    }
+    const pieces = this.#fragmenter.cut(frame, ip, member.mtu, true, member.row);
+    for (let index = 0; index < pieces.length; index++) this.#replies.send(pieces.frames[index]!, member);
   }
 }

@@ -2,7 +2,7 @@
 //
 //   1. the header is right, and its source and destination are addresses that packets may be forwarded from and to
 //   2. the longest prefix of its route domain says where to: to ourselves, onto a link, by a gateway, nowhere
-//   3. its TTL or hop limit is one less, and it fits the MTU of the way out
+//   3. its TTL or hop limit is one less, and it fits the MTU of the way out, or may be cut to fit (IPv4 without DF)
 //   4. it leaves with the prepared header of the next hop, or waits until that has said its MAC
 //
 // A frame here starts at its IP header. Where it came by the bridge its Ethernet header is still in front of that, and
@@ -24,7 +24,15 @@ import { NextHop } from '../../../route/next-hop.ts';
 import { FIRST_ROUTE, RouteResult } from '../../../route/route-table.ts';
 import { ETHERNET_HEADER_OCTETS } from '../../../wire/ethernet.ts';
 import { IcmpError } from '../../../wire/icmp-error.ts';
-import { checkIpv4, decrementTtl, ipv4Destination, ipv4Source, ipv4TotalOctets, ipv4Ttl } from '../../../wire/ipv4.ts';
+import {
+  checkIpv4,
+  decrementTtl,
+  ipv4Destination,
+  ipv4DontFragment,
+  ipv4Source,
+  ipv4TotalOctets,
+  ipv4Ttl,
+} from '../../../wire/ipv4.ts';
 import {
   checkIpv6,
   IPV6_DESTINATION,
@@ -34,6 +42,7 @@ import {
   ipv6HopLimit,
   ipv6PayloadOctets,
 } from '../../../wire/ipv6.ts';
+import type { Fragmenter } from '../fragmenter.ts';
 import type { IcmpErrors } from '../icmp-errors.ts';
 import type { LocalAddresses } from '../local-addresses.ts';
 import type { NeighbourService, WaitingRouted } from '../neighbour-service.ts';
@@ -53,6 +62,7 @@ export class RouteNode implements PipelineNode, WaitingRouted {
   readonly #neighbours: NeighbourService;
   readonly #receiver: PacketReceiver;
   readonly #errors: IcmpErrors;
+  readonly #fragmenter: Fragmenter;
   readonly #disposal: Disposal;
   readonly #bytes: Uint8Array;
 
@@ -68,6 +78,8 @@ export class RouteNode implements PipelineNode, WaitingRouted {
   #lastRemovals = 0;
   /** MTU of the route that was chosen last; 0: what the way out carries. */
   #routeMtu = 0;
+  /** What the packet that was looked at last is to be cut to; 0: it fits. */
+  #cutTo = 0;
 
   constructor(
     input: FrameBatch,
@@ -78,6 +90,7 @@ export class RouteNode implements PipelineNode, WaitingRouted {
     neighbours: NeighbourService,
     receiver: PacketReceiver,
     errors: IcmpErrors,
+    fragmenter: Fragmenter,
     disposal: Disposal,
   ) {
     this.input = input;
@@ -88,6 +101,7 @@ export class RouteNode implements PipelineNode, WaitingRouted {
     this.#neighbours = neighbours;
     this.#receiver = receiver;
     this.#errors = errors;
+    this.#fragmenter = fragmenter;
     this.#disposal = disposal;
     this.#bytes = disposal.pool.arena.bytes;
   }
@@ -140,7 +154,7 @@ export class RouteNode implements PipelineNode, WaitingRouted {
     for (const user of neighbour.users) {
       if (!(user instanceof NextHop) || !user.isReady) continue;
       this.#routeMtu = 0;
-      if (this.#fits(frame, user)) this.#send(frame, user);
+      if (this.#fits(frame, user)) this.#leave(frame, user);
       return;
     }
     this.#drop(frame, Drop.neighbourUnresolved);
@@ -335,12 +349,19 @@ export class RouteNode implements PipelineNode, WaitingRouted {
     }
   }
 
-  /** Whether the packet fits the MTU of the way out; if not it has been dropped. */
+  /** Whether the packet fits the MTU of the way out, or may be cut to it; if not it has been dropped. */
   #fits(frame: Frame, hop: NextHop): boolean {
+    this.#cutTo = 0;
     if (!hop.isReady) return true;
     const mtu = this.#routeMtu === 0 ? hop.mtu : Math.min(hop.mtu, this.#routeMtu);
     if (frame.end - frame.start <= mtu) return true;
-    if (frame.gsoType !== Gso.none && this.#segmentPacketOctets(frame) <= mtu) return true;
+    const isWhole = frame.gsoType === Gso.none;
+    if (!isWhole && this.#segmentPacketOctets(frame) <= mtu) return true;
+    const bytes = this.#bytes;
+    if (isWhole && bytes[frame.start]! >>> 4 === 4 && !ipv4DontFragment(bytes, frame.start)) {
+      this.#cutTo = mtu;
+      return true;
+    }
     this.#errors.report(frame, IcmpError.tooBig, mtu);
     this.#drop(frame, Drop.routeMtuExceeded);
     return false;
@@ -356,8 +377,15 @@ export class RouteNode implements PipelineNode, WaitingRouted {
   }
 
   #leave(frame: Frame, hop: NextHop): void {
-    if (hop.isReady) this.#send(frame, hop);
-    else this.#wait(frame, hop);
+    if (!hop.isReady) this.#wait(frame, hop);
+    else if (this.#cutTo === 0) this.#send(frame, hop);
+    else this.#sendPieces(frame, hop);
+  }
+
+  #sendPieces(frame: Frame, hop: NextHop): void {
+    const row = this.#members[frame.member]?.row ?? 0;
+    const pieces = this.#fragmenter.cut(frame, frame.start, this.#cutTo, false, row);
+    for (let index = 0; index < pieces.length; index++) this.#send(pieces.frames[index]!, hop);
   }
 
   #send(frame: Frame, hop: NextHop): void {
