@@ -71,16 +71,22 @@ static enum finding look_at_transport(struct view *view, size_t octets, bool own
 	return JOINABLE;
 }
 
-static enum finding look(struct view *view, const uint8_t *frame, size_t octets, bool own_udp)
+/* The type of what the frame carries, and in view->network where that begins. */
+static uint16_t type_of(struct view *view, const uint8_t *frame, bool is_ip)
+{
+	view->network = is_ip ? 0 : ETHERNET_OCTETS;
+	if (is_ip) return frame[0] >> 4 == 4 ? TYPE_IPV4 : frame[0] >> 4 == 6 ? TYPE_IPV6 : 0;
+	uint16_t type = read16(frame + 12);
+	if (type != TYPE_TAGGED) return type;
+	view->network += TAG_OCTETS;
+	return read16(frame + 16);
+}
+
+static enum finding look(struct view *view, const uint8_t *frame, size_t octets, bool is_ip, bool own_udp)
 {
 	view->frame = frame;
-	view->network = ETHERNET_OCTETS;
-	if (octets < ETHERNET_OCTETS + TAG_OCTETS + IPV4_OCTETS || octets > UINT16_MAX) return NO_FLOW;
-	uint16_t type = read16(frame + 12);
-	if (type == TYPE_TAGGED) {
-		view->network += TAG_OCTETS;
-		type = read16(frame + 16);
-	}
+	if (octets < (is_ip ? 0 : ETHERNET_OCTETS + TAG_OCTETS) + IPV4_OCTETS || octets > UINT16_MAX) return NO_FLOW;
+	uint16_t type = type_of(view, frame, is_ip);
 	const uint8_t *ip = frame + view->network;
 	uint8_t protocol;
 	if (type == TYPE_IPV4) {
@@ -174,7 +180,7 @@ void joiner_add_alone(struct joiner *joiner, const uint8_t *frame, size_t octets
 void joiner_add(struct joiner *joiner, const uint8_t *frame, size_t octets, bool own_udp)
 {
 	struct view view;
-	enum finding finding = look(&view, frame, octets, own_udp);
+	enum finding finding = look(&view, frame, octets, joiner->is_ip, own_udp);
 	if (finding == JOINABLE && !(view.is_tcp ? joiner->joins_tcp : joiner->joins_udp)) finding = ONLY_FLOW;
 	if (finding == NO_FLOW) {
 		joiner_add_alone(joiner, frame, octets);

@@ -34,6 +34,7 @@ struct train {
 
 struct joiner {
 	bool joins_tcp, joins_udp;
+	bool is_ip; /* what is joined are packets: they start at the IP header */
 	int added; /* frames */
 	int count; /* trains */
 	struct train trains[TRANSMIT_BATCH]; /* in the order in which their first frames were added */

@@ -46,11 +46,12 @@ int transmitter_open(struct transmitter *transmitter, int index, const char **sy
 	return 0;
 }
 
-void transmitter_open_tap(struct transmitter *transmitter, int descriptor)
+void transmitter_open_tap(struct transmitter *transmitter, int descriptor, bool is_ip)
 {
 	transmitter->plain_socket = -1;
 	transmitter->offload_socket = descriptor;
 	transmitter->is_tap = transmitter->joins = true;
+	transmitter->joiner.is_ip = is_ip;
 	transmitter->joiner.joins_tcp = transmitter->joiner.joins_udp = true;
 }
 

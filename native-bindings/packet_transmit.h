@@ -28,7 +28,7 @@ enum {
 struct transmitter {
 	int plain_socket;
 	int offload_socket;
-	_Bool is_tap;		/* offload_socket is a TAP device, and there is no other */
+	_Bool is_tap;		/* offload_socket is a TAP or TUN device, and there is no other */
 	_Bool joins;		/* frames of one flow leave as one super-frame */
 	struct joiner joiner;
 	struct mmsghdr messages[TRANSMIT_BATCH];
@@ -38,8 +38,9 @@ struct transmitter {
 
 /* Both sockets of the device `index`; returns 0, or the errno and in `syscall` what failed. */
 int transmitter_open(struct transmitter *transmitter, int index, const char **syscall);
-/* Sends by an open TAP device with virtio headers, which stays the caller's, and joins: its other end is a kernel. */
-void transmitter_open_tap(struct transmitter *transmitter, int descriptor);
+/* Sends by an open TAP device (or TUN device: `is_ip`) with virtio headers, which stays the caller's, and joins: its other
+ * end is a kernel. */
+void transmitter_open_tap(struct transmitter *transmitter, int descriptor, _Bool is_ip);
 /* Sends all frames, those of a flow in order. Returns how many were refused: each of them has RING_REFUSED as its flags and
  * the errno in WORD_GSO. */
 int transmitter_send(struct transmitter *transmitter, uint8_t *base, int32_t *descriptors, int count);

@@ -1,5 +1,5 @@
 /* A TAP device: this side reads and writes what the kernel's side sends and receives, with segmentation and checksums left
- * to either side by virtio headers (Documentation/networking/tuntap.rst).
+ * to either side by virtio headers (Documentation/networking/tuntap.rst). A TUN device is the same without MAC headers.
  *
  * The device is the host's: it is attached to, and made only where there is none. One that was made here goes when it is
  * closed; one that somebody made persistent stays, and with it the addresses on it.
@@ -28,6 +28,7 @@
 #define VNET_OCTETS sizeof(struct virtio_net_hdr)
 /* The largest IP packet, a MAC header, and tags. */
 #define MAX_FRAME_OCTETS (65535 + 14 + 8)
+#define ETHERNET_OCTETS 14
 /* A frame that the virtio header cannot express is lost; so many in a row, and others get their turn. */
 #define MAX_LOSSES 64
 
@@ -107,11 +108,11 @@ static int receive(struct tap *tap, int32_t *descriptor, int max)
 
 /* Opening. */
 
-static const char *attach(struct tap *tap, bool up)
+static const char *attach(struct tap *tap, bool is_tun, bool up)
 {
 	tap->descriptor = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (tap->descriptor < 0) return "open /dev/net/tun";
-	struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+	struct ifreq request = {.ifr_flags = (is_tun ? IFF_TUN : IFF_TAP) | IFF_NO_PI | IFF_VNET_HDR};
 	strcpy(request.ifr_name, tap->device);
 	if (ioctl(tap->descriptor, TUNSETIFF, &request) < 0) return "ioctl TUNSETIFF";
 	int octets = VNET_OCTETS;
@@ -155,7 +156,10 @@ static napi_value tap_open(napi_env env, napi_callback_info info)
 	tap->region_octets = (size_t)option_number(env, options, "octets");
 	/* The virtio header lies in the headroom, and has been read before anyone writes there. */
 	tap->frame_offset = frame_offset((size_t)option_number(env, options, "headroomOctets"));
-	const char *syscall = attach(tap, option_boolean(env, options, "up"));
+	/* A packet begins where it would behind a MAC header: a word boundary. */
+	bool is_tun = option_boolean(env, options, "isTun");
+	if (is_tun) tap->frame_offset += ETHERNET_OCTETS;
+	const char *syscall = attach(tap, is_tun, option_boolean(env, options, "up"));
 	int error = syscall == NULL ? 0 : errno;
 	int handle = error != 0 ? -1 : handle_add(HANDLE_TAP, tap);
 	if (error == 0 && handle < 0) error = EMFILE, syscall = "handle";
@@ -163,7 +167,7 @@ static napi_value tap_open(napi_env env, napi_callback_info info)
 		close_tap(tap);
 		return throw_errno(env, device, syscall, error);
 	}
-	transmitter_open_tap(&tap->transmitter, tap->descriptor);
+	transmitter_open_tap(&tap->transmitter, tap->descriptor, is_tun);
 	tap->lost_before = lost_by_device(device);
 	return integer_value(env, handle);
 }

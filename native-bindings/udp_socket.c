@@ -5,18 +5,12 @@
  * super-frame behind the header of a tunnel: their headers are made here, their payload stays where it is. */
 #include "addon.h"
 #include "segment.h"
+#include "socket_batch.h"
 
-#include <arpa/inet.h>
 #include <linux/filter.h>
-#include <linux/sock_diag.h>
-#include <net/if.h>
-#include <netinet/in.h>
-#include <netinet/ip.h>
 #include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #ifndef UDP_SEGMENT
@@ -30,26 +24,16 @@
 #define UDP_NO_CHECK6_RX 102
 #endif
 
-/* Words of a descriptor: src/native/addon.ts. On transmit WORD_SEGMENT is the index of the source socket. */
-enum { WORD_OFFSET, WORD_OCTETS, WORD_SEGMENT, WORD_OTHER, WORD_ADDRESS, WORD_GSO_OCTETS = 8, WORD_GSO_PLACES, UDP_STRIDE };
+/* Words of a descriptor behind those of every socket. On transmit WORD_SEGMENT is the index of the source socket. */
+enum { WORD_GSO_OCTETS = RAW_STRIDE, WORD_GSO_PLACES, UDP_STRIDE };
 #define WORD_SOURCE WORD_SEGMENT
 
-#define MAX_SLOTS 256
 #define MAX_SOURCES 256
 #define TRANSMIT_BATCH 256
 /* What the kernel takes in one send: UDP_MAX_SEGMENTS of older kernels, and an IP packet less its headers. */
 #define MAX_SEGMENTS 64
 #define MAX_SEGMENTED_OCTETS 65500
 
-union address {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
-struct receive_control {
-	/* UDP_GRO, TOS or traffic class, TTL or hop limit: an int each. */
-	_Alignas(struct cmsghdr) uint8_t octets[3 * CMSG_SPACE(sizeof(int))];
-};
 struct transmit_control {
 	/* UDP_SEGMENT (16 bits), TOS or traffic class (an int). */
 	_Alignas(struct cmsghdr) uint8_t octets[CMSG_SPACE(sizeof(uint16_t)) + CMSG_SPACE(sizeof(int))];
@@ -58,21 +42,12 @@ struct transmit_control {
 struct endpoint {
 	struct arena *arena;
 	int family;
-	socklen_t address_octets;
 	bool segmentation;
 	int receive_socket;
 	int source_sockets[MAX_SOURCES];
 	unsigned source_count;
 
-	uint8_t *slots;
-	size_t slot_octets;
-	unsigned slot_count;
-	unsigned slots_used; /* by the last receive */
-	struct mmsghdr messages[MAX_SLOTS];
-	struct iovec pieces[MAX_SLOTS];
-	union address senders[MAX_SLOTS];
-	struct receive_control controls[MAX_SLOTS];
-
+	struct receive_batch received;
 	struct mmsghdr transmit[TRANSMIT_BATCH];
 	struct iovec transmit_pieces[TRANSMIT_BATCH];
 	union address destinations[TRANSMIT_BATCH];
@@ -83,53 +58,11 @@ struct endpoint {
 
 /* Receiving. */
 
-static void describe(const struct endpoint *endpoint, unsigned at, int32_t *descriptor)
-{
-	struct msghdr *header = (struct msghdr *)&endpoint->messages[at].msg_hdr;
-	const union address *sender = &endpoint->senders[at];
-	uint32_t octets = endpoint->messages[at].msg_len, segment = octets, tos = 0, ttl = 0;
-	for (struct cmsghdr *control = CMSG_FIRSTHDR(header); control != NULL; control = CMSG_NXTHDR(header, control)) {
-		int value = 0;
-		if (control->cmsg_level == SOL_IP && control->cmsg_type == IP_TOS) {
-			tos = *CMSG_DATA(control);
-			continue;
-		}
-		memcpy(&value, CMSG_DATA(control), sizeof value);
-		if (control->cmsg_level == SOL_UDP && control->cmsg_type == UDP_GRO) segment = (uint32_t)value;
-		else if (control->cmsg_level == SOL_IP && control->cmsg_type == IP_TTL) ttl = (uint32_t)value;
-		else if (control->cmsg_level == SOL_IPV6 && control->cmsg_type == IPV6_TCLASS) tos = (uint32_t)value;
-		else if (control->cmsg_level == SOL_IPV6 && control->cmsg_type == IPV6_HOPLIMIT) ttl = (uint32_t)value;
-	}
-	descriptor[WORD_OFFSET] = (int32_t)((uint8_t *)endpoint->pieces[at].iov_base - endpoint->arena->base);
-	descriptor[WORD_OCTETS] = (int32_t)octets;
-	descriptor[WORD_SEGMENT] = (int32_t)segment;
-	uint32_t port = ntohs(endpoint->family == AF_INET ? sender->v4.sin_port : sender->v6.sin6_port);
-	descriptor[WORD_OTHER] = (int32_t)(port | (tos & 0xff) << 16 | (ttl & 0xff) << 24);
-	if (endpoint->family == AF_INET) {
-		memset(descriptor + WORD_ADDRESS, 0, 3 * sizeof *descriptor);
-		descriptor[WORD_ADDRESS + 3] = (int32_t)ntohl(sender->v4.sin_addr.s_addr);
-	} else {
-		for (int i = 0; i < 4; i++)
-			descriptor[WORD_ADDRESS + i] = (int32_t)ntohl(sender->v6.sin6_addr.s6_addr32[i]);
-	}
-}
-
 static int receive(struct endpoint *endpoint, int32_t *descriptors, int max)
 {
-	unsigned limit = (unsigned)max < endpoint->slot_count ? (unsigned)max : endpoint->slot_count;
-	for (unsigned i = 0; i < endpoint->slots_used; i++) {
-		endpoint->messages[i].msg_hdr.msg_controllen = sizeof endpoint->controls[i];
-		endpoint->messages[i].msg_hdr.msg_namelen = sizeof endpoint->senders[i];
-	}
-	int count = -1;
-	for (int attempt = 0; attempt < 4 && count < 0; attempt++) {
-		/* ECONNREFUSED and its like concern what was sent earlier, and are reported once. */
-		count = recvmmsg(endpoint->receive_socket, endpoint->messages, limit, MSG_DONTWAIT, NULL);
-		if (count < 0 && errno == EAGAIN) break;
-	}
-	if (count < 0) count = 0;
-	endpoint->slots_used = (unsigned)count;
-	for (int i = 0; i < count; i++) describe(endpoint, (unsigned)i, descriptors + i * UDP_STRIDE);
+	int count = receive_batch_take(&endpoint->received, endpoint->receive_socket, max);
+	for (int i = 0; i < count; i++)
+		receive_batch_describe(&endpoint->received, (unsigned)i, endpoint->arena, descriptors + i * UDP_STRIDE);
 	return count;
 }
 
@@ -157,24 +90,11 @@ static int group_size(const int32_t *first, int limit)
 	return size;
 }
 
-static void write_address(const struct endpoint *endpoint, union address *into, const int32_t *descriptor)
-{
-	uint16_t port = htons((uint16_t)descriptor[WORD_OTHER]);
-	if (endpoint->family == AF_INET) {
-		into->v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = port};
-		into->v4.sin_addr.s_addr = htonl((uint32_t)descriptor[WORD_ADDRESS + 3]);
-		return;
-	}
-	into->v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = port};
-	for (int i = 0; i < 4; i++)
-		into->v6.sin6_addr.s6_addr32[i] = htonl((uint32_t)descriptor[WORD_ADDRESS + i]);
-}
-
 /* Destination, TOS, and the octets of each segment (0: it is one datagram) of a message. */
 static void write_envelope(struct endpoint *endpoint, unsigned at, const int32_t *descriptor, size_t segment_octets)
 {
 	struct msghdr *header = &endpoint->transmit[at].msg_hdr;
-	write_address(endpoint, &endpoint->destinations[at], descriptor);
+	address_of_words(&endpoint->destinations[at], endpoint->family, descriptor);
 	struct cmsghdr *control = (struct cmsghdr *)endpoint->transmit_controls[at].octets;
 	size_t used = 0;
 	if (segment_octets != 0) {
@@ -185,15 +105,8 @@ static void write_envelope(struct endpoint *endpoint, unsigned at, const int32_t
 		memcpy(CMSG_DATA(control), &octets, sizeof octets);
 		used = CMSG_SPACE(sizeof(uint16_t));
 	}
-	int tos = descriptor[WORD_OTHER] >> 16 & 0xff;
-	if (tos != 0) {
-		control = (struct cmsghdr *)(endpoint->transmit_controls[at].octets + used);
-		control->cmsg_level = endpoint->family == AF_INET ? SOL_IP : SOL_IPV6;
-		control->cmsg_type = endpoint->family == AF_INET ? IP_TOS : IPV6_TCLASS;
-		control->cmsg_len = CMSG_LEN(sizeof tos);
-		memcpy(CMSG_DATA(control), &tos, sizeof tos);
-		used += CMSG_SPACE(sizeof tos);
-	}
+	used = control_add_tos(endpoint->transmit_controls[at].octets, used, endpoint->family,
+			       descriptor[WORD_OTHER] >> 16 & 0xff);
 	header->msg_control = used != 0 ? endpoint->transmit_controls[at].octets : NULL;
 	header->msg_controllen = used;
 }
@@ -213,22 +126,6 @@ static void compose(struct endpoint *endpoint, unsigned at, unsigned piece, cons
 	write_envelope(endpoint, at, descriptors, size > 1 ? (size_t)descriptors[WORD_OCTETS] : 0);
 }
 
-/* Sends messages up to the first that fails, and says in last_error why that one did; returns how many were sent. */
-static unsigned send_messages(struct endpoint *endpoint, int descriptor, unsigned count)
-{
-	unsigned sent = 0;
-	while (sent < count) {
-		int more = sendmmsg(descriptor, endpoint->transmit + sent, count - sent, MSG_DONTWAIT);
-		if (more < 0 && errno == EINTR) continue;
-		if (more <= 0) {
-			last_error = errno;
-			break;
-		}
-		sent += (unsigned)more;
-	}
-	return sent;
-}
-
 /* Sends `count` datagrams of one source socket, one a message or grouped; returns how many were sent. */
 static int send_run(struct endpoint *endpoint, const int32_t *descriptors, int count, bool grouped)
 {
@@ -239,7 +136,7 @@ static int send_run(struct endpoint *endpoint, const int32_t *descriptors, int c
 		compose(endpoint, messages, (unsigned)done, descriptors + done * UDP_STRIDE, size);
 		done += size;
 	}
-	unsigned sent_messages = send_messages(endpoint, endpoint->source_sockets[descriptors[WORD_SOURCE]], messages);
+	unsigned sent_messages = socket_send(endpoint->source_sockets[descriptors[WORD_SOURCE]], endpoint->transmit, messages);
 	int sent = 0;
 	for (unsigned i = 0; i < sent_messages; i++) sent += (int)endpoint->group_sizes[i];
 	return sent;
@@ -262,7 +159,7 @@ static bool send_segments(struct endpoint *endpoint, const struct super_frame *s
 		endpoint->transmit[i].msg_hdr.msg_iovlen = grouped ? 2 * count : 2;
 		write_envelope(endpoint, i, descriptor, grouped ? super->payload + super->segment_octets : 0);
 	}
-	return send_messages(endpoint, endpoint->source_sockets[descriptor[WORD_SOURCE]], messages) == messages;
+	return socket_send(endpoint->source_sockets[descriptor[WORD_SOURCE]], endpoint->transmit, messages) == messages;
 }
 
 /* Cuts a super-frame and sends its segments, as many in one call as the kernel takes. */
@@ -326,111 +223,41 @@ static int transmit(struct endpoint *endpoint, const int32_t *descriptors, int c
 
 /* Opening. */
 
-static void set(int descriptor, int level, int option, int value)
-{
-	/* Best effort: what a kernel does not know, it does without. */
-	setsockopt(descriptor, level, option, &value, sizeof value);
-}
-
-static int open_socket(const struct endpoint *endpoint, const char *device, const char **syscall)
-{
-	int descriptor = socket(endpoint->family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP);
-	*syscall = "socket";
-	if (descriptor < 0) return -1;
-	if (endpoint->family == AF_INET6) set(descriptor, SOL_IPV6, IPV6_V6ONLY, 1);
-	*syscall = "setsockopt SO_BINDTODEVICE";
-	if (device[0] != '\0' &&
-	    setsockopt(descriptor, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device) + 1) < 0) {
-		int error = errno;
-		close(descriptor);
-		errno = error;
-		return -1;
-	}
-	return descriptor;
-}
-
-static void set_buffer(int descriptor, int force, int plain, int octets)
-{
-	if (setsockopt(descriptor, SOL_SOCKET, force, &octets, sizeof octets) < 0)
-		setsockopt(descriptor, SOL_SOCKET, plain, &octets, sizeof octets);
-}
-
-/* Only what was sent to the group on this device arrives: the socket is bound to both. */
-static const char *join_group(const struct endpoint *endpoint, const union address *group, const char *device)
-{
-	int descriptor = endpoint->receive_socket;
-	unsigned index = if_nametoindex(device);
-	if (index == 0) return "if_nametoindex";
-	if (setsockopt(descriptor, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device) + 1) < 0)
-		return "setsockopt SO_BINDTODEVICE";
-	if (endpoint->family == AF_INET) {
-		struct ip_mreqn wanted = {.imr_multiaddr = group->v4.sin_addr, .imr_ifindex = (int)index};
-		if (setsockopt(descriptor, SOL_IP, IP_ADD_MEMBERSHIP, &wanted, sizeof wanted) < 0)
-			return "setsockopt IP_ADD_MEMBERSHIP";
-	} else {
-		struct ipv6_mreq wanted = {.ipv6mr_multiaddr = group->v6.sin6_addr, .ipv6mr_interface = index};
-		if (setsockopt(descriptor, SOL_IPV6, IPV6_ADD_MEMBERSHIP, &wanted, sizeof wanted) < 0)
-			return "setsockopt IPV6_ADD_MEMBERSHIP";
-	}
-	return NULL;
-}
-
 static const char *open_receiver(struct endpoint *endpoint, napi_env env, napi_value options, const union address *local,
 				 const char *device, const char *multicast_device)
 {
 	const char *syscall;
-	int descriptor = endpoint->receive_socket = open_socket(endpoint, device, &syscall);
+	int descriptor = endpoint->receive_socket =
+		socket_open(endpoint->family, SOCK_DGRAM, IPPROTO_UDP, device, &syscall);
 	if (descriptor < 0) return syscall;
-	set_buffer(descriptor, SO_RCVBUFFORCE, SO_RCVBUF, 16 << 20);
-	set(descriptor, SOL_UDP, UDP_GRO, 1);
+	socket_set_receive_buffer(descriptor, 16 << 20);
+	socket_set(descriptor, SOL_UDP, UDP_GRO, 1);
 	if (endpoint->family == AF_INET) {
-		set(descriptor, SOL_IP, IP_RECVTOS, 1);
-		set(descriptor, SOL_IP, IP_RECVTTL, 1);
+		socket_set(descriptor, SOL_IP, IP_RECVTOS, 1);
+		socket_set(descriptor, SOL_IP, IP_RECVTTL, 1);
 	} else {
-		set(descriptor, SOL_IPV6, IPV6_RECVTCLASS, 1);
-		set(descriptor, SOL_IPV6, IPV6_RECVHOPLIMIT, 1);
+		socket_set(descriptor, SOL_IPV6, IPV6_RECVTCLASS, 1);
+		socket_set(descriptor, SOL_IPV6, IPV6_RECVHOPLIMIT, 1);
 		/* Tunnels over IPv6 may leave the checksum out where both ends want it so (RFC 6935). */
-		set(descriptor, SOL_UDP, UDP_NO_CHECK6_RX, option_boolean(env, options, "acceptsNoChecksum"));
+		socket_set(descriptor, SOL_UDP, UDP_NO_CHECK6_RX, option_boolean(env, options, "acceptsNoChecksum"));
 	}
 	if (option_boolean(env, options, "joins")) {
-		syscall = join_group(endpoint, local, multicast_device);
+		syscall = socket_join_group(descriptor, endpoint->family, local, multicast_device);
 		if (syscall != NULL) return syscall;
 	}
-	return bind(descriptor, &local->any, endpoint->address_octets) < 0 ? "bind" : NULL;
+	return bind(descriptor, &local->any, address_octets(endpoint->family)) < 0 ? "bind" : NULL;
 }
 
 static void configure_source(const struct endpoint *endpoint, int descriptor, int ttl, bool checksum, bool dont_fragment)
 {
-	set_buffer(descriptor, SO_SNDBUFFORCE, SO_SNDBUF, 8 << 20);
 	/* What arrives here is an answer to nobody. */
 	struct sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
 	struct sock_fprog program = {.len = 1, .filter = &none};
 	setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
-	if (endpoint->family == AF_INET) {
-		set(descriptor, SOL_IP, IP_MTU_DISCOVER, dont_fragment ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT);
-		if (ttl > 0) set(descriptor, SOL_IP, IP_TTL, ttl);
-		if (!checksum) set(descriptor, SOL_SOCKET, SO_NO_CHECK, 1);
-	} else {
-		set(descriptor, SOL_IPV6, IPV6_MTU_DISCOVER, dont_fragment ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_DONT);
-		if (ttl > 0) set(descriptor, SOL_IPV6, IPV6_UNICAST_HOPS, ttl);
-		if (!checksum) set(descriptor, SOL_UDP, UDP_NO_CHECK6_TX, 1);
-	}
-}
-
-/* Multicast leaves by the device of the local address, as far as the tunnel's TTL goes, and does not come back to us. */
-static void configure_multicast(const struct endpoint *endpoint, int descriptor, int ttl, const char *device)
-{
-	unsigned index = device[0] != '\0' ? if_nametoindex(device) : 0;
-	if (endpoint->family == AF_INET) {
-		struct ip_mreqn by = {.imr_ifindex = (int)index};
-		if (index != 0) setsockopt(descriptor, SOL_IP, IP_MULTICAST_IF, &by, sizeof by);
-		if (ttl > 0) set(descriptor, SOL_IP, IP_MULTICAST_TTL, ttl);
-		set(descriptor, SOL_IP, IP_MULTICAST_LOOP, 0);
-	} else {
-		if (index != 0) set(descriptor, SOL_IPV6, IPV6_MULTICAST_IF, (int)index);
-		if (ttl > 0) set(descriptor, SOL_IPV6, IPV6_MULTICAST_HOPS, ttl);
-		set(descriptor, SOL_IPV6, IPV6_MULTICAST_LOOP, 0);
-	}
+	socket_configure_sending(descriptor, endpoint->family, ttl, dont_fragment);
+	if (checksum) return;
+	if (endpoint->family == AF_INET) socket_set(descriptor, SOL_SOCKET, SO_NO_CHECK, 1);
+	else socket_set(descriptor, SOL_UDP, UDP_NO_CHECK6_TX, 1);
 }
 
 /* Binds source sockets to ports of the range, spread over it, next to those that somebody else holds. */
@@ -453,13 +280,13 @@ static const char *open_sources(struct endpoint *endpoint, napi_env env, napi_va
 	for (unsigned start = 0; start < stride && endpoint->source_count < wanted; start++) {
 		for (unsigned port = first + start; port <= last && endpoint->source_count < wanted; port += stride) {
 			const char *syscall;
-			int descriptor = open_socket(endpoint, device, &syscall);
+			int descriptor = socket_open(endpoint->family, SOCK_DGRAM, IPPROTO_UDP, device, &syscall);
 			if (descriptor < 0) return syscall;
 			configure_source(endpoint, descriptor, ttl, checksum, dont_fragment);
-			configure_multicast(endpoint, descriptor, ttl, multicast_device);
+			socket_configure_multicast(descriptor, endpoint->family, ttl, multicast_device);
 			if (endpoint->family == AF_INET) local.v4.sin_port = htons((uint16_t)port);
 			else local.v6.sin6_port = htons((uint16_t)port);
-			if (bind(descriptor, &local.any, endpoint->address_octets) == 0) {
+			if (bind(descriptor, &local.any, address_octets(endpoint->family)) == 0) {
 				endpoint->source_sockets[endpoint->source_count++] = descriptor;
 				continue;
 			}
@@ -477,14 +304,8 @@ static void close_endpoint(struct endpoint *endpoint)
 {
 	if (endpoint->receive_socket >= 0) close(endpoint->receive_socket);
 	for (unsigned i = 0; i < endpoint->source_count; i++) close(endpoint->source_sockets[i]);
-	if (endpoint->slots != NULL) madvise(endpoint->slots, endpoint->slot_octets * endpoint->slot_count, MADV_DONTNEED);
+	receive_batch_close(&endpoint->received);
 	free(endpoint);
-}
-
-/* An address that means something on one link only, and so must be bound together with the link. */
-static bool is_link_local(const struct in6_addr *address)
-{
-	return IN6_IS_ADDR_LINKLOCAL(address) || IN6_IS_ADDR_MC_LINKLOCAL(address);
 }
 
 static const char *open_endpoint(struct endpoint *endpoint, napi_env env, napi_value options, const char *text)
@@ -492,39 +313,16 @@ static const char *open_endpoint(struct endpoint *endpoint, napi_env env, napi_v
 	char device[64], multicast_device[64];
 	option_text(env, options, "device", device, sizeof device);
 	option_text(env, options, "multicastDevice", multicast_device, sizeof multicast_device);
-	bool v6 = option_number(env, options, "family") == 6;
-	endpoint->family = v6 ? AF_INET6 : AF_INET;
-	endpoint->address_octets = v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	endpoint->family = option_number(env, options, "family") == 6 ? AF_INET6 : AF_INET;
 	union address local;
-	memset(&local, 0, sizeof local);
-	local.any.sa_family = (sa_family_t)endpoint->family;
-	void *octets = v6 ? (void *)&local.v6.sin6_addr : (void *)&local.v4.sin_addr;
-	if (inet_pton(endpoint->family, text, octets) != 1) return errno = EINVAL, "inet_pton";
-	uint16_t port = htons((uint16_t)option_number(env, options, "localPort"));
-	if (v6) local.v6.sin6_port = port;
-	else local.v4.sin_port = port;
-	if (v6 && is_link_local(&local.v6.sin6_addr)) local.v6.sin6_scope_id = if_nametoindex(multicast_device);
-
-	endpoint->slots = endpoint->arena->base + (size_t)option_number(env, options, "slotsOffset");
-	endpoint->slot_octets = (size_t)option_number(env, options, "slotOctets");
-	endpoint->slot_count = (unsigned)option_number(env, options, "slots");
-	if (endpoint->slot_count > MAX_SLOTS) endpoint->slot_count = MAX_SLOTS;
+	uint16_t port = (uint16_t)option_number(env, options, "localPort");
+	int error = address_read(&local, endpoint->family, text, port, multicast_device);
+	if (error != 0) return errno = error, "inet_pton";
 	size_t offset = frame_offset((size_t)option_number(env, options, "headroomOctets"));
-	for (unsigned i = 0; i < endpoint->slot_count; i++) {
-		uint8_t *slot = endpoint->slots + i * endpoint->slot_octets;
-		endpoint->pieces[i] = (struct iovec){slot + offset, endpoint->slot_octets - offset};
-		endpoint->messages[i].msg_hdr = (struct msghdr){
-			.msg_name = &endpoint->senders[i],
-			.msg_namelen = sizeof endpoint->senders[i],
-			.msg_iov = &endpoint->pieces[i],
-			.msg_iovlen = 1,
-			.msg_control = &endpoint->controls[i],
-			.msg_controllen = sizeof endpoint->controls[i],
-		};
-	}
+	receive_batch_open(&endpoint->received, endpoint->family, endpoint->arena, env, options, offset);
 	for (unsigned i = 0; i < TRANSMIT_BATCH; i++) {
 		endpoint->transmit[i].msg_hdr.msg_name = &endpoint->destinations[i];
-		endpoint->transmit[i].msg_hdr.msg_namelen = endpoint->address_octets;
+		endpoint->transmit[i].msg_hdr.msg_namelen = address_octets(endpoint->family);
 	}
 	const char *syscall = open_receiver(endpoint, env, options, &local, device, multicast_device);
 	return syscall != NULL ? syscall : open_sources(endpoint, env, options, local, device, multicast_device);
@@ -583,16 +381,13 @@ static napi_value udp_transmit(napi_env env, napi_callback_info info)
 	return integer_value(env, transmit(endpoint, (int32_t *)descriptors.data + first * UDP_STRIDE, count));
 }
 
-/* Datagrams that the kernel dropped at the receiving socket: its buffer was full, or the checksum was wrong. */
 static napi_value udp_overruns(napi_env env, napi_callback_info info)
 {
 	struct arguments arguments = arguments_of(env, info);
 	struct endpoint *endpoint = endpoint_of(&arguments);
 	if (endpoint == NULL) return NULL;
-	uint32_t memory[SK_MEMINFO_VARS] = {0};
-	getsockopt(endpoint->receive_socket, SOL_SOCKET, SO_MEMINFO, memory, &(socklen_t){sizeof memory});
 	napi_value result;
-	napi_create_uint32(env, memory[SK_MEMINFO_DROPS], &result);
+	napi_create_uint32(env, socket_overruns(endpoint->receive_socket), &result);
 	return result;
 }
 

@@ -68,8 +68,8 @@ require_node() {
   command -v npm >/dev/null || fail "npm is missing: it comes with Node.js (in Debian, with the package npm)"
 }
 
-# For the package cap: its compiler finds the headers that came with Node.js instead of downloading them, and leaves out
-# the assertions by which a link that goes down would end the process (docs/decisions/cap.md).
+# For the packages cap and raw-socket: their compiler finds the headers that came with Node.js instead of downloading them,
+# and leaves out the assertions by which a link that goes down would end the process (docs/decisions/cap.md).
 export_module_settings() {
   npm_package_config_node_gyp_nodedir=$(node -p 'require("path").resolve(process.execPath, "../..")')
   export npm_package_config_node_gyp_nodedir
@@ -87,6 +87,10 @@ install_modules() {
   if [ ! -e "$cap" ] || grep -q 'status == 0' "$cap"; then
     say "npm rebuild cap"
     npm rebuild cap || fail "the package cap does not build: see its output above"
+  fi
+  if [ ! -e node_modules/raw-socket/build/Release/raw.node ]; then
+    say "npm rebuild raw-socket"
+    npm rebuild raw-socket || fail "the package raw-socket does not build: see its output above"
   fi
 }
 

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { type Adapter, ADAPTERS } from '../config/types/net-interface.ts';
 import type { LoadedAddon } from '../native/addon.ts';
 import type { LoadedCap } from '../port/cap.ts';
+import type { LoadedRawSocket } from '../port/raw-socket.ts';
 import { type CapabilityName, capabilityLabel, type CapabilitySet, hasCapability } from '../supervise/capability.ts';
 
 export type AdapterReport = {
@@ -17,6 +18,7 @@ export type AdapterReport = {
 export type AdapterFacts = {
   addon: LoadedAddon;
   cap: LoadedCap;
+  rawSocket: LoadedRawSocket;
   /** Capabilities that the process has. */
   effective: CapabilitySet;
   /** Whether the kernel has AF_XDP. */
@@ -26,7 +28,9 @@ export type AdapterFacts = {
 const CAPABILITIES: Record<Adapter, readonly CapabilityName[]> = {
   'packet-ring': ['net_raw'],
   udp: [],
+  'raw-ip': ['net_raw'],
   tap: ['net_admin'],
+  tun: ['net_admin'],
   'af-xdp': ['net_raw', 'net_admin', 'bpf'],
   pcap: ['net_raw'],
   'capture-file': [],
@@ -36,13 +40,26 @@ export function reportAdapters(facts: AdapterFacts): AdapterReport[] {
   return ADAPTERS.map((adapter) => ({
     adapter,
     problem: problemOf(adapter, facts),
-    weakness: adapter === 'pcap' && facts.cap.cap !== undefined ? facts.cap.weakness : undefined,
+    weakness: weaknessOf(adapter, facts),
   }));
 }
 
-function problemOf(adapter: Adapter, { addon, cap, effective, kernelHasXdp }: AdapterFacts): string | undefined {
-  const needsAddon = adapter !== 'pcap' && adapter !== 'capture-file';
-  if (needsAddon && addon.addon === undefined) return addon.reason;
+const WORKS_WITHOUT_ADDON: ReadonlySet<Adapter> = new Set(['raw-ip', 'pcap', 'capture-file']);
+
+function weaknessOf(adapter: Adapter, { addon, cap }: AdapterFacts): string | undefined {
+  if (adapter === 'pcap' && cap.cap !== undefined) return cap.weakness;
+  if (adapter === 'raw-ip' && addon.addon === undefined) return `by the package raw-socket, IPv4 only: ${addon.reason}`;
+  return undefined;
+}
+
+function problemOf(
+  adapter: Adapter,
+  { addon, cap, rawSocket, effective, kernelHasXdp }: AdapterFacts,
+): string | undefined {
+  if (!WORKS_WITHOUT_ADDON.has(adapter) && addon.addon === undefined) return addon.reason;
+  if (adapter === 'raw-ip' && addon.addon === undefined && rawSocket.rawSocket === undefined) {
+    return `${addon.reason}; and ${rawSocket.reason}`;
+  }
   if (adapter === 'pcap' && cap.cap === undefined) return cap.reason;
   if (adapter === 'af-xdp' && !kernelHasXdp) return 'this kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS)';
   const lacking = CAPABILITIES[adapter].filter((name) => !hasCapability(effective, name));

@@ -191,8 +191,12 @@ export const METHODS = {
       interface: z.string(),
       device: z.string(),
       addressOwner: z.enum(['host', 'wideplane']),
-      /** Present when it is a TAP device: it is made, with this MTU, where there is none. */
+      /** Present when it is a TAP or TUN device: it is made, with this MTU, where there is none. */
       tapMtu: z.number().int().positive().optional(),
+      /** What is made; default a TAP device. */
+      tapKind: z.enum(['tap', 'tun']).optional(),
+      /** Whether what leaves a device that is taken over is finished by the kernel; absent: its offloads stay as they are. */
+      transmitOffloads: z.enum(['keep', 'off']).optional(),
     }),
     result: z.discriminatedUnion('ok', [
       z.object({ ok: z.literal(true) }),
@@ -209,6 +213,8 @@ type MethodSchema = { params: z.ZodType; result?: z.ZodType; item?: z.ZodType };
 
 export type Method = keyof typeof METHODS;
 export type ParamsOf<M extends Method> = z.infer<(typeof METHODS)[M]['params']>;
+/** How a device shall be, besides fit to be opened. */
+export type DeviceWishes = Pick<ParamsOf<'prepare-device'>, 'tapMtu' | 'tapKind' | 'transmitOffloads'>;
 export type ResultOf<M extends Method> = (typeof METHODS)[M] extends { result: infer R extends z.ZodType }
   ? z.infer<R>
   : never;

@@ -36,6 +36,12 @@ export const UDP_STRIDE = 10;
  * word 9 tells where its TCP or UDP header (lower 16 bits) and its Ethernet header begin, from the start of the datagram.
  */
 
+/**
+ * Words per packet of a raw IP socket: those of a UDP endpoint up to word 7, without ports. What lies at word 0 is the
+ * payload of the IP packet.
+ */
+export const RAW_STRIDE = 8;
+
 /** A chunk of an AF_XDP socket holds one frame; of a received one XDP_CHUNK_RESERVED octets are in front of it. */
 export const XDP_CHUNK_OCTETS = 4096;
 export const XDP_CHUNK_RESERVED = 258;
@@ -85,8 +91,30 @@ export type UdpOptions = {
   headroomOctets: number;
 };
 
+export type RawOptions = {
+  family: 4 | 6;
+  /** Number of the IP protocol. */
+  protocol: number;
+  localAddress: string;
+  ttl: number;
+  /** As in UdpOptions. */
+  dontFragment: boolean;
+  /** The device by which multicast is sent and received; empty: as the routes have it. */
+  device: string;
+  /** Whether localAddress is a multicast group, to be joined on the device. */
+  joins: boolean;
+  slotsOffset: number;
+  slotOctets: number;
+  slots: number;
+  headroomOctets: number;
+  /** A payload starts so many octets behind 2 modulo 4: 2 where the header of the tunnel has 2 modulo 4 octets. */
+  shiftOctets: number;
+};
+
 export type TapOptions = {
   device: string;
+  /** Whether it is a TUN device: what passes starts at the IP header. */
+  isTun: boolean;
   /** Arena extent that frames are received into. */
   offset: number;
   octets: number;
@@ -142,7 +170,15 @@ export interface Addon {
   udpSourcePorts(endpoint: number): number[];
   udpClose(endpoint: number): void;
 
-  /** Attaches to a TAP device; makes it where there is none, and then it goes when it is closed. */
+  rawOpen(arena: number, options: RawOptions): number;
+  rawReceive(socket: number, descriptors: Int32Array, max: number): number;
+  /** As udpTransmit, a packet each. */
+  rawTransmit(socket: number, descriptors: Int32Array, first: number, count: number): number;
+  rawOverruns(socket: number): number;
+  rawDescriptors(socket: number): number[];
+  rawClose(socket: number): void;
+
+  /** Attaches to a TAP or TUN device; makes it where there is none, and then it goes when it is closed. */
   tapOpen(arena: number, options: TapOptions): number;
   /** Descriptors as those of a ring; ends the life of the frames of the call before. */
   tapReceive(tap: number, descriptors: Int32Array, max: number): number;

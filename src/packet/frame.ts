@@ -53,7 +53,7 @@ export class Frame {
   truncatedFrom = 0;
   /**
    * The other end of the underlay, as four 32-bit words in host order (IPv4 in word 3, the rest 0), and its UDP port:
-   * the source of what was received, the destination of what a port of medium `udp` shall send.
+   * the source of what was received, the destination of what a port of medium `udp` or `raw-ip` shall send.
    */
   outer0 = 0;
   outer1 = 0;

@@ -32,7 +32,7 @@ export type CaptureRecord = {
   point: number;
   /** A value of Direction in tap.ts; 0 where it is not known. */
   direction: number;
-  /** Whether the octets are the payload of a UDP datagram that the kernel has taken the outer headers off. */
+  /** Whether the octets are the payload of a datagram or an IP packet that the kernel has taken the outer headers off. */
   isDatagram: boolean;
   /** 0: it passed. */
   verdict: Verdict;
@@ -41,7 +41,7 @@ export type CaptureRecord = {
   /** Octets of the frame, of which `octets` holds the first. */
   originalOctets: number;
   octets: Uint8Array;
-  /** The other end of a frame of medium `udp`, as in Frame. */
+  /** The other end of a frame of medium `udp` or `raw-ip`, as in Frame. */
   outer: readonly [number, number, number, number];
   outerPort: number;
   outerTos: number;

@@ -5,7 +5,7 @@ import type { Verdict } from '../core/drop-reason.ts';
 import { type Addon, RING_STRIDE } from '../native/addon.ts';
 import { BURST, Frame, type FrameBatch } from '../packet/frame.ts';
 import { ETHERNET_HEADER_OCTETS } from '../wire/ethernet.ts';
-import type { Port, PortCounters } from './port.ts';
+import type { Port, PortCounters, PortMedium } from './port.ts';
 
 /** What a worker needs of every open device; plain data, to be posted to it. */
 export type DeviceDescription = {
@@ -27,7 +27,7 @@ const OVERRUNS_AGE_MS = 100;
 
 export abstract class DevicePort implements Port {
   readonly name: string;
-  readonly medium = 'ethernet';
+  readonly medium: PortMedium;
   readonly index: number;
   readonly descriptors: readonly number[];
   maxFrameOctets: number;
@@ -38,12 +38,16 @@ export abstract class DevicePort implements Port {
   /** Descriptors of a burst, RING_STRIDE words each. */
   protected readonly received = new Int32Array(BURST * RING_STRIDE);
   protected readonly transmitted = new Int32Array(BURST * RING_STRIDE);
+  /** In front of an IP packet of the MTU. */
+  readonly #linkOctets: number;
   readonly #now: () => number;
   readonly #counters: PortCounters = { receiveOverruns: 0 };
   #countersReadMs = -Infinity;
 
   /** `now`: a monotonic clock in milliseconds. */
-  constructor(addon: Addon, description: DeviceDescription, now: () => number) {
+  constructor(addon: Addon, description: DeviceDescription, now: () => number, medium: 'ethernet' | 'ip' = 'ethernet') {
+    this.medium = medium;
+    this.#linkOctets = medium === 'ip' ? 0 : ETHERNET_HEADER_OCTETS;
     this.name = description.name;
     this.index = description.index;
     this.descriptors = description.descriptors;
@@ -70,7 +74,7 @@ export abstract class DevicePort implements Port {
 
   /** The MTU of the device, as the watcher on the main thread sees it. */
   setMtu(mtu: number): void {
-    this.maxFrameOctets = mtu + ETHERNET_HEADER_OCTETS;
+    this.maxFrameOctets = mtu + this.#linkOctets;
   }
 
   transmit(batch: FrameBatch, refuse: (frame: Frame, why: Verdict) => void): void {

@@ -11,7 +11,7 @@ export type DeviceOffloads = { bus: string; active: readonly string[] };
 /** What devices without hardware give as their bus. */
 const NO_BUS: ReadonlySet<string> = new Set(['', 'N/A', 'tap', 'tun']);
 /** By each of these a frame leaves the device unfinished. */
-const UNFINISHED: ReadonlySet<string> = new Set([
+export const UNFINISHED_OFFLOADS: ReadonlySet<string> = new Set([
   'tx-checksum-ip-generic',
   'tx-checksum-ipv4',
   'tx-checksum-ipv6',
@@ -21,5 +21,5 @@ const UNFINISHED: ReadonlySet<string> = new Set([
 ]);
 
 export function mayJoin({ bus, active }: DeviceOffloads): boolean {
-  return !NO_BUS.has(bus) || !active.some((name) => UNFINISHED.has(name));
+  return !NO_BUS.has(bus) || !active.some((name) => UNFINISHED_OFFLOADS.has(name));
 }

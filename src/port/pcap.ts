@@ -23,6 +23,7 @@ import { ETHERNET_HEADER_OCTETS, VLAN_TAG_OCTETS } from '../wire/ethernet.ts';
 import { type CapHandle, loadCap } from './cap.ts';
 import { createFrameRing, FrameRing, type FrameRingMemory, frameRingOctets } from './frame-ring.ts';
 import type { Port, PortCounters } from './port.ts';
+import { refusalOfText } from './refusal.ts';
 
 export type PcapOptions = {
   /** Position in the table of ports. */
@@ -182,7 +183,8 @@ class PcapLink {
       this.#handle.send(sendBuffer, octets);
       return 0;
     } catch (error) {
-      return verdictOf(error);
+      // What pcap_sendpacket says is `send: ` and the text of an errno.
+      return refusalOfText(error instanceof Error ? error.message : '');
     }
   }
 
@@ -258,15 +260,6 @@ class PcapLink {
     }
     this.#counted = receivedFrames(this.#device);
   }
-}
-
-/** What pcap_sendpacket says is `send: ` and the text of an errno. */
-function verdictOf(error: unknown): Verdict {
-  const text = error instanceof Error ? error.message : '';
-  if (text.includes('Message too long')) return Drop.transmitTooLong;
-  if (text.includes('Network is down') || text.includes('No such device')) return Drop.portDown;
-  if (text.includes('No buffer space') || text.includes('temporarily unavailable')) return Drop.transmitQueueFull;
-  return Drop.transmitError;
 }
 
 /** Frames that a device of this namespace has received. */

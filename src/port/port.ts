@@ -8,10 +8,11 @@ import type { Verdict } from '../core/drop-reason.ts';
 import type { Frame, FrameBatch } from '../packet/frame.ts';
 
 /**
- * What a frame of the port starts with: `ethernet`, a MAC header without FCS; `udp`, the payload of a datagram, whose
- * other end and TOS travel in the frame's outer fields, in both directions.
+ * What a frame of the port starts with: `ethernet`, a MAC header without FCS; `ip`, an IP header; `udp`, the payload of a
+ * datagram, and `raw-ip`, that of an IP packet, whose other end and TOS travel in the frame's outer fields, in both
+ * directions.
  */
-export type PortMedium = 'ethernet' | 'udp';
+export type PortMedium = 'ethernet' | 'ip' | 'udp' | 'raw-ip';
 
 /** Counters that only the adapter can know; all grow monotonically. */
 export type PortCounters = {
@@ -53,7 +54,7 @@ export interface Port {
 
   /**
    * Sends all frames, those of a flow in order; each one that could not be sent is handed to `refuse` with the reason.
-   * A VLAN tag that shall be sent stands in the octets. A packet ring and a TAP device leave an unfinished checksum
+   * A VLAN tag that shall be sent stands in the octets. A packet ring, a TAP and a TUN device leave an unfinished checksum
    * (`checksumStart`) and the segmentation of a super-frame (`gsoType`) to the kernel.
    */
   transmit(batch: FrameBatch, refuse: (frame: Frame, why: Verdict) => void): void;

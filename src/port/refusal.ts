@@ -33,3 +33,12 @@ export function refusalOf(errno: number): Verdict {
       return Drop.transmitError;
   }
 }
+
+/** The same by the text of the errno (strerror), which is all that some packages tell. */
+export function refusalOfText(text: string): Verdict {
+  if (text.includes('Message too long')) return Drop.transmitTooLong;
+  if (text.includes('Network is down') || text.includes('No such device')) return Drop.portDown;
+  if (text.includes('No buffer space') || text.includes('temporarily unavailable')) return Drop.transmitQueueFull;
+  if (text.includes('unreachable') || text.includes('No route to host')) return Drop.noRoute;
+  return Drop.transmitError;
+}

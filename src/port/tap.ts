@@ -1,9 +1,10 @@
-// The overlay as a Linux interface of this host: a TAP device, whose other end is the kernel with its addresses and routes.
+// The overlay as a Linux interface of this host: a TAP device, whose other end is the kernel with its addresses and routes; or
+// a TUN device, by which IP packets pass instead of frames.
 //
 // Super-frames and unfinished checksums pass both ways. Frames of one TCP or UDP flow are handed over joined, for their
 // receiver is a kernel, which would join them itself (native-bindings/join.h).
 //
-// A device that exists is attached to and left behind when the port closes; it has to be a TAP device. One that does not
+// A device that exists is attached to and left behind when the port closes; it has to be one of its kind. One that does not
 // exist is made, and goes with the port: `wideplane up` makes it beforehand, so that it outlives a restart.
 //
 // Opened on the main thread and used in the worker, as the packet ring is.
@@ -21,10 +22,14 @@ export type TapOptions = {
   index: number;
   name: string;
   device: string;
+  /** Default `tap`. */
+  kind?: TapKind;
 };
 
+export type TapKind = 'tap' | 'tun';
+
 /** All that a worker needs to use a device; plain data, to be posted to it. */
-export type TapDescription = DeviceDescription;
+export type TapDescription = DeviceDescription & { kind: TapKind };
 
 /** What one receive can fill: a burst of full-sized frames, or 15 super-frames; what fits in a cache. */
 const REGION_OCTETS = 1 << 20;
@@ -33,8 +38,8 @@ const VLAN_TAG_OCTETS = 4;
 const IFF_UP = 0x1;
 /** The errno of a write to a device that is down (tun_get_user in drivers/net/tun.c). */
 const EIO = 5;
-/** What the kernel gives as the bus of a TAP device. */
-const TAP_BUS = 'tap';
+/** What such a device is called; the kernel gives its kind as its bus. */
+const LABELS: Record<TapKind, string> = { tap: 'TAP device', tun: 'TUN device' };
 
 /**
  * Opens a device in the calling thread's network namespace, and makes it where there is none. Throws an Error, with `code`
@@ -44,15 +49,21 @@ export function openTap(
   addon: Addon,
   arena: number,
   allocator: ArenaAllocator,
-  { index, name, device }: TapOptions,
+  { index, name, device, kind = 'tap' }: TapOptions,
 ): TapDescription {
-  const exists = checkDevice(addon, device);
+  const exists = checkDevice(addon, device, kind);
   const offset = allocator.allocate(REGION_OCTETS);
   if (offset === undefined) throw new Error(`${device}: the arena has no room for ${REGION_OCTETS} octets`);
   let handle: number | undefined;
   try {
     const extent = { offset, octets: REGION_OCTETS };
-    handle = addon.tapOpen(arena, { device, ...extent, headroomOctets: HEADROOM_OCTETS, up: !exists });
+    handle = addon.tapOpen(arena, {
+      device,
+      isTun: kind === 'tun',
+      ...extent,
+      headroomOctets: HEADROOM_OCTETS,
+      up: !exists,
+    });
     const facts = addon.deviceQuery(device);
     return {
       handle,
@@ -60,30 +71,33 @@ export function openTap(
       name,
       device,
       deviceIndex: facts.index,
-      maxFrameOctets: facts.mtu + ETHERNET_HEADER_OCTETS,
+      maxFrameOctets: facts.mtu + (kind === 'tun' ? 0 : ETHERNET_HEADER_OCTETS),
       isUp: (facts.flags & IFF_UP) !== 0,
       descriptors: addon.tapDescriptors(handle),
       extent,
+      kind,
     };
   } catch (error) {
     if (handle !== undefined) addon.tapClose(handle);
     allocator.release(offset, REGION_OCTETS);
     if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
-    throw new Error(`property device, value ${device}: another program has this TAP device open`, { cause: error });
+    throw new Error(`property device, value ${device}: another program has this ${LABELS[kind]} open`, {
+      cause: error,
+    });
   }
 }
 
 /** Whether there is such a device; throws when it is none that can be attached to. */
-function checkDevice(addon: Addon, device: string): boolean {
+function checkDevice(addon: Addon, device: string, kind: TapKind): boolean {
   try {
     addon.deviceQuery(device);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENODEV') return false;
     throw error;
   }
-  if (addon.deviceOffloads(device).bus === TAP_BUS) return true;
+  if (addon.deviceOffloads(device).bus === kind) return true;
   throw new Error(
-    `property device, value ${device}: exists and is no TAP device; name one that does not exist, or use adapter packet-ring`,
+    `property device, value ${device}: exists and is no ${LABELS[kind]}; name one that does not exist, or use adapter packet-ring`,
   );
 }
 
@@ -93,8 +107,15 @@ export function releaseTap(allocator: ArenaAllocator, description: TapDescriptio
 }
 
 export class TapPort extends DevicePort {
+  /** Room for a tag, which the MTU does not count. */
+  readonly #tagOctets: number;
   /** The frames that `transmitted` describes. */
   readonly #sending: Frame[] = [];
+
+  constructor(addon: Addon, description: TapDescription, now: () => number) {
+    super(addon, description, now, description.kind === 'tun' ? 'ip' : 'ethernet');
+    this.#tagOctets = description.kind === 'tun' ? 0 : VLAN_TAG_OCTETS;
+  }
 
   receive(into: FrameBatch): number {
     const words = this.received;
@@ -115,7 +136,7 @@ export class TapPort extends DevicePort {
   ): void {
     const words = this.transmitted;
     const sending = this.#sending;
-    const limit = this.maxFrameOctets + VLAN_TAG_OCTETS;
+    const limit = this.maxFrameOctets + this.#tagOctets;
     let accepted = 0;
     for (let index = 0; index < count; index++) {
       const frame = batch.frames[from + index]!;

@@ -2,23 +2,26 @@
 
 import { IpcClient } from '../ipc/ipc-client.ts';
 import { IpcError } from '../ipc/ipc-error.ts';
-import type { Method, ParamsOf, ResultOf } from '../ipc/schema.ts';
+import type { DeviceWishes, Method, ParamsOf, ResultOf } from '../ipc/schema.ts';
 import { stateLayout } from './state-directory.ts';
 
 /**
  * Asks that a device be made fit to be opened, before every opening: a device that was deleted and made again is another
- * one. A daemon that runs without a supervisor opens it as it is. `tapMtu`: it is a TAP device that is to be made, with this
- * MTU, where there is none.
+ * one. A daemon that runs without a supervisor opens it as it is.
  */
 export async function prepareDevice(
   state: string,
   interfaceName: string,
   device: string,
   addressOwner: 'host' | 'wideplane',
-  tapMtu?: number,
+  wishes: DeviceWishes = {},
 ): Promise<ResultOf<'prepare-device'>> {
-  const request = { interface: interfaceName, device, addressOwner, ...(tapMtu === undefined ? {} : { tapMtu }) };
-  const answer = await askSupervisor(state, 'prepare-device', request);
+  const answer = await askSupervisor(state, 'prepare-device', {
+    interface: interfaceName,
+    device,
+    addressOwner,
+    ...wishes,
+  });
   return answer ?? { ok: true };
 }
 

@@ -26,14 +26,18 @@ const entrySchema = z.object({
   device: z.string(),
   /** 0 while one that we make is not there yet. */
   ifindex: z.number().int().nonnegative(),
-  /** Whether it is a TAP device that was made, and is deleted to give it back. */
+  /** Whether it is a TAP or TUN device that was made, and is deleted to give it back. */
   made: z.boolean().optional(),
+  /** What was made; absent: a TAP device. */
+  kind: z.enum(['tap', 'tun']).optional(),
   /** The nft table that keeps its frames from the kernel, if it could be made. */
   table: z.string(),
   /** Whether the link was up before. */
   wasUp: z.boolean(),
   /** disable_ipv6 before; null: there was nothing to change. */
   disableIpv6: z.string().nullable(),
+  /** Offloads that were switched off, by ethtool's names; absent: none. */
+  offloads: z.array(z.string()).optional(),
   /** Netlink messages in base64 that add the addresses and the routes (IPv4, IPv6) again; '' when there are none. */
   addresses: z.string(),
   routes4: z.string(),

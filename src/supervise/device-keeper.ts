@@ -5,6 +5,7 @@ import type { Log } from '../core/log.ts';
 import type { ParamsOf, ResultOf } from '../ipc/schema.ts';
 import type { DeviceJournal, JournalEntry } from './device-journal.ts';
 import { addDropRule, giveBack, readDropTables, recordDevice, tableName, takeOver } from './device-takeover.ts';
+import { readTransmitOffloads, setOffloads } from './offloads.ts';
 import { readDeviceConditions } from './device-conditions.ts';
 import { deleteTap, makeTap, tapEntry } from './tap-device.ts';
 import { readDeviceNames, readHostFacts, readLink, type HostFacts, type LinkFact } from './host-facts.ts';
@@ -112,7 +113,11 @@ export class DeviceKeeper {
     }
     if (request.tapMtu !== undefined) return this.#prepareTap(request, request.tapMtu, present);
     // A daemon that was started again asks for what it had, and traffic waits for the answer.
-    if (present && journal.entries.some((entry) => entry.ifindex === present.ifindex)) return { ok: true };
+    const taken = journal.entries.find((entry) => entry.ifindex === present?.ifindex);
+    if (taken !== undefined) {
+      await this.#settleOffloads(taken, request);
+      return { ok: true };
+    }
 
     const facts = await readHostFacts();
     const link = facts.links.find((other) => other.name === request.device);
@@ -139,21 +144,43 @@ export class DeviceKeeper {
       throw error;
     }
     log.info('device taken over', { interface: request.interface, device: request.device });
+    await this.#settleOffloads(entry, request);
     return { ok: true };
   }
 
-  /** Makes a TAP device; one that is there is left as it is, and told apart from other devices when it is opened. */
+  /** Switches the transmit offloads of a device off, or on again as they were. */
+  async #settleOffloads(entry: JournalEntry, { transmitOffloads = 'keep' }: PrepareRequest): Promise<void> {
+    const isOff = entry.offloads !== undefined;
+    if (isOff === (transmitOffloads === 'off')) return;
+    const { journal, log } = this.#options;
+    const { device } = entry;
+    try {
+      const offloads = entry.offloads ?? (await readTransmitOffloads(device));
+      // What is to be undone is on the disk before it is done.
+      if (!isOff) journal.put({ ...entry, offloads });
+      await setOffloads(device, offloads, isOff ? 'on' : 'off');
+      if (isOff) journal.put(withoutOffloads(entry));
+      log.info(`transmit offloads ${isOff ? 'as they were' : 'off'}`, { interface: entry.interface, device });
+    } catch (error) {
+      this.warn([
+        `net interface ${entry.interface}: property transmit-offloads, value ${transmitOffloads}: ${device}: ${errorText(error)}`,
+      ]);
+    }
+  }
+
+  /** Makes a TAP or TUN device; one that is there is left as it is, and told apart from other devices when it is opened. */
   async #prepareTap(request: PrepareRequest, mtu: number, present: LinkFact | undefined): Promise<PrepareResult> {
     const { journal, log } = this.#options;
     if (present) return { ok: true };
     const names = await readDeviceNames();
     for (const entry of this.devices.filter((other) => !names.has(other.ifindex))) await this.#giveBack(entry, names);
-    journal.put(tapEntry(request.interface, request.device));
+    const entry = tapEntry(request.interface, request.device, request.tapKind);
+    journal.put(entry);
     try {
-      await makeTap(request.device, mtu);
+      await makeTap(request.device, mtu, request.tapKind);
       const link = await readLink(request.device);
       if (!link) throw new Error('it has gone again');
-      journal.put({ ...tapEntry(request.interface, request.device), ifindex: link.ifindex });
+      journal.put({ ...entry, ifindex: link.ifindex });
     } finally {
       journal.remove(0);
     }
@@ -220,4 +247,10 @@ async function takenElsewhere(
     message: `property device, value ${request.device}: another "wideplane up" has it; stop that one (if there is none: nft delete table netdev ${table})`,
     forcible: true,
   };
+}
+
+function withoutOffloads(entry: JournalEntry): JournalEntry {
+  const rest = { ...entry };
+  delete rest.offloads;
+  return rest;
 }

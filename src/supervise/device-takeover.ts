@@ -2,12 +2,14 @@
 //
 // Done with ip(8) and nft(8): this happens a few times in the life of a process, both are on every Debian, and
 // `ip address save` dumps addresses exactly (docs/decisions/device-care.md). Kernel state that is changed: an nft ingress
-// rule, IPv4 addresses and the routes that go with them, disable_ipv6, the link flag.
+// rule, IPv4 addresses and the routes that go with them, disable_ipv6, the link flag, offloads where that is wished.
 
 import { readFile, writeFile } from 'node:fs/promises';
 import { NO_SUCH_PROGRAM, runCommand, runCommandOnFile, type CommandResult } from './command.ts';
 import type { JournalEntry } from './device-journal.ts';
 import type { LinkFact } from './host-facts.ts';
+import { errorText } from '../core/errors.ts';
+import { setOffloads } from './offloads.ts';
 import { orEmpty, withoutKernelRoutes } from './route-dump.ts';
 
 const disableIpv6File = (device: string): string => `/proc/sys/net/ipv6/conf/${device}/disable_ipv6`;
@@ -86,6 +88,10 @@ export async function giveBack(entry: JournalEntry, device: string | undefined, 
     if (status !== 0) problems.push(`${what}: ${firstLine(stderr)}`);
   };
   if (device !== undefined) {
+    const { offloads = [] } = entry;
+    await setOffloads(device, offloads, 'on').catch((error: unknown) => {
+      problems.push(`offloads: ${errorText(error)}`);
+    });
     if (!entry.wasUp) await attempt('link down', runCommand('ip', ['link', 'set', 'dev', device, 'down']));
     if (entry.disableIpv6 !== null) {
       await writeFile(disableIpv6File(device), entry.disableIpv6).catch((error: unknown) => {

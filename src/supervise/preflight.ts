@@ -30,7 +30,7 @@ export function refusal(facts: HostFacts, request: DeviceRequest): { message: st
     return { message: `${value}: has a quotation mark or bracket in its name; rename it`, forcible: false };
   }
   const advice =
-    'name another device, or use adapter udp with address-owner host, or start with "wideplane up --force" to take it all the same';
+    'name another device, or use adapter udp or raw-ip with address-owner host, or start with "wideplane up --force" to take it all the same';
   for (const device of [link.name, ...devicesAbove(facts.links, link.name)]) {
     const by = device === link.name ? '' : ` through ${device}, which stands on it`;
     const route = facts.defaultRoutes.find((other) => other.device === device);
@@ -98,7 +98,7 @@ export function takeoverWarnings(links: readonly LinkFact[], request: DeviceRequ
   return warnings;
 }
 
-/** Warnings for a device whose addresses stay the kernel's (adapter udp). */
+/** Warnings for a device whose addresses stay the kernel's (adapters udp and raw-ip). */
 export function hostDeviceWarnings(request: DeviceRequest, seen: DeviceConditions): string[] {
   const { device } = request;
   const warnings: string[] = [];

@@ -1,4 +1,4 @@
-// Making a TAP device for an interface with adapter tap, and deleting it again.
+// Making a TAP device for an interface with adapter tap, or a TUN device for one with adapter tun, and deleting it again.
 //
 // It is persistent, so that addresses and routes that the host gave it outlive a restart of dataplaned. Done with ip(8), as
 // all that happens to devices here (device-takeover.ts).
@@ -6,12 +6,17 @@
 import { runCommand } from './command.ts';
 import type { JournalEntry } from './device-journal.ts';
 
+export type TapKind = 'tap' | 'tun';
+
+const label = (kind: TapKind): string => (kind === 'tun' ? 'TUN device' : 'TAP device');
+
 /** What the journal says before the device is there. */
-export const tapEntry = (interfaceName: string, device: string): JournalEntry => ({
+export const tapEntry = (interfaceName: string, device: string, kind: TapKind = 'tap'): JournalEntry => ({
   interface: interfaceName,
   device,
   ifindex: 0,
   made: true,
+  kind,
   table: '',
   wasUp: false,
   disableIpv6: null,
@@ -21,13 +26,13 @@ export const tapEntry = (interfaceName: string, device: string): JournalEntry =>
 });
 
 /** Makes the device and brings it up; throws when that fails, and then there is none. */
-export async function makeTap(device: string, mtu: number): Promise<void> {
-  const made = await runCommand('ip', ['tuntap', 'add', 'dev', device, 'mode', 'tap', 'vnet_hdr']);
-  if (made.status !== 0) throw new Error(`the TAP device cannot be made: ${made.stderr}`);
+export async function makeTap(device: string, mtu: number, kind: TapKind = 'tap'): Promise<void> {
+  const made = await runCommand('ip', ['tuntap', 'add', 'dev', device, 'mode', kind, 'vnet_hdr']);
+  if (made.status !== 0) throw new Error(`the ${label(kind)} cannot be made: ${made.stderr}`);
   const set = await runCommand('ip', ['link', 'set', 'dev', device, 'mtu', String(mtu), 'up']);
   if (set.status === 0) return;
   await runCommand('ip', ['link', 'delete', 'dev', device]);
-  throw new Error(`the TAP device cannot be brought up: ${set.stderr}`);
+  throw new Error(`the ${label(kind)} cannot be brought up: ${set.stderr}`);
 }
 
 /**
@@ -36,9 +41,11 @@ export async function makeTap(device: string, mtu: number): Promise<void> {
  */
 export async function deleteTap(entry: JournalEntry, device: string | undefined): Promise<string[]> {
   if (device === undefined && entry.ifindex !== 0) return [];
-  // This form deletes nothing but TAP devices, and nothing that is open.
+  // The first form deletes nothing but such devices, and nothing that is open.
   const argv =
-    device === undefined ? ['tuntap', 'delete', 'dev', entry.device, 'mode', 'tap'] : ['link', 'delete', 'dev', device];
+    device === undefined
+      ? ['tuntap', 'delete', 'dev', entry.device, 'mode', entry.kind ?? 'tap']
+      : ['link', 'delete', 'dev', device];
   const { status, stderr } = await runCommand('ip', argv);
   return status === 0 ? [] : [`ip ${argv.join(' ')}: ${stderr}`];
 }

@@ -10,6 +10,7 @@ import {
   UNDERLAY_ADDRESS_6,
   UNDERLAY_MTU,
   VNI,
+  offloadsOff,
   VXLAN_OVERHEAD_OCTETS,
   vxlanDevice,
 } from './topology.ts';
@@ -87,8 +88,8 @@ export async function startWideplaneWith(topology: Topology, text: string): Prom
 }
 
 const wideplaneConfiguration = (self: string, remote: string): string => `
-net interface 1.1 { device e0 adapter packet-ring address-owner wideplane }
-net interface 1.2 { device e1 adapter packet-ring address-owner wideplane }
+net interface 1.1 { device e0 adapter packet-ring address-owner wideplane transmit-offloads off }
+net interface 1.2 { device e1 adapter packet-ring address-owner wideplane transmit-offloads off }
 net vlan wan { interfaces { 1.1 { untagged } } mtu ${UNDERLAY_MTU} }
 net vlan inside { interfaces { 1.2 { untagged } } }
 net self wan-self { address ${self} vlan wan }
@@ -114,8 +115,12 @@ export const startKernel: StartDevice = async ({ device }) => {
   return { name: 'kernel', pid: undefined, state: '', log: () => '', stop: () => Promise.resolve() };
 };
 
-/** Frames go from e1 to e0 as they are: what the same packet I/O can do without a tunnel. */
+/**
+ * Frames go from e1 to e0 as they are: what the same packet I/O can do without a tunnel. It joins them as wideplane does, so
+ * the kernel has to finish what leaves.
+ */
 export const startCForwarder: StartDevice = async ({ device }) => {
+  await run(offloadsOff(device, 'e0', ['tx', 'tx-udp-segmentation']));
   const forwarder = [`${PROGRAMS}/c-forwarder`, '--from', 'e1', '--to', 'e0', '--core', String(DEVICE_CORE)];
   const running = await Running.start(inNamespace(device, forwarder), (output) => output.includes('ready'));
   return { name: 'c-forwarder', pid: running.pid, state: '', log: () => running.output, stop: () => running.stop() };

@@ -48,8 +48,6 @@ export class Topology {
       ['ip', 'link', 'add', 'g0', 'netns', inside, 'type', 'veth', 'peer', 'name', 'e1', 'netns', device],
       ['ip', 'link', 'add', 's0', 'netns', underlay, 'type', 'veth', 'peer', 'name', 'e0', 'netns', device],
       offloadsOff(inside, 'g0', ['tx', 'tx-udp-segmentation']),
-      offloadsOff(device, 'e1', ['tx', 'tx-udp-segmentation']),
-      offloadsOff(device, 'e0', ['tx', 'tx-udp-segmentation']),
       offloadsOff(underlay, 's0', [
         'tx',
         'tx-udp-segmentation',

@@ -16,7 +16,9 @@ import { createMemoryPair } from '../../src/port/memory.ts';
 import { openPacketRing, PacketRingPort, releasePacketRing } from '../../src/port/packet-ring.ts';
 import { openPcap, PcapPort, releasePcap } from '../../src/port/pcap.ts';
 import type { Port } from '../../src/port/port.ts';
-import { openTap, releaseTap, TapPort } from '../../src/port/tap.ts';
+import { openRawIp, RawIpPort, releaseRawIp } from '../../src/port/raw-ip.ts';
+import { openRawSocket, RawSocketPort, releaseRawSocket } from '../../src/port/raw-socket-port.ts';
+import { openTap, releaseTap, type TapKind, TapPort } from '../../src/port/tap.ts';
 import { openUdpPort, releaseUdpPort, UdpPort } from '../../src/port/udp.ts';
 import { addVeth, eventually, ip, run } from '../lib/namespace.ts';
 import { type FlowOrder, type FlowsReceived, PacketPeer } from '../lib/packet-peer.ts';
@@ -36,7 +38,10 @@ const FRAMES = 40_000;
 const SIZES = [64, 64, 64, 128, 576, 1000, 1400];
 const SEED = 20_000 + (Date.now() % 10_000);
 const PREFIX = Uint8Array.from([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x08, 0x00]);
+/** An IPv4 header, for devices that carry packets. */
+const IP_PREFIX = Uint8Array.from([0x45, 0, 0, 60, 0, 0, 0x40, 0, 64, 253, 0, 0, 10, 77, 0, 1, 10, 77, 0, 2]);
 const UDP_PORT = 4789;
+const GRE = 47;
 
 type Load = Pick<FlowOrder, 'seed' | 'flows' | 'count' | 'sizes' | 'every' | 'pause'>;
 
@@ -125,12 +130,20 @@ const openPcapLink =
     };
   };
 
+const LOCAL = '10.8.1.1';
+const REMOTE = '10.8.1.2';
+
+/** A veth pair with addresses. */
+function addUnderlay(here: string, namespace: string): void {
+  addVeth(here, 'there', namespace);
+  ip(`address add ${LOCAL}/24 dev ${here}`);
+  ip(`-n ${namespace} address add ${REMOTE}/24 dev there`);
+}
+
 async function udpLink(name: string): Promise<Link> {
   const [here, namespace] = [`v-${name}`, `peer-${name}`];
-  const [local, remote] = ['10.8.1.1', '10.8.1.2'];
-  addVeth(here, 'there', namespace);
-  ip(`address add ${local}/24 dev ${here}`);
-  ip(`-n ${namespace} address add ${remote}/24 dev there`);
+  const [local, remote] = [LOCAL, REMOTE];
+  addUnderlay(here, namespace);
   const peer = new PacketPeer(namespace, 'udp', remote, String(UDP_PORT));
   await peer.ready;
   const options = { index: 1, name, family: 4, localAddress: local, localPort: UDP_PORT, checksum: true } as const;
@@ -150,37 +163,80 @@ async function udpLink(name: string): Promise<Link> {
     close: async () => {
       port.close();
       releaseUdpPort(allocator, description);
+      ip(`link delete ${here}`);
       await peer.close();
     },
   };
 }
 
-/** A TAP device, and a packet socket on the host's end of it. */
-async function tapLink(name: string): Promise<Link> {
-  const [device, namespace] = [`t-${name}`, `peer-${name}`];
-  ip(`tuntap add dev ${device} mode tap vnet_hdr`);
-  run('sysctl', '-qw', `net.ipv6.conf.${device}.disable_ipv6=1`);
-  ip(`link set dev ${device} up`);
-  ip(`netns attach ${namespace} ${process.pid}`);
-  const description = openTap(addon, arenaHandle, allocator, { index: 1, name, device });
-  const port = new TapPort(addon, description, now);
-  await eventually('the carrier', () => (addon.deviceQuery(device).flags & 0x41) === 0x41);
-  const peer = new PacketPeer(namespace, 'ethernet', device);
-  await peer.ready;
-  return {
-    port,
-    prefix: PREFIX,
-    send: (load) => peer.sendFlows({ prefix: PREFIX, ...load }),
-    collect: () => peer.receiveFlows(FRAMES),
-    address: () => undefined,
-    lostOnTheWay: backlogDrops,
-    close: async () => {
-      port.close();
-      releaseTap(allocator, description);
-      await peer.close();
-    },
+const openRaw = (name: string): Opened => {
+  const options = { index: 1, name, family: 4, localAddress: LOCAL, protocol: GRE } as const;
+  const description = openRawIp(addon, arenaHandle, allocator, options);
+  return { port: new RawIpPort(addon, description, now), close: () => releaseRawIp(allocator, description) };
+};
+
+const openPackage = (name: string): Opened => {
+  const options = { index: 1, name, localAddress: LOCAL, protocol: GRE, mtu: 1500 };
+  const where = { device: `v-${name}`, deviceIndex: addon.deviceQuery(`v-${name}`).index };
+  const description = openRawSocket(allocator, { ...options, ...where, arrived: () => undefined });
+  return { port: new RawSocketPort(arena, description, now), close: () => releaseRawSocket(allocator, description) };
+};
+
+/** Raw sockets at both ends. */
+const rawLink =
+  (open: (name: string) => Opened) =>
+  async (name: string): Promise<Link> => {
+    const [here, namespace] = [`v-${name}`, `peer-${name}`];
+    addUnderlay(here, namespace);
+    const peer = new PacketPeer(namespace, 'raw', REMOTE, String(GRE));
+    await peer.ready;
+    const { port, close } = open(name);
+    return {
+      port,
+      prefix: new Uint8Array(0),
+      send: (load) => peer.sendFlows({ prefix: new Uint8Array(0), to: LOCAL, ...load }),
+      collect: () => peer.receiveFlows(FRAMES),
+      address: (frame) => {
+        frame.outer3 = parseIpv4(REMOTE)!;
+      },
+      lostOnTheWay: backlogDrops,
+      close: async () => {
+        port.close();
+        close();
+        ip(`link delete ${here}`);
+        await peer.close();
+      },
+    };
   };
-}
+
+/** A TAP or TUN device, and a packet socket on the host's end of it. */
+const tapLink =
+  (kind: TapKind) =>
+  async (name: string): Promise<Link> => {
+    const [device, namespace] = [`t-${name}`, `peer-${name}`];
+    ip(`tuntap add dev ${device} mode ${kind} vnet_hdr`);
+    run('sysctl', '-qw', `net.ipv6.conf.${device}.disable_ipv6=1`);
+    ip(`link set dev ${device} up`);
+    ip(`netns attach ${namespace} ${process.pid}`);
+    const description = openTap(addon, arenaHandle, allocator, { index: 1, name, device, kind });
+    const port = new TapPort(addon, description, now);
+    await eventually('the carrier', () => (addon.deviceQuery(device).flags & 0x41) === 0x41);
+    const peer = new PacketPeer(namespace, 'ethernet', device);
+    await peer.ready;
+    return {
+      port,
+      prefix: kind === 'tun' ? IP_PREFIX : PREFIX,
+      send: (load) => peer.sendFlows({ prefix: PREFIX, packets: kind === 'tun', ...load }),
+      collect: () => peer.receiveFlows(FRAMES),
+      address: () => undefined,
+      lostOnTheWay: backlogDrops,
+      close: async () => {
+        port.close();
+        releaseTap(allocator, description);
+        await peer.close();
+      },
+    };
+  };
 
 /** The other side is a port too, in this process. */
 function memoryLink(): Promise<Link> {
@@ -212,7 +268,10 @@ const ADAPTERS: Record<string, (name: string) => Promise<Link>> = {
   memory: memoryLink,
   'packet-ring': deviceLink(openRing),
   udp: udpLink,
-  tap: tapLink,
+  'raw-ip': rawLink(openRaw),
+  'raw-socket': rawLink(openPackage),
+  tap: tapLink('tap'),
+  tun: tapLink('tun'),
   'af-xdp': deviceLink(openXdp),
   pcap: deviceLink(openPcapLink(false)),
   'pcap-worker': deviceLink(openPcapLink(true)),

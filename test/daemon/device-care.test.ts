@@ -130,6 +130,41 @@ test('a device that was down and had IPv6 disabled is given back that way', asyn
   removeState(state);
 });
 
+/** Transmit offloads of eth1 that are on. */
+function transmitOffloads(host: Host): string[] {
+  const lines = host.sh('ethtool -k eth1').split('\n');
+  return lines
+    .filter((line) => /^\s*tx-\S*(?:checksum-ip-generic|segmentation): on$/.test(line))
+    .map((line) => line.trim());
+}
+
+test('transmit offloads are switched off and on as it is wished, and given back', async () => {
+  const host = makeHost();
+  const state = makeState();
+  const up = new RunningUp(state, { namespace: host.name });
+  await up.ready();
+  const before = transmitOffloads(host);
+  assert.ok(
+    before.includes('tx-checksum-ip-generic: on') && before.includes('tx-udp-segmentation: on'),
+    String(before),
+  );
+  const prepare = (transmitOffloads: 'keep' | 'off') =>
+    prepareDevice(state, '1.1', 'eth1', 'wideplane', { transmitOffloads });
+  assert.deepEqual(await prepare('keep'), { ok: true });
+  assert.deepEqual(transmitOffloads(host), before);
+  assert.deepEqual(await prepare('off'), { ok: true });
+  const off = transmitOffloads(host);
+  assert.ok(!off.includes('tx-checksum-ip-generic: on') && !off.includes('tx-udp-segmentation: on'), String(off));
+  assert.deepEqual(await prepare('off'), { ok: true });
+  assert.deepEqual(transmitOffloads(host), off);
+  assert.deepEqual(await prepare('keep'), { ok: true });
+  assert.deepEqual(transmitOffloads(host), before);
+  assert.deepEqual(await prepare('off'), { ok: true });
+  await up.killAndVanish();
+  await eventually('offloads as they were', () => transmitOffloads(host).join() === before.join());
+  removeState(state);
+});
+
 test('kill -9 of up leaves no device change and no rule', async () => {
   const host = makeHost();
   const before = await furnish(host);

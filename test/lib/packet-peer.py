@@ -3,6 +3,7 @@
 #
 #   packet-peer.py ethernet DEVICE          frames by AF_PACKET
 #   packet-peer.py udp ADDRESS PORT         datagrams
+#   packet-peer.py raw ADDRESS PROTOCOL     payloads of IP packets
 import base64, errno, json, random, select, socket, struct, sys, time
 
 SOL_PACKET, SOL_UDP, UDP_SEGMENT, PACKET_IGNORE_OUTGOING, SO_RCVBUFFORCE = 263, 17, 103, 23, 33
@@ -22,20 +23,35 @@ if sys.argv[1] == 'ethernet':
     send_one = wire.send
 else:
     family = socket.AF_INET6 if ':' in sys.argv[2] else socket.AF_INET
-    wire = socket.socket(family, socket.SOCK_DGRAM)
+    is_raw = sys.argv[1] == 'raw'
+    wire = socket.socket(family, socket.SOCK_RAW, int(sys.argv[3])) if is_raw else socket.socket(family, socket.SOCK_DGRAM)
     wire.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
     if family == socket.AF_INET:
         wire.setsockopt(socket.SOL_IP, socket.IP_RECVTOS, 1)
-    wire.bind((sys.argv[2], int(sys.argv[3])))
+    else:
+        wire.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVTCLASS, 1)
+    wire.bind((sys.argv[2], 0 if is_raw else int(sys.argv[3])))
     send_one = None
 wire.setblocking(False)
+
+# Over IPv4 a raw socket receives the IP header too.
+def payload_of(data):
+    return data[(data[0] & 15) * 4:] if sys.argv[1] == 'raw' and family == socket.AF_INET else data
+
+def tos_of(control):
+    for level, kind, octets in control:
+        if level == socket.SOL_IP and kind == socket.IP_TOS:
+            return octets[0]
+        if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_TCLASS:
+            return struct.unpack('i', octets)[0]
+    return 0
 
 def send(frame, order):
     while True:
         try:
             if send_one:
                 return send_one(frame)
-            return wire.sendto(frame, (order['to'], order['port']))
+            return wire.sendto(frame, (order['to'], order.get('port', 0)))
         except (BlockingIOError, OSError) as error:
             if error.errno not in (11, 105):
                 raise
@@ -68,7 +84,8 @@ def do_send_flows(order):
     sequence = [0] * order['flows']
     for index in range(order['count']):
         flow = random.randrange(order['flows'])
-        send(flow_frame(bytes.fromhex(order['prefix']), flow, sequence[flow], random.choice(order['sizes'])), order)
+        frame = flow_frame(bytes.fromhex(order['prefix']), flow, sequence[flow], random.choice(order['sizes']))
+        send(frame[14:] if order.get('packets') else frame, order)
         sequence[flow] += 1
         if index % order['every'] == 0:
             time.sleep(order['pause'])
@@ -94,7 +111,7 @@ def flow_frame(prefix, flow, number, octets):
 def do_receive_flows(order):
     expected, received, wrong, until = {}, 0, 0, time.monotonic() + order['seconds']
     while received < order['count'] and select.select([wire], [], [], max(0, min(1, until - time.monotonic())))[0]:
-        data = wire.recv(70000)
+        data = payload_of(wire.recv(70000))
         flow, number = struct.unpack('>II', data[-8:])
         wrong += number < expected.get(flow, 0)
         expected[flow] = number + 1
@@ -114,8 +131,7 @@ def do_receive(order):
             if error.errno != errno.ENETDOWN:
                 raise
             continue
-        tos = [octets[0] for level, kind, octets in control if level == socket.SOL_IP and kind == socket.IP_TOS]
-        frames.append({'octets': base64.b64encode(data).decode(), 'port': sender[1], 'tos': tos[0] if tos else 0})
+        frames.append({'octets': base64.b64encode(payload_of(data)).decode(), 'port': sender[1], 'tos': tos_of(control)})
     return {'frames': frames}
 
 print(json.dumps({}), flush=True)

@@ -43,6 +43,8 @@ export type FlowsReceived = { received: number; wrong: number; flows: number };
 export type FlowOrder = {
   /** MAC header, or nothing for datagrams. */
   prefix: Uint8Array;
+  /** Without the MAC header. */
+  packets?: boolean;
   seed: number;
   flows: number;
   count: number;

@@ -60,8 +60,8 @@ export function largeConfiguration({ tunnels, stations, withUnderlay, first = 0 
 
 function underlay(): string {
   return [
-    'net interface 1.1 { device e0 adapter packet-ring address-owner wideplane }',
-    'net interface 1.2 { device e1 adapter packet-ring address-owner wideplane }',
+    'net interface 1.1 { device e0 adapter packet-ring address-owner wideplane transmit-offloads off }',
+    'net interface 1.2 { device e1 adapter packet-ring address-owner wideplane transmit-offloads off }',
     `net vlan wan { interfaces { 1.1 { untagged } } mtu ${UNDERLAY_MTU} }`,
     'net vlan inside { interfaces { 1.2 { untagged } } }',
     'net self wan-self { address 10.9.1.1/16 vlan wan }',

@@ -18,10 +18,17 @@ import { hashPair } from '../../core/pair-map.ts';
 import { BROADCAST_MAC, macHigh16, macLow32, parseMac } from '../../core/mac.ts';
 import type { CrossingSpec } from '../../bridge/crossing.ts';
 import { EtherType } from '../../wire/ethernet.ts';
+import { serviceIsUdp, serviceNumber } from '../../tunnel/service.ts';
 import { MssClamp } from '../../tunnel/mss.ts';
 import { kindIsLayer3, TOS_PRESERVE, TunnelKind, UdpChecksum } from '../../tunnel/tunnel.ts';
 import { tunnelOverhead } from '../../tunnel/overhead.ts';
-import { carriesFrames, ownsDevice } from '../../config/types/net-interface.ts';
+import {
+  carriesFrames,
+  carriesPackets,
+  makesDevice,
+  ownsDevice,
+  usesHostStack,
+} from '../../config/types/net-interface.ts';
 import {
   bareAddress,
   type ConfigView,
@@ -35,6 +42,7 @@ import {
 } from './config-view.ts';
 import { parentsOf, RouteBuilder, routeDomainsOf } from './build-routes.ts';
 import type { Mac } from './spec.ts';
+import { addSockets, udpModel } from './build-sockets.ts';
 import { shapeOf } from './tunnel-shape.ts';
 import type { DeviceFacts, FilesModel, InterfaceMemberModel, Model, StaticTableModel, SubnetModel } from './model.ts';
 
@@ -118,7 +126,8 @@ class ModelBuilder {
       const { device, adapter, enabled } = properties;
       const files = adapter === 'capture-file' ? filesOf(properties) : undefined;
       if ((device === undefined && files === undefined) || !enabled) continue;
-      this.#model.interfaces.set(name, { name, device: device ?? '', adapter, files });
+      const finishesFrames = properties['transmit-offloads'] === 'off';
+      this.#model.interfaces.set(name, { name, device: device ?? '', adapter, files, finishesFrames });
     }
   }
 
@@ -158,6 +167,10 @@ class ModelBuilder {
       // A layer 3 tunnel has none: nothing that it carries is addressed by a MAC.
       if (domain.isLayer3) continue;
       const vlans = vlansOf.get(name) ?? [];
+      if (vlans.some((vlan) => this.#carriesPackets(vlan))) {
+        domain.isLayer3 = true;
+        continue;
+      }
       const device = vlans.flatMap((vlan) => this.#ringDevices(vlan))[0];
       const made = madeMac(name + (localsOf.get(name) ?? ''));
       domain.mac = device === undefined ? (this.#needsMac(vlans) ? made : undefined) : this.#devices.get(device)?.mac;
@@ -187,6 +200,13 @@ class ModelBuilder {
       bridgesMulticast: properties['bridge-multicast'],
       bridgesInStandby: properties['bridge-in-standby'],
     };
+  }
+
+  #carriesPackets(vlan: Vlan): boolean {
+    return Object.keys(vlan.properties.interfaces).some((name) => {
+      const port = this.#view.interfaces.get(name);
+      return port !== undefined && carriesPackets(port.properties.adapter);
+    });
   }
 
   /** Whether a domain of these VLANs has no device that could lend its MAC: that of a TAP is the host's behind it. */
@@ -239,13 +259,14 @@ class ModelBuilder {
 
   /** The device whose kernel address the self IP is, when the host owns it. */
   #hostDevice(self: Self): string | undefined {
+    return this.#hostInterface(self)?.properties.device;
+  }
+
+  #hostInterface(self: Self): Interface | undefined {
     const vlan = this.#view.vlans.get(self.properties.vlan);
-    if (vlan === undefined) return undefined;
-    for (const name of Object.keys(vlan.properties.interfaces)) {
-      const port = this.#view.interfaces.get(name);
-      if (port?.properties.adapter === 'udp') return port.properties.device;
-    }
-    return undefined;
+    return Object.keys(vlan?.properties.interfaces ?? {})
+      .map((name) => this.#view.interfaces.get(name))
+      .find((port) => port !== undefined && usesHostStack(port.properties.adapter));
   }
 
   #addTunnel(tunnel: Tunnel): void {
@@ -311,18 +332,8 @@ class ModelBuilder {
         etherIpForm: shape.etherIpForm,
       },
     });
-    const device = self === undefined ? undefined : this.#hostDevice(self);
-    if (self === undefined || device === undefined) return;
-    if (vxlan === undefined) {
-      const what = kind === TunnelKind.etherip ? 'EtherIP' : 'GRE';
-      this.#fail(
-        tunnel,
-        `local-address ${properties['local-address']} is on an interface of adapter udp: ${what} is not UDP`,
-      );
-      return;
-    }
-    this.#addSocket(self, local.words, vxlan, device, properties.ttl);
-    if (group !== undefined) this.#addSocket(self, group.words, vxlan, device, properties.ttl, group);
+    const ends = [self, this.#selfOf(properties['secondary-address'])];
+    for (const end of ends) if (end !== undefined) this.#addSockets(tunnel, end, group, service, vxlan);
   }
 
   /** The networks of self IPs on NVGRE tunnels of the same local address and route domain. */
@@ -356,48 +367,38 @@ class ModelBuilder {
     const { interfaces, interfaceMembers, tunnelMembers, tapMtus } = this.#model;
     const least = new Map<string, number>();
     for (const member of interfaceMembers.values()) {
-      if (interfaces.get(member.interface)?.adapter !== 'tap') continue;
+      const port = interfaces.get(member.interface);
+      if (port === undefined || !makesDevice(port.adapter)) continue;
       const mtus = [...interfaceMembers.values(), ...tunnelMembers.values()].flatMap((other) =>
         other.domain !== member.domain ? [] : ['tunnel' in other ? other.tunnel.mtu : other.mtu],
       );
       least.set(member.interface, Math.min(...mtus, least.get(member.interface) ?? Infinity));
     }
     for (const { name, adapter } of interfaces.values()) {
-      if (adapter === 'tap') tapMtus.set(name, least.get(name) ?? ETHERNET_MTU);
+      if (makesDevice(adapter)) tapMtus.set(name, least.get(name) ?? ETHERNET_MTU);
     }
   }
 
-  #addSocket(
+  #addSockets(
+    tunnel: Tunnel,
     self: Self,
-    bound: AddressWords,
-    profile: VxlanProfile,
-    device: string,
-    ttl: number,
-    group?: IpAddress,
+    group: IpAddress | undefined,
+    service: number,
+    vxlan: VxlanProfile | undefined,
   ): void {
-    const { port } = profile.properties;
-    const [sourcePortMin, sourcePortMax] = profile.properties['source-port-range'].split('-').map(Number);
-    const checksum = profile.properties['udp-checksum'];
-    const localAddress = bareAddress(self);
+    const port = this.#hostInterface(self);
+    const device = port?.properties.device;
+    if (port === undefined || device === undefined) return;
+    if (!serviceIsUdp(service) && port.properties.adapter === 'udp') {
+      const what = `IP protocol ${serviceNumber(service)}`;
+      this.#fail(tunnel, `interface ${port.name} has adapter udp, which carries no ${what}: adapter raw-ip does`);
+      return;
+    }
+    const { address: local } = parsePrefix(self.properties.address)!;
+    const { ttl } = tunnel.properties;
     const domain = this.#model.domainOf.get(self.properties.vlan)!;
-    const text = group === undefined ? undefined : formatBareAddress(group);
-    const key = text === undefined ? `${localAddress} ${port}` : `${text} ${port} ${domain}`;
-    // Tunnels of other profiles may share the socket: what one of them takes, it has to take.
-    const acceptsNoChecksum = checksum === 'disabled' || this.#model.sockets.get(key)?.acceptsNoChecksum === true;
-    this.#model.sockets.set(key, {
-      key,
-      self: self.name,
-      localAddress,
-      bound,
-      group: text === undefined ? undefined : { text, domain },
-      port,
-      device,
-      checksum: checksum === 'enabled' || (wordsAreIpv6(bound) && checksum !== 'disabled'),
-      acceptsNoChecksum,
-      sourcePortMin: sourcePortMin!,
-      sourcePortMax: sourcePortMax!,
-      ttl,
-    });
+    const udp = vxlan && udpModel(vxlan, local);
+    addSockets(this.#model.sockets, { self, local, group, domain, service, ttl, device, udp });
   }
 
   #selfOf(address: string): Self | undefined {

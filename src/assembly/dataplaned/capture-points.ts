@@ -2,6 +2,8 @@
 
 import type { AddressWords } from '../../core/address.ts';
 import { fullPath } from '../../config/name.ts';
+import { carriesPackets, usesHostStack } from '../../config/types/net-interface.ts';
+import { serviceIsUdp, serviceNumber } from '../../tunnel/service.ts';
 import type { ShowSources } from './show-service.ts';
 
 export type CapturePoint = {
@@ -9,7 +11,9 @@ export type CapturePoint = {
   /** As a person knows it: `/Common/wan on 1.1`. */
   name: string;
   /** Set where the kernel takes off the outer headers: our own end of them. */
-  socket: { address: AddressWords; port: number } | undefined;
+  socket: { address: AddressWords; service: number } | undefined;
+  /** Whether what passes starts at the IP header. */
+  isPackets?: boolean;
 };
 
 type Sources = Pick<ShowSources, 'view' | 'model' | 'planner'>;
@@ -18,15 +22,16 @@ type Sources = Pick<ShowSources, 'view' | 'model' | 'planner'>;
 const NO_OBJECT = 0;
 
 /**
- * The points of an interface, VLAN, VLAN group or tunnel; a VLAN has one per interface, an interface of adapter `udp` one
- * per socket. Undefined when nothing has this name.
+ * The points of an interface, VLAN, VLAN group or tunnel; a VLAN has one per interface, one of adapter `udp` or
+ * `raw-ip` one per socket. Undefined when nothing has this name.
  */
 export function findCapturePoints(sources: Sources, name: string): CapturePoint[] | undefined {
   const { view, model, planner } = sources;
   const port = view.interfaces.get(name);
   if (port !== undefined) {
-    if (port.properties.adapter === 'udp') return socketPoints(sources, port.properties.device);
-    return model.interfaces.has(name) ? [{ row: planner.portRow(name), name, socket: undefined }] : [];
+    if (usesHostStack(port.properties.adapter)) return socketPoints(sources, port.properties.device);
+    const isPackets = carriesPackets(port.properties.adapter);
+    return model.interfaces.has(name) ? [{ row: planner.portRow(name), name, socket: undefined, isPackets }] : [];
   }
   const path = fullPath(name);
   const group = view.vlanGroups.get(path);
@@ -47,21 +52,29 @@ function memberPoints({ view, model, planner }: Sources, path: string): CaptureP
   if (!view.vlans.has(path)) return undefined;
   return [...model.interfaceMembers.values()]
     .filter((member) => member.key.startsWith(`${path} `))
-    .map((member) => ({ row: planner.row(member.key), name: member.name, socket: undefined }))
+    .map((member) => ({
+      row: planner.row(member.key),
+      name: member.name,
+      socket: undefined,
+      isPackets: model.domains.get(member.domain)?.isLayer3 === true,
+    }))
     .filter(exists);
 }
 
 function socketPoints({ model, planner }: Sources, device: string | undefined): CapturePoint[] {
   return [...model.sockets.values()]
     .filter((socket) => socket.device === device)
-    .map(({ key, localAddress, group, bound, port }) => ({
+    .map(({ key, localAddress, group, bound, service }) => ({
       row: planner.portRow(key),
-      name: socketName(group?.text ?? localAddress, port),
-      socket: { address: bound, port },
+      name: socketName(group?.text ?? localAddress, service),
+      socket: { address: bound, service },
     }));
 }
 
-const socketName = (address: string, port: number): string =>
-  address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+function socketName(address: string, service: number): string {
+  const number = serviceNumber(service);
+  if (!serviceIsUdp(service)) return `${address} protocol ${number}`;
+  return address.includes(':') ? `[${address}]:${number}` : `${address}:${number}`;
+}
 
 const exists = (point: CapturePoint): boolean => point.row !== NO_OBJECT;

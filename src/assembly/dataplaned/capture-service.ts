@@ -9,7 +9,7 @@ import { IpcError } from '../../ipc/ipc-error.ts';
 import type { ItemOf, ParamsOf } from '../../ipc/schema.ts';
 import { INTEREST_DROPPED, INTEREST_FRAMES, type CaptureReader, type CaptureRecord } from '../../pipeline/capture.ts';
 import type { CapturePoint } from './capture-points.ts';
-import { withOuterHeaders } from './outer-headers.ts';
+import { withEthernetHeader, withOuterHeaders } from './outer-headers.ts';
 
 export type CaptureSource = {
   /** The points of an object; undefined when nothing has this name. */
@@ -48,7 +48,7 @@ class Capture {
       this.lost += 1;
       return;
     }
-    const whole = withOuterHeaders(record, point.socket);
+    const whole = point.isPackets === true ? withEthernetHeader(record) : withOuterHeaders(record, point.socket);
     const octets = whole.octets.subarray(0, this.params.snaplen);
     const frame = {
       point: point.name,

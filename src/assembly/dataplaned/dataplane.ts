@@ -49,6 +49,7 @@ import { NeighbourService } from './neighbour-service.ts';
 import { MAX_HOSTS, NextHops } from './next-hops.ts';
 import { OpaqueRouter } from './opaque-router.ts';
 import { Oversize } from './oversize.ts';
+import { PacketOutlet } from './packet-outlet.ts';
 import { PortSlot } from './port-slot.ts';
 import { ReplyOutlet } from './reply-outlet.ts';
 import { Routes } from './routes.ts';
@@ -247,7 +248,7 @@ export class Dataplane {
       new Fragmenter(disposal, random),
       disposal,
     );
-    this.#ingress = new Ingress(disposal, this.#bridge.input, decapsulateInput);
+    this.#ingress = new Ingress(disposal, this.#bridge.input, decapsulateInput, routeInput);
     this.#scheduler = new Scheduler(
       [this.#bridge, this.#local, this.#decapsulate, this.route, this.#flood, this.#encapsulate],
       disposal,
@@ -555,7 +556,7 @@ export class Dataplane {
     const outlet: Outlet =
       slot === undefined
         ? { push: (frame) => this.disposal.drop(frame, Drop.portDown, spec.row) }
-        : new InterfaceOutlet(slot, spec, this.disposal);
+        : new (slot.port.medium === 'ip' ? PacketOutlet : InterfaceOutlet)(slot, spec, this.disposal);
     const member = new Member(spec.id, spec.name, MemberKind.interface, domain, spec.row, outlet);
     member.enabled = spec.enabled;
     member.hasPort = slot !== undefined;

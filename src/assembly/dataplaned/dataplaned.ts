@@ -11,7 +11,7 @@ import { macHigh16, macLow32 } from '../../core/mac.ts';
 import type { Log } from '../../core/log.ts';
 import { applyChanges, type ConfigChange, type Generation, mapObjects, type ObjectMap } from '../../config/change.ts';
 import type { AnyConfigObject } from '../../config/object-type.ts';
-import { ownsDevice } from '../../config/types/net-interface.ts';
+import { makesDevice, ownsDevice } from '../../config/types/net-interface.ts';
 import type { LoadedAddon } from '../../native/addon.ts';
 import { type Device, DeviceWatcher, type Devices } from '../../net/device-watcher.ts';
 import { PolledDevices } from '../../net/polled-devices.ts';
@@ -23,6 +23,7 @@ import { buildModel } from './build-model.ts';
 import type { DeviceFacts, Failure, Model } from './model.ts';
 import { Planner } from './planner.ts';
 import { PortOpener } from './port-factory.ts';
+import type { DeviceWishes } from '../../ipc/schema.ts';
 import { type DeviceState, PortKeeper, type PrepareDevice } from './port-keeper.ts';
 import type { ShowSources } from './show-service.ts';
 import { LoopReporter } from './loop-reporter.ts';
@@ -37,8 +38,8 @@ const OPERATIONS_PER_MESSAGE = 64;
 export type DataplanedOptions = {
   /** Without the addon the data plane runs on this thread, with the adapters that do without. */
   addon: LoadedAddon;
-  /** Makes a device fit to be opened; `tapMtu`: it is a TAP device that is to be made, with this MTU, where there is none. */
-  prepare: (...request: [...Parameters<PrepareDevice>, tapMtu: number | undefined]) => ReturnType<PrepareDevice>;
+  /** Makes a device fit to be opened. */
+  prepare: (...request: [...Parameters<PrepareDevice>, wishes: DeviceWishes]) => ReturnType<PrepareDevice>;
   /** Told which devices the configuration takes over, whenever that changes. */
   retain: (devices: readonly string[]) => void;
   /** The worker has ended by itself: nothing moves frames any more. */
@@ -80,7 +81,7 @@ export class Dataplaned implements ConfigApplier {
     this.#keeper = new PortKeeper({
       opener: new PortOpener(options.addon, this.#worker),
       device: (name) => this.#deviceState(name),
-      prepare: (name, device, owner) => options.prepare(name, device, owner, this.#model.tapMtus.get(name)),
+      prepare: (name, device, owner) => options.prepare(name, device, owner, this.#wishesOf(name)),
       place: (key) => ({ index: this.#planner.port(key), row: this.#planner.portRow(key) }),
       domain: (name) => this.#planner.domain(name),
       post: (message) => this.#worker.post(message),
@@ -90,6 +91,14 @@ export class Dataplaned implements ConfigApplier {
       this.#watcher.on(event, () => this.#scheduleLook());
     }
     this.#watcher.on('failed', (error) => log.error(`devices are no longer watched: ${error.message}`));
+  }
+
+  #wishesOf(interfaceName: string): DeviceWishes {
+    const { interfaces, tapMtus } = this.#model;
+    const tapMtu = tapMtus.get(interfaceName);
+    const wanted = interfaces.get(interfaceName);
+    if (tapMtu !== undefined) return { tapMtu, tapKind: wanted?.adapter === 'tun' ? 'tun' : 'tap' };
+    return { transmitOffloads: wanted?.finishesFrames === true ? 'off' : 'keep' };
   }
 
   /** Resolves when the worker runs and the machine's devices are known. */
@@ -183,7 +192,7 @@ export class Dataplaned implements ConfigApplier {
   /** Devices that are ours, or that we made; those of a disabled interface keep what the host has given them. */
   #devicesInUse(): string[] {
     return [...this.#view.interfaces.values()].flatMap(({ properties: { device, adapter, enabled } }) =>
-      device !== undefined && (adapter === 'tap' || (ownsDevice(adapter) && enabled)) ? [device] : [],
+      device !== undefined && (makesDevice(adapter) || (ownsDevice(adapter) && enabled)) ? [device] : [],
     );
   }
 

@@ -12,7 +12,7 @@ import { createBooks } from '../../pipeline/books.ts';
 import { CaptureWriter, createCaptureMemory } from '../../pipeline/capture.ts';
 import { Dataplane } from './dataplane.ts';
 import { COUNTER_ROWS, type DriverEvents, type FrameDriver } from './frame-driver.ts';
-import { makePort, setPortState } from './port-factory.ts';
+import { listenerOf, makePort, setPortState } from './port-factory.ts';
 import type { Operation } from './spec.ts';
 import type { ToWorker, WorkerTables } from './worker-protocol.ts';
 
@@ -69,7 +69,7 @@ export class EventLoopDriver implements FrameDriver {
       case 'add-port': {
         const { description, row } = message;
         const port = makePort(undefined, this.memory, description, () => performance.now());
-        dataplane.addPort(port, row);
+        dataplane.addPort(port, row, listenerOf(description));
         this.#watch();
         break;
       }

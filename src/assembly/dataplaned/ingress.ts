@@ -26,11 +26,13 @@ export class Ingress {
   readonly #disposal: Disposal;
   readonly #toBridge: FrameBatch;
   readonly #toDecapsulate: FrameBatch;
+  readonly #toRoute: FrameBatch;
 
-  constructor(disposal: Disposal, toBridge: FrameBatch, toDecapsulate: FrameBatch) {
+  constructor(disposal: Disposal, toBridge: FrameBatch, toDecapsulate: FrameBatch, toRoute: FrameBatch) {
     this.#disposal = disposal;
     this.#toBridge = toBridge;
     this.#toDecapsulate = toDecapsulate;
+    this.#toRoute = toRoute;
   }
 
   /** Takes the frames that a port has received and empties the batch. */
@@ -48,7 +50,9 @@ export class Ingress {
         disposal.tap.recordPass(frames[index]!, slot.row, Direction.inbound);
       }
     }
-    if (slot.port.medium === 'udp') this.#acceptDatagrams(slot, batch);
+    const { medium } = slot.port;
+    if (medium === 'udp' || medium === 'raw-ip') this.#acceptDatagrams(slot, batch);
+    else if (medium === 'ip') this.#acceptPackets(slot, batch);
     else this.#acceptFrames(slot, batch);
     batch.clear();
   }
@@ -60,6 +64,30 @@ export class Ingress {
       frame.outerStart = frame.start;
       if (frame.truncatedFrom !== 0) this.#disposal.drop(frame, Drop.frameTooLong, slot.row);
       else this.#toDecapsulate.push(frame);
+    }
+  }
+
+  /** Packets without Ethernet headers have no tags: all belong to the one VLAN of the interface. */
+  #acceptPackets(slot: PortSlot, batch: FrameBatch): void {
+    const disposal = this.#disposal;
+    const member = slot.memberByVlan[0]!;
+    const base = slot.rowOf(member) * ROW_STRIDE;
+    for (let index = 0; index < batch.length; index++) {
+      const frame = batch.frames[index]!;
+      if (frame.truncatedFrom !== 0) {
+        disposal.drop(frame, Drop.frameTooLong, slot.row);
+        continue;
+      }
+      if (member === -1) {
+        disposal.drop(frame, Drop.unknownVlan, slot.row);
+        continue;
+      }
+      disposal.counters.cells[base + Column.inFrames]! += 1;
+      disposal.counters.cells[base + Column.inOctets]! += frame.end - frame.start;
+      frame.member = member;
+      frame.endpoint = -1;
+      if (disposal.tap.passing) disposal.tap.recordPass(frame, slot.rowOf(member), Direction.inbound);
+      this.#toRoute.push(frame);
     }
   }
 

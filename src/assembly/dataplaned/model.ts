@@ -16,7 +16,14 @@ export type DeviceFacts = { mac: Mac; mtu: number; isUp: boolean };
 export type FilesModel = { replay: string | undefined; record: string | undefined; timed: boolean; delayMs: number };
 
 /** `device`: empty where there are `files`. */
-export type InterfaceModel = { name: string; device: string; adapter: Adapter; files: FilesModel | undefined };
+export type InterfaceModel = {
+  name: string;
+  device: string;
+  adapter: Adapter;
+  files: FilesModel | undefined;
+  /** Whether the transmit offloads of the device are to be off, so that real frames leave it. */
+  finishesFrames: boolean;
+};
 
 export type InterfaceMemberModel = {
   key: string;
@@ -62,14 +69,20 @@ export type SocketModel = {
   bound: AddressWords;
   /** For a multicast group: its text, and the domain in which it is listened to. */
   group: { text: string; domain: string } | undefined;
-  port: number;
+  /** UDP port or IP protocol (src/tunnel/service.ts). */
+  service: number;
   device: string;
+  ttl: number;
+  /** Undefined: a raw socket. */
+  udp: UdpModel | undefined;
+};
+
+export type UdpModel = {
   checksum: boolean;
   /** Over IPv6: whether datagrams without a checksum are taken. */
   acceptsNoChecksum: boolean;
   sourcePortMin: number;
   sourcePortMax: number;
-  ttl: number;
 };
 
 export type SelfModel = {
@@ -103,6 +116,7 @@ export type DomainModel = {
   mac: Mac | undefined;
   crossing: CrossingSpec | undefined;
   routeDomain: number;
+  /** Whether its only member carries IP packets, without Ethernet headers. */
   isLayer3: boolean;
 };
 

@@ -22,9 +22,16 @@ import {
 import { mayJoin } from '../../port/joining.ts';
 import { openPcap, type PcapDescription, PcapPort, releasePcap, setPcapLink } from '../../port/pcap.ts';
 import type { Port } from '../../port/port.ts';
+import { openRawIp, type RawIpDescription, RawIpPort, releaseRawIp } from '../../port/raw-ip.ts';
+import {
+  openRawSocket,
+  type RawSocketDescription,
+  RawSocketPort,
+  releaseRawSocket,
+} from '../../port/raw-socket-port.ts';
 import { openTap, releaseTap, type TapDescription, TapPort } from '../../port/tap.ts';
 import { openUdpPort, releaseUdpPort, type UdpPortDescription, UdpPort } from '../../port/udp.ts';
-import { udpService } from '../../tunnel/service.ts';
+import { serviceNumber } from '../../tunnel/service.ts';
 import type { InterfaceModel, SocketModel } from './model.ts';
 import type { ListenerPlace } from './underlays.ts';
 
@@ -38,7 +45,9 @@ export type PortDescription =
   | { adapter: 'pcap'; link: PcapDescription }
   | { adapter: 'capture-file'; files: CaptureFileDescription }
   | { adapter: 'tap'; tap: TapDescription }
-  | { adapter: 'udp'; socket: UdpPortDescription; listener: ListenerPlace };
+  | { adapter: 'udp'; socket: UdpPortDescription; listener: ListenerPlace }
+  | { adapter: 'raw-ip'; socket: RawIpDescription; listener: ListenerPlace }
+  | { adapter: 'raw-socket'; socket: RawSocketDescription; listener: ListenerPlace };
 
 /** A port as the main thread keeps it. */
 export type OpenPort = {
@@ -111,8 +120,9 @@ export class PortOpener {
       const description: PortDescription = { adapter: 'af-xdp', sockets };
       return { index, deviceIndex: sockets.deviceIndex, description, warnings: sockets.warnings };
     }
-    if (model.adapter === 'tap') {
-      const tap = openTap(this.#addonFor('tap'), this.#arena, this.#allocator, options);
+    if (model.adapter === 'tap' || model.adapter === 'tun') {
+      const kind = model.adapter;
+      const tap = openTap(this.#addonFor(kind), this.#arena, this.#allocator, { ...options, kind });
       return { index, deviceIndex: tap.deviceIndex, description: { adapter: 'tap', tap } };
     }
     const ring = openPacketRing(this.#addonFor('packet-ring'), this.#arena, this.#allocator, options);
@@ -124,22 +134,39 @@ export class PortOpener {
    * device; `scope`: number of the domain in which the group is listened to, otherwise 0.
    */
   openSocket(model: SocketModel, index: number, scope: number, deviceIndex: number, mtu: number): OpenPort {
-    const socket = openUdpPort(this.#addonFor('udp'), this.#arena, this.#allocator, {
+    const { udp, device, ttl } = model;
+    const listener = { address: model.bound, service: model.service, scope };
+    const options = {
       index,
       name: model.key,
-      family: wordsAreIpv6(model.bound) ? 6 : 4,
       localAddress: model.group?.text ?? model.localAddress,
-      localPort: model.port,
-      multicastDevice: model.device,
+      multicastDevice: device,
       isGroup: model.group !== undefined,
-      sourcePorts: { min: model.sourcePortMin, max: model.sourcePortMax },
-      ttl: model.ttl,
-      checksum: model.checksum,
-      acceptsNoChecksum: model.acceptsNoChecksum,
+      ttl,
       mtu,
-    });
-    const listener = { address: model.bound, service: udpService(model.port), scope };
-    return { index, deviceIndex, description: { adapter: 'udp', socket, listener } };
+    };
+    const family = wordsAreIpv6(model.bound) ? 6 : 4;
+    const number = serviceNumber(model.service);
+    if (udp !== undefined) {
+      const addon = this.#addonFor('udp');
+      const socket = openUdpPort(addon, this.#arena, this.#allocator, {
+        ...options,
+        family,
+        localPort: number,
+        sourcePorts: { min: udp.sourcePortMin, max: udp.sourcePortMax },
+        checksum: udp.checksum,
+        acceptsNoChecksum: udp.acceptsNoChecksum,
+      });
+      return { index, deviceIndex, description: { adapter: 'udp', socket, listener } };
+    }
+    const { addon } = this.#loaded;
+    if (addon !== undefined) {
+      const socket = openRawIp(addon, this.#arena, this.#allocator, { ...options, family, protocol: number });
+      return { index, deviceIndex, description: { adapter: 'raw-ip', socket, listener } };
+    }
+    const arrived = (): void => this.#host.arrived(false);
+    const socket = openRawSocket(this.#allocator, { ...options, protocol: number, device, deviceIndex, arrived });
+    return { index, deviceIndex, description: { adapter: 'raw-socket', socket, listener } };
   }
 
   /** Whether frames of one flow may leave the device of an interface joined, as its offloads are now. */
@@ -188,8 +215,19 @@ export class PortOpener {
       case 'udp':
         releaseUdpPort(this.#allocator, description.socket);
         break;
+      case 'raw-ip':
+        releaseRawIp(this.#allocator, description.socket);
+        break;
+      case 'raw-socket':
+        releaseRawSocket(this.#allocator, description.socket);
+        break;
     }
   }
+}
+
+/** What a socket port serves; undefined for any other. */
+export function listenerOf(description: PortDescription): ListenerPlace | undefined {
+  return 'listener' in description ? description.listener : undefined;
 }
 
 /** The port where the data plane runs; without the addon there are only those that need none. */
@@ -203,6 +241,7 @@ export function makePort(
   if (description.adapter === 'capture-file') {
     return new CaptureFilePort(arena, description.files, { now, epoch: () => performance.timeOrigin + now() });
   }
+  if (description.adapter === 'raw-socket') return new RawSocketPort(arena, description.socket, now);
   if (addon === undefined) throw new Error(`adapter ${description.adapter} needs the addon`);
   switch (description.adapter) {
     case 'packet-ring':
@@ -213,6 +252,8 @@ export function makePort(
       return new AfXdpPort(addon, arena, description.sockets, now);
     case 'udp':
       return new UdpPort(addon, description.socket, now);
+    case 'raw-ip':
+      return new RawIpPort(addon, description.socket, now);
   }
 }
 
@@ -221,6 +262,8 @@ export function setPortState(port: Port, state: { isUp: boolean; mtu: number; jo
   const isKnown =
     port instanceof PacketRingPort ||
     port instanceof UdpPort ||
+    port instanceof RawIpPort ||
+    port instanceof RawSocketPort ||
     port instanceof TapPort ||
     port instanceof AfXdpPort ||
     port instanceof PcapPort;

@@ -10,7 +10,7 @@
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import type { Failure, InterfaceModel, Model, SocketModel } from './model.ts';
-import { carriesFrames } from '../../config/types/net-interface.ts';
+import { carriesFrames, makesDevice } from '../../config/types/net-interface.ts';
 import { FILES_DEVICE, type OpenPort, type PortOpener } from './port-factory.ts';
 import type { ToWorker } from './worker-protocol.ts';
 
@@ -265,7 +265,7 @@ export class PortKeeper {
 }
 
 /** Whether the device is made where there is none. */
-const isMade = (wanted: Wanted): boolean => wanted.kind === 'interface' && wanted.model.adapter === 'tap';
+const isMade = (wanted: Wanted): boolean => wanted.kind === 'interface' && makesDevice(wanted.model.adapter);
 
 const absent = (device: string): string => `device ${device} does not exist`;
 const deviceOf = (wanted: Wanted): string => wanted.model.device;

@@ -34,7 +34,7 @@ export class PortSlot implements Outlet {
   readonly #placed = new Map<number, InterfaceMemberSpec>();
   /** TPIDs of service tags, beside those that IEEE 802.1 knows. */
   readonly #serviceTpids = new Set<number>();
-  /** For a port of medium `udp`: the tunnel listener that it serves. */
+  /** For a port of medium `udp` or `raw-ip`: the tunnel listener that it serves. */
   listener = -1;
   /** The port is closed; endpoints of tunnels may lead here for a moment longer. */
   isClosed = false;
@@ -87,6 +87,11 @@ export class PortSlot implements Outlet {
       if (within.every((member) => member === NO_MEMBER)) this.#membersByInner[vlan] = undefined;
     }
     this.#settleTags();
+  }
+
+  /** The row of counters of a member that was placed here. */
+  rowOf(member: number): number {
+    return this.#placed.get(member)?.row ?? this.row;
   }
 
   #settleTags(): void {

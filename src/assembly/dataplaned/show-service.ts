@@ -2,6 +2,7 @@
 
 import { type AddressWords, formatWords, parseAddress, wordsAreIpv6 } from '../../core/address.ts';
 import { formatMacNumbers } from '../../core/mac.ts';
+import { type Adapter, usesHostStack } from '../../config/types/net-interface.ts';
 import type { ShowReply, ShowRow } from '../../ipc/schema.ts';
 import { NEIGHBOUR_STRIDE, NeighbourField, NeighbourState } from '../../route/neighbour-table.ts';
 import { FdbListing } from './fdb-listing.ts';
@@ -125,8 +126,8 @@ export class ShowService {
         MAC: device === undefined ? '-' : formatMacNumbers(device.mac.high, device.mac.low),
         MTU: device?.mtu ?? '-',
       };
-      // With the udp adapter the sockets of this device's addresses do the work.
-      const rows = properties.adapter === 'udp' ? this.#socketRows(properties.device) : [planner.portRow(name)];
+      // On the kernel's stack the sockets of this device's addresses do the work.
+      const rows = usesHostStack(properties.adapter) ? this.#socketRows(properties.device) : [planner.portRow(name)];
       const { stats, drops } = sum(rows.map((row) => readRow(worker.counters, row)));
       return { name, stats: { ...facts, ...stats }, drops };
     });
@@ -313,14 +314,14 @@ const stateName = (state: number): string => ['unresolved', 'asking', 'reachable
 
 function interfaceStatus(
   enabled: boolean,
-  adapter: string,
+  adapter: Adapter,
   device: DeviceFacts | undefined,
   port: ReturnType<PortKeeper['state']>,
 ): string {
   if (!enabled) return 'disabled';
   if (adapter === 'capture-file') return port === 'absent' ? 'down' : port;
   if (device === undefined) return 'missing';
-  if (adapter === 'udp') return device.isUp ? 'up' : 'down';
+  if (usesHostStack(adapter)) return device.isUp ? 'up' : 'down';
   return port === 'absent' ? 'down' : port;
 }
 

@@ -8,7 +8,7 @@ import { Arena } from '../../packet/arena.ts';
 import { FramePool } from '../../packet/pool.ts';
 import { CaptureWriter } from '../../pipeline/capture.ts';
 import { Dataplane } from './dataplane.ts';
-import { makePort, type PortDescription, setPortState } from './port-factory.ts';
+import { listenerOf, makePort, type PortDescription, setPortState } from './port-factory.ts';
 import type { Operation } from './spec.ts';
 import { SpinPolicy } from './spin-policy.ts';
 import {
@@ -128,8 +128,7 @@ class WorkerLoop {
 
   #addPort(description: PortDescription, row: number): void {
     const port = makePort(this.#addon, this.#arena, description, () => performance.now());
-    const listener = description.adapter === 'udp' ? description.listener : undefined;
-    this.#dataplane.addPort(port, row, listener, APPLY_BUDGET_MS);
+    this.#dataplane.addPort(port, row, listenerOf(description), APPLY_BUDGET_MS);
   }
 
   #applySome(): void {

@@ -16,14 +16,20 @@ const PATH = {
 const FILE_PROPERTIES = ['replay-file', 'record-file'] as const;
 
 /** Adapters of net interface, each with what it is for. */
-export const ADAPTERS = ['packet-ring', 'udp', 'tap', 'af-xdp', 'pcap', 'capture-file'] as const;
+export const ADAPTERS = ['packet-ring', 'udp', 'raw-ip', 'tap', 'tun', 'af-xdp', 'pcap', 'capture-file'] as const;
 export type Adapter = (typeof ADAPTERS)[number];
 
-/** Whether frames, not tunnel payloads, pass by the adapter. */
-export const carriesFrames = (adapter: Adapter): boolean => adapter !== 'udp';
-/** Whether the adapter takes a device over from the kernel; a TAP is made, and its other end is the kernel's. */
+/** Whether tunnel payloads pass by sockets of the kernel, which has the addresses. */
+export const usesHostStack = (adapter: Adapter): boolean => adapter === 'udp' || adapter === 'raw-ip';
+/** Whether frames or packets, not tunnel payloads, pass by the adapter. */
+export const carriesFrames = (adapter: Adapter): boolean => !usesHostStack(adapter);
+/** Whether the device is made, and its other end is the kernel's. */
+export const makesDevice = (adapter: Adapter): boolean => adapter === 'tap' || adapter === 'tun';
+/** Whether IP packets without MAC headers pass. */
+export const carriesPackets = (adapter: Adapter): boolean => adapter === 'tun';
+/** Whether the adapter takes a device over from the kernel. */
 export const ownsDevice = (adapter: Adapter): boolean =>
-  adapter !== 'udp' && adapter !== 'tap' && adapter !== 'capture-file';
+  !usesHostStack(adapter) && !makesDevice(adapter) && adapter !== 'capture-file';
 
 export const netInterface = objectType({
   path: 'net interface',
@@ -48,7 +54,7 @@ export const netInterface = objectType({
     ),
     adapter: choice(ADAPTERS, {
       default: 'packet-ring',
-      help: 'How frames are read and written: packet-ring, af-xdp and pcap own the device; udp sends tunnels through kernel sockets; tap makes the device, whose other end is this host; capture-file has files in place of a device.',
+      help: 'How frames are read and written: packet-ring, af-xdp and pcap own the device; udp sends VXLAN through kernel sockets, raw-ip also GRE and EtherIP; tap makes the device, whose other end is this host, tun one of IP packets; capture-file has files in place of a device.',
       extension: true,
       onChange: 'rebuild',
     }),
@@ -57,8 +63,14 @@ export const netInterface = objectType({
       help: 'The EtherType of the service tag: the outer one of two, or the one of tag-mode service.',
     }),
     'address-owner': choice(['host', 'wideplane'], {
-      default: (own) => (own.adapter === 'udp' ? 'host' : 'wideplane'),
-      help: 'Who answers for the self IPs: the kernel (default of udp), or wideplane itself (default of all others).',
+      default: (own) => (usesHostStack(own.adapter as Adapter) ? 'host' : 'wideplane'),
+      help: 'Who answers for the self IPs: the kernel (default of udp and raw-ip), or wideplane itself (default of all others).',
+      extension: true,
+      onChange: 'rebuild',
+    }),
+    'transmit-offloads': choice(['keep', 'off'], {
+      default: 'keep',
+      help: 'off: checksum and segmentation offload of the device are switched off while wideplane has it, so that whole frames leave a veth, which lets frames of one flow be joined on their way.',
       extension: true,
       onChange: 'rebuild',
     }),
@@ -133,7 +145,19 @@ export const netInterface = objectType({
         });
       }
       byDevice.set(device, object.name);
-      const wanted = adapter === 'udp' ? 'host' : 'wideplane';
+      if (object.properties['transmit-offloads'] === 'off' && !ownsDevice(adapter)) {
+        const hint = 'Leave transmit-offloads out: wideplane does not take this device over.';
+        context.error(
+          object,
+          `Interface (${object.name}): transmit-offloads off does not go with adapter ${adapter}.`,
+          {
+            property: 'transmit-offloads',
+            value: 'off',
+            hint,
+          },
+        );
+      }
+      const wanted = usesHostStack(adapter) ? 'host' : 'wideplane';
       if (owner !== wanted) {
         context.error(
           object,

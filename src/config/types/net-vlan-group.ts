@@ -7,6 +7,7 @@ import { choice, integer, referenceList, string, toggle } from '../kinds.ts';
 import { objectType } from '../object-type.ts';
 import type { AnyConfigObject, CheckContext } from '../object-type.ts';
 import { encapsulationOf } from '../tunnel-keys.ts';
+import { carriesPackets, netInterface } from './net-interface.ts';
 import { netTunnelsTunnel } from './net-tunnels-tunnel.ts';
 import { netVlan } from './net-vlan.ts';
 
@@ -45,6 +46,7 @@ export const netVlanGroup = objectType({
     for (const object of objects) {
       for (const member of object.properties.members) {
         refuseLayer3(object, member, context);
+        refusePackets(object, member, context);
         const owner = owners.get(member);
         if (owner === undefined) {
           owners.set(member, object.name);
@@ -70,4 +72,16 @@ function refuseLayer3(group: AnyConfigObject, member: string, context: CheckCont
     value: member,
     hint: 'Use a GRE profile with encapsulation transparent-ethernet-bridging, or route to the tunnel.',
   });
+}
+
+/** A VLAN on a TUN device carries packets, which cannot be bridged either. */
+function refusePackets(group: AnyConfigObject, member: string, context: CheckContext): void {
+  const interfaces = Object.keys(context.find(netVlan, member)?.properties.interfaces ?? {});
+  const packets = interfaces.find((name) => {
+    const port = context.find(netInterface, name);
+    return port !== undefined && carriesPackets(port.properties.adapter);
+  });
+  if (packets === undefined) return;
+  const text = `VLAN group (${group.name}): ${member} cannot be bridged: its interface ${packets} has adapter tun, which carries IP packets.`;
+  context.error(group, text, { property: 'members', value: member, hint: 'Use adapter tap.' });
 }

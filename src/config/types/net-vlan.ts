@@ -5,7 +5,7 @@
 
 import { choice, flag, integer, recordsByReference, string, toggle } from '../kinds.ts';
 import { objectType } from '../object-type.ts';
-import { netInterface } from './net-interface.ts';
+import { carriesPackets, netInterface } from './net-interface.ts';
 
 const HIGHEST_TAG = 4094;
 
@@ -88,6 +88,15 @@ export const netVlan = objectType({
     const owners = new Map<string, Map<string, string>>();
     for (const object of objects) {
       const { interfaces, tag, 'customer-tag': customer } = object.properties;
+      const packets = Object.keys(interfaces).find((name) => {
+        const port = context.find(netInterface, name);
+        return port !== undefined && carriesPackets(port.properties.adapter);
+      });
+      if (packets !== undefined && (Object.keys(interfaces).length > 1 || interfaces[packets]!.tagged)) {
+        const text = `VLAN (${object.name}): interface ${packets} has adapter tun, which carries IP packets: it has to be the only one, and untagged.`;
+        const hint = `Give it a VLAN of its own: create net vlan host interfaces add { ${packets} { untagged } }`;
+        context.error(object, text, { property: 'interfaces', value: packets, hint });
+      }
       for (const [interfaceName, { tagged, 'tag-mode': mode }] of Object.entries(interfaces)) {
         const refuse = (property: string, value: string, text: string, hint: string): void =>
           context.error(object, `VLAN (${object.name}): ${text}`, { property, value, hint });

@@ -22,12 +22,12 @@ export async function runDataplaned({ state, log }: DataplanedSettings): Promise
 
   const loaded = loadAddon();
   if (loaded.addon === undefined) {
-    const text = `${loaded.reason}; frames are moved by this thread, and only adapters pcap and capture-file work`;
+    const text = `${loaded.reason}; frames are moved by this thread, and only adapters raw-ip, pcap and capture-file work`;
     logEvent(log, 'addon-absent', text);
   }
   const dataplaned = new Dataplaned({
     addon: loaded,
-    prepare: (name, device, addressOwner, tapMtu) => prepareDevice(state, name, device, addressOwner, tapMtu),
+    prepare: (...request) => prepareDevice(state, ...request),
     retain: (devices) =>
       void retainDevices(state, devices).catch((error: unknown) =>
         log.warn(`the supervisor was not told which devices are in use: ${errorText(error)}`),

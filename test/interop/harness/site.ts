@@ -12,12 +12,12 @@ import { connect, Namespace } from './namespace.ts';
 import { OpenVswitch, type OvsTunnelOptions } from './open-vswitch.ts';
 import { Wideplane } from './wideplane.ts';
 
-export type Adapter = 'packet-ring' | 'udp' | 'af-xdp' | 'pcap';
+export type Adapter = 'packet-ring' | 'udp' | 'raw-ip' | 'af-xdp' | 'pcap';
 
 export type SiteOptions = {
   adapter: Adapter;
   /** Of the interface that host-a is behind. */
-  hostAdapter: Exclude<Adapter, 'udp'>;
+  hostAdapter: Exclude<Adapter, 'udp' | 'raw-ip'>;
   peer: 'kernel' | 'open-vswitch';
   /** IP version between wideplane and the peer. */
   underlay: 4 | 6;
@@ -133,7 +133,7 @@ export async function buildSite(changes: Partial<SiteOptions> = {}): Promise<Sit
     await host.addAddress('e0', `${address}/24`);
   }
   const { site: own, prefixBits } = UNDERLAY[underlay];
-  if (adapter === 'udp') await site.addAddress('e0', `${own}/${prefixBits}`);
+  if (adapter === 'udp' || adapter === 'raw-ip') await site.addAddress('e0', `${own}/${prefixBits}`);
 
   const macA = await hostA.mac('e0');
   if (options.peer === 'kernel') await startKernelPeer(far, options, innerMtu, macA);

@@ -9,6 +9,7 @@ const ALL = (1n << 41n) - 1n;
 const works: AdapterFacts = {
   addon: { addon: {} as Addon, path: 'wideplane.node' },
   cap: { cap: CAP, path: 'cap', weakness: undefined },
+  rawSocket: { rawSocket: {} as never, path: 'raw-socket' },
   effective: ALL,
   kernelHasXdp: true,
 };
@@ -28,17 +29,22 @@ describe('which adapters can work', () => {
     assert.deepEqual(problems({}), {});
   });
 
-  it('without the addon: pcap and capture-file, with its reason for the others', () => {
-    const found = problems({ addon: { addon: undefined, reason: 'cannot load it' } });
-    assert.deepEqual(Object.keys(found), ['packet-ring', 'udp', 'tap', 'af-xdp']);
+  it('without the addon: raw-ip, pcap and capture-file, with its reason for the others', () => {
+    const addon = { addon: undefined, reason: 'cannot load it' };
+    const found = problems({ addon });
+    assert.deepEqual(Object.keys(found), ['packet-ring', 'udp', 'tap', 'tun', 'af-xdp']);
     assert.ok(Object.values(found).every((reason) => reason === 'cannot load it'));
+    const neither = problems({ addon, rawSocket: { rawSocket: undefined, reason: 'nor raw-socket' } });
+    assert.equal(neither['raw-ip'], 'cannot load it; and nor raw-socket');
+    const [weak] = reportAdapters({ ...works, addon }).filter(({ adapter }) => adapter === 'raw-ip');
+    assert.equal(weak?.weakness, 'by the package raw-socket, IPv4 only: cannot load it');
   });
 
   it('without cap, without AF_XDP, without capabilities', () => {
     assert.deepEqual(problems({ cap: { cap: undefined, reason: 'no cap' } }), { pcap: 'no cap' });
     assert.match(problems({ kernelHasXdp: false })['af-xdp']!, /CONFIG_XDP_SOCKETS/);
     const bare = problems({ effective: 0n });
-    assert.deepEqual(Object.keys(bare), ['packet-ring', 'tap', 'af-xdp', 'pcap']);
+    assert.deepEqual(Object.keys(bare), ['packet-ring', 'raw-ip', 'tap', 'tun', 'af-xdp', 'pcap']);
     assert.match(bare['af-xdp']!, /CAP_NET_RAW, CAP_NET_ADMIN, CAP_BPF/);
   });
 

@@ -38,7 +38,13 @@ const LOG = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 const POINTS: Record<string, CapturePoint[]> = {
   '/Common/vx1': [{ row: memberRow(Id.vx1), name: '/Common/vx1', socket: undefined }],
   '1.1': [{ row: portRow(0), name: '1.1', socket: undefined }],
-  '1.3': [{ row: portRow(SOCKET_PORT), name: '10.9.2.1:4789', socket: { address: words('10.9.2.1'), port: 4789 } }],
+  '1.3': [
+    {
+      row: portRow(SOCKET_PORT),
+      name: '10.9.2.1:4789',
+      socket: { address: words('10.9.2.1'), service: udpService(4789) },
+    },
+  ],
 };
 
 describe('wideplane tcpdump', () => {

@@ -23,6 +23,12 @@ const REFUSED: [string, string[], string, RegExp][] = [
     /address-owner host does not go with adapter packet-ring/,
   ],
   [
+    'offloads of a device that is not taken over',
+    [],
+    'modify net interface 2.1 adapter udp transmit-offloads off',
+    /Interface \(2\.1\): transmit-offloads off does not go with adapter udp/,
+  ],
+  [
     'files of an adapter that has a device',
     [],
     'modify net interface 2.1 replay-file /tmp/a.pcap',
@@ -33,6 +39,30 @@ const REFUSED: [string, string[], string, RegExp][] = [
     [],
     'modify net interface 2.1 adapter capture-file replay-file /tmp/a.pcap',
     /Interface \(2\.1\): adapter capture-file has no device, but it is eth/,
+  ],
+  [
+    'an owner other than the host for sockets of the kernel',
+    [],
+    'modify net interface 2.1 adapter raw-ip address-owner wideplane',
+    /Interface \(2\.1\): address-owner wideplane does not go with adapter raw-ip, which needs host/,
+  ],
+  [
+    'an interface of IP packets beside another',
+    ['modify net interface 2.1 device tun0 adapter tun'],
+    'create net vlan b { interfaces add { 1.1 { tagged } 2.1 { untagged } } }',
+    /VLAN \(\/Common\/b\): interface 2\.1 has adapter tun, which carries IP packets: it has to be the only one, and untagged/,
+  ],
+  [
+    'IP packets among what is bridged',
+    ['modify net interface 2.1 device tun0 adapter tun', 'create net vlan b { interfaces add { 2.1 { untagged } } }'],
+    'create net vlan-group g { members add { b } }',
+    /VLAN group \(\/Common\/g\): \/Common\/b cannot be bridged: its interface 2\.1 has adapter tun/,
+  ],
+  [
+    'a tag on an interface of IP packets',
+    ['modify net interface 2.1 device tun0 adapter tun'],
+    'create net vlan b { interfaces add { 2.1 { tagged } } }',
+    /interface 2\.1 has adapter tun/,
   ],
   [
     'a file that is no absolute path',
@@ -400,10 +430,12 @@ describe('what is derived', () => {
     assert.equal(owner(), 'wideplane');
     await session.run('modify net interface 2.1 adapter udp');
     assert.equal(owner(), 'host');
-    for (const adapter of ['af-xdp', 'pcap']) {
+    for (const adapter of ['af-xdp', 'tun', 'pcap']) {
       await session.run(`modify net interface 2.1 adapter ${adapter}`);
       assert.equal(owner(), 'wideplane');
     }
+    await session.run('modify net interface 2.1 adapter raw-ip');
+    assert.equal(owner(), 'host');
   });
 
   it('takes files in place of a device', async () => {

@@ -12,7 +12,7 @@
 
 import type { Domain, Member } from '../../../bridge/domain.ts';
 import { Drop, FORWARD, type Verdict } from '../../../core/drop-reason.ts';
-import { read32 } from '../../../core/octets.ts';
+import { read32, write16 } from '../../../core/octets.ts';
 import { type Frame, type FrameBatch, Gso } from '../../../packet/frame.ts';
 import { segmentOctets } from '../../../packet/segment.ts';
 import { Book } from '../../../pipeline/books.ts';
@@ -22,7 +22,7 @@ import { packetFlowHash } from '../../../route/flow.ts';
 import { MAX_WAITING, type Neighbour } from '../../../route/neighbour-table.ts';
 import { NextHop } from '../../../route/next-hop.ts';
 import { FIRST_ROUTE, RouteResult } from '../../../route/route-table.ts';
-import { ETHERNET_HEADER_OCTETS } from '../../../wire/ethernet.ts';
+import { ETHERNET_HEADER_OCTETS, EtherType } from '../../../wire/ethernet.ts';
 import { IcmpError } from '../../../wire/icmp-error.ts';
 import {
   checkIpv4,
@@ -370,6 +370,8 @@ export class RouteNode implements PipelineNode, WaitingRouted {
   /** Octets of the IP packet of the largest segment of a super-frame. */
   #segmentPacketOctets(frame: Frame): number {
     const packet = frame.start;
+    // In front of a packet that came without an Ethernet header, its type is what the headroom happens to hold.
+    write16(this.#bytes, packet - 2, this.#bytes[packet]! >>> 4 === 4 ? EtherType.ipv4 : EtherType.ipv6);
     frame.start = packet - ETHERNET_HEADER_OCTETS;
     const octets = segmentOctets(this.#bytes, frame) - ETHERNET_HEADER_OCTETS;
     frame.start = packet;
