@@ -43,7 +43,7 @@ function reverseArp(mac: string): Buffer {
   return Buffer.concat([Buffer.from(`ffffffffffff${octets}8035${request}`, 'hex'), Buffer.alloc(18)]);
 }
 
-for (const adapter of ['packet-ring'] as const) {
+for (const adapter of ['packet-ring', 'raw-ip'] as const) {
   it(`${adapter}: a machine moves and keeps its connection; its reverse ARP crosses with bridge-traffic only`, async () => {
     const sites = [await Namespace.create('site-1'), await Namespace.create('site-2')] as const;
     const lans = [await Namespace.create('lan-1'), await Namespace.create('lan-2')] as const;
@@ -51,6 +51,8 @@ for (const adapter of ['packet-ring'] as const) {
     const client = await Namespace.create('client');
     const vm = await Namespace.create('vm');
     for (const index of [0, 1] as const) await connect([sites[index], 'e1'], [lans[index], 'site']);
+    if (adapter === 'raw-ip')
+      for (const index of [0, 1] as const) await sites[index].addAddress('e0', `${UNDERLAY[index]}/24`);
     await connect([client, 'e0'], [lans[0], 'client']);
     await connect([vm, 'e0'], [lans[0], 'vm']);
     await addKernelBridge(lans[0], 'br0', ['site', 'client', 'vm']);

@@ -24,6 +24,8 @@ const ROWS = [
   { adapter: 'packet-ring', form: 'rfc3378', underlay: 4 },
   { adapter: 'packet-ring', form: 'swapped', underlay: 4 },
   { adapter: 'packet-ring', form: 'rfc3378', underlay: 6 },
+  { adapter: 'raw-ip', form: 'swapped', underlay: 4 },
+  { adapter: 'raw-ip', form: 'rfc3378', underlay: 6 },
 ] as const;
 
 type Row = (typeof ROWS)[number];
@@ -58,6 +60,7 @@ describe('EtherIP with scapy', () => {
       await hostA.sysctl({ 'net.ipv6.conf.e0.disable_ipv6': '1' });
       const ends = UNDERLAY[underlay];
       await far.addAddress('e0', `${ends.far}/${ends.prefixBits}`);
+      if (adapter === 'raw-ip') await site.addAddress('e0', `${ends.site}/${ends.prefixBits}`);
       const wideplane = await Wideplane.start(site, configuration(row));
       const peer = await EtherIpPeer.start(far, {
         device: 'e0',

@@ -76,7 +76,16 @@ const ROWS: readonly Row[] = [
   { name: 'ip6gre, keyless, checksum', type: 'ip6gre', encapsulation: 'standard', checksum: true },
 ];
 
-const ADAPTERS = ['packet-ring'] as const;
+const isLong = process.env.WIDEPLANE_LONG === '1';
+
+/** Every form by the packet ring, and some by raw sockets; in the long form all of them by both. */
+const CASES = [
+  ...ROWS.map((row) => ({ adapter: 'packet-ring', row })),
+  ...ROWS.filter(({ name }) => isLong || ['gretap, keyless', 'gre, key', 'ip6gre, key'].includes(name)).map((row) => ({
+    adapter: 'raw-ip',
+    row,
+  })),
+];
 
 const isLayer3 = ({ encapsulation }: Row): boolean => encapsulation === 'standard';
 const underlayOf = ({ type }: Row): 4 | 6 => (type.startsWith('ip6') ? 6 : 4);
@@ -140,6 +149,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await running?.stop();
   running = undefined;
+  await site.ip('address', 'flush', 'dev', 'e0', 'scope', 'global');
 });
 
 /** Sets up host and kernel; resolves to the addresses of both, of either IP version. */
@@ -178,7 +188,7 @@ async function exerciseEchoes(host: string, far: string, mtu: number): Promise<v
     [hostA, far],
     [guest, host],
   ] as const) {
-    for (const size of [0, 56, 1000, largest, largest + 1, 20_000]) {
+    for (const size of [0, 56, largest, largest + 1, 20_000]) {
       const { sent, received, text } = await ping(from, to, {
         size,
         count: 3,
@@ -219,27 +229,29 @@ async function assertHeaders(row: Row, file: string): Promise<void> {
 }
 
 describe('GRE with the kernel of a guest', () => {
-  for (const adapter of ADAPTERS) {
-    for (const row of ROWS) {
-      it(`${adapter}: ${row.name}`, async () => {
-        const pairs = await setUp(row);
-        const wideplane = await start(configuration(row, adapter));
-        const [status] = await wideplane.show('net tunnels tunnel', 'tunnel');
-        const mtu = 1500 - overheadOctets(row);
-        assert.equal(status?.stats?.MTU, mtu);
-        const file = `${makeDirectory('capture')}/outer.pcap`;
-        const capture = await Capture.start(site, 'e0', file);
-        for (const { host, far } of pairs) await exerciseEchoes(host, far, mtu);
-        await capture.stop(60);
-        for (const { host } of pairs) await exerciseStreams(host);
-        assert.deepEqual(await findComplaints(file), []);
-        await assertHeaders(row, file);
-        const [after] = await wideplane.show('net tunnels tunnel', 'tunnel');
-        assert.deepEqual(after?.drops, {});
-        assert.equal(await wideplane.stop(), 0, wideplane.log);
-        running = undefined;
-      });
-    }
+  for (const { adapter, row } of CASES) {
+    it(`${adapter}: ${row.name}`, async () => {
+      const pairs = await setUp(row);
+      if (adapter === 'raw-ip') {
+        const { site: own, prefixBits } = UNDERLAY[underlayOf(row)];
+        await site.addAddress('e0', `${own}/${prefixBits}`);
+      }
+      const wideplane = await start(configuration(row, adapter));
+      const [status] = await wideplane.show('net tunnels tunnel', 'tunnel');
+      const mtu = 1500 - overheadOctets(row);
+      assert.equal(status?.stats?.MTU, mtu);
+      const file = `${makeDirectory('capture')}/outer.pcap`;
+      const capture = await Capture.start(site, 'e0', file);
+      for (const { host, far } of pairs) await exerciseEchoes(host, far, mtu);
+      await capture.stop(60);
+      for (const { host } of isLong ? pairs : pairs.slice(0, 1)) await exerciseStreams(host);
+      assert.deepEqual(await findComplaints(file), []);
+      await assertHeaders(row, file);
+      const [after] = await wideplane.show('net tunnels tunnel', 'tunnel');
+      assert.deepEqual(after?.drops, {});
+      assert.equal(await wideplane.stop(), 0, wideplane.log);
+      running = undefined;
+    });
   }
 });
 

@@ -159,6 +159,12 @@ class ModelBuilder {
       const name = domainOf.get(vlan.name)!;
       vlansOf.set(name, [...(vlansOf.get(name) ?? []), vlan]);
     }
+    // The two ends of a tunnel often have one name for it; its local address tells them apart.
+    const localsOf = new Map<string, string>();
+    for (const tunnel of this.#view.tunnels.values()) {
+      const name = domainOf.get(tunnel.name)!;
+      localsOf.set(name, `${localsOf.get(name) ?? ''} ${tunnel.properties['local-address']}`);
+    }
     // Our own MAC in a domain is that of the first device; without one it is made from the name.
     for (const [name, domain] of domains) {
       // A layer 3 tunnel has none: nothing that it carries is addressed by a MAC.
@@ -169,10 +175,10 @@ class ModelBuilder {
         continue;
       }
       const device = vlans.flatMap((vlan) => this.#ringDevices(vlan))[0];
-      domain.mac =
-        device === undefined ? (this.#needsMac(vlans) ? madeMac(name) : undefined) : this.#devices.get(device)?.mac;
+      const made = madeMac(name + (localsOf.get(name) ?? ''));
+      domain.mac = device === undefined ? (this.#needsMac(vlans) ? made : undefined) : this.#devices.get(device)?.mac;
       // Without a MAC an opaque group could hide nobody behind it.
-      if (domain.crossing?.mode === 'opaque') domain.mac ??= madeMac(name);
+      if (domain.crossing?.mode === 'opaque') domain.mac ??= made;
     }
   }
 
