@@ -504,6 +504,15 @@ static napi_value ring_set_underlay_tap(napi_env env, napi_callback_info info)
 	return undefined_value(env);
 }
 
+static napi_value ring_use_underlay_tap(napi_env env, napi_callback_info info)
+{
+	struct arguments arguments = arguments_of(env, info);
+	struct ring *ring = ring_of(&arguments);
+	if (ring == NULL) return NULL;
+	napi_get_value_bool(env, arguments.values[1], &ring->transmitter.uses_tap);
+	return undefined_value(env);
+}
+
 static napi_value ring_set_low_latency(napi_env env, napi_callback_info info)
 {
 	struct arguments arguments = arguments_of(env, info);
@@ -556,7 +565,7 @@ static const struct function_entry functions[] = {
 	{"ringTransmit", ring_transmit},	  {"ringSetLowLatency", ring_set_low_latency},
 	{"ringOverruns", ring_overruns},	  {"ringDescriptors", ring_descriptors},
 	{"ringSetJoins", ring_set_joins},	  {"ringSetUnderlayTap", ring_set_underlay_tap},
-	{"ringClose", ring_close},
+	{"ringUseUnderlayTap", ring_use_underlay_tap}, {"ringClose", ring_close},
 };
 
 void packet_ring_register(napi_env env, napi_value exports) { export_functions(env, exports, ENTRIES(functions)); }

@@ -206,12 +206,6 @@ static int send_separately(struct transmitter *transmitter, uint8_t *base, int32
 	return refused;
 }
 
-/* A transmitter that joins sends nothing the plain way. */
-static inline enum way way_of_train(const struct train *train, const int32_t *descriptors)
-{
-	return way_of(descriptors + train->first * RING_STRIDE) == TUNNELLED ? TUNNELLED : OFFLOAD;
-}
-
 /* A message for each train. */
 static void compose(struct transmitter *transmitter, const int32_t *descriptors)
 {
@@ -224,7 +218,7 @@ static void compose(struct transmitter *transmitter, const int32_t *descriptors)
 		int at = train->first;
 		if (train->frames == 1) {
 			const int32_t *descriptor = descriptors + at * RING_STRIDE;
-			compose_alone(message, piece, offload, way_of_train(train, descriptors), joiner->frames[at], descriptor);
+			compose_alone(message, piece, offload, OFFLOAD, joiner->frames[at], descriptor);
 			piece += 2;
 		} else {
 			message->msg_iov = piece;
@@ -278,12 +272,8 @@ static int send_joined(struct transmitter *transmitter, uint8_t *base, int32_t *
 	compose(transmitter, descriptors);
 	int refused = 0, error = 0;
 	for (int first = 0; first < joiner->count;) {
-		enum way way = way_of_train(&joiner->trains[first], descriptors);
-		int run = 1;
-		while (first + run < joiner->count && way_of_train(&joiner->trains[first + run], descriptors) == way) run++;
-		int sent = send_run(transmitter, way, transmitter->messages + first, run, &error);
-		first += sent;
-		if (sent == run) continue;
+		first += send_run(transmitter, OFFLOAD, transmitter->messages + first, joiner->count - first, &error);
+		if (first == joiner->count) break;
 		const struct train *train = &joiner->trains[first++];
 		int apart = 1;
 		if (train->frames == 1) refuse(descriptors + train->first * RING_STRIDE, error);
@@ -295,14 +285,102 @@ static int send_joined(struct transmitter *transmitter, uint8_t *base, int32_t *
 	return refused;
 }
 
+/* Sends the segments that were taken, joined by their outer headers. Returns 0 or the errno. */
+static int send_cut_joined(struct transmitter *transmitter)
+{
+	struct tunnel_cut *cut = &transmitter->cut;
+	struct iovec *pieces = transmitter->pieces;
+	struct virtio_net_hdr offload = {
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.gso_type = GSO_UDP_L4,
+		.hdr_len = (uint16_t)cut->payload,
+		.gso_size = (uint16_t)tunnel_cut_datagram(cut),
+		.csum_start = (uint16_t)cut->transport,
+		.csum_offset = 6,
+	};
+	pieces[0] = (struct iovec){&offload, sizeof offload};
+	struct mmsghdr message = {.msg_hdr = {.msg_iov = pieces}};
+	message.msg_hdr.msg_iovlen = 1 + (size_t)tunnel_cut_join(cut, pieces + 1);
+	int error = 0;
+	return send_run(transmitter, OFFLOAD, &message, 1, &error) == 1 ? 0 : error;
+}
+
+/* Sends them one by one. */
+static int send_cut_apart(struct transmitter *transmitter)
+{
+	static const struct virtio_net_hdr nothing;
+	struct tunnel_cut *cut = &transmitter->cut;
+	/* A transmitter that joins sends nothing the plain way. */
+	enum way way = transmitter->joins ? OFFLOAD : PLAIN;
+	struct iovec parts[2 * CUT_SEGMENTS], *piece = transmitter->pieces;
+	tunnel_cut_finish(cut, parts);
+	for (unsigned i = 0; i < cut->count; i++) {
+		struct msghdr *message = &transmitter->messages[i].msg_hdr;
+		message->msg_iov = piece;
+		if (way == OFFLOAD) *piece++ = (struct iovec){(void *)&nothing, sizeof nothing};
+		*piece++ = parts[2 * i];
+		*piece++ = parts[2 * i + 1];
+		message->msg_iovlen = (size_t)(piece - message->msg_iov);
+	}
+	int error = 0;
+	return send_run(transmitter, way, transmitter->messages, (int)cut->count, &error) == (int)cut->count ? 0 : error;
+}
+
+/* Cuts and sends a super-frame that no underlay TAP takes. Returns 0, or the errno of the first segment that was refused; those
+ * behind it are not sent. */
+static int send_cut(struct transmitter *transmitter, const uint8_t *frame, const int32_t *descriptor)
+{
+	struct tunnel_cut *cut = &transmitter->cut;
+	if (!tunnel_cut_begin(cut, frame, (size_t)descriptor[WORD_OCTETS], (size_t)descriptor[WORD_VLAN],
+			      (uint16_t)descriptor[WORD_CHECKSUM], (uint32_t)descriptor[WORD_GSO] >> 16))
+		return EINVAL;
+	bool may_join = transmitter->joins && (descriptor[WORD_FLAGS] & RING_OWN_UDP) != 0;
+	while (tunnel_cut_next(cut)) {
+		bool joined = may_join && transmitter->joiner.joins_udp && cut->count > 1;
+		int error = joined ? send_cut_joined(transmitter) : send_cut_apart(transmitter);
+		if (joined && (error == EINVAL || error == EIO)) {
+			/* As in send_joined: where all pass alone, it is the kernel that does not know super-frames of UDP. */
+			error = send_cut_apart(transmitter);
+			if (error == 0) transmitter->joiner.joins_udp = false;
+		}
+		if (error != 0) return error;
+	}
+	return 0;
+}
+
+/* Sends a super-frame with outer headers. A kernel that refuses one gets no other, and what it refused is cut here. */
+static int send_tunnelled(struct transmitter *transmitter, const uint8_t *frame, const int32_t *descriptor)
+{
+	if (transmitter->underlay_tap >= 0 && transmitter->uses_tap) {
+		int error = 0;
+		struct mmsghdr message;
+		compose_alone(&message.msg_hdr, transmitter->pieces, transmitter->offloads, TUNNELLED, frame, descriptor);
+		if (send_run(transmitter, TUNNELLED, &message, 1, &error) == 1) return 0;
+		if (error != EINVAL) return error;
+		transmitter->uses_tap = false;
+	}
+	return send_cut(transmitter, frame, descriptor);
+}
+
 int transmitter_send(struct transmitter *transmitter, uint8_t *base, int32_t *descriptors, int count)
 {
 	int refused = 0;
-	for (int first = 0; first < count; first += TRANSMIT_BATCH) {
-		int batch = count - first < TRANSMIT_BATCH ? count - first : TRANSMIT_BATCH;
+	for (int first = 0; first < count;) {
 		int32_t *next = descriptors + first * RING_STRIDE;
+		if (way_of(next) == TUNNELLED) {
+			int error = send_tunnelled(transmitter, base + (uint32_t)next[WORD_OFFSET], next);
+			if (error != 0) {
+				refuse(next, error);
+				refused++;
+			}
+			first++;
+			continue;
+		}
+		int batch = 1;
+		while (batch < TRANSMIT_BATCH && first + batch < count && way_of(next + batch * RING_STRIDE) != TUNNELLED) batch++;
 		refused += transmitter->joins ? send_joined(transmitter, base, next, batch)
 					      : send_separately(transmitter, base, next, batch);
+		first += batch;
 	}
 	return refused;
 }

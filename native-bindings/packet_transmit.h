@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #endif
 #include "join.h"
+#include "tunnel_cut.h"
 
 #include <linux/virtio_net.h>
 #include <sys/socket.h>
@@ -38,12 +39,18 @@ struct transmitter {
 	int plain_socket;
 	int offload_socket;
 	int underlay_tap;	/* takes super-frames with the outer headers of a tunnel, closed with the rest; -1: none */
+<<<<<<< HEAD
 	_Bool is_tap;		/* offload_socket is a TAP or TUN device, and there is no other */
+=======
+	_Bool uses_tap;		/* otherwise they are cut here */
+	_Bool is_tap;		/* offload_socket is a TAP device, and there is no other */
+>>>>>>> utap
 	_Bool joins;		/* frames of one flow leave as one super-frame */
 	struct joiner joiner;
 	struct mmsghdr messages[TRANSMIT_BATCH];
 	struct iovec pieces[3 * TRANSMIT_BATCH]; /* of a message: virtio header, header, a payload for each frame */
 	struct offload offloads[TRANSMIT_BATCH];
+	struct tunnel_cut cut;	/* of the super-frame that is being cut */
 };
 
 /* Both sockets of the device `index`, and no underlay TAP. Returns 0, or the errno and in `syscall` what failed. */

@@ -12,11 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Tunnel header 16, Ethernet with two tags 22, IPv4 with options 60, TCP with options 60. */
-#define SEGMENT_HEADER_OCTETS 160
+/* Outer Ethernet with two tags 22, IPv6 40, UDP 8, tunnel header 16; Ethernet with two tags 22, IPv4 with options 60, TCP with
+ * options 60. */
+#define SEGMENT_HEADER_OCTETS 228
 
 struct super_frame {
-	const uint8_t *frame; /* the tunnel header is its first octet */
+	const uint8_t *frame; /* what is in front of its own Ethernet header is repeated in each segment */
 	size_t network, transport, payload, end; /* offsets from there */
 	size_t segment_octets; /* payload of each segment but the last */
 	unsigned segments;

@@ -29,7 +29,7 @@ export const RING_REFUSED = 32;
 /**
  * Transmit, with RING_GSO: the super-frame has the outer headers of a UDP tunnel in front, and its own Ethernet header at word 2
  * from its start; the checksum field of the outer UDP header holds 0 for none, or the sum of the pseudo-header. It leaves by
- * the underlay TAP.
+ * the underlay TAP, or is cut; with RING_OWN_UDP its segments may leave joined.
  */
 export const RING_TUNNELLED = 64;
 
@@ -158,6 +158,8 @@ export interface Addon {
   ringSetJoins(ring: number, joins: boolean): void;
   /** Gives the ring an underlay TAP that is joined to its device; it closes with the ring. Throws EBUSY when it has one. */
   ringSetUnderlayTap(ring: number, descriptor: number): void;
+  /** Whether super-frames with outer headers leave by it, or are cut here (tunnel_cut.h), which is so at first. */
+  ringUseUnderlayTap(ring: number, uses: boolean): void;
   /** Directs new frames to the low-latency receiver (true) or to the ring; order is kept, nothing is lost or doubled. */
   ringSetLowLatency(ring: number, lowLatency: boolean): void;
   /** Frames lost because the ring was full, since the ring was opened. */

@@ -61,7 +61,6 @@ const SLOT_OCTETS = 65 * 1024;
 const SLOTS = 64;
 const ETHERNET_HEADER_OCTETS = 14;
 const IFF_UP = 0x1;
-const EINVAL = 22;
 
 /**
  * Opens a device in the calling thread's network namespace. Throws an Error with `code` (ENODEV, EPERM, …) that names the
@@ -140,6 +139,8 @@ export function releasePacketRing(allocator: ArenaAllocator, description: Packet
 }
 
 export class PacketRingPort extends DevicePort {
+  /** By an underlay TAP, or in the addon. */
+  readonly cutsTunnelled = true;
   readonly #policy: ReceivePolicy;
   readonly #tunnelOffload: PacketRingDescription['tunnelOffload'];
   #joins: boolean;
@@ -150,6 +151,7 @@ export class PacketRingPort extends DevicePort {
     this.#policy = new ReceivePolicy(now);
     this.#tunnelOffload = { ...description.tunnelOffload };
     this.#joins = description.joins;
+    addon.ringUseUnderlayTap(this.handle, this.usesUnderlayTap);
     addon.ringSetLowLatency(this.handle, this.#policy.lowLatency);
   }
 
@@ -158,16 +160,18 @@ export class PacketRingPort extends DevicePort {
     return this.#policy.lowLatency;
   }
 
-  /** Whether a super-frame may leave behind outer headers: by an underlay TAP, and not to one that would see it whole. */
-  get cutsTunnelled(): boolean {
+  /** Whether super-frames in tunnels leave by an underlay TAP; not where the other side would see them whole. */
+  get usesUnderlayTap(): boolean {
     const { isOpen, isForced } = this.#tunnelOffload;
     return isOpen && (isForced || this.#joins);
   }
 
   /** Whether frames of one flow may leave joined. */
   setJoins(joins: boolean): void {
-    this.#joins = joins;
     this.addon.ringSetJoins(this.handle, joins);
+    if (joins === this.#joins) return;
+    this.#joins = joins;
+    this.addon.ringUseUnderlayTap(this.handle, this.usesUnderlayTap);
   }
 
   receive(into: FrameBatch): number {
@@ -201,12 +205,7 @@ export class PacketRingPort extends DevicePort {
     }
     if (this.addon.ringTransmit(this.handle, words, count) === 0) return;
     for (let index = 0, at = 0; index < count; index++, at += RING_STRIDE) {
-      if (words[at + 3] !== RING_REFUSED) continue;
-      const frame = frames[from + index]!;
-      const errno = words[at + 5]!;
-      // A kernel that does not take one takes none.
-      if (frame.innerStart !== 0 && errno === EINVAL) this.#tunnelOffload.isOpen = false;
-      refuse(frame, refusalOf(errno));
+      if (words[at + 3] === RING_REFUSED) refuse(frames[from + index]!, refusalOf(words[at + 5]!));
     }
   }
 

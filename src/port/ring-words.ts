@@ -59,5 +59,5 @@ function announce(frame: Frame, words: Int32Array, at: number): void {
   words[at + 5] = frame.gsoType | (frame.gsoSize << 16);
   if (frame.innerStart === 0) return;
   words[at + 2] = frame.innerStart - frame.start;
-  words[at + 3] = RING_CHECKSUM_PARTIAL | RING_GSO | RING_TUNNELLED;
+  words[at + 3] = RING_CHECKSUM_PARTIAL | RING_GSO | RING_TUNNELLED | (frame.ownUdp * RING_OWN_UDP);
 }

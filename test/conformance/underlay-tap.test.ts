@@ -1,6 +1,6 @@
 // time-out: 240 s
 // A packet ring with an underlay TAP (src/net/underlay-tap.ts): whatever it does without one, and super-frames behind the
-// outer headers of a tunnel, which the kernel cuts into the packets that we would have made.
+// outer headers of a tunnel, which the kernel or the addon cuts into the packets that we would have made.
 //
 //   port ──┬── AF_PACKET ───────── here ──veth── there ── packet socket of another namespace, or another ring
 //          └── wideplane0 ── tc ──┘
@@ -97,7 +97,7 @@ function suiteOf(name: string, kernel: Addon, prepare: (here: string) => void): 
       const { here, peer } = await connect(prepare);
       device = here;
       const [port, description] = open(here, 'enabled', kernel);
-      assert.equal(port.cutsTunnelled, kernel === addon);
+      assert.equal(port.usesUnderlayTap, kernel === addon);
       return {
         port,
         arena,
@@ -161,6 +161,14 @@ type Kind = {
   payloadOctets: number;
 };
 
+/** Who cuts, and whether frames leave joined. */
+const PLACES = [
+  ['by the kernel', true, false],
+  ['by the kernel, among joined frames', true, true],
+  ['by the addon', false, false],
+  ['by the addon, and leave joined where they have a checksum', false, true],
+] as const;
+
 const GSO_SIZE = 1200;
 
 /** A super-frame as the kernel of a host hands it over, not encapsulated. */
@@ -218,7 +226,7 @@ describe('super-frames behind outer headers', () => {
     }
     [port, description] = open('utapa', 'auto');
     other = open('utapb', 'disabled');
-    assert.equal(port.cutsTunnelled, true);
+    assert.equal(port.usesUnderlayTap, true);
   });
   after(() => {
     close(port, description);
@@ -247,10 +255,11 @@ describe('super-frames behind outer headers', () => {
     return received;
   };
 
-  for (const joins of [false, true]) {
+  for (const [place, usesTap, joins] of PLACES) {
     for (const outer of [4, 6] as const) {
       for (const protocol of ['tcp', 'udp'] as const) {
-        it(`of ${protocol} over IPv${outer} are cut into our packets${joins ? ', among joined frames' : ''}`, async () => {
+        it(`of ${protocol} over IPv${outer} are cut into our packets ${place}`, async () => {
+          addon.ringUseUnderlayTap(description.handle, usesTap);
           addon.ringSetJoins(description.handle, joins);
           for (const family of [4, 6] as const) {
             for (const checksum of [false, true]) {
@@ -281,7 +290,8 @@ describe('super-frames behind outer headers', () => {
     };
     const endpoint = endpointOf(4, true);
     const small = Uint8Array.from([...PREFIX, ...new Array<number>(50).fill(7)]);
-    for (const joins of [false, true]) {
+    for (const [, usesTap, joins] of PLACES) {
+      addon.ringUseUnderlayTap(description.handle, usesTap);
       addon.ringSetJoins(description.handle, joins);
       const expected: string[] = [];
       const frames: Frame[] = [];
@@ -301,6 +311,7 @@ describe('super-frames behind outer headers', () => {
   });
 
   it('that make no sense are refused, and others pass', async () => {
+    addon.ringUseUnderlayTap(description.handle, true);
     const kind: Kind = {
       ...{ outer: 4, family: 4, protocol: 'tcp', checksum: false, outerTag: 0, innerTag: false },
       payloadOctets: 3000,
@@ -314,7 +325,6 @@ describe('super-frames behind outer headers', () => {
     wrong.innerStart += 2;
     assert.deepEqual(transmit(wrong, right), ['transmit-error']);
     assert.deepEqual(await receive(expected.length, 4), expected);
-    assert.equal(port.cutsTunnelled, false, 'it goes on to ask a kernel that refuses');
   });
 });
 
@@ -329,16 +339,16 @@ describe('an underlay TAP', () => {
     ];
     for (const [tunnelOffload, cuts, made] of cases) {
       const [port, description] = open(here, tunnelOffload);
-      assert.deepEqual([tunnelOffload, port.cutsTunnelled, taps() - before], [tunnelOffload, cuts, made]);
+      assert.deepEqual([tunnelOffload, port.usesUnderlayTap, taps() - before], [tunnelOffload, cuts, made]);
       assert.deepEqual(description.warnings, []);
       close(port, description);
       await eventually('the TAP has gone', () => taps() === before);
     }
     offloadsOff(here);
     const [port, description] = open(here, 'auto');
-    assert.equal(port.cutsTunnelled, true);
+    assert.equal(port.usesUnderlayTap, true);
     port.setJoins(false);
-    assert.equal(port.cutsTunnelled, false, 'super-frames would reach the other side whole');
+    assert.equal(port.usesUnderlayTap, false, 'super-frames would reach the other side whole');
     close(port, description);
     await peer.close();
   });
@@ -362,7 +372,7 @@ describe('an underlay TAP', () => {
     ] as const) {
       const [port, description] = open(here, tunnelOffload, oldAddon);
       assert.deepEqual(description.warnings, warnings);
-      assert.equal(port.cutsTunnelled, false);
+      assert.equal(port.usesUnderlayTap, false);
       assert.equal(taps(), before);
       close(port, description);
     }

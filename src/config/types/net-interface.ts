@@ -76,7 +76,7 @@ export const netInterface = objectType({
     }),
     'tunnel-offload': choice(['auto', 'enabled', 'disabled'], {
       default: 'auto',
-      help: 'Adapter packet-ring: whether super-frames leave in a tunnel whole, for the kernel or the card to cut (Linux 6.17); auto: where none reaches the other side whole.',
+      help: 'Adapter packet-ring: whether the kernel or the card cuts super-frames that leave in a tunnel (Linux 6.17), not wideplane; auto: where none reaches the other side whole.',
       extension: true,
       onChange: 'rebuild',
     }),
