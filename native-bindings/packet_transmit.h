@@ -39,12 +39,8 @@ struct transmitter {
 	int plain_socket;
 	int offload_socket;
 	int underlay_tap;	/* takes super-frames with the outer headers of a tunnel, closed with the rest; -1: none */
-<<<<<<< HEAD
-	_Bool is_tap;		/* offload_socket is a TAP or TUN device, and there is no other */
-=======
 	_Bool uses_tap;		/* otherwise they are cut here */
-	_Bool is_tap;		/* offload_socket is a TAP device, and there is no other */
->>>>>>> utap
+	_Bool is_tap;		/* offload_socket is a TAP or TUN device, and there is no other */
 	_Bool joins;		/* frames of one flow leave as one super-frame */
 	struct joiner joiner;
 	struct mmsghdr messages[TRANSMIT_BATCH];
