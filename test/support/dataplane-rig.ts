@@ -20,7 +20,7 @@ import { Column, CounterTable } from '../../src/core/counters.ts';
 import { DROP_NAMES } from '../../src/core/drop-reason.ts';
 import { macHigh16, macLow32, parseMac } from '../../src/core/mac.ts';
 import { Arena, ArenaAllocator } from '../../src/packet/arena.ts';
-import { FrameBatch } from '../../src/packet/frame.ts';
+import { type Frame, FrameBatch } from '../../src/packet/frame.ts';
 import { FramePool, poolOctets } from '../../src/packet/pool.ts';
 import { createBooks } from '../../src/pipeline/books.ts';
 import { NullTap, type Tap } from '../../src/pipeline/tap.ts';
@@ -60,6 +60,11 @@ export type RigOptions = {
   hostLimit?: number;
   ageingSeconds?: number;
 };
+
+/** What is known of a frame beside its octets; `checksumStart` counts from its first one. */
+export type FrameMarks = Partial<
+  Pick<Frame, 'vlanTpid' | 'vlanTci' | 'gsoType' | 'gsoSize' | 'checksumStart' | 'checksumOffset'>
+>;
 
 export class Rig {
   readonly arena = new Arena(new ArrayBuffer(64 << 20));
@@ -242,13 +247,14 @@ export class Rig {
     this.dataplane.breath();
   }
 
-  /** Puts a frame where the next breath finds it; `tag`: what stands beside the octets. */
-  inject(port: number, octets: Uint8Array, tag?: { vlanTpid: number; vlanTci: number }): void {
+  /** Puts a frame where the next breath finds it; `marks`: what stands beside the octets. */
+  inject(port: number, octets: Uint8Array, marks: FrameMarks = {}): void {
     const frame = this.pool.acquire(octets.length);
     if (frame === undefined) throw new Error('the rig has no buffer for a frame');
     this.arena.bytes.set(octets, frame.start);
     frame.end = frame.start + octets.length;
-    if (tag !== undefined) Object.assign(frame, tag);
+    Object.assign(frame, marks);
+    if (frame.checksumStart !== 0) frame.checksumStart += frame.start;
     const batch = new FrameBatch();
     batch.push(frame);
     this.far(port).transmit(batch, () => {

@@ -177,9 +177,9 @@ export class Dataplane {
 
     this.#flood = new FloodNode(floodInput, this.#members, this.#guard, disposal, localInput);
     this.#bridge = new BridgeNode(this.fdb, this.#guard, this.#members, disposal, floodInput, localInput);
-    this.#router = new OpaqueRouter(this.#members, this.fdb, disposal, floodInput);
     const replies = new ReplyOutlet(disposal.pool.arena.bytes, this.fdb);
     this.#errors = new IcmpErrors(this.#members, this.#addresses, replies, disposal);
+    this.#router = new OpaqueRouter(this.#members, this.fdb, this.#errors, disposal, floodInput);
     this.#receiver = new PacketReceiver(
       this.#members,
       this.#domains,

@@ -113,6 +113,17 @@ export class LocalAddresses implements SourceCheck {
     return this.#lastOwner;
   }
 
+  /** Whether an IPv4 address is on the network of a self IP of a domain; also where there is no self IP to tell. */
+  isOnLinkIpv4(domain: number, address: number): boolean {
+    let isTold = false;
+    for (const { isIpv6, words, prefixBits } of this.of(domain)) {
+      if (isIpv6) continue;
+      if (sharesBits(words[3], address, prefixBits)) return true;
+      isTold = true;
+    }
+    return !isTold;
+  }
+
   /** Our own address that speaks to another one on a domain: one of the same network, or the first; undefined: none. */
   sourceFor(domain: number, other: AddressWords, isIpv6: boolean): AddressWords | undefined {
     let first: AddressWords | undefined;

@@ -25,7 +25,7 @@ export class NoDelivery implements LocalDelivery {
     this.#disposal = disposal;
   }
 
-  accept(frame: Frame, _domain: Domain): void {
+  accept(frame: Frame): void {
     const { bytes } = this.#disposal.pool.arena;
     const { start } = frame;
     const protocol = bytes[start]! >>> 4 === 4 ? ipv4Protocol(bytes, start) : ipv6NextHeader(bytes, start);

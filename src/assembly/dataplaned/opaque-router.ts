@@ -10,9 +10,8 @@
 //
 // Where A and B live is what their ARP packets and discovery messages say. A host that has not been heard over IPv4 is
 // asked for on behalf of who sends to it, and the packet is dropped: ARP came before it, so this happens only after a
-// restart or to a host that is gone. There are no routes: what is meant for a host beyond a gateway has no way.
-//
-// Not supported: ICMP and ICMPv6 time exceeded.
+// restart or to a host that is gone. A host that is not
+// on the network of the group is reached by the routes, as from any VLAN.
 
 import type { Domain, Member } from '../../bridge/domain.ts';
 import { FdbField, type ForwardingDatabase } from '../../bridge/fdb.ts';
@@ -42,9 +41,11 @@ import {
   writeEthernet,
   writeMac,
 } from '../../wire/ethernet.ts';
+import { IcmpError } from '../../wire/icmp-error.ts';
 import { isDiscovery, setLinkLayerOptions } from '../../wire/icmpv6.ts';
 import { decrementTtl, ipv4Destination, ipv4Source, ipv4Ttl } from '../../wire/ipv4.ts';
 import { IPV6_DESTINATION, IPV6_HOP_LIMIT, IPV6_SOURCE, ipv6HopLimit, ipv6IsUnspecified } from '../../wire/ipv6.ts';
+import type { IcmpErrors } from './icmp-errors.ts';
 
 /** Hosts over all opaque groups. */
 const MAX_HOSTS = 16_384;
@@ -60,6 +61,7 @@ export class OpaqueRouter {
   readonly #hosts = new HostTable(MAX_HOSTS);
   readonly #members: readonly (Member | undefined)[];
   readonly #fdb: ForwardingDatabase;
+  readonly #errors: IcmpErrors;
   readonly #disposal: Disposal;
   readonly #bytes: Uint8Array;
   readonly #toFlood: FrameBatch;
@@ -68,12 +70,14 @@ export class OpaqueRouter {
   constructor(
     members: readonly (Member | undefined)[],
     fdb: ForwardingDatabase,
+    errors: IcmpErrors,
     disposal: Disposal,
     toFlood: FrameBatch,
   ) {
     this.#members = members;
     this.#fdb = fdb;
     this.#toFlood = toFlood;
+    this.#errors = errors;
     this.#disposal = disposal;
     this.#bytes = disposal.pool.arena.bytes;
   }
@@ -144,7 +148,7 @@ export class OpaqueRouter {
       this.#ask(domain, ipv4Source(bytes, ip), destination);
       this.#disposal.drop(frame, Drop.hostUnresolved, ingress.row);
     } else if (ipv4Ttl(bytes, ip) === 1) {
-      this.#disposal.drop(frame, Drop.ttlExpired, ingress.row);
+      this.#expire(frame, ip, ingress);
     } else {
       decrementTtl(bytes, ip);
       this.#send(frame, host, ingress);
@@ -170,11 +174,24 @@ export class OpaqueRouter {
       setLinkLayerOptions(bytes, ip, frame.end, frame.checksumStart === 0, domain.macHigh, domain.macLow);
       this.#send(frame, host, ingress);
     } else if (ipv6HopLimit(bytes, ip) <= 1) {
-      this.#disposal.drop(frame, Drop.ttlExpired, ingress.row);
+      this.#expire(frame, ip, ingress);
     } else {
       bytes[ip + IPV6_HOP_LIMIT]! -= 1;
       this.#send(frame, host, ingress);
     }
+  }
+
+  /** Drops a packet whose TTL runs out, and says so to its sender. */
+  #expire(frame: Frame, ip: number, ingress: Member): void {
+    frame.outerStart = frame.start;
+    frame.start = ip;
+    this.#errors.report(frame, IcmpError.timeExceeded, 0);
+    this.#disposal.drop(frame, Drop.ttlExpired, ingress.row);
+  }
+
+  /** Whether a host is known that has this IPv4 address. */
+  knows(domain: number, address: number): boolean {
+    return this.#hosts.find(domain, 0, 0, IPV4_MARK, address) !== -1;
   }
 
   tick(): void {

@@ -10,6 +10,7 @@ import type { DeviceFacts, Model } from './model.ts';
 import type { Planner } from './planner.ts';
 import type { PortKeeper } from './port-keeper.ts';
 import type { FrameDriver } from './frame-driver.ts';
+import { RelativeCounters } from './relative-counters.ts';
 import { showRouteDomains, showRoutes } from './show-routes.ts';
 
 import { type Loop, loopsOf } from './loop-reporter.ts';
@@ -39,6 +40,7 @@ const NO_OBJECT = 0;
 
 export class ShowService {
   readonly #sources: () => ShowSources;
+  readonly #counters = new RelativeCounters(() => this.#sources().worker.counters);
   #listing: FdbListing | undefined;
   #forgetting: NodeJS.Timeout | undefined;
 
@@ -86,7 +88,7 @@ export class ShowService {
 
   /** Sets the counters of objects to 0; how many objects there were, or undefined for a type that has none. */
   reset(type: string, names: string[] | undefined): number | undefined {
-    const { view, planner, worker } = this.#sources();
+    const { view, planner } = this.#sources();
     const known: Record<string, ReadonlyMap<string, unknown>> = {
       'net interface': view.interfaces,
       'net vlan': view.vlans,
@@ -98,7 +100,7 @@ export class ShowService {
     const chosen = [...objects.keys()].filter((name) => names === undefined || names.includes(name));
     for (const name of chosen) {
       const rows = type === 'net interface' ? [planner.portRow(name)] : this.#rowsOf(name);
-      for (const row of rows) worker.counters.clear(row);
+      for (const row of rows) this.#counters.reset(row);
     }
     return chosen.length;
   }
@@ -113,7 +115,7 @@ export class ShowService {
     return keys.map((key) => planner.row(key)).filter((row) => row !== NO_OBJECT);
   }
 
-  #interfaces({ planner, worker, keeper, devices }: ShowSources, page: readonly [string, Interface][]): ShowRow[] {
+  #interfaces({ planner, keeper, devices }: ShowSources, page: readonly [string, Interface][]): ShowRow[] {
     return page.map(([name, { properties }]) => {
       const device = properties.device === undefined ? undefined : devices.get(properties.device);
       const status = interfaceStatus(properties.enabled, properties.adapter, device, keeper.state(name));
@@ -127,7 +129,7 @@ export class ShowService {
       };
       // With the udp adapter the sockets of this device's addresses do the work.
       const rows = properties.adapter === 'udp' ? this.#socketRows(properties.device) : [planner.portRow(name)];
-      const { stats, drops } = sum(rows.map((row) => readRow(worker.counters, row)));
+      const { stats, drops } = sum(rows.map((row) => readRow(this.#counters, row)));
       return { name, stats: { ...facts, ...stats }, drops };
     });
   }
@@ -141,10 +143,10 @@ export class ShowService {
 
   /** VLANs and VLAN groups: the sum of their members. */
   #bridged(sources: ShowSources, page: readonly [string, unknown][]): ShowRow[] {
-    const { worker, model, planner } = sources;
+    const { model, planner } = sources;
     const loops = loopsOf(sources).filter(({ isActive }) => isActive);
     return page.map(([name]) => {
-      const { stats, drops } = sum(this.#rowsOf(name).map((row) => readRow(worker.counters, row)));
+      const { stats, drops } = sum(this.#rowsOf(name).map((row) => readRow(this.#counters, row)));
       const domain = planner.domain(model.domainOf.get(name) ?? '');
       const found = loops.filter((loop) => loop.domain === domain).map(describeLoop);
       return { name, stats: found.length === 0 ? stats : { Loops: found.join('; '), ...stats }, drops };
@@ -152,7 +154,7 @@ export class ShowService {
   }
 
   #tunnels(sources: ShowSources, page: readonly [string, Tunnel][], withUnattributed: boolean): ShowRow[] {
-    const { model, planner, worker, keeper } = sources;
+    const { model, planner, keeper } = sources;
     const rows: ShowRow[] = page.map(([name, { properties }]) => {
       const failure = model.failures.find(({ object }) => object === `net tunnels tunnel ${name}`)?.reason;
       const member = model.tunnelMembers.get(name);
@@ -164,7 +166,7 @@ export class ShowService {
         Profile: properties.profile,
         MTU: member?.tunnel.mtu ?? properties.mtu,
       };
-      const { stats, drops } = readRow(worker.counters, planner.row(name));
+      const { stats, drops } = readRow(this.#counters, planner.row(name));
       delete stats['Receive Overruns'];
       return { name, stats: { ...facts, ...stats }, drops };
     });
@@ -173,11 +175,11 @@ export class ShowService {
   }
 
   /** Drops on the way to a tunnel, before it is known which: they are charged to the port or to nobody. */
-  #unattributed({ model, planner, worker }: ShowSources): Record<string, number> {
+  #unattributed({ model, planner }: ShowSources): Record<string, number> {
     const members = [...model.interfaceMembers.keys()].map((key) => planner.row(key));
     const ports = [...model.interfaces.keys(), ...model.sockets.keys()].map((key) => planner.portRow(key));
     const rows = [NO_OBJECT, ...new Set([...members, ...ports])].map((row): ObjectStatistics => {
-      return { stats: {}, drops: readDrops(worker.counters, row) };
+      return { stats: {}, drops: readDrops(this.#counters, row) };
     });
     return sum(rows).drops;
   }

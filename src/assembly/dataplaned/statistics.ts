@@ -1,16 +1,17 @@
 // What `show` tells of the data plane, read from shared memory while the worker goes on.
 
 import { FDB_STATIC, FdbField } from '../../bridge/fdb.ts';
-import { Column, type CounterTable } from '../../core/counters.ts';
+import { Column } from '../../core/counters.ts';
 import { DROP_NAMES } from '../../core/drop-reason.ts';
 import { formatMacNumbers } from '../../core/mac.ts';
+import type { ReadableCounters } from './relative-counters.ts';
 
 export type Drops = Record<string, number>;
 
 export type ObjectStatistics = { stats: Record<string, number>; drops: Drops };
 
 /** Counters of one row under the names that `show` gives them. */
-export function readRow(counters: CounterTable, row: number): ObjectStatistics {
+export function readRow(counters: ReadableCounters, row: number): ObjectStatistics {
   const read = (column: number): number => counters.read(row, column);
   const stats = {
     'Incoming Frames': read(Column.inFrames),
@@ -26,7 +27,7 @@ export function readRow(counters: CounterTable, row: number): ObjectStatistics {
   return { stats, drops: readDrops(counters, row) };
 }
 
-export function readDrops(counters: CounterTable, row: number): Drops {
+export function readDrops(counters: ReadableCounters, row: number): Drops {
   const drops: Drops = {};
   for (let verdict = 1; verdict < DROP_NAMES.length; verdict++) {
     const count = counters.read(row, Column.drops + verdict);

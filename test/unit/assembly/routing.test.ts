@@ -10,8 +10,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Book } from '../../../src/pipeline/books.ts';
-import { mac, Rig, type RigOptions, words } from '../../support/dataplane-rig.ts';
-import { arp, ethernet, ipv4Packet, ipv6Packet, octets, onesComplement, udp } from '../../support/frames.ts';
+import { Id, LOCAL, mac, PEER_MAC, REMOTE, Rig, type RigOptions, words } from '../../support/dataplane-rig.ts';
+import { arp, ethernet, hostFrame, ipv4Packet, ipv6Packet, octets, onesComplement, udp } from '../../support/frames.ts';
 
 const MAC = ['02:00:00:00:00:0a', '02:00:00:00:00:0b', '02:00:00:00:00:0c', '02:00:00:00:00:0d'] as const;
 const HOST_MAC = ['02:11:00:00:00:0a', '02:11:00:00:00:0b', '02:11:00:00:00:0c', '02:11:00:00:00:0d'] as const;
@@ -115,7 +115,7 @@ describe('routing between two VLANs', () => {
     const [request, ...rest] = rig.received(1);
     assert.deepEqual(rest, []);
     assert.deepEqual(request?.subarray(12, 22), octets('0806 0001 0800 0604 0001'));
-    assert.deepEqual(request?.subarray(28, 32), Buffer.from([10, 2, 0, 1]), 'from the self IP of that network');
+    assert.deepEqual(request.subarray(28, 32), Buffer.from([10, 2, 0, 1]), 'from the self IP of that network');
     assert.equal(rig.books[Book.held], 3);
     rig.send(1, ethernet(MAC[1], HOST_MAC[1], 0x0806, arp(2, HOST_MAC[1], HOST_B, MAC[1], '10.2.0.1')));
     assert.deepEqual(
@@ -187,5 +187,185 @@ describe('a packet that cannot go on', () => {
     rig.send(0, frame(0, packet4({ destination: '10.66.1.1' })));
     assert.deepEqual(rig.drops(), { blackhole: 1 });
     assert.deepEqual(rig.received(0), []);
+  });
+});
+
+describe('several gateways of one route', () => {
+  const gateways = [2, 3].map((last) => ({ domain: 2, address: words(`10.2.0.${last}`) }));
+  const STATIONS = ['02:33:00:00:00:02', '02:33:00:00:00:03'];
+
+  /** To which of the two gateways each of 64 flows goes. */
+  function spread(rig: Rig): number[] {
+    const counts = [0, 0];
+    for (let flow = 0; flow < 64; flow++) {
+      const packet = ipv4Packet(
+        { source: HOST_A, destination: '10.50.0.1', protocol: 17 },
+        udp(1000 + flow, 2222, Buffer.alloc(12)),
+      );
+      rig.send(0, frame(0, packet));
+      for (const sent of rig.received(1)) {
+        const station = STATIONS.findIndex((text) => octets(text).equals(sent.subarray(0, 6)));
+        if (station !== -1) counts[station]! += 1;
+      }
+    }
+    return counts;
+  }
+
+  function withGateways(answering: readonly number[]): Rig {
+    const rig = makeRig();
+    rig.route('10.50.0.0/16', { kind: 'gateways', gateways, mtu: 0 });
+    for (const which of answering) neighbour(rig, 2, `10.2.0.${which + 2}`, STATIONS[which]!);
+    rig.received(1);
+    return rig;
+  }
+
+  it('share the flows between them, each of which stays with one', () => {
+    const rig = withGateways([0, 1]);
+    const first = spread(rig);
+    assert.ok(first.every((count) => count > 16) && (first[0] ?? 0) + (first[1] ?? 0) === 64, first.join(' '));
+    assert.deepEqual(spread(rig), first);
+  });
+
+  it('leave out one that does not answer, and ask for it until it does', () => {
+    const rig = withGateways([1]);
+    assert.deepEqual(spread(rig), [0, 64]);
+    for (let second = 0; second < 8; second++) rig.advance(1001);
+    const asked = rig.received(1).filter((sent) => sent.readUInt16BE(12) === 0x0806 && sent[41] === 2);
+    assert.ok(asked.length > 3, `${asked.length} requests for the silent gateway`);
+    rig.send(1, ethernet(MAC[1], STATIONS[0]!, 0x0806, arp(2, STATIONS[0]!, '10.2.0.2', MAC[1], '10.2.0.1')));
+    const both = spread(rig);
+    assert.ok(
+      both.every((count) => count > 16),
+      both.join(' '),
+    );
+  });
+});
+
+describe('route domains', () => {
+  it('ask their parent for what has no route', () => {
+    const rig = makeRig();
+    const other = frame(2, packet4({ destination: '2.2.2.2' }));
+    rig.route('2.2.0.0/16', { kind: 'gateways', gateways: [{ domain: 2, address: words(HOST_B) }], mtu: 0 });
+    rig.send(2, other);
+    assert.deepEqual(rig.drops(), { 'no-route': 1 });
+    rig.parent(5, 0);
+    rig.send(2, other);
+    assert.deepEqual(rig.received(1), [
+      ethernet(HOST_MAC[1], MAC[1], 0x0800, packet4({ destination: '2.2.2.2', ttl: 63 })),
+    ]);
+  });
+
+  it('let no packet through to the addresses of the parent itself', () => {
+    const rig = makeRig();
+    rig.apply({
+      op: 'set-self',
+      spec: { name: 'only', domain: 1, words: words('10.9.0.1'), isIpv6: false, prefixBits: 24 },
+    });
+    rig.parent(5, 0);
+    rig.send(2, frame(2, packet4({ destination: '10.9.0.1' })));
+    assert.deepEqual(rig.drops(), { 'strict-isolation': 1 });
+  });
+
+  it('answer echo on an address of another VLAN of the same domain', () => {
+    const rig = makeRig();
+    const message = octets('0800 0000 0001 0001 0102030405060708');
+    message.writeUInt16BE(onesComplement(message), 2);
+    const echo = (destination: string): Buffer => ipv4Packet({ source: HOST_A, destination, protocol: 1 }, message);
+    rig.send(0, frame(0, echo('10.2.0.1')));
+    const [reply] = rig.received(0);
+    assert.equal(reply?.[34], 0, 'an echo reply');
+    assert.deepEqual(reply.subarray(0, 6), octets(HOST_MAC[0]));
+  });
+});
+
+describe('a packet that no router forwards', () => {
+  const cases: [reason: string, packet: Packet][] = [
+    ['not-forwarded', { destination: '10.2.0.255' }],
+    ['not-forwarded', { destination: '169.254.1.1' }],
+    ['not-forwarded', { destination: '127.0.0.1' }],
+    ['source-not-forwarded', { source: '127.0.0.1' }],
+    ['source-not-forwarded', { source: '224.0.0.5' }],
+  ];
+  for (const [reason, packet] of cases) {
+    it(`is dropped with ${reason}: ${packet.source ?? HOST_A} to ${packet.destination ?? HOST_B}`, () => {
+      const rig = makeRig();
+      rig.send(0, frame(0, packet4(packet)));
+      assert.deepEqual(rig.drops(), { [reason]: 1 });
+      assert.deepEqual(rig.received(0), [], 'and nothing is said');
+    });
+  }
+
+  it('is dropped when there are too many hosts already', () => {
+    const rig = makeRig({ resolved: false, hostLimit: 3 });
+    for (let host = 30; host < 35; host++) rig.send(0, frame(0, packet4({ destination: `10.2.0.${host}` })));
+    assert.deepEqual(rig.drops(), { 'too-many-hosts': 2 });
+    for (let second = 0; second < 12; second++) rig.advance(1001);
+    const before = rig.drops()['too-many-hosts'];
+    rig.send(0, frame(0, packet4({ destination: '10.2.0.40' })));
+    assert.equal(rig.drops()['too-many-hosts'], before, 'those that did not answer are forgotten');
+    assert.equal(rig.books[Book.held], 1);
+  });
+});
+
+describe('a tunnel endpoint', () => {
+  it('is reached by a gateway, and by another one when the route changes', () => {
+    const rig = Rig.withTunnel();
+    rig.apply(rig.tunnelMember(Id.vx1, { tunnel: { remote: words('203.0.113.9') } }));
+    rig.send(1, hostFrame('02:bb:00:00:00:01', '02:aa:00:00:00:01'));
+    assert.deepEqual(rig.drops(), { 'no-route': 1 });
+    for (const [gateway, station] of [
+      ['10.9.1.254', '02:ee:00:00:00:fe'],
+      ['10.9.1.253', '02:ee:00:00:00:fd'],
+    ] as const) {
+      neighbour(rig, Id.wanDomain, gateway, station);
+      const target = { domain: Id.wanDomain, address: words(gateway) };
+      rig.route('203.0.113.0/24', { kind: 'gateways', gateways: [target], mtu: 0 });
+      rig.received(0);
+      rig.send(1, hostFrame('02:bb:00:00:00:01', '02:aa:00:00:00:01'));
+      const [sent] = rig.received(0);
+      assert.deepEqual(sent?.subarray(0, 6), octets(station));
+      assert.deepEqual(sent.subarray(30, 34), Buffer.from([203, 0, 113, 9]));
+    }
+    rig.route('203.0.113.0/24', undefined);
+    rig.send(1, hostFrame('02:bb:00:00:00:01', '02:aa:00:00:00:01'));
+    assert.deepEqual(rig.drops(), { 'no-route': 2 });
+  });
+
+  it('of the same address in two route domains is two', () => {
+    const rig = Rig.withTunnel();
+    rig.addPort(2);
+    const [domain, member] = [5, Id.firstFree];
+    rig.apply(
+      { op: 'set-domain', spec: { id: domain, name: 'wan7', localMember: 15, mac: mac(MAC[2]), routeDomain: 7 } },
+      rig.interfaceMember(9, domain, 2),
+      {
+        op: 'set-self',
+        spec: { name: 's7', domain, words: words(LOCAL), isIpv6: false, prefixBits: 24, routeDomain: 7 },
+      },
+      rig.tunnelMember(member, { domain: Id.bridgeDomain, tunnel: { routeDomain: 7 } }),
+    );
+    rig.resolveRemote();
+    neighbour(rig, domain, REMOTE, HOST_MAC[2]);
+    for (const port of [0, 2]) rig.received(port);
+    rig.send(1, hostFrame('02:bb:00:00:00:01', '02:aa:00:00:00:01'));
+    assert.deepEqual(rig.received(0)[0]?.subarray(0, 6), octets(PEER_MAC));
+    assert.deepEqual(rig.received(2)[0]?.subarray(0, 6), octets(HOST_MAC[2]));
+  });
+});
+
+describe('a super-frame', () => {
+  it('is routed as it is where its segments fit, and reported where they do not', () => {
+    const rig = makeRig();
+    rig.apply(rig.interfaceMember(1, 2, 1, 0, { mtu: 1400 }));
+    const payload = Buffer.concat([Buffer.alloc(12), Buffer.of(0x50), Buffer.alloc(7), Buffer.alloc(4000)]);
+    const packet = ipv4Packet({ source: HOST_A, destination: HOST_B, protocol: 6 }, payload);
+    const meta = { gsoType: 1, gsoSize: 1360, checksumStart: 34, checksumOffset: 16 };
+    rig.inject(0, frame(0, packet), meta);
+    rig.dataplane.breath();
+    assert.equal(rig.received(1)[0]?.length, 14 + packet.length);
+    rig.inject(0, frame(0, packet), { ...meta, gsoSize: 1361 });
+    rig.dataplane.breath();
+    assert.deepEqual(rig.drops(), { 'route-mtu-exceeded': 1 });
+    assert.equal(rig.received(0)[0]?.[34], 3, 'destination unreachable');
   });
 });

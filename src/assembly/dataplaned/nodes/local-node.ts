@@ -119,6 +119,7 @@ export class LocalNode implements PipelineNode {
     }
     if (owner === -1 && !isGroup) {
       if (ipv4Ttl(bytes, ip) === 0) this.#drop(frame, Drop.ttlExpired);
+      else if (this.#isBeyond(frame, destination)) this.#route(frame, ip);
       else this.#router.forward(frame, ip);
       return;
     }
@@ -173,6 +174,12 @@ export class LocalNode implements PipelineNode {
     frame.start = ip;
     if (isOwn) this.#receiver.acceptIpv6(frame, owner === -1 ? domain.id : owner);
     else this.#receiver.acceptGroupIpv6(frame);
+  }
+
+  /** In the domain of an opaque group: whether an address is neither on its networks nor that of a host heard there. */
+  #isBeyond(frame: Frame, destination: number): boolean {
+    const { domain } = this.#members[frame.member]!;
+    return !this.#addresses.isOnLinkIpv4(domain.id, destination) && !this.#router.knows(domain.id, destination);
   }
 
   /** Hands the packet in a frame to the router. */
