@@ -22,6 +22,7 @@ import { Drop } from '../../core/drop-reason.ts';
 import { BURST, FrameBatch } from '../../packet/frame.ts';
 import type { FramePool } from '../../packet/pool.ts';
 import { type Books, imbalance } from '../../pipeline/books.ts';
+import { AddressConflicts } from '../../route/address-conflicts.ts';
 import { Disposal } from '../../pipeline/disposal.ts';
 import type { Outlet } from '../../pipeline/node.ts';
 import { Scheduler } from '../../pipeline/scheduler.ts';
@@ -139,6 +140,7 @@ export class Dataplane {
   readonly #hops: NextHops;
   readonly #routes: Routes;
   readonly #errors: IcmpErrors;
+  readonly #conflicts = new AddressConflicts();
   /** Sends packets by the routes. */
   readonly route: RouteNode;
   readonly #decapsulate: DecapsulateNode;
@@ -231,8 +233,8 @@ export class Dataplane {
       this.#members,
       this.#addresses,
       this.#router,
-      new ArpResponder(this.#members, this.#addresses, neighbours, this.#router, replies, disposal),
-      new DiscoveryResponder(this.#members, this.#addresses, neighbours, replies, disposal),
+      new ArpResponder(this.#members, this.#addresses, neighbours, this.#router, this.#conflicts, replies, disposal),
+      new DiscoveryResponder(this.#members, this.#addresses, neighbours, this.#conflicts, replies, disposal),
       this.#receiver,
       disposal,
       routeInput,
@@ -307,6 +309,11 @@ export class Dataplane {
   /** The episodes of the loop guard, as `readEpisodes` reads them. */
   get loopEpisodes(): SharedArrayBuffer {
     return this.#guard.episodes.buffer;
+  }
+
+  /** Addresses of ours that other stations have, as `readConflicts` reads them. */
+  get conflicts(): SharedArrayBuffer {
+    return this.#conflicts.table.buffer;
   }
 
   /** Milliseconds until `breath` has something to do even when no frame arrives. */

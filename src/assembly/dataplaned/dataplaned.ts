@@ -17,6 +17,7 @@ import { type Device, DeviceWatcher, type Devices } from '../../net/device-watch
 import { PolledDevices } from '../../net/polled-devices.ts';
 import type { ConfigApplier } from '../config-subscriber.ts';
 import { type ConfigView, viewOf } from './config-view.ts';
+import { ConflictReporter } from './conflict-reporter.ts';
 import { EventLoopDriver } from './event-loop-driver.ts';
 import { COUNTER_ROWS, type DriverEvents, type FrameDriver } from './frame-driver.ts';
 import { buildModel } from './build-model.ts';
@@ -68,6 +69,7 @@ export class Dataplaned implements ConfigApplier {
   readonly #hostPaths: HostPathClient | undefined;
   /** Whether a configuration has come, and the connections of this host have been asked for. */
   #isConfigured = false;
+  readonly #conflicts: ConflictReporter;
 
   constructor(options: DataplanedOptions) {
     this.#options = options;
@@ -85,6 +87,7 @@ export class Dataplaned implements ConfigApplier {
     const isThere = (device: string): boolean => this.#watcher.find(device) !== undefined;
     this.#hostPaths = hostPaths && new HostPathClient(hostPaths, isThere, log);
     this.#loops = new LoopReporter(this.sources, log);
+    this.#conflicts = new ConflictReporter(this.sources, log);
     this.#worker = addon === undefined ? new EventLoopDriver(events) : new WorkerThread(addon, events);
     this.#watcher = addon === undefined ? new PolledDevices() : new DeviceWatcher(addon);
     this.#keeper = new PortKeeper({
@@ -118,6 +121,7 @@ export class Dataplaned implements ConfigApplier {
     await this.#worker.ready();
     await this.#watcher.start();
     this.#loops.start();
+    this.#conflicts.start();
   }
 
   /** Goes over to a configuration; resolves, when the worker runs it, to what could not be applied. */
@@ -161,6 +165,7 @@ export class Dataplaned implements ConfigApplier {
   async stop(): Promise<void> {
     this.#loops.stop();
     this.#hostPaths?.stop();
+    this.#conflicts.stop();
     this.#keeper.stop();
     this.#watcher.close();
     await this.#worker.stop();
