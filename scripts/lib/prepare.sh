@@ -12,6 +12,7 @@ procps sysctl
 iproute2 ip bridge
 iputils-ping ping
 iputils-tracepath tracepath
+traceroute traceroute
 ethtool ethtool
 nftables nft
 python3 /usr/bin/python3

@@ -48,6 +48,10 @@ export const LOG_CODES = entries({
     level: 'warn',
     help: 'a MAC moves to and fro between two members: there is a loop behind them, and flooding between them is limited',
   },
+  'address-conflict': {
+    level: 'warn',
+    help: 'another station has the address of a self IP: it was heard by ARP or neighbour discovery',
+  },
 
   // Messages between processes
   'ipc-refused': { level: 'warn', help: 'a peer on a Unix socket sent what is no valid message; it was disconnected' },

@@ -42,6 +42,8 @@ export class NextHop implements NeighbourUser {
   mtu = 0;
   /** Second in which the last packet took it. */
   usedSecond = 0;
+  /** Whether it has been forgotten: nothing may wait for it any more. */
+  isGone = false;
   isTunnel = false;
   #word0 = 0;
   #word1 = 0;

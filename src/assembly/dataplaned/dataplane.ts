@@ -22,6 +22,7 @@ import { Drop } from '../../core/drop-reason.ts';
 import { BURST, FrameBatch } from '../../packet/frame.ts';
 import type { FramePool } from '../../packet/pool.ts';
 import { type Books, imbalance } from '../../pipeline/books.ts';
+import { AddressConflicts } from '../../route/address-conflicts.ts';
 import { Disposal } from '../../pipeline/disposal.ts';
 import type { Outlet } from '../../pipeline/node.ts';
 import { Scheduler } from '../../pipeline/scheduler.ts';
@@ -136,6 +137,7 @@ export class Dataplane {
   readonly #hops: NextHops;
   readonly #routes: Routes;
   readonly #errors: IcmpErrors;
+  readonly #conflicts = new AddressConflicts();
   /** Sends packets by the routes. */
   readonly route: RouteNode;
   readonly #decapsulate: DecapsulateNode;
@@ -225,8 +227,8 @@ export class Dataplane {
       this.#members,
       this.#addresses,
       this.#router,
-      new ArpResponder(this.#members, this.#addresses, neighbours, this.#router, replies, disposal),
-      new DiscoveryResponder(this.#members, this.#addresses, neighbours, replies, disposal),
+      new ArpResponder(this.#members, this.#addresses, neighbours, this.#router, this.#conflicts, replies, disposal),
+      new DiscoveryResponder(this.#members, this.#addresses, neighbours, this.#conflicts, replies, disposal),
       this.#receiver,
       disposal,
       routeInput,
@@ -301,6 +303,11 @@ export class Dataplane {
   /** The episodes of the loop guard, as `readEpisodes` reads them. */
   get loopEpisodes(): SharedArrayBuffer {
     return this.#guard.episodes.buffer;
+  }
+
+  /** Addresses of ours that other stations have, as `readConflicts` reads them. */
+  get conflicts(): SharedArrayBuffer {
+    return this.#conflicts.table.buffer;
   }
 
   /** Milliseconds until `breath` has something to do even when no frame arrives. */

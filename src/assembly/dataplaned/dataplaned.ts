@@ -17,6 +17,7 @@ import { type Device, DeviceWatcher, type Devices } from '../../net/device-watch
 import { PolledDevices } from '../../net/polled-devices.ts';
 import type { ConfigApplier } from '../config-subscriber.ts';
 import { type ConfigView, viewOf } from './config-view.ts';
+import { ConflictReporter } from './conflict-reporter.ts';
 import { EventLoopDriver } from './event-loop-driver.ts';
 import { COUNTER_ROWS, type DriverEvents, type FrameDriver } from './frame-driver.ts';
 import { buildModel } from './build-model.ts';
@@ -61,6 +62,7 @@ export class Dataplaned implements ConfigApplier {
   #retained = '';
   #lookScheduled = false;
   readonly #loops: LoopReporter;
+  readonly #conflicts: ConflictReporter;
 
   constructor(options: DataplanedOptions) {
     this.#options = options;
@@ -75,6 +77,7 @@ export class Dataplaned implements ConfigApplier {
       died: options.died,
     };
     this.#loops = new LoopReporter(this.sources, log);
+    this.#conflicts = new ConflictReporter(this.sources, log);
     this.#worker = addon === undefined ? new EventLoopDriver(events) : new WorkerThread(addon, events);
     this.#watcher = addon === undefined ? new PolledDevices() : new DeviceWatcher(addon);
     this.#keeper = new PortKeeper({
@@ -97,6 +100,7 @@ export class Dataplaned implements ConfigApplier {
     await this.#worker.ready();
     await this.#watcher.start();
     this.#loops.start();
+    this.#conflicts.start();
   }
 
   /** Goes over to a configuration; resolves, when the worker runs it, to what could not be applied. */
@@ -133,6 +137,7 @@ export class Dataplaned implements ConfigApplier {
   /** Closes everything; what waits in a device's queue is still sent by the kernel. */
   async stop(): Promise<void> {
     this.#loops.stop();
+    this.#conflicts.stop();
     this.#keeper.stop();
     this.#watcher.close();
     await this.#worker.stop();

@@ -219,7 +219,9 @@ export class EndpointTable {
 
   /** The neighbour that the endpoint waits for; undefined when there is no way to it at all. */
   neighbourOf(endpoint: TunnelEndpoint): Neighbour | undefined {
-    return this.#users[endpoint.index]?.hop.neighbour;
+    const hop = this.#users[endpoint.index]?.hop;
+    // Until the endpoint is connected anew there is no way.
+    return hop === undefined || hop.isGone ? undefined : hop.neighbour;
   }
 
   #leave(user: EndpointUser): void {

@@ -49,8 +49,8 @@ export class EventLoopDriver implements FrameDriver {
       now: () => performance.now(),
       audit: process.env.WIDEPLANE_AUDIT === '1',
     });
-    const { fdb, endpointRemotes, neighbourMirror: neighbours, loopEpisodes: loops } = this.#dataplane;
-    this.tables = { fdb: fdb.buffer, endpointRemotes, neighbours, loops };
+    const { fdb, endpointRemotes, neighbourMirror: neighbours, loopEpisodes: loops, conflicts } = this.#dataplane;
+    this.tables = { fdb: fdb.buffer, endpointRemotes, neighbours, loops, conflicts };
   }
 
   ready(): Promise<void> {

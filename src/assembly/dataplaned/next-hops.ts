@@ -32,6 +32,8 @@ export class NextHops {
   readonly #index = new AddressMap();
   /** By domain: how often its members had changed when the ways through it were found. */
   readonly #changes = new Map<number, number>();
+  /** Whether a hop came with a packet to it, by its place: only those are limited. */
+  readonly #isHost: boolean[] = [];
   #hosts = 0;
   #sweep = 0;
 
@@ -46,7 +48,7 @@ export class NextHops {
     const at = this.#index.get(domain, word0, word1, word2, word3);
     if (at !== -1) return this.#hops[at];
     if (this.#hosts >= this.#limit || !this.#domains.has(domain)) return undefined;
-    return this.#make(domain, [word0, word1, word2, word3]);
+    return this.#make(domain, [word0, word1, word2, word3], true);
   }
 
   /** The next hop that a route leads by, which stays until it is let go; undefined while there is no such domain. */
@@ -54,7 +56,7 @@ export class NextHops {
     const key = this.#domains.get(domain)?.isLayer3 === true ? ANY : address;
     const at = this.#index.get(domain, ...key);
     if (at !== -1) return this.#hops[at];
-    return this.#domains.has(domain) ? this.#make(domain, key) : undefined;
+    return this.#domains.has(domain) ? this.#make(domain, key, false) : undefined;
   }
 
   /** Whether the hop is still the one that packets take. */
@@ -107,7 +109,7 @@ export class NextHops {
     }
   }
 
-  #make(domain: number, address: AddressWords): NextHop {
+  #make(domain: number, address: AddressWords, isHost: boolean): NextHop {
     const at = this.#free.pop() ?? this.#hops.length;
     const isTunnel = this.#domains.get(domain)!.isLayer3;
     const neighbour = isTunnel ? undefined : this.#neighbours.obtain(domain, address);
@@ -115,7 +117,8 @@ export class NextHops {
     hop.usedSecond = this.second;
     this.#hops[at] = hop;
     this.#index.set(domain, ...address, at);
-    this.#hosts += 1;
+    this.#isHost[at] = isHost;
+    if (isHost) this.#hosts += 1;
     if (neighbour === undefined) {
       this.#connectTunnel(hop);
     } else {
@@ -140,7 +143,8 @@ export class NextHops {
 
   #forget(at: number, hop: NextHop): void {
     this.removals += 1;
-    this.#hosts -= 1;
+    hop.isGone = true;
+    if (this.#isHost[at] === true) this.#hosts -= 1;
     this.#hops[at] = undefined;
     this.#index.delete(hop.domain, ...hop.address);
     this.#free.push(at);

@@ -10,8 +10,8 @@
 //
 // Where A and B live is what their ARP packets and discovery messages say. A host that has not been heard over IPv4 is
 // asked for on behalf of who sends to it, and the packet is dropped: ARP came before it, so this happens only after a
-// restart or to a host that is gone. A host that is not
-// on the network of the group is reached by the routes, as from any VLAN.
+// restart or to a host that is gone. IPv4 to an address on none of the networks of the group's self IPs is routed, as from
+// any VLAN, unless a host has been heard that has it.
 
 import type { Domain, Member } from '../../bridge/domain.ts';
 import { FdbField, type ForwardingDatabase } from '../../bridge/fdb.ts';

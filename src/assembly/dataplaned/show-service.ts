@@ -4,6 +4,7 @@ import { type AddressWords, formatWords, parseAddress, wordsAreIpv6 } from '../.
 import { formatMacNumbers } from '../../core/mac.ts';
 import type { ShowReply, ShowRow } from '../../ipc/schema.ts';
 import { NEIGHBOUR_STRIDE, NeighbourField, NeighbourState } from '../../route/neighbour-table.ts';
+import { conflictsOf } from './conflict-reporter.ts';
 import { FdbListing } from './fdb-listing.ts';
 import { bareAddress, type ConfigView, type Interface, type Self, type Tunnel } from './config-view.ts';
 import type { DeviceFacts, Model } from './model.ts';
@@ -184,12 +185,16 @@ export class ShowService {
     return sum(rows).drops;
   }
 
-  #selfs({ model, keeper }: ShowSources, page: readonly [string, Self][]): ShowRow[] {
+  #selfs(sources: ShowSources, page: readonly [string, Self][]): ShowRow[] {
+    const { model, keeper } = sources;
+    const conflicts = conflictsOf(sources);
     return page.map(([name, { properties }]) => {
       const sockets = [...model.sockets.values()].filter(({ self }) => self === name);
       const owner = model.selfs.has(name) ? 'wideplane' : 'host';
       const missing = sockets.some(({ key }) => keeper.state(key) === 'failed');
-      const status = missing ? 'waiting for the address' : 'available';
+      const other = conflicts.get(name);
+      const conflict = other === undefined ? 'available' : `conflict: ${other} has the same address`;
+      const status = missing ? 'waiting for the address' : conflict;
       return { name, stats: { Address: properties.address, VLAN: properties.vlan, Owner: owner, Status: status } };
     });
   }

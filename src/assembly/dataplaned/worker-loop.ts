@@ -68,8 +68,8 @@ class WorkerLoop {
       audit: setup.audit,
     });
     this.#watch();
-    const { fdb, endpointRemotes, neighbourMirror: neighbours, loopEpisodes: loops } = this.#dataplane;
-    this.#post({ kind: 'ready', tables: { fdb: fdb.buffer, endpointRemotes, neighbours, loops } });
+    const { fdb, endpointRemotes, neighbourMirror: neighbours, loopEpisodes: loops, conflicts } = this.#dataplane;
+    this.#post({ kind: 'ready', tables: { fdb: fdb.buffer, endpointRemotes, neighbours, loops, conflicts } });
   }
 
   run(): void {

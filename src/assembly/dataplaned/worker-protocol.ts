@@ -42,6 +42,8 @@ export type WorkerTables = {
   neighbours: SharedArrayBuffer;
   /** Episodes of the loop guard. */
   loops: SharedArrayBuffer;
+  /** Addresses of ours that others have. */
+  conflicts: SharedArrayBuffer;
 };
 
 export type FromWorker =

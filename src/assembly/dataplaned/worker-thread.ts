@@ -39,6 +39,7 @@ export class WorkerThread implements FrameDriver {
     endpointRemotes: new SharedArrayBuffer(0),
     neighbours: new SharedArrayBuffer(0),
     loops: new SharedArrayBuffer(0),
+    conflicts: new SharedArrayBuffer(0),
   };
   readonly #addon: Addon;
   readonly #control = new Int32Array(new SharedArrayBuffer(CONTROL_WORDS * 4));

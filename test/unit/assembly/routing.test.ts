@@ -10,8 +10,19 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Book } from '../../../src/pipeline/books.ts';
-import { Id, LOCAL, mac, PEER_MAC, REMOTE, Rig, type RigOptions, words } from '../../support/dataplane-rig.ts';
-import { arp, ethernet, hostFrame, ipv4Packet, ipv6Packet, octets, onesComplement, udp } from '../../support/frames.ts';
+import { readConflicts } from '../../../src/route/address-conflicts.ts';
+import { Id, LOCAL, mac, PEER_MAC, REMOTE, Rig, type RigOptions, WAN_MAC, words } from '../../support/dataplane-rig.ts';
+import {
+  arp,
+  ethernet,
+  hostFrame,
+  ipv4Packet,
+  ipv6Octets,
+  ipv6Packet,
+  octets,
+  onesComplement,
+  udp,
+} from '../../support/frames.ts';
 
 const MAC = ['02:00:00:00:00:0a', '02:00:00:00:00:0b', '02:00:00:00:00:0c', '02:00:00:00:00:0d'] as const;
 const HOST_MAC = ['02:11:00:00:00:0a', '02:11:00:00:00:0b', '02:11:00:00:00:0c', '02:11:00:00:00:0d'] as const;
@@ -331,6 +342,14 @@ describe('a tunnel endpoint', () => {
     assert.deepEqual(rig.drops(), { 'no-route': 2 });
   });
 
+  it('takes the place of no host', () => {
+    const rig = Rig.withTunnel({ hostLimit: 1 });
+    rig.resolveRemote();
+    rig.send(0, ethernet(WAN_MAC, PEER_MAC, 0x0800, packet4({ source: REMOTE, destination: '10.9.1.9' })));
+    assert.deepEqual(rig.drops(), {});
+    assert.equal(rig.books[Book.held], 1);
+  });
+
   it('of the same address in two route domains is two', () => {
     const rig = Rig.withTunnel();
     rig.addPort(2);
@@ -367,5 +386,25 @@ describe('a super-frame', () => {
     rig.dataplane.breath();
     assert.deepEqual(rig.drops(), { 'route-mtu-exceeded': 1 });
     assert.equal(rig.received(0)[0]?.[34], 3, 'destination unreachable');
+  });
+});
+
+describe('an address of ours that another station has', () => {
+  it('is noted by ARP and by neighbour discovery, with the MAC of that station', () => {
+    const rig = makeRig();
+    const conflicts = (): string[] =>
+      readConflicts(rig.dataplane.conflicts).map(
+        ({ domain, address, macLow }) => `${domain} ${address.join()} ${macLow}`,
+      );
+    rig.send(0, ethernet('ff:ff:ff:ff:ff:ff', HOST_MAC[0], 0x0806, arp(1, HOST_MAC[0], HOST_A, MAC[0], '10.1.0.1')));
+    assert.deepEqual(conflicts(), [], 'a neighbour that asks for us has an address of its own');
+    const twin = arp(1, HOST_MAC[0], '10.1.0.1', '00:00:00:00:00:00', HOST_A);
+    for (let time = 0; time < 2; time++) rig.send(0, ethernet('ff:ff:ff:ff:ff:ff', HOST_MAC[0], 0x0806, twin));
+    assert.deepEqual(conflicts(), [`1 ${words('10.1.0.1').join()} 10`]);
+    const own = '2001:db8:a::1';
+    const advertised = Buffer.concat([octets('8800 0000 20000000'), ipv6Octets(own), octets(`0201${HOST_MAC[0]}`)]);
+    const fields = { source: own, destination: 'ff02::1', nextHeader: 58, hopLimit: 255 };
+    rig.send(0, ethernet('33:33:00:00:00:01', HOST_MAC[0], 0x86dd, ipv6Packet(fields, advertised, 2)));
+    assert.deepEqual(conflicts()[1], `1 ${words(own).join()} 10`);
   });
 });

@@ -1,10 +1,11 @@
 // ARP to us (RFC 826): hears who neighbours are, and answers for our own addresses.
 
-import type { Member } from '../../../bridge/domain.ts';
+import type { Domain, Member } from '../../../bridge/domain.ts';
 import { FORWARD, type Verdict } from '../../../core/drop-reason.ts';
 import { macHigh16, macLow32 } from '../../../core/mac.ts';
 import type { Frame } from '../../../packet/frame.ts';
 import type { Disposal } from '../../../pipeline/disposal.ts';
+import type { AddressConflicts } from '../../../route/address-conflicts.ts';
 import type { NeighbourTable } from '../../../route/neighbour-table.ts';
 import {
   ARP_OCTETS,
@@ -32,6 +33,7 @@ export class ArpResponder {
   readonly #addresses: LocalAddresses;
   readonly #neighbours: NeighbourTable;
   readonly #router: OpaqueRouter;
+  readonly #conflicts: AddressConflicts;
   readonly #replies: ReplyOutlet;
   readonly #disposal: Disposal;
   readonly #bytes: Uint8Array;
@@ -41,6 +43,7 @@ export class ArpResponder {
     addresses: LocalAddresses,
     neighbours: NeighbourTable,
     router: OpaqueRouter,
+    conflicts: AddressConflicts,
     replies: ReplyOutlet,
     disposal: Disposal,
   ) {
@@ -48,6 +51,7 @@ export class ArpResponder {
     this.#addresses = addresses;
     this.#neighbours = neighbours;
     this.#router = router;
+    this.#conflicts = conflicts;
     this.#replies = replies;
     this.#disposal = disposal;
     this.#bytes = disposal.pool.arena.bytes;
@@ -67,6 +71,7 @@ export class ArpResponder {
       const [high, low] = [macHigh16(bytes, sender), macLow32(bytes, sender)];
       this.#neighbours.heard(neighbour, high, low, member.id, nowMs);
     }
+    if (this.#addresses.hasIpv4(domain.id, arpSenderIp(bytes, arp))) this.#noteConflict(arp, domain, nowMs);
     const isForUs = this.#addresses.hasIpv4(domain.id, arpTargetIp(bytes, arp));
     if (domain.routes) this.#router.heard(frame, arp);
     if (domain.routes && !isForUs) {
@@ -77,6 +82,15 @@ export class ArpResponder {
       this.#answer(frame, arp, member);
     }
     return FORWARD;
+  }
+
+  /** Notes that the sender of a packet has an address of ours, unless what it says is an echo of what we said. */
+  #noteConflict(arp: number, domain: Domain, nowMs: number): void {
+    const bytes = this.#bytes;
+    const sender = arp + ARP_SENDER_MAC;
+    const [high, low] = [macHigh16(bytes, sender), macLow32(bytes, sender)];
+    if (high === domain.macHigh && low === domain.macLow) return;
+    this.#conflicts.heard(domain.id, 0, 0, 0, arpSenderIp(bytes, arp), high, low, Math.floor(nowMs / 1000));
   }
 
   /** Sends the reply back to the station that the request came from. */

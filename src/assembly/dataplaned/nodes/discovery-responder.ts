@@ -7,6 +7,7 @@ import { read16, read32 } from '../../../core/octets.ts';
 import type { Frame } from '../../../packet/frame.ts';
 import { Book } from '../../../pipeline/books.ts';
 import type { Disposal } from '../../../pipeline/disposal.ts';
+import type { AddressConflicts } from '../../../route/address-conflicts.ts';
 import type { NeighbourTable } from '../../../route/neighbour-table.ts';
 import { ETHERNET_HEADER_OCTETS, ETHERNET_SOURCE, EtherType, writeEthernet } from '../../../wire/ethernet.ts';
 import {
@@ -30,6 +31,7 @@ export class DiscoveryResponder {
   readonly #members: readonly (Member | undefined)[];
   readonly #addresses: LocalAddresses;
   readonly #neighbours: NeighbourTable;
+  readonly #conflicts: AddressConflicts;
   readonly #replies: ReplyOutlet;
   readonly #disposal: Disposal;
   readonly #bytes: Uint8Array;
@@ -39,12 +41,14 @@ export class DiscoveryResponder {
     members: readonly (Member | undefined)[],
     addresses: LocalAddresses,
     neighbours: NeighbourTable,
+    conflicts: AddressConflicts,
     replies: ReplyOutlet,
     disposal: Disposal,
   ) {
     this.#members = members;
     this.#addresses = addresses;
     this.#neighbours = neighbours;
+    this.#conflicts = conflicts;
     this.#replies = replies;
     this.#disposal = disposal;
     this.#bytes = disposal.pool.arena.bytes;
@@ -63,6 +67,7 @@ export class DiscoveryResponder {
     const isAdvertisement = icmpv6Type(bytes, ip) === NEIGHBOUR_ADVERTISEMENT;
     this.#hear(frame, ip, isAdvertisement, nowMs);
     const { domain } = this.#members[frame.member]!;
+    if (isAdvertisement) this.#noteConflict(ip, domain, nowMs);
     if (isAdvertisement || !this.owns(domain, ip + IPV6_HEADER_OCTETS + ND_TARGET)) this.#disposal.consume(frame);
     else return this.#advertise(frame, ip);
     return FORWARD;
@@ -103,6 +108,19 @@ export class DiscoveryResponder {
     const isOther = high !== neighbour.macHigh || low !== neighbour.macLow;
     if (isAdvertisement && neighbour.isResolved && isOther && !advertisementOverrides(bytes, ip)) return;
     this.#neighbours.heard(neighbour, high, low, member.id, nowMs);
+  }
+
+  /** Notes that another station advertises an address of ours (RFC 4862, section 5.4.4). */
+  #noteConflict(ip: number, domain: Domain, nowMs: number): void {
+    const bytes = this.#bytes;
+    const at = ip + IPV6_HEADER_OCTETS + ND_TARGET;
+    const mac = findLinkLayerOption(bytes, ip, OPTION_TARGET_LINK_LAYER);
+    if (mac === 0 || !this.owns(domain, at)) return;
+    const [high, low] = [macHigh16(bytes, mac), macLow32(bytes, mac)];
+    if (high === domain.macHigh && low === domain.macLow) return;
+    const [a, b] = [read32(bytes, at), read32(bytes, at + 4)];
+    const [c, d] = [read32(bytes, at + 8), read32(bytes, at + 12)];
+    this.#conflicts.heard(domain.id, a, b, c, d, high, low, Math.floor(nowMs / 1000));
   }
 
   #advertise(frame: Frame, ip: number): Verdict {
