@@ -3,11 +3,13 @@
 //   generator --device DEV --octets N [--seconds S | --count N] [--core C] [--flows F] [--segments N] [--destinations D]
 //             [--router 1] [--networks N] [--vlans V]
 //             --source-mac M --destination-mac M --source-ip A --destination-ip A
-//             [--outer-source-mac M --outer-destination-mac M --outer-source-ip A --outer-destination-ip A --vni N]
+//             [--outer-source-mac M --outer-destination-mac M --outer-source-ip A --outer-destination-ip A]
+//             [--vni N | --gre 1]
 //
 // `--octets` is the size of the inner frame, Ethernet header counted, FCS not. Each frame is IPv4 and UDP; flow f of F has
 // the MAC addresses plus f and a UDP source port of its own. With the outer options every frame is carried in VXLAN
-// (RFC 7348), with one outer source port a flow, for a decapsulator.
+// (RFC 7348), with one outer source port a flow, for a decapsulator; with `--gre 1` in GRE without a key (RFC 2784), and then the
+// kernel can cut nothing.
 //
 // With `--destinations` above 1 each message goes to the destination MAC plus a random number below D, whatever its flow.
 //
@@ -41,6 +43,7 @@
 #define VXLAN_PORT 4789
 #define VXLAN_OCTETS 8
 #define TAG_OCTETS 4
+#define GRE_OCTETS (sizeof(struct ether_header) + sizeof(struct iphdr) + 4)
 #define HEADER_OCTETS (sizeof(struct ether_header) + sizeof(struct iphdr) + sizeof(struct udphdr))
 // What one flow's message may occupy: a super-frame and the virtio header in front of it.
 #define SLOT_OCTETS 65600
@@ -89,8 +92,8 @@ static uint32_t pseudo_header_sum(endpoints e, uint16_t octets) {
   return sum + (e.source_ip & 0xffff) + (e.source_ip >> 16) + (e.destination_ip & 0xffff) + (e.destination_ip >> 16);
 }
 
-/** Writes Ethernet, IPv4 and UDP headers for a frame of `octets`; returns how many octets of headers. */
-static size_t write_headers(uint8_t *at, size_t octets, endpoints e, unsigned flow, uint16_t destination_port) {
+/** Writes Ethernet and IPv4 headers for a frame of `octets`; returns how many octets of headers. */
+static size_t write_ip_headers(uint8_t *at, size_t octets, endpoints e, uint8_t protocol) {
   struct ether_header *ethernet = (struct ether_header *)at;
   memcpy(ethernet->ether_shost, &e.source_mac, 6);
   memcpy(ethernet->ether_dhost, &e.destination_mac, 6);
@@ -101,19 +104,33 @@ static size_t write_headers(uint8_t *at, size_t octets, endpoints e, unsigned fl
       .tot_len = htons((uint16_t)(octets - sizeof *ethernet)),
       .frag_off = htons(0x4000), // DF, as Linux sends UDP
       .ttl = 64,
-      .protocol = IPPROTO_UDP,
+      .protocol = protocol,
       .saddr = e.source_ip,
       .daddr = e.destination_ip,
   };
   ip.check = checksum(&ip, sizeof ip, 0);
   memcpy(at + sizeof *ethernet, &ip, sizeof ip);
+  return sizeof *ethernet + sizeof ip;
+}
+
+/** Writes Ethernet, IPv4 and UDP headers for a frame of `octets`; returns how many octets of headers. */
+static size_t write_headers(uint8_t *at, size_t octets, endpoints e, unsigned flow, uint16_t destination_port) {
+  size_t udp_at = write_ip_headers(at, octets, e, IPPROTO_UDP);
   struct udphdr udp = {
       .source = htons((uint16_t)(49152 + flow)),
       .dest = htons(destination_port),
-      .len = htons((uint16_t)(octets - sizeof *ethernet - sizeof ip)),
+      .len = htons((uint16_t)(octets - udp_at)),
   };
-  memcpy(at + sizeof *ethernet + sizeof ip, &udp, sizeof udp);
-  return sizeof *ethernet + sizeof ip + sizeof udp;
+  memcpy(at + udp_at, &udp, sizeof udp);
+  return udp_at + sizeof udp;
+}
+
+/** Writes outer headers of GRE for an Ethernet frame of `octets`; returns how many octets of headers. */
+static size_t write_gre(uint8_t *at, size_t octets, endpoints outer) {
+  size_t gre_at = write_ip_headers(at, octets + GRE_OCTETS, outer, IPPROTO_GRE);
+  uint32_t gre = htonl(0x6558);
+  memcpy(at + gre_at, &gre, sizeof gre);
+  return GRE_OCTETS;
 }
 
 static struct ether_addr plus(struct ether_addr mac, unsigned flow) {
@@ -122,13 +139,14 @@ static struct ether_addr plus(struct ether_addr mac, unsigned flow) {
   return mac;
 }
 
-/** Writes the frame of one flow, carried in VXLAN when `outer` is not NULL. */
-static void write_frame(uint8_t *at, size_t octets, endpoints inner, const endpoints *outer, unsigned vni,
-                        unsigned flow) {
+/** Writes the frame of one flow, carried in VXLAN, or in GRE where `vni` is -1, when `outer` is not NULL. */
+static void write_frame(uint8_t *at, size_t octets, endpoints inner, const endpoints *outer, int vni, unsigned flow) {
   size_t outer_octets = 0;
-  if (outer != NULL) {
+  if (outer != NULL && vni < 0) {
+    outer_octets = write_gre(at, octets, *outer);
+  } else if (outer != NULL) {
     outer_octets = write_headers(at, octets + HEADER_OCTETS + VXLAN_OCTETS, *outer, flow, VXLAN_PORT);
-    uint32_t vxlan[2] = {htonl(0x08000000), htonl(vni << 8)};
+    uint32_t vxlan[2] = {htonl(0x08000000), htonl((uint32_t)vni << 8)};
     memcpy(at + outer_octets, vxlan, sizeof vxlan);
     outer_octets += sizeof vxlan;
   }
@@ -229,7 +247,8 @@ int main(int argc, char **argv) {
   int64_t duration = (int64_t)(atof(option(argc, argv, "seconds", "1")) * 1e9);
   uint64_t count = (uint64_t)number_option(argc, argv, "count", 0);
   unsigned flows = (unsigned)number_option(argc, argv, "flows", 1);
-  unsigned vni = (unsigned)number_option(argc, argv, "vni", 0);
+  int is_gre = number_option(argc, argv, "gre", 0) != 0;
+  int vni = is_gre ? -1 : (int)number_option(argc, argv, "vni", 0);
   unsigned segments = (unsigned)number_option(argc, argv, "segments", 1);
   uint32_t destinations = (uint32_t)number_option(argc, argv, "destinations", 1);
   uint32_t networks = (uint32_t)number_option(argc, argv, "networks", 1);
@@ -257,7 +276,9 @@ int main(int argc, char **argv) {
     outer.source_ip = parse_ip(option(argc, argv, "outer-source-ip", NULL));
     outer.destination_ip = parse_ip(option(argc, argv, "outer-destination-ip", NULL));
   }
-  size_t wire_octets = octets + (is_encapsulated ? HEADER_OCTETS + VXLAN_OCTETS : 0);
+  size_t tunnel_octets = is_gre ? GRE_OCTETS : HEADER_OCTETS + VXLAN_OCTETS;
+  size_t wire_octets = octets + (is_encapsulated ? tunnel_octets : 0);
+  if (is_gre) segments = 1;
   segments = limit_segments(segments, wire_octets - HEADER_OCTETS);
   pin((int)number_option(argc, argv, "core", -1));
   // The kernel segments behind the queueing discipline, so only single frames may bypass it.

@@ -37,8 +37,8 @@ export type ObjectTypeOptions<Path extends string, M extends PropertyMap> = {
   readonly inheritsBy?: keyof M & string;
   /** Objects that exist on every system and cannot be deleted; the values are those that are not defaults. */
   readonly builtIn?: Readonly<Record<string, Properties>>;
-  /** Completes an object that was just created: a tag from the free ones, an address from the name. */
-  assign?(name: string, own: MutableProperties, others: readonly NamedProperties[]): void;
+  /** Completes an object that was just created: a tag from those that `others` leave free, an address from the name. */
+  assign?(name: string, own: MutableProperties, others: () => readonly NamedProperties[]): void;
   /** Checks across objects; called once with all objects of the type. */
   check?(objects: readonly TypedObject<Path, M>[], context: CheckContext): void;
 };

@@ -9,7 +9,7 @@ import { applyEdits } from './edit.ts';
 import type { PropertyEdit } from './edit.ts';
 import { nameProblem, partitionOf, pathProblem } from './name.ts';
 import { labelled } from './object-type.ts';
-import type { AnyObjectType } from './object-type.ts';
+import type { AnyObjectType, NamedProperties } from './object-type.ts';
 import { OBJECT_TYPES } from './object-types.ts';
 import type { Extra } from './read-properties.ts';
 import { RecordTable } from './record-table.ts';
@@ -162,14 +162,14 @@ export class Transaction {
       const type = object && OBJECT_TYPES.find((candidate) => candidate.path === object.type);
       if (object === undefined || type?.assign === undefined) continue;
       const own = { ...object.own };
-      const others = [...this.#objects.values()].filter((other) => other.type === type.path && other !== object);
-      type.assign(
-        object.name,
-        own,
-        others.map(({ name, own: properties }) => ({ name, properties })),
-      );
+      type.assign(object.name, own, () => this.#othersOf(object));
       this.#objects.set(key, { ...object, own });
     }
+  }
+
+  #othersOf(object: StoredObject): NamedProperties[] {
+    const others = [...this.#objects.values()].filter((other) => other.type === object.type && other !== object);
+    return others.map(({ name, own: properties }) => ({ name, properties }));
   }
 
   #refused(

@@ -76,11 +76,12 @@ const NOT_CAPABLE = 0;
 export class Reassembly {
   readonly #disposal: Disposal;
   readonly #bytes: Uint8Array;
-  readonly #packets = Array.from({ length: MAX_PACKETS }, () => new PartialPacket());
+  readonly #packets: readonly PartialPacket[];
   #inUse = 0;
   #number = 0;
 
-  constructor(disposal: Disposal) {
+  constructor(disposal: Disposal, limit = MAX_PACKETS) {
+    this.#packets = Array.from({ length: limit }, () => new PartialPacket());
     this.#disposal = disposal;
     this.#bytes = disposal.pool.arena.bytes;
   }
@@ -171,7 +172,7 @@ export class Reassembly {
     if (this.#inUse === 0) return undefined;
     const bytes = this.#bytes;
     const hash = hashOf(bytes, identification, source, destination, addressWords);
-    for (let index = 0; index < MAX_PACKETS; index++) {
+    for (let index = 0; index < this.#packets.length; index++) {
       const packet = this.#packets[index]!;
       if (packet.hash !== hash || !packet.isInUse || packet.identification !== identification) continue;
       if (packet.domain !== domain || packet.protocol !== protocol) continue;

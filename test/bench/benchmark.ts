@@ -2,6 +2,7 @@
 
 import { cpuTimeOf } from './cpu-time.ts';
 import { startKernelEnd, startOvsEnd, startWideplaneEnd } from './bulk.ts';
+import { startOvsGre, startWideplaneEtherIp, startWideplaneGre, startWideplaneTeb } from './direct.ts';
 import { startKernel, startOvs, startWideplane, startWideplaneOverIpv6 } from './device.ts';
 import { pause } from './command.ts';
 import { LARGE_BENCHMARKS } from './large.ts';
@@ -53,6 +54,7 @@ export const isBulk = (benchmark: Benchmark): benchmark is BulkBenchmark => 'wir
 
 const KERNEL = { name: 'kernel', start: startKernel };
 const OVS = { name: 'ovs', start: startOvs };
+const OVS_GRE = { name: 'ovs', start: startOvsGre };
 
 export const CONTROL_OCTETS = 64;
 const BOTH: readonly Direction[] = ['encapsulate', 'decapsulate'];
@@ -77,8 +79,8 @@ function throughput(
     directions: BOTH,
     discard: true,
     measure: async ({ topology, device }, measureMs) => {
-      const behind = octetsBehind(direction, octets, device.underlay ?? 4);
-      return (await measureThroughput(topology, direction, octets, measureMs, behind)).framesPerSecond / 1e6;
+      const behind = octetsBehind(direction, octets, device);
+      return (await measureThroughput(topology, direction, octets, measureMs, behind, device)).framesPerSecond / 1e6;
     },
   };
 }
@@ -102,6 +104,28 @@ export const BENCHMARKS: readonly Benchmark[] = [
     name: 'vxlan6-encap-64-vs-vxlan4',
     start: startWideplaneOverIpv6,
     // The generator makes outer headers of IPv4 only.
+    directions: ['encapsulate'],
+  },
+  {
+    ...throughput('encapsulate', 64, OVS_GRE, 3),
+    name: 'gre-teb-encap-64-vs-ovs',
+    start: startWideplaneTeb,
+  },
+  {
+    ...throughput('decapsulate', 64, OVS_GRE, 3),
+    name: 'gre-teb-decap-64-vs-ovs',
+    start: startWideplaneTeb,
+  },
+  {
+    ...throughput('encapsulate', 64, OVS_GRE, 3),
+    name: 'etherip-encap-64-vs-ovs-gre',
+    start: startWideplaneEtherIp,
+    directions: ['encapsulate'],
+  },
+  {
+    ...throughput('encapsulate', 64, 'c-forwarder', 0.85),
+    name: 'gre-encap-64-vs-c-forwarder',
+    start: startWideplaneGre,
     directions: ['encapsulate'],
   },
   {

@@ -10,6 +10,7 @@ import {
   UNDERLAY_ADDRESS_6,
   UNDERLAY_MTU,
   VNI,
+  VXLAN_OVERHEAD_OCTETS,
   vxlanDevice,
 } from './topology.ts';
 import type { Command } from './command.ts';
@@ -26,8 +27,12 @@ export interface Device {
   readonly name: string;
   /** Processes whose CPU time is the device's; none where the kernel does the work. */
   readonly pid: number | undefined;
-  /** The version of IP that its tunnel runs over; 4 where it does not say. */
-  readonly underlay?: 4 | 6;
+  /** Octets that it puts in front of a frame, where they are not those of VXLAN over IPv4. */
+  readonly overheadOctets?: number;
+  /** What carries frames towards decapsulation, where it is not VXLAN. */
+  readonly carrier?: 'gre';
+  /** Whether frames are for the device itself, which routes them. */
+  readonly isRouter?: boolean;
   /** Directory of its files; empty where it has none. */
   readonly state: string;
   /** What it has printed, for when it does not do its work. */
@@ -51,7 +56,7 @@ export const startWideplane: StartDevice = (topology) =>
 export const startWideplaneOverIpv6: StartDevice = async (topology) => {
   await topology.addIpv6();
   const configuration = wideplaneConfiguration(`${DEVICE_ADDRESS_6}/64`, UNDERLAY_ADDRESS_6);
-  return { ...(await startWideplaneWith(topology, configuration)), underlay: 6 };
+  return { ...(await startWideplaneWith(topology, configuration)), overheadOctets: VXLAN_OVERHEAD_OCTETS[6] };
 };
 
 export async function startWideplaneWith(topology: Topology, text: string): Promise<WideplaneDevice> {
@@ -176,12 +181,14 @@ export class OvsInstance {
 }
 
 /** Open vSwitch in user space: br-phy carries e0 and the underlay address, br-int joins e1 and the tunnel port. */
-export const startOvs: StartDevice = async (topology) => {
+export const startOvs: StartDevice = (topology) => startOvsWith(topology, ['type=vxlan', `options:key=${VNI}`]);
+
+export async function startOvsWith(topology: Topology, kind: Command): Promise<Device> {
   const namespace = topology.device;
   const ovs = await OvsInstance.start(namespace, (command) => onCore(DEVICE_CORE, command));
   const mac = await topology.macOf('device', 'e0');
   const farMac = await topology.macOf('underlay', 's0');
-  const tunnel = ['type=vxlan', `options:key=${VNI}`, `options:remote_ip=${UNDERLAY_ADDRESS}`];
+  const tunnel = [...kind, `options:remote_ip=${UNDERLAY_ADDRESS}`];
   const userSpace = ['datapath_type=netdev', 'fail-mode=standalone'];
   await ovs.configure([
     ...['--', 'add-br', 'br-phy', '--', 'set', 'bridge', 'br-phy', ...userSpace, `other-config:hwaddr=${mac}`],
@@ -202,4 +209,4 @@ export const startOvs: StartDevice = async (topology) => {
     log: () => ovs.vswitchd.output,
     stop: () => ovs.stop(),
   };
-};
+}

@@ -57,7 +57,7 @@ async function resolveEnds(topology: Topology, device: Device): Promise<void> {
 }
 
 function sendAtRandom(topology: Topology, device: Device, measureMs: number): Promise<Throughput> {
-  return measureArrivals(topology, 'encapsulate', measureMs, octetsBehind('encapsulate', OCTETS, 4), (seconds) =>
+  return measureArrivals(topology, 'encapsulate', measureMs, octetsBehind('encapsulate', OCTETS, device), (seconds) =>
     randomGenerator(topology, device, ['--seconds', String(seconds)]),
   );
 }

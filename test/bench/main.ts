@@ -86,7 +86,7 @@ async function runBenchmark(benchmark: Benchmark): Promise<Result> {
     if (discard) await topology.discardArrivals();
     const bench = { topology, device: await startDevice(topology) };
     benches.push(bench);
-    await awaitForwarding(topology, directions).catch((error: unknown) => {
+    await awaitForwarding(topology, directions, bench.device).catch((error: unknown) => {
       throw new Error(`${name} printed:\n${bench.device.log()}`, { cause: error });
     });
     return bench;

@@ -119,7 +119,7 @@ const intoTunnel =
   async (topology: Topology, measureMs: number): Promise<Throughput> => {
     const router = ['--destination-mac', await topology.macOf('device', 'e1'), '--router', '1'];
     const bridged = ['--destination-mac', '02:00:00:bb:00:01'];
-    return measureArrivals(topology, 'encapsulate', measureMs, octetsBehind('encapsulate', OCTETS, 4), (seconds) =>
+    return measureArrivals(topology, 'encapsulate', measureMs, octetsBehind('encapsulate', OCTETS, {}), (seconds) =>
       inNamespace(topology.inside, [
         ...[`${PROGRAMS}/generator`, '--octets', String(OCTETS), '--flows', String(FLOWS), '--core', TRAFFIC_CORE],
         ...['--segments', String(SEGMENTS), '--device', 'g0', '--source-mac', INSIDE_MAC],

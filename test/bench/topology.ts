@@ -19,6 +19,8 @@ export const UNDERLAY_ADDRESS = '10.9.1.2';
 export const DEVICE_ADDRESS_6 = '2001:db8:9::1';
 export const UNDERLAY_ADDRESS_6 = '2001:db8:9::2';
 export const UNDERLAY_MTU = 1600;
+/** Frames that the multiplier makes of one. */
+export const MULTIPLE = 8;
 export const INSIDE_ADDRESS = '172.16.1.1';
 export const FAR_ADDRESS = '172.16.1.2';
 
@@ -117,6 +119,26 @@ export class Topology {
         ].map((command) => inNamespace(namespace, command)),
       );
     }
+  }
+
+  /**
+   * Adds f0 beside s0: what is sent into it leaves by s0 as MULTIPLE frames. For frames that no super-frame of the generator
+   * can be cut into; the copies cost the kernel less than as many calls would.
+   */
+  async addMultiplier(): Promise<void> {
+    const { underlay } = this;
+    const chain = '{ type filter hook ingress device f1 priority 0; }';
+    await runAll([
+      ['ip', 'link', 'add', 'f0', 'netns', underlay, 'type', 'veth', 'peer', 'name', 'f1', 'netns', underlay],
+      ['ip', '-n', underlay, 'link', 'set', 'f0', 'mtu', String(UNDERLAY_MTU), 'up'],
+      ['ip', '-n', underlay, 'link', 'set', 'f1', 'mtu', String(UNDERLAY_MTU), 'up'],
+      inNamespace(underlay, ['nft', 'add table netdev multiply']),
+      inNamespace(underlay, ['nft', `add chain netdev multiply copies ${chain}`]),
+      ...Array.from({ length: MULTIPLE - 1 }, () =>
+        inNamespace(underlay, ['nft', 'add rule netdev multiply copies dup to "s0"']),
+      ),
+      inNamespace(underlay, ['nft', 'add rule netdev multiply copies fwd to "s0"']),
+    ]);
   }
 
   async remove(): Promise<void> {

@@ -4,6 +4,7 @@ import { Running, inNamespace, pause, run } from './command.ts';
 import { PROGRAMS } from './device.ts';
 import { DEVICE_ADDRESS, FAR_ADDRESS, UNDERLAY_ADDRESS, VNI, VXLAN_OVERHEAD_OCTETS } from './topology.ts';
 import type { Command } from './command.ts';
+import type { Device } from './device.ts';
 import type { Topology } from './topology.ts';
 
 export type Direction = 'encapsulate' | 'decapsulate';
@@ -37,10 +38,11 @@ export async function measureThroughput(
   octets: number,
   measureMs: number,
   expectedOctets: number,
+  device?: Device,
 ): Promise<Throughput> {
   const segmented = await canSegment(topology);
   return measureArrivals(topology, direction, measureMs, expectedOctets, (seconds) =>
-    generator(topology, direction, octets, ['--seconds', String(seconds)], segmented),
+    generator(topology, direction, octets, ['--seconds', String(seconds)], segmented, device),
   );
 }
 
@@ -74,19 +76,23 @@ export async function measureArrivals(
   return { framesPerSecond: arrived.packetsPerSecond, offeredPerSecond: offered.packetsPerSecond };
 }
 
-/** Octets of a frame behind the device; `underlay`: the version of IP between the ends of the tunnel. */
-export const octetsBehind = (direction: Direction, octets: number, underlay: 4 | 6): number =>
-  direction === 'encapsulate' ? octets + VXLAN_OVERHEAD_OCTETS[underlay] : octets;
+/** Octets of a frame behind the device. */
+export const octetsBehind = (direction: Direction, octets: number, device: Pick<Device, 'overheadOctets'>): number =>
+  direction === 'encapsulate' ? octets + (device.overheadOctets ?? VXLAN_OVERHEAD_OCTETS[4]) : octets;
 
 /** Lets the hosts of both sides speak until frames come through, so that the device has learned where they live. */
-export async function awaitForwarding(topology: Topology, directions: readonly Direction[]): Promise<void> {
+export async function awaitForwarding(
+  topology: Topology,
+  directions: readonly Direction[],
+  under?: Device,
+): Promise<void> {
   const deadline = Date.now() + LEARNING_PATIENCE_MS;
   for (;;) {
     let passed = 0;
     for (const direction of directions) {
       const { namespace, device } = farEnd(topology, direction);
       const before = await topology.arrivals(namespace, device);
-      await run(await generator(topology, direction, 64, ['--count', String(FLOWS)], false));
+      await run(await generator(topology, direction, 64, ['--count', String(FLOWS)], false, under));
       await pause(50);
       if ((await topology.arrivals(namespace, device)) - before >= FLOWS) passed++;
     }
@@ -131,6 +137,7 @@ async function generator(
   octets: number,
   amount: readonly string[],
   segmented: boolean,
+  device?: Device,
 ): Promise<Command> {
   const common = [
     ...[`${PROGRAMS}/generator`, '--octets', String(octets), '--flows', String(FLOWS), '--core', TRAFFIC_CORE],
@@ -139,13 +146,18 @@ async function generator(
   ];
   if (direction === 'encapsulate') {
     const macs = ['--source-mac', INSIDE_MAC, '--destination-mac', FAR_MAC];
+    if (device?.isRouter === true) {
+      macs.splice(3, 1, await topology.macOf('device', 'e1'), '--router', '1');
+    }
     return inNamespace(topology.inside, [...common, '--device', 'g0', ...macs]);
   }
+  const isGre = device?.carrier === 'gre';
   return inNamespace(topology.underlay, [
-    ...[...common, '--device', 's0', '--source-mac', FAR_MAC, '--destination-mac', INSIDE_MAC],
+    ...[...common, '--device', isGre ? 'f0' : 's0', '--source-mac', FAR_MAC, '--destination-mac', INSIDE_MAC],
     ...['--outer-source-mac', await topology.macOf('underlay', 's0')],
     ...['--outer-destination-mac', await topology.macOf('device', 'e0')],
-    ...['--outer-source-ip', UNDERLAY_ADDRESS, '--outer-destination-ip', DEVICE_ADDRESS, '--vni', String(VNI)],
+    ...['--outer-source-ip', UNDERLAY_ADDRESS, '--outer-destination-ip', DEVICE_ADDRESS],
+    ...(isGre ? ['--gre', '1'] : ['--vni', String(VNI)]),
   ]);
 }
 

@@ -14,8 +14,11 @@ import type { OfferedMetadata } from '../support/fuzz-port.ts';
 export const EAST_MAC = '02:00:00:00:00:20';
 export const WEST_MAC = '02:00:00:00:00:21';
 export const FAR_MAC = '02:00:00:00:00:22';
-const [HOST, GATEWAY] = ['02:20:00:00:00:0a', '02:21:00:00:00:02'];
-const [EAST, WEST, FAR] = [30, 31, 32];
+export const HOST = '02:20:00:00:00:0a';
+const GATEWAY = '02:21:00:00:00:02';
+const [EAST, FAR] = [30, 32];
+/** The domain of the smaller MTU. */
+export const WEST = 31;
 const [EAST_VLAN, FAR_VLAN] = [110, 111];
 /** So few that mutation alone reaches the limit. */
 export const HOST_LIMIT = 10;
@@ -87,7 +90,7 @@ export function addRoutes(rig: Rig, tunnel: number): void {
   rig.route('2001:db8:66::/48', { kind: 'blackhole' });
 }
 
-function tag(frame: Buffer, vlan: number): Buffer {
+export function tag(frame: Buffer, vlan: number): Buffer {
   return Buffer.concat([frame.subarray(0, 12), Buffer.of(0x81, 0x00, vlan >>> 8, vlan), frame.subarray(12)]);
 }
 
@@ -173,7 +176,7 @@ export const ROUTED: readonly Sent[] = [
   east(packet('10.21.0.2'), FAR_VLAN),
   superFrame(1000),
   // For one of them more packets come than may wait.
-  ...Array.from({ length: 17 }, () => east(packet('10.21.7.1'))),
+  ...Array.from({ length: 21 }, () => east(packet('10.21.7.1'))),
   ...Array.from({ length: SILENT_HOSTS }, (_, host) => east(packet(`10.21.7.${host + 1}`))),
   {
     port: 'insideToo',

@@ -20,6 +20,7 @@ import {
   vxlan,
 } from '../support/frames.ts';
 import { EAST_MAC, FAR_MAC, ROUTED, ROUTED_ADDRESSES, WEST_MAC } from './routing.ts';
+import { oversized } from './sizes.ts';
 import type { OfferedMetadata } from '../support/fuzz-port.ts';
 import { vector } from '../support/octets.ts';
 import { transportFrame } from '../support/transport-frames.ts';
@@ -359,6 +360,7 @@ function echoV6(): Seed {
 
 /** Mostly what is forwarded; each of the others leads to a drop that mutation alone would seldom find. */
 export const SEEDS: readonly Seed[] = [
+  ...oversized(Station.inside, Station.behindTunnel).map(({ port, octets: frame }) => seed(FuzzPorts[port], frame)),
   ...ROUTED.map(({ port, octets: frame, metadata }) => seed(FuzzPorts[port], frame, metadata)),
   inside(Station.behindTunnel),
   inside(Station.behindTunnel, 600, 2),
@@ -367,8 +369,10 @@ export const SEEDS: readonly Seed[] = [
   inside(Station.unknown),
   inside('ff:ff:ff:ff:ff:ff'),
   // A station that moves to and fro, as in a loop.
-  seed(FuzzPorts.inside, hostFrame('ff:ff:ff:ff:ff:ff', Station.unknown)),
-  seed(FuzzPorts.insideToo, hostFrame(Station.inside, Station.unknown)),
+  ...[1, 2, 3].flatMap(() => [
+    seed(FuzzPorts.inside, hostFrame('ff:ff:ff:ff:ff:ff', Station.unknown)),
+    seed(FuzzPorts.insideToo, hostFrame(Station.inside, Station.unknown)),
+  ]),
   inside(Station.behindOtherTunnel, 1400),
   seed(FuzzPorts.inside, tag(hostFrame(Station.behindTunnel, Station.insideToo), 100)),
   seed(FuzzPorts.inside, hostFrame(Station.behindTunnel, Station.insideToo), { vlanTpid: 0x8100, vlanTci: 100 }),

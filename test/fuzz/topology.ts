@@ -31,6 +31,7 @@ import {
   words,
 } from '../support/dataplane-rig.ts';
 import { addRoutes, HOST_LIMIT, routingOperations } from './routing.ts';
+import { addNarrowRoute, reassemblyLimit } from './sizes.ts';
 import { ADAPTER_REFUSALS, FuzzPort } from '../support/fuzz-port.ts';
 import type { Random } from './mutator.ts';
 import {
@@ -123,7 +124,12 @@ export function buildTopology(
   random: Random,
   pool: { smallSlots: number; largeSlots: number },
 ): { rig: Rig; ports: FuzzPort[] } {
-  const rig = new Rig({ pool, learnedLimit: 4096, hostLimit: HOST_LIMIT });
+  const rig = new Rig({
+    pool,
+    learnedLimit: 4096,
+    hostLimit: HOST_LIMIT,
+    reassemblyLimit: reassemblyLimit(pool.smallSlots),
+  });
   const fate = (): Verdict => (random.chance(REFUSED_PERCENT) ? random.pick(ADAPTER_REFUSALS) : FORWARD);
   const ports = Object.values(FuzzPorts).map((index) => {
     const medium = index === FuzzPorts.socket ? 'udp' : 'ethernet';
@@ -135,6 +141,7 @@ export function buildTopology(
   rig.apply(...domains(), ...interfaces(rig), ...tunnels(rig), ...stations(rig));
   rig.apply(...routingOperations(rig, FuzzPorts));
   addRoutes(rig, Domain.packets);
+  addNarrowRoute(rig);
   return { rig, ports };
 }
 

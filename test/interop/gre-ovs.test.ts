@@ -62,7 +62,7 @@ describe('Ethernet in GRE', () => {
   for (const [form, row] of ROWS) {
     const name = Object.entries(row).map(([key, value]) => `${key} ${String(value)}`);
     it(`${form}, ${name.join(', ')}`, async () => {
-      const site = await buildSite({ ...row, peer: 'open-vswitch', form: FORMS[form] });
+      const site = await buildSite({ ...row, peer: 'open-vswitch' }, FORMS[form]);
       const [shown] = await site.wideplane.show('net tunnels tunnel', 'vx1');
       assert.equal(shown!.stats!.MTU, site.innerMtu);
       // What Open vSwitch sends while its own ports still settle would count as lost.
@@ -81,7 +81,7 @@ describe('Ethernet in GRE', () => {
       ['with a checksum', ['0xa000', '0x6558', '7', '1']],
       ['with sequence numbers', ['0x3000', '0x6558', '7', '']],
     ] as const) {
-      const site = await buildSite({ peer: 'open-vswitch', form: FORMS[form] });
+      const site = await buildSite({ peer: 'open-vswitch' }, FORMS[form]);
       await reach(site.hostA, HOST_B);
       const file = `${makeDirectory('capture')}/gre.pcap`;
       const capture = await Capture.start(site.far, 'e0', file, { filter: 'ip proto 47', direction: 'in' });
@@ -104,7 +104,7 @@ describe('Ethernet in GRE', () => {
   });
 
   it('jumbo frames', async () => {
-    const site = await buildSite({ peer: 'open-vswitch', underlayMtu: 9000, form: FORMS['without a key'] });
+    const site = await buildSite({ peer: 'open-vswitch', underlayMtu: 9000 }, FORMS['without a key']);
     await reach(site.hostA, HOST_B);
     const size = largestEcho(site.innerMtu);
     const { received, text } = await ping(site.hostA, HOST_B, { size, dontFragment: true });

@@ -42,6 +42,8 @@ const VECTORS = [
   'kernel-neighbour-advertisement',
   'kernel-vxlan-arp-request',
   'kernel-vxlan-echo-request',
+  'scapy-etherip',
+  'scapy-gre-all',
 ].map((name) => vector(name));
 const layers = [0, 14, 34, 42, 50, 54, 64, 84];
 

@@ -58,6 +58,7 @@ export type RigOptions = {
   staticLimit?: number;
   counterRows?: number;
   hostLimit?: number;
+  reassemblyLimit?: number;
   ageingSeconds?: number;
 };
 
@@ -99,6 +100,7 @@ export class Rig {
       learnedLimit: options.learnedLimit ?? 1024,
       staticLimit: options.staticLimit ?? 1024,
       ...(options.hostLimit === undefined ? {} : { hostLimit: options.hostLimit }),
+      ...(options.reassemblyLimit === undefined ? {} : { reassemblyLimit: options.reassemblyLimit }),
       ageingSeconds: options.ageingSeconds ?? 300,
       audit: true,
     });

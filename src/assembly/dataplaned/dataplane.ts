@@ -78,6 +78,8 @@ export type DataplaneOptions = {
   staticLimit?: number;
   /** Hosts on connected networks that packets may be sent to directly, at one time. */
   hostLimit?: number;
+  /** Packets for us that may be put together of fragments at a time. */
+  reassemblyLimit?: number;
   /** Who gets packets for our own addresses that nothing in the data plane takes; default: nobody. */
   makeLocalDelivery?: (members: readonly (Member | undefined)[], disposal: Disposal) => LocalDelivery;
   /** Seconds after which a learned station that is not heard is forgotten. */
@@ -189,7 +191,7 @@ export class Dataplane {
     this.#bridge = new BridgeNode(this.fdb, this.#guard, this.#members, disposal, floodInput, localInput);
     const replies = new ReplyOutlet(disposal.pool.arena.bytes, this.fdb);
     this.#errors = new IcmpErrors(this.#members, this.#addresses, replies, disposal);
-    this.#reassembly = new Reassembly(disposal);
+    this.#reassembly = new Reassembly(disposal, options.reassemblyLimit);
     this.#tunnelErrors = new TunnelErrors(this.#addresses, this.#tunnels.endpoints, paths, options.pool.arena);
     const fragmenter = new Fragmenter(disposal, random);
     this.#hostPath = new HostPath(this.#domains, this.#members, this.#slots, this.#addresses, this.fdb, disposal, {

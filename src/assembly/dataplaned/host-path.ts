@@ -132,7 +132,7 @@ export class HostPath implements HostState, LocalDelivery {
     );
     const path = self === undefined ? undefined : this.#byDomain[self.spec.domain];
     if (self === undefined || path === undefined) {
-      this.#nobody.accept(frame, domain);
+      this.#nobody.accept(frame);
     } else if (frame.outerStart !== 0 && this.#isOwnSource(domain)) {
       this.#drop(frame, Drop.ownPacketReturned);
     } else if (this.#admits(frame, domain, self.lockdown, path)) {

@@ -28,7 +28,7 @@ export class NoDelivery implements LocalDelivery {
     this.#disposal = disposal;
   }
 
-  accept(frame: Frame, _domain: Domain): void {
+  accept(frame: Frame): void {
     const { bytes } = this.#disposal.pool.arena;
     const { start } = frame;
     const protocol = bytes[start]! >>> 4 === 4 ? ipv4Protocol(bytes, start) : ipv6NextHeader(bytes, start);
@@ -36,7 +36,7 @@ export class NoDelivery implements LocalDelivery {
     this.#disposal.drop(frame, why, this.#members[frame.member]?.row ?? 0);
   }
 
-  acceptFragment(_frame: Frame, _domain: Domain): boolean {
+  acceptFragment(): boolean {
     return false;
   }
 }

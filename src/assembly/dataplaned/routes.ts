@@ -132,7 +132,7 @@ export class Routes {
   settle(): void {
     for (const spec of this.#specs.values()) {
       const route = this.#routes[spec.id - FIRST_ROUTE];
-      const isWhole = route !== undefined && route.hops.length === spec.gateways.length;
+      const isWhole = route?.hops.length === spec.gateways.length;
       if (isWhole && route.hops.every((hop) => this.#hops.has(hop))) continue;
       this.#noteWays();
       this.#connect(spec);

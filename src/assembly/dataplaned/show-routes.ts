@@ -3,9 +3,13 @@
 import { type AddressWords, formatAddress, formatPrefix, type IpAddress, networkOf } from '../../core/address.ts';
 import type { ShowReply, ShowRow } from '../../ipc/schema.ts';
 import { NEIGHBOUR_STRIDE, NeighbourField, NeighbourState } from '../../route/neighbour-table.ts';
-import type { RouteDomain } from './config-view.ts';
+import type { ConfigView, RouteDomain } from './config-view.ts';
+import type { FrameDriver } from './frame-driver.ts';
 import type { Model, RouteModel, TargetModel } from './model.ts';
-import type { ShowSources } from './show-service.ts';
+import type { Planner } from './planner.ts';
+
+/** What the listing reads, as it is at the moment of the question. */
+export type RouteSources = { view: ConfigView; model: Model; planner: Planner; worker: FrameDriver };
 
 const COLUMNS = ['Name', 'Destination', 'Type', 'Next Hop', 'Origin', 'Status'];
 /** Routes of one reply: with the longest names they stay below a message's limit. */
@@ -15,7 +19,7 @@ type Shown = { name: string; network: IpAddress; bits: number; target: TargetMod
 
 /** The table of routes, page by page; `asked`: only these static ones. */
 export function showRoutes(
-  sources: ShowSources,
+  sources: RouteSources,
   asked: Set<string> | undefined,
   cursor: string | undefined,
 ): ShowReply {
@@ -35,7 +39,7 @@ export function showRoutes(
   return isLast ? reply : { ...reply, next: String(from + PAGE_ROUTES) };
 }
 
-export function showRouteDomains({ model }: ShowSources, page: readonly [string, RouteDomain][]): ShowRow[] {
+export function showRouteDomains({ model }: RouteSources, page: readonly [string, RouteDomain][]): ShowRow[] {
   return page.map(([name, { properties }]) => {
     const { id, parent = 'none', strict } = properties;
     const members = [...model.domains.values()].filter(({ routeDomain }) => routeDomain === id);
@@ -97,14 +101,14 @@ function rowOf({ name, network, bits, target, origin }: Shown, model: Model, sta
   }
 }
 
-function failedRow({ view }: ShowSources, name: string, reason: string): string[] {
+function failedRow({ view }: RouteSources, name: string, reason: string): string[] {
   const properties = view.routes.get(name)?.properties;
   const next = properties?.gw ?? properties?.pool ?? properties?.interface ?? '-';
   return [name, properties?.network ?? '-', 'gw', next, 'static', `failed: ${reason}`];
 }
 
 /** States of the neighbours, by the name of the domain and the address. */
-function neighbourStates({ model, planner, worker }: ShowSources): Map<string, string> {
+function neighbourStates({ model, planner, worker }: RouteSources): Map<string, string> {
   const names = new Map([...model.domains.keys()].map((name) => [planner.domain(name), name]));
   const mirror = new Int32Array(worker.tables.neighbours);
   const states = new Map<string, string>();

@@ -75,7 +75,7 @@ export const netVlan = objectType({
   },
   assign(_name, own, others) {
     if (own.tag !== undefined) return;
-    const taken = new Set(others.map((other) => other.properties.tag));
+    const taken = new Set(others().map((other) => other.properties.tag));
     for (let tag = HIGHEST_TAG; tag > 0; tag--) {
       if (taken.has(tag)) continue;
       own.tag = tag;

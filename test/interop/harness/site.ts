@@ -31,8 +31,6 @@ export type SiteOptions = {
   hostTag: number;
   underlayMtu: number;
   port: number;
-  /** What is between the ends, if not VXLAN; the peer then is Open vSwitch. */
-  form?: SiteForm | undefined;
 };
 
 /** A tunnel of another kind. */
@@ -57,7 +55,6 @@ export const DEFAULT_SITE: SiteOptions = {
   hostTag: 0,
   underlayMtu: 1500,
   port: 4789,
-  form: undefined,
 };
 
 export const VNI = 100;
@@ -84,9 +81,12 @@ export type Site = {
   innerMtu: number;
 };
 
-/** The configuration of wideplane for the topology above. `macs`: stations that the static FDB knows behind the peer. */
-export function siteConfiguration(options: SiteOptions, macs: readonly string[] = []): string {
-  const { adapter, hostAdapter, udpChecksum, mode, hostTag, underlayMtu, port, underlay, form } = options;
+/**
+ * The configuration of wideplane for the topology above. `macs`: stations that the static FDB knows behind the peer; `form`:
+ * what is between the ends, if not VXLAN.
+ */
+export function siteConfiguration(options: SiteOptions, macs: readonly string[] = [], form?: SiteForm): string {
+  const { adapter, hostAdapter, udpChecksum, mode, hostTag, underlayMtu, port, underlay } = options;
   const { site, far, prefixBits } = UNDERLAY[underlay];
   const remote = mode === 'point-to-point' ? far : 'any';
   const records = macs.map((mac) => `${mac} { endpoint ${far} }`).join(' ');
@@ -109,13 +109,12 @@ ${mode === 'static-fdb' ? `net fdb tunnel vx1 { records { ff:ff:ff:ff:ff:ff { en
 `;
 }
 
-/** Builds the topology, starts the peer and wideplane. */
-export async function buildSite(changes: Partial<SiteOptions> = {}): Promise<Site> {
+/** Builds the topology, starts the peer and wideplane. With a `form` the peer is Open vSwitch. */
+export async function buildSite(changes: Partial<SiteOptions> = {}, form?: SiteForm): Promise<Site> {
   const options = { ...DEFAULT_SITE, ...changes };
   const { adapter, offloads, hostTag, underlayMtu, underlay } = options;
   const ipv6Octets = underlay === 6 ? 20 : 0;
-  const overhead =
-    options.form === undefined ? VXLAN_OVERHEAD_OCTETS[underlay] : options.form.overheadOctets + ipv6Octets;
+  const overhead = form === undefined ? VXLAN_OVERHEAD_OCTETS[underlay] : form.overheadOctets + ipv6Octets;
   const innerMtu = underlayMtu - overhead;
   const site = await Namespace.create('site');
   const far = await Namespace.create('far');
@@ -137,8 +136,8 @@ export async function buildSite(changes: Partial<SiteOptions> = {}): Promise<Sit
 
   const macA = await hostA.mac('e0');
   if (options.peer === 'kernel') await startKernelPeer(far, options, innerMtu, macA);
-  else await startOpenVswitch(far, options);
-  const configuration = siteConfiguration(options, [await hostB.mac('e0')]);
+  else await startOpenVswitch(far, options, form);
+  const configuration = siteConfiguration(options, [await hostB.mac('e0')], form);
   const wideplane = await Wideplane.start(site, configuration);
   return { options, site, far, hostA, hostB, wideplane, innerMtu };
 }
@@ -162,7 +161,11 @@ async function startKernelPeer(far: Namespace, options: SiteOptions, mtu: number
   await addKernelBridge(far, 'br0', [vxlan, 'e1']);
 }
 
-async function startOpenVswitch(far: Namespace, { udpChecksum, port, underlay, form }: SiteOptions): Promise<void> {
+async function startOpenVswitch(
+  far: Namespace,
+  { udpChecksum, port, underlay }: SiteOptions,
+  form: SiteForm | undefined,
+): Promise<void> {
   const { site, far: local, prefixBits } = UNDERLAY[underlay];
   const ovs = await OpenVswitch.start(far, { device: 'e0', addresses: [`${local}/${prefixBits}`] });
   await ovs.addTunnel('vx', { remote: site, ...(form?.peer ?? { key: VNI, port, udpChecksum }) });

@@ -115,7 +115,7 @@ describe('routing between two VLANs', () => {
     const [request, ...rest] = rig.received(1);
     assert.deepEqual(rest, []);
     assert.deepEqual(request?.subarray(12, 22), octets('0806 0001 0800 0604 0001'));
-    assert.deepEqual(request?.subarray(28, 32), Buffer.from([10, 2, 0, 1]), 'from the self IP of that network');
+    assert.deepEqual(request.subarray(28, 32), Buffer.from([10, 2, 0, 1]), 'from the self IP of that network');
     assert.equal(rig.books[Book.held], 3);
     rig.send(1, ethernet(MAC[1], HOST_MAC[1], 0x0806, arp(2, HOST_MAC[1], HOST_B, MAC[1], '10.2.0.1')));
     assert.deepEqual(
@@ -222,7 +222,7 @@ describe('several gateways of one route', () => {
   it('share the flows between them, each of which stays with one', () => {
     const rig = withGateways([0, 1]);
     const first = spread(rig);
-    assert.ok(first.every((count) => count > 16) && first[0]! + first[1]! === 64, first.join(' '));
+    assert.ok(first.every((count) => count > 16) && (first[0] ?? 0) + (first[1] ?? 0) === 64, first.join(' '));
     assert.deepEqual(spread(rig), first);
   });
 
@@ -300,8 +300,9 @@ describe('a packet that no router forwards', () => {
     for (let host = 30; host < 35; host++) rig.send(0, frame(0, packet4({ destination: `10.2.0.${host}` })));
     assert.deepEqual(rig.drops(), { 'too-many-hosts': 2 });
     for (let second = 0; second < 12; second++) rig.advance(1001);
+    const before = rig.drops()['too-many-hosts'];
     rig.send(0, frame(0, packet4({ destination: '10.2.0.40' })));
-    assert.equal(rig.drops()['too-many-hosts'], 2, 'those that did not answer are forgotten');
+    assert.equal(rig.drops()['too-many-hosts'], before, 'those that did not answer are forgotten');
     assert.equal(rig.books[Book.held], 1);
   });
 });

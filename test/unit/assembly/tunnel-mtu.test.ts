@@ -77,10 +77,10 @@ describe('a packet that is larger than the tunnel', () => {
     assert.deepEqual(rig.received(0), []);
     const [error] = rig.received(1);
     assert.equal(error?.toString('hex', 0, 12), `${HOST_MAC}${BRIDGE_MAC}`.replaceAll(':', ''));
-    assert.deepEqual([...error!.subarray(26, 34)], [...SELF.split('.'), ...HOST.split('.')].map(Number));
-    assert.deepEqual([error![34], error![35], error!.readUInt16BE(40)], [3, 4, 1400]);
-    assert.equal(onesComplement(error!.subarray(34)), 0);
-    assert.deepEqual(error!.subarray(42, 42 + 40), inner4(1401, true).subarray(0, 40));
+    assert.deepEqual([...error.subarray(26, 34)], [...SELF.split('.'), ...HOST.split('.')].map(Number));
+    assert.deepEqual([error[34], error[35], error.readUInt16BE(40)], [3, 4, 1400]);
+    assert.equal(onesComplement(error.subarray(34)), 0);
+    assert.deepEqual(error.subarray(42, 42 + 40), inner4(1401, true).subarray(0, 40));
     assert.deepEqual(rig.drops(), { 'tunnel-mtu-exceeded': 1 });
     rig.send(1, toFar(inner4(1400, true)));
     assert.equal(rig.received(0).length, 1, 'one that fits goes');

@@ -5,7 +5,7 @@ import * as etherip from '../../../src/wire/etherip.ts';
 import * as gre from '../../../src/wire/gre.ts';
 import * as nvgre from '../../../src/wire/nvgre.ts';
 import { gre as packet } from '../../support/frames.ts';
-import { FILLER, fromHex, guard, toHex } from '../../support/octets.ts';
+import { FILLER, fromHex, guard, toHex, vector } from '../../support/octets.ts';
 
 const PAYLOAD = Buffer.from('0123456789');
 
@@ -70,6 +70,44 @@ describe('GRE', () => {
     gre.writeGre(room, 4, flags, 0x0800, 0x01020304, 0x05060708);
     gre.writeGreChecksum(room, new Int32Array(room.buffer), 4, 20);
     assert.equal(toHex(room), `${'a5'.repeat(4)}b000080037eb00000102030405060708${'a5'.repeat(12)}`);
+  });
+});
+
+describe('what scapy makes', () => {
+  const IP = 14;
+  const PAYLOAD_AT = IP + 20;
+
+  it('is read as GRE with checksum, key and sequence number', () => {
+    const octets = vector('scapy-gre-all');
+    const { bytes, words, start, end } = guard(octets.subarray(PAYLOAD_AT));
+    assert.equal(gre.checkGre(bytes, start, end), FORWARD);
+    const flags = gre.greFlags(bytes, start);
+    assert.equal(gre.checkGreChecksum(bytes, words, start, end), FORWARD);
+    assert.deepEqual(
+      [gre.greProtocol(bytes, start), gre.greKey(bytes, start, flags), gre.greSequence(bytes, start, flags)],
+      [gre.GRE_TEB, 0x0a0b0c0d, 7],
+    );
+    const rest = toHex(octets.subarray(PAYLOAD_AT + gre.greHeaderOctets(flags)));
+    assert.equal(rest, toHex(vector('scapy-etherip').subarray(PAYLOAD_AT + 2)), 'the frame in it');
+  });
+
+  it('is what is written here', () => {
+    const octets = vector('scapy-gre-all').subarray(PAYLOAD_AT);
+    const room = Uint8Array.from(octets).fill(FILLER, 0, 16);
+    const flags = gre.GreFlag.checksum | gre.GreFlag.key | gre.GreFlag.sequence;
+    const padded = new Uint8Array((room.length + 3) & ~3);
+    padded.set(room);
+    gre.writeGre(padded, 0, flags, gre.GRE_TEB, 0x0a0b0c0d, 7);
+    gre.writeGreChecksum(padded, new Int32Array(padded.buffer), 0, room.length);
+    assert.equal(toHex(padded.subarray(0, room.length)), toHex(octets));
+  });
+
+  it('is read as EtherIP', () => {
+    const { bytes, start, end } = guard(vector('scapy-etherip').subarray(PAYLOAD_AT));
+    assert.equal(etherip.checkEtherIp(bytes, start, end), FORWARD);
+    const room = new Uint8Array(2);
+    etherip.writeEtherIp(room, 0, etherip.EtherIpForm.rfc);
+    assert.equal(toHex(room), toHex(vector('scapy-etherip').subarray(PAYLOAD_AT, PAYLOAD_AT + 2)));
   });
 });
 

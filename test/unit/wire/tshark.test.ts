@@ -6,6 +6,11 @@ import type { AddressWords } from '../../../src/core/address.ts';
 import { fragmentIpv4, fragmentIpv6 } from '../../../src/packet/fragment.ts';
 import { segment } from '../../../src/packet/segment.ts';
 import { Frame, FrameBatch, Gso } from '../../../src/packet/frame.ts';
+import { Arena } from '../../../src/packet/arena.ts';
+import { encapsulate, prepareEthernet } from '../../../src/tunnel/encapsulate.ts';
+import { TunnelEndpoint } from '../../../src/tunnel/endpoint.ts';
+import { protocolService } from '../../../src/tunnel/service.ts';
+import { kindIsLayer3, TOS_PRESERVE, Tunnel, TunnelKind, type TunnelSpec } from '../../../src/tunnel/tunnel.ts';
 import { RecordType } from '../../../src/route/group-membership.ts';
 import { ARP_REPLY, ARP_REQUEST, writeArp } from '../../../src/wire/arp.ts';
 import { EtherType, insertVlanTag, writeEthernet } from '../../../src/wire/ethernet.ts';
@@ -79,6 +84,42 @@ function vxlanPacket(): Uint8Array {
   octets.set(inner, 50);
   writeUdpChecksum(octets, words, 34, ipv4PseudoHeaderSum(octets, 14, IpProtocol.udp, ipOctets - 20));
   return octets;
+}
+
+/** A tunnel whose header follows the IP header, with a frame or a packet in it. */
+function directPacket(change: Pick<TunnelSpec, 'kind' | 'key' | 'gre'>, isIpv6: boolean): Uint8Array {
+  const arena = new Arena(new ArrayBuffer(4096));
+  const inner = vector('kernel-echo-v4-request').subarray(kindIsLayer3(change.kind) ? 14 : 0);
+  const end = (last: number): AddressWords => (isIpv6 ? [0x2001_0db8, 0, 0, last] : [0, 0, 0, last]);
+  const [local, remote] = [end(SOURCE), end(DESTINATION)];
+  const spec: TunnelSpec = {
+    ...{ member: 0, name: 't', local, remote, tos: TOS_PRESERVE, ttl: 64, mtu: 1500 },
+    ...{ udpChecksum: 0, sourcePortMin: 0, sourcePortMax: 0, learnsEndpoints: false, receives: true, sends: true },
+    ...{ usesPathMtu: true, mssClamp: 0 },
+    ...{ service: protocolService(change.kind === TunnelKind.etherip ? 97 : 47), ...change },
+  };
+  const endpoint = new TunnelEndpoint(0, new Tunnel(0, spec, 0), remote);
+  endpoint.egress = 1;
+  prepareEthernet(endpoint, 0x0200, 1, 0x0200, 2);
+  const frame = Object.assign(new Frame(), { start: 256, end: 256 + inner.length });
+  arena.bytes.set(inner, frame.start);
+  encapsulate(arena, frame, endpoint);
+  return arena.bytes.slice(frame.start, frame.end);
+}
+
+const ALL_OPTIONS = { sendsChecksum: true, verifiesChecksum: true, sendsSequence: true, checksSequence: true };
+
+/** GRE in all its forms, and EtherIP, each over IPv4 and over IPv6. */
+function directPackets(): Uint8Array[] {
+  const shapes = [
+    { kind: TunnelKind.gre, key: 0, gre: undefined },
+    { kind: TunnelKind.gre, key: 0xffff_ffff, gre: ALL_OPTIONS },
+    { kind: TunnelKind.teb, key: 0, gre: undefined },
+    { kind: TunnelKind.teb, key: 7, gre: ALL_OPTIONS },
+    { kind: TunnelKind.nvgre, key: 5000, gre: undefined },
+    { kind: TunnelKind.etherip, key: 0, gre: undefined },
+  ];
+  return shapes.flatMap((shape) => [directPacket(shape, false), directPacket(shape, true)]);
 }
 
 function tagged(frame: Uint8Array): Uint8Array {
@@ -227,7 +268,7 @@ describe('tshark', () => {
       return octets;
     });
     const frames = [vxlanPacket(), tagged(vxlanPacket()), ...arps, ...neighbourDiscovery(), ...echoReplies()];
-    frames.push(...membership(), ...icmpErrors(), ...fragments());
+    frames.push(...membership(), ...icmpErrors(), ...directPackets(), ...fragments());
     frames.push(...segments(4, 'tcp'), ...segments(6, 'tcp'), ...segments(4, 'udp'), ...segments(6, 'udp'));
     assert.deepEqual(tsharkComplaints(capture(...frames)), []);
     const bad = tsharkFields(capture(...frames), [
@@ -238,6 +279,7 @@ describe('tshark', () => {
       'icmp.checksum.status',
       'icmpv6.checksum.status',
       'igmp.checksum.status',
+      'gre.checksum.status',
     ]);
     const wrong = bad.filter(([, ...statuses]) =>
       statuses.some((status) => status.split(',').some((one) => one === '0')),
@@ -294,6 +336,23 @@ describe('tshark', () => {
       ...[v4(3, 0), v4(3, 1), v4(3, 2), v4(3, 3), v4(3, 4, String(REPORTED_MTU)), v4(3, 13), v4(11, 0)],
       ...[v6(1, 0), v6(1, 3), v6(4, 1, '', '6'), v6(1, 4), v6(2, 0, String(REPORTED_MTU)), v6(1, 1), v6(3, 0)],
     ]);
+  });
+
+  it('reads tunnels without a UDP header as they were meant', () => {
+    const names = ['gre.flags_and_version', 'gre.proto', 'gre.key', 'gre.checksum.status', 'gre.sequence_number'];
+    names.push('etherip.ver', 'icmp.seq', 'icmp.checksum.status');
+    const expected = [
+      ['0x0000', '0x0800', '', '', '', ''],
+      ['0xb000', '0x0800', '0xffffffff', '1', '0', ''],
+      ['0x0000', '0x6558', '', '', '', ''],
+      ['0xb000', '0x6558', '0x00000007', '1', '0', ''],
+      ['0x2000', '0x6558', '0x00138800', '', '', ''],
+      ['', '', '', '', '', '3'],
+    ].flatMap((fields) => [
+      [...fields, '1', '1'],
+      [...fields, '1', '1'],
+    ]);
+    assert.deepEqual(tsharkFields(capture(...directPackets()), names), expected);
   });
 
   it('reads the headers as they were meant', () => {
