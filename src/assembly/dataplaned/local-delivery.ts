@@ -36,7 +36,7 @@ export class NoDelivery implements LocalDelivery {
     this.#disposal.drop(frame, why, this.#members[frame.member]?.row ?? 0);
   }
 
-  acceptFragment(_frame: Frame, _domain: Domain): boolean {
+  acceptFragment(): boolean {
     return false;
   }
 }
