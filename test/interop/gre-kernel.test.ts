@@ -188,11 +188,11 @@ async function exerciseEchoes(host: string, far: string, mtu: number): Promise<v
     [hostA, far],
     [guest, host],
   ] as const) {
-    for (const size of [0, 56, largest, largest + 1, 20_000]) {
+    for (const size of isLong || !far.includes(':') ? [0, 56, largest, largest + 1, 20_000] : [largest, largest + 1]) {
       const { sent, received, text } = await ping(from, to, {
         size,
         count: 3,
-        intervalSeconds: 0.02,
+        burst: true,
         dontFragment: size === largest,
       });
       assert.equal(received, sent, `${size} octets from ${from.name}\n${text}`);

@@ -78,9 +78,9 @@ describe('peers', () => {
       },
     ];
     const macs = [await left.mac('e0'), await right.mac('e0')] as const;
-    const near = await EtherIpPeer.start(left, { ...one!, remote: two!.local, remoteMac: macs[1] });
-    const far = await EtherIpPeer.start(right, { ...two!, remote: one!.local, remoteMac: macs[0] });
-    assert.equal(await near.ping({ to: two!.address, mac: two!.mac, size: 1400, count: 5 }), 5);
+    const near = await EtherIpPeer.start(left, { ...one, remote: two.local, remoteMac: macs[1] });
+    const far = await EtherIpPeer.start(right, { ...two, remote: one.local, remoteMac: macs[0] });
+    assert.equal(await near.ping({ to: two.address, mac: two.mac, size: 1400, count: 5 }), 5);
     assert.deepEqual([(await near.seen()).headers, (await far.seen()).headers], [['0300'], ['3000']]);
     await near.stop();
     await far.stop();
