@@ -116,7 +116,10 @@ describe('tunnels of GRE and EtherIP', () => {
       net self host-self { address 10.8.1.1/24 vlan host }
     `;
     const { failures } = model(host + tunnel('profile gre', 'local-address 10.8.1.1 remote-address 10.8.1.2'));
-    assert.match(failures[0]!.reason, /local-address 10\.8\.1\.1 is on an interface of adapter udp: GRE is not UDP/);
+    assert.match(
+      failures[0]!.reason,
+      /interface 1\.2 has adapter udp, which carries no IP protocol 47: adapter raw-ip does/,
+    );
   });
 });
 
