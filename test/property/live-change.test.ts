@@ -197,10 +197,13 @@ class Subject {
     step(1, tagged(hostFrame(HOST_B, HOST_A), '88a8 0014 8100 0007'));
     step(1, ofHost(arp(1, HOST_A, '172.16.0.1', '00:00:00:00:00:00', '172.16.0.2')));
     step(1, ethernet(BROADCAST, HOST_A, 0x88b5, Buffer.alloc(46)));
-    for (const last of [2, 3, 4]) {
-      const address = `10.9.1.${last}`;
-      step(0, ethernet(MACS[0]!, PEER, 0x0806, arp(2, PEER, address, MACS[0]!, '10.9.1.1')));
-    }
+    const answerAll = (): void => {
+      for (const last of [2, 3, 4]) {
+        const address = `10.9.1.${last}`;
+        step(0, ethernet(MACS[0]!, PEER, 0x0806, arp(2, PEER, address, MACS[0]!, '10.9.1.1')));
+      }
+    };
+    answerAll();
     step(0, ethernet('ff:ff:ff:ff:ff:ff', PEER, 0x0806, arp(1, PEER, '10.9.1.2', '00:00:00:00:00:00', '10.9.1.1')));
     for (const [vni, source] of [
       [100, '10.9.1.2'],
@@ -221,6 +224,8 @@ class Subject {
     step(0, toGroup);
     const query = igmpPacket('10.9.1.2', '224.0.0.1', octets('1164 0000 00000000 02 7d 0000'));
     step(0, ethernet('01:00:5e:00:00:01', PEER, 0x0800, query));
+    // Once more: ends of tunnels that were learned just now were nobody's neighbours before.
+    answerAll();
     for (let quarter = 0; quarter < 48; quarter++) rig.advance(250);
     step(1, hostFrame('ff:ff:ff:ff:ff:ff', HOST_A));
     step(2, hostFrame(HOST_B, '02:cc:00:00:00:01'));
