@@ -1,10 +1,10 @@
 // Forwards every frame of one device to another as fast as packet sockets allow, looking at none: the yardstick.
 //
-//   c-forwarder --from DEV --to DEV [--core C]
+//   c-forwarder --from DEV --to DEV [--core C] [--join 0]
 //
 // The I/O is that of wideplane's packet-ring adapter: TPACKET_V3 with 256 KB blocks, a retire timer of 1 ms and headroom
-// in the ring; sending is the adapter's own code, straight from ring memory, frames of a flow joined; a block goes back to
-// the kernel after its frames were sent. It prints "ready" once it forwards, and ends by SIGTERM.
+// in the ring; sending is the adapter's own code, straight from ring memory, frames of a flow joined save with `--join 0`; a
+// block goes back to the kernel after its frames were sent. It prints "ready" once it forwards, and ends by SIGTERM.
 
 #include "../packet_transmit.h"
 
@@ -64,10 +64,11 @@ static void send_all(struct transmitter *transmitter, uint8_t *ring, int32_t *fr
 }
 
 int main(int argc, char **argv) {
-  static struct transmitter transmitter = {.joins = true};
+  static struct transmitter transmitter;
   static int32_t frames[BATCH * RING_STRIDE];
   const char *to = option(argc, argv, "to", NULL), *failed;
   if ((errno = transmitter_open(&transmitter, (int)if_nametoindex(to), &failed)) != 0) die(failed);
+  transmitter.joins = number_option(argc, argv, "join", 1) != 0;
   int receiver;
   pin((int)number_option(argc, argv, "core", -1));
   uint8_t *ring = open_ring(option(argc, argv, "from", NULL), &receiver);

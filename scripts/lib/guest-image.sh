@@ -46,7 +46,9 @@ build_guest() {
   copy_modules "$work/kernel" "$root" "$version"
   cp "$(command -v busybox)" "$root/bin/busybox"
   local applet program
-  for applet in $("$root/bin/busybox" --list); do ln -s busybox "$root/bin/$applet"; done
+  for applet in $("$root/bin/busybox" --list); do
+    [ "$applet" = busybox ] || ln -s busybox "$root/bin/$applet"
+  done
   for program in $GUEST_PROGRAMS; do copy_program "$program" "$root"; done
   # busybox's own shell would take its own ip and ping instead of the programs above.
   ln -sf dash "$root/bin/sh"

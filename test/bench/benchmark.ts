@@ -1,9 +1,17 @@
 // The benchmarks: what each measures, against whom, and the least ratio it shall reach.
 
 import { cpuTimeOf } from './cpu-time.ts';
-import { startKernelEnd, startOvsEnd, startWideplaneEnd, startWideplaneUtapEnd } from './bulk.ts';
+import {
+  startKernelEnd,
+  startOvsEnd,
+  startOvsGreEnd,
+  startWideplaneEnd,
+  startWideplaneEtherIpEnd,
+  startWideplaneTebEnd,
+  startWideplaneUtapEnd,
+} from './bulk.ts';
 import { startOvsGre, startWideplaneEtherIp, startWideplaneGre, startWideplaneTeb } from './direct.ts';
-import { startKernel, startOvs, startWideplane, startWideplaneOverIpv6 } from './device.ts';
+import { startKernel, startOvs, startSingleCForwarder, startWideplane, startWideplaneOverIpv6 } from './device.ts';
 import { pause } from './command.ts';
 import { LARGE_BENCHMARKS } from './large.ts';
 import { ROUTED_BENCHMARKS } from './routed.ts';
@@ -55,6 +63,8 @@ export const isBulk = (benchmark: Benchmark): benchmark is BulkBenchmark => 'wir
 const KERNEL = { name: 'kernel', start: startKernel };
 const OVS = { name: 'ovs', start: startOvs };
 const OVS_GRE = { name: 'ovs', start: startOvsGre };
+
+const OVS_GRE_END = { name: 'ovs', startEnd: startOvsGreEnd };
 
 export const CONTROL_OCTETS = 64;
 const BOTH: readonly Direction[] = ['encapsulate', 'decapsulate'];
@@ -127,10 +137,18 @@ export const BENCHMARKS: readonly Benchmark[] = [
     directions: ['encapsulate'],
   },
   {
-    ...throughput('encapsulate', 64, 'c-forwarder', 0.85),
+    ...throughput('encapsulate', 64, { name: 'c-forwarder', start: startSingleCForwarder }, 0.85),
     name: 'gre-encap-64-vs-c-forwarder',
     start: startWideplaneGre,
     directions: ['encapsulate'],
+  },
+  {
+    ...bulk('gre-teb-tcp-vs-ovs', OVS_GRE_END, true, 4),
+    wideplane: startWideplaneTebEnd,
+  },
+  {
+    ...bulk('etherip-tcp-vs-ovs-gre', { ...OVS_GRE_END, name: 'ovs-gre' }, true, 4),
+    wideplane: startWideplaneEtherIpEnd,
   },
   {
     name: 'vxlan-rtt-vs-ovs',

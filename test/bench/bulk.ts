@@ -107,14 +107,35 @@ const groOn = (namespace: string): Command => inNamespace(namespace, ['ethtool',
 /** wideplane as a user runs it, with a TAP device as the end and the kernel's sockets below. */
 export const startWideplaneEnd: StartEnd = async (place) => {
   await run(['ip', '-n', place.namespace, 'address', 'add', `${place.underlay}/24`, 'dev', 'u0']);
-  return startWideplane(place, 'adapter udp', 'udp-checksum enabled');
+  return startWideplane(place, 'adapter udp', VXLAN);
 };
 
 /** The same on an underlay of its own, where super-frames leave through an underlay TAP. */
 export const startWideplaneUtapEnd: StartEnd = (place) =>
-  startWideplane(place, 'adapter packet-ring tunnel-offload enabled', 'udp-checksum enabled');
+  startWideplane(place, 'adapter packet-ring tunnel-offload enabled', VXLAN);
 
-async function startWideplane(place: Place, underlayPort: string, profile: string): Promise<Running[]> {
+/** GRE, which leaves an underlay of its own as single packets. */
+export const startWideplaneTebEnd: StartEnd = (place) =>
+  startWideplane(place, 'adapter packet-ring', {
+    profile: 'net tunnels gre bulk { defaults-from gre encapsulation transparent-ethernet-bridging }',
+    key: 0,
+  });
+
+export const startWideplaneEtherIpEnd: StartEnd = (place) =>
+  startWideplane(place, 'adapter packet-ring', {
+    profile: 'net tunnels etherip bulk { defaults-from etherip }',
+    key: 0,
+  });
+
+/** The profile `bulk`, and the key of the tunnel. */
+type Encapsulation = { profile: string; key: number };
+
+const VXLAN: Encapsulation = {
+  profile: 'net tunnels vxlan bulk { defaults-from vxlan udp-checksum enabled }',
+  key: VNI,
+};
+
+async function startWideplane(place: Place, underlayPort: string, { profile, key }: Encapsulation): Promise<Running[]> {
   const { namespace, underlay, remote, inside } = place;
   const state = `${STATE}/${namespace}`;
   await rm(state, { recursive: true, force: true });
@@ -128,8 +149,8 @@ net interface 1.2 { device end adapter tap }
 net vlan wan { interfaces { 1.1 { untagged } } mtu ${MTU} }
 net vlan inside { interfaces { 1.2 { untagged } } mtu ${MTU} }
 net self wan-self { address ${underlay}/24 vlan wan }
-net tunnels vxlan bulk { defaults-from vxlan ${profile} }
-net tunnels tunnel vx1 { key ${VNI} local-address ${underlay} remote-address ${remote} profile bulk }
+${profile}
+net tunnels tunnel vx1 { key ${key} local-address ${underlay} remote-address ${remote} profile bulk }
 net vlan-group bridge1 { members { inside vx1 } mode transparent bridge-traffic enabled }
 `,
   );
@@ -151,10 +172,15 @@ export const startKernelEnd: StartEnd = async ({ namespace, underlay, remote, in
 };
 
 /** Open vSwitch in user space; the end is the device of its own bridge, which is a TAP device too. */
-export const startOvsEnd: StartEnd = async ({ namespace, underlay, remote, inside }) => {
+export const startOvsEnd: StartEnd = (place) =>
+  startOvs(place, ['type=vxlan', `options:key=${VNI}`, 'options:csum=true']);
+
+export const startOvsGreEnd: StartEnd = (place) => startOvs(place, ['type=gre']);
+
+async function startOvs({ namespace, underlay, remote, inside }: Place, encapsulation: Command): Promise<Running[]> {
   const ovs = await OvsInstance.start(namespace);
   const userSpace = ['datapath_type=netdev', 'fail-mode=standalone'];
-  const tunnel = ['type=vxlan', `options:key=${VNI}`, `options:remote_ip=${remote}`, 'options:csum=true'];
+  const tunnel = [...encapsulation, `options:remote_ip=${remote}`];
   const [link] = JSON.parse(await run(['ip', '-n', namespace, '-j', 'link', 'show', 'u0'])) as [{ address: string }];
   await ovs.configure([
     ...['--', 'add-br', 'br-phy', '--', 'set', 'bridge', 'br-phy', ...userSpace],
@@ -169,4 +195,4 @@ export const startOvsEnd: StartEnd = async ({ namespace, underlay, remote, insid
     ['ip', '-n', namespace, 'link', 'set', 'end', 'mtu', String(INNER_MTU), 'up'],
   ]);
   return ovs.processes;
-};
+}

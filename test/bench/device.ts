@@ -121,10 +121,29 @@ export const startKernel: StartDevice = async ({ device }) => {
  */
 export const startCForwarder: StartDevice = async ({ device }) => {
   await run(offloadsOff(device, 'e0', ['tx', 'tx-udp-segmentation']));
-  const forwarder = [`${PROGRAMS}/c-forwarder`, '--from', 'e1', '--to', 'e0', '--core', String(DEVICE_CORE)];
+  return startForwarder(device, []);
+};
+
+/** The same, each frame for itself: what a tunnel whose packets nobody cuts can be compared with. */
+export const startSingleCForwarder: StartDevice = async ({ device }) => ({
+  ...(await startForwarder(device, ['--join', '0'])),
+  overheadOctets: 0,
+});
+
+async function startForwarder(device: string, options: Command): Promise<Device> {
+  const forwarder = [
+    `${PROGRAMS}/c-forwarder`,
+    '--from',
+    'e1',
+    '--to',
+    'e0',
+    '--core',
+    String(DEVICE_CORE),
+    ...options,
+  ];
   const running = await Running.start(inNamespace(device, forwarder), (output) => output.includes('ready'));
   return { name: 'c-forwarder', pid: running.pid, state: '', log: () => running.output, stop: () => running.stop() };
-};
+}
 
 /** A database server and a user-space switch of Open vSwitch in a namespace. */
 export class OvsInstance {
