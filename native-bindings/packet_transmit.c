@@ -334,7 +334,7 @@ static int send_cut(struct transmitter *transmitter, const uint8_t *frame, const
 	if (!tunnel_cut_begin(cut, frame, (size_t)descriptor[WORD_OCTETS], (size_t)descriptor[WORD_VLAN],
 			      (uint16_t)descriptor[WORD_CHECKSUM], (uint32_t)descriptor[WORD_GSO] >> 16))
 		return EINVAL;
-	bool may_join = transmitter->joins && (descriptor[WORD_FLAGS] & RING_OWN_UDP) != 0;
+	bool may_join = transmitter->joins && cut->is_udp && (descriptor[WORD_FLAGS] & RING_OWN_UDP) != 0;
 	while (tunnel_cut_next(cut)) {
 		bool joined = may_join && transmitter->joiner.joins_udp && cut->count > 1;
 		int error = joined ? send_cut_joined(transmitter) : send_cut_apart(transmitter);
@@ -351,7 +351,9 @@ static int send_cut(struct transmitter *transmitter, const uint8_t *frame, const
 /* Sends a super-frame with outer headers. A kernel that refuses one gets no other, and what it refused is cut here. */
 static int send_tunnelled(struct transmitter *transmitter, const uint8_t *frame, const int32_t *descriptor)
 {
-	if (transmitter->underlay_tap >= 0 && transmitter->uses_tap) {
+	/* The device cuts behind UDP alone. */
+	bool is_udp = tunnel_is_udp(frame, (size_t)descriptor[WORD_OCTETS]);
+	if (is_udp && transmitter->underlay_tap >= 0 && transmitter->uses_tap) {
 		int error = 0;
 		struct mmsghdr message;
 		compose_alone(&message.msg_hdr, transmitter->pieces, transmitter->offloads, TUNNELLED, frame, descriptor);

@@ -7,6 +7,12 @@
 #define UDP_CHECKSUM 6
 #define MAX_IP_OCTETS 65535
 
+bool tunnel_is_udp(const uint8_t *frame, size_t octets)
+{
+	size_t network = find_network(frame, octets, 0);
+	return network != 0 && frame[network + (frame[network] >> 4 == 6 ? 6 : 9)] == IPPROTO_UDP;
+}
+
 bool tunnel_cut_begin(struct tunnel_cut *cut, const uint8_t *frame, size_t octets, size_t inner, size_t inner_transport,
 		      size_t segment_octets)
 {
@@ -15,9 +21,10 @@ bool tunnel_cut_begin(struct tunnel_cut *cut, const uint8_t *frame, size_t octet
 	if (cut->network == 0) return false;
 	cut->is_ipv6 = frame[cut->network] >> 4 == 6;
 	cut->transport = cut->network + (cut->is_ipv6 ? IPV6_OCTETS : (size_t)(frame[cut->network] & 0x0f) * 4);
-	cut->payload = cut->transport + UDP_OCTETS;
+	cut->is_udp = tunnel_is_udp(frame, octets);
+	cut->payload = cut->transport + (cut->is_udp ? UDP_OCTETS : 0);
 	if (cut->payload > inner || cut->payload > CUT_OUTER_OCTETS) return false;
-	cut->has_checksum = read16(frame + cut->transport + UDP_CHECKSUM) != 0;
+	cut->has_checksum = cut->is_udp && read16(frame + cut->transport + UDP_CHECKSUM) != 0;
 	return super_frame_look(&cut->super, frame, octets, inner, inner_transport, segment_octets);
 }
 
@@ -32,7 +39,7 @@ bool tunnel_cut_next(struct tunnel_cut *cut)
 	return cut->count > 0;
 }
 
-/* Writes the lengths, and the IPv4 checksum, for `octets` of header and payload of UDP. */
+/* Writes the lengths, and the IPv4 checksum, for `octets` behind the IP header. */
 static void set_outer(const struct tunnel_cut *cut, uint8_t *headers, size_t octets)
 {
 	uint8_t *ip = headers + cut->network;
@@ -44,7 +51,7 @@ static void set_outer(const struct tunnel_cut *cut, uint8_t *headers, size_t oct
 		uint16_t checksum = (uint16_t)~folded(sum_of(ip, cut->transport - cut->network, 0));
 		memcpy(ip + 10, &checksum, 2);
 	}
-	write16(headers + cut->transport + 4, (uint32_t)octets);
+	if (cut->is_udp) write16(headers + cut->transport + 4, (uint32_t)octets);
 }
 
 /* The outer checksum. Where the inner one is complete, what it covers adds up to the complement of its pseudo-header's sum, so

@@ -1,5 +1,6 @@
-/* Cutting a super-frame that has the outer headers of a UDP tunnel: each segment with its own lengths and checksums, outer and
- * inner, or as many of them as one datagram of UDP segmentation offload takes, with the outer headers once. */
+/* Cutting a super-frame that has the outer headers of a tunnel: each segment with its own lengths and checksums, outer and inner,
+ * or, where the outer headers are UDP, as many of them as one datagram of UDP segmentation offload takes, with the outer headers
+ * once. What follows the outer IP header of another tunnel (GRE, EtherIP) is the same in front of each segment. */
 #ifndef WIDEPLANE_TUNNEL_CUT_H
 #define WIDEPLANE_TUNNEL_CUT_H
 
@@ -14,7 +15,7 @@
 struct tunnel_cut {
 	struct super_frame super;
 	size_t network, transport, payload; /* of the outer headers; the payload begins with the tunnel header */
-	bool is_ipv6, has_checksum;	    /* outer */
+	bool is_ipv6, is_udp, has_checksum; /* outer */
 	unsigned done;			    /* segments that were taken before */
 	unsigned count;			    /* and those of the last tunnel_cut_next */
 	struct segment segments[CUT_SEGMENTS];
@@ -32,6 +33,8 @@ void tunnel_cut_finish(struct tunnel_cut *cut, struct iovec *pieces);
 /* The segments taken as one datagram whose outer headers are rendered once, with the checksum that the kernel finishes: its
  * pieces, and how many they are. Octets of payload that each datagram but the last shall have: `tunnel_cut_datagram`. */
 int tunnel_cut_join(struct tunnel_cut *cut, struct iovec *pieces);
+/* Whether the outer headers of a frame are UDP. */
+bool tunnel_is_udp(const uint8_t *frame, size_t octets);
 static inline size_t tunnel_cut_datagram(const struct tunnel_cut *cut)
 {
 	return cut->super.payload - cut->payload + cut->super.segment_octets;

@@ -34,8 +34,8 @@ export interface Port {
   readonly counters: Readonly<PortCounters>;
   /**
    * Whether `transmit` takes a super-frame behind the header of a tunnel (`innerStart`) and has it cut: for medium `udp` the
-   * tunnel header alone, for `ethernet` all outer headers, the checksum field of UDP holding 0 for none, or the sum of the
-   * pseudo-header. Absent: it does not.
+   * tunnel header alone, for `ethernet` all outer headers: of UDP, whose checksum field holds 0 for none, or the sum of the
+   * pseudo-header, or of another IP protocol, and then each packet gets the same. Absent: it does not.
    */
   readonly cutsTunnelled?: boolean;
   /** True where only whole frames can leave: `transmit` then gets no unfinished checksum and no super-frame. */

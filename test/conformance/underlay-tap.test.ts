@@ -25,8 +25,7 @@ import { TunnelEndpoint } from '../../src/tunnel/endpoint.ts';
 import { MssClamp } from '../../src/tunnel/mss.ts';
 import { udpService } from '../../src/tunnel/service.ts';
 import { TOS_PRESERVE, Tunnel, TunnelKind, UdpChecksum } from '../../src/tunnel/tunnel.ts';
-import { encapsulateVxlanIpv6 } from '../../src/tunnel/vxlan-ipv6.ts';
-import { encapsulateVxlanEthernet, prepareVxlanEthernet } from '../../src/tunnel/vxlan.ts';
+import { encapsulate, prepareEthernet } from '../../src/tunnel/encapsulate.ts';
 import { EtherType, insertVlanTag } from '../../src/wire/ethernet.ts';
 import { writeIpv4Checksum } from '../../src/wire/ipv4.ts';
 import { addVeth, eventually, ip, run } from '../lib/namespace.ts';
@@ -132,22 +131,22 @@ suiteOf('packet ring without the underlay TAP that was asked for', oldAddon, off
 const LOCAL = { 4: [0, 0, 0, 0x0a09_0101], 6: [0x2001_0db8, 0, 0, 1] } as const;
 const REMOTE = { 4: [0, 0, 0, 0x0a09_0102], 6: [0x2001_0db8, 0, 0, 2] } as const;
 
-function endpointOf(outer: 4 | 6, checksum: boolean): TunnelEndpoint {
+function endpointOf(outer: 4 | 6, checksum: boolean, kind: TunnelKind = TunnelKind.vxlan): TunnelEndpoint {
   const spec = {
     ...{ member: 0, name: 'vx', local: LOCAL[outer], remote: REMOTE[outer], key: 100, ttl: 64 },
-    ...{ kind: TunnelKind.vxlan, service: udpService(4789), usesPathMtu: true, mssClamp: MssClamp.disabled },
+    ...{ kind, service: udpService(4789), usesPathMtu: true, mssClamp: MssClamp.disabled },
     ...{ tos: TOS_PRESERVE, mtu: 1450, learnsEndpoints: false, sourcePortMin: 49_152, sourcePortMax: 65_535 },
     ...{ receives: true, sends: true, udpChecksum: checksum ? UdpChecksum.always : UdpChecksum.never },
   };
   const endpoint = new TunnelEndpoint(0, new Tunnel(0, spec, 0), REMOTE[outer]);
-  prepareVxlanEthernet(endpoint, 0x0200, 1, 0x0200, 2);
+  endpoint.egress = 1;
+  prepareEthernet(endpoint, 0x0200, 1, 0x0200, 2);
   return endpoint;
 }
 
-function encapsulate(frame: Frame, endpoint: TunnelEndpoint, tag: number): void {
+function wrap(frame: Frame, endpoint: TunnelEndpoint, tag: number): void {
   if (frame.gsoType !== Gso.none) frame.innerStart = frame.start;
-  if (endpoint.tunnel.isIpv6) encapsulateVxlanIpv6(arena, frame, endpoint);
-  else encapsulateVxlanEthernet(arena, frame, endpoint);
+  encapsulate(arena, frame, endpoint);
   if (tag !== 0) frame.start = insertVlanTag(arena.bytes, frame.start, EtherType.vlan, tag);
 }
 
@@ -197,7 +196,7 @@ function expectedOf(kind: Kind, endpoint: TunnelEndpoint): string[] {
   for (let index = 0; index < parts.length; index++) {
     const part = parts.frames[index]!;
     // A packet ring shows a tag beside the octets.
-    encapsulate(part, endpoint, 0);
+    wrap(part, endpoint, 0);
     expected.push(`${kind.outerTag} ${toHex(withoutIdentification(octetsOf(arena, part), kind.outer))}`);
     pool.release(part);
   }
@@ -270,7 +269,7 @@ describe('super-frames behind outer headers', () => {
                     const endpoint = endpointOf(outer, checksum);
                     const expected = expectedOf(kind, endpoint);
                     const frame = superFrame(kind, scratch);
-                    encapsulate(frame, endpoint, outerTag);
+                    wrap(frame, endpoint, outerTag);
                     assert.deepEqual(transmit(frame), []);
                     assert.deepEqual(await receive(expected.length, outer), expected, JSON.stringify(kind));
                   }
@@ -281,6 +280,31 @@ describe('super-frames behind outer headers', () => {
         });
       }
     }
+  }
+
+  for (const [name, tunnel] of Object.entries({
+    teb: TunnelKind.teb,
+    nvgre: TunnelKind.nvgre,
+    etherip: TunnelKind.etherip,
+  })) {
+    it(`of ${name} are cut into our packets by the addon, whoever cuts others`, async () => {
+      for (const [, usesTap, joins] of PLACES) {
+        addon.ringUseUnderlayTap(description.handle, usesTap);
+        addon.ringSetJoins(description.handle, joins);
+        for (const outer of [4, 6] as const) {
+          for (const protocol of ['tcp', 'udp'] as const) {
+            const fields = { checksum: false, outerTag: 5, innerTag: true, payloadOctets: 40_001 };
+            const kind: Kind = { outer, family: outer, protocol, ...fields };
+            const endpoint = endpointOf(outer, false, tunnel);
+            const expected = expectedOf(kind, endpoint);
+            const frame = superFrame(kind, scratch);
+            wrap(frame, endpoint, kind.outerTag);
+            assert.deepEqual(transmit(frame), []);
+            assert.deepEqual(await receive(expected.length, outer), expected, JSON.stringify(kind));
+          }
+        }
+      }
+    });
   }
 
   it('keep their place among other frames', async () => {
@@ -298,7 +322,7 @@ describe('super-frames behind outer headers', () => {
       for (let round = 0; round < 20; round++) {
         expected.push(...expectedOf(kind, endpoint));
         const frame = superFrame(kind, scratch + (2 * round + 1) * 65_536);
-        encapsulate(frame, endpoint, 0);
+        wrap(frame, endpoint, 0);
         small[20] = round;
         const alone = placeFrame(arena, scratch + (2 * round + 2) * 65_536, small);
         // What has no outer IPv4 header comes through `withoutIdentification` as it does here.
@@ -319,9 +343,9 @@ describe('super-frames behind outer headers', () => {
     const endpoint = endpointOf(4, false);
     const expected = expectedOf(kind, endpoint);
     const right = superFrame(kind, scratch);
-    encapsulate(right, endpoint, 0);
+    wrap(right, endpoint, 0);
     const wrong = superFrame(kind, scratch + 65_536);
-    encapsulate(wrong, endpoint, 0);
+    wrap(wrong, endpoint, 0);
     wrong.innerStart += 2;
     assert.deepEqual(transmit(wrong, right), ['transmit-error']);
     assert.deepEqual(await receive(expected.length, 4), expected);

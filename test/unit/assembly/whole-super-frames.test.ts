@@ -5,7 +5,9 @@ import { describe, it } from 'node:test';
 import { Column } from '../../../src/core/counters.ts';
 import { FrameBatch, Gso } from '../../../src/packet/frame.ts';
 import type { Tap } from '../../../src/pipeline/tap.ts';
-import { UdpChecksum } from '../../../src/tunnel/tunnel.ts';
+import { protocolService } from '../../../src/tunnel/service.ts';
+import { TunnelKind, type TunnelSpec, UdpChecksum } from '../../../src/tunnel/tunnel.ts';
+import { IpProtocol } from '../../../src/wire/ipv4.ts';
 import { naiveChecksum } from '../../support/naive-checksum.ts';
 import { Id, memberRow, Rig, type RigOptions, words } from '../../support/dataplane-rig.ts';
 import { transportFrame } from '../../support/transport-frames.ts';
@@ -99,6 +101,35 @@ describe('a super-frame', () => {
       });
     }
   }
+
+  const gre = { sendsChecksum: false, verifiesChecksum: false, sendsSequence: false, checksSequence: false };
+  const direct = (kind: TunnelKind, change: Partial<TunnelSpec> = {}): Rig => {
+    const rig = rigOf({});
+    const service = protocolService(kind === TunnelKind.etherip ? IpProtocol.etherip : IpProtocol.gre);
+    rig.apply(rig.tunnelMember(Id.vx1, { tunnel: { kind, service, key: 0, gre, ...change } }));
+    send(rig);
+    return rig;
+  };
+  const types = (rig: Rig): number[] => left(rig).map(({ gsoType }) => gsoType);
+
+  it('leaves whole in GRE for frames and in EtherIP', () => {
+    for (const kind of [TunnelKind.teb, TunnelKind.nvgre, TunnelKind.etherip]) {
+      const rig = direct(kind);
+      assert.deepEqual(types(rig), [Gso.tcp4]);
+      assert.deepEqual(rig.drops(), {});
+    }
+  });
+
+  it('is cut here where its packets have a checksum or number of their own, or may be fragmented', () => {
+    const changes: Partial<TunnelSpec>[] = [
+      { gre: { ...gre, sendsChecksum: true } },
+      { gre: { ...gre, sendsSequence: true } },
+      { usesPathMtu: false },
+    ];
+    for (const change of changes) {
+      assert.deepEqual(types(direct(TunnelKind.teb, change)), Array<number>(SEGMENTS).fill(Gso.none));
+    }
+  });
 
   it('counts as the frames that it becomes', () => {
     const rig = rigOf({});

@@ -25,6 +25,7 @@ import { kindIsLayer3, type Tunnel, TunnelKind } from '../../../tunnel/tunnel.ts
 import { encapsulate } from '../../../tunnel/encapsulate.ts';
 import { clampTunnelled, MssClamp } from '../../../tunnel/mss.ts';
 import { ETHERNET_HEADER_OCTETS, isVlanTagged, stripVlanTag, VLAN_TAG_OCTETS } from '../../../wire/ethernet.ts';
+import { GreFlag } from '../../../wire/gre.ts';
 import { setIpv4Identification } from '../../../wire/ipv4.ts';
 import type { EndpointTable } from '../endpoint-table.ts';
 import type { Fragmenter } from '../fragmenter.ts';
@@ -281,10 +282,16 @@ export class EncapsulateNode implements PipelineNode {
 /** The largest packet of IP: what the length fields of the outer headers can say. */
 const MAX_IP_OCTETS = 65_535;
 
+/** Whether packets of GRE with these flags have the same header, and those of EtherIP, which has none. */
+const repeatsHeaders = (greFlags: number): boolean => (greFlags & (GreFlag.sequence | GreFlag.checksum)) === 0;
+
 /** Whether a super-frame can be left to whoever cuts it behind the outer headers of its endpoint. */
-function leavesWhole(frame: Frame, { tunnel, cutsTunnelled, outlet, outerOctets, egress }: TunnelEndpoint): boolean {
-  if (tunnel.kind !== TunnelKind.vxlan) return false;
+function leavesWhole(frame: Frame, endpoint: TunnelEndpoint): boolean {
+  const { tunnel, cutsTunnelled, outlet, outerOctets, egress, greFlags } = endpoint;
   if (frame.start - outerOctets < frame.headroomStart) return false;
-  if (egress === -1) return cutsTunnelled;
+  if (egress === -1) return cutsTunnelled && tunnel.kind === TunnelKind.vxlan;
+  // What differs from packet to packet in another tunnel's headers, nobody renders but we.
+  if (tunnel.kind !== TunnelKind.vxlan && (!repeatsHeaders(greFlags) || !tunnel.spec.usesPathMtu)) return false;
+  if (kindIsLayer3(tunnel.kind)) return false;
   return outlet?.cutsTunnelled === true && frame.end - frame.start + outerOctets <= MAX_IP_OCTETS;
 }
