@@ -34,6 +34,8 @@ export type CaptureRecord = {
   direction: number;
   /** Whether the octets are the payload of a datagram or an IP packet that the kernel has taken the outer headers off. */
   isDatagram: boolean;
+  /** Whether they start with what carried the frame: with the Ethernet header in front of a packet, where it came with one. */
+  isCarrier: boolean;
   /** 0: it passed. */
   verdict: Verdict;
   /** Milliseconds since the epoch, with a fraction. */
@@ -60,7 +62,7 @@ const CONTROL_WORDS = 16;
 // Words of a record's header.
 const SIZE = 0;
 const POINT = 1;
-const DIRECTION_VERDICT = 2; // direction in bits 0 and 1, DATAGRAM, verdict from bit 8
+const DIRECTION_VERDICT = 2; // direction in bits 0 and 1, DATAGRAM, CARRIER, verdict from bit 8
 const ORIGINAL = 3;
 const CAPTURED = 4;
 const OUTER_PORT_TOS = 5;
@@ -70,6 +72,7 @@ const RECORD_OCTETS = 48;
 const WRAP = -1;
 const DIRECTION_MASK = 3;
 const DATAGRAM = 4;
+const CARRIER = 8;
 
 const TAG_AT = 12; // a tag belongs behind the two MACs
 const TAG_OCTETS = 4;
@@ -165,7 +168,8 @@ export class CaptureWriter implements Tap {
     const header = at >> 2;
     words[header + SIZE] = RECORD_OCTETS + align8(captured);
     words[header + POINT] = row;
-    words[header + DIRECTION_VERDICT] = direction | (isDatagram ? DATAGRAM : 0) | (verdict << 8);
+    words[header + DIRECTION_VERDICT] =
+      direction | (isDatagram ? DATAGRAM : 0) | (frame.outerStart === 0 ? 0 : CARRIER) | (verdict << 8);
     words[header + ORIGINAL] = Math.max(presentOctets, frame.truncatedFrom + tagOctets);
     words[header + CAPTURED] = captured;
     words[header + OUTER_PORT_TOS] = frame.outerPort | (frame.outerTos << 16);
@@ -253,6 +257,7 @@ export class CaptureReader {
         point: words[header + POINT]!,
         direction: words[header + DIRECTION_VERDICT]! & DIRECTION_MASK,
         isDatagram: (words[header + DIRECTION_VERDICT]! & DATAGRAM) !== 0,
+        isCarrier: (words[header + DIRECTION_VERDICT]! & CARRIER) !== 0,
         verdict: (words[header + DIRECTION_VERDICT]! >>> 8) as Verdict,
         timeMs: times[(tail >> 3) + (TIME >> 1)]!,
         originalOctets: words[header + ORIGINAL]!,

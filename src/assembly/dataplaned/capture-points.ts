@@ -48,7 +48,11 @@ export function allCapturePoints(sources: Sources): CapturePoint[] {
 }
 
 function memberPoints({ view, model, planner }: Sources, path: string): CapturePoint[] | undefined {
-  if (view.tunnels.has(path)) return [{ row: planner.row(path), name: path, socket: undefined }].filter(exists);
+  const isPackets = (domain: string | undefined): boolean => model.domains.get(domain ?? '')?.isLayer3 === true;
+  if (view.tunnels.has(path)) {
+    const tunnel = { row: planner.row(path), name: path, socket: undefined };
+    return [{ ...tunnel, isPackets: isPackets(model.domainOf.get(path)) }].filter(exists);
+  }
   if (!view.vlans.has(path)) return undefined;
   return [...model.interfaceMembers.values()]
     .filter((member) => member.key.startsWith(`${path} `))
@@ -56,7 +60,7 @@ function memberPoints({ view, model, planner }: Sources, path: string): CaptureP
       row: planner.row(member.key),
       name: member.name,
       socket: undefined,
-      isPackets: model.domains.get(member.domain)?.isLayer3 === true,
+      isPackets: isPackets(member.domain),
     }))
     .filter(exists);
 }

@@ -48,7 +48,8 @@ class Capture {
       this.lost += 1;
       return;
     }
-    const whole = point.isPackets === true ? withEthernetHeader(record) : withOuterHeaders(record, point.socket);
+    const isPacket = point.isPackets === true && !record.isCarrier;
+    const whole = isPacket ? withEthernetHeader(record) : withOuterHeaders(record, point.socket);
     const octets = whole.octets.subarray(0, this.params.snaplen);
     const frame = {
       point: point.name,

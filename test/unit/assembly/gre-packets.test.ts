@@ -6,10 +6,24 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { Column } from '../../../src/core/counters.ts';
 import { imbalance } from '../../../src/pipeline/books.ts';
+import { Direction, type Tap } from '../../../src/pipeline/tap.ts';
 import { protocolService } from '../../../src/tunnel/service.ts';
 import { TunnelKind, type TunnelSpec } from '../../../src/tunnel/tunnel.ts';
-import { BRIDGE_MAC, Id, LOCAL, mac, PEER_MAC, REMOTE, Rig, WAN_MAC, words } from '../../support/dataplane-rig.ts';
+import {
+  BRIDGE_MAC,
+  Id,
+  LOCAL,
+  mac,
+  memberRow,
+  PEER_MAC,
+  REMOTE,
+  Rig,
+  type RigOptions,
+  WAN_MAC,
+  words,
+} from '../../support/dataplane-rig.ts';
 import {
   ethernet,
   gre,
@@ -29,8 +43,8 @@ const FAR6 = 'fd00:7::2';
 const TUNNEL = 30;
 const DOMAIN = 9;
 
-function makeRig(change: Partial<TunnelSpec> = {}): Rig {
-  const rig = Rig.withTunnel();
+function makeRig(change: Partial<TunnelSpec> = {}, options: RigOptions = {}): Rig {
+  const rig = Rig.withTunnel(options);
   const self = { isIpv6: false, prefixBits: 24 };
   const self6 = { isIpv6: true, prefixBits: 64 };
   const neighbour = (domain: number, address: string, station: string) =>
@@ -81,6 +95,28 @@ describe('GRE for packets', () => {
       assert.equal(imbalance(rig.books), 0);
     });
   }
+
+  it('is counted, and seen by a capture, in both directions', () => {
+    const seen: string[] = [];
+    const tap: Tap = {
+      ...{ passing: true, dropped: false, recordDrop: () => undefined },
+      recordPass: (frame, row, direction) => {
+        if (row === memberRow(TUNNEL)) seen.push(`${direction} ${frame.end - frame.start} ${frame.outerStart}`);
+      },
+    };
+    const rig = makeRig({}, { tap });
+    rig.send(1, ethernet(BRIDGE_MAC, HOST_MAC, 0x0800, packet4(HOST, FAR, 9)));
+    rig.send(0, outer(gre(0x0800, packet4(FAR, HOST, 9, 30))));
+    const counted = [Column.inFrames, Column.inOctets, Column.outFrames, Column.outOctets];
+    assert.deepEqual(
+      counted.map((column) => rig.counters.read(memberRow(TUNNEL), column)),
+      [1, packet4(FAR, HOST, 9, 30).length, 1, packet4(HOST, FAR, 9).length],
+    );
+    assert.deepEqual(seen, [
+      `${Direction.outbound} ${packet4(HOST, FAR, 9).length} 0`,
+      `${Direction.inbound} ${packet4(FAR, HOST, 9, 30).length} 0`,
+    ]);
+  });
 
   it('routes IPv6 by the same tunnel', () => {
     const rig = makeRig();

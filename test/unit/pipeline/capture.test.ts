@@ -102,6 +102,9 @@ describe('capture ring', () => {
     const [overEthernet, overSocket] = drain();
     assert.equal(toHex(overEthernet!.octets), toHex(FRAME));
     assert.deepEqual([overEthernet!.isDatagram, overSocket!.isDatagram], [false, true]);
+    assert.equal(overEthernet!.isCarrier, true);
+    writer.recordDrop(frameOf(FRAME), Drop.unknownVni, 1);
+    assert.equal(drain()[0]!.isCarrier, false);
     assert.deepEqual([overSocket!.outer, overSocket!.outerPort, overSocket!.outerTos], [[0, 0, 0, 7], 50_000, 3]);
   });
 

@@ -10,6 +10,7 @@
 
 import type { Member } from '../../../bridge/domain.ts';
 import type { AddressWords } from '../../../core/address.ts';
+import { Column, ROW_STRIDE } from '../../../core/counters.ts';
 import { Drop, FORWARD, type Verdict } from '../../../core/drop-reason.ts';
 import {
   completeChecksum,
@@ -19,6 +20,7 @@ import {
 import type { Frame, FrameBatch } from '../../../packet/frame.ts';
 import type { Disposal } from '../../../pipeline/disposal.ts';
 import type { Outlet, PipelineNode } from '../../../pipeline/node.ts';
+import { Direction } from '../../../pipeline/tap.ts';
 import { decapsulateEcn, decapsulatePacketEcn, ECN_MASK } from '../../../tunnel/ecn.ts';
 import { clampTunnelled, MssClamp } from '../../../tunnel/mss.ts';
 import { protocolService, serviceIsUdp } from '../../../tunnel/service.ts';
@@ -263,12 +265,22 @@ export class DecapsulateNode implements PipelineNode {
     frame.endpoint = spec.learnsEndpoints ? this.#tunnels.endpointOf(tunnel, frame) : -1;
     frame.vlanTci = 0;
     if (kindIsLayer3(tunnel.kind)) {
-      this.#toRoute.push(frame);
+      this.#enterRouter(frame, tunnel);
       return;
     }
     const { subnets } = spec;
     if (subnets !== undefined && subnets.length > 0) this.#enterSubnet(frame, subnets);
     this.#toBridge.push(frame);
+  }
+
+  /** The inner packet of a layer 3 tunnel; what the bridge would have counted is counted here. */
+  #enterRouter(frame: Frame, tunnel: Tunnel): void {
+    const { counters, tap } = this.#disposal;
+    const base = tunnel.row * ROW_STRIDE;
+    counters.cells[base + Column.inFrames]! += 1;
+    counters.cells[base + Column.inOctets]! += frame.end - frame.start;
+    if (tap.passing) tap.recordPass(frame, tunnel.row, Direction.inbound);
+    this.#toRoute.push(frame);
   }
 
   /** Makes the frame one that has come by the tunnel of its subnet, if there is such a tunnel. */
