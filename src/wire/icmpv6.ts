@@ -181,6 +181,23 @@ export function writeNeighbourSolicitation(
   writeMessage(bytes, words, at, NEIGHBOUR_SOLICITATION, 0, OPTION_SOURCE_LINK_LAYER, high, low);
 }
 
+/** Octets of a probe for a duplicate address: no link-layer address goes with it. */
+export const ND_PROBE_OCTETS = IPV6_HEADER_OCTETS + ND_OPTIONS;
+
+/** Writes the solicitation, from `::`, by which it is asked whether somebody has `address` (RFC 4862, section 5.4.2). */
+export function writeDuplicateAddressProbe(
+  bytes: Uint8Array,
+  words: Int32Array,
+  at: number,
+  address: AddressWords,
+): void {
+  writeIpv6Address(bytes, at + IPV6_SOURCE, UNSPECIFIED);
+  writeIpv6Address(bytes, at + IPV6_DESTINATION, solicitedNodeOf(address));
+  writeIpv6Address(bytes, at + IPV6_HEADER_OCTETS + ND_TARGET, address);
+  writeHead(bytes, at, NEIGHBOUR_SOLICITATION, 0, ND_OPTIONS);
+  finishMessage(bytes, words, at, ND_OPTIONS);
+}
+
 /** Writes the advertisement, to all nodes, by which `address` makes itself known that nobody asked for (section 7.2.6). */
 export function writeUnsolicitedAdvertisement(
   bytes: Uint8Array,
@@ -197,6 +214,7 @@ export function writeUnsolicitedAdvertisement(
 }
 
 /** ff02::1, all that speak IPv6 on a link. */
+const UNSPECIFIED: AddressWords = [0, 0, 0, 0];
 export const ALL_NODES: AddressWords = [0xff02_0000 | 0, 0, 0, 1];
 
 /** The group in which whoever has the address listens: ff02::1:ffXX:XXXX (RFC 4291, section 2.7.1). */
@@ -216,12 +234,22 @@ function writeMessage(
 ): void {
   const octets = ND_OPTIONS + OPTION_OCTETS;
   const icmp = at + IPV6_HEADER_OCTETS;
-  writeIpv6(bytes, at, 0, 0, octets, IpProtocol.icmpv6, ND_HOP_LIMIT);
-  write32(bytes, icmp, type << 24);
-  write32(bytes, icmp + FLAGS, flags << 24);
+  writeHead(bytes, at, type, flags, octets);
   bytes[icmp + ND_OPTIONS] = option;
   bytes[icmp + ND_OPTIONS + 1] = 1;
   writeMac(bytes, icmp + ND_OPTIONS + 2, high, low);
+  finishMessage(bytes, words, at, octets);
+}
+
+function writeHead(bytes: Uint8Array, at: number, type: number, flags: number, octets: number): void {
+  const icmp = at + IPV6_HEADER_OCTETS;
+  writeIpv6(bytes, at, 0, 0, octets, IpProtocol.icmpv6, ND_HOP_LIMIT);
+  write32(bytes, icmp, type << 24);
+  write32(bytes, icmp + FLAGS, flags << 24);
+}
+
+function finishMessage(bytes: Uint8Array, words: Int32Array, at: number, octets: number): void {
+  const icmp = at + IPV6_HEADER_OCTETS;
   const pseudo = ipv6PseudoHeaderSum(bytes, at, IpProtocol.icmpv6, octets);
   write16(bytes, icmp + CHECKSUM, checksumFinish(checksumAddWords(bytes, words, icmp, icmp + octets, pseudo)));
 }

@@ -17,6 +17,8 @@ import {
   ALL_NODES,
   ND_PACKET_OCTETS,
   solicitedNodeOf,
+  ND_PROBE_OCTETS,
+  writeDuplicateAddressProbe,
   writeNeighbourSolicitation,
   writeUnsolicitedAdvertisement,
 } from '../../wire/icmpv6.ts';
@@ -31,6 +33,8 @@ export interface WaitingRouted {
 const NO_SOURCE: AddressWords = [0, 0, 0, 0];
 const BROADCAST_HIGH = 0xffff;
 const BROADCAST_LOW = -1;
+/** The sender of a probe. */
+const NOBODY = 0;
 
 /** The member that every frame into the domain leaves by, if there is only one. */
 const onlyOf = ({ members }: Domain): Member | undefined => (members.length === 1 ? members[0] : undefined);
@@ -117,13 +121,21 @@ export class NeighbourService {
     this.table.release(neighbour);
   }
 
-  /** Tells switches and neighbours where our addresses, or one of them, now live (RFC 5227, section 2.3; RFC 4861, 7.2.6). */
+  /**
+   * Tells switches and neighbours where our addresses, or one of them, now live (RFC 5227, section 2.3; RFC 4861, 7.2.6),
+   * behind a probe that makes another station which has the address say so (RFC 5227, section 2.1.1; RFC 4862, section 5.4.2).
+   */
   announce(domain: Domain, only?: string): void {
     if (!domain.hasLocal) return;
     for (const { name, words, isIpv6 } of this.#addresses.of(domain.id)) {
       if ((only ?? name) !== name) continue;
-      if (isIpv6) this.#advertise(domain, words);
-      else this.#sendArp(domain, words[3], words[3], undefined);
+      if (isIpv6) {
+        this.#probe(domain, words);
+        this.#advertise(domain, words);
+      } else {
+        this.#sendArp(domain, NOBODY, words[3], undefined);
+        this.#sendArp(domain, words[3], words[3], undefined);
+      }
     }
   }
 
@@ -208,6 +220,20 @@ export class NeighbourService {
     writeNeighbourSolicitation(bytes, words, ip, source, destination, target, macHigh, macLow);
     frame.end = ip + ND_PACKET_OCTETS;
     this.#originate(frame, domain, neighbour);
+  }
+
+  #probe(domain: Domain, address: AddressWords): void {
+    const { pool } = this.#disposal;
+    const frame = pool.acquire(ETHERNET_HEADER_OCTETS + ND_PROBE_OCTETS);
+    if (frame === undefined) return;
+    const { bytes, words } = pool.arena;
+    const ip = frame.start + ETHERNET_HEADER_OCTETS;
+    const group = solicitedNodeOf(address);
+    const [high, low] = [groupMacHigh(group), groupMacLow(group)];
+    writeEthernet(bytes, frame.start, high, low, domain.macHigh, domain.macLow, EtherType.ipv6);
+    writeDuplicateAddressProbe(bytes, words, ip, address);
+    frame.end = ip + ND_PROBE_OCTETS;
+    this.#originate(frame, domain, undefined);
   }
 
   #advertise(domain: Domain, address: AddressWords): void {

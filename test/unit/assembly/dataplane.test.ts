@@ -48,7 +48,7 @@ describe('encapsulation', () => {
     rig.send(1, hostFrame(HOST_B, HOST_A));
     const [request] = rig.received(0);
     assert.equal(request?.toString('hex', 0, 6), 'ffffffffffff');
-    assert.deepEqual([...rig.books], [1, 2, 1, 2, 1, 0, 1], 'one frame is held');
+    assert.deepEqual([...rig.books], [1, 3, 1, 3, 1, 0, 1], 'one frame is held');
     rig.send(0, ethernet(WAN_MAC, PEER_MAC, 0x0806, arp(2, PEER_MAC, REMOTE, WAN_MAC, LOCAL)));
     const packet = rig.received(0)[0]!;
     assert.equal(packet.toString('hex', 0, 12), '02ee00000002020000000001');
@@ -366,13 +366,14 @@ describe('our own addresses', () => {
     assert.deepEqual(rig.drops(), {});
   });
 
-  it('announces a self IP when it gets it', () => {
+  it('asks whether somebody has a new self IP, and announces it', () => {
     const rig = Rig.withTunnel();
     rig.apply({
       op: 'set-self',
       spec: { name: 'second', domain: Id.wanDomain, words: words('10.9.2.1'), isIpv6: false, prefixBits: 24 },
     });
-    const [announcement] = rig.received(0);
+    const [probe, announcement] = rig.received(0);
+    assert.equal(probe!.toString('hex', 28, 42), `00000000${'00'.repeat(6)}0a090201`);
     assert.equal(announcement!.toString('hex', 28, 32), '0a090201');
     assert.equal(announcement!.toString('hex', 38, 42), '0a090201');
   });

@@ -214,7 +214,7 @@ describe('GRE for frames', () => {
         .received(0)
         .filter((packet) => packet.readUInt16BE(12) === 0x0800)
         .map((packet) => [...packet.subarray(26, 30)].join('.'));
-    assert.deepEqual(sources(), [second], 'the announcement of the address in the tunnel');
+    assert.deepEqual(sources(), [second, second], 'probe and announcement of the address in the tunnel');
     rig.send(1, OUT);
     assert.deepEqual(sources(), [LOCAL]);
     const toSecond = ipv4Packet({ source: REMOTE, destination: second, protocol: 47 }, gre(TEB, IN, { key: 0x500 }));

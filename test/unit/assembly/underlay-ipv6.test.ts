@@ -126,11 +126,16 @@ describe('neighbour discovery for a tunnel', () => {
     assert.equal(destinationOf(), '02ee00000002');
   });
 
-  it('announces a new self IP to all nodes', () => {
+  it('asks whether somebody has a new self IP, and announces it to all nodes', () => {
     const rig = Rig.withTunnel();
     const self = { name: 'wan6', domain: Id.wanDomain, words: words(OWN), isIpv6: true, prefixBits: 64 };
     rig.apply({ op: 'set-self', spec: self });
-    const [frame] = rig.received(0);
+    const [probe, frame] = rig.received(0);
+    assert.deepEqual(
+      [probe!.toString('hex', 0, 6), probe!.length, probe![IP + 40]],
+      ['3333ff000001', 14 + 40 + 24, 135],
+    );
+    assert.equal(probe!.toString('hex', IP + 8, IP + 24), '00'.repeat(16));
     assert.equal(frame?.toString('hex', 0, 6), '333300000001');
     assert.equal(frame[IP + 40], 136);
   });

@@ -141,7 +141,9 @@ describe('a translucent group', () => {
       spec: { name: 'self', domain: Id.bridgeDomain, words: words('172.16.0.9'), isIpv6: false, prefixBits: 24 },
     });
     const announced = ethernet(EVERYBODY, GROUP, 0x0806, arp(1, GROUP, '172.16.0.9', NOBODY, '172.16.0.9'));
-    assert.deepEqual(left(rig), [[announced], [announced], [announced]]);
+    const probe = ethernet(EVERYBODY, GROUP, 0x0806, arp(1, GROUP, '0.0.0.0', NOBODY, '172.16.0.9'));
+    const both = [probe, announced];
+    assert.deepEqual(left(rig), [both, both, both]);
     rig.send(2, ethernet(EVERYBODY, B, 0x0806, arp(1, B, IP_B, NOBODY, '172.16.0.9')));
     assert.deepEqual(left(rig)[1], [ethernet(B, GROUP, 0x0806, arp(2, GROUP, '172.16.0.9', B, IP_B))]);
   });
