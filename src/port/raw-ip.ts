@@ -7,8 +7,9 @@ import { Drop, type Verdict } from '../core/drop-reason.ts';
 import { type Addon, RAW_STRIDE } from '../native/addon.ts';
 import type { ArenaAllocator } from '../packet/arena.ts';
 import { BURST, Frame, type FrameBatch, HEADROOM_OCTETS, resetMetadata } from '../packet/frame.ts';
-import type { Port, PortCounters } from './port.ts';
+import type { Port } from './port.ts';
 import { refusalOf } from './refusal.ts';
+import { type SocketDescription, SocketPort } from './socket-port.ts';
 
 export type RawIpOptions = {
   /** Position in the worker's table of ports. */
@@ -32,14 +33,7 @@ export type RawIpOptions = {
 };
 
 /** All that a worker needs to use a socket; plain data, to be posted to it. */
-export type RawIpDescription = {
-  handle: number;
-  index: number;
-  name: string;
-  maxFrameOctets: number;
-  descriptors: number[];
-  /** Octets of the IP header in front of each payload. */
-  headerOctets: number;
+export type RawIpDescription = SocketDescription & {
   sends: boolean;
   extent: { offset: number; octets: number };
 };
@@ -53,7 +47,6 @@ export const IP_HEADER_OCTETS = { 4: 20, 6: 40 } as const;
 export const MAX_IP_PAYLOAD_OCTETS = 65_515;
 /** Its header has 2 octets, so that its payload has to start elsewhere for the frame behind it to lie as others do. */
 const PROTOCOL_ETHERIP = 97;
-const OVERRUNS_AGE_MS = 100;
 
 /**
  * Opens a socket in the calling thread's network namespace. Throws an Error with `code` (EADDRNOTAVAIL: the address is not
@@ -105,60 +98,27 @@ export function releaseRawIp(allocator: ArenaAllocator, description: RawIpDescri
   allocator.release(description.extent.offset, description.extent.octets);
 }
 
-export class RawIpPort implements Port {
-  readonly name: string;
+export class RawIpPort extends SocketPort implements Port {
   readonly medium = 'raw-ip';
-  readonly index: number;
-  readonly descriptors: readonly number[];
-  maxFrameOctets: number;
-  isUp = true;
-  readonly #addon: Addon;
-  readonly #handle: number;
-  readonly #headerOctets: number;
   readonly #sends: boolean;
-  readonly #now: () => number;
-  readonly #counters: PortCounters = { receiveOverruns: 0 };
-  #countersReadMs = -Infinity;
   readonly #frames: Frame[] = [];
   readonly #received = new Int32Array(SLOTS * RAW_STRIDE);
   readonly #transmitted = new Int32Array(BURST * RAW_STRIDE);
 
   /** `now`: a monotonic clock in milliseconds. */
   constructor(addon: Addon, description: RawIpDescription, now: () => number) {
-    this.name = description.name;
-    this.index = description.index;
-    this.descriptors = description.descriptors;
-    this.maxFrameOctets = description.maxFrameOctets;
-    this.#addon = addon;
-    this.#handle = description.handle;
-    this.#headerOctets = description.headerOctets;
+    super(addon, description, now);
     this.#sends = description.sends;
-    this.#now = now;
     for (let index = 0; index < SLOTS; index++) this.#frames.push(new Frame());
   }
 
-  get counters(): Readonly<PortCounters> {
-    const nowMs = this.#now();
-    if (nowMs - this.#countersReadMs >= OVERRUNS_AGE_MS) {
-      this.#countersReadMs = nowMs;
-      this.#counters.receiveOverruns = this.#addon.rawOverruns(this.#handle);
-    }
-    return this.#counters;
-  }
-
-  /** Whether the local address is there, as the watcher on the main thread sees it. */
-  setUp(isUp: boolean): void {
-    this.isUp = isUp;
-  }
-
-  /** The MTU of the underlay, as the watcher on the main thread sees it. */
-  setMtu(mtu: number): void {
-    this.maxFrameOctets = mtu - this.#headerOctets;
+  protected override readOverruns(): number {
+    return this.addon.rawOverruns(this.handle);
   }
 
   receive(into: FrameBatch): number {
     const words = this.#received;
-    const count = this.#addon.rawReceive(this.#handle, words, SLOTS);
+    const count = this.addon.rawReceive(this.handle, words, SLOTS);
     for (let index = 0, at = 0; index < count; index++, at += RAW_STRIDE) {
       const frame = this.#frames[index]!;
       const start = words[at]!;
@@ -203,13 +163,13 @@ export class RawIpPort implements Port {
       words[at + 7] = frame.outer3;
     }
     for (let next = 0; next < count; next++) {
-      next += this.#addon.rawTransmit(this.#handle, words, next, count - next);
+      next += this.addon.rawTransmit(this.handle, words, next, count - next);
       if (next >= count) return;
-      refuse(frames[from + next]!, refusalOf(this.#addon.lastError()));
+      refuse(frames[from + next]!, refusalOf(this.addon.lastError()));
     }
   }
 
   close(): void {
-    this.#addon.rawClose(this.#handle);
+    this.addon.rawClose(this.handle);
   }
 }

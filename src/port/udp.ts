@@ -11,8 +11,9 @@ import { Drop, type Verdict } from '../core/drop-reason.ts';
 import { type Addon, UDP_STRIDE } from '../native/addon.ts';
 import type { ArenaAllocator } from '../packet/arena.ts';
 import { BURST, Frame, type FrameBatch, Gso, HEADROOM_OCTETS, resetMetadata } from '../packet/frame.ts';
-import type { Port, PortCounters } from './port.ts';
+import type { Port } from './port.ts';
 import { refusalOf } from './refusal.ts';
+import { type SocketDescription, SocketPort } from './socket-port.ts';
 
 export type UdpPortOptions = {
   /** Position in the worker's table of ports. */
@@ -45,16 +46,9 @@ export type UdpPortOptions = {
 };
 
 /** All that a worker needs to use an endpoint; plain data, to be posted to it. */
-export type UdpPortDescription = {
-  handle: number;
-  index: number;
-  name: string;
-  maxFrameOctets: number;
-  descriptors: number[];
+export type UdpPortDescription = SocketDescription & {
   /** The source ports in use. */
   sourcePorts: number[];
-  /** Octets of IP and UDP header in front of each payload. */
-  headerOctets: number;
   extent: { offset: number; octets: number };
 };
 
@@ -68,7 +62,6 @@ const UDP_HEADER_OCTETS = 8;
 const IP_HEADER_OCTETS = { 4: 20, 6: 40 } as const;
 /** The largest UDP payload over IPv4. */
 const MAX_PAYLOAD_OCTETS = 65507;
-const OVERRUNS_AGE_MS = 100;
 
 /**
  * Opens an endpoint in the calling thread's network namespace. Throws an Error with `code` (EADDRNOTAVAIL: the address is
@@ -126,21 +119,10 @@ export function releaseUdpPort(allocator: ArenaAllocator, description: UdpPortDe
   allocator.release(description.extent.offset, description.extent.octets);
 }
 
-export class UdpPort implements Port {
-  readonly name: string;
+export class UdpPort extends SocketPort implements Port {
   readonly medium = 'udp';
   readonly cutsTunnelled = true;
-  readonly index: number;
-  readonly descriptors: readonly number[];
-  maxFrameOctets: number;
-  isUp = true;
-  readonly #addon: Addon;
-  readonly #handle: number;
-  readonly #headerOctets: number;
   readonly #sources: number;
-  readonly #now: () => number;
-  readonly #counters: PortCounters = { receiveOverruns: 0 };
-  #countersReadMs = -Infinity;
   readonly #frames: Frame[] = [];
   /** Buffers of the last receive, and how far they have been split into datagrams. */
   readonly #received = new Int32Array(SLOTS * UDP_STRIDE);
@@ -155,42 +137,20 @@ export class UdpPort implements Port {
 
   /** `now`: a monotonic clock in milliseconds. */
   constructor(addon: Addon, description: UdpPortDescription, now: () => number) {
-    this.name = description.name;
-    this.index = description.index;
-    this.descriptors = description.descriptors;
-    this.maxFrameOctets = description.maxFrameOctets;
-    this.#addon = addon;
-    this.#handle = description.handle;
-    this.#headerOctets = description.headerOctets;
+    super(addon, description, now);
     this.#sources = description.sourcePorts.length;
     this.#places = new Int32Array(this.#sources + 1);
-    this.#now = now;
     for (let index = 0; index < BURST; index++) this.#frames.push(new Frame());
   }
 
-  get counters(): Readonly<PortCounters> {
-    const nowMs = this.#now();
-    if (nowMs - this.#countersReadMs >= OVERRUNS_AGE_MS) {
-      this.#countersReadMs = nowMs;
-      this.#counters.receiveOverruns = this.#addon.udpOverruns(this.#handle);
-    }
-    return this.#counters;
-  }
-
-  /** Whether the local address is there, as the watcher on the main thread sees it. */
-  setUp(isUp: boolean): void {
-    this.isUp = isUp;
-  }
-
-  /** The MTU of the underlay, as the watcher on the main thread sees it. */
-  setMtu(mtu: number): void {
-    this.maxFrameOctets = mtu - this.#headerOctets;
+  protected override readOverruns(): number {
+    return this.addon.udpOverruns(this.handle);
   }
 
   receive(into: FrameBatch): number {
     const words = this.#received;
     if (this.#buffer === this.#buffers) {
-      this.#buffers = this.#addon.udpReceive(this.#handle, words, SLOTS);
+      this.#buffers = this.addon.udpReceive(this.handle, words, SLOTS);
       this.#buffer = 0;
       this.#splitOctets = 0;
     }
@@ -259,9 +219,9 @@ export class UdpPort implements Port {
     for (let next = 0; next < count; next++) {
       let why: Verdict = Drop.portDown;
       if (this.isUp) {
-        next += this.#addon.udpTransmit(this.#handle, words, next, count - next);
+        next += this.addon.udpTransmit(this.handle, words, next, count - next);
         if (next >= count) return;
-        why = refusalOf(this.#addon.lastError());
+        why = refusalOf(this.addon.lastError());
       }
       refuse(frames[from + this.#order[next]!]!, why);
     }
@@ -280,6 +240,6 @@ export class UdpPort implements Port {
   }
 
   close(): void {
-    this.#addon.udpClose(this.#handle);
+    this.addon.udpClose(this.handle);
   }
 }
