@@ -143,7 +143,8 @@ describe('with a kernel VXLAN peer', () => {
       await exerciseStreams(line);
       const before = await writtenBy(line.site);
       assert.ok(before > 100, `${before} super-frames left through the underlay TAP`);
-      const file = await captureStream(line, offloads ? 50 : 1000);
+      // Of super-frames there are some eighty, and tcpdump does not keep up with all of them.
+      const file = await captureStream(line, offloads ? 10 : 1000);
       assert.deepEqual(await findBadChecksums(file, MTU + 14), []);
       const largest = await largestFrame(file);
       if (offloads) assert.ok(largest > 10_000, `the largest frame had ${largest} octets`);
