@@ -163,6 +163,8 @@ export class OvsInstance {
   ): Promise<OvsInstance> {
     const instance = new OvsInstance(namespace);
     const { directory } = instance;
+    // What a benchmark before this one has left.
+    await rm(directory, { recursive: true, force: true });
     await mkdir(directory, { recursive: true });
     const environment = { ...process.env };
     for (const name of ['OVS_RUNDIR', 'OVS_DBDIR', 'OVS_LOGDIR', 'OVS_SYSCONFDIR']) environment[name] = directory;
