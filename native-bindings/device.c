@@ -2,13 +2,18 @@
 #include "addon.h"
 
 #include <linux/ethtool.h>
+#include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+/* A link with all its attributes takes a few KB. */
+#define ANSWER_OCTETS 32768
 
 static napi_value device_query(napi_env env, napi_callback_info info)
 {
@@ -92,18 +97,61 @@ static napi_value device_offloads(napi_env env, napi_callback_info info)
 	int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (descriptor < 0) return throw_errno(env, request.ifr_name, "socket", errno);
 	struct ethtool_drvinfo driver = {.cmd = ETHTOOL_GDRVINFO};
-	if (!ask_ethtool(descriptor, &request, &driver)) driver.bus_info[0] = 0;
-	napi_value result, bus;
+	if (!ask_ethtool(descriptor, &request, &driver)) driver.driver[0] = driver.bus_info[0] = 0;
+	napi_value result, name, bus;
 	napi_create_object(env, &result);
 	napi_create_string_utf8(env, driver.bus_info, strnlen(driver.bus_info, sizeof driver.bus_info), &bus);
+	napi_create_string_utf8(env, driver.driver, strnlen(driver.driver, sizeof driver.driver), &name);
+	napi_set_named_property(env, result, "driver", name);
 	napi_set_named_property(env, result, "bus", bus);
 	napi_set_named_property(env, result, "active", offloads_of(env, descriptor, &request));
 	close(descriptor);
 	return result;
 }
 
+/* Copies the name of the queueing discipline that the kernel tells in its answer. */
+static void find_qdisc(const uint8_t *answer, size_t octets, char *name, size_t size)
+{
+	const struct nlmsghdr *message = (const void *)answer;
+	if (!NLMSG_OK(message, octets) || message->nlmsg_type != RTM_NEWLINK) return;
+	const struct ifinfomsg *link = NLMSG_DATA(message);
+	int left = (int)IFLA_PAYLOAD(message);
+	for (const struct rtattr *at = IFLA_RTA(link); RTA_OK(at, left); at = RTA_NEXT(at, left)) {
+		if (at->rta_type != IFLA_QDISC) continue;
+		snprintf(name, size, "%.*s", (int)RTA_PAYLOAD(at), (const char *)RTA_DATA(at));
+		return;
+	}
+}
+
+static napi_value device_queueing(napi_env env, napi_callback_info info)
+{
+	struct arguments arguments = arguments_of(env, info);
+	char device[IF_NAMESIZE] = "", name[IF_NAMESIZE] = "";
+	napi_get_value_string_utf8(env, arguments.values[0], device, sizeof device, NULL);
+	struct {
+		struct nlmsghdr header;
+		struct ifinfomsg link;
+	} question = {
+		.header = {.nlmsg_len = sizeof question, .nlmsg_type = RTM_GETLINK, .nlmsg_flags = NLM_F_REQUEST},
+		.link = {.ifi_index = (int)if_nametoindex(device)},
+	};
+	if (question.link.ifi_index == 0) return throw_errno(env, device, "if_nametoindex", errno);
+	int descriptor = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	if (descriptor < 0) return throw_errno(env, device, "socket", errno);
+	static _Thread_local _Alignas(struct nlmsghdr) uint8_t answer[ANSWER_OCTETS];
+	ssize_t octets = send(descriptor, &question, sizeof question, 0);
+	if (octets >= 0) octets = recv(descriptor, answer, sizeof answer, 0);
+	int error = errno;
+	close(descriptor);
+	if (octets < 0) return throw_errno(env, device, "RTM_GETLINK", error);
+	find_qdisc(answer, (size_t)octets, name, sizeof name);
+	napi_value result;
+	napi_create_string_utf8(env, name, NAPI_AUTO_LENGTH, &result);
+	return result;
+}
+
 /* 1 where the device does not say: it has one, or does not let them be counted. */
-static napi_value device_receive_queues(napi_env env, napi_callback_info info)
+static napi_value device_queues(napi_env env, napi_callback_info info, bool transmit)
 {
 	struct arguments arguments = arguments_of(env, info);
 	struct ifreq request = {.ifr_name = ""};
@@ -111,14 +159,20 @@ static napi_value device_receive_queues(napi_env env, napi_callback_info info)
 	int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (descriptor < 0) return throw_errno(env, request.ifr_name, "socket", errno);
 	struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
-	uint32_t queues = ask_ethtool(descriptor, &request, &channels) ? channels.rx_count + channels.combined_count : 1;
+	if (!ask_ethtool(descriptor, &request, &channels)) channels = (struct ethtool_channels){.combined_count = 1};
 	close(descriptor);
+	uint32_t queues = (transmit ? channels.tx_count : channels.rx_count) + channels.combined_count;
 	return integer_value(env, queues == 0 ? 1 : (int32_t)queues);
 }
+
+static napi_value device_receive_queues(napi_env env, napi_callback_info info) { return device_queues(env, info, false); }
+static napi_value device_transmit_queues(napi_env env, napi_callback_info info) { return device_queues(env, info, true); }
 
 static const struct function_entry functions[] = {
 	{"deviceQuery", device_query},
 	{"deviceReceiveQueues", device_receive_queues},
+	{"deviceTransmitQueues", device_transmit_queues},
+	{"deviceQueueing", device_queueing},
 	{"deviceOffloads", device_offloads},
 };
 

@@ -300,9 +300,9 @@ static void *close_sockets(void *argument)
 {
 	struct ring *ring = argument;
 	if (ring->helper_runs) pthread_join(ring->helper, NULL);
+	transmitter_close(&ring->transmitter);
 	if (ring->ring_socket >= 0) close(ring->ring_socket);
 	if (ring->slot_socket >= 0) close(ring->slot_socket);
-	transmitter_close(&ring->transmitter);
 	pthread_mutex_destroy(&ring->statistics_lock);
 	free(ring);
 	return NULL;
@@ -428,8 +428,7 @@ static napi_value ring_open(napi_env env, napi_callback_info info)
 	struct ring *ring = calloc(1, sizeof *ring);
 	if (ring == NULL) return throw_errno(env, device, "calloc", ENOMEM);
 	ring->ring_socket = ring->slot_socket = -1;
-	ring->transmitter.plain_socket = ring->transmitter.offload_socket = -1;
-	ring->transmitter.underlay_tap = -1;
+	transmitter_init(&ring->transmitter);
 	pthread_mutex_init(&ring->statistics_lock, NULL);
 	ring->arena = arena;
 	ring->blocks = arena->base + (size_t)option_number(env, options, "offset");
@@ -513,6 +512,25 @@ static napi_value ring_use_underlay_tap(napi_env env, napi_callback_info info)
 	return undefined_value(env);
 }
 
+/* Throws what the kernel says where it has no such socket for the device. */
+static napi_value ring_add_xdp(napi_env env, napi_callback_info info)
+{
+	struct arguments arguments = arguments_of(env, info);
+	struct ring *ring = ring_of(&arguments);
+	if (ring == NULL) return NULL;
+	const char *failed = transmitter_add_xdp(&ring->transmitter, argument_integer(&arguments, 1));
+	return failed == NULL ? undefined_value(env) : throw_errno(env, "ring", failed, errno);
+}
+
+static napi_value ring_limit(napi_env env, napi_callback_info info)
+{
+	struct arguments arguments = arguments_of(env, info);
+	struct ring *ring = ring_of(&arguments);
+	if (ring == NULL) return NULL;
+	transmitter_limit(&ring->transmitter, (size_t)argument_integer(&arguments, 1));
+	return undefined_value(env);
+}
+
 static napi_value ring_set_low_latency(napi_env env, napi_callback_info info)
 {
 	struct arguments arguments = arguments_of(env, info);
@@ -565,7 +583,8 @@ static const struct function_entry functions[] = {
 	{"ringTransmit", ring_transmit},	  {"ringSetLowLatency", ring_set_low_latency},
 	{"ringOverruns", ring_overruns},	  {"ringDescriptors", ring_descriptors},
 	{"ringSetJoins", ring_set_joins},	  {"ringSetUnderlayTap", ring_set_underlay_tap},
-	{"ringUseUnderlayTap", ring_use_underlay_tap}, {"ringClose", ring_close},
+	{"ringUseUnderlayTap", ring_use_underlay_tap}, {"ringAddXdp", ring_add_xdp},
+	{"ringLimit", ring_limit},		  {"ringClose", ring_close},
 };
 
 void packet_ring_register(napi_env env, napi_value exports) { export_functions(env, exports, ENTRIES(functions)); }

@@ -5,6 +5,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -16,6 +17,11 @@
 #define GSO_TUNNEL_IPV4 0x20
 #define GSO_TUNNEL_IPV6 0x40
 #define F_TUNNEL_CHECKSUM 8
+/* Of a page there are two, and as many as a receiver's backlog takes (net.core.netdev_max_backlog) are on their way. */
+#define XDP_CHUNK_OCTETS 2048
+#define XDP_CHUNKS 1024
+/* Fewer frames in a row are not worth a call of their own. */
+#define XDP_RUN 4
 
 static int open_socket(int index, bool offload, const char **syscall)
 {
@@ -43,9 +49,14 @@ failed:;
 	return -1;
 }
 
+void transmitter_init(struct transmitter *transmitter)
+{
+	transmitter->plain_socket = transmitter->offload_socket = transmitter->underlay_tap = transmitter->xdp.socket = -1;
+}
+
 int transmitter_open(struct transmitter *transmitter, int index, const char **syscall)
 {
-	transmitter->underlay_tap = -1;
+	transmitter_init(transmitter);
 	transmitter->plain_socket = open_socket(index, false, syscall);
 	if (transmitter->plain_socket < 0) return errno;
 	transmitter->offload_socket = open_socket(index, true, syscall);
@@ -54,9 +65,26 @@ int transmitter_open(struct transmitter *transmitter, int index, const char **sy
 	return 0;
 }
 
+const char *transmitter_add_xdp(struct transmitter *transmitter, int index)
+{
+	const char *failed = xdp_transmit_open(&transmitter->xdp, index, XDP_CHUNKS, XDP_CHUNK_OCTETS);
+	if (failed == NULL) return NULL;
+	int error = errno;
+	xdp_transmit_close(&transmitter->xdp);
+	transmitter->xdp = (struct xdp_transmit){.socket = -1};
+	errno = error;
+	return failed;
+}
+
+void transmitter_limit(struct transmitter *transmitter, size_t octets)
+{
+	if (transmitter->xdp.socket < 0) return;
+	transmitter->xdp_octets = octets < XDP_CHUNK_OCTETS ? octets : XDP_CHUNK_OCTETS;
+}
+
 void transmitter_open_tap(struct transmitter *transmitter, int descriptor, bool is_ip)
 {
-	transmitter->plain_socket = transmitter->underlay_tap = -1;
+	transmitter_init(transmitter);
 	transmitter->offload_socket = descriptor;
 	transmitter->is_tap = transmitter->joins = true;
 	transmitter->joiner.is_ip = is_ip;
@@ -66,6 +94,7 @@ void transmitter_open_tap(struct transmitter *transmitter, int descriptor, bool 
 void transmitter_close(struct transmitter *transmitter)
 {
 	if (transmitter->is_tap) return;
+	if (transmitter->xdp.socket >= 0) xdp_transmit_close(&transmitter->xdp);
 	if (transmitter->plain_socket >= 0) close(transmitter->plain_socket);
 	if (transmitter->offload_socket >= 0) close(transmitter->offload_socket);
 	if (transmitter->underlay_tap >= 0) close(transmitter->underlay_tap);
@@ -148,11 +177,52 @@ static int write_run(int descriptor, const struct mmsghdr *messages, int count, 
 	return count;
 }
 
-/* Sends messages up to the first that fails; sendmmsg stops short without saying why, asking again for the rest tells. */
-static int send_run(const struct transmitter *transmitter, enum way way, struct mmsghdr *messages, int count, int *error)
+/* A frame as it lies, which AF_XDP takes. */
+static inline bool fits_xdp(const struct transmitter *transmitter, enum way way, const struct msghdr *message)
 {
-	if (way == TUNNELLED) return write_run(transmitter->underlay_tap, messages, count, error);
-	if (transmitter->is_tap) return write_run(transmitter->offload_socket, messages, count, error);
+	const struct iovec *piece = message->msg_iov, *end = piece + message->msg_iovlen;
+	size_t octets = 0;
+	if (way == OFFLOAD) {
+		const struct virtio_net_hdr *offload = piece++->iov_base;
+		if ((offload->flags | offload->gso_type) != 0) return false;
+	}
+	for (; piece < end; piece++) octets += piece->iov_len;
+	return octets >= ETH_HLEN && octets <= transmitter->xdp_octets;
+}
+
+/* How many of the next messages leave the same way. */
+static int next_run(const struct transmitter *transmitter, enum way way, const struct mmsghdr *messages, int count, bool *by_xdp)
+{
+	*by_xdp = false;
+	if (transmitter->xdp_octets == 0) return count;
+	int at = 0, row = 0;
+	while (at < count && fits_xdp(transmitter, way, &messages[at].msg_hdr)) at++;
+	*by_xdp = at >= XDP_RUN;
+	if (*by_xdp) return at;
+	for (; at < count && row < XDP_RUN; at++) row = fits_xdp(transmitter, way, &messages[at].msg_hdr) ? row + 1 : 0;
+	return row < XDP_RUN ? count : at - row;
+}
+
+/* Sends messages by AF_XDP up to the first that fails. */
+static int send_by_xdp(struct transmitter *transmitter, enum way way, const struct mmsghdr *messages, int count, int *error)
+{
+	struct xdp_transmit *xdp = &transmitter->xdp;
+	size_t skipped = way == OFFLOAD ? 1 : 0; /* the virtio header */
+	int put = 0;
+	*error = 0;
+	xdp_transmit_begin(xdp);
+	for (; put < count && *error == 0; put += *error == 0) {
+		const struct msghdr *message = &messages[put].msg_hdr;
+		*error = xdp_transmit_put(xdp, message->msg_iov + skipped, message->msg_iovlen - skipped);
+	}
+	put -= (int)xdp_transmit_end(xdp);
+	if (xdp->error != 0) *error = xdp->error;
+	return put;
+}
+
+/* Sends messages up to the first that fails; sendmmsg stops short without saying why, asking again for the rest tells. */
+static int send_by_socket(const struct transmitter *transmitter, enum way way, struct mmsghdr *messages, int count, int *error)
+{
 	int descriptor = way == PLAIN ? transmitter->plain_socket : transmitter->offload_socket;
 	int sent = 0;
 	while (sent < count) {
@@ -165,6 +235,30 @@ static int send_run(const struct transmitter *transmitter, enum way way, struct 
 		sent += more;
 	}
 	return sent;
+}
+
+/* Sends messages up to the first that fails. */
+static int send_run(struct transmitter *transmitter, enum way way, struct mmsghdr *messages, int count, int *error)
+{
+	if (way == TUNNELLED) return write_run(transmitter->underlay_tap, messages, count, error);
+	if (transmitter->is_tap) return write_run(transmitter->offload_socket, messages, count, error);
+	for (int sent = 0; sent < count;) {
+		bool by_xdp;
+		int run = next_run(transmitter, way, messages + sent, count - sent, &by_xdp), done = 0;
+		if (by_xdp) {
+			done = send_by_xdp(transmitter, way, messages + sent, run, error);
+			sent += done;
+			if (done == run) continue;
+			if (*error == ENETDOWN) return sent;
+			/* All chunks are on their way, or it is of no more use: the sockets take what is left. */
+			if (*error != EAGAIN) transmitter->xdp_octets = 0;
+			run -= done;
+		}
+		done = send_by_socket(transmitter, way, messages + sent, run, error);
+		sent += done;
+		if (done < run) return sent;
+	}
+	return count;
 }
 
 static inline enum way way_of(const int32_t *descriptor)

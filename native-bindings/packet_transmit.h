@@ -8,6 +8,7 @@
 #endif
 #include "join.h"
 #include "tunnel_cut.h"
+#include "xdp_transmit.h"
 
 #include <linux/virtio_net.h>
 #include <sys/socket.h>
@@ -34,12 +35,15 @@ struct offload {
 
 /* A frame with an unfinished checksum or segmentation goes out behind a virtio header that says so, by a socket that asks
  * for one; every other frame goes out as it lies. A transmitter that joins sends everything by the former, for the two
- * may overtake each other. */
+ * may overtake each other. Where they cannot, several finished frames in a row leave by an AF_XDP socket, which takes
+ * less time for each. */
 struct transmitter {
 	int plain_socket;
 	int offload_socket;
 	int underlay_tap;	/* takes super-frames with the outer headers of a tunnel, closed with the rest; -1: none */
 	_Bool uses_tap;		/* otherwise they are cut here */
+	struct xdp_transmit xdp;
+	size_t xdp_octets;	/* the largest frame that leaves by it; 0: none does */
 	_Bool is_tap;		/* offload_socket is a TAP or TUN device, and there is no other */
 	_Bool joins;		/* frames of one flow leave as one super-frame */
 	struct joiner joiner;
@@ -49,8 +53,15 @@ struct transmitter {
 	struct tunnel_cut cut;	/* of the super-frame that is being cut */
 };
 
-/* Both sockets of the device `index`, and no underlay TAP. Returns 0, or the errno and in `syscall` what failed. */
+/* Closes the same. */
+void transmitter_init(struct transmitter *transmitter);
+/* Both packet sockets of the device `index`, and no more. Returns 0, or the errno and in `syscall` what failed. */
 int transmitter_open(struct transmitter *transmitter, int index, const char **syscall);
+/* Adds an AF_XDP socket; only for a device that hands over each frame within the call, so that none overtakes another.
+ * Returns NULL, or what failed, with errno: everything leaves by the packet sockets then. */
+const char *transmitter_add_xdp(struct transmitter *transmitter, int index);
+/* The largest frame that the device takes. */
+void transmitter_limit(struct transmitter *transmitter, size_t octets);
 /* Sends by an open TAP device (or TUN device: `is_ip`) with virtio headers, which stays the caller's, and joins: its other
  * end is a kernel. */
 void transmitter_open_tap(struct transmitter *transmitter, int descriptor, _Bool is_ip);

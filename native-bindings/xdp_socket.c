@@ -11,6 +11,7 @@
  */
 #include "addon.h"
 #include "packet_transmit.h"
+#include "xdp_transmit.h"
 
 #include <linux/bpf.h>
 #include <linux/if_link.h>
@@ -32,25 +33,12 @@
 #define CHUNK_OCTETS 4096
 /* In front of a frame, behind the 256 octets that the kernel keeps there in any case: a frame starts at 2 modulo 4. */
 #define CHUNK_HEADROOM 2
-/* Calls that send nothing, in a row, before the rest is left to the next one. */
-#define MAX_STALLS 16
-/* The kernel frees a queue some time after its last socket was closed. */
-#define BUSY_ATTEMPTS 50
-#define BUSY_PAUSE_US 10000
-
-struct shared_ring {
-	uint32_t *producer, *consumer;
-	void *entries;
-	uint32_t mask;
-	void *map;
-	size_t map_octets;
-};
 
 struct queue {
 	int socket;
 	uint8_t *umem;
 	size_t umem_octets;
-	struct shared_ring fill, completion, receive, transmit;
+	struct shared_ring fill, completion, receive;
 	unsigned held; /* chunks of the last receive */
 	uint64_t held_chunks[MAX_RECEIVE];
 };
@@ -62,13 +50,9 @@ struct xdp {
 	unsigned queue_count;
 	unsigned next_queue; /* that the next receive begins with */
 	uint32_t transmit_chunks;
-	uint32_t free_count;
-	uint64_t *free_chunks;
+	struct xdp_transmit transmit; /* by the first queue, of which socket, memory and completions are */
 	struct queue queues[MAX_QUEUES];
 };
-
-static inline uint32_t acquire(const uint32_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
-static inline void publish(uint32_t *word, uint32_t value) { __atomic_store_n(word, value, __ATOMIC_RELEASE); }
 
 /* Receiving. */
 
@@ -116,37 +100,6 @@ static int receive(struct xdp *xdp, int32_t *descriptors, int max)
 
 /* Transmitting, always by the first queue. */
 
-/* Takes back the chunks of frames that have left. */
-static void reap(struct xdp *xdp)
-{
-	struct shared_ring *ring = &xdp->queues[0].completion;
-	uint32_t consumer = *ring->consumer;
-	uint32_t producer = acquire(ring->producer);
-	while (consumer != producer)
-		xdp->free_chunks[xdp->free_count++] = ((uint64_t *)ring->entries)[consumer++ & ring->mask];
-	publish(ring->consumer, consumer);
-}
-
-/* Makes the kernel send what is in the ring, which it does within the call. Returns 0, also when it could not take all of
- * it now, or the errno of a device that takes nothing. */
-static int kick(struct xdp *xdp)
-{
-	struct queue *queue = &xdp->queues[0];
-	const struct shared_ring *ring = &queue->transmit;
-	uint32_t producer = *ring->producer;
-	int stalls = 0;
-	do {
-		uint32_t before = acquire(ring->consumer);
-		if (sendto(queue->socket, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0) {
-			int error = errno;
-			if (error != EAGAIN && error != EBUSY && error != ENOBUFS && error != EINTR) return error;
-		}
-		reap(xdp);
-		if (acquire(ring->consumer) == before) stalls++;
-	} while (acquire(ring->consumer) != producer && stalls < MAX_STALLS);
-	return 0;
-}
-
 static int refuse(int32_t *descriptor, int error)
 {
 	descriptor[WORD_FLAGS] = RING_REFUSED;
@@ -154,54 +107,25 @@ static int refuse(int32_t *descriptor, int error)
 	return 1;
 }
 
-/* After the device has failed with frames in the ring: refuses those of this call that the kernel has not taken. */
-static int refuse_untaken(struct xdp *xdp, int32_t *descriptors, int count, uint32_t first, int error)
-{
-	struct shared_ring *ring = &xdp->queues[0].transmit;
-	uint32_t producer = *ring->producer;
-	uint32_t taken = acquire(ring->consumer);
-	/* A kernel that has taken some has read how many there are, and sends the rest when the device is back. */
-	if (taken != first && error == ENETDOWN) return 0;
-	int refused = 0;
-	for (int i = count - 1; i >= 0 && producer != taken; i--) {
-		int32_t *descriptor = descriptors + i * RING_STRIDE;
-		if (descriptor[WORD_FLAGS] == RING_REFUSED) continue;
-		producer--;
-		xdp->free_chunks[xdp->free_count++] = ((struct xdp_desc *)ring->entries)[producer & ring->mask].addr;
-		refused += refuse(descriptor, error);
-	}
-	publish(ring->producer, producer);
-	return refused;
-}
-
 static int transmit(struct xdp *xdp, int32_t *descriptors, int count)
 {
-	struct queue *queue = &xdp->queues[0];
-	struct shared_ring *ring = &queue->transmit;
 	int refused = 0;
-	/* What an earlier call has left goes first, and a device that is down says so before anything is in the ring. */
-	int error = kick(xdp);
-	uint32_t first = *ring->producer, producer = first;
+	xdp_transmit_begin(&xdp->transmit);
 	for (int i = 0; i < count; i++) {
 		int32_t *descriptor = descriptors + i * RING_STRIDE;
-		uint32_t octets = (uint32_t)descriptor[WORD_OCTETS];
+		struct iovec frame = {xdp->arena->base + descriptor[WORD_OFFSET], (uint32_t)descriptor[WORD_OCTETS]};
 		descriptor[WORD_FLAGS] = 0;
-		if (error == 0 && xdp->free_count == 0) {
-			publish(ring->producer, producer);
-			error = kick(xdp);
-		}
-		if (error != 0 || octets > CHUNK_OCTETS || octets == 0 || xdp->free_count == 0) {
-			refused += refuse(descriptor, error != 0 ? error : octets == 0 ? EINVAL : octets > CHUNK_OCTETS ? EMSGSIZE : EAGAIN);
-			continue;
-		}
-		/* The ring has a place for every chunk. */
-		uint64_t chunk = xdp->free_chunks[--xdp->free_count];
-		memcpy(queue->umem + chunk, xdp->arena->base + descriptor[WORD_OFFSET], octets);
-		((struct xdp_desc *)ring->entries)[producer++ & ring->mask] = (struct xdp_desc){.addr = chunk, .len = octets};
+		int error = frame.iov_len == 0 ? EINVAL : frame.iov_len > CHUNK_OCTETS ? EMSGSIZE : 0;
+		if (error == 0) error = xdp_transmit_put(&xdp->transmit, &frame, 1);
+		if (error != 0) refused += refuse(descriptor, error);
 	}
-	publish(ring->producer, producer);
-	if (producer != first && error == 0) error = kick(xdp);
-	if (error != 0 && producer != first) refused += refuse_untaken(xdp, descriptors, count, first, error);
+	unsigned untaken = xdp_transmit_end(&xdp->transmit);
+	for (int i = count - 1; i >= 0 && untaken > 0; i--) {
+		int32_t *descriptor = descriptors + i * RING_STRIDE;
+		if (descriptor[WORD_FLAGS] == RING_REFUSED) continue;
+		refused += refuse(descriptor, xdp->transmit.error);
+		untaken--;
+	}
 	return refused;
 }
 
@@ -212,30 +136,9 @@ static int bpf(enum bpf_cmd command, union bpf_attr *attributes)
 	return (int)syscall(SYS_bpf, command, attributes, sizeof *attributes);
 }
 
-static bool map_ring(int socket, struct shared_ring *ring, const struct xdp_ring_offset *offset, uint32_t entries,
-		     size_t entry_octets, off_t page)
-{
-	ring->map_octets = offset->desc + entries * entry_octets;
-	ring->map = mmap(NULL, ring->map_octets, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, socket, page);
-	if (ring->map == MAP_FAILED) {
-		ring->map = NULL;
-		return false;
-	}
-	ring->producer = (uint32_t *)((uint8_t *)ring->map + offset->producer);
-	ring->consumer = (uint32_t *)((uint8_t *)ring->map + offset->consumer);
-	ring->entries = (uint8_t *)ring->map + offset->desc;
-	ring->mask = entries - 1;
-	return true;
-}
-
-static bool set_ring(int socket, int option, uint32_t entries)
-{
-	return setsockopt(socket, SOL_XDP, option, &entries, sizeof entries) == 0;
-}
-
 /* `receive_chunks` and `transmit_chunks` are powers of two, or 0 for the latter. Returns NULL, or what failed. */
 static const char *open_queue(struct queue *queue, int index, unsigned number, uint32_t receive_chunks,
-			      uint32_t transmit_chunks)
+			      uint32_t transmit_chunks, struct shared_ring *transmit)
 {
 	uint32_t completions = transmit_chunks == 0 ? 1 : transmit_chunks;
 	queue->socket = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
@@ -247,37 +150,24 @@ static const char *open_queue(struct queue *queue, int index, unsigned number, u
 		.headroom = CHUNK_HEADROOM,
 	};
 	if (setsockopt(queue->socket, SOL_XDP, XDP_UMEM_REG, &umem, sizeof umem) < 0) return "setsockopt XDP_UMEM_REG";
-	if (!set_ring(queue->socket, XDP_UMEM_FILL_RING, receive_chunks)) return "setsockopt XDP_UMEM_FILL_RING";
-	if (!set_ring(queue->socket, XDP_UMEM_COMPLETION_RING, completions)) return "setsockopt XDP_UMEM_COMPLETION_RING";
-	if (!set_ring(queue->socket, XDP_RX_RING, receive_chunks)) return "setsockopt XDP_RX_RING";
-	if (transmit_chunks != 0 && !set_ring(queue->socket, XDP_TX_RING, transmit_chunks)) return "setsockopt XDP_TX_RING";
+	if (!shared_ring_set(queue->socket, XDP_UMEM_FILL_RING, receive_chunks)) return "setsockopt XDP_UMEM_FILL_RING";
+	if (!shared_ring_set(queue->socket, XDP_UMEM_COMPLETION_RING, completions)) return "setsockopt XDP_UMEM_COMPLETION_RING";
+	if (!shared_ring_set(queue->socket, XDP_RX_RING, receive_chunks)) return "setsockopt XDP_RX_RING";
+	if (transmit_chunks != 0 && !shared_ring_set(queue->socket, XDP_TX_RING, transmit_chunks)) return "setsockopt XDP_TX_RING";
 	struct xdp_mmap_offsets offsets;
 	if (getsockopt(queue->socket, SOL_XDP, XDP_MMAP_OFFSETS, &offsets, &(socklen_t){sizeof offsets}) < 0)
 		return "getsockopt XDP_MMAP_OFFSETS";
-	if (!map_ring(queue->socket, &queue->fill, &offsets.fr, receive_chunks, sizeof(uint64_t), (off_t)XDP_UMEM_PGOFF_FILL_RING) ||
-	    !map_ring(queue->socket, &queue->completion, &offsets.cr, completions, sizeof(uint64_t),
+	if (!shared_ring_map(queue->socket, &queue->fill, &offsets.fr, receive_chunks, sizeof(uint64_t), (off_t)XDP_UMEM_PGOFF_FILL_RING) ||
+	    !shared_ring_map(queue->socket, &queue->completion, &offsets.cr, completions, sizeof(uint64_t),
 		      (off_t)XDP_UMEM_PGOFF_COMPLETION_RING) ||
-	    !map_ring(queue->socket, &queue->receive, &offsets.rx, receive_chunks, sizeof(struct xdp_desc), XDP_PGOFF_RX_RING))
+	    !shared_ring_map(queue->socket, &queue->receive, &offsets.rx, receive_chunks, sizeof(struct xdp_desc), XDP_PGOFF_RX_RING))
 		return "mmap";
-	if (transmit_chunks != 0 && !map_ring(queue->socket, &queue->transmit, &offsets.tx, transmit_chunks,
+	if (transmit_chunks != 0 && !shared_ring_map(queue->socket, transmit, &offsets.tx, transmit_chunks,
 					      sizeof(struct xdp_desc), (off_t)XDP_PGOFF_TX_RING))
 		return "mmap";
 	for (uint32_t i = 0; i < receive_chunks; i++) ((uint64_t *)queue->fill.entries)[i] = (uint64_t)i * CHUNK_OCTETS;
 	publish(queue->fill.producer, receive_chunks);
-	int octets = 16 << 20;
-	if (setsockopt(queue->socket, SOL_SOCKET, SO_SNDBUFFORCE, &octets, sizeof octets) < 0)
-		setsockopt(queue->socket, SOL_SOCKET, SO_SNDBUF, &octets, sizeof octets);
-
-	struct sockaddr_xdp address = {
-		.sxdp_family = AF_XDP,
-		.sxdp_flags = XDP_COPY,
-		.sxdp_ifindex = (uint32_t)index,
-		.sxdp_queue_id = number,
-	};
-	for (int attempt = 0; bind(queue->socket, (struct sockaddr *)&address, sizeof address) < 0; attempt++) {
-		if (errno != EBUSY || attempt == BUSY_ATTEMPTS) return "bind AF_XDP";
-		usleep(BUSY_PAUSE_US);
-	}
+	if (!xdp_bind(queue->socket, index, number, XDP_BUSY_ATTEMPTS)) return "bind AF_XDP";
 	return NULL;
 }
 
@@ -344,8 +234,8 @@ static const char *attach(struct xdp *xdp, int index)
 			if (error == EBUSY || error == EEXIST) break;
 		}
 		errno = error;
-		if ((error != EBUSY && error != EEXIST) || attempt == BUSY_ATTEMPTS) return "bpf BPF_LINK_CREATE";
-		usleep(BUSY_PAUSE_US);
+		if ((error != EBUSY && error != EEXIST) || attempt == XDP_BUSY_ATTEMPTS) return "bpf BPF_LINK_CREATE";
+		usleep(XDP_BUSY_PAUSE_US);
 	}
 }
 
@@ -357,12 +247,13 @@ static void *close_descriptors(void *argument)
 	if (xdp->map >= 0) close(xdp->map);
 	for (unsigned i = 0; i < xdp->queue_count; i++) {
 		struct queue *queue = &xdp->queues[i];
-		struct shared_ring *rings[] = {&queue->fill, &queue->completion, &queue->receive, &queue->transmit};
-		for (unsigned j = 0; j < 4; j++)
-			if (rings[j]->map != NULL) munmap(rings[j]->map, rings[j]->map_octets);
+		shared_ring_unmap(&queue->fill);
+		shared_ring_unmap(&queue->completion);
+		shared_ring_unmap(&queue->receive);
 		if (queue->socket >= 0) close(queue->socket);
 	}
-	free(xdp->free_chunks);
+	shared_ring_unmap(&xdp->transmit.ring);
+	free(xdp->transmit.free_chunks);
 	free(xdp);
 	return NULL;
 }
@@ -381,12 +272,18 @@ static void close_xdp(struct xdp *xdp)
 
 static const char *open_all(struct xdp *xdp, int index, uint32_t receive_chunks)
 {
+	struct xdp_transmit *transmit = &xdp->transmit;
 	for (uint32_t i = 0; i < xdp->transmit_chunks; i++)
-		xdp->free_chunks[xdp->free_count++] = (uint64_t)(receive_chunks + i) * CHUNK_OCTETS;
+		transmit->free_chunks[transmit->free_count++] = (uint64_t)(receive_chunks + i) * CHUNK_OCTETS;
 	for (unsigned i = 0; i < xdp->queue_count; i++) {
-		const char *failed = open_queue(&xdp->queues[i], index, i, receive_chunks, i == 0 ? xdp->transmit_chunks : 0);
+		const char *failed = open_queue(&xdp->queues[i], index, i, receive_chunks, i == 0 ? xdp->transmit_chunks : 0,
+						&transmit->ring);
 		if (failed != NULL) return failed;
 	}
+	transmit->socket = xdp->queues[0].socket;
+	transmit->umem = xdp->queues[0].umem;
+	transmit->chunk_octets = CHUNK_OCTETS;
+	transmit->completion = xdp->queues[0].completion;
 	const char *failed = load_program(xdp);
 	return failed != NULL ? failed : attach(xdp, index);
 }
@@ -418,9 +315,9 @@ static napi_value xdp_open(napi_env env, napi_callback_info info)
 		xdp->queues[i].umem_octets = (size_t)chunks * CHUNK_OCTETS;
 		umem += xdp->queues[i].umem_octets;
 	}
-	xdp->free_chunks = malloc(xdp->transmit_chunks * sizeof *xdp->free_chunks);
+	xdp->transmit.free_chunks = malloc(xdp->transmit_chunks * sizeof *xdp->transmit.free_chunks);
 
-	const char *failed = xdp->free_chunks == NULL ? "malloc" : open_all(xdp, index, receive_chunks);
+	const char *failed = xdp->transmit.free_chunks == NULL ? "malloc" : open_all(xdp, index, receive_chunks);
 	int error = failed == NULL ? 0 : errno;
 	int handle = error != 0 ? -1 : handle_add(HANDLE_XDP, xdp);
 	if (error == 0 && handle < 0) error = EMFILE, failed = "handle";
@@ -448,8 +345,8 @@ static napi_value xdp_receive(napi_env env, napi_callback_info info)
 	struct span descriptors = argument_array(&arguments, 1);
 	int max = argument_integer(&arguments, 2);
 	if (max > (int)(descriptors.count / RING_STRIDE)) max = (int)(descriptors.count / RING_STRIDE);
-	struct shared_ring *ring = &xdp->queues[0].transmit;
-	if (acquire(ring->consumer) != *ring->producer) kick(xdp);
+	/* What could not leave yet. */
+	xdp_transmit_begin(&xdp->transmit);
 	return integer_value(env, receive(xdp, descriptors.data, max));
 }
 

@@ -16,8 +16,10 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "bench.h"
 
@@ -53,6 +55,15 @@ static uint8_t *open_ring(const char *device, int *fd) {
   return memory;
 }
 
+static size_t mtu_of(const char *device) {
+  struct ifreq request = {.ifr_name = ""};
+  int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  snprintf(request.ifr_name, sizeof request.ifr_name, "%s", device);
+  if (fd < 0 || ioctl(fd, SIOCGIFMTU, &request)) die("SIOCGIFMTU");
+  close(fd);
+  return (size_t)request.ifr_mtu;
+}
+
 static void send_all(struct transmitter *transmitter, uint8_t *ring, int32_t *frames, int count) {
   if (transmitter_send(transmitter, ring, frames, count) == 0) return;
   for (int i = 0; i < count; i++) {
@@ -68,6 +79,9 @@ int main(int argc, char **argv) {
   static int32_t frames[BATCH * RING_STRIDE];
   const char *to = option(argc, argv, "to", NULL), *failed;
   if ((errno = transmitter_open(&transmitter, (int)if_nametoindex(to), &failed)) != 0) die(failed);
+  /* The device is a veth, as the adapter asks for. */
+  if ((failed = transmitter_add_xdp(&transmitter, (int)if_nametoindex(to))) != NULL) die(failed);
+  transmitter_limit(&transmitter, mtu_of(to) + ETH_HLEN);
   transmitter.joins = number_option(argc, argv, "join", 1) != 0;
   int receiver;
   pin((int)number_option(argc, argv, "core", -1));

@@ -160,6 +160,13 @@ export interface Addon {
   ringSetUnderlayTap(ring: number, descriptor: number): void;
   /** Whether super-frames with outer headers leave by it, or are cut here (tunnel_cut.h), which is so at first. */
   ringUseUnderlayTap(ring: number, uses: boolean): void;
+  /**
+   * Adds an AF_XDP socket that finished frames leave by, several in a row, where they fit the limit; only for a device on which
+   * frames of two sockets cannot overtake each other. Throws what the kernel says where it gives none.
+   */
+  ringAddXdp(ring: number, deviceIndex: number): void;
+  /** The largest frame that the device takes, for that socket: 0 at first, so that nothing leaves by it. */
+  ringLimit(ring: number, octets: number): void;
   /** Directs new frames to the low-latency receiver (true) or to the ring; order is kept, nothing is lost or doubled. */
   ringSetLowLatency(ring: number, lowLatency: boolean): void;
   /** Frames lost because the ring was full, since the ring was opened. */
@@ -223,12 +230,15 @@ export interface Addon {
 
   /** How many queues a device receives by now. */
   deviceReceiveQueues(device: string): number;
+  deviceTransmitQueues(device: string): number;
 
   /** What a network device is now; throws ENODEV. `flags`: IFF_*. */
   deviceQuery(device: string): { index: number; mtu: number; flags: number; mac: Uint8Array };
 
   /** The offloads of a device that are on, by ethtool's names, and the bus that it sits on; empty where it does not say. */
-  deviceOffloads(device: string): { bus: string; active: string[] };
+  deviceOffloads(device: string): { driver: string; bus: string; active: string[] };
+  /** The name of its queueing discipline, as `ip link` shows it. */
+  deviceQueueing(device: string): string;
 
   /**
    * Polls for input for at most `timeoutMs`; returns how many descriptors are ready. Word 2i of `descriptors` is one,

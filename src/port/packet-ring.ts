@@ -74,7 +74,8 @@ export function openPacketRing(
 ): PacketRingDescription {
   const { index, name, device } = options;
   const facts = addon.deviceQuery(device);
-  const joins = mayJoin(addon.deviceOffloads(device));
+  const offloads = addon.deviceOffloads(device);
+  const joins = mayJoin(offloads);
   const blocks = options.blocks ?? DEFAULT_BLOCKS;
   const ringOctets = blocks * BLOCK_OCTETS;
   const octets = ringOctets + SLOTS * SLOT_OCTETS;
@@ -93,6 +94,7 @@ export function openPacketRing(
       promiscuous: options.promiscuous ?? true,
       joins,
     });
+    if (offloads.driver === 'veth') addXdp(addon, handle, device, facts.index);
     return {
       handle,
       index,
@@ -111,6 +113,16 @@ export function openPacketRing(
   } catch (error) {
     allocator.release(offset, octets);
     throw error;
+  }
+}
+
+/** A socket of AF_XDP beside the others, where frames that leave by it and by them stay in order: nothing waits in between. */
+function addXdp(addon: Addon, ring: number, device: string, deviceIndex: number): void {
+  if (addon.deviceQueueing(device) !== 'noqueue' || addon.deviceTransmitQueues(device) !== 1) return;
+  try {
+    addon.ringAddXdp(ring, deviceIndex);
+  } catch {
+    // Another program has the queue, the memory may not be pinned, or the kernel has no AF_XDP: it is only faster.
   }
 }
 
@@ -152,7 +164,13 @@ export class PacketRingPort extends DevicePort {
     this.#tunnelOffload = { ...description.tunnelOffload };
     this.#joins = description.joins;
     addon.ringUseUnderlayTap(this.handle, this.usesUnderlayTap);
+    addon.ringLimit(this.handle, this.maxFrameOctets);
     addon.ringSetLowLatency(this.handle, this.#policy.lowLatency);
+  }
+
+  override setMtu(mtu: number): void {
+    super.setMtu(mtu);
+    this.addon.ringLimit(this.handle, this.maxFrameOctets);
   }
 
   /** Whether frames come one by one, not by blocks. */
