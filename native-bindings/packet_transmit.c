@@ -17,9 +17,9 @@
 #define GSO_TUNNEL_IPV4 0x20
 #define GSO_TUNNEL_IPV6 0x40
 #define F_TUNNEL_CHECKSUM 8
-/* Of a page there are two, and as many as a receiver's backlog takes (net.core.netdev_max_backlog) are on their way. */
+/* A page holds two; twice as many as a batch, for a receiver on another core may be behind with the last one. */
 #define XDP_CHUNK_OCTETS 2048
-#define XDP_CHUNKS 1024
+#define XDP_CHUNKS 512
 /* Fewer frames in a row are not worth a call of their own. */
 #define XDP_RUN 4
 

@@ -164,13 +164,18 @@ export class PacketRingPort extends DevicePort {
     this.#tunnelOffload = { ...description.tunnelOffload };
     this.#joins = description.joins;
     addon.ringUseUnderlayTap(this.handle, this.usesUnderlayTap);
-    addon.ringLimit(this.handle, this.maxFrameOctets);
+    this.#setLimit();
     addon.ringSetLowLatency(this.handle, this.#policy.lowLatency);
   }
 
   override setMtu(mtu: number): void {
     super.setMtu(mtu);
-    this.addon.ringLimit(this.handle, this.maxFrameOctets);
+    this.#setLimit();
+  }
+
+  /** AF_XDP is used where frames leave joined, that is to say complete. */
+  #setLimit(): void {
+    this.addon.ringLimit(this.handle, this.#joins ? this.maxFrameOctets : 0);
   }
 
   /** Whether frames come one by one, not by blocks. */
@@ -189,6 +194,7 @@ export class PacketRingPort extends DevicePort {
     this.addon.ringSetJoins(this.handle, joins);
     if (joins === this.#joins) return;
     this.#joins = joins;
+    this.#setLimit();
     this.addon.ringUseUnderlayTap(this.handle, this.usesUnderlayTap);
   }
 
