@@ -34,7 +34,13 @@ export const TUNNEL_FORMS: readonly TunnelForm[] = [
   { name: 'gre-key', tunnel: 'profile gre key 100', headerOctets: 8, isLayer3: true },
 ];
 
-export type RoutedPairOptions = { form: TunnelForm; underlay: 4 | 6; adapter?: string };
+export type RoutedPairOptions = {
+  form: TunnelForm;
+  underlay: 4 | 6;
+  adapter?: string;
+  /** The only CPU that wideplane may use. */
+  cpu?: number;
+};
 
 export type RoutedSide = {
   site: Namespace;
@@ -66,7 +72,8 @@ export async function buildRoutedPair(options: RoutedPairOptions): Promise<Route
     await host.ip('-6', 'route', 'add', 'default', 'via', addresses[6].router);
     // A kernel is slow to answer a trace otherwise: one error a second and target.
     await host.sysctl({ 'net.ipv4.icmp_ratelimit': '0', 'net.ipv6.icmp.ratelimit': '0' });
-    const wideplane = await Wideplane.start(site, routedConfiguration(options, index));
+    const wrapper = options.cpu === undefined ? [] : ['taskset', '-c', String(options.cpu)];
+    const wideplane = await Wideplane.start(site, routedConfiguration(options, index), { wrapper });
     sides.push({ site, host, wideplane, addresses });
   }
   return { sides: [sides[0]!, sides[1]!], innerMtu };
