@@ -145,11 +145,16 @@ function readValue(
 
 /** `none` takes away a value that may be absent; `default` restores a default where it can be no value itself. */
 function isUnset(token: Token, kind: ScalarKind, property: Property): boolean {
-  if (token.isQuoted || kind.words?.includes(token.text) === true) return false;
-  if (token.text === 'none') {
-    return property.default === undefined && property.required !== true && property.assigned !== true;
-  }
-  return token.text === 'default' && property.default !== undefined && !['string', 'reference'].includes(kind.name);
+  return !token.isQuoted && unsetWords(kind, property).includes(token.text);
+}
+
+/** The words that take away a value; none of them is a value itself. */
+export function unsetWords(kind: ScalarKind, property: Property): readonly string[] {
+  const isOptional = property.default === undefined && property.required !== true && property.assigned !== true;
+  const hasWord = property.default !== undefined && !['string', 'reference'].includes(kind.name);
+  return [...(isOptional ? ['none'] : []), ...(hasWord ? ['default'] : [])].filter(
+    (word) => kind.words?.includes(word) !== true,
+  );
 }
 
 function readScalar(token: Token, name: string, kind: ScalarKind, context: ReadContext): Scalar | undefined {
@@ -173,13 +178,18 @@ function readScalar(token: Token, name: string, kind: ScalarKind, context: ReadC
 type Verb = 'add' | 'delete' | 'modify' | 'replace-all-with' | 'none' | 'default';
 const VERBS: readonly string[] = ['add', 'delete', 'modify', 'replace-all-with', 'none', 'default'] satisfies Verb[];
 
+/** The verbs that may stand before a block. */
+export function blockVerbs(kind: ListKind | RecordsKind, mode: ReadContext['mode']): readonly string[] {
+  if (mode === 'load') return ['none'];
+  return kind.shape === 'list' ? VERBS.filter((verb) => verb !== 'modify') : VERBS;
+}
+
 /** The verb before a block; a block without one replaces all. */
 function readVerb(scanner: Scanner, name: string, kind: ListKind | RecordsKind, context: ReadContext): Verb {
   const token = scanner.peek()!;
   if (token.kind === 'open') return 'replace-all-with';
   scanner.next();
-  const verbs = context.mode === 'command' ? VERBS : ['none'];
-  if (token.isQuoted || !verbs.includes(token.text) || (token.text === 'modify' && kind.shape === 'list')) {
+  if (token.isQuoted || !blockVerbs(kind, context.mode).includes(token.text)) {
     const hint = context.mode === 'command' ? `Write ${name} add { … }, or ${expects(kind)}.` : `Write ${name} { … }.`;
     throw new ConfigSyntaxError(`unexpected argument "${token.text}"`, token.position, hint);
   }

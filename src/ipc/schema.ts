@@ -170,6 +170,24 @@ const hostSocketSchema = z.object({
   remotePort: z.number().int(),
 });
 
+const offerGroupSchema = z.object({
+  title: z.string(),
+  offers: z.array(
+    z.object({ text: z.string(), help: z.string(), mark: z.enum(['required', 'given']).optional() }),
+  ),
+  more: z.number().int(),
+});
+
+/** What may come next at the cursor of a command (tmsh/completion.ts says what each part means). */
+const completionSchema = z.object({
+  replaces: z.number().int(),
+  groups: z.array(offerGroupSchema),
+  common: z.string(),
+  count: z.number().int(),
+  values: z.array(z.object({ expects: z.string(), help: z.string() })),
+  problem: z.string().optional(),
+});
+
 const typeAndNames = z.object({
   /** `net tunnels tunnel`. */
   type: z.string(),
@@ -193,6 +211,17 @@ export const METHODS = {
     /** `folder` is the one that later commands of the session are to name. */
     item: z.object({ text: z.string(), folder: z.string().optional() }),
   },
+  /** configd: what may follow the text, a command up to the cursor. */
+  complete: {
+    params: z.object({
+      text: z.string(),
+      /** The folder that bare names belong to. */
+      folder: z.string().optional(),
+    }),
+    result: completionSchema,
+  },
+  /** configd: how the device stands to its group, as a prompt shows it. */
+  'device-state': { params: z.object({}), result: z.object({ sync: z.string(), failover: z.string() }) },
   /** configd: the configuration, then every change to it. */
   subscribe: { params: z.object({ daemon: z.string() }), item: updateSchema },
   /** configd: the daemon runs the generation, but for the failures. */

@@ -7,7 +7,10 @@ import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import { IpcServer } from '../../ipc/ipc-server.ts';
 import type { Loaded } from '../../config/load-text.ts';
+import type { ParamsOf, ResultOf } from '../../ipc/schema.ts';
 import { makeDirectory } from '../../store/atomic-file.ts';
+import { complete } from '../../tmsh/complete.ts';
+import { SHELL_COMMANDS } from '../../tmsh/shell-commands.ts';
 import { ConfigOwner } from './config-owner.ts';
 import { Publisher } from './publisher.ts';
 import { TmshService } from './tmsh-service.ts';
@@ -50,6 +53,8 @@ export class Configd {
       join(state, 'configd.sock'),
       {
         tmsh: (params) => tmsh.run(params),
+        complete: (params) => this.#complete(params),
+        'device-state': () => ({ sync: 'Standalone', failover: publisher.hasSubscriber ? 'Active' : 'INOPERATIVE' }),
         subscribe: ({ daemon }, { signal }) => publisher.subscribe(daemon, signal),
         acknowledge: (params) => {
           publisher.acknowledge(params);
@@ -78,6 +83,11 @@ export class Configd {
     logEvent(this.#options.log, 'daemon-stopping', 'configd stops');
     await this.#server.close();
     await this.#owner.close();
+  }
+
+  #complete({ text, folder }: ParamsOf<'complete'>): ResultOf<'complete'> {
+    const { configuration } = this.#owner;
+    return complete(text, { configuration, commands: SHELL_COMMANDS, ...(folder === undefined ? {} : { folder }) });
   }
 
   #report({ warnings, unknown }: Loaded): void {

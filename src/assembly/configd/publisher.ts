@@ -53,6 +53,11 @@ export class Publisher {
     }
   }
 
+  /** Whether a daemon gets the configuration, and so whether anything is done with it. */
+  get hasSubscriber(): boolean {
+    return [...this.#daemons.values()].some(({ subscriptions }) => subscriptions > 0);
+  }
+
   acknowledge({ daemon, generation, failures }: ParamsOf<'acknowledge'>): void {
     const state = this.#daemons.get(daemon) ?? { subscriptions: 0, generation: undefined, failures: [] };
     this.#daemons.set(daemon, state);
