@@ -215,8 +215,10 @@ export const METHODS = {
   complete: {
     params: z.object({
       text: z.string(),
-      /** The folder that bare names belong to. */
+      /** The folder that bare names belong to; default /Common. */
       folder: z.string().optional(),
+      /** The module that was entered at a prompt; absent: modules cannot be entered. */
+      module: z.string().optional(),
     }),
     result: completionSchema,
   },

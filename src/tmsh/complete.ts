@@ -6,6 +6,7 @@
 import { objectKey } from '../config/change.ts';
 import type { Configuration } from '../config/configuration.ts';
 import { nameOf } from '../config/load-text.ts';
+import { foldersOf } from '../config/folders.ts';
 import { COMMON, fullPath, nameProblem, pathProblem } from '../config/name.ts';
 import type { AnyObjectType } from '../config/object-type.ts';
 import { OBJECT_TYPES } from '../config/object-types.ts';
@@ -15,6 +16,7 @@ import type { PropertyScene } from './complete-properties.ts';
 import { offerObjects } from './complete-names.ts';
 import { OfferCollector } from './completion.ts';
 import type { Completion } from './completion.ts';
+import { enteredModule, modulesWithin, qualify } from './module-path.ts';
 import type { Objects, Operand, OptionWord, Phrase, Verb } from './verb.ts';
 import { VERBS, findVerb } from './verbs.ts';
 import { WordCursor } from './word-cursor.ts';
@@ -23,32 +25,51 @@ export type CompletionOptions = {
   readonly configuration: Configuration;
   /** The folder that bare names belong to. */
   readonly folder?: string;
-  /** What else may stand first: the commands of a shell. */
-  readonly commands?: readonly { readonly name: string; readonly help: string }[];
+  /** The module that was entered at a prompt, empty for none; absent: there is no prompt, and no module to enter. */
+  readonly module?: string;
 };
 
 /** `text` is the command up to the cursor. */
 export function complete(text: string, options: CompletionOptions): Completion {
-  const cursor = new WordCursor(text);
+  const { configuration, folder = COMMON, module } = options;
+  const cursor = new WordCursor(qualify(text, module ?? ''));
   const into = new OfferCollector(cursor.prefix);
-  const { configuration, folder = COMMON } = options;
-  completeVerb({ cursor, into, configuration, folder }, options.commands ?? []);
+  completeVerb({ cursor, into, configuration, folder }, module);
   return into.finish(cursor.prefixCharacters);
 }
 
-function completeVerb(scene: PropertyScene, commands: NonNullable<CompletionOptions['commands']>): void {
+function completeVerb(scene: PropertyScene, module: string | undefined): void {
   const { cursor, into } = scene;
   let token = cursor.next();
   // Manuals write the prompt's program before the command.
   if (token?.text === 'tmsh' && !token.isQuoted) token = cursor.next();
   if (token === undefined) {
     if (cursor.isQuoted) return;
-    for (const { name, help } of [...VERBS, ...commands]) into.add('Commands', name, help);
+    for (const { name, help } of VERBS) into.add('Commands', name, help);
+    if (module !== undefined) offerModules(into, module);
     return;
   }
   const verb = token.kind === 'word' ? findVerb(token.text) : undefined;
+  if (verb === undefined && module !== undefined && completeModule(scene, module, token.text)) return;
   if (verb === undefined) into.refuse(`unexpected argument "${token.text}"`);
   else completeTarget(scene, verb);
+}
+
+function offerModules(into: OfferCollector, module: string): void {
+  const isAbsolute = into.prefix.startsWith('/');
+  const title = module === '' || isAbsolute ? 'Modules' : 'Components';
+  for (const [word, help] of modulesWithin(isAbsolute ? '' : module)) into.add(title, `${isAbsolute ? '/' : ''}${word}`, help);
+}
+
+/** The words of a module or component to be entered, of which `first` has been taken; false where it is none. */
+function completeModule({ cursor, into }: PropertyScene, module: string, first: string): boolean {
+  let path = enteredModule(first, module);
+  for (let token = cursor.next(); token !== undefined && path !== undefined; token = cursor.next()) {
+    path = path === '' ? undefined : enteredModule(token.text, path);
+  }
+  if (path === undefined) return false;
+  if (path !== '') offerModules(into, path);
+  return true;
 }
 
 /** The words behind a verb up to those that say what it works on. */
@@ -163,20 +184,6 @@ function completeOperand(scene: PropertyScene, operand: Operand, type?: AnyObjec
   }
   if (operand.kind !== 'existing' && operand.words === undefined) into.addValue(operand.kind, operand.help);
   return false;
-}
-
-/** The folders that objects lie in, and those above them. */
-export function foldersOf(configuration: Configuration): Set<string> {
-  const folders = new Set(['/', COMMON]);
-  for (const { name } of configuration.objects.values()) {
-    if (!name.startsWith('/')) continue;
-    for (let end = name.lastIndexOf('/'); end > 0; end = name.lastIndexOf('/', end - 1)) {
-      const folder = name.slice(0, end);
-      if (folders.has(folder)) break;
-      folders.add(folder);
-    }
-  }
-  return folders;
 }
 
 function completeObject(scene: PropertyScene, type: AnyObjectType, objects: Objects): void {

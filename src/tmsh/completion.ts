@@ -8,7 +8,7 @@ export type Offer = {
   readonly text: string;
   /** One line. */
   readonly help: string;
-  readonly mark?: OfferMark;
+  readonly mark?: OfferMark | undefined;
 };
 
 /** `required`: the object cannot do without it; `given`: it stands in the command already. */
@@ -33,7 +33,7 @@ export type Completion = {
   /** Values that cannot be listed: what may be written, and what it means. */
   readonly values: { readonly expects: string; readonly help: string }[];
   /** Why nothing may follow here: the text before the cursor is wrong. */
-  readonly problem?: string;
+  readonly problem?: string | undefined;
 };
 
 /** Offers of a group that are sent; the rest is counted. */

@@ -10,7 +10,6 @@ import type { Loaded } from '../../config/load-text.ts';
 import type { ParamsOf, ResultOf } from '../../ipc/schema.ts';
 import { makeDirectory } from '../../store/atomic-file.ts';
 import { complete } from '../../tmsh/complete.ts';
-import { SHELL_COMMANDS } from '../../tmsh/shell-commands.ts';
 import { ConfigOwner } from './config-owner.ts';
 import { Publisher } from './publisher.ts';
 import { TmshService } from './tmsh-service.ts';
@@ -85,9 +84,12 @@ export class Configd {
     await this.#owner.close();
   }
 
-  #complete({ text, folder }: ParamsOf<'complete'>): ResultOf<'complete'> {
-    const { configuration } = this.#owner;
-    return complete(text, { configuration, commands: SHELL_COMMANDS, ...(folder === undefined ? {} : { folder }) });
+  #complete({ text, folder, module }: ParamsOf<'complete'>): ResultOf<'complete'> {
+    return complete(text, {
+      configuration: this.#owner.configuration,
+      ...(folder === undefined ? {} : { folder }),
+      ...(module === undefined ? {} : { module }),
+    });
   }
 
   #report({ warnings, unknown }: Loaded): void {
