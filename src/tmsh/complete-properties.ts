@@ -9,6 +9,7 @@ import { blockVerbs, unsetWords, vocabularyOf } from '../config/read-properties.
 import { isList, isRecords, isTable } from '../config/value.ts';
 import type { Properties, Value } from '../config/value.ts';
 import { offerObjects, offerTableKeys } from './complete-names.ts';
+import { DELIMITERS } from './completion.ts';
 import type { OfferCollector } from './completion.ts';
 import type { WordCursor } from './word-cursor.ts';
 
@@ -47,12 +48,12 @@ export function completeProperties(scene: PropertyScene, map: PropertyMap, place
     const token = cursor.next();
     if (token === undefined) {
       if (cursor.isQuoted) return false;
-      if (place.brace === 'optional' && given.size === 0) into.add('Delimiters', '{', 'Starts the properties.');
       for (const [word, { name, property }] of vocabulary) {
         const isRequired = property.required === true && place.isNew;
         into.add('Properties', word, helpOf(property), given.has(name) ? 'given' : isRequired ? 'required' : undefined);
       }
-      if (place.brace === 'open') into.add('Delimiters', '}', 'Ends the properties.');
+      if (place.brace === 'optional' && given.size === 0) into.add(DELIMITERS, '{', 'Starts the properties.');
+      if (place.brace === 'open') into.add(DELIMITERS, '}', 'Ends the properties.');
       return false;
     }
     if (token.kind === 'close' && place.brace === 'open') return true;
@@ -147,7 +148,7 @@ function completeList(
         const isNew = (item: string) => !seen.has(item) && (verb !== 'add' || !items.includes(item));
         offerScalar(scene, kind.item, property, isNew);
       }
-      if (!cursor.isQuoted) into.add('Delimiters', '}', 'Ends the list.');
+      if (!cursor.isQuoted) into.add(DELIMITERS, '}', 'Ends the list.');
       return false;
     }
     if (token.kind === 'close') return true;
@@ -187,8 +188,9 @@ function completeVerb(
   const token = cursor.next();
   if (token === undefined) {
     if (cursor.isQuoted) return undefined;
-    for (const verb of verbs) into.add('Verbs', verb, VERB_HELP[verb] ?? '');
-    into.add('Delimiters', '{', `Starts all ${name}: as replace-all-with.`);
+    const wholes = kind.shape === 'list' ? (kind.wholes ?? []) : [];
+    for (const verb of verbs) if (!wholes.includes(verb)) into.add('Verbs', verb, VERB_HELP[verb] ?? '');
+    into.add(DELIMITERS, '{', `Starts all ${name}: as replace-all-with.`);
     return undefined;
   }
   if (token.kind === 'open') return 'replace-all-with';
@@ -200,7 +202,7 @@ function completeVerb(
   const open = cursor.next();
   if (open?.kind === 'open') return token.text;
   if (open !== undefined) refuse(scene, open.text);
-  else if (!cursor.isQuoted) into.add('Delimiters', '{', helpOf(property));
+  else if (!cursor.isQuoted) into.add(DELIMITERS, '{', helpOf(property));
   return undefined;
 }
 
@@ -220,7 +222,6 @@ function completeRecords(
   for (;;) {
     const token = cursor.next();
     if (token === undefined) {
-      if (!cursor.isQuoted) offerBraces(into, isBehindKey && verb !== 'delete');
       if (verb === 'add' || verb === 'replace-all-with') {
         const isNew = (key: string) => !seen.has(key) && (verb !== 'add' || recordOf(before, key) === undefined);
         offerScalar(scene, kind.key, property, isNew);
@@ -228,6 +229,7 @@ function completeRecords(
         offerKeys(scene, name, kind, before, seen);
         if (verb === 'delete' && seen.size === 0) into.add('Values', 'all', 'Every one.');
       }
+      if (!cursor.isQuoted) offerBraces(into, isBehindKey && verb !== 'delete');
       return false;
     }
     if (token.kind === 'close') return true;
@@ -245,8 +247,8 @@ function completeRecords(
 }
 
 function offerBraces(into: OfferCollector, opens: boolean): void {
-  if (opens) into.add('Delimiters', '{', 'Starts its properties.');
-  into.add('Delimiters', '}', 'Ends the list.');
+  if (opens) into.add(DELIMITERS, '{', 'Starts its properties.');
+  into.add(DELIMITERS, '}', 'Ends the list.');
 }
 
 function offerKeys(

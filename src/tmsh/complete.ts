@@ -14,7 +14,7 @@ import { vocabularyOf } from '../config/read-properties.ts';
 import { completeProperties, helpOf } from './complete-properties.ts';
 import type { PropertyScene } from './complete-properties.ts';
 import { offerObjects } from './complete-names.ts';
-import { OfferCollector } from './completion.ts';
+import { DELIMITERS, OfferCollector } from './completion.ts';
 import type { Completion } from './completion.ts';
 import { enteredModule, modulesWithin, qualify } from './module-path.ts';
 import type { Objects, Operand, OptionWord, Phrase, Verb } from './verb.ts';
@@ -58,7 +58,9 @@ function completeVerb(scene: PropertyScene, module: string | undefined): void {
 function offerModules(into: OfferCollector, module: string): void {
   const isAbsolute = into.prefix.startsWith('/');
   const title = module === '' || isAbsolute ? 'Modules' : 'Components';
-  for (const [word, help] of modulesWithin(isAbsolute ? '' : module)) into.add(title, `${isAbsolute ? '/' : ''}${word}`, help);
+  for (const [word, help] of [...modulesWithin(isAbsolute ? '' : module)].sort(byWord)) {
+    into.add(title, `${isAbsolute ? '/' : ''}${word}`, help);
+  }
 }
 
 /** The words of a module or component to be entered, of which `first` has been taken; false where it is none. */
@@ -118,7 +120,11 @@ function offerPathWords(
     const known = helps.get(word) ?? [];
     helps.set(word, [...known, rest === '' ? help : rest]);
   }
-  for (const [word, help] of helps) into.add(title, `${slash}${word}`, [...new Set(help)].join(', '));
+  for (const [word, help] of [...helps].sort(byWord)) into.add(title, `${slash}${word}`, [...new Set(help)].join(', '));
+}
+
+function byWord([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : 1;
 }
 
 function completePhrase(scene: PropertyScene, { operand, options = [] }: Phrase): void {
@@ -182,7 +188,7 @@ function completeOperand(scene: PropertyScene, operand: Operand, type?: AnyObjec
     if (operand.kind === 'existing' && type !== undefined) offerObjects(into, configuration, [type.path], folder);
     if (operand.kind === 'folder') into.addNames('Folders', foldersOf(configuration), () => '');
   }
-  if (operand.kind !== 'existing' && operand.words === undefined) into.addValue(operand.kind, operand.help);
+  if (!['existing', 'folder'].includes(operand.kind) && operand.words === undefined) into.addValue(operand.kind, operand.help);
   return false;
 }
 
@@ -203,7 +209,7 @@ function completeEdit(scene: PropertyScene, type: AnyObjectType, objects: Object
     if (token === undefined) {
       if (isNew) offerNewName(into, type);
       else if (!cursor.isQuoted) offerExisting(scene, type, objects);
-      if (!isOpen && !cursor.isQuoted) into.add('Delimiters', '{', 'Starts the name and its properties.');
+      if (!isOpen && !cursor.isQuoted) into.add(DELIMITERS, '{', 'Starts the name and its properties.');
       return;
     }
     if (token.kind !== 'word') {
@@ -231,7 +237,12 @@ function offerNewName(into: OfferCollector, type: AnyObjectType): void {
 
 function offerExisting(scene: PropertyScene, type: AnyObjectType, { names }: Objects): void {
   offerObjects(scene.into, scene.configuration, [type.path], scene.folder);
-  if (names === 'many') scene.into.add('Values', 'all', `Every ${type.label}.`);
+  if (names === 'many' && hasObjects(scene.configuration, type)) scene.into.add('Values', 'all', `Every ${type.label}.`);
+}
+
+function hasObjects(configuration: Configuration, type: AnyObjectType): boolean {
+  for (const object of configuration.objects.values()) if (object.type === type.path) return true;
+  return false;
 }
 
 /** `list`: options, names and properties in any order. */
@@ -246,7 +257,7 @@ function completeSelection(scene: PropertyScene, type: AnyObjectType, objects: O
       if (cursor.isQuoted) return;
       if (!isNamed) {
         offerExisting(scene, type, objects);
-        into.add('Delimiters', '{', 'Starts several names.');
+        into.add(DELIMITERS, '{', 'Starts several names.');
       }
       for (const [word, { property }] of vocabularyOf(type.properties)) {
         into.add('Properties', word, helpOf(property), given.has(word) ? 'given' : undefined);
@@ -278,7 +289,7 @@ function completeNames(scene: PropertyScene, type: AnyObjectType, objects: Objec
     if (token === undefined) {
       if (cursor.isQuoted) return;
       offerExisting(scene, type, objects);
-      if (objects.names === 'many') into.add('Delimiters', '{', 'Starts several names.');
+      if (objects.names === 'many') into.add(DELIMITERS, '{', 'Starts several names.');
       if (objects.isNameOptional === true) offerOptions(into, options, new Set());
       return;
     }
@@ -302,7 +313,7 @@ function completeNameList(scene: PropertyScene, type: AnyObjectType): boolean {
     if (token === undefined) {
       if (cursor.isQuoted) return false;
       offerObjects(into, configuration, [type.path], folder, (name) => !given.has(name));
-      if (given.size > 0) into.add('Delimiters', '}', 'Ends the names.');
+      if (given.size > 0) into.add(DELIMITERS, '}', 'Ends the names.');
       return false;
     }
     if (token.kind === 'close') return true;

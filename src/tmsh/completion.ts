@@ -26,9 +26,12 @@ export type Completion = {
   /** Characters before the cursor that an offer replaces. */
   readonly replaces: number;
   readonly groups: OfferGroup[];
-  /** What all offers start with, also those that are not listed; empty where there are none. */
+  /**
+   * What the words start with that Tab chooses from, also those that are not listed: not those that are given already, and
+   * braces only where there is nothing else. Empty where there is none.
+   */
   readonly common: string;
-  /** How many offers there are, listed or not. */
+  /** How many words that are. */
   readonly count: number;
   /** Values that cannot be listed: what may be written, and what it means. */
   readonly values: { readonly expects: string; readonly help: string }[];
@@ -39,6 +42,9 @@ export type Completion = {
 /** Offers of a group that are sent; the rest is counted. */
 export const LISTED_OFFERS = 200;
 
+/** The group of braces. */
+export const DELIMITERS = 'Delimiters';
+
 type Group = { offers: Offer[]; more: number; isSorted: boolean };
 
 /** Collects what may stand at the cursor; what does not go on from the word before it is left out. */
@@ -47,21 +53,22 @@ export class OfferCollector {
   readonly prefix: string;
   readonly #groups = new Map<string, Group>();
   readonly #values: { expects: string; help: string }[] = [];
-  #common: string | undefined;
-  #count = 0;
+  readonly #words = new CommonStart();
+  readonly #delimiters = new CommonStart();
   #problem: string | undefined;
 
   constructor(prefix: string) {
     this.prefix = prefix;
   }
 
-  /** One word. Words that are `given` already are shown, but not completed to. */
+  /** One word. */
   add(title: string, text: string, help: string, mark?: OfferMark): void {
     if (!text.startsWith(this.prefix)) return;
     const group = this.#group(title, false);
     if (group.offers.some((offer) => offer.text === text)) return;
     group.offers.push(mark === undefined ? { text, help } : { text, help, mark });
-    this.#note(text);
+    if (title === DELIMITERS) this.#delimiters.note(text);
+    else if (mark !== 'given') this.#words.note(text);
   }
 
   /** Names, of which there may be many: the first are listed, sorted. */
@@ -71,7 +78,7 @@ export class OfferCollector {
       if (!name.startsWith(this.prefix)) continue;
       if (group.offers.length < LISTED_OFFERS) group.offers.push({ text: quote(name), help: help(name) });
       else group.more++;
-      this.#note(name);
+      this.#words.note(quote(name));
     }
   }
 
@@ -81,9 +88,9 @@ export class OfferCollector {
     for (const name of names) group.offers.push({ text: name, help: '' });
     group.more += count - names.length;
     if (count === 0) return;
-    this.#note(first);
-    this.#note(last);
-    this.#count += count - 2;
+    this.#words.note(first);
+    this.#words.note(last);
+    this.#words.count += count - 2;
   }
 
   addValue(expects: string, help: string): void {
@@ -102,7 +109,8 @@ export class OfferCollector {
       if (offers.length > 0) groups.push({ title, offers, more });
     }
     const problem = this.#problem === undefined ? {} : { problem: this.#problem };
-    return { replaces, groups, common: this.#common ?? '', count: this.#count, values: this.#values, ...problem };
+    const { text: common, count } = this.#words.count > 0 ? this.#words : this.#delimiters;
+    return { replaces, groups, common, count, values: this.#values, ...problem };
   }
 
   #group(title: string, isSorted: boolean): Group {
@@ -110,10 +118,16 @@ export class OfferCollector {
     if (group === undefined) this.#groups.set(title, (group = { offers: [], more: 0, isSorted }));
     return group;
   }
+}
 
-  #note(text: string): void {
-    this.#count++;
-    this.#common = this.#common === undefined ? text : commonStart(this.#common, text);
+/** What texts have in common at their start. */
+class CommonStart {
+  count = 0;
+  text = '';
+
+  note(text: string): void {
+    this.text = this.count === 0 ? text : commonStart(this.text, text);
+    this.count++;
   }
 }
 

@@ -3,7 +3,7 @@
 import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
 import { errorText } from '../../core/errors.ts';
-import type { Completion, Offer } from '../../tmsh/completion.ts';
+import type { Completion } from '../../tmsh/completion.ts';
 import { enteredModule, qualify } from '../../tmsh/module-path.ts';
 import { CommandSplitter } from '../../tmsh/split.ts';
 import { findVerb } from '../../tmsh/verbs.ts';
@@ -163,20 +163,14 @@ export class Shell {
       return { show: `${errorText(error)}\n` };
     }
     const typed = new WordCursor(this.#pending + before).prefix;
-    const only = found.count === 1 ? singleOffer(found) : undefined;
-    if (only !== undefined) {
-      const rest = only.text.startsWith(typed) && typed.length === found.replaces ? only.text.slice(typed.length) : undefined;
-      return rest === undefined
-        ? { remove: found.replaces, insert: `${only.text} ` }
-        : { remove: 0, insert: `${rest} ` };
+    const end = found.count === 1 ? ' ' : '';
+    const isSuffix = typed.length === found.replaces && found.common.startsWith(typed);
+    if (isSuffix && found.common.length + end.length > typed.length) {
+      return { remove: 0, insert: `${found.common.slice(typed.length)}${end}` };
     }
-    if (found.common.length > typed.length) return { remove: 0, insert: found.common.slice(typed.length) };
+    if (found.count === 1) return { remove: found.replaces, insert: `${found.common} ` };
     return isSecond ? { show: renderCompletion(found, process.stdout.columns) } : { remove: 0, insert: '' };
   }
-}
-
-function singleOffer({ groups }: Completion): Offer | undefined {
-  return groups.flatMap(({ offers }) => offers)[0];
 }
 
 function parentOf(module: string): string {
