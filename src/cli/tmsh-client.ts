@@ -6,10 +6,13 @@ import { errorText } from '../core/errors.ts';
 import { IpcClient } from '../ipc/ipc-client.ts';
 import { IpcError } from '../ipc/ipc-error.ts';
 import type { Method, ParamsOf, ResultOf } from '../ipc/schema.ts';
+import type { LocalCommandHost } from './local-host.ts';
 
 export class TmshClient {
   /** The folder that bare names belong to. */
   folder = '/Common';
+  /** Whether changes wait in a transaction; it goes with the connection. */
+  isBatch = false;
   readonly #path: string;
   #client: IpcClient | undefined;
 
@@ -17,12 +20,17 @@ export class TmshClient {
     this.#path = join(state, 'configd.sock');
   }
 
-  /** The output of one command, piece by piece; leaving the loop ends the command. Throws an IpcError. */
-  async *run(command: string): AsyncGenerator<string, void> {
+  /**
+   * The output of one command, piece by piece; leaving the loop ends the command. `input` is text that the command reads.
+   * Throws an IpcError.
+   */
+  async *run(command: string, input?: string): AsyncGenerator<string, void> {
     const client = await this.#connected();
     const params = { command, folder: this.folder, directory: process.cwd(), user: userName() };
-    for await (const { text, folder } of client.stream('tmsh', params)) {
+    const stream = client.stream('tmsh', { ...params, ...(input === undefined ? {} : { input }) });
+    for await (const { text, folder, isBatch } of stream) {
       if (folder !== undefined) this.folder = folder;
+      if (isBatch !== undefined) this.isBatch = isBatch;
       if (text !== '') yield text;
     }
   }
@@ -32,13 +40,30 @@ export class TmshClient {
     return (await this.#connected()).request(method, params);
   }
 
+  /** For commands that are run here. */
+  localHost(ask?: LocalCommandHost['ask']): LocalCommandHost {
+    return {
+      send: async (command, input) => {
+        let output = '';
+        for await (const text of this.run(command, input)) output += text;
+        return output;
+      },
+      print: (text) => process.stdout.write(text),
+      complain: (text) => process.stderr.write(text),
+      ...(ask === undefined ? {} : { ask }),
+    };
+  }
+
   close(): void {
     this.#client?.close();
   }
 
   /** Between two commands of a prompt, configd may have been restarted. */
   async #connected(): Promise<IpcClient> {
-    if (this.#client?.isConnected !== true) this.#client = await IpcClient.connect(this.#path);
+    if (this.#client?.isConnected !== true) {
+      this.isBatch = false;
+      this.#client = await IpcClient.connect(this.#path);
+    }
     return this.#client;
   }
 }

@@ -5,6 +5,7 @@
 
 import { createInterface } from 'node:readline/promises';
 import { CommandSplitter } from '../tmsh/split.ts';
+import { runLocally } from './local-command.ts';
 import { TmshClient, describeFailure } from './tmsh-client.ts';
 
 export type TmshFlags = {
@@ -55,6 +56,8 @@ async function readInput(client: TmshClient): Promise<number> {
 /** False when the command failed; the reason has been printed. */
 async function run(client: TmshClient, command: string): Promise<boolean> {
   try {
+    const isDone = await runLocally(command, client.localHost());
+    if (isDone !== undefined) return isDone;
     for await (const text of client.run(command)) {
       if (!process.stdout.write(text)) await new Promise((resolve) => process.stdout.once('drain', resolve));
     }

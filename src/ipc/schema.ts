@@ -172,9 +172,7 @@ const hostSocketSchema = z.object({
 
 const offerGroupSchema = z.object({
   title: z.string(),
-  offers: z.array(
-    z.object({ text: z.string(), help: z.string(), mark: z.enum(['required', 'given']).optional() }),
-  ),
+  offers: z.array(z.object({ text: z.string(), help: z.string(), mark: z.enum(['required', 'given']).optional() })),
   more: z.number().int(),
 });
 
@@ -205,11 +203,13 @@ export const METHODS = {
       directory: z.string().optional(),
       /** Who asks, for the audit log. */
       user: z.string().optional(),
-      /** The folder that bare names belong to; default /Common. */
+      /** The folder that bare names belong to; default that of the connection, /Common at first. */
       folder: z.string().optional(),
+      /** Text that the command reads: what an editor has made of objects. */
+      input: z.string().optional(),
     }),
-    /** `folder` is the one that later commands of the session are to name. */
-    item: z.object({ text: z.string(), folder: z.string().optional() }),
+    /** `folder` is the one that later commands of the session are to name; `isBatch`: whether they wait in a transaction. */
+    item: z.object({ text: z.string(), folder: z.string().optional(), isBatch: z.boolean().optional() }),
   },
   /** configd: what may follow the text, a command up to the cursor. */
   complete: {

@@ -24,7 +24,11 @@ export function offerObjects(
   for (const path of types) {
     const type = findObjectType(path);
     if (type === undefined || type.naming === 'singleton') continue;
-    into.addNames(type.label === '' ? path : `${type.label} names`, names(configuration, path, folder, into.prefix, isOffered), () => '');
+    into.addNames(
+      type.label === '' ? path : `${type.label} names`,
+      names(configuration, path, folder, into.prefix, isOffered),
+      () => '',
+    );
   }
 }
 
@@ -50,7 +54,8 @@ export function offerTableKeys(into: OfferCollector, title: string, table: Recor
   let count = 0;
   let first: number | undefined;
   let last: number | undefined;
-  const isBefore = (a: number, b: number) => high[a]! < high[b]! || (high[a] === high[b] && low[a]! >>> 0 < low[b]! >>> 0);
+  const isBefore = (a: number, b: number) =>
+    high[a]! < high[b]! || (high[a] === high[b] && low[a]! >>> 0 < low[b]! >>> 0);
   for (let row = 0; row < low.length; row++) {
     if (!chooses(high[row]!, low[row]!)) continue;
     if (listed.length < LISTED_OFFERS) listed.push(formatMacNumbers(high[row]!, low[row]!));
@@ -58,7 +63,8 @@ export function offerTableKeys(into: OfferCollector, title: string, table: Recor
     if (last === undefined || isBefore(last, row)) last = row;
     count++;
   }
-  if (first !== undefined && last !== undefined) into.addChosen(title, listed, count, table.macAt(first), table.macAt(last));
+  if (first !== undefined && last !== undefined)
+    into.addChosen(title, listed, count, table.macAt(first), table.macAt(last));
 }
 
 /** Whether a MAC address, in two numbers, starts with what was typed of it; undefined where no canonical one can. */

@@ -99,7 +99,12 @@ function accepts(scene: PropertyScene, kind: ScalarKind, word: string): boolean 
 }
 
 /** Words, objects, or what may be written where there is neither. */
-function offerScalar(scene: PropertyScene, kind: ScalarKind, property: Property, isOffered?: (name: string) => boolean): void {
+function offerScalar(
+  scene: PropertyScene,
+  kind: ScalarKind,
+  property: Property,
+  isOffered?: (name: string) => boolean,
+): void {
   const { into, configuration, folder, cursor } = scene;
   const words = kind.words ?? [];
   if (!cursor.isQuoted) {
@@ -158,7 +163,13 @@ function completeList(
 }
 
 /** Notes an item or a key by its canonical text; false where it cannot be read. */
-function takeItem(scene: PropertyScene, kind: ScalarKind<string>, word: string, verb: string, seen: Set<string>): boolean {
+function takeItem(
+  scene: PropertyScene,
+  kind: ScalarKind<string>,
+  word: string,
+  verb: string,
+  seen: Set<string>,
+): boolean {
   if (verb === 'delete' && word === 'all') seen.add(word);
   else if (!accepts(scene, kind, word)) return false;
   const reading = kind.read(word, scene.folder);

@@ -17,6 +17,7 @@ import { offerObjects } from './complete-names.ts';
 import { DELIMITERS, OfferCollector } from './completion.ts';
 import type { Completion } from './completion.ts';
 import { enteredModule, modulesWithin, qualify } from './module-path.ts';
+import { commandsOf } from './sequence.ts';
 import type { Objects, Operand, OptionWord, Phrase, Verb } from './verb.ts';
 import { VERBS, findVerb } from './verbs.ts';
 import { WordCursor } from './word-cursor.ts';
@@ -32,10 +33,17 @@ export type CompletionOptions = {
 /** `text` is the command up to the cursor. */
 export function complete(text: string, options: CompletionOptions): Completion {
   const { configuration, folder = COMMON, module } = options;
-  const cursor = new WordCursor(qualify(text, module ?? ''));
+  const cursor = new WordCursor(qualify(lastCommand(text), module ?? ''));
   const into = new OfferCollector(cursor.prefix);
   completeVerb({ cursor, into, configuration, folder }, module);
   return into.finish(cursor.prefixCharacters);
+}
+
+/** Behind a semicolon another command starts. */
+function lastCommand(text: string): string {
+  // A word at the cursor that cannot be a part of what is before it: the last command is then never empty.
+  const mark = 'x';
+  return commandsOf(`${text}${mark}`).at(-1)!.slice(0, -mark.length);
 }
 
 function completeVerb(scene: PropertyScene, module: string | undefined): void {
@@ -95,7 +103,8 @@ function completeTarget(scene: PropertyScene, verb: Verb): void {
   if (isAtCursor && !cursor.isQuoted) offerPathWords(into, path, types, phrases);
   if (type !== undefined && objects !== undefined) completeObject(scene, type, objects);
   else if (phrase !== undefined) completePhrase(scene, phrase);
-  else if (objects?.takesModules === true) completeOptions(scene, objects.options ?? []);
+  else if (objects?.takesModules === true && types.some((each) => startsWith(each.path.split(' '), path)))
+    completeOptions(scene, objects.options ?? []);
   else if (!isAtCursor) into.refuse(`unexpected argument "${cursor.peek()!.text}"`);
 }
 
@@ -113,7 +122,10 @@ function offerPathWords(
   const slash = path.length === 0 && into.prefix.startsWith('/') ? '/' : '';
   // A word that several go on from is helped by naming them.
   const helps = new Map<string, string[]>();
-  for (const { words, help } of [...types.map((type) => ({ words: type.path.split(' '), help: type.help })), ...phrases]) {
+  for (const { words, help } of [
+    ...types.map((type) => ({ words: type.path.split(' '), help: type.help })),
+    ...phrases,
+  ]) {
     const word = words[path.length];
     if (word === undefined || !startsWith(words, path)) continue;
     const rest = words.slice(path.length + 1).join(' ');
@@ -158,12 +170,7 @@ function offerOptions(into: OfferCollector, options: readonly OptionWord[], give
 }
 
 /** False where the cursor stands behind the option, or where it is none. */
-function takeOption(
-  scene: PropertyScene,
-  options: readonly OptionWord[],
-  word: string,
-  given: Set<string>,
-): boolean {
+function takeOption(scene: PropertyScene, options: readonly OptionWord[], word: string, given: Set<string>): boolean {
   const option = options.find((candidate) => candidate.word === word);
   if (option === undefined || given.has(word)) {
     scene.into.refuse(`unexpected argument "${word}"`);
@@ -188,7 +195,8 @@ function completeOperand(scene: PropertyScene, operand: Operand, type?: AnyObjec
     if (operand.kind === 'existing' && type !== undefined) offerObjects(into, configuration, [type.path], folder);
     if (operand.kind === 'folder') into.addNames('Folders', foldersOf(configuration), () => '');
   }
-  if (!['existing', 'folder'].includes(operand.kind) && operand.words === undefined) into.addValue(operand.kind, operand.help);
+  if (!['existing', 'folder'].includes(operand.kind) && operand.words === undefined)
+    into.addValue(operand.kind, operand.help);
   return false;
 }
 
@@ -237,7 +245,8 @@ function offerNewName(into: OfferCollector, type: AnyObjectType): void {
 
 function offerExisting(scene: PropertyScene, type: AnyObjectType, { names }: Objects): void {
   offerObjects(scene.into, scene.configuration, [type.path], scene.folder);
-  if (names === 'many' && hasObjects(scene.configuration, type)) scene.into.add('Values', 'all', `Every ${type.label}.`);
+  if (names === 'many' && hasObjects(scene.configuration, type))
+    scene.into.add('Values', 'all', `Every ${type.label}.`);
 }
 
 function hasObjects(configuration: Configuration, type: AnyObjectType): boolean {

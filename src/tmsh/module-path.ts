@@ -24,7 +24,10 @@ export function modulesWithin(module: string): Map<string, string> {
     if (module !== '' && !path.startsWith(`${module} `)) continue;
     const [word = '', ...rest] = path.slice(module === '' ? 0 : module.length + 1).split(' ');
     const known = modules.get(word);
-    modules.set(word, [...(known === undefined ? [] : [known]), ...(rest.length === 0 ? [] : [rest.join(' ')])].join(', '));
+    modules.set(
+      word,
+      [...(known === undefined ? [] : [known]), ...(rest.length === 0 ? [] : [rest.join(' ')])].join(', '),
+    );
   }
   return modules;
 }

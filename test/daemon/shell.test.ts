@@ -262,7 +262,9 @@ describe('the shell', { timeout: 240_000 }, () => {
     await terminal.shows(/The requested VLAN \(\/Common\/nothere\) was not found\.\n[^]*#$/);
     await stopConfigd();
     terminal.enter('list net vlan wan');
-    await terminal.shows(/not running\n {2}Start it with: wideplane up\n\S+\(cfg-sync Disconnected\)\(INOPERATIVE\)\S+#$/);
+    await terminal.shows(
+      /not running\n {2}Start it with: wideplane up\n\S+\(cfg-sync Disconnected\)\(INOPERATIVE\)\S+#$/,
+    );
     terminal.type('list ?');
     await terminal.shows(/cannot reach configd at [^\n]*\n\S+ \S+# list$/);
     await startConfigd();
@@ -276,7 +278,15 @@ describe('the shell', { timeout: 240_000 }, () => {
       spawnSync(process.execPath, [EXECUTABLE, 'tmsh', '--state', state, ...args], { encoding: 'utf8' });
     const listed = run('-q', 'list', 'net', 'vlan', '/Other/guest', 'tag', 'one-line');
     assert.deepEqual([listed.status, listed.stdout], [0, 'net vlan /Other/guest { tag 12 }\n']);
-    const refused = run('-q', '-c', 'cd /Other', '-c', 'list net vlan guest tag one-line', '-c', 'list net vlan nothere');
+    const refused = run(
+      '-q',
+      '-c',
+      'cd /Other',
+      '-c',
+      'list net vlan guest tag one-line',
+      '-c',
+      'list net vlan nothere',
+    );
     assert.deepEqual([refused.status, refused.stdout], [1, 'net vlan guest { tag 12 }\n']);
   });
 

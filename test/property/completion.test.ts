@@ -70,6 +70,8 @@ describe('completion', () => {
           const start = text.length;
           text += words[pick % words.length]!;
           session.configuration = before;
+          delete session.session.batch;
+          session.session.folder = '/Common';
           const against = await complaint(session, text, start);
           assert.equal(against, undefined, `${text}: ${against}`);
           text += ' ';
@@ -110,7 +112,22 @@ describe('completion', () => {
   it('never fails, whatever is typed', async () => {
     const { configuration } = await network();
     const piece = fc.oneof(
-      fc.constantFrom('create', 'modify', 'list', 'net', 'vlan', 'tunnels', 'tunnel', 'records', 'add', '{', '}', '"', '\\', '\n'),
+      fc.constantFrom(
+        'create',
+        'modify',
+        'list',
+        'net',
+        'vlan',
+        'tunnels',
+        'tunnel',
+        'records',
+        'add',
+        '{',
+        '}',
+        '"',
+        '\\',
+        '\n',
+      ),
       fc.constantFrom('interfaces', '1.1', 'wan', '__proto__', 'constructor', 'all', 'none', '/', '?', '#', '%'),
       fc.string({ maxLength: 5 }),
     );

@@ -51,7 +51,7 @@ export class Configd {
     this.#server = new IpcServer(
       join(state, 'configd.sock'),
       {
-        tmsh: (params) => tmsh.run(params),
+        tmsh: (params, { connection }) => tmsh.run(params, connection),
         complete: (params) => this.#complete(params),
         'device-state': () => ({ sync: 'Standalone', failover: publisher.hasSubscriber ? 'Active' : 'INOPERATIVE' }),
         subscribe: ({ daemon }, { signal }) => publisher.subscribe(daemon, signal),

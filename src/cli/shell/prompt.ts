@@ -9,13 +9,16 @@ export type PromptState = {
   readonly folder: string;
   /** Empty: none. */
   readonly module: string;
+  /** Changes wait in a transaction. */
+  readonly isBatch: boolean;
 };
 
 /** `root@(host)(cfg-sync Standalone)(Active)(/Common)(tmos)# ` */
-export function promptText({ user, host, device, folder, module }: PromptState): string {
+export function promptText({ user, host, device, folder, module, isBatch }: PromptState): string {
   const { sync, failover } = device ?? { sync: 'Disconnected', failover: 'INOPERATIVE' };
   const path = ['tmos', ...module.split(' ')].filter((word) => word !== '').join('.');
-  return `${user}@(${host.split('.')[0]})(cfg-sync ${sync})(${failover})(${folder})(${path})# `;
+  const batch = isBatch ? '[batch mode]' : '';
+  return `${batch}${user}@(${host.split('.')[0]})(cfg-sync ${sync})(${failover})(${folder})(${path})# `;
 }
 
 /** Before the lines that a command goes on with. */

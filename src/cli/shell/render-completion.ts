@@ -18,7 +18,12 @@ export function renderCompletion({ groups, values, problem }: Completion, column
   for (const { title, offers, more } of groups) {
     lines.push(`${title}:`, ...(title === VALUES ? free : []));
     if (offers.every(({ help, mark }) => help === '' && mark === undefined)) {
-      lines.push(...inColumns(offers.map(({ text }) => text), columns));
+      lines.push(
+        ...inColumns(
+          offers.map(({ text }) => text),
+          columns,
+        ),
+      );
     } else lines.push(...withHelp(offers, columns));
     if (more > 0) lines.push(`  and ${more} more: type more of the name`);
   }

@@ -8,6 +8,7 @@ import { enteredModule, qualify } from '../../tmsh/module-path.ts';
 import { CommandSplitter } from '../../tmsh/split.ts';
 import { findVerb } from '../../tmsh/verbs.ts';
 import { WordCursor } from '../../tmsh/word-cursor.ts';
+import { runLocally } from '../local-command.ts';
 import { describeFailure, userName } from '../tmsh-client.ts';
 import type { TmshClient } from '../tmsh-client.ts';
 import { History, rememberedLine } from './history.ts';
@@ -17,6 +18,9 @@ import { PagedOutput } from './pager.ts';
 import { CONTINUATION_PROMPT, promptText } from './prompt.ts';
 import type { PromptState } from './prompt.ts';
 import { renderCompletion } from './render-completion.ts';
+
+/** What may start a program that needs the terminal (local-command.ts). */
+const LOCAL_VERBS: ReadonlySet<string> = new Set(['edit', 'run']);
 
 const HISTORY_FILE = '.wideplane_tmsh_history';
 
@@ -80,8 +84,8 @@ export class Shell {
     } catch {
       device = undefined;
     }
-    const { folder } = this.#client;
-    return promptText({ user: userName(), host: hostname(), device, folder, module: this.#module });
+    const { folder, isBatch } = this.#client;
+    return promptText({ user: userName(), host: hostname(), device, folder, module: this.#module, isBatch });
   }
 
   /** True when the person leaves. */
@@ -90,10 +94,37 @@ export class Shell {
     if (line === 'quit') return true;
     if (line === 'exit' && this.#module === '') return true;
     const module = line === 'exit' ? parentOf(this.#module) : enteredModule(line, this.#module);
-    if (module === undefined || findVerb(line.split(/\s/, 1)[0]!) !== undefined && line !== 'exit') {
-      await this.#runCommand(qualify(command, this.#module), editor);
+    const verb = line.split(/\s/, 1)[0];
+    if (module === undefined || (line !== 'exit' && findVerb(verb ?? '') !== undefined)) {
+      const full = qualify(command, this.#module);
+      if (LOCAL_VERBS.has(verb ?? '')) await this.#runHere(full, editor);
+      else await this.#runCommand(full, editor);
     } else this.#module = module;
     return false;
+  }
+
+  /** A command with an editor or a program of this host, which has the terminal meanwhile. */
+  async #runHere(command: string, editor: LineEditor): Promise<void> {
+    const ignore = () => undefined;
+    process.on('SIGINT', ignore);
+    editor.lendTerminal();
+    const host = this.#client.localHost(async (question) => {
+      editor.takeTerminal();
+      const answer = await editor.readLine(question);
+      editor.lendTerminal();
+      return typeof answer === 'string' ? '' : answer.line;
+    });
+    let isHere: boolean | undefined;
+    try {
+      isHere = await runLocally(command, host);
+    } catch (error) {
+      isHere = false;
+      process.stderr.write(describeFailure(error));
+    } finally {
+      editor.takeTerminal();
+      process.off('SIGINT', ignore);
+    }
+    if (isHere === undefined) await this.#runCommand(command, editor);
   }
 
   async #runCommand(command: string, editor: LineEditor): Promise<void> {

@@ -16,7 +16,7 @@ const root = mkdtempSync(join(tmpdir(), 'shell-parts-'));
 after(() => rmSync(root, { recursive: true }));
 
 describe('the prompt', () => {
-  const here = { user: 'root', host: 'site-1.example.net', folder: '/Common', module: '' };
+  const here = { user: 'root', host: 'site-1.example.net', folder: '/Common', module: '', isBatch: false };
 
   it('is that of a BIG-IP', () => {
     const device = { sync: 'Standalone', failover: 'Active' };
@@ -25,6 +25,10 @@ describe('the prompt', () => {
       promptText({ ...here, device, folder: '/test', module: 'net tunnels' }),
       'root@(site-1)(cfg-sync Standalone)(Active)(/test)(tmos.net.tunnels)# ',
     );
+  });
+
+  it('says that changes wait in a transaction', () => {
+    assert.match(promptText({ ...here, device: undefined, isBatch: true }), /^\[batch mode\]root@/);
   });
 
   it('claims nothing while configd does not answer', () => {
