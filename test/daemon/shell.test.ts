@@ -48,14 +48,14 @@ async function stopConfigd(): Promise<void> {
   await ended;
 }
 
-type Place = { rows?: number; flags?: string };
+type Place = { rows?: number; flags?: string; env?: Readonly<Record<string, string>> };
 
 /** A shell that has shown its prompt. */
-async function openShell({ rows = 40, flags = '' }: Place = {}): Promise<Terminal> {
+async function openShell({ rows = 40, flags = '', env = {} }: Place = {}): Promise<Terminal> {
   const terminal = new Terminal({
     socket: join(root, `tmux${terminals.length}`),
     command: `'${process.execPath}' '${EXECUTABLE}' tmsh --state '${state}' ${flags}`,
-    env: { HOME: root, PAGER: '' },
+    env: { HOME: root, PAGER: '', ...env },
     rows,
   });
   terminals.push(terminal);
@@ -254,6 +254,28 @@ describe('the shell', { timeout: 240_000 }, () => {
     const quiet = await openShell({ rows: 12, flags: '-q' });
     quiet.enter('list net vlan all-properties');
     await quiet.shows(/\}\n\S+ \S+\(tmos\)#$/);
+  });
+
+  it('lends the terminal to an editor and to a program of the host, and takes it back', async () => {
+    const editor = join(root, 'editor');
+    writeFileSync(editor, '#!/bin/sh\necho which tag\nread -r word\nsed -i "s/tag .*/tag $word/" "$1"\n', { mode: 0o755 });
+    const terminal = await openShell({ env: { EDITOR: editor, VISUAL: '' } });
+    terminal.enter('edit net vlan /Other/guest');
+    await terminal.shows(/\nwhich tag$/);
+    terminal.enter('31');
+    await terminal.shows(/\n31\n\S+ \S+#$/);
+    terminal.enter('list net vlan /Other/guest tag one-line');
+    await terminal.shows(/net vlan \/Other\/guest \{ tag 31 \}\n\S+ \S+#$/);
+    await terminal.clear();
+    terminal.enter("run util bash -c 'echo here; sleep infinity'");
+    await terminal.shows(/\nhere$/);
+    terminal.press('C-c');
+    await terminal.shows(/here\n\^C\S+ \S+#$/);
+    terminal.enter('modify net vlan /Other/guest tag 12');
+    terminal.enter('create cli transaction');
+    await terminal.shows(/\n\[batch mode\]\S+ \S+#$/);
+    terminal.enter('delete cli transaction');
+    await terminal.shows(/delete cli transaction\n(?!\[)\S+ \S+#$/);
   });
 
   it('says what failed, says that configd has gone, and goes on when it is back', async () => {
