@@ -1,6 +1,7 @@
 // Modules that a person has entered at the prompt: in `net`, `list vlan` is `list net vlan`, and `/sys db` leaves it.
 
 import { OBJECT_TYPES } from '../config/object-types.ts';
+import { commandsOf } from './sequence.ts';
 import { findVerb } from './verbs.ts';
 
 /** The module or component that a line enters, from within another; undefined: it is something else. */
@@ -46,6 +47,13 @@ export function qualify(command: string, module: string): string {
   if (rest.startsWith('/')) return command;
   if (!isModule(`${module} ${words[0]}`) && isElsewhere(words, verb.phrases ?? [])) return command;
   return `${match[0].trimEnd()} ${module} ${rest}`.trimEnd() + (/\s$/.test(command) ? ' ' : '');
+}
+
+/** As `qualify`, for each of several commands between semicolons. */
+export function qualifyLine(line: string, module: string): string {
+  const commands = commandsOf(line);
+  if (module === '' || commands.length < 2) return qualify(line, module);
+  return commands.map((command) => qualify(command.trim(), module)).join(' ; ');
 }
 
 /** Whether the words name a type or a phrase by its full path. */

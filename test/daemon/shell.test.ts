@@ -138,7 +138,7 @@ describe('the shell', { timeout: 240_000 }, () => {
     await terminal.shows(/^Commands:\n[^]*^ {2}create +Make a new object\.[^]*^Modules:\n[^]*^ {2}net [^]*\(tmos\)#$/m);
     await terminal.clear();
     terminal.type('modify ?');
-    await terminal.shows(/^Modules:\n {2}ltm[^]*# modify$/m);
+    await terminal.shows(/^Modules:\n[^]*^ {2}ltm [^]*# modify$/m);
     await terminal.clear();
     terminal.type('net vlan ?');
     await terminal.shows(/^VLAN names:\n(?: {2}a)? +\/?[^]*wan[^]*# modify net vlan$/m);
@@ -258,7 +258,9 @@ describe('the shell', { timeout: 240_000 }, () => {
 
   it('lends the terminal to an editor and to a program of the host, and takes it back', async () => {
     const editor = join(root, 'editor');
-    writeFileSync(editor, '#!/bin/sh\necho which tag\nread -r word\nsed -i "s/tag .*/tag $word/" "$1"\n', { mode: 0o755 });
+    writeFileSync(editor, '#!/bin/sh\necho which tag\nread -r word\nsed -i "s/tag .*/tag $word/" "$1"\n', {
+      mode: 0o755,
+    });
     const terminal = await openShell({ env: { EDITOR: editor, VISUAL: '' } });
     terminal.enter('edit net vlan /Other/guest');
     await terminal.shows(/\nwhich tag$/);
@@ -270,7 +272,7 @@ describe('the shell', { timeout: 240_000 }, () => {
     terminal.enter("run util bash -c 'echo here; sleep infinity'");
     await terminal.shows(/\nhere$/);
     terminal.press('C-c');
-    await terminal.shows(/here\n\^C\S+ \S+#$/);
+    await terminal.shows(/\nhere\n\S+ \S+#$/);
     terminal.enter('modify net vlan /Other/guest tag 12');
     terminal.enter('create cli transaction');
     await terminal.shows(/\n\[batch mode\]\S+ \S+#$/);

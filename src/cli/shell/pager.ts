@@ -110,7 +110,7 @@ export class PagedOutput {
 function spawnPager(): ChildProcess {
   const stdio: ['pipe', 'inherit', 'inherit'] = ['pipe', 'inherit', 'inherit'];
   const env = { ...process.env, LESSSECURE: '1' };
-  const own = process.env['PAGER'];
+  const own = process.env.PAGER;
   if (own !== undefined && own !== '') return spawn(own, { shell: true, stdio, env });
   return spawn('less', ['-F', '-R', '-X', `-P${LESS_PROMPT}`], { stdio, env });
 }

@@ -4,7 +4,7 @@ import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
 import { errorText } from '../../core/errors.ts';
 import type { Completion } from '../../tmsh/completion.ts';
-import { enteredModule, qualify } from '../../tmsh/module-path.ts';
+import { enteredModule, qualifyLine } from '../../tmsh/module-path.ts';
 import { CommandSplitter } from '../../tmsh/split.ts';
 import { findVerb } from '../../tmsh/verbs.ts';
 import { WordCursor } from '../../tmsh/word-cursor.ts';
@@ -96,7 +96,7 @@ export class Shell {
     const module = line === 'exit' ? parentOf(this.#module) : enteredModule(line, this.#module);
     const verb = line.split(/\s/, 1)[0];
     if (module === undefined || (line !== 'exit' && findVerb(verb ?? '') !== undefined)) {
-      const full = qualify(command, this.#module);
+      const full = qualifyLine(command, this.#module);
       if (LOCAL_VERBS.has(verb ?? '')) await this.#runHere(full, editor);
       else await this.#runCommand(full, editor);
     } else this.#module = module;

@@ -40,7 +40,7 @@ describe('completion of the start of a command', () => {
   it('offers modules and components that the verb takes', async () => {
     const ask = await asker();
     const modules = [...new Set(OBJECT_TYPES.map(({ path }) => path.split(' ')[0]!))].sort();
-    const words = offered(ask('modify '))['Modules']!;
+    const words = offered(ask('modify ')).Modules!;
     assert.deepEqual(
       modules.filter((word) => !words.includes(word)),
       [],
@@ -56,7 +56,7 @@ describe('completion of the start of a command', () => {
     const ask = await asker();
     assert.deepEqual(offered(ask('load ')), { Modules: ['sys'] });
     assert.deepEqual(offered(ask('load sys config ver')), { Options: ['verify'] });
-    assert.ok(!offered(ask('load sys config verify '))['Options']!.includes('verify'));
+    assert.ok(!offered(ask('load sys config verify ')).Options!.includes('verify'));
     assert.deepEqual(ask('load sys config file ').values, [{ expects: 'file', help: 'a file name' }]);
   });
 });
@@ -167,9 +167,9 @@ describe('completion of properties', () => {
     const ask = await asker();
     const line = 'modify net vlan wan interfaces ';
     assert.deepEqual(offered(ask(`${line}add { `))['Interface names'], ['2.1']);
-    assert.deepEqual(offered(ask(`${line}modify { `))['Interfaces'], ['1.1']);
-    assert.deepEqual(offered(ask(`${line}add { 2.1 `))['Delimiters'], ['{', '}']);
-    assert.deepEqual(offered(ask(`${line}add { 2.1 { `))['Properties'], ['tagged', 'untagged', 'tag-mode']);
+    assert.deepEqual(offered(ask(`${line}modify { `)).Interfaces, ['1.1']);
+    assert.deepEqual(offered(ask(`${line}add { 2.1 `)).Delimiters, ['{', '}']);
+    assert.deepEqual(offered(ask(`${line}add { 2.1 { `)).Properties, ['tagged', 'untagged', 'tag-mode']);
     assert.deepEqual(offered(ask(`${line}add { 2.1 { tagged } } m`)), { Properties: ['mtu'] });
     assert.match(ask(`${line}add { 2.1 { bogus `).problem!, /unexpected argument "bogus"/);
   });
@@ -185,9 +185,9 @@ describe('completion of properties', () => {
 describe('completion at a prompt', () => {
   it('offers modules beside the verbs, and components within one', async () => {
     const ask = await asker();
-    assert.ok(offered(ask('', '/Common', ''))['Modules']!.includes('net'));
+    assert.ok(offered(ask('', '/Common', '')).Modules!.includes('net'));
     assert.deepEqual(offered(ask('net tun', '/Common', '')), { Components: ['tunnels'] });
-    assert.ok(offered(ask('', '/Common', 'net'))['Components']!.includes('vlan'));
+    assert.ok(offered(ask('', '/Common', 'net')).Components!.includes('vlan'));
     assert.deepEqual(offered(ask('modify vlan w', '/Common', 'net'))['VLAN names'], ['wan']);
     assert.deepEqual(offered(ask('modify w', '/Common', 'net vlan'))['VLAN names'], ['wan']);
     assert.deepEqual(offered(ask('modify /sy', '/Common', 'net vlan')), { Modules: ['/sys'] });

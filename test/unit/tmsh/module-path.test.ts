@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { enteredModule, modulesWithin, qualify } from '../../../src/tmsh/module-path.ts';
+import { enteredModule, modulesWithin, qualify, qualifyLine } from '../../../src/tmsh/module-path.ts';
 
 describe('modules at the prompt', () => {
   it('are entered from the top, from one another, and by a slash', () => {
@@ -27,6 +27,11 @@ describe('modules at the prompt', () => {
     assert.equal(qualify('create wan { tag 3 }', 'net vlan'), 'create net vlan wan { tag 3 }');
     assert.equal(qualify('create { wan tag 3 }', 'net vlan'), 'create net vlan { wan tag 3 }');
     assert.equal(qualify('modify vlan wan {\n  tag 3\n}', 'net'), 'modify net vlan wan {\n  tag 3\n}');
+  });
+
+  it('are put into each of several commands', () => {
+    assert.equal(qualifyLine('cd /Other; list vlan; list sys db', 'net'), 'cd /Other ; list net vlan ; list sys db');
+    assert.equal(qualifyLine('cd /Other; list', ''), 'cd /Other; list');
   });
 
   it('stay out of what is elsewhere, and of what names no object', () => {
