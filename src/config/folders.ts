@@ -6,12 +6,17 @@ import { COMMON, fullPath } from './name.ts';
 export const ROOT = '/';
 
 /** A network is one name, though it holds a slash: /Common/10.1.1.0/24. */
-const NETWORK_END = /(?<=[.:%][^/]*)\/[0-9]+$/;
+const NETWORK_END = /(?<=[.:%*][^/]*)\/[0-9]+$/;
 
 /** The folder that an object of this full path lies in. */
 export function folderOf(path: string): string {
   const end = path.replace(NETWORK_END, '').lastIndexOf('/');
   return path.slice(0, end) || ROOT;
+}
+
+/** The name of an object within its folder. */
+export function leafOf(path: string): string {
+  return path.slice(folderOf(path).length).replace(/^\//, '');
 }
 
 /** The full path of a folder that was written in `folder`; `..` is the one above. */

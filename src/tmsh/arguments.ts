@@ -3,12 +3,14 @@
 import { objectsOf } from '../config/configuration.ts';
 import type { Configuration } from '../config/configuration.ts';
 import { objectKey } from '../config/change.ts';
+import { ROOT, folderOf, leafOf } from '../config/folders.ts';
 import { nameOf } from '../config/load-text.ts';
 import { labelled } from '../config/object-type.ts';
 import type { AnyObjectType } from '../config/object-type.ts';
 import { OBJECT_TYPES, findObjectType } from '../config/object-types.ts';
 import type { Scanner, Token } from '../config/scanner.ts';
 import { ConfigError, ConfigSyntaxError } from '../core/errors.ts';
+import type { OptionWord } from './verb.ts';
 
 /** Throws for any token: `unexpected argument "foo"`. */
 export function unexpected(token: Token, hint?: string): ConfigSyntaxError {
@@ -85,9 +87,15 @@ export function namesObject(objects: Objects, type: AnyObjectType, word: string,
   return matchingNames(objects, type, word, folder).length > 0;
 }
 
-/** The objects that a word names; throws a ConfigError where there is none. */
-export function resolveNames(objects: Objects, type: AnyObjectType, token: Token, folder: string): string[] {
-  const names = matchingNames(objects, type, token.text, folder);
+/** The objects that a word names, with `isRecursive` also in folders below; throws a ConfigError where there is none. */
+export function resolveNames(
+  objects: Objects,
+  type: AnyObjectType,
+  token: Token,
+  folder: string,
+  isRecursive = false,
+): string[] {
+  const names = matchingNames(objects, type, token.text, folder, isRecursive);
   if (names.length > 0) return names;
   const name = nameOf(type, token.text, folder);
   const subject = type.companionOf?.[0] ?? type;
@@ -96,6 +104,12 @@ export function resolveNames(objects: Objects, type: AnyObjectType, token: Token
     position: token.position,
     hint: `list ${subject.path} shows those that exist.`,
   });
+}
+
+/** Whether an object lies in the folder, or with `isRecursive` below it; those of types without folders lie in all. */
+export function isNear(type: AnyObjectType, name: string, folder: string, isRecursive: boolean): boolean {
+  if (type.naming !== 'full-path' || folderOf(name) === folder) return true;
+  return isRecursive && name.startsWith(folder === ROOT ? ROOT : `${folder}/`);
 }
 
 /** The one object that a word names; throws a ConfigError where there are none or several. */
@@ -108,26 +122,53 @@ export function resolveOne(objects: Objects, type: AnyObjectType, token: Token, 
   });
 }
 
-/** A type and, if the command names any, its objects. */
+/** A type and, if the command names any, its objects. The options that may follow it are left to be read. */
 export function resolveTarget(
   scanner: Scanner,
   configuration: Configuration,
   folder: string,
+  options: readonly OptionWord[] = [],
 ): { type: AnyObjectType; names: string[] | undefined } {
   const type = readType(scanner);
-  if (scanner.peek() === undefined) return { type, names: undefined };
+  const next = scanner.peek();
+  const isOption =
+    options.some(({ word }) => word === next?.text) && !namesObject(configuration, type, next!.text, folder);
+  if (next === undefined || isOption) return { type, names: undefined };
   const tokens = readWords(scanner, `a ${type.label} name`);
-  expectEnd(scanner);
+  if (options.length === 0) expectEnd(scanner);
   const names = tokens.flatMap((token) => resolveNames(configuration, type, token, folder));
   return { type, names: tokens.some((token) => token.text === 'all') ? undefined : names };
 }
 
-function matchingNames(objects: Objects, type: AnyObjectType, word: string, folder: string): string[] {
+/** What `all` and wildcards match lies in the folder that they are written for. */
+function matchingNames(
+  objects: Objects,
+  type: AnyObjectType,
+  word: string,
+  folder: string,
+  isRecursive = false,
+): string[] {
   const wanted = nameOf(type, word, folder);
   const names = objectsOf(objects, type).map((object) => object.name);
-  if (word === 'all') return names;
-  if (!word.includes('*')) return names.filter((name) => name === wanted);
-  const parts = wanted.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-  const glob = new RegExp(`^${parts.join('.*')}$`);
-  return names.filter((name) => glob.test(name));
+  if (!isPattern(word)) return names.filter((name) => name === wanted);
+  const within = word === 'all' ? folder : folderOf(wanted);
+  const near = names.filter((name) => isNear(type, name, within, isRecursive));
+  if (word === 'all') return near;
+  const leaf = (name: string): string => (type.naming === 'full-path' ? leafOf(name) : name);
+  return near.filter((name) => matches(leaf(wanted), leaf(name)));
+}
+
+/** Whether a text is what a pattern with stars says; in one pass, whatever the pattern. */
+function matches(pattern: string, text: string): boolean {
+  const [first = '', ...rest] = pattern.split('*');
+  const last = rest.pop() ?? '';
+  const end = text.length - last.length;
+  if (end < first.length || !text.startsWith(first) || !text.endsWith(last)) return false;
+  let at = first.length;
+  for (const part of rest) {
+    const found = text.indexOf(part, at);
+    if (found < 0 || found + part.length > end) return false;
+    at = found + part.length;
+  }
+  return true;
 }

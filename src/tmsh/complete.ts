@@ -11,6 +11,7 @@ import { COMMON, fullPath, nameProblem, pathProblem } from '../config/name.ts';
 import type { AnyObjectType } from '../config/object-type.ts';
 import { OBJECT_TYPES } from '../config/object-types.ts';
 import { vocabularyOf } from '../config/read-properties.ts';
+import { isNear } from './arguments.ts';
 import { completeProperties, helpOf } from './complete-properties.ts';
 import type { PropertyScene } from './complete-properties.ts';
 import { offerObjects } from './complete-names.ts';
@@ -249,8 +250,11 @@ function offerExisting(scene: PropertyScene, type: AnyObjectType, { names }: Obj
     scene.into.add('Values', 'all', `Every ${type.label}.`);
 }
 
-function hasObjects(configuration: Configuration, type: AnyObjectType): boolean {
-  for (const object of configuration.objects.values()) if (object.type === type.path) return true;
+/** Whether `all` names something: it stands for what lies in the folder. */
+function hasObjectsNear({ configuration, folder }: PropertyScene, type: AnyObjectType): boolean {
+  for (const object of configuration.objects.values()) {
+    if (object.type === type.path && isNear(type, object.name, folder, false)) return true;
+  }
   return false;
 }
 

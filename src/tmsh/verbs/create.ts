@@ -16,9 +16,9 @@ export const create: Verb = {
     properties: 'edit',
     // eslint-disable-next-line @typescript-eslint/require-await
     async *run(command) {
-      const { type, name, edits } = readObject(command);
+      const { type, name, editsIn } = readObject(command);
       const path = nameOf(type, name?.text ?? '', command.session.folder);
-      yield* stage(command, (transaction) => transaction.create(type, path, edits, name?.position));
+      yield* stage(command, (transaction) => transaction.create(type, path, editsIn(transaction), name?.position));
     },
   },
   phrases: [createTransaction],

@@ -2,12 +2,12 @@
 
 import { objectKey } from '../../config/change.ts';
 import { objectsOf } from '../../config/configuration.ts';
-import type { AnyObjectType } from '../../config/object-type.ts';
 import { printObject } from '../../config/print.ts';
 import type { PrintOptions } from '../../config/print.ts';
 import { vocabularyOf } from '../../config/read-properties.ts';
 import type { Token } from '../../config/scanner.ts';
-import { namesObject, readTypes, resolveNames, unexpected } from '../arguments.ts';
+import { ConfigSyntaxError } from '../../core/errors.ts';
+import { isNear, namesObject, readTypes, resolveNames, unexpected } from '../arguments.ts';
 import type { Command, OptionWord, Output, Phrase, Verb } from '../verb.ts';
 import { listTransaction } from './cli-transaction.ts';
 
@@ -60,18 +60,24 @@ export async function* listObjects({ scanner, backend, session }: Command): Outp
   const { configuration } = backend;
   const single = types.length === 1 ? types[0] : undefined;
   let options: PrintOptions = { folder };
-  let names: Set<string> | undefined;
+  const wanted: Token[] = [];
+  let isRecursive = false;
   const only: string[] = [];
-  const addName = (type: AnyObjectType, token: Token) => {
-    names ??= new Set();
-    for (const name of resolveNames(configuration, type, token, folder)) names.add(name);
-  };
   for (let token = scanner.next(); token !== undefined; token = scanner.next()) {
     const option = PRINT_OPTIONS[token.text];
     if (option !== undefined && Object.hasOwn(PRINT_OPTIONS, token.text)) {
       options = { ...options, ...option };
+      isRecursive ||= token.text === 'recursive';
     } else if (token.kind === 'open' && single !== undefined) {
-      for (let inner = scanner.next(); inner?.kind === 'word'; inner = scanner.next()) addName(single, inner);
+      const vocabulary = vocabularyOf(single.properties);
+      let inner = scanner.next();
+      for (; inner?.kind === 'word'; inner = scanner.next()) {
+        const property = vocabulary.get(inner.text);
+        if (property === undefined || namesObject(configuration, single, inner.text, folder)) wanted.push(inner);
+        else only.push(property.name);
+      }
+      if (inner === undefined) throw new ConfigSyntaxError('this brace is never closed', token.position, 'Add a }.');
+      if (inner.kind === 'open') throw unexpected(inner);
     } else if (token.kind !== 'word' || single === undefined) {
       throw unexpected(token, `list takes: ${Object.keys(PRINT_OPTIONS).join(', ')}`);
     } else {
@@ -80,15 +86,19 @@ export async function* listObjects({ scanner, backend, session }: Command): Outp
       if (property !== undefined && !(isName && namesObject(configuration, single, token.text, folder))) {
         only.push(property.name);
       } else {
-        addName(single, token);
+        wanted.push(token);
       }
     }
   }
+  const names =
+    single === undefined || wanted.length === 0
+      ? undefined
+      : new Set(wanted.flatMap((token) => resolveNames(configuration, single, token, folder, isRecursive)));
   if (only.length > 0) options = { ...options, only };
   let chunk = '';
   for (const type of types) {
     for (const object of objectsOf(configuration, type)) {
-      if (names?.has(object.name) === false) continue;
+      if (names === undefined ? !isNear(type, object.name, folder, isRecursive) : !names.has(object.name)) continue;
       const stored = configuration.objects.get(objectKey(object))!;
       chunk += printObject(configuration, stored, options);
       if (chunk.length < CHUNK_CHARACTERS) continue;

@@ -18,11 +18,12 @@ export const modify: Verb = {
     async *run(command) {
       const { scanner } = command;
       const { folder } = command.session;
-      const { type, name: token, edits } = readObject(command);
-      if (edits.length === 0) {
+      const { type, name: token, count, editsIn } = readObject(command);
+      if (count === 0) {
         throw new ConfigSyntaxError('one or more properties must be specified', scanner.endPosition());
       }
       yield* stage(command, (transaction) => {
+        const edits = editsIn(transaction);
         const names = token === undefined ? [''] : resolveNames(transaction, type, token, folder);
         for (const name of names) transaction.modify(type, name, edits, undefined, token?.position);
       });

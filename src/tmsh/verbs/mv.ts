@@ -1,6 +1,6 @@
 // `mv` and `cp`: an object under another name, or beside itself.
 
-import { folderOf, resolveFolder } from '../../config/folders.ts';
+import { leafOf, resolveFolder } from '../../config/folders.ts';
 import { nameOf } from '../../config/load-text.ts';
 import type { AnyObjectType } from '../../config/object-type.ts';
 import type { Token } from '../../config/scanner.ts';
@@ -64,5 +64,5 @@ function readNames({ scanner, session: { folder } }: Command): Names {
   }
   const to = resolveFolder(readWord(scanner, 'a folder').text, folder);
   expectEnd(scanner);
-  return { type, from, target: (name) => `${to}/${name.slice(folderOf(name).length + 1)}` };
+  return { type, from, target: (name) => `${to}/${leafOf(name)}` };
 }

@@ -82,6 +82,131 @@ describe('folders', () => {
   });
 });
 
+describe('bare names of other objects', () => {
+  it('are those of the folder, and those of /Common where it has none', async () => {
+    const session = await basicSession();
+    await session.run(
+      'create net vlan /Common/sub/near tag 5',
+      'cd sub',
+      'create net tunnels tunnel t local-address 10.1.1.1 profile vxlan-multipoint key 5',
+      'create net vlan-group g members add { near wan } mode transparent',
+      'create net self s address 10.2.0.1/24 vlan near',
+    );
+    const one = async (command: string) => (await session.run(`${command} one-line`)).trimEnd();
+    assert.match(await one('list net tunnels tunnel t'), /profile \/Common\/vxlan-multipoint/);
+    assert.match(await one('list net vlan-group g'), /members \{ near \/Common\/wan \}/);
+    assert.match(await one('list net self s'), /vlan near/);
+    await session.run('modify net vlan-group g members delete { wan }');
+    assert.match(await one('list net vlan-group g'), /members \{ near \}/);
+    const refusal = await session.refusal('modify net self s vlan nowhere');
+    assert.match(refusal!, /\(\/Common\/sub\/nowhere\) was not found/);
+  });
+
+  it('may be made by the transaction that names them', async () => {
+    const session = await basicSession();
+    await session.run(
+      'create net vlan /Common/sub/x tag 5',
+      'cd sub; create cli transaction',
+      'create net vlan wan tag 6',
+      'create net self s address 10.2.0.1/24 vlan wan',
+      'submit cli transaction',
+    );
+    assert.match(await session.run('list net self s one-line'), /vlan wan/);
+  });
+});
+
+describe('what list and show take', () => {
+  it('objects of the folder, and with recursive those below it', async () => {
+    const session = await basicSession();
+    await session.run('create net vlan /Common/sub/x1 tag 5', 'create net vlan /Common/sub/deep/x2 tag 6');
+    const names = async (command: string) =>
+      (await session.run(command)).split('\n').flatMap((line) => /^net vlan (\S+)/.exec(line)?.[1] ?? []);
+    assert.deepEqual(await names('list net vlan'), ['wan']);
+    assert.deepEqual(await names('list net vlan recursive'), ['sub/deep/x2', 'sub/x1', 'wan']);
+    assert.deepEqual(await names('list net vlan all recursive'), ['sub/deep/x2', 'sub/x1', 'wan']);
+    assert.deepEqual(await names('cd sub; list net vlan x*'), ['x1']);
+    assert.deepEqual(await names('list net vlan x* recursive'), ['deep/x2', 'x1']);
+    assert.deepEqual(await names('list net vlan *2 recursive'), ['deep/x2']);
+    assert.deepEqual(await names('cd /; list net vlan'), []);
+    assert.deepEqual(await names('list recursive'), ['/Common/sub/deep/x2', '/Common/sub/x1', '/Common/wan']);
+    assert.match(await session.run('list'), /^sys db /, 'what has no folder is in all of them');
+    await session.run('cd /Common/sub; delete net vlan all');
+    assert.deepEqual(await names('cd /; list net vlan recursive'), ['/Common/sub/deep/x2', '/Common/wan']);
+  });
+
+  it('stars anywhere in a name, in time that no pattern can lengthen', async () => {
+    const session = await basicSession();
+    await session.run(
+      'create net vlan abcab',
+      `create net vlan ${'a'.repeat(200)}`,
+      'create net self 10.2.0.1/24 vlan wan',
+    );
+    const count = async (pattern: string, type = 'vlan') =>
+      (await session.run(`list net ${type} ${pattern} one-line`)).split('\n').length - 1;
+    for (const pattern of ['*c*', 'ab*ab', 'a*b', 'a*c*b']) assert.equal(await count(pattern), 1, pattern);
+    assert.equal(await count('a*'), 2);
+    assert.match((await session.refusal('list net vlan abc*cab'))!, /was not found/, 'no character counts twice');
+    assert.equal(await count('10.2*', 'self'), 1);
+    assert.equal(await count('*/24', 'self'), 2);
+    const started = process.hrtime.bigint();
+    assert.match((await session.refusal(`list net vlan ${'*a'.repeat(120)}*b`))!, /was not found/);
+    assert.ok(process.hrtime.bigint() - started < 2_000_000_000n);
+  });
+
+  it('properties in braces behind a name, names in braces', async () => {
+    const session = await basicSession();
+    await session.run('create net vlan a tag 7');
+    assert.equal(await session.run('list net vlan wan { tag mtu } one-line'), 'net vlan wan { tag 4094 mtu 1550 }\n');
+    assert.equal(
+      await session.run('list net vlan { a wan } tag one-line'),
+      'net vlan a { tag 7 }\nnet vlan wan { tag 4094 }\n',
+    );
+    assert.match((await session.refusal('list net vlan { a nope }'))!, /nope\) was not found/);
+  });
+
+  it('names and values for programs', async () => {
+    const session = await basicSession();
+    session.replies = [
+      {
+        rows: [
+          {
+            name: '/Common/wan',
+            stats: { 'Frames In': 7, State: 'up "x"' },
+            sections: [{ title: 'Underlay', stats: { MTU: 1500 } }],
+            drops: { 'no-endpoint': 3 },
+            table: { columns: ['MAC Address', 'Age'], rows: [['00:00:00:00:00:01', 5]] },
+          },
+        ],
+        next: '1',
+      },
+      { rows: [{ name: '/other/x' }] },
+    ];
+    assert.equal(
+      await session.run('show net vlan wan field-fmt'),
+      `net vlan wan {
+    frames-in 7
+    state "up \\"x\\""
+    underlay {
+        mtu 1500
+    }
+    drops {
+        no-endpoint 3
+    }
+    entries {
+        00:00:00:00:00:01 {
+            age 5
+        }
+    }
+}
+net vlan /other/x { }
+`,
+    );
+    assert.match(await session.run('show net vlan raw'), /Net::VLAN: wan/);
+    assert.deepEqual(session.asked.at(-1), { type: 'net vlan', names: undefined });
+    assert.match((await session.refusal('show net vlan wan bogus'))!, /unexpected argument "bogus"[^]*field-fmt/);
+  });
+});
+
 describe('mv and cp', () => {
   it('rename an object with everything that names it, and what belongs to it', async () => {
     const session = await basicSession();
