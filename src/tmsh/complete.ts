@@ -246,8 +246,7 @@ function offerNewName(into: OfferCollector, type: AnyObjectType): void {
 
 function offerExisting(scene: PropertyScene, type: AnyObjectType, { names }: Objects): void {
   offerObjects(scene.into, scene.configuration, [type.path], scene.folder);
-  if (names === 'many' && hasObjects(scene.configuration, type))
-    scene.into.add('Values', 'all', `Every ${type.label}.`);
+  if (names === 'many' && hasObjectsNear(scene, type)) scene.into.add('Values', 'all', `Every ${type.label}.`);
 }
 
 /** Whether `all` names something: it stands for what lies in the folder. */
