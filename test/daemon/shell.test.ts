@@ -156,9 +156,6 @@ describe('the shell', { timeout: 240_000 }, () => {
     terminal.type('mtu 1450');
     terminal.press('Enter');
     await terminal.shows(/tag 33 mtu 1450\n\S+ \S+#$/);
-    await terminal.clear();
-    terminal.enter('list net vlan wan tag mtu one-line');
-    await terminal.shows(/net vlan wan \{ mtu 1450 tag 33 \}/);
   });
 
   it('takes ? in quotes and in what is pasted as text, tabs too', async () => {
