@@ -21,6 +21,8 @@ export type ObjectTypeOptions<Path extends string, M extends PropertyMap> = {
   /** As messages call it: `VLAN`. */
   readonly label: string;
   readonly help: string;
+  /** A configuration that has an object of the type, for the manual: it loads as it is. */
+  readonly example: string;
   /** `full-path`: /partition/name. `plain`: the type has no partitions. `singleton`: one nameless object, always there. */
   readonly naming: 'full-path' | 'plain' | 'singleton';
   readonly sync: SyncClass;

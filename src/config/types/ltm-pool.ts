@@ -28,6 +28,14 @@ export const ltmPool = objectType({
   path: 'ltm pool',
   label: 'Pool',
   help: 'Addresses of which each can do the same: the gateways of a route.',
+  example: `
+ltm pool gateways {
+    members {
+        192.0.2.10:0 { }
+        192.0.2.11:0 { }
+    }
+}
+`,
   naming: 'full-path',
   sync: 'device-group',
   properties: {

@@ -16,6 +16,27 @@ export const netFdbTunnel = objectType({
   path: 'net fdb tunnel',
   label: 'Tunnel FDB',
   help: 'The static forwarding database of one tunnel: MAC addresses and the ends that they live behind.',
+  example: `
+net tunnels tunnel vx1 {
+    key 100
+    local-address 192.0.2.1
+    profile vxlan-multipoint
+    remote-address any
+}
+net fdb tunnel vx1 {
+    records {
+        02:00:5e:10:00:07 {
+            endpoint 192.0.2.7
+        }
+        ff:ff:ff:ff:ff:ff {
+            endpoints {
+                192.0.2.7
+                192.0.2.8
+            }
+        }
+    }
+}
+`,
   naming: 'full-path',
   sync: 'device-group',
   companionOf: [netTunnelsTunnel],

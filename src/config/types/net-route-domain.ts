@@ -17,6 +17,22 @@ const PROTOCOLS = ['BFD', 'BGP', 'IS-IS', 'OSPFv2', 'OSPFv3', 'PIM', 'RIP', 'RIP
 export const netRouteDomain = objectType({
   ...SELF,
   help: 'VLANs and tunnels with a routing table of their own; addresses in it are written ADDRESS%ID.',
+  example: `
+net vlan blue {
+    tag 200
+}
+net route-domain 5000 {
+    id 5000
+    parent 0
+    vlans {
+        blue
+    }
+}
+net self blue-self {
+    address 10.1.1.1%5000/24
+    vlan blue
+}
+`,
   sync: 'device-group',
   builtIn: { '/Common/0': { id: DEFAULT_ROUTE_DOMAIN } },
   properties: {

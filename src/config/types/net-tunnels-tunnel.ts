@@ -14,6 +14,21 @@ export const netTunnelsTunnel = objectType({
   path: 'net tunnels tunnel',
   label: 'Tunnel',
   help: 'A tunnel; it joins VLANs in a VLAN group and carries self IPs as they do.',
+  example: `
+net vlan wan {
+    tag 4094
+}
+net self wan-self {
+    address 192.0.2.1/24
+    vlan wan
+}
+net tunnels tunnel vx1 {
+    key 100
+    local-address 192.0.2.1
+    profile vxlan-multipoint
+    remote-address 192.0.2.2
+}
+`,
   naming: 'full-path',
   sync: 'device-group',
   nameSpace: 'vlan',

@@ -29,6 +29,11 @@ export const sysDb = objectType({
   path: 'sys db',
   label: 'DB variable',
   help: 'A variable of the whole system.',
+  example: `
+sys db iptunnel.vxlan.udpport {
+    value 8472
+}
+`,
   naming: 'plain',
   sync: 'local',
   builtIn: Object.fromEntries(Object.entries(VARIABLES).map(([name, { value }]) => [name, { value }])),
