@@ -114,10 +114,17 @@ const processesSchema = z.object({
       name: z.string(),
       state: z.enum(['starting', 'ready', 'waiting', 'stopped', 'refused']),
       pid: z.number().int().optional(),
+      /** When the process was started, in ms since the epoch. */
+      sinceMs: z.number().optional(),
+      /** Resident memory. */
+      memoryOctets: z.number().int().optional(),
       /** How often it died and was started again. */
       restarts: z.number().int(),
+      /** What it logged last as an error, or how it ended, whichever came later. */
+      lastError: z.object({ text: z.string(), atMs: z.number() }).optional(),
     }),
   ),
+  supervisor: z.object({ pid: z.number().int(), sinceMs: z.number(), memoryOctets: z.number().int() }),
   /** Devices that were taken from the kernel, with the `net interface` that they are for. */
   devices: z.array(z.object({ interface: z.string(), device: z.string() })),
 });

@@ -4,6 +4,9 @@ import type { Configuration } from '../config/configuration.ts';
 import type { Committed } from '../config/transaction.ts';
 import type { ShowReply } from '../ipc/schema.ts';
 
+/** What `show sys` can be asked about. */
+export type SystemTopic = 'clock' | 'hardware' | 'memory' | 'service' | 'version';
+
 export interface TmshBackend {
   /** The running configuration. */
   readonly configuration: Configuration;
@@ -23,4 +26,6 @@ export interface TmshBackend {
   resetStats(type: string, names: readonly string[] | undefined): Promise<number>;
   /** What each daemon runs, and what it could not apply. */
   status(): ShowReply;
+  /** The program, its processes and the machine. Throws an IpcError. */
+  system(topic: SystemTopic): Promise<ShowReply>;
 }

@@ -5,7 +5,7 @@ import type { Configuration } from '../../src/config/configuration.ts';
 import { ConfigErrors } from '../../src/config/transaction.ts';
 import { ConfigError, ConfigSyntaxError } from '../../src/core/errors.ts';
 import type { ShowReply } from '../../src/ipc/schema.ts';
-import type { TmshBackend } from '../../src/tmsh/backend.ts';
+import type { SystemTopic, TmshBackend } from '../../src/tmsh/backend.ts';
 import { describeCommandError } from '../../src/tmsh/command-error.ts';
 import { runCommand } from '../../src/tmsh/command.ts';
 
@@ -48,6 +48,10 @@ export class TmshSession implements TmshBackend {
 
   status(): ShowReply {
     return { rows: [{ name: 'configd', stats: { Generation: 7 } }] };
+  }
+
+  system(topic: SystemTopic): Promise<ShowReply> {
+    return Promise.resolve({ rows: [{ name: '', stats: { Topic: topic } }] });
   }
 
   /** The output of commands, one a call; rejects with what the last one threw. */

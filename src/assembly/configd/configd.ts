@@ -45,7 +45,7 @@ export class Configd {
     });
     const publisher = new Publisher(this.#owner, log);
     const dataplaneSocket = join(state, 'dataplaned.sock');
-    const tmsh = new TmshService({ owner: this.#owner, publisher, dataplaneSocket, log });
+    const tmsh = new TmshService({ owner: this.#owner, publisher, state, dataplaneSocket, log });
     this.#server = new IpcServer(
       join(state, 'configd.sock'),
       {

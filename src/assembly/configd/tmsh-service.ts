@@ -16,10 +16,13 @@ import { describeCommandError } from '../../tmsh/command-error.ts';
 import { isChange, newSession, runCommand } from '../../tmsh/command.ts';
 import type { ConfigOwner } from './config-owner.ts';
 import type { Publisher } from './publisher.ts';
+import { showSystem } from './system-pages.ts';
 
 export type TmshServiceOptions = {
   readonly owner: ConfigOwner;
   readonly publisher: Publisher;
+  /** State directory. */
+  readonly state: string;
   /** Socket of the daemon that has the statistics. */
   readonly dataplaneSocket: string;
   readonly log: Log;
@@ -86,7 +89,7 @@ export class TmshService {
   }
 
   #backend(directory: string | undefined): TmshBackend {
-    const { owner, publisher, dataplaneSocket } = this.#options;
+    const { owner, publisher, dataplaneSocket, state } = this.#options;
     const place = (file: string) => (isAbsolute(file) || directory === undefined ? file : join(directory, file));
     return {
       get configuration(): Configuration {
@@ -116,6 +119,7 @@ export class TmshService {
         return objects;
       },
       status: () => publisher.status(),
+      system: (topic) => showSystem(topic, state, owner.version),
     };
   }
 }

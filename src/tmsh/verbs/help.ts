@@ -73,13 +73,13 @@ function typeText(type: AnyObjectType): string {
   return `${type.path}: ${type.help}\n\n${table(rows)}`;
 }
 
-function phraseForm(verb: Verb, { words, operand, options = [] }: Phrase): string {
+export function phraseForm(verb: Verb, { words, operand, options = [] }: Phrase): string {
   const parts = [verb.name, ...words, ...(operand === undefined ? [] : [operandForm(operand)])];
   for (const { word, value } of options) parts.push(`[${word}${value === undefined ? '' : ` ${operandForm(value)}`}]`);
   return parts.join(' ');
 }
 
-function objectsForm(verb: Verb, objects: Objects): string {
+export function objectsForm(verb: Verb, objects: Objects): string {
   const parts = [verb.name, 'MODULE COMPONENT', objects.isNameOptional === true ? '[NAME]' : 'NAME'];
   if (objects.operand !== undefined) parts.push(operandForm(objects.operand));
   if (objects.properties === 'edit') parts.push('{ PROPERTY VALUE … }');
@@ -88,7 +88,7 @@ function objectsForm(verb: Verb, objects: Objects): string {
   return parts.join(' ');
 }
 
-function operandForm({ kind, words, isOptional }: Operand): string {
+export function operandForm({ kind, words, isOptional }: Operand): string {
   const text = words === undefined ? kind.toUpperCase() : words.join(' | ');
   return isOptional === true ? `[${text}]` : text;
 }
