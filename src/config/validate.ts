@@ -54,6 +54,11 @@ export function validate(
       after.views.get(objectKey({ type: type.path, name })) as TypedObject<Path, M> | undefined,
     all: <Path extends string, M extends PropertyMap>(type: { path: Path }) =>
       (byType.get(type.path) ?? []) as unknown as readonly TypedObject<Path, M>[],
+    gone: <Path extends string, M extends PropertyMap>(type: { path: Path }) =>
+      [...before.views.values()].filter(
+        (object) => object.type === type.path && !after.views.has(objectKey(object)),
+      ) as unknown as readonly TypedObject<Path, M>[],
+    inUse: (used, user, property) => refuseDeletion(used, user, property, used.name, error),
     error: (object, text, { code = 'configuration', ...details } = {}) => error(object, code, text, details),
     warn,
   };
@@ -125,20 +130,30 @@ function checkInUse(
         if (targets.some((target) => after.views.has(objectKey({ type: target, name: value })))) continue;
         const target = targets.find((path) => gone.has(objectKey({ type: path, name: value })));
         if (target === undefined) continue;
-        const used = gone.get(objectKey({ type: target, name: value }))!;
-        const what = labelled(findObjectType(target)!, value);
-        const who = labelled(user, object.name);
-        error(used, 'inUse', `The ${what} cannot be deleted because it is in use by a ${who}.`, {
-          property,
-          value,
-          hint: `Change ${property} of the ${who} first, or delete it.`,
-        });
+        refuseDeletion(gone.get(objectKey({ type: target, name: value }))!, object, property, value, error);
       }
     }
   }
 }
 
-function* referencesOf(map: PropertyMap, properties: Properties): Generator<Reference> {
+function refuseDeletion(
+  used: AnyConfigObject,
+  user: AnyConfigObject,
+  property: string,
+  value: string,
+  error: Report,
+): void {
+  const what = labelled(findObjectType(used.type)!, used.name);
+  const who = labelled(findObjectType(user.type)!, user.name);
+  error(used, 'inUse', `The ${what} cannot be deleted because it is in use by a ${who}.`, {
+    property,
+    value,
+    hint: `Change ${property} of the ${who} first, or delete it.`,
+  });
+}
+
+/** What an object refers to, by property. */
+export function* referencesOf(map: PropertyMap, properties: Properties): Generator<Reference> {
   for (const [property, { kind }] of Object.entries(map)) {
     const value = properties[property];
     if (value === undefined) continue;

@@ -219,6 +219,13 @@ function refuseTransparent(tunnel: Tunnel, encapsulation: Encapsulation | undefi
     value: 'enabled',
     hint: 'Leave transparent disabled.',
   });
+  const { 'remote-address': remote } = tunnel.properties;
+  if (encapsulation?.kind !== 'gre' || wildcard(remote)) return;
+  context.error(tunnel, `Tunnel (${tunnel.name}): a transparent tunnel has no remote-address, but it is ${remote}.`, {
+    property: 'remote-address',
+    value: remote,
+    hint: 'Leave transparent disabled, or write remote-address any.',
+  });
 }
 
 function checkSecondary(tunnel: Tunnel, context: CheckContext): void {
