@@ -71,7 +71,7 @@ export function materialise(
   const views = new Map<string, AnyConfigObject>();
   for (const [key, object] of objects) {
     const type = findObjectType(object.type)!;
-    const isKept = before?.objects.get(key) === object && !dependsOnOthers(type);
+    const isKept = before?.objects.get(key) === object && !DEPENDENT_TYPES.has(type);
     const old = isKept ? before.views.get(key) : undefined;
     views.set(key, old ?? viewOf(type, object, objects));
   }
@@ -88,11 +88,13 @@ function viewOf(
   return { type: object.type, name: object.name, properties };
 }
 
-/** Whether the view of an object may change although the object itself does not. */
-function dependsOnOthers(type: AnyObjectType): boolean {
-  if (type.inheritsBy !== undefined) return true;
-  return Object.values(type.properties).some(({ defaultFrom }) => defaultFrom !== undefined);
-}
+/** Types whose objects may look different although they themselves did not change. */
+const DEPENDENT_TYPES: ReadonlySet<AnyObjectType> = new Set(
+  OBJECT_TYPES.filter(
+    ({ inheritsBy, properties }) =>
+      inheritsBy !== undefined || Object.values(properties).some(({ defaultFrom }) => defaultFrom !== undefined),
+  ),
+);
 
 /** The values that other objects give to properties which were not set; what cannot be read there gives none. */
 function borrowedValues(

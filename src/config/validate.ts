@@ -68,6 +68,8 @@ export function validate(
   for (const type of OBJECT_TYPES) {
     const objects = byType.get(type.path)!;
     const complete = objects.filter((object) => {
+      // What was valid by itself still is; objects that are gone have been looked for.
+      if (before.views.get(objectKey(object)) === object) return true;
       checkReferences(type, object, before, after, error);
       warnOfInert(type, object, before, warn);
       return hasRequired(type, object, error);
