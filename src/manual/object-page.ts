@@ -95,10 +95,10 @@ function values(name: string, kind: Kind): string {
       return alternatives([kind.whenTrue, kind.whenFalse]);
     case 'list': {
       const wholes = kind.wholes === undefined ? '' : `; or ${alternatives(kind.wholes)}`;
-      return `a list, each ${scalarValues(kind.item as ScalarKind)}${wholes}`;
+      return `a list, each ${scalarValues(kind.item)}${wholes}`;
     }
     case 'records':
-      return `[records](#${anchor(recordHeading(name))}) by ${scalarValues(kind.key as ScalarKind)}`;
+      return `[records](#${anchor(recordHeading(name))}) by ${scalarValues(kind.key)}`;
     case 'scalar':
       return scalarValues(kind);
   }

@@ -29,9 +29,8 @@ function verbSection(verb: Verb): string[] {
   const sections = [`## ${name}`, `${plain(help)}${changes ? ' The change stands in the audit log.' : ''}`];
   sections.push(table(['Command', 'What it does'], forms));
   if (options.length > 0) sections.push(table(['Word', 'Meaning'], options));
-  const accepts = objects?.accepts;
-  if (accepts !== undefined) {
-    const types = OBJECT_TYPES.filter((type) => objects!.accepts!(type));
+  const types = OBJECT_TYPES.filter((type) => objects?.accepts?.(type) ?? false);
+  if (types.length > 0) {
     sections.push(`Object types: ${types.map(({ path }) => `[${path}](${pageOfType(path)})`).join(', ')}.`);
   }
   return sections;

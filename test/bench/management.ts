@@ -62,7 +62,10 @@ async function msOf(what: () => Promise<unknown>): Promise<number> {
 }
 
 /** The median of several times; `after` each of them what it has made is undone. */
-async function medianMs(what: () => Promise<unknown>, after: () => Promise<unknown> = async () => {}): Promise<number> {
+async function medianMs(
+  what: () => Promise<unknown>,
+  after: () => Promise<unknown> = () => Promise.resolve(),
+): Promise<number> {
   const times: number[] = [];
   for (let count = 0; count < REPEATS; count++) {
     times.push(await msOf(what));
@@ -118,5 +121,10 @@ export const MANAGEMENT_BENCHMARKS: readonly DeviceBenchmark[] = [
     const command = [process.execPath, WIDEPLANE, 'tmsh', '--state', `${device.state}/state`];
     return medianMs(() => run(onCore(Number(TRAFFIC_CORE), [...command, '-c', 'list net tunnels tunnel vx00017'])));
   }),
-  budget('configd-memory', 'MB', 200, async ({ device }) => (await proportionalOctets(await daemonOf(device, 'configd'))) / 1e6),
+  budget(
+    'configd-memory',
+    'MB',
+    200,
+    async ({ device }) => (await proportionalOctets(await daemonOf(device, 'configd'))) / 1e6,
+  ),
 ];

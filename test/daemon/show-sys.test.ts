@@ -24,7 +24,7 @@ function block(output: string, heading: string): Record<string, string> {
   );
 }
 
-async function withWideplane(body: (up: RunningUp, state: string) => Promise<void>): Promise<void> {
+async function withWideplane(body: (up: RunningUp, state: string) => Promise<void> | void): Promise<void> {
   const state = makeState();
   const file = `${state}.conf`;
   writeFileSync(file, CONFIG);
@@ -72,7 +72,7 @@ test('show sys service tells process, memory, restarts and last error of each da
 });
 
 test('show sys version, clock, memory and hardware', async () => {
-  await withWideplane(async (_up, state) => {
+  await withWideplane((_up, state) => {
     const version = block(tmsh(state, 'show sys version'), 'Sys::Version');
     assert.equal(version.Product, 'wideplane');
     assert.equal(version['Node.js'], process.version);

@@ -27,10 +27,10 @@ describe('the last error of a daemon', () => {
     assert.equal(errors.last?.text, 'ended with status 1: no room');
     const second = errors.run();
     second.ended('ended with status 1', false);
-    assert.equal(errors.last?.text, 'ended with status 1');
+    assert.equal(errors.last.text, 'ended with status 1');
     second.line('TypeError: x is not a function', true);
     second.line('    at file.js:1:1', true);
-    assert.equal(errors.last?.text, 'ended with status 1: TypeError: x is not a function');
+    assert.equal(errors.last.text, 'ended with status 1: TypeError: x is not a function');
   });
 
   it('is the signal alone when one ended it', () => {
