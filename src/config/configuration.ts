@@ -6,6 +6,7 @@ import type { AnyConfigObject, AnyObjectType } from './object-type.ts';
 import { OBJECT_TYPES, findObjectType } from './object-types.ts';
 import type { Property, PropertyMap, RecordsKind } from './property.ts';
 import type { Extra } from './read-properties.ts';
+import type { UnknownObject } from './unknown.ts';
 import { isRecords, isTable, sameValue } from './value.ts';
 import type { MutableProperties, Properties, Records, Value } from './value.ts';
 
@@ -14,12 +15,11 @@ export type StoredObject = {
   readonly type: string;
   readonly name: string;
   readonly own: Properties;
-  /** Properties that this version does not know. */
+  /** Properties that this version does not know, and comments. */
   readonly extras: readonly Extra[];
+  /** Comments that stand in front of it. */
+  readonly lead?: string;
 };
-
-/** An object of a type that this version does not know, as it was written. */
-export type UnknownObject = { readonly header: string; readonly text: string };
 
 export type Configuration = {
   readonly objects: ReadonlyMap<string, StoredObject>;

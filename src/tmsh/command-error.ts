@@ -1,13 +1,15 @@
 // What a person sees of a command that failed.
 
-import { ConfigErrors } from '../config/transaction.ts';
+import { ConfigErrors, omittedText } from '../config/transaction.ts';
 import { ConfigError, ConfigSyntaxError, errorText, formatPosition } from '../core/errors.ts';
 import { IpcError } from '../ipc/ipc-error.ts';
 
 /** The message, the place in the command with a caret below it or the place in the file, and what to do next. */
 export function describeCommandError(error: unknown, command: string): string {
   if (error instanceof ConfigErrors) {
-    return error.errors.map((each) => describeCommandError(each, command)).join('\n');
+    const lines = error.errors.map((each) => describeCommandError(each, command));
+    if (error.omitted > 0) lines.push(omittedText(error.omitted));
+    return lines.join('\n');
   }
   if (error instanceof ConfigError || error instanceof ConfigSyntaxError) {
     const { position, hint } = error.details;

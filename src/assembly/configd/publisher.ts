@@ -5,6 +5,7 @@
 
 import { diffObjects } from '../../config/change.ts';
 import type { ConfigChange, Generation, ObjectMap } from '../../config/change.ts';
+import { COMMENT } from '../../config/read-properties.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import { objectLines } from '../../ipc/object-lines.ts';
@@ -75,7 +76,7 @@ export class Publisher {
       stats: {
         Generation: text(generation),
         Objects: configuration.objects.size,
-        'Unknown objects': configuration.unknown.length,
+        'Unknown objects': configuration.unknown.filter(({ header }) => header !== COMMENT).length,
         File: file,
       },
     };

@@ -9,6 +9,17 @@ import type { Reading } from '../property.ts';
 /** `10.1.1.1:0`, `10.1.1.1%5:any`, `2001:db8::1.0`; any port is 0. */
 const MEMBER = /^(.+)([:.])(any|0|[1-9][0-9]{0,4})$/;
 
+/** `a`, `a and b`, `min 1 of { a b }`. */
+const MONITOR_RULE = /^(?:min [0-9]+ of \{(?: [^\s{}"\\]+)* \}|[^\s{}"\\]+(?: and [^\s{}"\\]+)*)$/;
+
+/** A name in such a rule: what is neither a word of the rule nor a brace. */
+const NAME_IN_RULE = /(?<=^|\s)(?!(?:and|min [0-9]+|[0-9]+ of|of|[{}])(?:\s|$))[^\s]+/g;
+
+function readMonitorRule(text: string): Reading<string> {
+  if (!MONITOR_RULE.test(text)) return { problem: 'must be the name of a monitor, or min 1 of { … }' };
+  return { value: text.replace(NAME_IN_RULE, (name) => fullPath(name, COMMON)) };
+}
+
 /** The address of a pool member, by its name. */
 export function memberAddress(name: string): string | undefined {
   const [, host = ''] = MEMBER.exec(name.slice(name.lastIndexOf('/') + 1)) ?? [];
@@ -51,7 +62,12 @@ export const ltmPool = objectType({
       { default: {}, help: 'The members, each an address with a port; the port of a gateway has no meaning.' },
     ),
     monitor: pattern(
-      { name: 'monitor', expects: 'the name of a monitor', read: (word) => ({ value: fullPath(word, COMMON) }) },
+      {
+        name: 'monitor',
+        expects: 'the name of a monitor, several with and between them, or min 1 of { … }',
+        isPhrase: true,
+        read: readMonitorRule,
+      },
       { help: 'What watches the members; gateways are watched by ARP and neighbour discovery.', inert: true },
     ),
   },
