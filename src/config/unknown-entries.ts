@@ -15,30 +15,32 @@ export type UnknownEntry = {
   /** The property; of an item its list, too. */
   readonly property?: string;
   readonly position?: TextPosition;
+  /** Why it has no effect, in few words. */
+  readonly reason: string;
+  /** The same as a sentence that names it. */
   readonly text: string;
 };
 
-export const NOT_KNOWN = 'is of a type that is not known';
-
 /** Everything that is kept and has no effect: objects in their order, then what stands in known objects. */
 export function* unknownEntries(configuration: Configuration): Generator<UnknownEntry, void> {
-  for (const { header, position, key, reason } of configuration.unknown) {
+  for (const object of configuration.unknown) {
+    const { header, position, reason = 'is of a type that is not known' } = object;
     if (header === COMMENT) continue;
-    const { type, name } = splitHeader(header);
-    const text = key === undefined ? `object "${header}" ${NOT_KNOWN}` : `object "${header}" ${reason}`;
-    yield { kind: 'object', type, name, text, ...(position === undefined ? {} : { position }) };
+    const place = position === undefined ? {} : { position };
+    yield { kind: 'object', ...splitHeader(header), reason, text: `object "${header}" ${reason}`, ...place };
   }
   const holders = [...configuration.objects.values()].filter(({ extras }) => extras.length > 0);
   holders.sort((a, b) => compareNames(a.type, b.type) || compareNames(a.name, b.name));
   for (const { type, name, extras } of holders) {
     for (const extra of extras) {
       if (extra.name === COMMENT) continue;
-      const { position, reason } = extra;
-      const property = [...extra.path, extra.name].join(' ');
       const where = [objectKey({ type, name }), ...extra.path].join(' ');
-      const text = reason === undefined ? `${where}: property "${extra.name}" is not known` : `${where}: ${reason}`;
-      const kind = reason === undefined ? 'property' : 'item';
-      yield { kind, type, name, property, text, ...(position === undefined ? {} : { position }) };
+      const place = extra.position === undefined ? {} : { position: extra.position };
+      const property = [...extra.path, extra.name].join(' ');
+      const reason = extra.reason ?? 'is not known';
+      const isItem = extra.reason !== undefined;
+      const text = isItem ? `${where}: ${reason}` : `${where}: property "${extra.name}" ${reason}`;
+      yield { kind: isItem ? 'item' : 'property', type, name, property, reason, text, ...place };
     }
   }
 }

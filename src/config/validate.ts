@@ -49,11 +49,16 @@ export function validate(
     const hint = details.hint === undefined ? {} : { hint: details.hint };
     warnings.push({ object: objectKey(object), text, ...hint, ...placed(object, details.property) });
   };
+  // Checks see only objects that have what they must have: the others are reported, and any check would fail on them.
+  const complete = new Map<string, readonly AnyConfigObject[]>();
+  const incomplete = new Set<AnyConfigObject>();
   const context: CheckContext = {
-    find: <Path extends string, M extends PropertyMap>(type: { path: Path }, name: string) =>
-      after.views.get(objectKey({ type: type.path, name })) as TypedObject<Path, M> | undefined,
+    find: <Path extends string, M extends PropertyMap>(type: { path: Path }, name: string) => {
+      const object = after.views.get(objectKey({ type: type.path, name }));
+      return (object && incomplete.has(object) ? undefined : object) as TypedObject<Path, M> | undefined;
+    },
     all: <Path extends string, M extends PropertyMap>(type: { path: Path }) =>
-      (byType.get(type.path) ?? []) as unknown as readonly TypedObject<Path, M>[],
+      (complete.get(type.path) ?? []) as unknown as readonly TypedObject<Path, M>[],
     error: (object, text, { code = 'configuration', ...details } = {}) => error(object, code, text, details),
     warn,
   };
@@ -61,14 +66,19 @@ export function validate(
   checkNameSpaces(byType, error);
   checkInUse(before, after, byType, error);
   for (const type of OBJECT_TYPES) {
-    const objects = byType.get(type.path)!;
-    const complete = objects.filter((object) => {
+    const objects = byType.get(type.path)!.filter((object) => {
       checkReferences(type, object, before, after, error);
       warnOfInert(type, object, before, warn);
-      return hasRequired(type, object, error);
+      const isComplete = hasRequired(type, object, error);
+      if (!isComplete) incomplete.add(object);
+      return isComplete;
     });
-    if (type.inheritsBy !== undefined) checkInheritance(type, complete, after, error);
-    type.check?.(complete, context);
+    complete.set(type.path, objects);
+  }
+  for (const type of OBJECT_TYPES) {
+    const objects = complete.get(type.path)!;
+    if (type.inheritsBy !== undefined) checkInheritance(type, objects, after, error);
+    type.check?.(objects, context);
   }
   return { errors, warnings };
 }

@@ -1,5 +1,6 @@
 // One tmsh command: its verb is found in the table, its fixed words or object type decide what runs.
 
+import { realCommand } from '../config/aliases.ts';
 import { COMMON } from '../config/name.ts';
 import { OBJECT_TYPES } from '../config/object-types.ts';
 import { Scanner } from '../config/scanner.ts';
@@ -26,7 +27,9 @@ export function isChange(command: string): boolean {
  * Runs one command and yields its output. Throws a ConfigSyntaxError, ConfigError, ConfigErrors, StoreError or IpcError;
  * a command that throws has changed nothing.
  */
-export async function* runCommand(command: string, backend: TmshBackend, session: Session = newSession()): Output {
+export async function* runCommand(written: string, backend: TmshBackend, session: Session = newSession()): Output {
+  const { command, warning } = realCommand(written);
+  if (warning !== undefined) yield `Warning: ${warning}\n`;
   const scanner = new Scanner(command);
   let first = scanner.next();
   // Manuals write the prompt's program before the command.

@@ -5,9 +5,16 @@ import { address, pattern, recordsByPattern, string } from '../kinds.ts';
 import { COMMON, fullPath, pathProblem, relativeName } from '../name.ts';
 import { objectType, type ObjectOf } from '../object-type.ts';
 import type { Reading } from '../property.ts';
+import { parseService } from '../../wire/service-names.ts';
 
-/** `10.1.1.1:0`, `10.1.1.1%5:any`, `2001:db8::1.0`; any port is 0. */
-const MEMBER = /^(.+)([:.])(any|0|[1-9][0-9]{0,4})$/;
+/** `10.1.1.1:0`, `10.1.1.1%5:http`, `2001:db8::1.any`; any port is 0. */
+const MEMBER = /^(.+)[:.]([a-z0-9][a-z0-9-]*)$/;
+
+/** What stands in front of the port; undefined where no port stands at the end. */
+function hostOf(member: string): string | undefined {
+  const [, host, port = ''] = MEMBER.exec(member.slice(member.lastIndexOf('/') + 1)) ?? [];
+  return host !== undefined && parseService(`tcp:${port}`) !== undefined ? host : undefined;
+}
 
 /** `a`, `a and b`, `min 1 of { a b }`. */
 const MONITOR_RULE = /^(?:min [0-9]+ of \{(?: [^\s{}"\\]+)* \}|[^\s{}"\\]+(?: and [^\s{}"\\]+)*)$/;
@@ -22,8 +29,7 @@ function readMonitorRule(text: string): Reading<string> {
 
 /** The address of a pool member, by its name. */
 export function memberAddress(name: string): string | undefined {
-  const [, host = ''] = MEMBER.exec(name.slice(name.lastIndexOf('/') + 1)) ?? [];
-  const parsed = parseAddress(host);
+  const parsed = parseAddress(hostOf(name) ?? '');
   return parsed === undefined ? undefined : formatAddress(parsed);
 }
 
@@ -31,7 +37,7 @@ function readMember(word: string, folder: string): Reading<string> {
   const path = fullPath(word, folder);
   const problem = pathProblem(path);
   if (problem !== undefined) return { problem: `must be the name of a pool member: ${problem}` };
-  if (!MEMBER.test(path)) return { problem: 'must be an address or a name with a port, as in 10.1.1.1:0' };
+  if (hostOf(path) === undefined) return { problem: 'must be an address or a name with a port, as in 10.1.1.1:0' };
   return { value: path.replace(/any$/, '0') };
 }
 

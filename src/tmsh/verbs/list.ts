@@ -2,11 +2,16 @@
 
 import { objectKey } from '../../config/change.ts';
 import { objectsOf } from '../../config/configuration.ts';
+import type { Configuration } from '../../config/configuration.ts';
+import { LeftOut } from '../../config/left-out.ts';
 import type { AnyObjectType } from '../../config/object-type.ts';
-import { printObject } from '../../config/print.ts';
+import { OBJECT_TYPES } from '../../config/object-types.ts';
+import { printObject, printUnknown } from '../../config/print.ts';
 import type { PrintOptions } from '../../config/print.ts';
 import { vocabularyOf } from '../../config/read-properties.ts';
 import type { Token } from '../../config/scanner.ts';
+import { FIRST, placesOf } from '../../config/unknown.ts';
+import type { UnknownObject } from '../../config/unknown.ts';
 import { namesObject, readTypes, resolveNames, unexpected } from '../arguments.ts';
 import type { Command, OptionWord, Output, Verb } from '../verb.ts';
 
@@ -15,6 +20,7 @@ const PRINT_OPTIONS: Readonly<Record<string, PrintOptions>> = {
   'non-default-properties': {},
   'one-line': { oneLine: true },
   recursive: {},
+  tmos: { withoutExtensions: true },
   'without-extensions': { withoutExtensions: true },
 };
 
@@ -23,7 +29,8 @@ const OPTIONS: readonly OptionWord[] = [
   { word: 'non-default-properties', help: 'Only properties that were set, as without it.' },
   { word: 'one-line', help: 'Each object on one line.' },
   { word: 'recursive', help: 'Objects of folders below as well.' },
-  { word: 'without-extensions', help: 'Without what no BIG-IP knows.' },
+  { word: 'tmos', help: 'Without what no BIG-IP knows, to be pasted into one; says what is left out.' },
+  { word: 'without-extensions', help: 'The same.' },
 ];
 
 /** Characters that are sent at once. */
@@ -75,16 +82,33 @@ export async function* listObjects({ scanner, backend, session }: Command): Outp
     }
   }
   if (only.length > 0) options = { ...options, only };
-  let chunk = '';
-  for (const type of types) {
-    for (const object of objectsOf(configuration, type)) {
-      if (names?.has(object.name) === false) continue;
-      const stored = configuration.objects.get(objectKey(object))!;
-      chunk += printObject(configuration, stored, options);
-      if (chunk.length < CHUNK_CHARACTERS) continue;
-      yield chunk;
-      chunk = '';
-    }
+  const isForBigIp = options.withoutExtensions === true;
+  const objects = types
+    .filter((type) => !isForBigIp || type.extension !== true)
+    .flatMap((type) => objectsOf(configuration, type))
+    .filter((object) => names?.has(object.name) !== false);
+  const unknown = single === undefined ? unknownOf(configuration, types) : [];
+  const keys = new Set(unknown.length === 0 ? [] : objects.map(objectKey));
+  const places = placesOf(unknown, (key) => keys.has(key));
+  const leftOut = new LeftOut();
+  let chunk = [...printUnknown(places.get(FIRST))].join('');
+  for (const object of objects) {
+    const stored = configuration.objects.get(objectKey(object))!;
+    if (isForBigIp) leftOut.note(stored);
+    chunk += printObject(configuration, stored, options);
+    for (const text of printUnknown(places.get(objectKey(object)))) chunk += text;
+    if (chunk.length < CHUNK_CHARACTERS) continue;
+    yield chunk;
+    chunk = '';
   }
+  for (const text of printUnknown(places.get(undefined))) chunk += text;
+  if (isForBigIp) chunk += leftOut.comment();
   if (chunk !== '') yield chunk;
+}
+
+/** Unknown objects of a module that is listed whole. */
+function unknownOf({ unknown }: Configuration, types: readonly AnyObjectType[]): readonly UnknownObject[] {
+  if (types.length === OBJECT_TYPES.length) return unknown;
+  const modules = new Set(types.map((type) => type.path.slice(0, type.path.indexOf(' '))));
+  return unknown.filter(({ header }) => modules.has(header.slice(0, header.indexOf(' '))));
 }

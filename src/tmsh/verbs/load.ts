@@ -12,6 +12,9 @@ const OPTIONS: readonly OptionWord[] = [
   { word: 'verify', help: 'Say what is wrong with it, and change nothing.' },
 ];
 
+/** Warnings about what is not known: a file of a BIG-IP may hold thousands. */
+const MOST_UNKNOWN = 20;
+
 export const load: Verb = {
   name: 'load',
   help: 'Make a file the running configuration.',
@@ -31,9 +34,11 @@ export const load: Verb = {
         const loaded = loadText(text, before, { file: path, ...(isMerge ? { mergeInto: before } : {}) });
         if (!isVerify) backend.commit(loaded);
         if (!isVerify && !isMerge && file === undefined) backend.noteLoaded(text);
-        for (const { text: what, position } of loaded.unknown) {
+        for (const { text: what, position } of loaded.unknown.slice(0, MOST_UNKNOWN)) {
           yield `Warning: ${formatPosition(position)}: ${what}; it is kept and saved, but has no effect.\n`;
         }
+        const rest = loaded.unknown.length - MOST_UNKNOWN;
+        if (rest > 0) yield `Warning: ${rest} more are kept without effect: show sys config unknown\n`;
         yield* warningLines(loaded.warnings);
       },
     },
