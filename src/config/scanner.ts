@@ -188,11 +188,16 @@ export class Scanner {
         const start = this.#at;
         const end = this.text.indexOf('\n', start);
         this.#at = end < 0 ? this.text.length : end;
-        if (this.#isFile) this.#comments.push({ start, text: this.text.slice(start, this.#at).trimEnd() });
+        if (this.#isFile) this.#keepComment(start, this.text.slice(start, this.#at).trimEnd());
       } else {
         return;
       }
     }
+  }
+
+  #keepComment(start: number, text: string): void {
+    // A header that a BIG-IP writes into each file is not a comment on what follows.
+    if (!text.startsWith('#TMSH-VERSION:')) this.#comments.push({ start, text });
   }
 
   /** Whether the # here begins a comment. */

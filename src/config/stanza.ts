@@ -45,7 +45,7 @@ export type NameSeen = (name: string) => void;
 export function readStanza(scanner: Scanner, errors: ErrorSink, seen: NameSeen): Stanza | undefined {
   const first = scanner.next();
   if (first === undefined) return undefined;
-  const lead = scanner.takeComments().filter(isWorthKeeping).join('\n');
+  const lead = scanner.takeComments().join('\n');
   const words = readHeader(scanner, first);
   const open = scanner.peek()?.kind === 'open' ? scanner.next() : undefined;
   const header = headerOf(words);
@@ -93,11 +93,6 @@ function readHeader(scanner: Scanner, first: Token): Token[] {
     words.push(scanner.next()!);
   }
   return words;
-}
-
-/** A header that a BIG-IP writes into each file is not a comment. */
-function isWorthKeeping(comment: string): boolean {
-  return !comment.startsWith('#TMSH-VERSION:');
 }
 
 function skipUnknown(scanner: Scanner, words: readonly Token[], open: Token | undefined): void {
