@@ -116,7 +116,7 @@ function unexpected(token: Token, vocabulary: ReadonlyMap<string, Found>, contex
   );
 }
 
-/** Skips the value of an unknown property: the rest of its line, with every block that starts on it. */
+/** Skips the value of an unknown property: the rest of its line, or up to the end of the block that starts on it. */
 function skipUnknown(scanner: Scanner, name: Token, vocabulary: ReadonlyMap<string, Found>): string {
   let end = name.end;
   let values = 0;
@@ -127,6 +127,7 @@ function skipUnknown(scanner: Scanner, name: Token, vocabulary: ReadonlyMap<stri
     if (values > 0 && token.kind === 'word' && vocabulary.has(token.text)) break;
     scanner.next();
     end = token.kind === 'open' ? scanner.skipBlock(token, false) : token.end;
+    if (token.kind === 'open') break;
     values++;
   }
   scanner.dropComments(end);

@@ -50,10 +50,17 @@ export function placeOf(position: TextPosition | undefined): string {
   return position === undefined ? '' : formatPosition(position).replace(/:[0-9]+$/, '');
 }
 
-/** Type and name of an object whose type is not known: the name starts at the first word that no type can have. */
-export function splitHeader(header: string): { type: string; name: string } {
+/** What singletons end with that have more than two words: `gtm global-settings general`, `sys dynad settings`. */
+const SINGLETON = /(?: global-settings [a-z-]+|[ -](?:settings|config))$/;
+
+/**
+ * Type and name of an object whose type is not known: the name starts at the first word that no type can have, or is the
+ * last word.
+ */
+function splitHeader(header: string): { type: string; name: string } {
   const words = header.split(' ');
-  const at = words.findIndex((word, index) => index > 1 && !/^[a-z][a-z-]*[0-9]*$/.test(word));
-  if (at < 0) return { type: header, name: '' };
+  const first = words.findIndex((word, index) => index > 1 && !/^[a-z][a-z0-9-]*$/.test(word));
+  if (first < 0 && (words.length < 3 || SINGLETON.test(header))) return { type: header, name: '' };
+  const at = first < 0 ? words.length - 1 : first;
   return { type: words.slice(0, at).join(' '), name: words.slice(at).join(' ') };
 }
