@@ -12,8 +12,10 @@ import { IpcError } from '../../ipc/ipc-error.ts';
 import type { ItemOf, ParamsOf, ShowReply } from '../../ipc/schema.ts';
 import { StoreError, readFileIfThere } from '../../store/atomic-file.ts';
 import type { TmshBackend } from '../../tmsh/backend.ts';
+import { placeInBatch } from '../../tmsh/batch.ts';
 import { describeCommandError } from '../../tmsh/command-error.ts';
 import { isChange, newSession, runCommand } from '../../tmsh/command.ts';
+import type { Session } from '../../tmsh/verb.ts';
 import type { ConfigOwner } from './config-owner.ts';
 import type { Publisher } from './publisher.ts';
 
@@ -32,29 +34,39 @@ export class TmshService {
   readonly #options: TmshServiceOptions;
   /** The end of the command that changes something before the next one may. */
   #turn: Promise<void> = Promise.resolve();
+  readonly #sessions = new WeakMap<object, Session>();
 
   constructor(options: TmshServiceOptions) {
     this.#options = options;
   }
 
-  /** Runs one command; throws an IpcError whose message is for the person who typed it. */
-  async *run(params: ParamsOf<'tmsh'>): AsyncGenerator<ItemOf<'tmsh'>, void> {
+  /**
+   * Runs one command; throws an IpcError whose message is for the person who typed it. What lasts longer than a command (an
+   * open transaction) lasts as long as `connection`.
+   */
+  async *run(params: ParamsOf<'tmsh'>, connection: object): AsyncGenerator<ItemOf<'tmsh'>, void> {
     const { command, directory } = params;
-    const session = newSession(params.folder);
-    const { folder } = session;
     const isAudited = isChange(command);
     const release = isAudited ? await this.#takeTurn() : () => undefined;
     const user = params.user ?? 'unknown';
+    const session = this.#sessions.get(connection) ?? newSession();
+    this.#sessions.set(connection, session);
+    session.folder = params.folder ?? session.folder;
+    const { folder, batch } = session;
+    const place = batch && placeInBatch(batch);
     try {
-      for await (const output of runCommand(command, this.#backend(directory), session)) {
+      for await (const output of runCommand(command, this.#backend(directory), session, params.input)) {
         for (let at = 0; at < output.length; at += PIECE_CHARACTERS) {
           yield { text: output.slice(at, at + PIECE_CHARACTERS) };
         }
       }
-      if (session.folder !== folder) yield { text: '', folder: session.folder };
+      const isBatch = session.batch !== undefined;
+      if (session.folder !== folder || isBatch !== (batch !== undefined)) {
+        yield { text: '', folder: session.folder, isBatch };
+      }
       if (isAudited) this.#audit(user, folder, command, 'Command OK');
     } catch (error) {
-      const text = describeCommandError(error, command);
+      const text = describeCommandError(error, command, place);
       if (isAudited) this.#audit(user, folder, command, text.split('\n')[0] ?? '');
       if (error instanceof StoreError) {
         logEvent(this.#options.log, 'config-save-failed', error.message, { path: error.path, errno: error.code });

@@ -13,7 +13,8 @@ import type { Token } from '../../config/scanner.ts';
 import { FIRST, placesOf } from '../../config/unknown.ts';
 import type { UnknownObject } from '../../config/unknown.ts';
 import { namesObject, readTypes, resolveNames, unexpected } from '../arguments.ts';
-import type { Command, OptionWord, Output, Verb } from '../verb.ts';
+import type { Command, OptionWord, Output, Phrase, Verb } from '../verb.ts';
+import { listTransaction } from './cli-transaction.ts';
 
 const PRINT_OPTIONS: Readonly<Record<string, PrintOptions>> = {
   'all-properties': { allProperties: true },
@@ -48,6 +49,15 @@ export const list: Verb = {
     options: OPTIONS,
     run: listObjects,
   },
+  phrases: [listTransaction],
+};
+
+/** `show running-config`: the same by another name. */
+export const showRunningConfig: Phrase = {
+  words: ['running-config'],
+  help: 'The running configuration as text that load reads: the same as list.',
+  operand: { kind: 'text', help: 'what list takes', isOptional: true },
+  run: listObjects,
 };
 
 // eslint-disable-next-line @typescript-eslint/require-await

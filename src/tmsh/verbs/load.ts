@@ -5,6 +5,7 @@ import { formatPosition } from '../../core/errors.ts';
 import { readOptions } from '../options.ts';
 import type { OptionWord, Verb } from '../verb.ts';
 import { warningLines } from '../warnings.ts';
+import { loadSysConfigDefault } from './load-sys-config-default.ts';
 
 const OPTIONS: readonly OptionWord[] = [
   { word: 'file', help: 'Another file than the own one.', value: { kind: 'file', help: 'a file name' } },
@@ -42,5 +43,6 @@ export const load: Verb = {
         yield* warningLines(loaded.warnings);
       },
     },
+    loadSysConfigDefault,
   ],
 };

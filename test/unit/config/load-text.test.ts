@@ -4,8 +4,9 @@ import { emptyConfiguration } from '../../../src/config/configuration.ts';
 import type { Configuration } from '../../../src/config/configuration.ts';
 import { loadText } from '../../../src/config/load-text.ts';
 import type { Loaded } from '../../../src/config/load-text.ts';
+import { findObjectType } from '../../../src/config/object-types.ts';
 import { printConfiguration } from '../../../src/config/print.ts';
-import { ConfigErrors } from '../../../src/config/transaction.ts';
+import { ConfigErrors, Transaction } from '../../../src/config/transaction.ts';
 import { ConfigSyntaxError } from '../../../src/core/errors.ts';
 
 const HEADER = '#TMSH-VERSION: 1\n\n';
@@ -219,6 +220,13 @@ describe('what is not known', () => {
     const objects = new Map(configuration.objects);
     objects.delete('net vlan /Common/b');
     assert.equal(print({ configuration: { ...configuration, objects } }), known('a', 5) + unknown('u') + unknown('v'));
+  });
+
+  it('follows its object to another name', () => {
+    const transaction = new Transaction(load(known('a', 5) + unknown('u') + known('b', 6)).configuration);
+    transaction.rename(findObjectType('net vlan')!, '/Common/b', '/Common/c');
+    transaction.rename(findObjectType('net vlan')!, '/Common/a', '/Common/b');
+    assert.equal(print(transaction.finish()), known('b', 5) + unknown('u') + known('c', 6));
   });
 
   it('is replaced in place by a text that is merged in, and added at the end', () => {
