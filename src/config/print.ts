@@ -174,7 +174,8 @@ function printValue(
     const kept = extrasAt(extras, path, options);
     if (value.length === 0 && kept.length === 0) return `${name} none`;
     const whole = value[0];
-    if (value.length === 1 && whole !== undefined && kind.wholes?.includes(whole) === true && whole !== 'default') return `${name} ${whole}`;
+    if (value.length === 1 && whole !== undefined && kind.wholes?.includes(whole) === true && whole !== 'default')
+      return `${name} ${whole}`;
     const items = value.map((item) => printScalar(kind.item as ScalarKind, item, options));
     return joinBlock(name, withKept(value, items, kept), isOneLine);
   }

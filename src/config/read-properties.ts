@@ -90,6 +90,10 @@ export function readProperties(
     }
     scanner.next();
     if (token.kind === 'close' && isOpen) return edits;
+    if (context.mode === 'load' && isComment(token)) {
+      context.extras.push({ path, after, name: COMMENT, text: scanner.takeLine(token) });
+      continue;
+    }
     const found = token.kind === 'word' ? vocabulary.get(token.text) : undefined;
     if (found === undefined) {
       if (token.kind !== 'word' || context.mode === 'command') throw unexpected(token, vocabulary, context);
@@ -105,6 +109,11 @@ export function readProperties(
         : { verb: 'set', value: found.flag };
     if (edit !== undefined) edits.push({ property: name, position: token.position, edit });
   }
+}
+
+/** Whether a word where a name has to stand is a comment behind something else. */
+function isComment(token: Token): boolean {
+  return token.kind === 'word' && !token.isQuoted && token.text.startsWith('#');
 }
 
 function unexpected(token: Token, vocabulary: ReadonlyMap<string, Found>, context: ReadContext): ConfigSyntaxError {

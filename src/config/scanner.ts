@@ -64,6 +64,14 @@ export class Scanner {
     return this.#lastEnd;
   }
 
+  /** What stands on the line from a token on, which was just taken: a comment where a word cannot stand. */
+  takeLine(token: Token): string {
+    const end = this.text.indexOf('\n', token.end);
+    this.#ahead = undefined;
+    this.#at = end < 0 ? this.text.length : end;
+    return this.text.slice(token.start, this.#at).trimEnd();
+  }
+
   /** The comments of a file that were passed since the last call, up to the next token. */
   takeComments(): string[] {
     if (this.#comments.length === 0) return [];

@@ -109,9 +109,7 @@ function withoutForeignItems(stanza: KnownStanza, foreign: ForeignNames, isThere
     if (split === undefined) continue;
     const gone = new Set(split.extras.map((extra) => extra.name));
     const extras = changed.extras.filter(({ path }) => path[0] !== property || !gone.has(path[1]!));
-    const edits = changed.edits.map((other) =>
-      other.property === property ? { ...other, edit: split.edit } : other,
-    );
+    const edits = changed.edits.map((other) => (other.property === property ? { ...other, edit: split.edit } : other));
     changed = { ...changed, edits, extras: [...extras, ...split.extras] };
   }
   return changed;

@@ -66,7 +66,8 @@ when X { log "{ }" }
 `;
 
 const FILES = ['base', 'gtm', 'ltm', 'apm'].map((name) => readFileSync(`test/fixtures/bigip/${name}.conf`, 'utf8'));
-const stanzasOf = (text: string): string[] => text.split(/\n(?=[a-z#]+ [^\n]*\{[^\n]*\n)/).map((stanza) => `${stanza}\n`);
+const stanzasOf = (text: string): string[] =>
+  text.split(/\n(?=[a-z#]+ [^\n]*\{[^\n]*\n)/).map((stanza) => `${stanza}\n`);
 /** Stanzas of what is known more often than others. */
 const SEEDS = [OURS, OURS, OURS, FILES[0]!, ...FILES].flatMap(stanzasOf);
 
@@ -94,7 +95,11 @@ function isWithin(position: TextPosition | undefined, text: string): boolean {
 }
 
 /** The errors of a text; undefined when it is accepted. */
-function errorsOf(text: string, into: Configuration, accepted: (result: Configuration) => void): ConfigErrors | undefined {
+function errorsOf(
+  text: string,
+  into: Configuration,
+  accepted: (result: Configuration) => void,
+): ConfigErrors | undefined {
   try {
     accepted(load(text, into));
     return undefined;

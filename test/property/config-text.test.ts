@@ -112,7 +112,14 @@ const step = fc
   .tuple(
     fc.constantFrom('create', 'modify', 'delete'),
     fc.constantFrom('/Common/a', '/Common/b', '/Common/c', 'bad'),
-    fc.constantFrom('tag 5', 'tag 6', 'mtu 1400', 'description none', 'interfaces add { 1.1 }', 'interfaces add { 9.9 }'),
+    fc.constantFrom(
+      'tag 5',
+      'tag 6',
+      'mtu 1400',
+      'description none',
+      'interfaces add { 1.1 }',
+      'interfaces add { 9.9 }',
+    ),
   )
   .map(([verb, to, text]): Step => ({ verb, name: to, text }));
 

@@ -7,11 +7,14 @@ const real = (command: string): string => realCommand(command, COMMAND_ALIASES, 
 
 describe('commands that no BIG-IP knows', () => {
   it('are taken for what they mean, with a warning that prints it', () => {
-    assert.deepEqual(realCommand('tmsh create gtm datacenter NYC address 10.1.1.1', COMMAND_ALIASES, () => true), {
-      command: 'create gtm datacenter NYC',
-      warning:
-        'No BIG-IP knows this command: a data center has no address, its servers have. It is taken as: create gtm datacenter NYC',
-    });
+    assert.deepEqual(
+      realCommand('tmsh create gtm datacenter NYC address 10.1.1.1', COMMAND_ALIASES, () => true),
+      {
+        command: 'create gtm datacenter NYC',
+        warning:
+          'No BIG-IP knows this command: a data center has no address, its servers have. It is taken as: create gtm datacenter NYC',
+      },
+    );
     assert.equal(
       real('modify cm device-group device_trust_group devices add { device-b.example.com }'),
       'modify cm trust-domain Root ca-devices add { device-b.example.com }',

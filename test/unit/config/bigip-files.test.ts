@@ -61,7 +61,10 @@ describe('files of a BIG-IP', () => {
       const listed = loaded.unknown.filter(({ kind }) => kind === 'object').map(({ text: what }) => what);
       for (const header of unknown) {
         const words = header.replaceAll('\\', '');
-        assert.ok(listed.some((what) => what.startsWith(`object "${words}" `)), header);
+        assert.ok(
+          listed.some((what) => what.startsWith(`object "${words}" `)),
+          header,
+        );
       }
     });
 
@@ -119,7 +122,10 @@ describe('files of a BIG-IP', () => {
     };
     const order = ['net interface mgmt', 'net port-list', 'net vlan /Common/external', 'net route-domain /Common/0'];
     const places = order.map(index);
-    assert.deepEqual(places, places.toSorted((a, b) => a - b));
+    assert.deepEqual(
+      places,
+      places.toSorted((a, b) => a - b),
+    );
     assert.match(saved, /interfaces \{\n {8}uplink \{\n {12}tagged\n {8}\}\n {8}1\.2 \{\n {12}tagged\n {8}\}/);
     assert.match(saved, /vlans \{\n {8}\/Common\/http-tunnel\n {8}\/Common\/socks-tunnel\n {8}\/Common\/internal\n/);
     assert.match(saved, /\nnet vlan \/Common\/internal \{[^}]*\n {4}fwd-mode l3\n/);

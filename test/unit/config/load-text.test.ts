@@ -167,6 +167,7 @@ net vlan /Common/two {
 net interface 1.1 {
     # first in it
     device eth1 # behind a value
+    enabled #right behind
     # last in it, "odd {
 }
 net vlan /Common/a {
@@ -187,7 +188,9 @@ ltm pool-x /Common/p {
 # the end
 `;
     const printed = print(load(text));
-    for (const comment of text.match(/# (?:in front|of the|first|behind|last|in a|of what|inside|the end)[^\n]*/g)!) {
+    for (const comment of text.match(
+      /# ?(?:in front|of the|first|behind|right|last|in a|of what|inside|the end)[^\n]*/g,
+    )!) {
       assert.ok(printed.includes(comment), `${comment}\n${printed}`);
     }
     assert.equal(print(load(printed)), printed);
@@ -263,7 +266,7 @@ net vlan-group g { members { v t } }
       ],
     );
     assert.deepEqual(configuration.objects.get('net vlan-group /Common/g')?.own.members, ['/Common/v']);
-    assert.deepEqual(places(text.replace('{ t1 {', '{ t2 {')), ['2:12 interfaces']);
+    assert.deepEqual(places(text.replace('{ t1 {', '{ t2 {')), ['2:14 interfaces']);
     assert.deepEqual(places(text.replace('/Common/ipip', '/Common/ipips')), ['3:24 profile']);
   });
 

@@ -15,7 +15,8 @@ async function loaded(text: string): Promise<TmshSession> {
 
 describe('show sys config unknown', () => {
   it('lists type, name, property, place and reason', async () => {
-    const text = 'net trunk t1 { }\nnet vlan v {\n    interfaces { t1 }\n    sflow { x y }\n    tag 5\n}\nltm rule r { }\n';
+    const text =
+      'net trunk t1 { }\nnet vlan v {\n    interfaces { t1 }\n    sflow { x y }\n    tag 5\n}\nltm rule r { }\n';
     const shown = await (await loaded(text)).run('show sys config unknown');
     const rows = shown.split('\n').map((line) => line.trim().replace(/ {2,}/g, '|'));
     assert.ok(rows.includes('net trunk|t1|own:1|is of a type that is not known'), shown);
@@ -42,12 +43,18 @@ describe('the name of an object of an unknown type', () => {
     ['gtm global-settings general', 'gtm global-settings general|'],
     ['sys fpga firmware-config', 'sys fpga firmware-config|'],
     ['ltm profile client-ssl /Common/a', 'ltm profile client-ssl|/Common/a'],
-    ['gtm topology ldns: region /Common/a server: pool /Common/b', 'gtm topology|ldns: region /Common/a server: pool /Common/b'],
+    [
+      'gtm topology ldns: region /Common/a server: pool /Common/b',
+      'gtm topology|ldns: region /Common/a server: pool /Common/b',
+    ],
   ];
   for (const [header, expected] of cases) {
     it(header, () => {
       const { unknown } = loadText(`${header} { }`, emptyConfiguration());
-      assert.deepEqual(unknown.map(({ type, name }) => `${type}|${name}`), [expected]);
+      assert.deepEqual(
+        unknown.map(({ type, name }) => `${type}|${name}`),
+        [expected],
+      );
     });
   }
 });
@@ -64,8 +71,13 @@ describe('load sys config', () => {
 
 describe('list', () => {
   it('shows what is not known where it stands, of a module or of all', async () => {
-    const session = await loaded('net vlan a { tag 5 }\nltm rule r { when X { } }\nnet trunk t { }\nnet vlan b { tag 6 }\n');
-    assert.match(await session.run('list'), /net vlan a \{\n[^}]*\}\nltm rule r \{ when X \{ \} \}\nnet trunk t \{ \}\nnet vlan b/);
+    const session = await loaded(
+      'net vlan a { tag 5 }\nltm rule r { when X { } }\nnet trunk t { }\nnet vlan b { tag 6 }\n',
+    );
+    assert.match(
+      await session.run('list'),
+      /net vlan a \{\n[^}]*\}\nltm rule r \{ when X \{ \} \}\nnet trunk t \{ \}\nnet vlan b/,
+    );
     const net = await session.run('list net');
     assert.ok(net.includes('net trunk t { }') && !net.includes('ltm rule'));
     assert.ok(!(await session.run('list net vlan')).includes('trunk'));
@@ -93,7 +105,10 @@ ltm global-settings general { l2-cache-limit 1000 }
     assert.equal(configuration.objects.size, session.configuration.objects.size);
     assert.deepEqual(
       configuration.unknown.map(({ header }) => header).toSorted(),
-      session.configuration.unknown.map(({ header }) => header).concat('#').toSorted(),
+      session.configuration.unknown
+        .map(({ header }) => header)
+        .concat('#')
+        .toSorted(),
     );
   });
 });
