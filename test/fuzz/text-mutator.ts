@@ -6,7 +6,9 @@ import { OBJECT_TYPES } from '../../src/config/object-types.ts';
 import { vocabularyOf } from '../../src/config/read-properties.ts';
 import { Random } from './mutator.ts';
 
-const CHARACTERS = [...'{}{}"\\#\n\n \t\r:/%.-0z', '\0', '\uFEFF', 'é', '😀', '\u2028', '\\\n', '\r\n'];
+const SPECIAL = '{}{}"\\#\n\n \t\r:/%.-0z'.split('');
+const CHARACTERS = [...SPECIAL, '\0', '\uFEFF', 'é', '😀', '\u2028', '\\\n', '\r\n'];
+const RUNS = '{}"\\# x\n'.split('');
 
 const WORDS = [
   ...OBJECT_TYPES.flatMap((type) => [type.path, ...vocabularyOf(type.properties).keys()]),
@@ -97,7 +99,7 @@ export class TextMutator {
       case 11:
         return cut(at, text.length, other.slice(random.below(other.length + 1)));
       default:
-        return cut(at, at, random.pick([...'{}"\\# x\n']).repeat(1 + random.below(300)));
+        return cut(at, at, random.pick(RUNS).repeat(1 + random.below(300)));
     }
   }
 }
