@@ -8,6 +8,8 @@ import type { TextPosition } from '../core/errors.ts';
 import { objectKey } from './change.ts';
 import type { Configuration, UnknownObject } from './configuration.ts';
 import type { PropertyEdit } from './edit.ts';
+import { migrateText } from './format.ts';
+import type { Formats } from './format.ts';
 import { COMMON, fullPath } from './name.ts';
 import type { AnyObjectType } from './object-type.ts';
 import { OBJECT_TYPES, findObjectType } from './object-types.ts';
@@ -41,11 +43,14 @@ export type LoadOptions = {
   readonly file?: string;
   /** What the text adds to; absent: the text is the whole configuration. */
   readonly mergeInto?: Configuration;
+  /** The formats that can be read; absent: those of this version. */
+  readonly formats?: Formats;
 };
 
 /** Throws ConfigErrors, or a ConfigSyntaxError. */
-export function loadText(text: string, before: Configuration, options: LoadOptions = {}): Loaded {
-  const scanner = new Scanner(text, options.file);
+export function loadText(given: string, before: Configuration, options: LoadOptions = {}): Loaded {
+  const migrated = inPresentFormat(given, options);
+  const scanner = new Scanner(migrated.text, options.file);
   const errors: ConfigError[] = [];
   const stanzas: Stanza[] = [];
   const unknown: KeptUnknown[] = [];
@@ -81,7 +86,19 @@ export function loadText(text: string, before: Configuration, options: LoadOptio
     errors.push(...error.errors.filter((late) => !isConsequence(late, errors)));
   }
   if (committed === undefined || errors.length > 0) throw new ConfigErrors(sorted(errors));
-  return { ...committed, unknown };
+  return { ...committed, warnings: [...migrated.warnings, ...committed.warnings], unknown };
+}
+
+/** The text as this version reads it, and a warning of each thing that had to be changed for that. */
+function inPresentFormat(given: string, options: LoadOptions): { text: string; warnings: ConfigWarning[] } {
+  try {
+    const { text, from, applied } = migrateText(given, options.file, options.formats);
+    const lead = `format ${from} was read`;
+    const hint = 'save sys config writes the present format.';
+    return { text, warnings: applied.map(({ help }) => ({ object: '', text: `${lead}: ${help}.`, hint })) };
+  } catch (error) {
+    throw error instanceof ConfigError ? new ConfigErrors([error]) : error;
+  }
 }
 
 /** A value that could not be read is missing afterwards: once is enough. */

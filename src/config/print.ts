@@ -3,6 +3,7 @@
 import { isBuiltIn, objectsOf } from './configuration.ts';
 import type { Configuration, StoredObject } from './configuration.ts';
 import { objectKey } from './change.ts';
+import { formatHeader } from './format.ts';
 import { indent } from './indentation.ts';
 import { relativeName } from './name.ts';
 import type { AnyConfigObject, AnyObjectType } from './object-type.ts';
@@ -37,7 +38,7 @@ export function* printPieces(
   version: string,
   options: PrintOptions = {},
 ): Generator<string, void> {
-  yield `#TMSH-VERSION: ${version}\n\n`;
+  yield formatHeader(version);
   const isPlain = Object.keys(options).length === 0;
   for (const type of OBJECT_TYPES) {
     if (options.withoutExtensions === true && type.extension === true) continue;
