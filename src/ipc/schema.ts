@@ -187,8 +187,11 @@ export const METHODS = {
       directory: z.string().optional(),
       /** Who asks, for the audit log. */
       user: z.string().optional(),
+      /** The folder that bare names belong to; default /Common. */
+      folder: z.string().optional(),
     }),
-    item: z.object({ text: z.string() }),
+    /** `folder` is the one that later commands of the session are to name. */
+    item: z.object({ text: z.string(), folder: z.string().optional() }),
   },
   /** configd: the configuration, then every change to it. */
   subscribe: { params: z.object({ daemon: z.string() }), item: updateSchema },

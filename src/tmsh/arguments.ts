@@ -4,7 +4,6 @@ import { objectsOf } from '../config/configuration.ts';
 import type { Configuration } from '../config/configuration.ts';
 import { objectKey } from '../config/change.ts';
 import { nameOf } from '../config/load-text.ts';
-import { COMMON } from '../config/name.ts';
 import { labelled } from '../config/object-type.ts';
 import type { AnyObjectType } from '../config/object-type.ts';
 import { OBJECT_TYPES, findObjectType } from '../config/object-types.ts';
@@ -74,15 +73,20 @@ export function readWords(scanner: Scanner, what: string): Token[] {
 }
 
 /** True when the word names an object of the type, alone or by a wildcard. */
-export function namesObject(configuration: Configuration, type: AnyObjectType, word: string): boolean {
-  return matchingNames(configuration, type, word).length > 0;
+export function namesObject(configuration: Configuration, type: AnyObjectType, word: string, folder: string): boolean {
+  return matchingNames(configuration, type, word, folder).length > 0;
 }
 
 /** The objects that a word names; throws a ConfigError where there is none. */
-export function resolveNames(configuration: Configuration, type: AnyObjectType, token: Token): string[] {
-  const names = matchingNames(configuration, type, token.text);
+export function resolveNames(
+  configuration: Configuration,
+  type: AnyObjectType,
+  token: Token,
+  folder: string,
+): string[] {
+  const names = matchingNames(configuration, type, token.text, folder);
   if (names.length > 0) return names;
-  const name = nameOf(type, token.text, COMMON);
+  const name = nameOf(type, token.text, folder);
   const subject = type.companionOf?.[0] ?? type;
   throw new ConfigError('notFound', `The requested ${labelled(subject, name)} was not found.`, {
     object: objectKey({ type: type.path, name }),
@@ -91,8 +95,22 @@ export function resolveNames(configuration: Configuration, type: AnyObjectType, 
   });
 }
 
-function matchingNames(configuration: Configuration, type: AnyObjectType, word: string): string[] {
-  const wanted = nameOf(type, word, COMMON);
+/** A type and, if the command names any, its objects. */
+export function resolveTarget(
+  scanner: Scanner,
+  configuration: Configuration,
+  folder: string,
+): { type: AnyObjectType; names: string[] | undefined } {
+  const type = readType(scanner);
+  if (scanner.peek() === undefined) return { type, names: undefined };
+  const tokens = readWords(scanner, `a ${type.label} name`);
+  expectEnd(scanner);
+  const names = tokens.flatMap((token) => resolveNames(configuration, type, token, folder));
+  return { type, names: tokens.some((token) => token.text === 'all') ? undefined : names };
+}
+
+function matchingNames(configuration: Configuration, type: AnyObjectType, word: string, folder: string): string[] {
+  const wanted = nameOf(type, word, folder);
   const names = objectsOf(configuration, type).map((object) => object.name);
   if (word === 'all') return names;
   if (!word.includes('*')) return names.filter((name) => name === wanted);

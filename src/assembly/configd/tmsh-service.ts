@@ -13,7 +13,7 @@ import type { ItemOf, ParamsOf, ShowReply } from '../../ipc/schema.ts';
 import { StoreError, readFileIfThere } from '../../store/atomic-file.ts';
 import type { TmshBackend } from '../../tmsh/backend.ts';
 import { describeCommandError } from '../../tmsh/command-error.ts';
-import { CHANGING_VERBS, runCommand, verbOf } from '../../tmsh/command.ts';
+import { isChange, newSession, runCommand } from '../../tmsh/command.ts';
 import type { ConfigOwner } from './config-owner.ts';
 import type { Publisher } from './publisher.ts';
 
@@ -40,19 +40,22 @@ export class TmshService {
   /** Runs one command; throws an IpcError whose message is for the person who typed it. */
   async *run(params: ParamsOf<'tmsh'>): AsyncGenerator<ItemOf<'tmsh'>, void> {
     const { command, directory } = params;
-    const isChange = CHANGING_VERBS.has(verbOf(command));
-    const release = isChange ? await this.#takeTurn() : () => undefined;
+    const session = newSession(params.folder);
+    const { folder } = session;
+    const isAudited = isChange(command);
+    const release = isAudited ? await this.#takeTurn() : () => undefined;
     const user = params.user ?? 'unknown';
     try {
-      for await (const output of runCommand(command, this.#backend(directory))) {
+      for await (const output of runCommand(command, this.#backend(directory), session)) {
         for (let at = 0; at < output.length; at += PIECE_CHARACTERS) {
           yield { text: output.slice(at, at + PIECE_CHARACTERS) };
         }
       }
-      if (isChange) this.#audit(user, command, 'Command OK');
+      if (session.folder !== folder) yield { text: '', folder: session.folder };
+      if (isAudited) this.#audit(user, folder, command, 'Command OK');
     } catch (error) {
       const text = describeCommandError(error, command);
-      if (isChange) this.#audit(user, command, text.split('\n')[0] ?? '');
+      if (isAudited) this.#audit(user, folder, command, text.split('\n')[0] ?? '');
       if (error instanceof StoreError) {
         logEvent(this.#options.log, 'config-save-failed', error.message, { path: error.path, errno: error.code });
       } else if (!(error instanceof ConfigError || error instanceof ConfigErrors || error instanceof IpcError)) {
@@ -72,12 +75,12 @@ export class TmshService {
     return release;
   }
 
-  #audit(user: string, command: string, status: string): void {
+  #audit(user: string, folder: string, command: string, status: string): void {
     const line = command.replace(/\s+/g, ' ').trim();
     logEvent(
       this.#options.log,
       'config-audit',
-      `AUDIT - user=${user} folder=/Common module=(tmos)# status=[${status}] cmd_data=${line}`,
+      `AUDIT - user=${user} folder=${folder} module=(tmos)# status=[${status}] cmd_data=${line}`,
       { generation: this.#options.owner.generation.number },
     );
   }

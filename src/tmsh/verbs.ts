@@ -1,0 +1,36 @@
+// All verbs of tmsh, in the order in which `?` and help show them. A new verb is a file in verbs/ and a line here; a new
+// `show sys …` or the like is a file there and a line in the phrases of its verb.
+
+import type { Verb } from './verb.ts';
+import { cd } from './verbs/cd.ts';
+import { create } from './verbs/create.ts';
+import { remove } from './verbs/delete.ts';
+import { help } from './verbs/help.ts';
+import { list } from './verbs/list.ts';
+import { load } from './verbs/load.ts';
+import { modify } from './verbs/modify.ts';
+import { pwd } from './verbs/pwd.ts';
+import { exit, quit } from './verbs/quit.ts';
+import { resetStats } from './verbs/reset-stats.ts';
+import { save } from './verbs/save.ts';
+import { show } from './verbs/show.ts';
+
+export const VERBS: readonly Verb[] = [
+  create,
+  modify,
+  remove,
+  list,
+  show,
+  resetStats,
+  save,
+  load,
+  cd,
+  pwd,
+  help(() => VERBS),
+  quit,
+  exit,
+];
+
+export function findVerb(name: string): Verb | undefined {
+  return VERBS.find((verb) => verb.name === name);
+}

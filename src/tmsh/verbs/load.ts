@@ -1,0 +1,41 @@
+// `load sys config`: a file becomes the running configuration, or a part of it.
+
+import { loadText } from '../../config/load-text.ts';
+import { formatPosition } from '../../core/errors.ts';
+import { readOptions } from '../options.ts';
+import type { OptionWord, Verb } from '../verb.ts';
+import { warningLines } from '../warnings.ts';
+
+const OPTIONS: readonly OptionWord[] = [
+  { word: 'file', help: 'Another file than the own one.', value: { kind: 'file', help: 'a file name' } },
+  { word: 'merge', help: 'Add to what runs instead of taking its place.' },
+  { word: 'verify', help: 'Say what is wrong with it, and change nothing.' },
+];
+
+export const load: Verb = {
+  name: 'load',
+  help: 'Make a file the running configuration.',
+  changes: true,
+  phrases: [
+    {
+      words: ['sys', 'config'],
+      help: 'Make a file the running configuration, all of it or none of it.',
+      options: OPTIONS,
+      async *run({ scanner, backend }) {
+        const options = readOptions(scanner, 'load sys config', OPTIONS);
+        const [isMerge, isVerify] = [options.has('merge'), options.has('verify')];
+        const file = options.get('file');
+        const { path, text } = await backend.read(file);
+        yield `${isVerify ? 'Validating' : 'Loading'} configuration...\n  ${path}\n`;
+        const before = backend.configuration;
+        const loaded = loadText(text, before, { file: path, ...(isMerge ? { mergeInto: before } : {}) });
+        if (!isVerify) backend.commit(loaded);
+        if (!isVerify && !isMerge && file === undefined) backend.noteLoaded(text);
+        for (const { text: what, position } of loaded.unknown) {
+          yield `Warning: ${formatPosition(position)}: ${what}; it is kept and saved, but has no effect.\n`;
+        }
+        yield* warningLines(loaded.warnings);
+      },
+    },
+  ],
+};
