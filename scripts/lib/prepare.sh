@@ -29,6 +29,7 @@ seabios /usr/share/seabios/bios-256k.bin
 busybox-static busybox
 kmod modprobe depmod
 cpio cpio
+strace strace
 LIST
 }
 

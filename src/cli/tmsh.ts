@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline/promises';
 import { errorText } from '../core/errors.ts';
 import { IpcClient } from '../ipc/ipc-client.ts';
 import { IpcError } from '../ipc/ipc-error.ts';
+import type { ParamsOf } from '../ipc/schema.ts';
 import { CommandSplitter } from '../tmsh/split.ts';
 
 export type TmshFlags = {
@@ -33,12 +34,15 @@ export async function tmsh({ state, commands = [] }: TmshFlags): Promise<number>
 class Session {
   readonly #path: string;
   #client: IpcClient | undefined;
+  /** Where the commands come from, for the audit log. */
+  #source: ParamsOf<'tmsh'>['source'] = 'stdin';
 
   constructor(path: string) {
     this.#path = path;
   }
 
   async runAll(commands: readonly string[]): Promise<number> {
+    this.#source = 'tmsh -c';
     for (const command of commands) {
       const splitter = new CommandSplitter();
       const lines = command.split('\n').map((line) => splitter.push(line));
@@ -62,6 +66,7 @@ class Session {
 
   /** A plain prompt; `quit` or the end of input leaves it. */
   async prompt(): Promise<number> {
+    this.#source = 'tmsh shell';
     const splitter = new CommandSplitter();
     const terminal = createInterface({ input: process.stdin, output: process.stdout });
     terminal.setPrompt('(tmos)# ');
@@ -86,7 +91,7 @@ class Session {
     try {
       // Between two commands of a prompt, configd may have been restarted.
       if (this.#client?.isConnected !== true) this.#client = await IpcClient.connect(this.#path);
-      const params = { command, directory: process.cwd(), user: userName() };
+      const params = { command, directory: process.cwd(), user: userName(), source: this.#source };
       for await (const { text } of this.#client.stream('tmsh', params)) {
         if (!process.stdout.write(text)) await new Promise((resolve) => process.stdout.once('drain', resolve));
       }

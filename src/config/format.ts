@@ -65,7 +65,7 @@ function readHead(text: string): { format: string | undefined; line: number; pro
     program: undefined,
   };
   let number = 0;
-  for (let start = 0; start < text.length; ) {
+  for (let start = 0; start < text.length;) {
     const end = text.indexOf('\n', start);
     const line = text.slice(start, end < 0 ? undefined : end).trim();
     if (line !== '' && !line.startsWith('#')) break;

@@ -187,6 +187,8 @@ export const METHODS = {
       directory: z.string().optional(),
       /** Who asks, for the audit log. */
       user: z.string().optional(),
+      /** By what way, for the audit log. */
+      source: z.enum(['tmsh -c', 'tmsh shell', 'stdin', 'rest']).optional(),
       /** The folder that bare names belong to; default /Common. */
       folder: z.string().optional(),
     }),

@@ -42,12 +42,14 @@ export async function writeFileAtomic(
   content: string | Uint8Array | Iterable<string>,
   { beforeRename }: AtomicOptions = {},
 ): Promise<void> {
-  const target = await realpath(path).catch(() => path);
-  const directory = dirname(target);
-  const temporary = join(directory, `.${basename(target)}.${process.pid}.${++sequence}.tmp`);
-  let operation = 'open';
+  let operation = 'look-up';
+  let temporary: string | undefined;
   let renamed = false;
   try {
+    const target = await targetOf(path);
+    const directory = dirname(target);
+    operation = 'open';
+    temporary = join(directory, `.${basename(target)}.${process.pid}.${++sequence}.tmp`);
     const file = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
     try {
       operation = 'write';
@@ -68,11 +70,21 @@ export async function writeFileAtomic(
     operation = DIRECTORY_SYNC;
     await syncDirectory(directory);
   } catch (error) {
-    if (!renamed) await unlink(temporary).catch(() => undefined);
+    if (!renamed && temporary !== undefined) await unlink(temporary).catch(() => undefined);
     if (error instanceof StoreError) throw error;
     const { code, text } = describe(error);
     const state = renamed ? 'the new file is in place, but may not survive a power cut' : 'the old file is intact';
     throw new StoreError(path, operation, code, `cannot write ${path}: ${operation} failed: ${text}; ${state}`);
+  }
+}
+
+/** What a symbolic link leads to; the path itself when there is nothing yet. */
+async function targetOf(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return path;
+    throw error;
   }
 }
 

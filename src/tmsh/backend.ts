@@ -17,6 +17,10 @@ export interface TmshBackend {
   read(file?: string): Promise<{ path: string; text: string }>;
   /** Notes that what runs now is what the own file holds, whose text this is. */
   noteLoaded(text: string): void;
+  /** The versions of the own file that saves have replaced. */
+  history(): ShowReply;
+  /** A version of the history; undefined when there is none of that number. Throws a StoreError. */
+  readVersion(number: number): Promise<{ path: string; text: string } | undefined>;
   /** Statistics, from whichever daemon has them. Throws an IpcError. */
   show(type: string, names: readonly string[] | undefined, cursor?: string): Promise<ShowReply>;
   /** Throws an IpcError. */

@@ -36,6 +36,15 @@ export class TmshSession implements TmshBackend {
     return text === undefined ? Promise.reject(new Error(`no ${file}`)) : Promise.resolve({ path: file, text });
   }
 
+  history(): ShowReply {
+    return { rows: [] };
+  }
+
+  readVersion(number: number): Promise<{ path: string; text: string } | undefined> {
+    const text = this.files.get(`version ${number}`);
+    return Promise.resolve(text === undefined ? undefined : { path: `version ${number}`, text });
+  }
+
   show(type: string, names: readonly string[] | undefined, cursor?: string): Promise<ShowReply> {
     this.asked.push({ type, names });
     return Promise.resolve(this.replies[Number(cursor ?? 0)]!);

@@ -75,7 +75,14 @@ function findSecrets(command: string, secrets: ReadonlySet<string>): Hidden[] {
   } catch (error) {
     if (!(error instanceof ConfigSyntaxError)) throw error;
     // What cannot be read may be the secret itself: a quote that is never closed.
-    found.push({ start: read, end: command.length, words: command.slice(read).split(/[\s"{}]+/).filter(isWord) });
+    found.push({
+      start: read,
+      end: command.length,
+      words: command
+        .slice(read)
+        .split(/[\s"{}]+/)
+        .filter(isWord),
+    });
   }
   return found;
 }
@@ -101,8 +108,10 @@ function oneLine(text: string): string {
   const line = text
     .replace(/\s+/g, ' ')
     .trim()
-    // eslint-disable-next-line no-control-regex
-    .replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
+    .replace(
+      /[\u0000-\u001f\u007f-\u009f]/g,
+      (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+    );
   if (line.length <= MAX_CHARACTERS) return line;
   return `${line.slice(0, MAX_CHARACTERS)} … (${line.length - MAX_CHARACTERS} more characters)`;
 }

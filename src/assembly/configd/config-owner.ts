@@ -204,7 +204,8 @@ export class ConfigOwner {
     try {
       const old = await readOctetsIfThere(file);
       if (old !== undefined && digest(old.octets) === next.digest) return;
-      const changed = this.#saved === undefined ? {} : { changed: diffObjects(this.#saved, configuration.views).length };
+      const changed =
+        this.#saved === undefined ? {} : { changed: diffObjects(this.#saved, configuration.views).length };
       await this.#versions.keep(old, { ...next, ...changed });
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
@@ -224,7 +225,8 @@ export class ConfigOwner {
     if (version === undefined) return undefined;
     const path = this.#versions.pathOf(version);
     const text = await readFileIfThere(path);
-    if (text === undefined) throw new StoreError(path, 'open', 'ENOENT', `version ${number} is gone: there is no ${path}`);
+    if (text === undefined)
+      throw new StoreError(path, 'open', 'ENOENT', `version ${number} is gone: there is no ${path}`);
     return { path, text };
   }
 

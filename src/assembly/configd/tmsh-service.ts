@@ -4,7 +4,7 @@ import { isAbsolute, join } from 'node:path';
 import type { Configuration } from '../../config/configuration.ts';
 import type { Committed } from '../../config/transaction.ts';
 import { ConfigErrors } from '../../config/transaction.ts';
-import { ConfigError, errorText } from '../../core/errors.ts';
+import { ConfigError, ConfigSyntaxError } from '../../core/errors.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import { IpcClient } from '../../ipc/ipc-client.ts';
@@ -14,7 +14,10 @@ import { StoreError, readFileIfThere } from '../../store/atomic-file.ts';
 import type { TmshBackend } from '../../tmsh/backend.ts';
 import { describeCommandError } from '../../tmsh/command-error.ts';
 import { isChange, newSession, runCommand } from '../../tmsh/command.ts';
+import type { Session } from '../../tmsh/verb.ts';
+import { auditText } from './audit.ts';
 import type { ConfigOwner } from './config-owner.ts';
+import { historyReply } from './history-reply.ts';
 import type { Publisher } from './publisher.ts';
 
 export type TmshServiceOptions = {
@@ -39,32 +42,59 @@ export class TmshService {
 
   /** Runs one command; throws an IpcError whose message is for the person who typed it. */
   async *run(params: ParamsOf<'tmsh'>): AsyncGenerator<ItemOf<'tmsh'>, void> {
-    const { command, directory } = params;
     const session = newSession(params.folder);
     const { folder } = session;
-    const isAudited = isChange(command);
-    const release = isAudited ? await this.#takeTurn() : () => undefined;
-    const user = params.user ?? 'unknown';
+    const output = isChange(params.command) ? await this.#change(params, session) : this.#read(params, session);
+    for await (const text of output) {
+      for (let at = 0; at < text.length; at += PIECE_CHARACTERS) {
+        yield { text: text.slice(at, at + PIECE_CHARACTERS) };
+      }
+    }
+    if (session.folder !== folder) yield { text: '', folder: session.folder };
+  }
+
+  async *#read(params: ParamsOf<'tmsh'>, session: Session): AsyncGenerator<string, void> {
+    const { folder } = session;
     try {
-      for await (const output of runCommand(command, this.#backend(directory), session)) {
-        for (let at = 0; at < output.length; at += PIECE_CHARACTERS) {
-          yield { text: output.slice(at, at + PIECE_CHARACTERS) };
-        }
-      }
-      if (session.folder !== folder) yield { text: '', folder: session.folder };
-      if (isAudited) this.#audit(user, folder, command, 'Command OK');
+      yield* runCommand(params.command, this.#backend(params), session);
     } catch (error) {
-      const text = describeCommandError(error, command);
-      if (isAudited) this.#audit(user, folder, command, text.split('\n')[0] ?? '');
-      if (error instanceof StoreError) {
-        logEvent(this.#options.log, 'config-save-failed', error.message, { path: error.path, errno: error.code });
-      } else if (!(error instanceof ConfigError || error instanceof ConfigErrors || error instanceof IpcError)) {
-        if (!errorText(error).startsWith('Syntax Error')) throw error;
-      }
-      throw new IpcError('failed', text);
+      // Who mistypes the verb of a change is as interesting as who is refused it.
+      if (error instanceof ConfigSyntaxError) this.#audit(params, folder, describeCommandError(error, params.command));
+      throw this.#described(error, params.command);
+    }
+  }
+
+  /**
+   * Runs a command that changes something, to its end, whatever becomes of the one who sent it: its output is handed out
+   * afterwards, so that a terminal that takes none keeps nobody from their turn.
+   */
+  async #change(params: ParamsOf<'tmsh'>, session: Session): Promise<string[]> {
+    const { folder } = session;
+    const release = await this.#takeTurn();
+    try {
+      const output: string[] = [];
+      for await (const text of runCommand(params.command, this.#backend(params), session)) output.push(text);
+      this.#audit(params, folder, 'Command OK');
+      return output;
+    } catch (error) {
+      this.#audit(params, folder, describeCommandError(error, params.command));
+      throw this.#described(error, params.command);
     } finally {
       release();
     }
+  }
+
+  /** What the person who typed the command gets to see; an error that nobody expected stays what it is. */
+  #described(error: unknown, command: string): unknown {
+    if (error instanceof StoreError) {
+      logEvent(this.#options.log, 'config-save-failed', error.message, { path: error.path, errno: error.code });
+    } else if (
+      !(error instanceof ConfigError || error instanceof ConfigErrors || error instanceof ConfigSyntaxError) &&
+      !(error instanceof IpcError)
+    ) {
+      return error;
+    }
+    return new IpcError('failed', describeCommandError(error, command));
   }
 
   async #takeTurn(): Promise<() => void> {
@@ -75,17 +105,18 @@ export class TmshService {
     return release;
   }
 
-  #audit(user: string, folder: string, command: string, status: string): void {
-    const line = command.replace(/\s+/g, ' ').trim();
+  #audit({ command, user, source }: ParamsOf<'tmsh'>, folder: string, result: string): void {
+    const text = auditText(command, result);
+    const who = (user ?? 'unknown').replace(/[^\w.@+-]/g, '?').slice(0, 64);
     logEvent(
       this.#options.log,
       'config-audit',
-      `AUDIT - user=${user} folder=${folder} module=(tmos)# status=[${status}] cmd_data=${line}`,
-      { generation: this.#options.owner.generation.number },
+      `AUDIT - user=${who} folder=${folder} module=(tmos)# status=[${text.result}] cmd_data=${text.command}`,
+      { source: source ?? 'unknown', generation: this.#options.owner.generation.number },
     );
   }
 
-  #backend(directory: string | undefined): TmshBackend {
+  #backend({ directory, user }: ParamsOf<'tmsh'>): TmshBackend {
     const { owner, publisher, dataplaneSocket } = this.#options;
     const place = (file: string) => (isAbsolute(file) || directory === undefined ? file : join(directory, file));
     return {
@@ -94,7 +125,7 @@ export class TmshService {
       },
       version: owner.version,
       commit: (committed: Committed) => owner.commit(committed),
-      save: (file) => owner.save(file === undefined ? undefined : place(file)),
+      save: (file) => owner.save(file === undefined ? undefined : place(file), user),
       read: async (file) => {
         const path = file === undefined ? owner.file : place(file);
         const text = await readFileIfThere(path);
@@ -102,6 +133,8 @@ export class TmshService {
         return { path, text };
       },
       noteLoaded: (text) => owner.noteLoaded(text),
+      history: () => historyReply(owner.history),
+      readVersion: (number) => owner.readVersion(number),
       show: (type, names, cursor): Promise<ShowReply> =>
         withClient(dataplaneSocket, (client) =>
           client.request('show', {

@@ -8,6 +8,7 @@ import type { PrintOptions } from '../../config/print.ts';
 import { vocabularyOf } from '../../config/read-properties.ts';
 import type { Token } from '../../config/scanner.ts';
 import { namesObject, readTypes, resolveNames, unexpected } from '../arguments.ts';
+import { listSysConfigHistory } from './list-sys-config-history.ts';
 import type { Command, OptionWord, Output, Verb } from '../verb.ts';
 
 const PRINT_OPTIONS: Readonly<Record<string, PrintOptions>> = {
@@ -41,6 +42,7 @@ export const list: Verb = {
     options: OPTIONS,
     run: listObjects,
   },
+  phrases: [listSysConfigHistory],
 };
 
 // eslint-disable-next-line @typescript-eslint/require-await
