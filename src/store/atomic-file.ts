@@ -11,9 +11,12 @@ export class StoreError extends Error {
   readonly path: string;
   readonly operation: string;
   readonly code: string;
+  /** What failed, without what that means for the file. */
+  readonly reason: string;
 
-  constructor(path: string, operation: string, code: string, text: string) {
-    super(text);
+  constructor(path: string, operation: string, code: string, reason: string, state?: string) {
+    super(state === undefined ? reason : `${reason}; ${state}`);
+    this.reason = reason;
     this.path = path;
     this.operation = operation;
     this.code = code;
@@ -74,7 +77,7 @@ export async function writeFileAtomic(
     if (error instanceof StoreError) throw error;
     const { code, text } = describe(error);
     const state = renamed ? 'the new file is in place, but may not survive a power cut' : 'the old file is intact';
-    throw new StoreError(path, operation, code, `cannot write ${path}: ${operation} failed: ${text}; ${state}`);
+    throw new StoreError(path, operation, code, `cannot write ${path}: ${operation} failed: ${text}`, state);
   }
 }
 

@@ -107,7 +107,8 @@ export class VersionStore {
     if (file === undefined) return undefined;
     const [, number, year, month, day, hour, minute, second] = NAME.exec(name)!;
     const savedAt = `${year}-${month}-${day}T${hour}:${minute}:${second}.000Z`;
-    return { number: Number(number), ...describeFile(file.octets, savedAt) };
+    const seen = describeFile(file.octets, savedAt);
+    return { ...(this.find(seen.digest) ?? seen), number: Number(number) };
   }
 
   async #readIndex(): Promise<{ index: z.infer<typeof indexSchema>; problem?: string }> {
@@ -133,7 +134,7 @@ export class VersionStore {
       const seen = describeFile(old.octets, old.modified.toISOString());
       if (seen.digest !== versions.at(-1)?.digest) {
         const version = { ...(this.find(seen.digest) ?? seen), number: (versions.at(-1)?.number ?? 0) + 1 };
-        await writeFileAtomic(this.pathOf(version), old.octets);
+        await this.#write(this.pathOf(version), old.octets);
         versions = [...versions, version];
       }
     }
@@ -141,6 +142,16 @@ export class VersionStore {
     await writeFileAtomic(join(this.#directory, INDEX), `${JSON.stringify(index, undefined, 1)}\n`);
     this.#versions = versions;
     this.#current = next;
+  }
+
+  /** A version that is not kept for certain is not kept: its number is for the next one. */
+  async #write(path: string, octets: Uint8Array): Promise<void> {
+    try {
+      await writeFileAtomic(path, octets);
+    } catch (error) {
+      await removeFile(path).catch(() => undefined);
+      throw error;
+    }
   }
 
   /** Removes what is more than the limit; call it when the file was replaced. Throws a StoreError. */

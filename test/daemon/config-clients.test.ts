@@ -13,7 +13,7 @@ import type { Log } from '../../src/core/log.ts';
 import { encodeMessage } from '../../src/ipc/framing.ts';
 import { IpcClient } from '../../src/ipc/ipc-client.ts';
 import { SCHEMA_VERSION } from '../../src/ipc/schema.ts';
-import { ConfigdProcess, killRunning, tmsh } from '../support/configd-process.ts';
+import { ConfigdProcess, ask, killRunning, tmsh } from '../support/configd-process.ts';
 
 const VLANS = 30;
 const ROUNDS = 40;
@@ -35,12 +35,6 @@ const fileOf = (owner: string, round: number, count: number) =>
 /** What owners and rounds the VLANs name, and how many there are. */
 const stateOf = (descriptions: readonly string[]) => `${[...new Set(descriptions)].join('+')}: ${descriptions.length}`;
 
-async function run(client: IpcClient, command: string): Promise<string> {
-  let output = '';
-  for await (const { text } of client.stream('tmsh', { command })) output += text;
-  return output;
-}
-
 describe('clients at the same time', { timeout: 120_000 }, () => {
   it('never see half a change, nor does a daemon', async () => {
     const directory = mkdtempSync(join(root, 'd'));
@@ -56,10 +50,10 @@ describe('clients at the same time', { timeout: 120_000 }, () => {
         const file = join(directory, `${owner}.conf`);
         writeFileSync(file, fileOf(owner, round, counts[owner]));
         allowed.add(`${owner}${round}: ${VLANS}`).add(`${owner}${round}: ${VLANS / 2}`);
-        await run(connection, `load sys config file ${file}`);
+        await ask(connection, `load sys config file ${file}`);
         allowed.add(`${owner}m${round}: ${VLANS}`).add(`${owner}m${round}: ${VLANS / 2}`);
-        await run(connection, `modify net vlan v* description ${owner}m${round}`);
-        if (round % 4 === 0) await run(connection, 'save sys config');
+        await ask(connection, `modify net vlan v* description ${owner}m${round}`);
+        if (round % 4 === 0) await ask(connection, 'save sys config');
       }
       connection.close();
     };
@@ -88,7 +82,7 @@ describe('clients at the same time', { timeout: 120_000 }, () => {
     let isDone = false;
     const watch = async () => {
       while (!isDone) {
-        const text = await run(watcher, 'list net vlan');
+        const text = await ask(watcher, 'list net vlan');
         const descriptions = [...text.matchAll(/description (\S+)/g)].map(([, word]) => word!);
         if (descriptions.length > 0) seen.add(stateOf(descriptions));
       }
@@ -98,7 +92,7 @@ describe('clients at the same time', { timeout: 120_000 }, () => {
     isDone = true;
     await watching;
     const final = stateOf(
-      [...(await run(watcher, 'list net vlan')).matchAll(/description (\S+)/g)].map(([, word]) => word!),
+      [...(await ask(watcher, 'list net vlan')).matchAll(/description (\S+)/g)].map(([, word]) => word!),
     );
     while (!seen.has(final)) await new Promise((resolve) => setTimeout(resolve, 10));
     assert.ok(seen.size > ROUNDS, `only ${seen.size} states were seen`);
@@ -107,7 +101,7 @@ describe('clients at the same time', { timeout: 120_000 }, () => {
       [],
     );
     // What runs, what a daemon has, and what was saved last are whole as well.
-    await run(watcher, 'save sys config');
+    await ask(watcher, 'save sys config');
     watcher.close();
     await subscriber.stop();
     await daemon.stop('SIGTERM');

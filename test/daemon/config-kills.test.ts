@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, afterEach, describe, it } from 'node:test';
 import { IpcClient } from '../../src/ipc/ipc-client.ts';
 import { IpcError } from '../../src/ipc/ipc-error.ts';
-import { ConfigdProcess, killRunning, tmsh } from '../support/configd-process.ts';
+import { ConfigdProcess, ask, killRunning, tmsh } from '../support/configd-process.ts';
 
 const KILLS = process.env.WIDEPLANE_LONG === '1' ? 500 : 60;
 const VLANS = 20;
@@ -47,7 +47,7 @@ async function saveUntilKilled(
     const client = await IpcClient.connect(join(state, 'configd.sock'));
     for (;;) {
       for (const command of [`modify net vlan v* description ${next++}-${PADDING}`, 'save sys config']) {
-        for await (const { text } of client.stream('tmsh', { command })) void text;
+        await ask(client, command);
         saving();
       }
       acknowledged = next - 1;

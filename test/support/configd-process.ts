@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { IpcClient } from '../../src/ipc/ipc-client.ts';
 
 const EXECUTABLE = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const running = new Set<ChildProcess>();
@@ -71,4 +72,11 @@ export function tmsh(state: string, args: readonly string[], input?: string): Ou
     options,
   );
   return { status, stdout, stderr };
+}
+
+/** The output of one command on a connection that stays. Throws an IpcError. */
+export async function ask(client: IpcClient, command: string): Promise<string> {
+  let output = '';
+  for await (const { text } of client.stream('tmsh', { command })) output += text;
+  return output;
 }

@@ -209,8 +209,8 @@ export class ConfigOwner {
       await this.#versions.keep(old, { ...next, ...changed });
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      const text = `cannot write ${file}: the version that it replaces cannot be kept: ${error.message}`;
-      throw new StoreError(file, `keeping (${error.operation})`, error.code, `${text}; ${file} is as it was`);
+      const text = `cannot write ${file}: the version that it replaces cannot be kept: ${error.reason}`;
+      throw new StoreError(file, `keeping (${error.operation})`, error.code, text, 'the old file is intact');
     }
   }
 
