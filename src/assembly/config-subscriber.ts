@@ -18,6 +18,7 @@ import { ObjectReader } from '../ipc/object-lines.ts';
 import type { ReadObject } from '../ipc/object-lines.ts';
 import { changeHeadSchema } from '../ipc/schema.ts';
 import type { ApplyFailure, ParamsOf, Update } from '../ipc/schema.ts';
+import { removeLeftovers } from '../store/atomic-file.ts';
 import { readSnapshot, writeSnapshot } from './config-snapshot.ts';
 import type { Snapshot } from './config-snapshot.ts';
 
@@ -78,6 +79,7 @@ export class ConfigSubscriber {
 
   /** Starts, and resolves when the first configuration was applied, wherever it came from. */
   async start(): Promise<void> {
+    await removeLeftovers(this.#snapshotPath);
     const applied = new Promise<void>((resolve) => (this.#firstApplied = resolve));
     this.#done = this.#run();
     // What onSnapshot throws is the daemon's end: it reaches the caller of start or, later, of `finished`.

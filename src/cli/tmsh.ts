@@ -11,6 +11,8 @@ import { IpcClient } from '../ipc/ipc-client.ts';
 import { IpcError } from '../ipc/ipc-error.ts';
 import type { ParamsOf } from '../ipc/schema.ts';
 import { CommandSplitter } from '../tmsh/split.ts';
+import { runLocally } from './local-command.ts';
+import type { LocalCommandHost } from './local-host.ts';
 
 export type TmshFlags = {
   state: string;
@@ -89,10 +91,9 @@ class Session {
   /** False when the command failed; the reason has been printed. */
   async #run(command: string): Promise<boolean> {
     try {
-      // Between two commands of a prompt, configd may have been restarted.
-      if (this.#client?.isConnected !== true) this.#client = await IpcClient.connect(this.#path);
-      const params = { command, directory: process.cwd(), user: userName(), source: this.#source };
-      for await (const { text } of this.#client.stream('tmsh', params)) {
+      const isDone = await runLocally(command, this.#localHost());
+      if (isDone !== undefined) return isDone;
+      for await (const { text } of await this.#stream(command)) {
         if (!process.stdout.write(text)) await new Promise((resolve) => process.stdout.once('drain', resolve));
       }
       return true;
@@ -101,6 +102,25 @@ class Session {
       process.stderr.write(`${errorText(error)}${hint}\n`);
       return false;
     }
+  }
+
+  async #stream(command: string, input?: string): Promise<AsyncIterable<{ text: string }>> {
+    // Between two commands of a prompt, configd may have been restarted.
+    if (this.#client?.isConnected !== true) this.#client = await IpcClient.connect(this.#path);
+    const params = { command, directory: process.cwd(), user: userName(), source: this.#source };
+    return this.#client.stream('tmsh', { ...params, ...(input === undefined ? {} : { input }) });
+  }
+
+  #localHost(): LocalCommandHost {
+    return {
+      send: async (command, input) => {
+        let output = '';
+        for await (const { text } of await this.#stream(command, input)) output += text;
+        return output;
+      },
+      print: (text) => process.stdout.write(text),
+      complain: (text) => process.stderr.write(text),
+    };
   }
 }
 

@@ -50,9 +50,9 @@ export function isBuiltIn(type: AnyObjectType, name: string): boolean {
 }
 
 /** The objects of a type, sorted by name. */
-export function objectsOf(configuration: Configuration, type: AnyObjectType): StoredObject[] {
+export function objectsOf({ objects }: Pick<Configuration, 'objects'>, type: AnyObjectType): StoredObject[] {
   const found: StoredObject[] = [];
-  for (const object of configuration.objects.values()) if (object.type === type.path) found.push(object);
+  for (const object of objects.values()) if (object.type === type.path) found.push(object);
   return found.sort((a, b) => compareNames(a.name, b.name));
 }
 

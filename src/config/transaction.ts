@@ -13,6 +13,7 @@ import type { AnyObjectType, NamedProperties } from './object-type.ts';
 import { OBJECT_TYPES } from './object-types.ts';
 import type { Extra } from './read-properties.ts';
 import { RecordTable } from './record-table.ts';
+import { usersOf, withReference } from './rename.ts';
 import { validate } from './validate.ts';
 import { sameProperties } from './value.ts';
 import type { ConfigWarning } from './validate.ts';
@@ -42,6 +43,11 @@ export class Transaction {
     this.#before = isReplacing ? emptyConfiguration() : before;
     this.#objects = isReplacing ? initialObjects() : new Map(before.objects);
     this.#unknown = isReplacing ? [] : [...before.unknown];
+  }
+
+  /** What there is after the edits so far. */
+  get objects(): ReadonlyMap<string, StoredObject> {
+    return this.#objects;
   }
 
   has(type: AnyObjectType, name: string): boolean {
@@ -113,6 +119,33 @@ export class Transaction {
     }
     this.#objects.delete(objectKey(object));
     for (const companion of companionsOf(type)) this.#objects.delete(objectKey({ type: companion.path, name }));
+  }
+
+  /** Gives an object another name, which what refers to it follows. Throws a ConfigError. */
+  rename(type: AnyObjectType, from: string, to: string, position?: TextPosition): void {
+    if (isBuiltIn(type, from)) {
+      const text = `The ${labelled(type, from)} is part of the system and cannot be renamed.`;
+      throw this.#refused(type, from, 'protectedObject', text, position);
+    }
+    this.copy(type, from, to, position);
+    this.delete(type, from, position);
+    for (const user of usersOf(type)) {
+      for (const object of [...this.#objects.values()]) {
+        if (object.type !== user.path) continue;
+        const own = withReference(user.properties, object.own, type.path, from, to);
+        if (own !== object.own) this.#objects.set(objectKey(object), { ...object, own });
+      }
+    }
+  }
+
+  /** Makes a second object of the same values, those of its companions as well. Throws a ConfigError. */
+  copy(type: AnyObjectType, from: string, to: string, position?: TextPosition): void {
+    const object = this.#find(type, from, position);
+    this.create(type, to, [], position);
+    for (const each of [type, ...companionsOf(type)]) {
+      const source = each === type ? object : this.#objects.get(objectKey({ type: each.path, name: from }));
+      if (source !== undefined) this.#objects.set(objectKey({ type: each.path, name: to }), { ...source, name: to });
+    }
   }
 
   keepUnknown(object: UnknownObject): void {

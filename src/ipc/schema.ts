@@ -189,11 +189,13 @@ export const METHODS = {
       user: z.string().optional(),
       /** By what way, for the audit log. */
       source: z.enum(['tmsh -c', 'tmsh shell', 'stdin', 'rest']).optional(),
-      /** The folder that bare names belong to; default /Common. */
+      /** The folder that bare names belong to; default that of the connection, /Common at first. */
       folder: z.string().optional(),
+      /** Text that the command reads: what an editor has made of objects. */
+      input: z.string().optional(),
     }),
-    /** `folder` is the one that later commands of the session are to name. */
-    item: z.object({ text: z.string(), folder: z.string().optional() }),
+    /** `folder` is the one that later commands of the session are to name; `isBatch`: whether they wait in a transaction. */
+    item: z.object({ text: z.string(), folder: z.string().optional(), isBatch: z.boolean().optional() }),
   },
   /** configd: the configuration, then every change to it. */
   subscribe: { params: z.object({ daemon: z.string() }), item: updateSchema },

@@ -2,6 +2,7 @@
 
 import { constants } from 'node:fs';
 import { mkdir, open, readFile, readdir, realpath, rename, rm, unlink } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
 
@@ -57,7 +58,8 @@ export async function writeFileAtomic(
     try {
       operation = 'write';
       const pieces = typeof content === 'string' || content instanceof Uint8Array ? [content] : content;
-      for (const piece of joined(pieces)) await file.writeFile(piece);
+      let at = 0;
+      for (const piece of joined(pieces)) at += await writeAt(file, piece, at);
       operation = 'fsync';
       await file.sync();
     } catch (error) {
@@ -119,6 +121,15 @@ function isOtherProcess(pid: number): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
+}
+
+/** Writes all of a piece at an offset; resolves to its octets. */
+async function writeAt(file: FileHandle, piece: string | Uint8Array, offset: number): Promise<number> {
+  const octets = typeof piece === 'string' ? Buffer.from(piece) : piece;
+  for (let done = 0; done < octets.length;) {
+    done += (await file.write(octets, done, octets.length - done, offset + done)).bytesWritten;
+  }
+  return octets.length;
 }
 
 async function syncDirectory(directory: string): Promise<void> {

@@ -72,19 +72,22 @@ export function readWords(scanner: Scanner, what: string): Token[] {
   throw new ConfigSyntaxError('this brace is never closed', open.position, 'Add a }.');
 }
 
+/** A configuration, or what a transaction makes of it. */
+type Objects = Pick<Configuration, 'objects'>;
+
+/** Whether a word stands for objects of several names. */
+export function isPattern(word: string): boolean {
+  return word === 'all' || word.includes('*');
+}
+
 /** True when the word names an object of the type, alone or by a wildcard. */
-export function namesObject(configuration: Configuration, type: AnyObjectType, word: string, folder: string): boolean {
-  return matchingNames(configuration, type, word, folder).length > 0;
+export function namesObject(objects: Objects, type: AnyObjectType, word: string, folder: string): boolean {
+  return matchingNames(objects, type, word, folder).length > 0;
 }
 
 /** The objects that a word names; throws a ConfigError where there is none. */
-export function resolveNames(
-  configuration: Configuration,
-  type: AnyObjectType,
-  token: Token,
-  folder: string,
-): string[] {
-  const names = matchingNames(configuration, type, token.text, folder);
+export function resolveNames(objects: Objects, type: AnyObjectType, token: Token, folder: string): string[] {
+  const names = matchingNames(objects, type, token.text, folder);
   if (names.length > 0) return names;
   const name = nameOf(type, token.text, folder);
   const subject = type.companionOf?.[0] ?? type;
@@ -92,6 +95,16 @@ export function resolveNames(
     object: objectKey({ type: type.path, name }),
     position: token.position,
     hint: `list ${subject.path} shows those that exist.`,
+  });
+}
+
+/** The one object that a word names; throws a ConfigError where there are none or several. */
+export function resolveOne(objects: Objects, type: AnyObjectType, token: Token, folder: string): string {
+  const [name, ...others] = resolveNames(objects, type, token, folder);
+  if (others.length === 0) return name!;
+  throw new ConfigError('configuration', `${token.text} names ${others.length + 1} objects, but must name one.`, {
+    position: token.position,
+    hint: `They are: ${[name, ...others].slice(0, 5).join(', ')}`,
   });
 }
 
@@ -109,9 +122,9 @@ export function resolveTarget(
   return { type, names: tokens.some((token) => token.text === 'all') ? undefined : names };
 }
 
-function matchingNames(configuration: Configuration, type: AnyObjectType, word: string, folder: string): string[] {
+function matchingNames(objects: Objects, type: AnyObjectType, word: string, folder: string): string[] {
   const wanted = nameOf(type, word, folder);
-  const names = objectsOf(configuration, type).map((object) => object.name);
+  const names = objectsOf(objects, type).map((object) => object.name);
   if (word === 'all') return names;
   if (!word.includes('*')) return names.filter((name) => name === wanted);
   const parts = wanted.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));

@@ -7,6 +7,8 @@ import type { Token } from '../config/scanner.ts';
 import { ConfigSyntaxError } from '../core/errors.ts';
 import { unexpected } from './arguments.ts';
 import type { TmshBackend } from './backend.ts';
+import { placeInBatch } from './batch.ts';
+import { commandsOf } from './sequence.ts';
 import type { Output, Phrase, Run, Session, Verb } from './verb.ts';
 import { VERBS, findVerb } from './verbs.ts';
 
@@ -15,19 +17,32 @@ export function newSession(folder: string = COMMON): Session {
   return { folder };
 }
 
-/** Whether a command changes something and therefore stands in the audit log. */
-export function isChange(command: string): boolean {
+/** Whether a line changes something and therefore stands in the audit log. */
+export function isChange(line: string): boolean {
+  return commandsOf(line).some(changes);
+}
+
+function changes(command: string): boolean {
   const [name = '', ...words] = leadingWords(command);
   const verb = findVerb(name);
   return (verb && longestPhrase(verb, words)?.changes) ?? verb?.changes ?? false;
 }
 
 /**
- * Runs one command and yields its output. Throws a ConfigSyntaxError, ConfigError, ConfigErrors, StoreError or IpcError;
- * a command that throws has changed nothing.
+ * Runs one command, or several between semicolons up to the first that fails, and yields their output. Throws a
+ * ConfigSyntaxError, ConfigError, ConfigErrors, StoreError or IpcError; a command that throws has changed nothing.
  */
-export async function* runCommand(command: string, backend: TmshBackend, session: Session = newSession()): Output {
-  const scanner = new Scanner(command);
+export async function* runCommand(
+  line: string,
+  backend: TmshBackend,
+  session: Session = newSession(),
+  input?: string,
+): Output {
+  for (const command of commandsOf(line)) yield* runOne(command, backend, session, input);
+}
+
+async function* runOne(command: string, backend: TmshBackend, session: Session, input: string | undefined): Output {
+  const scanner = new Scanner(command, session.batch && placeInBatch(session.batch));
   let first = scanner.next();
   // Manuals write the prompt's program before the command.
   if (first?.text === 'tmsh' && !first.isQuoted) first = scanner.next();
@@ -36,7 +51,8 @@ export async function* runCommand(command: string, backend: TmshBackend, session
   if (verb === undefined) {
     throw unexpected(first, `A command starts with one of: ${VERBS.map(({ name }) => name).join(', ')}.`);
   }
-  yield* runOf(verb, scanner, leadingWords(command).slice(1))({ scanner, backend, session });
+  const run = runOf(verb, scanner, leadingWords(command).slice(1));
+  yield* run({ text: command.trim(), scanner, backend, session, ...(input === undefined ? {} : { input }) });
 }
 
 /** The words at the start of a command, as far as they are plain; a text that ends within quotes has none behind them. */

@@ -6,18 +6,25 @@
 import type { AnyObjectType } from '../config/object-type.ts';
 import type { Scanner } from '../config/scanner.ts';
 import type { TmshBackend } from './backend.ts';
+import type { Batch } from './batch.ts';
 
 /** What lasts from one command to the next of whoever types. */
 export type Session = {
   /** The folder that bare names belong to; `cd` changes it. */
   folder: string;
+  /** Changes that wait for `submit cli transaction`; absent: none is open. */
+  batch?: Batch;
 };
 
 /** A command that is being run: what is left of its text, and what it works on. */
 export type Command = {
+  /** As it was typed. */
+  readonly text: string;
   readonly scanner: Scanner;
   readonly backend: TmshBackend;
   readonly session: Session;
+  /** Text that came with the command, for those that read some: `edit`. */
+  readonly input?: string;
 };
 
 export type Output = AsyncGenerator<string, void>;

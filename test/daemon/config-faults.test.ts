@@ -186,7 +186,7 @@ describe('a save', { timeout: 300_000 }, () => {
     const subject = await started();
     const { thread } = await traced(subject);
     const outcomes = new Map<string, number>();
-    for (const call of ['openat', 'write', 'fsync', 'rename', 'unlink', 'close']) {
+    for (const call of ['openat', 'pwrite64', 'fsync', 'rename', 'unlink', 'close']) {
       for (const errno of ['EIO', 'ENOSPC']) {
         let isInjected = true;
         for (let nth = 1; isInjected; nth++) {
@@ -226,7 +226,7 @@ describe('a save', { timeout: 300_000 }, () => {
       }
     }
     context.diagnostic([...outcomes].map(([kind, count]) => `${kind} ${count}`).join(', '));
-    for (const call of ['openat', 'write', 'fsync', 'rename']) {
+    for (const call of ['openat', 'pwrite64', 'fsync', 'rename']) {
       // The file itself, the version that is kept, and the index: three of each, twice.
       assert.ok((outcomes.get(`${call}: old file`) ?? 0) >= 6, `${call}: ${[...outcomes].join(' ')}`);
     }

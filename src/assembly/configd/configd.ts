@@ -49,7 +49,7 @@ export class Configd {
     this.#server = new IpcServer(
       join(state, 'configd.sock'),
       {
-        tmsh: (params) => tmsh.run(params),
+        tmsh: (params, { connection }) => tmsh.run(params, connection),
         subscribe: ({ daemon }, { signal }) => publisher.subscribe(daemon, signal),
         acknowledge: (params) => {
           publisher.acknowledge(params);

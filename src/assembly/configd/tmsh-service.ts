@@ -12,6 +12,7 @@ import { IpcError } from '../../ipc/ipc-error.ts';
 import type { ItemOf, ParamsOf, ShowReply } from '../../ipc/schema.ts';
 import { StoreError, readFileIfThere } from '../../store/atomic-file.ts';
 import type { TmshBackend } from '../../tmsh/backend.ts';
+import { placeInBatch } from '../../tmsh/batch.ts';
 import { describeCommandError } from '../../tmsh/command-error.ts';
 import { isChange, newSession, runCommand } from '../../tmsh/command.ts';
 import type { Session } from '../../tmsh/verb.ts';
@@ -35,32 +36,44 @@ export class TmshService {
   readonly #options: TmshServiceOptions;
   /** The end of the command that changes something before the next one may. */
   #turn: Promise<void> = Promise.resolve();
+  readonly #sessions = new WeakMap<object, Session>();
 
   constructor(options: TmshServiceOptions) {
     this.#options = options;
   }
 
-  /** Runs one command; throws an IpcError whose message is for the person who typed it. */
-  async *run(params: ParamsOf<'tmsh'>): AsyncGenerator<ItemOf<'tmsh'>, void> {
-    const session = newSession(params.folder);
-    const { folder } = session;
+  /**
+   * Runs one command; throws an IpcError whose message is for the person who typed it. What lasts longer than a command (an
+   * open transaction) lasts as long as `connection`.
+   */
+  async *run(params: ParamsOf<'tmsh'>, connection: object): AsyncGenerator<ItemOf<'tmsh'>, void> {
+    const session = this.#sessions.get(connection) ?? newSession();
+    this.#sessions.set(connection, session);
+    session.folder = params.folder ?? session.folder;
+    const { folder, batch } = session;
     const output = isChange(params.command) ? await this.#change(params, session) : this.#read(params, session);
     for await (const text of output) {
       for (let at = 0; at < text.length; at += PIECE_CHARACTERS) {
         yield { text: text.slice(at, at + PIECE_CHARACTERS) };
       }
     }
-    if (session.folder !== folder) yield { text: '', folder: session.folder };
+    const isBatch = session.batch !== undefined;
+    if (session.folder !== folder || isBatch !== (batch !== undefined)) {
+      yield { text: '', folder: session.folder, isBatch };
+    }
   }
 
+  /** Runs a command that changes nothing. */
   async *#read(params: ParamsOf<'tmsh'>, session: Session): AsyncGenerator<string, void> {
-    const { folder } = session;
+    const { folder, batch } = session;
+    const place = batch && placeInBatch(batch);
     try {
-      yield* runCommand(params.command, this.#backend(params), session);
+      yield* runCommand(params.command, this.#backend(params), session, params.input);
     } catch (error) {
       // Who mistypes the verb of a change is as interesting as who is refused it.
-      if (error instanceof ConfigSyntaxError) this.#audit(params, folder, describeCommandError(error, params.command));
-      throw this.#described(error, params.command);
+      const text = describeCommandError(error, params.command, place);
+      if (error instanceof ConfigSyntaxError) this.#audit(params, folder, text);
+      throw this.#refusal(error, text);
     }
   }
 
@@ -69,23 +82,26 @@ export class TmshService {
    * afterwards, so that a terminal that takes none keeps nobody from their turn.
    */
   async #change(params: ParamsOf<'tmsh'>, session: Session): Promise<string[]> {
-    const { folder } = session;
     const release = await this.#takeTurn();
+    const { folder, batch } = session;
+    const place = batch && placeInBatch(batch);
     try {
       const output: string[] = [];
-      for await (const text of runCommand(params.command, this.#backend(params), session)) output.push(text);
+      const running = runCommand(params.command, this.#backend(params), session, params.input);
+      for await (const text of running) output.push(text);
       this.#audit(params, folder, 'Command OK');
       return output;
     } catch (error) {
-      this.#audit(params, folder, describeCommandError(error, params.command));
-      throw this.#described(error, params.command);
+      const text = describeCommandError(error, params.command, place);
+      this.#audit(params, folder, text);
+      throw this.#refusal(error, text);
     } finally {
       release();
     }
   }
 
   /** What the person who typed the command gets to see; an error that nobody expected stays what it is. */
-  #described(error: unknown, command: string): unknown {
+  #refusal(error: unknown, text: string): unknown {
     if (error instanceof StoreError) {
       logEvent(this.#options.log, 'config-save-failed', error.message, { path: error.path, errno: error.code });
     } else if (
@@ -94,7 +110,7 @@ export class TmshService {
     ) {
       return error;
     }
-    return new IpcError('failed', describeCommandError(error, command));
+    return new IpcError('failed', text);
   }
 
   async #takeTurn(): Promise<() => void> {
@@ -105,8 +121,8 @@ export class TmshService {
     return release;
   }
 
-  #audit({ command, user, source }: ParamsOf<'tmsh'>, folder: string, result: string): void {
-    const text = auditText(command, result);
+  #audit({ command, input, user, source }: ParamsOf<'tmsh'>, folder: string, result: string): void {
+    const text = auditText(input === undefined ? command : `${command}\n${input}`, result);
     const who = (user ?? 'unknown').replace(/[^\w.@+-]/g, '?').slice(0, 64);
     logEvent(
       this.#options.log,

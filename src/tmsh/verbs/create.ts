@@ -1,8 +1,10 @@
-// `create`: a new object.
+// `create`: a new object, or a transaction for several changes.
 
 import { nameOf } from '../../config/load-text.ts';
-import { changeObject } from '../change-object.ts';
+import { readObject } from '../read-object.ts';
+import { stage } from '../stage.ts';
 import type { Verb } from '../verb.ts';
+import { createTransaction } from './cli-transaction.ts';
 
 export const create: Verb = {
   name: 'create',
@@ -14,9 +16,10 @@ export const create: Verb = {
     properties: 'edit',
     // eslint-disable-next-line @typescript-eslint/require-await
     async *run(command) {
-      yield* changeObject(command, (transaction, type, token, edits) => {
-        transaction.create(type, nameOf(type, token?.text ?? '', command.session.folder), edits, token?.position);
-      });
+      const { type, name, edits } = readObject(command);
+      const path = nameOf(type, name?.text ?? '', command.session.folder);
+      yield* stage(command, (transaction) => transaction.create(type, path, edits, name?.position));
     },
   },
+  phrases: [createTransaction],
 };

@@ -8,8 +8,9 @@ import type { PrintOptions } from '../../config/print.ts';
 import { vocabularyOf } from '../../config/read-properties.ts';
 import type { Token } from '../../config/scanner.ts';
 import { namesObject, readTypes, resolveNames, unexpected } from '../arguments.ts';
+import type { Command, OptionWord, Output, Phrase, Verb } from '../verb.ts';
+import { listTransaction } from './cli-transaction.ts';
 import { listSysConfigHistory } from './list-sys-config-history.ts';
-import type { Command, OptionWord, Output, Verb } from '../verb.ts';
 
 const PRINT_OPTIONS: Readonly<Record<string, PrintOptions>> = {
   'all-properties': { allProperties: true },
@@ -42,7 +43,15 @@ export const list: Verb = {
     options: OPTIONS,
     run: listObjects,
   },
-  phrases: [listSysConfigHistory],
+  phrases: [listTransaction, listSysConfigHistory],
+};
+
+/** `show running-config`: the same by another name. */
+export const showRunningConfig: Phrase = {
+  words: ['running-config'],
+  help: 'The running configuration as text that load reads: the same as list.',
+  operand: { kind: 'text', help: 'what list takes', isOptional: true },
+  run: listObjects,
 };
 
 // eslint-disable-next-line @typescript-eslint/require-await

@@ -6,6 +6,7 @@ import { readOptions } from '../options.ts';
 import type { OptionWord, Verb } from '../verb.ts';
 import { warningLines } from '../warnings.ts';
 import { readRollback } from './load-rollback.ts';
+import { loadSysConfigDefault } from './load-sys-config-default.ts';
 
 const OPTIONS: readonly OptionWord[] = [
   { word: 'file', help: 'Another file than the own one.', value: { kind: 'file', help: 'a file name' } },
@@ -44,5 +45,6 @@ export const load: Verb = {
         if (rollback !== undefined && !isVerify) yield `Version ${rollback} runs; save sys config keeps it.\n`;
       },
     },
+    loadSysConfigDefault,
   ],
 };

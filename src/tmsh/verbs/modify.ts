@@ -2,8 +2,10 @@
 
 import { ConfigSyntaxError } from '../../core/errors.ts';
 import { resolveNames } from '../arguments.ts';
-import { changeObject } from '../change-object.ts';
+import { readObject } from '../read-object.ts';
+import { stage } from '../stage.ts';
 import type { Verb } from '../verb.ts';
+import { modifyTransaction } from './cli-transaction.ts';
 
 export const modify: Verb = {
   name: 'modify',
@@ -14,14 +16,17 @@ export const modify: Verb = {
     properties: 'edit',
     // eslint-disable-next-line @typescript-eslint/require-await
     async *run(command) {
-      const { scanner, backend, session } = command;
-      yield* changeObject(command, (transaction, type, token, edits) => {
-        if (edits.length === 0) {
-          throw new ConfigSyntaxError('one or more properties must be specified', scanner.endPosition());
-        }
-        const names = token === undefined ? [''] : resolveNames(backend.configuration, type, token, session.folder);
+      const { scanner } = command;
+      const { folder } = command.session;
+      const { type, name: token, edits } = readObject(command);
+      if (edits.length === 0) {
+        throw new ConfigSyntaxError('one or more properties must be specified', scanner.endPosition());
+      }
+      yield* stage(command, (transaction) => {
+        const names = token === undefined ? [''] : resolveNames(transaction, type, token, folder);
         for (const name of names) transaction.modify(type, name, edits, undefined, token?.position);
       });
     },
   },
+  phrases: [modifyTransaction],
 };

@@ -3,6 +3,7 @@
 import { resolveTarget } from '../arguments.ts';
 import { renderPages } from '../show.ts';
 import type { Verb } from '../verb.ts';
+import { showRunningConfig } from './list.ts';
 import { showSysConfigStatus } from './show-sys-config-status.ts';
 
 export const show: Verb = {
@@ -20,5 +21,5 @@ export const show: Verb = {
       yield* renderPages(title, (cursor) => backend.show(type.path, names, cursor), session.folder);
     },
   },
-  phrases: [showSysConfigStatus],
+  phrases: [showSysConfigStatus, showRunningConfig],
 };
