@@ -6,7 +6,7 @@ import type { AnyObjectType } from '../../config/object-type.ts';
 import type { Token } from '../../config/scanner.ts';
 import { expectEnd, readType, readWord, resolveOne } from '../arguments.ts';
 import { stage } from '../stage.ts';
-import type { Command, Objects, Verb } from '../verb.ts';
+import type { Command, Objects, Output, Verb } from '../verb.ts';
 
 const OBJECTS = {
   accepts: (type: AnyObjectType) => type.naming !== 'singleton' && type.companionOf === undefined,
@@ -19,37 +19,25 @@ export const mv: Verb = {
   name: 'mv',
   help: 'Give an object another name or folder; what refers to it follows.',
   changes: true,
-  objects: {
-    ...OBJECTS,
-    // eslint-disable-next-line @typescript-eslint/require-await
-    async *run(command) {
-      const { type, from, target } = readNames(command);
-      const { folder } = command.session;
-      yield* stage(command, (transaction) => {
-        const name = resolveOne(transaction, type, from, folder);
-        transaction.rename(type, name, target(name), from.position);
-      });
-    },
-  },
+  objects: { ...OBJECTS, run: (command) => relocate(command, 'rename') },
 };
 
 export const cp: Verb = {
   name: 'cp',
   help: 'Make a second object of the same values.',
   changes: true,
-  objects: {
-    ...OBJECTS,
-    // eslint-disable-next-line @typescript-eslint/require-await
-    async *run(command) {
-      const { type, from, target } = readNames(command);
-      const { folder } = command.session;
-      yield* stage(command, (transaction) => {
-        const name = resolveOne(transaction, type, from, folder);
-        transaction.copy(type, name, target(name), from.position);
-      });
-    },
-  },
+  objects: { ...OBJECTS, run: (command) => relocate(command, 'copy') },
 };
+
+// eslint-disable-next-line @typescript-eslint/require-await
+async function* relocate(command: Command, how: 'rename' | 'copy'): Output {
+  const { type, from, target } = readNames(command);
+  const { folder } = command.session;
+  yield* stage(command, (transaction) => {
+    const name = resolveOne(transaction, type, from, folder);
+    transaction[how](type, name, target(name), from.position);
+  });
+}
 
 type Names = { type: AnyObjectType; from: Token; target: (name: string) => string };
 
