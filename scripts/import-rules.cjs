@@ -6,7 +6,7 @@ const TIERS = [
   ['pipeline'],
   ['tunnel', 'bridge', 'route', 'config'],
   ['port', 'net', 'store', 'ipc'],
-  ['tmsh', 'cli', 'assembly', 'supervise'],
+  ['tmsh', 'cli', 'assembly', 'supervise', 'manual'],
   ['daemons'],
 ];
 
@@ -21,6 +21,7 @@ const SAME_TIER = [
   ['cli', 'daemons'],
   ['cli', 'assembly'],
   ['cli', 'tmsh'],
+  ['manual', 'tmsh'],
 ];
 const CONTRACT_TIER = 3;
 const TYPES_ANYWHERE_IN_CONTRACT_TIER = ['config'];

@@ -29,6 +29,9 @@ seabios /usr/share/seabios/bios-256k.bin
 busybox-static busybox
 kmod modprobe depmod
 cpio cpio
+tmux tmux
+less less
+strace strace
 LIST
 }
 

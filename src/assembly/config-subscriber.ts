@@ -17,7 +17,8 @@ import { IpcError } from '../ipc/ipc-error.ts';
 import { ObjectReader } from '../ipc/object-lines.ts';
 import type { ReadObject } from '../ipc/object-lines.ts';
 import { changeHeadSchema } from '../ipc/schema.ts';
-import type { ApplyFailure, Update } from '../ipc/schema.ts';
+import type { ApplyFailure, ParamsOf, Update } from '../ipc/schema.ts';
+import { removeLeftovers } from '../store/atomic-file.ts';
 import { readSnapshot, writeSnapshot } from './config-snapshot.ts';
 import type { Snapshot } from './config-snapshot.ts';
 
@@ -27,6 +28,8 @@ export type ConfigApplier = {
   onSnapshot(generation: Generation, objects: readonly ConfigObject[]): Promise<ApplyFailure[]> | ApplyFailure[];
   /** Changes in the order in which they can be applied (config/change.ts). */
   onDiff(generation: Generation, changes: readonly ConfigChange[]): Promise<ApplyFailure[]> | ApplyFailure[];
+  /** What cannot be applied at present, for appliers where that changes without a change of the configuration. */
+  failures?(): readonly ApplyFailure[];
 };
 
 export type ConfigSubscriberOptions = {
@@ -44,6 +47,8 @@ export type ConfigSubscriberOptions = {
 const START_GRACE_MS = 1000;
 const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 1000;
+/** How often an applier is asked whether it still cannot apply the same. */
+const REVIEW_MS = 500;
 
 export class ConfigSubscriber {
   readonly #options: ConfigSubscriberOptions;
@@ -52,6 +57,8 @@ export class ConfigSubscriber {
   #client: IpcClient | undefined;
   #generation: Generation | undefined;
   #objects = new Map<string, AnyConfigObject>();
+  /** What configd was told last on this connection; undefined while something is being applied. */
+  #acknowledged: ParamsOf<'acknowledge'> | undefined;
   #isLost = false;
   #isSnapshotRefused = false;
   #isStale = false;
@@ -72,6 +79,7 @@ export class ConfigSubscriber {
 
   /** Starts, and resolves when the first configuration was applied, wherever it came from. */
   async start(): Promise<void> {
+    await removeLeftovers(this.#snapshotPath);
     const applied = new Promise<void>((resolve) => (this.#firstApplied = resolve));
     this.#done = this.#run();
     // What onSnapshot throws is the daemon's end: it reaches the caller of start or, later, of `finished`.
@@ -123,6 +131,7 @@ export class ConfigSubscriber {
     this.#client = client;
     // A configd that accepts and does not answer is as absent as one that does not listen.
     const silence = this.#generation === undefined ? setTimeout(() => client.close(), START_GRACE_MS) : undefined;
+    const review = setInterval(() => this.#review(client), REVIEW_MS);
     try {
       let pending: ReadUpdate = new ReadUpdate();
       for await (const update of client.stream('subscribe', { daemon })) {
@@ -132,15 +141,31 @@ export class ConfigSubscriber {
         if (!update.last) continue;
         const { objects } = pending.finished();
         pending = new ReadUpdate();
+        this.#acknowledged = undefined;
         const failures = await this.#apply(update, objects);
         this.#reportFound();
-        await client.request('acknowledge', { daemon, generation: update.generation, failures });
+        const acknowledged = { daemon, generation: update.generation, failures };
+        await client.request('acknowledge', acknowledged);
+        this.#acknowledged = acknowledged;
       }
     } finally {
       clearTimeout(silence);
+      clearInterval(review);
+      this.#acknowledged = undefined;
       client.close();
     }
     throw new IpcError('disconnected', `configd at ${socketPath} ended the subscription`);
+  }
+
+  /** Acknowledges again when a device that came or went has changed what can be applied. */
+  #review(client: IpcClient): void {
+    const before = this.#acknowledged;
+    const failures = this.#options.applier.failures?.();
+    if (before === undefined || failures === undefined) return;
+    if (JSON.stringify(failures) === JSON.stringify(before.failures)) return;
+    this.#acknowledged = { ...before, failures: [...failures] };
+    // A connection that was lost is noticed by whoever follows it.
+    void client.request('acknowledge', this.#acknowledged).catch(() => undefined);
   }
 
   async #apply(update: Update, read: readonly ReadObject[]): Promise<ApplyFailure[]> {

@@ -129,20 +129,24 @@ program
   .command('tmsh')
   .description('configure and look: commands in the language of tmsh')
   .addOption(stateOption())
+  .argument('[command...]', 'run this command and end')
   .option('-c, --command <command>', 'run this command and end; may be given several times', collect, [])
+  .option('-q, --quiet', 'ask nothing: long output does not stop after each page')
   .addHelpText(
     'after',
     `
-Without -c, commands are read from standard input, one a line; on a terminal there is a prompt.
+Without a command, they are read from standard input, one a line. On a terminal there is a prompt: Tab completes, a second
+Tab lists what fits, ? says what may come next, Ctrl-C gives up a line or a command, quit or Ctrl-D ends.
 
 Examples:
   wideplane tmsh -c 'show net tunnels tunnel'
   wideplane tmsh -c 'create net vlan inside { interfaces { 1.2 { untagged } } }' -c 'save sys config'
   wideplane tmsh --state /tmp/lab < changes.tmsh`,
   )
-  .action(async (options: { state: string; command: string[] }) => {
+  .action(async (words: string[], options: { state: string; command: string[]; quiet?: boolean }) => {
     const { tmsh } = await import('./tmsh.ts');
-    process.exitCode = await tmsh({ state: options.state, commands: options.command });
+    const commands = words.length === 0 ? options.command : [...options.command, words.join(' ')];
+    process.exitCode = await tmsh({ state: options.state, commands, quiet: options.quiet ?? false });
   });
 
 program

@@ -1,108 +1,70 @@
 // `wideplane tmsh`: sends commands to configd and prints what comes back.
 //
-// Commands come from `-c`, from standard input when that is no terminal, or from a prompt. Errors go to standard error;
-// the exit status is 1 when a command failed.
+// Commands come from `-c`, from the command line, from standard input when that is no terminal, or from a person
+// (shell/shell.ts). Errors go to standard error; the exit status is 1 when a command failed.
 
-import { userInfo } from 'node:os';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
-import { errorText } from '../core/errors.ts';
-import { IpcClient } from '../ipc/ipc-client.ts';
-import { IpcError } from '../ipc/ipc-error.ts';
 import { CommandSplitter } from '../tmsh/split.ts';
+import { runLocally } from './local-command.ts';
+import { TmshClient, describeFailure } from './tmsh-client.ts';
 
 export type TmshFlags = {
   state: string;
   /** Commands of `-c`, run in order up to the first that fails; absent or empty: standard input. */
   commands?: readonly string[];
+  /** Ask nothing: long output is not stopped after each page. */
+  quiet?: boolean;
 };
 
 /** Resolves to the exit status. */
-export async function tmsh({ state, commands = [] }: TmshFlags): Promise<number> {
+export async function tmsh({ state, commands = [], quiet = false }: TmshFlags): Promise<number> {
   // A reader that has gone (`| head`) ends the output, not with a stack trace.
   process.stdout.on('error', () => process.exit(0));
-  const session = new Session(join(state, 'configd.sock'));
+  const source = commands.length > 0 ? 'tmsh -c' : process.stdin.isTTY ? 'tmsh shell' : 'stdin';
+  const client = new TmshClient(state, source);
   try {
-    if (commands.length > 0) return await session.runAll(commands);
-    return await (process.stdin.isTTY ? session.prompt() : session.readInput());
+    if (commands.length > 0) return await runAll(client, commands);
+    if (!process.stdin.isTTY) return await readInput(client);
+    const { Shell } = await import('./shell/shell.ts');
+    return await new Shell({ client, isPaged: !quiet && process.stdout.isTTY }).run();
   } finally {
-    session.close();
+    client.close();
   }
 }
 
-class Session {
-  readonly #path: string;
-  #client: IpcClient | undefined;
-
-  constructor(path: string) {
-    this.#path = path;
-  }
-
-  async runAll(commands: readonly string[]): Promise<number> {
-    for (const command of commands) {
-      const splitter = new CommandSplitter();
-      const lines = command.split('\n').map((line) => splitter.push(line));
-      for (const single of [...lines, splitter.end()]) {
-        if (single !== undefined && !(await this.#run(single))) return 1;
-      }
-    }
-    return 0;
-  }
-
-  /** Commands of standard input, as they come; stops at the first that fails. */
-  async readInput(): Promise<number> {
+async function runAll(client: TmshClient, commands: readonly string[]): Promise<number> {
+  for (const command of commands) {
     const splitter = new CommandSplitter();
-    for await (const line of createInterface({ input: process.stdin })) {
-      const command = splitter.push(line);
-      if (command !== undefined && !(await this.#run(command))) return 1;
-    }
-    const rest = splitter.end();
-    return rest === undefined || (await this.#run(rest)) ? 0 : 1;
-  }
-
-  /** A plain prompt; `quit` or the end of input leaves it. */
-  async prompt(): Promise<number> {
-    const splitter = new CommandSplitter();
-    const terminal = createInterface({ input: process.stdin, output: process.stdout });
-    terminal.setPrompt('(tmos)# ');
-    terminal.prompt();
-    for await (const line of terminal) {
-      if (!splitter.isWithin && /^\s*(quit|exit)\s*$/.test(line)) break;
-      const command = splitter.push(line);
-      if (command !== undefined) await this.#run(command);
-      terminal.setPrompt(splitter.isWithin ? '... ' : '(tmos)# ');
-      terminal.prompt();
-    }
-    terminal.close();
-    return 0;
-  }
-
-  close(): void {
-    this.#client?.close();
-  }
-
-  /** False when the command failed; the reason has been printed. */
-  async #run(command: string): Promise<boolean> {
-    try {
-      // Between two commands of a prompt, configd may have been restarted.
-      if (this.#client?.isConnected !== true) this.#client = await IpcClient.connect(this.#path);
-      const params = { command, directory: process.cwd(), user: userName() };
-      for await (const { text } of this.#client.stream('tmsh', params)) {
-        if (!process.stdout.write(text)) await new Promise((resolve) => process.stdout.once('drain', resolve));
-      }
-      return true;
-    } catch (error) {
-      const hint = error instanceof IpcError && error.code === 'unreachable' ? '\n  Start it with: wideplane up' : '';
-      process.stderr.write(`${errorText(error)}${hint}\n`);
-      return false;
+    const lines = command.split('\n').map((line) => splitter.push(line));
+    for (const single of [...lines, splitter.end()]) {
+      if (single !== undefined && !(await run(client, single))) return 1;
     }
   }
+  return 0;
 }
 
-function userName(): string {
+/** Commands of standard input, as they come; stops at the first that fails. */
+async function readInput(client: TmshClient): Promise<number> {
+  const splitter = new CommandSplitter();
+  for await (const line of createInterface({ input: process.stdin })) {
+    const command = splitter.push(line);
+    if (command !== undefined && !(await run(client, command))) return 1;
+  }
+  const rest = splitter.end();
+  return rest === undefined || (await run(client, rest)) ? 0 : 1;
+}
+
+/** False when the command failed; the reason has been printed. */
+async function run(client: TmshClient, command: string): Promise<boolean> {
   try {
-    return userInfo().username;
-  } catch {
-    return String(process.getuid?.() ?? 'unknown');
+    const isDone = await runLocally(command, client.localHost());
+    if (isDone !== undefined) return isDone;
+    for await (const text of client.run(command)) {
+      if (!process.stdout.write(text)) await new Promise((resolve) => process.stdout.once('drain', resolve));
+    }
+    return true;
+  } catch (error) {
+    process.stderr.write(describeFailure(error));
+    return false;
   }
 }

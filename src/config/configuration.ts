@@ -6,6 +6,7 @@ import type { AnyConfigObject, AnyObjectType } from './object-type.ts';
 import { OBJECT_TYPES, findObjectType } from './object-types.ts';
 import type { Property, PropertyMap, RecordsKind } from './property.ts';
 import type { Extra } from './read-properties.ts';
+import type { UnknownObject } from './unknown.ts';
 import { isRecords, isTable, sameValue } from './value.ts';
 import type { MutableProperties, Properties, Records, Value } from './value.ts';
 
@@ -14,12 +15,11 @@ export type StoredObject = {
   readonly type: string;
   readonly name: string;
   readonly own: Properties;
-  /** Properties that this version does not know. */
+  /** Properties that this version does not know, and comments. */
   readonly extras: readonly Extra[];
+  /** Comments that stand in front of it. */
+  readonly lead?: string;
 };
-
-/** An object of a type that this version does not know, as it was written. */
-export type UnknownObject = { readonly header: string; readonly text: string };
 
 export type Configuration = {
   readonly objects: ReadonlyMap<string, StoredObject>;
@@ -50,9 +50,9 @@ export function isBuiltIn(type: AnyObjectType, name: string): boolean {
 }
 
 /** The objects of a type, sorted by name. */
-export function objectsOf(configuration: Configuration, type: AnyObjectType): StoredObject[] {
+export function objectsOf({ objects }: Pick<Configuration, 'objects'>, type: AnyObjectType): StoredObject[] {
   const found: StoredObject[] = [];
-  for (const object of configuration.objects.values()) if (object.type === type.path) found.push(object);
+  for (const object of objects.values()) if (object.type === type.path) found.push(object);
   return found.sort((a, b) => compareNames(a.name, b.name));
 }
 
@@ -71,7 +71,7 @@ export function materialise(
   const views = new Map<string, AnyConfigObject>();
   for (const [key, object] of objects) {
     const type = findObjectType(object.type)!;
-    const isKept = before?.objects.get(key) === object && !dependsOnOthers(type);
+    const isKept = before?.objects.get(key) === object && !DEPENDENT_TYPES.has(type);
     const old = isKept ? before.views.get(key) : undefined;
     views.set(key, old ?? viewOf(type, object, objects));
   }
@@ -88,11 +88,13 @@ function viewOf(
   return { type: object.type, name: object.name, properties };
 }
 
-/** Whether the view of an object may change although the object itself does not. */
-function dependsOnOthers(type: AnyObjectType): boolean {
-  if (type.inheritsBy !== undefined) return true;
-  return Object.values(type.properties).some(({ defaultFrom }) => defaultFrom !== undefined);
-}
+/** Types whose objects may look different although they themselves did not change. */
+const DEPENDENT_TYPES: ReadonlySet<AnyObjectType> = new Set(
+  OBJECT_TYPES.filter(
+    ({ inheritsBy, properties }) =>
+      inheritsBy !== undefined || Object.values(properties).some(({ defaultFrom }) => defaultFrom !== undefined),
+  ),
+);
 
 /** The values that other objects give to properties which were not set; what cannot be read there gives none. */
 function borrowedValues(

@@ -12,6 +12,8 @@ export type RecordEdits = {
   readonly key: string;
   readonly position: TextPosition;
   readonly edits: readonly PropertyEdit[];
+  /** Its text in a file, without the indentation of its first line. */
+  readonly source?: string;
 };
 
 export type Edit =

@@ -39,7 +39,7 @@ const textKind: ScalarKind<string> = {
 
 /** A string of a form of its own; `read` gives the canonical text. */
 export function pattern<const O extends PropertyOptions<string>>(
-  form: { name: string; expects: string; read: (word: string) => Reading<string> },
+  form: { name: string; expects: string; isPhrase?: true; read: (word: string) => Reading<string> },
   options: O,
 ): Property<string, Always<O>> {
   return { ...options, kind: { shape: 'scalar', print: (value: string) => value, ...form } };

@@ -21,6 +21,8 @@ export type ObjectTypeOptions<Path extends string, M extends PropertyMap> = {
   /** As messages call it: `VLAN`. */
   readonly label: string;
   readonly help: string;
+  /** A configuration that has an object of the type, for the manual: it loads as it is. */
+  readonly example: string;
   /** `full-path`: /partition/name. `plain`: the type has no partitions. `singleton`: one nameless object, always there. */
   readonly naming: 'full-path' | 'plain' | 'singleton';
   readonly sync: SyncClass;
@@ -59,6 +61,10 @@ export interface CheckContext {
     name: string,
   ): TypedObject<Path, M> | undefined;
   all<Path extends string, M extends PropertyMap>(type: ObjectTypeOptions<Path, M>): readonly TypedObject<Path, M>[];
+  /** Objects of the type that the change takes away. */
+  gone<Path extends string, M extends PropertyMap>(type: ObjectTypeOptions<Path, M>): readonly TypedObject<Path, M>[];
+  /** Such an object cannot go: `user` depends on it by a property that is no reference, as an address on its route domain. */
+  inUse(gone: AnyConfigObject, user: AnyConfigObject, property: string): void;
   /** The configuration is refused. `text` names object, property and value; `hint` says what to do next. */
   error(object: AnyConfigObject, text: string, details?: CheckDetails & { code?: ConfigCode }): void;
   /** The configuration is valid, but hardly meant so. */

@@ -3,14 +3,18 @@
 import { isBuiltIn, objectsOf } from './configuration.ts';
 import type { Configuration, StoredObject } from './configuration.ts';
 import { objectKey } from './change.ts';
+import { formatHeader } from './format.ts';
 import { indent } from './indentation.ts';
 import { relativeName } from './name.ts';
 import type { AnyConfigObject, AnyObjectType } from './object-type.ts';
 import { OBJECT_TYPES, findObjectType } from './object-types.ts';
 import type { Property, PropertyMap, RecordsKind, ScalarKind } from './property.ts';
+import { COMMENT } from './read-properties.ts';
 import type { Extra } from './read-properties.ts';
 import type { RecordTable } from './record-table.ts';
 import { quote } from './scanner.ts';
+import { FIRST, placesOf } from './unknown.ts';
+import type { UnknownObject } from './unknown.ts';
 import { isList, isRecords, isTable, sameProperties } from './value.ts';
 import type { Properties, Scalar, Value } from './value.ts';
 
@@ -37,16 +41,24 @@ export function* printPieces(
   version: string,
   options: PrintOptions = {},
 ): Generator<string, void> {
-  yield `#TMSH-VERSION: ${version}\n\n`;
+  yield formatHeader(version);
   const isPlain = Object.keys(options).length === 0;
-  for (const type of OBJECT_TYPES) {
-    if (options.withoutExtensions === true && type.extension === true) continue;
-    for (const object of objectsOf(configuration, type)) {
-      if (!isWorthSaving(type, object)) continue;
-      yield isPlain ? savedText(configuration, object) : printObject(configuration, object, options);
-    }
+  const written = OBJECT_TYPES.filter((type) => options.withoutExtensions !== true || type.extension !== true).flatMap(
+    (type) => objectsOf(configuration, type).filter((object) => isWorthSaving(type, object)),
+  );
+  const keys = new Set(configuration.unknown.length === 0 ? [] : written.map(objectKey));
+  const places = placesOf(configuration.unknown, (key) => keys.has(key));
+  yield* printUnknown(places.get(FIRST));
+  for (const object of written) {
+    yield isPlain ? savedText(configuration, object) : printObject(configuration, object, options);
+    if (places.size > 0) yield* printUnknown(places.get(objectKey(object)));
   }
-  for (const { text: verbatim } of configuration.unknown) yield `${verbatim}\n`;
+  yield* printUnknown(places.get(undefined));
+}
+
+/** Unknown objects as they were written. */
+export function* printUnknown(objects: readonly UnknownObject[] = []): Generator<string, void> {
+  for (const { lead, text } of objects) yield `${lead === undefined ? '' : `${lead}\n`}${text}\n`;
 }
 
 /** The text of objects with tables, which is kept: printing a million records takes seconds, and most changes touch none. */
@@ -62,7 +74,7 @@ function savedText(configuration: Configuration, object: StoredObject): string {
 
 /** Built-in objects as they are shipped and empty companions are there without being written. */
 function isWorthSaving(type: AnyObjectType, object: StoredObject): boolean {
-  if (object.extras.length > 0) return true;
+  if (object.extras.length > 0 || object.lead !== undefined) return true;
   if (isBuiltIn(type, object.name)) return !sameProperties(object.own, type.builtIn?.[object.name] ?? {});
   return type.companionOf === undefined || Object.keys(object.own).length > 0;
 }
@@ -73,7 +85,9 @@ export function printObject(configuration: Configuration, object: StoredObject, 
   const view = configuration.views.get(objectKey(object))!;
   const name = object.name === '' ? '' : ` ${quote(relativeName(object.name, options.folder))}`;
   const body = printBody(type, object, view, options);
-  return `${joinBlock(`${type.path}${name}`, body, options.oneLine === true)}\n`;
+  const isWhole = options.oneLine !== true && options.only === undefined;
+  const lead = isWhole && object.lead !== undefined ? `${object.lead}\n` : '';
+  return `${lead}${joinBlock(`${type.path}${name}`, body, options.oneLine === true)}\n`;
 }
 
 /** Lines of a block, indented by the caller; in a one-line print they are joined by spaces. */
@@ -96,10 +110,11 @@ function printProperties(
   path: readonly string[],
   isFull: boolean,
 ): Lines {
-  const here = extras.filter((extra) => samePath(extra.path, path));
+  const here = extrasAt(extras, path, options);
   const lines: Lines = here.filter((extra) => extra.after === undefined).map((extra) => extra.text);
   for (const [name, property] of Object.entries(map)) {
-    const value = values[name];
+    const items = here.length === extras.length ? [] : extrasAt(extras, [...path, name], options);
+    const value = items.length > 0 ? (values[name] ?? emptyValue(property)) : values[name];
     const isLeftOut = options.withoutExtensions === true && property.extension === true;
     if (value !== undefined && !isLeftOut) {
       lines.push(printValue(name, property, value, extras, options, [...path, name], isFull));
@@ -109,6 +124,27 @@ function printProperties(
     for (const extra of here) if (extra.after === name) lines.push(extra.text);
   }
   return lines;
+}
+
+/** What is kept at a place; a line cannot go on behind a comment. */
+function extrasAt(extras: readonly Extra[], path: readonly string[], { oneLine }: PrintOptions): readonly Extra[] {
+  if (extras.length === 0) return extras;
+  return extras.filter((extra) => samePath(extra.path, path) && (oneLine !== true || extra.name !== COMMENT));
+}
+
+function emptyValue({ kind }: Property): Value {
+  return kind.shape === 'records' ? {} : [];
+}
+
+/** Items with those that are kept as they were written, each behind the one that it followed; `names` are those of `lines`. */
+function withKept(names: readonly string[], lines: Lines, kept: readonly Extra[]): Lines {
+  if (kept.length === 0) return lines;
+  const known = new Set(names);
+  const behind = (name: string | undefined) =>
+    kept.filter(({ after }) => (after !== undefined && known.has(after) ? after : undefined) === name);
+  const text = (extra: Extra) => extra.text;
+  const rest = lines.flatMap((line, index) => [line, ...behind(names[index]).map(text)]);
+  return [...behind(undefined).map(text), ...rest];
 }
 
 function printValue(
@@ -124,10 +160,11 @@ function printValue(
   const isOneLine = options.oneLine === true;
   if (kind.shape === 'flag') return value === true ? kind.whenTrue : kind.whenFalse;
   if (kind.shape === 'records' && isRecords(value)) {
-    const blocks = Object.entries(value).map(([key, record]) => {
+    const printed = Object.entries(value).map(([key, record]) => {
       const lines = printProperties(kind.properties, record, extras, options, [...path, key], isFull);
       return joinBlock(printScalar(kind.key, key, options), lines, isOneLine);
     });
+    const blocks = withKept(Object.keys(value), printed, extrasAt(extras, path, options));
     return blocks.length === 0 ? `${name} none` : joinBlock(name, blocks, isOneLine);
   }
   if (kind.shape === 'records' && isTable(value)) {
@@ -135,11 +172,13 @@ function printValue(
     return blocks.length === 0 ? `${name} none` : joinBlock(name, blocks, isOneLine);
   }
   if (kind.shape === 'list' && isList(value)) {
-    if (value.length === 0) return `${name} none`;
-    const whole = value[0]!;
-    if (value.length === 1 && kind.wholes?.includes(whole) === true && whole !== 'default') return `${name} ${whole}`;
+    const kept = extrasAt(extras, path, options);
+    if (value.length === 0 && kept.length === 0) return `${name} none`;
+    const whole = value[0];
+    if (value.length === 1 && whole !== undefined && kind.wholes?.includes(whole) === true && whole !== 'default')
+      return `${name} ${whole}`;
     const items = value.map((item) => printScalar(kind.item as ScalarKind, item, options));
-    return joinBlock(name, items, isOneLine);
+    return joinBlock(name, withKept(value, items, kept), isOneLine);
   }
   return `${name} ${printScalar(kind as ScalarKind, value as Scalar, options)}`;
 }
@@ -170,7 +209,12 @@ function printScalar(kind: ScalarKind, value: Scalar, options: PrintOptions): st
   const text = kind.print(value, options.folder);
   // The bare word would take the value away (read-properties.ts).
   const isWordOfTheLanguage = text === 'none' && kind.words?.includes('none') !== true;
+  if (kind.isPhrase === true && !isWordOfTheLanguage) return text.split(' ').map(asInPhrase).join(' ');
   return isWordOfTheLanguage ? `"${text}"` : quote(text);
+}
+
+function asInPhrase(word: string): string {
+  return word === '{' || word === '}' ? word : quote(word);
 }
 
 function joinBlock(head: string, lines: Lines, isOneLine: boolean): string {

@@ -20,6 +20,8 @@ export type ScalarKind<T extends Scalar = Scalar> = {
   readonly words?: readonly string[];
   /** Types of the objects that the value names. */
   readonly refersTo?: readonly string[];
+  /** The value may be several words, as a rule over monitors is: `a and b`, `min 1 of { a b }`. */
+  readonly isPhrase?: true;
   read(word: string, folder: string): Reading<T>;
   print(value: T, folder: string | undefined): string;
 };

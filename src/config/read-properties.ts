@@ -4,6 +4,7 @@
 // not know is an error).
 
 import { ConfigError, ConfigSyntaxError } from '../core/errors.ts';
+import type { TextPosition } from '../core/errors.ts';
 import { parseCanonicalMac } from '../core/mac.ts';
 import { applyEdits } from './edit.ts';
 import type { Edit, PropertyEdit, RecordEdits } from './edit.ts';
@@ -13,16 +14,25 @@ import type { Scanner, Token } from './scanner.ts';
 import { RecordTableBuilder } from './record-table.ts';
 import type { MutableProperties, Properties, Scalar } from './value.ts';
 
-/** A property that the definition does not have, kept as it was written. */
+/** What the definition does not have, kept as it was written: a property, an item of a list, or a comment. */
 export type Extra = {
-  /** Records that it stands in: property, key, …; empty for the object itself. */
+  /** Records that it stands in: property, key, …; empty for the object itself, a property alone for an item of it. */
   readonly path: readonly string[];
-  /** The known property that it follows; undefined: it stands first. */
+  /** The known property, or item, that it follows; undefined: it stands first. */
   readonly after: string | undefined;
+  /** Name of the property or of the item; COMMENT for a comment. */
   readonly name: string;
   /** Source text from the name to the end of the value, without the indentation of its first line. */
   readonly text: string;
+  readonly position?: TextPosition;
+  /** Why an item has no effect. */
+  readonly reason?: string;
 };
+
+export const COMMENT = '#';
+
+/** Takes the errors of a text; an array is one. */
+export type ErrorSink = { push(error: ConfigError): unknown; readonly length: number };
 
 export type ReadContext = {
   readonly mode: 'load' | 'command';
@@ -31,7 +41,7 @@ export type ReadContext = {
   readonly folder: string;
   readonly extras: Extra[];
   /** Collects what is wrong with values; absent: the first one is thrown. */
-  readonly errors?: ConfigError[];
+  readonly errors?: ErrorSink;
 };
 
 type Found = { readonly name: string; readonly property: Property; readonly flag?: boolean };
@@ -69,16 +79,26 @@ export function readProperties(
   const edits: PropertyEdit[] = [];
   let after: string | undefined;
   for (;;) {
-    const token = scanner.next();
+    const token = scanner.peek();
+    for (const text of scanner.takeComments()) context.extras.push({ path, after, name: COMMENT, text });
     if (token === undefined) {
       if (isOpen) throw new ConfigSyntaxError('a } is missing', scanner.endPosition(), 'Close the block.');
       return edits;
     }
+    if (scanner.isStanzaStart(token)) {
+      throw new ConfigSyntaxError('a } is missing before this object', token.position, 'Close the block above it.');
+    }
+    scanner.next();
     if (token.kind === 'close' && isOpen) return edits;
+    if (context.mode === 'load' && isComment(token)) {
+      context.extras.push({ path, after, name: COMMENT, text: scanner.takeLine(token) });
+      continue;
+    }
     const found = token.kind === 'word' ? vocabulary.get(token.text) : undefined;
     if (found === undefined) {
       if (token.kind !== 'word' || context.mode === 'command') throw unexpected(token, vocabulary, context);
-      context.extras.push({ path, after, name: token.text, text: skipUnknown(scanner, token, vocabulary) });
+      const text = skipUnknown(scanner, token, vocabulary);
+      context.extras.push({ path, after, name: token.text, text, position: token.position });
       continue;
     }
     const { name, property } = found;
@@ -91,6 +111,11 @@ export function readProperties(
   }
 }
 
+/** Whether a word where a name has to stand is a comment behind something else. */
+function isComment(token: Token): boolean {
+  return token.kind === 'word' && !token.isQuoted && token.text.startsWith('#');
+}
+
 function unexpected(token: Token, vocabulary: ReadonlyMap<string, Found>, context: ReadContext): ConfigSyntaxError {
   const words = [...vocabulary.keys()].join(', ');
   return new ConfigSyntaxError(
@@ -100,7 +125,7 @@ function unexpected(token: Token, vocabulary: ReadonlyMap<string, Found>, contex
   );
 }
 
-/** Skips the value of an unknown property: the rest of its line, with every block that starts on it. */
+/** Skips the value of an unknown property: the rest of its line, or up to the end of the block that starts on it. */
 function skipUnknown(scanner: Scanner, name: Token, vocabulary: ReadonlyMap<string, Found>): string {
   let end = name.end;
   let values = 0;
@@ -111,11 +136,19 @@ function skipUnknown(scanner: Scanner, name: Token, vocabulary: ReadonlyMap<stri
     if (values > 0 && token.kind === 'word' && vocabulary.has(token.text)) break;
     scanner.next();
     end = token.kind === 'open' ? scanner.skipBlock(token, false) : token.end;
+    if (token.kind === 'open') break;
     values++;
   }
-  const lineStart = scanner.text.lastIndexOf('\n', name.start) + 1;
-  const indentation = /^ */.exec(scanner.text.slice(lineStart, name.start))![0].length;
-  return dedent(scanner.text.slice(name.start, end), indentation);
+  scanner.dropComments(end);
+  return dedent(scanner.text.slice(name.start, end), indentationOf(scanner, name));
+}
+
+/** The spaces that the line of a token starts with. */
+function indentationOf(scanner: Scanner, { start, position }: Token): number {
+  const lineStart = start - (position.column - 1);
+  let at = lineStart;
+  while (at < start && scanner.text[at] === ' ') at++;
+  return at - lineStart;
 }
 
 function readValue(
@@ -139,17 +172,47 @@ function readValue(
   }
   const scalar = kind as ScalarKind;
   if (isUnset(token, scalar, property)) return { verb: 'unset' };
-  const value = readScalar(token, name, scalar, context);
+  const value = readScalar(scalar.isPhrase === true ? takePhrase(scanner, token) : token, name, scalar, context);
   return value === undefined ? undefined : { verb: 'set', value };
+}
+
+/** A token with what belongs to it, as one text: `a and b`, `min 1 of { a b }`. */
+function takePhrase(scanner: Scanner, token: Token): Token {
+  const words = [token.text];
+  const isNext = (word: string): boolean => {
+    const next = scanner.peek();
+    return next?.kind === 'word' && !next.isQuoted && next.text === word;
+  };
+  const count = token.text === 'min' ? scanner.peek() : undefined;
+  if (count?.kind === 'word') {
+    words.push(scanner.next()!.text);
+    if (!isNext('of')) throw new ConfigSyntaxError('"of" is missing', count.position, 'Write min 1 of { … }.');
+    scanner.next();
+    words.push('of', '{', ...takeWords(scanner, takeOpen(scanner, 'of')).map((word) => word.text), '}');
+  }
+  while (isNext('and')) {
+    scanner.next();
+    const next = scanner.next();
+    if (next?.kind !== 'word') {
+      throw new ConfigSyntaxError('a name is missing behind "and"', next?.position ?? scanner.endPosition());
+    }
+    words.push('and', next.text);
+  }
+  return { ...token, text: words.join(' '), end: scanner.lastEnd };
 }
 
 /** `none` takes away a value that may be absent; `default` restores a default where it can be no value itself. */
 function isUnset(token: Token, kind: ScalarKind, property: Property): boolean {
-  if (token.isQuoted || kind.words?.includes(token.text) === true) return false;
-  if (token.text === 'none') {
-    return property.default === undefined && property.required !== true && property.assigned !== true;
-  }
-  return token.text === 'default' && property.default !== undefined && !['string', 'reference'].includes(kind.name);
+  return !token.isQuoted && unsetWords(kind, property).includes(token.text);
+}
+
+/** The words that take away a value; none of them is a value itself. */
+export function unsetWords(kind: ScalarKind, property: Property): readonly string[] {
+  const isOptional = property.default === undefined && property.required !== true && property.assigned !== true;
+  const hasWord = property.default !== undefined && !['string', 'reference'].includes(kind.name);
+  return [...(isOptional ? ['none'] : []), ...(hasWord ? ['default'] : [])].filter(
+    (word) => kind.words?.includes(word) !== true,
+  );
 }
 
 function readScalar(token: Token, name: string, kind: ScalarKind, context: ReadContext): Scalar | undefined {
@@ -173,13 +236,18 @@ function readScalar(token: Token, name: string, kind: ScalarKind, context: ReadC
 type Verb = 'add' | 'delete' | 'modify' | 'replace-all-with' | 'none' | 'default';
 const VERBS: readonly string[] = ['add', 'delete', 'modify', 'replace-all-with', 'none', 'default'] satisfies Verb[];
 
+/** The verbs that may stand before a block. */
+export function blockVerbs(kind: ListKind | RecordsKind, mode: ReadContext['mode']): readonly string[] {
+  if (mode === 'load') return ['none'];
+  return kind.shape === 'list' ? VERBS.filter((verb) => verb !== 'modify') : VERBS;
+}
+
 /** The verb before a block; a block without one replaces all. */
 function readVerb(scanner: Scanner, name: string, kind: ListKind | RecordsKind, context: ReadContext): Verb {
   const token = scanner.peek()!;
   if (token.kind === 'open') return 'replace-all-with';
   scanner.next();
-  const verbs = context.mode === 'command' ? VERBS : ['none'];
-  if (token.isQuoted || !verbs.includes(token.text) || (token.text === 'modify' && kind.shape === 'list')) {
+  if (token.isQuoted || !blockVerbs(kind, context.mode).includes(token.text)) {
     const hint = context.mode === 'command' ? `Write ${name} add { … }, or ${expects(kind)}.` : `Write ${name} { … }.`;
     throw new ConfigSyntaxError(`unexpected argument "${token.text}"`, token.position, hint);
   }
@@ -295,7 +363,9 @@ function readRecord(
     const object = `${context.object} ${name} ${token.text}`;
     edits = readProperties(scanner, kind.properties, { ...context, object }, true, inner);
   }
-  return { key, position: token.position, edits };
+  if (context.mode === 'command' || kind.isTable === true) return { key, position: token.position, edits };
+  const source = dedent(scanner.text.slice(token.start, scanner.lastEnd), indentationOf(scanner, token));
+  return { key, position: token.position, edits, source };
 }
 
 /** A record as it is saved, without anything that needs more than a look: a MAC address, braces, words. */

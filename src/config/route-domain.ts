@@ -2,7 +2,7 @@
 
 import type { IpAddress } from '../core/address.ts';
 import type { AnyConfigObject, CheckContext } from './object-type.ts';
-import { DEFAULT_ROUTE_DOMAIN, netRouteDomain, type RouteDomain } from './types/net-route-domain.ts';
+import { DEFAULT_ROUTE_DOMAIN, netRouteDomain, refuseRouteDomain, type RouteDomain } from './types/net-route-domain.ts';
 import { netVlanGroup } from './types/net-vlan-group.ts';
 
 type Places = {
@@ -48,12 +48,6 @@ export function checkRouteDomain(
   address: Pick<IpAddress, 'routeDomain'>,
   context: CheckContext,
 ): void {
-  const { routeDomain: id } = address;
-  if (findRouteDomain(id, context) !== undefined) return;
-  context.error(object, `The requested Route Domain (${id}) was not found.`, {
-    property,
-    value: `%${id}`,
-    hint: `Create it first: create net route-domain ${id} { id ${id} }`,
-    code: 'notFound',
-  });
+  if (findRouteDomain(address.routeDomain, context) !== undefined) return;
+  refuseRouteDomain(object, property, address.routeDomain, context);
 }

@@ -1,10 +1,12 @@
 // Words, braces and quotes of tmsh text, with the place of each.
 //
 // A word ends at white space or a brace. In double quotes it may hold anything; a backslash takes the next character as it
-// is, in quotes and outside. A line whose first visible character is # is a comment.
+// is, in quotes and outside, and at the end of a line continues it. A # begins a comment where it is the first visible
+// character of a line, in a file also where it stands alone before white space.
 
 import { ConfigSyntaxError } from '../core/errors.ts';
 import type { TextPosition } from '../core/errors.ts';
+import { STANZA_LINE, startsStanza } from './stanza-line.ts';
 
 export type Token = {
   readonly kind: 'word' | 'open' | 'close';
@@ -19,17 +21,29 @@ export type Token = {
 
 const SPACE = new Set([' ', '\t', '\r', '\n', '\f', '\v']);
 
+/** A place that scanning can go back to. */
+export type Mark = { readonly at: number; readonly line: number; readonly lineStart: number };
+
+/** Blocks of code that may run to the end of the text before an unclosed one is ended by the next stanza. */
+const MAX_UNCLOSED_CODE = 16;
+
 export class Scanner {
   readonly text: string;
   readonly file: string | undefined;
+  /** Whether the text is that of a file: comments are kept, and a line that starts a stanza ends what was not closed. */
+  readonly #isFile: boolean;
   #at = 0;
   #line = 1;
   #lineStart = 0;
   #ahead: Token | undefined;
+  #lastEnd = 0;
+  #comments: { readonly start: number; readonly text: string }[] = [];
+  #unclosedCode = 0;
 
-  constructor(text: string, file?: string) {
+  constructor(text: string, file?: string, options: { readonly isFile?: true } = {}) {
     this.text = text;
     this.file = file;
+    this.#isFile = options.isFile === true;
   }
 
   /** The next token without taking it; undefined at the end. Throws a ConfigSyntaxError for a quote without an end. */
@@ -41,7 +55,54 @@ export class Scanner {
   next(): Token | undefined {
     const token = this.peek();
     this.#ahead = undefined;
+    if (token !== undefined) this.#lastEnd = token.end;
     return token;
+  }
+
+  /** The offset behind the last token that was taken. */
+  get lastEnd(): number {
+    return this.#lastEnd;
+  }
+
+  /** What stands on the line from a token on, which was just taken: a comment where a word cannot stand. */
+  takeLine(token: Token): string {
+    const end = this.text.indexOf('\n', token.end);
+    this.#ahead = undefined;
+    this.#at = end < 0 ? this.text.length : end;
+    return this.text.slice(token.start, this.#at).trimEnd();
+  }
+
+  /** The comments of a file that were passed since the last call, up to the next token. */
+  takeComments(): string[] {
+    if (this.#comments.length === 0) return [];
+    return this.#comments.splice(0).map((comment) => comment.text);
+  }
+
+  /** Forgets the comments before an offset: they stand in what is kept verbatim. */
+  dropComments(before: number): void {
+    if (this.#comments.length > 0) this.#comments = this.#comments.filter(({ start }) => start >= before);
+  }
+
+  /** The place of the next token, which need not be one that can be read. */
+  mark(): Mark {
+    if (this.#ahead === undefined) this.#skipSpace();
+    const { line, column } = this.#ahead?.position ?? this.#position(this.#at);
+    const at = this.#ahead?.start ?? this.#at;
+    return { at, line, lineStart: at - column + 1 };
+  }
+
+  /** Goes on at the first line behind the mark that starts a stanza, or at the end. */
+  recover(mark: Mark): void {
+    this.#ahead = undefined;
+    this.#comments = [];
+    this.#line = mark.line;
+    this.#lineStart = mark.lineStart;
+    for (let end = this.text.indexOf('\n', mark.at); end !== -1; end = this.text.indexOf('\n', end + 1)) {
+      this.#newLine(end + 1);
+      this.#at = end + 1;
+      if (startsStanza(this.text, this.#at)) return;
+    }
+    this.#at = this.text.length;
   }
 
   /** What a sticky expression matches from here on, as text and not as tokens; `skip` takes it. */
@@ -74,7 +135,7 @@ export class Scanner {
     if (!isCode) {
       for (let depth = 1; depth > 0;) {
         const token = this.next();
-        if (token === undefined) throw this.#unclosed(open);
+        if (token === undefined || this.isStanzaStart(token)) throw this.#unclosed(open);
         if (token.kind === 'open') depth++;
         else if (token.kind === 'close' && --depth === 0) return token.end;
       }
@@ -84,12 +145,21 @@ export class Scanner {
     this.#at = open.end;
     for (; this.#at < this.text.length; this.#at++) {
       const character = this.text[this.#at];
-      if (character === '\n') this.#newLine(this.#at + 1);
-      else if (character === '\\' && this.text[this.#at + 1] !== '\n') this.#at++;
+      if (character === '\n') {
+        this.#newLine(this.#at + 1);
+        // Code may hold such a line, but after so many blocks without an end it is time that one ended.
+        if (this.#unclosedCode >= MAX_UNCLOSED_CODE && startsStanza(this.text, this.#at + 1)) break;
+      } else if (character === '\\' && this.text[this.#at + 1] !== '\n') this.#at++;
       else if (character === '{') depth++;
-      else if (character === '}' && --depth === 0) return ++this.#at;
+      else if (character === '}' && --depth === 0) return (this.#lastEnd = ++this.#at);
     }
+    this.#unclosedCode++;
     throw this.#unclosed(open);
+  }
+
+  /** Whether a token of a file is the first of a line that starts a stanza. */
+  isStanzaStart(token: Token): boolean {
+    return this.#isFile && token.position.column === 1 && startsStanza(this.text, token.start);
   }
 
   #unclosed(open: Token): ConfigSyntaxError {
@@ -119,16 +189,36 @@ export class Scanner {
         this.#newLine(++this.#at);
       } else if (character !== undefined && SPACE.has(character)) {
         this.#at++;
-      } else if (character === '\\' && this.text[this.#at + 1] === '\n') {
-        this.#at += 2;
+      } else if (character === '\\' && this.#isLineEnd(this.#at + 1)) {
+        this.#at = this.text.indexOf('\n', this.#at) + 1;
         this.#newLine(this.#at);
-      } else if (character === '#' && this.text.slice(this.#lineStart, this.#at).trim() === '') {
-        const end = this.text.indexOf('\n', this.#at);
+      } else if (character === '#' && this.#isComment()) {
+        const start = this.#at;
+        const end = this.text.indexOf('\n', start);
         this.#at = end < 0 ? this.text.length : end;
+        if (this.#isFile) this.#keepComment(start, this.text.slice(start, this.#at).trimEnd());
       } else {
         return;
       }
     }
+  }
+
+  #keepComment(start: number, text: string): void {
+    // A header that a BIG-IP writes into each file is not a comment on what follows.
+    if (!text.startsWith('#TMSH-VERSION:')) this.#comments.push({ start, text });
+  }
+
+  /** Whether the # here begins a comment. */
+  #isComment(): boolean {
+    const after = this.text[this.#at + 1];
+    if (this.#isFile && (after === undefined || SPACE.has(after))) return true;
+    let before = this.#at - 1;
+    while (before >= this.#lineStart && SPACE.has(this.text[before]!)) before--;
+    return before < this.#lineStart;
+  }
+
+  #isLineEnd(at: number): boolean {
+    return this.text[at] === '\n' || (this.text[at] === '\r' && this.text[at + 1] === '\n');
   }
 
   #bare(): string {
@@ -139,7 +229,7 @@ export class Scanner {
       if (character === '\\') {
         const escaped = this.text[this.#at + 1];
         // At a line's end the backslash continues the line.
-        if (escaped === '\n') return text;
+        if (this.#isLineEnd(this.#at + 1)) return text;
         if (escaped === undefined) {
           throw new ConfigSyntaxError('nothing follows this backslash', this.#position(this.#at), 'Remove it.');
         }
@@ -159,8 +249,10 @@ export class Scanner {
         this.#at++;
         return text;
       }
-      if (character === '\\') character = this.text[++this.#at];
-      if (character === undefined) {
+      const isEscaped = character === '\\';
+      if (isEscaped) character = this.text[++this.#at];
+      const isLost = character === '\n' && !isEscaped && this.#isFile && startsStanza(this.text, this.#at + 1);
+      if (character === undefined || isLost) {
         throw new ConfigSyntaxError('this quote is never closed', position, 'Add a " where the text ends.');
       }
       if (character === '\n') this.#newLine(this.#at + 1);
@@ -186,5 +278,7 @@ export class Scanner {
 /** The word as it is written: in quotes where the scanner would otherwise read something else. */
 export function quote(word: string): string {
   if (word !== '' && !/[\s"{}\\]|^#/.test(word)) return word;
-  return `"${word.replace(/["\\]/g, '\\$&')}"`;
+  const text = word.replace(/["\\]/g, '\\$&');
+  // A line that looks like a stanza would end the quotes.
+  return `"${text.replace(new RegExp(`\n(?=${STANZA_LINE})`, 'g'), '\\\n')}"`;
 }

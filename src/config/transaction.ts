@@ -1,10 +1,10 @@
 // A transaction: edits on a copy, then either a valid configuration or all errors. Nothing changes in between.
 
 import { ConfigError } from '../core/errors.ts';
-import type { TextPosition } from '../core/errors.ts';
+import type { ConfigSyntaxError, TextPosition } from '../core/errors.ts';
 import { objectKey } from './change.ts';
 import { emptyConfiguration, initialObjects, isBuiltIn, materialise, normalised } from './configuration.ts';
-import type { Configuration, StoredObject, UnknownObject } from './configuration.ts';
+import type { Configuration, StoredObject } from './configuration.ts';
 import { applyEdits } from './edit.ts';
 import type { PropertyEdit } from './edit.ts';
 import { nameProblem, partitionOf, pathProblem } from './name.ts';
@@ -13,19 +13,30 @@ import type { AnyObjectType, NamedProperties } from './object-type.ts';
 import { OBJECT_TYPES } from './object-types.ts';
 import type { Extra } from './read-properties.ts';
 import { RecordTable } from './record-table.ts';
+import { usersOf, withReference } from './rename.ts';
+import type { UnknownObject } from './unknown.ts';
 import { validate } from './validate.ts';
 import { sameProperties } from './value.ts';
 import type { ConfigWarning } from './validate.ts';
 
-/** All reasons why a configuration was refused, in the order of the objects. */
+/** All reasons why a configuration was refused, in the order of the objects, of a text in its order. */
 export class ConfigErrors extends Error {
   override readonly name = 'ConfigErrors';
-  readonly errors: readonly ConfigError[];
+  readonly errors: readonly (ConfigError | ConfigSyntaxError)[];
+  /** How many more there are that are not among them. */
+  readonly omitted: number;
 
-  constructor(errors: readonly ConfigError[]) {
-    super(errors.map((error) => error.message).join('\n'));
+  constructor(errors: readonly (ConfigError | ConfigSyntaxError)[], omitted = 0) {
+    const lines = errors.map((error) => error.message);
+    if (omitted > 0) lines.push(omittedText(omitted));
+    super(lines.join('\n'));
     this.errors = errors;
+    this.omitted = omitted;
   }
+}
+
+export function omittedText(omitted: number): string {
+  return `There ${omitted === 1 ? 'is 1 more error' : `are ${omitted} more errors`}: correct these first.`;
 }
 
 export type Committed = { readonly configuration: Configuration; readonly warnings: readonly ConfigWarning[] };
@@ -33,7 +44,7 @@ export type Committed = { readonly configuration: Configuration; readonly warnin
 export class Transaction {
   readonly #before: Configuration;
   readonly #objects: Map<string, StoredObject>;
-  readonly #unknown: UnknownObject[];
+  readonly #unknown: Map<string, UnknownObject>;
   readonly #created = new Set<string>();
   readonly #positions = new Map<string, Map<string, TextPosition>>();
 
@@ -41,11 +52,20 @@ export class Transaction {
   constructor(before: Configuration, isReplacing = false) {
     this.#before = isReplacing ? emptyConfiguration() : before;
     this.#objects = isReplacing ? initialObjects() : new Map(before.objects);
-    this.#unknown = isReplacing ? [] : [...before.unknown];
+    this.#unknown = new Map((isReplacing ? [] : before.unknown).map((object) => [object.header, object]));
+  }
+
+  /** What there is after the edits so far. */
+  get objects(): ReadonlyMap<string, StoredObject> {
+    return this.#objects;
   }
 
   has(type: AnyObjectType, name: string): boolean {
-    return this.#objects.has(objectKey({ type: type.path, name }));
+    return this.holds(objectKey({ type: type.path, name }));
+  }
+
+  holds(key: string): boolean {
+    return this.#objects.has(key);
   }
 
   /** Throws a ConfigError. */
@@ -96,7 +116,7 @@ export class Transaction {
       const hint = `Delete the ${type.label} and create it anew.`;
       throw this.#refused(type, name, 'configuration', text, at, { property, hint });
     }
-    this.#put(type, object, edits, extras ?? object.extras, position);
+    this.#put(type, object, edits, extras ?? withoutReplaced(object.extras, edits), position);
   }
 
   /** Throws a ConfigError. */
@@ -115,17 +135,57 @@ export class Transaction {
     for (const companion of companionsOf(type)) this.#objects.delete(objectKey({ type: companion.path, name }));
   }
 
+  /** Gives an object another name, which what refers to it follows. Throws a ConfigError. */
+  rename(type: AnyObjectType, from: string, to: string, position?: TextPosition): void {
+    if (isBuiltIn(type, from)) {
+      const text = `The ${labelled(type, from)} is part of the system and cannot be renamed.`;
+      throw this.#refused(type, from, 'protectedObject', text, position);
+    }
+    this.copy(type, from, to, position);
+    this.delete(type, from, position);
+    const [before, after] = [from, to].map((name) => objectKey({ type: type.path, name }));
+    for (const [header, object] of this.#unknown) {
+      if (object.after === before) this.#unknown.set(header, { ...object, after });
+    }
+    for (const user of usersOf(type)) {
+      for (const object of [...this.#objects.values()]) {
+        if (object.type !== user.path) continue;
+        const own = withReference(user.properties, object.own, type.path, from, to);
+        if (own !== object.own) this.#objects.set(objectKey(object), { ...object, own });
+      }
+    }
+  }
+
+  /** Makes a second object of the same values, those of its companions as well. Throws a ConfigError. */
+  copy(type: AnyObjectType, from: string, to: string, position?: TextPosition): void {
+    const object = this.#find(type, from, position);
+    this.create(type, to, [], position);
+    for (const each of [type, ...companionsOf(type)]) {
+      const source = each === type ? object : this.#objects.get(objectKey({ type: each.path, name: from }));
+      if (source !== undefined) this.#objects.set(objectKey({ type: each.path, name: to }), { ...source, name: to });
+    }
+  }
+
+  /** One of the same header is replaced, and keeps its place. */
   keepUnknown(object: UnknownObject): void {
-    const index = this.#unknown.findIndex((other) => other.header === object.header);
-    if (index < 0) this.#unknown.push(object);
-    else this.#unknown[index] = object;
+    const known = this.#unknown.get(object.header);
+    this.#unknown.set(object.header, known === undefined ? object : { ...object, after: known.after });
+  }
+
+  /** The comments in front of an object. */
+  setLead(type: AnyObjectType, name: string, lead: string): void {
+    const key = objectKey({ type: type.path, name });
+    const object = this.#objects.get(key);
+    if (object !== undefined) this.#objects.set(key, { ...object, lead });
   }
 
   /** The configuration that the edits lead to. Throws ConfigErrors. */
   finish(): Committed {
     this.#assign();
     const views = materialise(this.#objects, this.#before);
-    const configuration = { objects: this.#objects, views, unknown: this.#unknown };
+    // What was kept for a later version gives way to an object of this one.
+    const unknown = [...this.#unknown.values()].filter(({ key }) => key === undefined || !this.#objects.has(key));
+    const configuration = { objects: this.#objects, views, unknown };
     const { errors, warnings } = validate(this.#before, configuration, this.#positions);
     if (errors.length > 0) throw new ConfigErrors(errors);
     return { configuration, warnings };
@@ -159,7 +219,7 @@ export class Transaction {
     const own = { ...object.own };
     applyEdits(objectKey(object), type.properties, own, edits);
     const key = objectKey(object);
-    const kept = extras.filter((extra) => extra.path.length === 0 || isThere(own, extra.path));
+    const kept = extras.filter(({ path }) => path.length < 2 || isThere(own, path));
     this.#objects.set(key, { ...object, own: normalised(type, own), extras: kept });
     const positions = this.#positions.get(key) ?? new Map<string, TextPosition>();
     if (position !== undefined) positions.set('', position);
@@ -199,6 +259,13 @@ export class Transaction {
 
 function companionsOf(type: AnyObjectType): AnyObjectType[] {
   return OBJECT_TYPES.filter((candidate) => candidate.companionOf?.includes(type) === true);
+}
+
+/** Without the items that went with the list or the records that they stood in. */
+function withoutReplaced(extras: readonly Extra[], edits: readonly PropertyEdit[]): readonly Extra[] {
+  const verbs = new Set(['set', 'unset', 'delete-all', 'replace-records']);
+  const replaced = new Set(edits.filter(({ edit }) => verbs.has(edit.verb)).map(({ property }) => property));
+  return extras.filter(({ path }) => path.length !== 1 || !replaced.has(path[0]!));
 }
 
 /** Whether the record that an unknown property stands in still exists. */

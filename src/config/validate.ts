@@ -49,11 +49,21 @@ export function validate(
     const hint = details.hint === undefined ? {} : { hint: details.hint };
     warnings.push({ object: objectKey(object), text, ...hint, ...placed(object, details.property) });
   };
+  // Checks see only objects that have what they must have: the others are reported, and any check would fail on them.
+  const complete = new Map<string, readonly AnyConfigObject[]>();
+  const incomplete = new Set<AnyConfigObject>();
   const context: CheckContext = {
-    find: <Path extends string, M extends PropertyMap>(type: { path: Path }, name: string) =>
-      after.views.get(objectKey({ type: type.path, name })) as TypedObject<Path, M> | undefined,
+    find: <Path extends string, M extends PropertyMap>(type: { path: Path }, name: string) => {
+      const object = after.views.get(objectKey({ type: type.path, name }));
+      return (object && incomplete.has(object) ? undefined : object) as TypedObject<Path, M> | undefined;
+    },
     all: <Path extends string, M extends PropertyMap>(type: { path: Path }) =>
-      (byType.get(type.path) ?? []) as unknown as readonly TypedObject<Path, M>[],
+      (complete.get(type.path) ?? []) as unknown as readonly TypedObject<Path, M>[],
+    gone: <Path extends string, M extends PropertyMap>(type: { path: Path }) =>
+      [...before.views.values()].filter(
+        (object) => object.type === type.path && !after.views.has(objectKey(object)),
+      ) as unknown as readonly TypedObject<Path, M>[],
+    inUse: (used, user, property) => refuseDeletion(used, user, property, used.name, error),
     error: (object, text, { code = 'configuration', ...details } = {}) => error(object, code, text, details),
     warn,
   };
@@ -61,14 +71,21 @@ export function validate(
   checkNameSpaces(byType, error);
   checkInUse(before, after, byType, error);
   for (const type of OBJECT_TYPES) {
-    const objects = byType.get(type.path)!;
-    const complete = objects.filter((object) => {
+    const objects = byType.get(type.path)!.filter((object) => {
+      // What was valid by itself still is; objects that are gone have been looked for.
+      if (before.views.get(objectKey(object)) === object) return true;
       checkReferences(type, object, before, after, error);
       warnOfInert(type, object, before, warn);
-      return hasRequired(type, object, error);
+      const isComplete = hasRequired(type, object, error);
+      if (!isComplete) incomplete.add(object);
+      return isComplete;
     });
-    if (type.inheritsBy !== undefined) checkInheritance(type, complete, after, error);
-    type.check?.(complete, context);
+    complete.set(type.path, objects);
+  }
+  for (const type of OBJECT_TYPES) {
+    const objects = complete.get(type.path)!;
+    if (type.inheritsBy !== undefined) checkInheritance(type, objects, after, error);
+    type.check?.(objects, context);
   }
   return { errors, warnings };
 }
@@ -125,20 +142,30 @@ function checkInUse(
         if (targets.some((target) => after.views.has(objectKey({ type: target, name: value })))) continue;
         const target = targets.find((path) => gone.has(objectKey({ type: path, name: value })));
         if (target === undefined) continue;
-        const used = gone.get(objectKey({ type: target, name: value }))!;
-        const what = labelled(findObjectType(target)!, value);
-        const who = labelled(user, object.name);
-        error(used, 'inUse', `The ${what} cannot be deleted because it is in use by a ${who}.`, {
-          property,
-          value,
-          hint: `Change ${property} of the ${who} first, or delete it.`,
-        });
+        refuseDeletion(gone.get(objectKey({ type: target, name: value }))!, object, property, value, error);
       }
     }
   }
 }
 
-function* referencesOf(map: PropertyMap, properties: Properties): Generator<Reference> {
+function refuseDeletion(
+  used: AnyConfigObject,
+  user: AnyConfigObject,
+  property: string,
+  value: string,
+  error: Report,
+): void {
+  const what = labelled(findObjectType(used.type)!, used.name);
+  const who = labelled(findObjectType(user.type)!, user.name);
+  error(used, 'inUse', `The ${what} cannot be deleted because it is in use by a ${who}.`, {
+    property,
+    value,
+    hint: `Change ${property} of the ${who} first, or delete it.`,
+  });
+}
+
+/** What an object refers to, by property. */
+export function* referencesOf(map: PropertyMap, properties: Properties): Generator<Reference> {
   for (const [property, { kind }] of Object.entries(map)) {
     const value = properties[property];
     if (value === undefined) continue;

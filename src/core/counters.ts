@@ -25,6 +25,39 @@ export const Column = {
   drops: 10,
 } as const;
 
+/** What `show` calls the counters of an object, in the order in which it prints them, and what each of them counts. */
+export const COUNTERS: readonly { readonly column: number; readonly label: string; readonly help: string }[] = [
+  {
+    column: Column.inFrames,
+    label: 'Incoming Frames',
+    help: 'frames that came in by the object; of a tunnel, those inside it',
+  },
+  { column: Column.inOctets, label: 'Incoming Octets', help: 'octets of these frames' },
+  {
+    column: Column.inGroupFrames,
+    label: 'Incoming Group Frames',
+    help: 'those of them that were sent to a multicast address or to all',
+  },
+  {
+    column: Column.outFrames,
+    label: 'Outgoing Frames',
+    help: 'frames that left by the object; of a tunnel, those inside it',
+  },
+  { column: Column.outOctets, label: 'Outgoing Octets', help: 'octets of these frames' },
+  { column: Column.flooded, label: 'Flooded Frames', help: 'copies that were made for the object by flooding' },
+  { column: Column.macMoves, label: 'MAC Moves', help: 'stations that moved here from another member' },
+  {
+    column: Column.notLearned,
+    label: 'MACs Not Learned',
+    help: 'stations that were heard but not learned, because the table is full (l2-cache-limit)',
+  },
+  {
+    column: Column.overruns,
+    label: 'Receive Overruns',
+    help: 'frames that were lost in front of the port: its ring or socket buffer was full',
+  },
+];
+
 /** Columns of one row, rounded up so that rows start on a cache line. */
 export const ROW_STRIDE = Math.ceil((Column.drops + VERDICT_COUNT) / 8) * 8;
 

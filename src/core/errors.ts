@@ -15,6 +15,17 @@ export const CONFIG_CODE = {
   stringTooLong: '01020057',
 } as const;
 
+/** What each code stands for, for the manual. */
+export const CONFIG_CODE_HELP: Record<ConfigCode, string> = {
+  notFound: 'an object, or a value of a list, is named that does not exist',
+  alreadyExists: 'an object of the name, or a value of a list, exists already',
+  inUse: 'another object names the one that was to be deleted; the message says which one',
+  protectedObject: 'the object is part of the system and cannot be deleted',
+  configuration: 'a value is not possible, alone or beside what else is configured',
+  missingProperty: 'a property has no value and must have one',
+  stringTooLong: 'a text is longer than a property can hold',
+};
+
 export type ConfigCode = keyof typeof CONFIG_CODE;
 
 export type ConfigErrorDetails = {

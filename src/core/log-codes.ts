@@ -34,6 +34,11 @@ export const LOG_CODES = entries({
     level: 'error',
     help: 'the running configuration could not be written; the old file is intact',
   },
+  'store-cleaned': { level: 'info', help: 'a file that was being written when configd was killed has been removed' },
+  'history-damaged': {
+    level: 'warn',
+    help: 'the kept versions of the configuration cannot be read or removed as they should',
+  },
   'config-audit': { level: 'info', help: 'a command changed, saved or loaded the configuration' },
   'config-applied': { level: 'debug', help: 'a daemon runs a generation of the configuration' },
   'config-apply-failed': { level: 'error', help: 'a daemon could not apply an object; the message has the reason' },

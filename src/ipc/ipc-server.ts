@@ -12,8 +12,11 @@ import type { IpcErrorCode } from './ipc-error.ts';
 import { METHODS, SCHEMA_VERSION, describeIssues } from './schema.ts';
 import type { ItemOf, Message, Method, ParamsOf, ResultOf } from './schema.ts';
 
-/** `signal` is aborted when the caller cancels or goes away. */
-export type CallContext = { readonly signal: AbortSignal };
+/**
+ * `signal` is aborted when the caller cancels or goes away; `connection` is the same object for all calls of one
+ * connection: what belongs to it can be kept in a WeakMap.
+ */
+export type CallContext = { readonly signal: AbortSignal; readonly connection: object };
 
 /**
  * What a server answers. A handler returns its result, or an async iterable for a stream; the stream is read only as fast
@@ -152,7 +155,7 @@ class Connection {
     const call = new AbortController();
     this.#calls.set(id, call);
     try {
-      const outcome = handler(params, { signal: call.signal });
+      const outcome = handler(params, { signal: call.signal, connection: this });
       if (isAsyncIterable(outcome)) await this.#stream(id, outcome, call.signal);
       else await this.#send({ v: SCHEMA_VERSION, kind: 'result', id, result: await outcome });
     } catch (error) {

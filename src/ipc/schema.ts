@@ -114,10 +114,17 @@ const processesSchema = z.object({
       name: z.string(),
       state: z.enum(['starting', 'ready', 'waiting', 'stopped', 'refused']),
       pid: z.number().int().optional(),
+      /** When the process was started, in ms since the epoch. */
+      sinceMs: z.number().optional(),
+      /** Resident memory. */
+      memoryOctets: z.number().int().optional(),
       /** How often it died and was started again. */
       restarts: z.number().int(),
+      /** What it logged last as an error, or how it ended, whichever came later. */
+      lastError: z.object({ text: z.string(), atMs: z.number() }).optional(),
     }),
   ),
+  supervisor: z.object({ pid: z.number().int(), sinceMs: z.number(), memoryOctets: z.number().int() }),
   /** Devices that were taken from the kernel, with the `net interface` that they are for. */
   devices: z.array(z.object({ interface: z.string(), device: z.string() })),
 });
@@ -170,6 +177,22 @@ const hostSocketSchema = z.object({
   remotePort: z.number().int(),
 });
 
+const offerGroupSchema = z.object({
+  title: z.string(),
+  offers: z.array(z.object({ text: z.string(), help: z.string(), mark: z.enum(['required', 'given']).optional() })),
+  more: z.number().int(),
+});
+
+/** What may come next at the cursor of a command (tmsh/completion.ts says what each part means). */
+const completionSchema = z.object({
+  replaces: z.number().int(),
+  groups: z.array(offerGroupSchema),
+  common: z.string(),
+  count: z.number().int(),
+  values: z.array(z.object({ expects: z.string(), help: z.string() })),
+  problem: z.string().optional(),
+});
+
 const typeAndNames = z.object({
   /** `net tunnels tunnel`. */
   type: z.string(),
@@ -187,9 +210,29 @@ export const METHODS = {
       directory: z.string().optional(),
       /** Who asks, for the audit log. */
       user: z.string().optional(),
+      /** By what way, for the audit log. */
+      source: z.enum(['tmsh -c', 'tmsh shell', 'stdin', 'rest']).optional(),
+      /** The folder that bare names belong to; default that of the connection, /Common at first. */
+      folder: z.string().optional(),
+      /** Text that the command reads: what an editor has made of objects. */
+      input: z.string().optional(),
     }),
-    item: z.object({ text: z.string() }),
+    /** `folder` is the one that later commands of the session are to name; `isBatch`: whether they wait in a transaction. */
+    item: z.object({ text: z.string(), folder: z.string().optional(), isBatch: z.boolean().optional() }),
   },
+  /** configd: what may follow the text, a command up to the cursor. */
+  complete: {
+    params: z.object({
+      text: z.string(),
+      /** The folder that bare names belong to; default /Common. */
+      folder: z.string().optional(),
+      /** The module that was entered at a prompt; absent: modules cannot be entered. */
+      module: z.string().optional(),
+    }),
+    result: completionSchema,
+  },
+  /** configd: how the device stands to its group, as a prompt shows it. */
+  'device-state': { params: z.object({}), result: z.object({ sync: z.string(), failover: z.string() }) },
   /** configd: the configuration, then every change to it. */
   subscribe: { params: z.object({ daemon: z.string() }), item: updateSchema },
   /** configd: the daemon runs the generation, but for the failures. */

@@ -138,7 +138,10 @@ export class NeighbourTable {
     this.#events.ask(neighbour);
   }
 
-  /** A station said that it has the neighbour's address: takes it if anybody asked, or if it was known and has changed. */
+  /**
+   * A station said that it has the neighbour's address. That is taken whether it was asked for or not: whoever is in the
+   * table is of use to somebody, as the end of a tunnel that was learned is for as long as there is the tunnel.
+   */
   heard(neighbour: Neighbour, macHigh: number, macLow: number, member: number, nowMs: number): void {
     if (neighbour.state === NeighbourState.permanent) return;
     neighbour.confirmedMs = nowMs;

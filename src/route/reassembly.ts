@@ -13,8 +13,7 @@
 //   - Of IPv6 the first fragment must have all headers (RFC 7112), and the protocol that it names counts.
 //
 // In the books a packet that is being put together is held, and its fragments are consumed by it.
-//
-// Not supported: ICMP errors about packets that were not complete in time.
+// The sender of one that was not complete in time is told, if its first fragment is there (RFC 792; RFC 8200, section 4.5).
 
 import { Drop, FORWARD, type Verdict } from '../core/drop-reason.ts';
 import { read16, read32, write16 } from '../core/octets.ts';
@@ -74,6 +73,11 @@ const CONGESTION = 3;
 const NOT_CAPABLE = 0;
 
 export class Reassembly {
+  /**
+   * Told of the first fragment of a packet that was not complete in time, from its IP header on and behind its link header, if it
+   * has one; the frame stays ours.
+   */
+  timedOut: (frame: Frame) => void = () => undefined;
   readonly #disposal: Disposal;
   readonly #bytes: Uint8Array;
   readonly #packets: readonly PartialPacket[];
@@ -149,7 +153,7 @@ export class Reassembly {
   tick(nowMs: number): void {
     if (this.#inUse === 0) return;
     for (const packet of this.#packets) {
-      if (packet.isInUse && nowMs >= packet.deadlineMs) this.#end(packet, Drop.reassemblyTimeout);
+      if (packet.isInUse && nowMs >= packet.deadlineMs) this.#timeOut(packet);
     }
   }
 
@@ -344,18 +348,37 @@ export class Reassembly {
     this.#inUse -= 1;
   }
 
+  #timeOut(packet: PartialPacket): void {
+    const { frame, linkOctets } = packet;
+    if (frame !== undefined && packet.startOf(packet.headerPiece) === 0) {
+      this.#restoreFragment(packet, frame);
+      const { start } = frame;
+      frame.outerStart = linkOctets === 0 ? 0 : start;
+      frame.start = start + linkOctets;
+      this.timedOut(frame);
+      frame.start = start;
+    }
+    this.#end(packet, Drop.reassemblyTimeout);
+  }
+
   /** What a capture shows of the packet is the fragment whose headers are there. */
   #dropBuffer(packet: PartialPacket, why: Verdict): void {
-    const { frame, payloadAt, headerPiece } = packet;
+    const { frame } = packet;
     if (frame === undefined) return;
-    const from = packet.startOf(headerPiece);
-    const to = packet.endOf(headerPiece);
-    this.#bytes.copyWithin(payloadAt, payloadAt + from, payloadAt + to);
-    frame.start = payloadAt - packet.headerOctets;
-    frame.end = payloadAt + to - from;
+    this.#restoreFragment(packet, frame);
     packet.frame = undefined;
     this.#disposal.books[Book.held]! -= 1;
     this.#disposal.drop(frame, why, packet.row);
+  }
+
+  /** Makes the frame hold the fragment whose headers are there; the rest of the packet is lost by that. */
+  #restoreFragment(packet: PartialPacket, frame: Frame): void {
+    const { payloadAt, headerPiece } = packet;
+    const from = packet.startOf(headerPiece);
+    const to = packet.endOf(headerPiece);
+    if (from !== 0) this.#bytes.copyWithin(payloadAt, payloadAt + from, payloadAt + to);
+    frame.start = payloadAt - packet.headerOctets;
+    frame.end = payloadAt + to - from;
   }
 }
 

@@ -4,7 +4,9 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { createConnection } from 'node:net';
 import type { Log } from '../core/log.ts';
 import type { Processes } from '../ipc/schema.ts';
+import { DaemonErrors, type DaemonRun } from './daemon-errors.ts';
 import { LineSplitter } from './log-relay.ts';
+import { residentOctets } from './process-memory.ts';
 import { RestartSchedule } from './restart-policy.ts';
 
 /** How long a daemon has to end by itself after SIGTERM. */
@@ -36,6 +38,9 @@ export class DaemonProcess {
   readonly #events: DaemonEvents;
   readonly #log: Log;
   readonly #schedule = new RestartSchedule();
+  readonly #errors = new DaemonErrors();
+  /** When the process that runs was started, in ms since the epoch. */
+  #sinceMs = 0;
   #child: ChildProcess | undefined;
   #state: DaemonReport['state'] = 'stopped';
   #everReady = false;
@@ -51,11 +56,15 @@ export class DaemonProcess {
 
   report(): DaemonReport {
     const pid = this.#child && isAlive(this.#child) ? this.#child.pid : undefined;
+    const memoryOctets = pid === undefined ? undefined : residentOctets(pid);
+    const lastError = this.#errors.last;
     return {
       name: this.#spec.name,
       state: this.#state,
       restarts: this.#restarts,
-      ...(pid === undefined ? {} : { pid }),
+      ...(pid === undefined ? {} : { pid, sinceMs: this.#sinceMs }),
+      ...(memoryOctets === undefined ? {} : { memoryOctets }),
+      ...(lastError === undefined ? {} : { lastError }),
     };
   }
 
@@ -71,11 +80,13 @@ export class DaemonProcess {
     });
     this.#child = child;
     this.#state = 'starting';
-    this.#forward(child.stdout, false);
-    this.#forward(child.stderr, true);
+    this.#sinceMs = Date.now();
+    const run = this.#errors.run();
+    this.#forward(child.stdout, false, run);
+    this.#forward(child.stderr, true, run);
     child.on('error', (error) => this.#log.error(`${this.#spec.name} cannot be started`, { reason: error.message }));
-    child.on('exit', (code, signal) => this.#exited(startedMs, code, signal));
-    if (child.pid === undefined) this.#exited(startedMs, null, null);
+    child.on('exit', (code, signal) => this.#exited(run, startedMs, code, signal));
+    if (child.pid === undefined) this.#exited(run, startedMs, null, null);
     else this.#log.info(`${this.#spec.name} started`, { pid: child.pid });
     this.#readiness = this.#awaitSocket(child, startedMs);
     return this.#readiness;
@@ -102,16 +113,20 @@ export class DaemonProcess {
     this.#child?.kill('SIGKILL');
   }
 
-  #forward(stream: NodeJS.ReadableStream | null, fromStderr: boolean): void {
-    const splitter = new LineSplitter((line) => this.#events.line(line, fromStderr));
+  #forward(stream: NodeJS.ReadableStream | null, fromStderr: boolean, run: DaemonRun): void {
+    const splitter = new LineSplitter((line) => {
+      run.line(line, fromStderr);
+      this.#events.line(line, fromStderr);
+    });
     stream?.setEncoding('utf8');
     stream?.on('data', (text: string) => splitter.push(text));
     stream?.on('end', () => splitter.end());
   }
 
-  #exited(startedMs: number, code: number | null, signal: NodeJS.Signals | null): void {
+  #exited(run: DaemonRun, startedMs: number, code: number | null, signal: NodeJS.Signals | null): void {
     if (this.#state === 'stopped') return;
     const how = signal ? `was ended by ${signal}` : `ended with status ${code ?? 'unknown'}`;
+    run.ended(how, signal !== null);
     if (code === EXIT_CONFIGURATION && !this.#everReady) {
       this.#state = 'refused';
       this.#log.error(`${this.#spec.name} ${how}: it cannot start with what it was given`);

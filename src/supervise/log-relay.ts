@@ -92,7 +92,8 @@ export function relayLine(daemon: string, line: string, fromStderr: boolean, for
   return `${JSON.stringify({ level, time: new Date().toISOString(), daemon, msg: line })}\n`;
 }
 
-function parseRecord(line: string): Record<string, unknown> | undefined {
+/** The JSON record that a daemon writes as a line of its log; undefined for any other line. */
+export function parseRecord(line: string): Record<string, unknown> | undefined {
   if (!line.startsWith('{')) return undefined;
   try {
     const record = JSON.parse(line) as Record<string, unknown>;

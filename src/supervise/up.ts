@@ -89,6 +89,7 @@ export async function runUp(options: UpOptions): Promise<number> {
 
 async function superviseDaemons(options: UpOptions, layout: StateLayout, keeper: DeviceKeeper): Promise<number> {
   const { log, daemons } = options;
+  const begunMs = Date.now();
   const held = parseCapabilities(readFileSync('/proc/self/status', 'utf8'));
   const identity = await settleIdentity(options, layout, held);
   const isRoot = process.geteuid?.() === 0;
@@ -138,6 +139,7 @@ async function superviseDaemons(options: UpOptions, layout: StateLayout, keeper:
       'host-sockets': async () => ({ sockets: await keeper.hostSockets() }),
       'show-processes': () => ({
         daemons: processes.map((daemon) => daemon.report()),
+        supervisor: { pid: process.pid, sinceMs: begunMs, memoryOctets: process.memoryUsage.rss() },
         devices: keeper.devices.map((entry) => ({ interface: entry.interface, device: entry.device })),
       }),
     },

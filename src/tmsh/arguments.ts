@@ -3,13 +3,14 @@
 import { objectsOf } from '../config/configuration.ts';
 import type { Configuration } from '../config/configuration.ts';
 import { objectKey } from '../config/change.ts';
+import { ROOT, folderOf, leafOf } from '../config/folders.ts';
 import { nameOf } from '../config/load-text.ts';
-import { COMMON } from '../config/name.ts';
 import { labelled } from '../config/object-type.ts';
 import type { AnyObjectType } from '../config/object-type.ts';
 import { OBJECT_TYPES, findObjectType } from '../config/object-types.ts';
 import type { Scanner, Token } from '../config/scanner.ts';
 import { ConfigError, ConfigSyntaxError } from '../core/errors.ts';
+import type { OptionWord } from './verb.ts';
 
 /** Throws for any token: `unexpected argument "foo"`. */
 export function unexpected(token: Token, hint?: string): ConfigSyntaxError {
@@ -73,16 +74,30 @@ export function readWords(scanner: Scanner, what: string): Token[] {
   throw new ConfigSyntaxError('this brace is never closed', open.position, 'Add a }.');
 }
 
-/** True when the word names an object of the type, alone or by a wildcard. */
-export function namesObject(configuration: Configuration, type: AnyObjectType, word: string): boolean {
-  return matchingNames(configuration, type, word).length > 0;
+/** A configuration, or what a transaction makes of it. */
+type Objects = Pick<Configuration, 'objects'>;
+
+/** Whether a word stands for objects of several names. */
+export function isPattern(word: string): boolean {
+  return word === 'all' || word.includes('*');
 }
 
-/** The objects that a word names; throws a ConfigError where there is none. */
-export function resolveNames(configuration: Configuration, type: AnyObjectType, token: Token): string[] {
-  const names = matchingNames(configuration, type, token.text);
+/** True when the word names an object of the type, alone or by a wildcard. */
+export function namesObject(objects: Objects, type: AnyObjectType, word: string, folder: string): boolean {
+  return matchingNames(objects, type, word, folder).length > 0;
+}
+
+/** The objects that a word names, with `isRecursive` also in folders below; throws a ConfigError where there is none. */
+export function resolveNames(
+  objects: Objects,
+  type: AnyObjectType,
+  token: Token,
+  folder: string,
+  isRecursive = false,
+): string[] {
+  const names = matchingNames(objects, type, token.text, folder, isRecursive);
   if (names.length > 0) return names;
-  const name = nameOf(type, token.text, COMMON);
+  const name = nameOf(type, token.text, folder);
   const subject = type.companionOf?.[0] ?? type;
   throw new ConfigError('notFound', `The requested ${labelled(subject, name)} was not found.`, {
     object: objectKey({ type: type.path, name }),
@@ -91,12 +106,69 @@ export function resolveNames(configuration: Configuration, type: AnyObjectType, 
   });
 }
 
-function matchingNames(configuration: Configuration, type: AnyObjectType, word: string): string[] {
-  const wanted = nameOf(type, word, COMMON);
-  const names = objectsOf(configuration, type).map((object) => object.name);
-  if (word === 'all') return names;
-  if (!word.includes('*')) return names.filter((name) => name === wanted);
-  const parts = wanted.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-  const glob = new RegExp(`^${parts.join('.*')}$`);
-  return names.filter((name) => glob.test(name));
+/** Whether an object lies in the folder, or with `isRecursive` below it; those of types without folders lie in all. */
+export function isNear(type: AnyObjectType, name: string, folder: string, isRecursive: boolean): boolean {
+  if (type.naming !== 'full-path' || folderOf(name) === folder) return true;
+  return isRecursive && name.startsWith(folder === ROOT ? ROOT : `${folder}/`);
+}
+
+/** The one object that a word names; throws a ConfigError where there are none or several. */
+export function resolveOne(objects: Objects, type: AnyObjectType, token: Token, folder: string): string {
+  const [name, ...others] = resolveNames(objects, type, token, folder);
+  if (others.length === 0) return name!;
+  throw new ConfigError('configuration', `${token.text} names ${others.length + 1} objects, but must name one.`, {
+    position: token.position,
+    hint: `They are: ${[name, ...others].slice(0, 5).join(', ')}`,
+  });
+}
+
+/** A type and, if the command names any, its objects. The options that may follow it are left to be read. */
+export function resolveTarget(
+  scanner: Scanner,
+  configuration: Configuration,
+  folder: string,
+  options: readonly OptionWord[] = [],
+): { type: AnyObjectType; names: string[] | undefined } {
+  const type = readType(scanner);
+  const next = scanner.peek();
+  const isOption =
+    options.some(({ word }) => word === next?.text) && !namesObject(configuration, type, next!.text, folder);
+  if (next === undefined || isOption) return { type, names: undefined };
+  const tokens = readWords(scanner, `a ${type.label} name`);
+  if (options.length === 0) expectEnd(scanner);
+  const names = tokens.flatMap((token) => resolveNames(configuration, type, token, folder));
+  return { type, names: tokens.some((token) => token.text === 'all') ? undefined : names };
+}
+
+/** What `all` and wildcards match lies in the folder that they are written for. */
+function matchingNames(
+  objects: Objects,
+  type: AnyObjectType,
+  word: string,
+  folder: string,
+  isRecursive = false,
+): string[] {
+  const wanted = nameOf(type, word, folder);
+  const names = objectsOf(objects, type).map((object) => object.name);
+  if (!isPattern(word)) return names.filter((name) => name === wanted);
+  const within = word === 'all' ? folder : folderOf(wanted);
+  const near = names.filter((name) => isNear(type, name, within, isRecursive));
+  if (word === 'all') return near;
+  const leaf = (name: string): string => (type.naming === 'full-path' ? leafOf(name) : name);
+  return near.filter((name) => matches(leaf(wanted), leaf(name)));
+}
+
+/** Whether a text is what a pattern with stars says; in one pass, whatever the pattern. */
+function matches(pattern: string, text: string): boolean {
+  const [first = '', ...rest] = pattern.split('*');
+  const last = rest.pop() ?? '';
+  const end = text.length - last.length;
+  if (end < first.length || !text.startsWith(first) || !text.endsWith(last)) return false;
+  let at = first.length;
+  for (const part of rest) {
+    const found = text.indexOf(part, at);
+    if (found < 0 || found + part.length > end) return false;
+    at = found + part.length;
+  }
+  return true;
 }

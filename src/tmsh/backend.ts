@@ -4,6 +4,9 @@ import type { Configuration } from '../config/configuration.ts';
 import type { Committed } from '../config/transaction.ts';
 import type { ShowReply } from '../ipc/schema.ts';
 
+/** What `show sys` can be asked about. */
+export type SystemTopic = 'clock' | 'hardware' | 'memory' | 'service' | 'version';
+
 export interface TmshBackend {
   /** The running configuration. */
   readonly configuration: Configuration;
@@ -17,10 +20,16 @@ export interface TmshBackend {
   read(file?: string): Promise<{ path: string; text: string }>;
   /** Notes that what runs now is what the own file holds, whose text this is. */
   noteLoaded(text: string): void;
+  /** The versions of the own file that saves have replaced. */
+  history(): ShowReply;
+  /** A version of the history; undefined when there is none of that number. Throws a StoreError. */
+  readVersion(number: number): Promise<{ path: string; text: string } | undefined>;
   /** Statistics, from whichever daemon has them. Throws an IpcError. */
   show(type: string, names: readonly string[] | undefined, cursor?: string): Promise<ShowReply>;
   /** Throws an IpcError. */
   resetStats(type: string, names: readonly string[] | undefined): Promise<number>;
   /** What each daemon runs, and what it could not apply. */
   status(): ShowReply;
+  /** The program, its processes and the machine. Throws an IpcError. */
+  system(topic: SystemTopic): Promise<ShowReply>;
 }

@@ -1,18 +1,24 @@
 // What a person sees of a command that failed.
 
-import { ConfigErrors } from '../config/transaction.ts';
+import { ConfigErrors, omittedText } from '../config/transaction.ts';
 import { ConfigError, ConfigSyntaxError, errorText, formatPosition } from '../core/errors.ts';
 import { IpcError } from '../ipc/ipc-error.ts';
 
-/** The message, the place in the command with a caret below it or the place in the file, and what to do next. */
-export function describeCommandError(error: unknown, command: string): string {
+/**
+ * The message, the place in the command with a caret below it or the place in the file, and what to do next. `place` is what
+ * positions call the command itself, where it is one of a batch.
+ */
+export function describeCommandError(error: unknown, command: string, place?: string): string {
   if (error instanceof ConfigErrors) {
-    return error.errors.map((each) => describeCommandError(each, command)).join('\n');
+    const lines = error.errors.map((each) => describeCommandError(each, command, place));
+    if (error.omitted > 0) lines.push(omittedText(error.omitted));
+    return lines.join('\n');
   }
   if (error instanceof ConfigError || error instanceof ConfigSyntaxError) {
     const { position, hint } = error.details;
     const lines = [error.message];
-    if (position?.file !== undefined) lines[0] = `${formatPosition(position)}: ${error.message}`;
+    if (position?.file !== undefined && position.file !== place)
+      lines[0] = `${formatPosition(position)}: ${error.message}`;
     else if (position !== undefined) lines.push(...pointAt(command, position.line, position.column));
     if (hint !== undefined) lines.push(`  ${hint}`);
     return lines.join('\n');

@@ -16,7 +16,7 @@ type Page = (cursor: string | undefined) => Promise<ShowReply>;
 const MIN_RULE = 40;
 
 /** All pages, a piece of text per row. Ends with a line that says so when there is nothing to show. */
-export async function* renderPages(title: string, page: Page): AsyncGenerator<string, void> {
+export async function* renderPages(title: string, page: Page, folder = COMMON): AsyncGenerator<string, void> {
   let cursor: string | undefined;
   let last: { name: string; widths: number[] } | undefined;
   do {
@@ -25,7 +25,9 @@ export async function* renderPages(title: string, page: Page): AsyncGenerator<st
       // A table that is longer than a page goes on under the title that it has.
       const isContinued = last?.name === row.name && row.table !== undefined;
       const widths = row.table === undefined ? [] : columnWidths(row.table, isContinued ? last?.widths : undefined);
-      yield isContinued ? tableLines(row.table!, widths, false).join('\n') + '\n' : renderRow(title, row, widths);
+      yield isContinued
+        ? tableLines(row.table!, widths, false).join('\n') + '\n'
+        : renderRow(title, row, widths, folder);
       last = { name: row.name, widths };
     }
     cursor = reply.next;
@@ -33,8 +35,8 @@ export async function* renderPages(title: string, page: Page): AsyncGenerator<st
   if (last === undefined) yield `${title}: no records\n`;
 }
 
-function renderRow(title: string, row: ShowRow, widths: number[]): string {
-  const name = relativeName(row.name, COMMON);
+function renderRow(title: string, row: ShowRow, widths: number[], folder: string): string {
+  const name = relativeName(row.name, folder);
   const heading = name === '' ? title : `${title}: ${name}`;
   const body: string[] = [...statLines(row.stats ?? {}, '')];
   for (const section of row.sections ?? []) body.push('', section.title, ...statLines(section.stats, '  '));

@@ -28,6 +28,11 @@ export class CommandSplitter {
     return this.#pending !== '';
   }
 
+  /** The lines of a command that goes on; empty where none does. */
+  get pending(): string {
+    return this.#pending;
+  }
+
   /** The command that the line completes; undefined when it goes on or when there is nothing to run. */
   push(line: string): string | undefined {
     const text = this.#pending === '' ? line : `${this.#pending}\n${line}`;

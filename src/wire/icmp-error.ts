@@ -48,6 +48,8 @@ export const IcmpError = {
   tooBig: 4,
   prohibited: 5,
   timeExceeded: 6,
+  /** The rest of the packet did not come in time. */
+  reassemblyTimeExceeded: 7,
 } as const;
 export type IcmpError = (typeof IcmpError)[keyof typeof IcmpError];
 
@@ -69,11 +71,11 @@ const V6_REDIRECT = 137;
 const V6_FIRST_INFORMATIONAL = 128;
 
 /** Type and code of each IcmpError, in their order (RFC 792, RFC 1812 section 5.2.7.1). */
-const V4_TYPES = [3, 3, 3, 3, 3, 3, 11] as const;
-const V4_CODES = [0, 1, 2, 3, 4, 13, 0] as const;
+const V4_TYPES = [3, 3, 3, 3, 3, 3, 11, 11] as const;
+const V4_CODES = [0, 1, 2, 3, 4, 13, 0, 1] as const;
 /** RFC 4443, section 3; an unknown protocol is a problem with the octet that names it (section 3.4). */
-const V6_TYPES = [1, 1, 4, 1, 2, 1, 3] as const;
-const V6_CODES = [0, 3, 1, 4, 0, 1, 0] as const;
+const V6_TYPES = [1, 1, 4, 1, 2, 1, 3, 3] as const;
+const V6_CODES = [0, 3, 1, 4, 0, 1, 0, 1] as const;
 
 /** By type of ICMPv4: 1 for what is no error (RFC 1122, section 3.2.2): echo, router discovery, timestamp, mask and so on. */
 const IS_V4_QUERY = new Uint8Array(256);
@@ -266,7 +268,7 @@ export function readIcmpv6Error(bytes: Uint8Array, icmp: number, end: number): b
 }
 
 function errorOfV4(type: number, code: number): IcmpError | -1 {
-  if (type === V4_TIME_EXCEEDED) return IcmpError.timeExceeded;
+  if (type === V4_TIME_EXCEEDED) return code === 1 ? IcmpError.reassemblyTimeExceeded : IcmpError.timeExceeded;
   if (type !== V4_UNREACHABLE) return -1;
   if (code === V4_FRAGMENTATION_NEEDED) return IcmpError.tooBig;
   if (code === 2) return IcmpError.protocolUnreachable;
@@ -277,7 +279,7 @@ function errorOfV4(type: number, code: number): IcmpError | -1 {
 
 function errorOfV6(type: number, code: number): IcmpError | -1 {
   if (type === V6_TOO_BIG) return IcmpError.tooBig;
-  if (type === V6_TIME_EXCEEDED) return IcmpError.timeExceeded;
+  if (type === V6_TIME_EXCEEDED) return code === 1 ? IcmpError.reassemblyTimeExceeded : IcmpError.timeExceeded;
   if (type === V6_PARAMETER_PROBLEM) return code === 1 ? IcmpError.protocolUnreachable : -1;
   if (type !== V6_UNREACHABLE) return -1;
   if (code === 3) return IcmpError.hostUnreachable;

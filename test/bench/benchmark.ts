@@ -14,6 +14,7 @@ import { startOvsGre, startWideplaneEtherIp, startWideplaneGre, startWideplaneTe
 import { startKernel, startOvs, startSingleCForwarder, startWideplane, startWideplaneOverIpv6 } from './device.ts';
 import { pause } from './command.ts';
 import { LARGE_BENCHMARKS } from './large.ts';
+import { MANAGEMENT_BENCHMARKS } from './management.ts';
 import { ROUTED_BENCHMARKS } from './routed.ts';
 import { measureRoundTrip, measureThroughput, octetsBehind } from './traffic.ts';
 import type { StartEnd } from './bulk.ts';
@@ -180,6 +181,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   },
   ...LARGE_BENCHMARKS,
   ...ROUTED_BENCHMARKS,
+  ...MANAGEMENT_BENCHMARKS,
 ];
 
 export const peerNameOf = ({ peer }: Benchmark): string => (typeof peer === 'string' ? peer : peer.name);

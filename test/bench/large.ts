@@ -199,7 +199,7 @@ async function timeOf(device: Device, commands: readonly string[]): Promise<numb
 }
 
 /** The process of one daemon of a device. */
-async function daemonOf(device: Device, daemon: string): Promise<number> {
+export async function daemonOf(device: Device, daemon: string): Promise<number> {
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
     const command = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
     if (command.includes(daemon) && command.includes(`${device.state}/state`)) return Number(pid);
@@ -208,7 +208,7 @@ async function daemonOf(device: Device, daemon: string): Promise<number> {
 }
 
 /** Memory of a process, pages that it shares counted in part (PSS, proc(5)). */
-async function proportionalOctets(pid: number): Promise<number> {
+export async function proportionalOctets(pid: number): Promise<number> {
   const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8');
   return Number(/^Pss:\s+(\d+) kB$/m.exec(rollup)![1]) * 1024;
 }

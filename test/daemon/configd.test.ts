@@ -1,22 +1,17 @@
 // configd as a process of its own, spoken to by `wideplane tmsh`. The mounts are in the mount namespace of this test.
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { ConfigdProcess, killRunning, tmsh } from '../support/configd-process.ts';
 
-const EXECUTABLE = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const root = mkdtempSync(join(tmpdir(), 'configd-'));
 const mounts: string[] = [];
-const running = new Set<ChildProcess>();
 
-afterEach(() => {
-  for (const child of running) child.kill('SIGKILL');
-});
+afterEach(killRunning);
 after(() => {
   for (const mount of mounts) execFileSync('umount', ['-l', mount]);
   rmSync(root, { recursive: true });
@@ -24,61 +19,6 @@ after(() => {
 
 const BASE =
   'net interface 1.1 {\n    device eth1\n}\nnet vlan /Common/wan {\n    interfaces {\n        1.1 { }\n    }\n    tag 9\n}\n';
-
-class Daemon {
-  readonly process: ChildProcess;
-  log = '';
-
-  constructor(state: string, config?: string) {
-    const args = ['run', 'configd', '--state', state, ...(config === undefined ? [] : ['--config', config])];
-    this.process = spawn(process.execPath, [EXECUTABLE, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-    running.add(this.process);
-    for (const stream of [this.process.stdout!, this.process.stderr!]) {
-      stream.on('data', (text: Buffer) => (this.log += text.toString()));
-    }
-  }
-
-  async ready(): Promise<this> {
-    await this.says(/configd serves \S+configd\.sock/);
-    return this;
-  }
-
-  /** Waits until the log says so. */
-  async says(pattern: RegExp): Promise<void> {
-    while (!pattern.test(this.log)) {
-      assert.equal(this.process.exitCode, null, this.log);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-
-  /** The exit status, or the signal. */
-  async ended(): Promise<number | string | null> {
-    const { exitCode, signalCode } = this.process;
-    if (exitCode !== null || signalCode !== null) return exitCode ?? signalCode;
-    const [code, signal] = await new Promise<[number | null, string | null]>((resolve) =>
-      this.process.on('close', (...status) => resolve(status)),
-    );
-    running.delete(this.process);
-    return code ?? signal;
-  }
-
-  async stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | string | null> {
-    this.process.kill(signal);
-    return this.ended();
-  }
-}
-
-type Output = { status: number | null; stdout: string; stderr: string };
-
-function tmsh(state: string, args: readonly string[], input?: string): Output {
-  const options = { encoding: 'utf8', ...(input === undefined ? {} : { input }) } as const;
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    [EXECUTABLE, 'tmsh', '--state', state, ...args],
-    options,
-  );
-  return { status, stdout, stderr };
-}
 
 function place(): { state: string; directory: string; config: string } {
   const directory = mkdtempSync(join(root, 'd'));
@@ -90,7 +30,7 @@ function place(): { state: string; directory: string; config: string } {
 describe('configd', { timeout: 60_000 }, () => {
   it('loads a file, takes commands from -c and from a pipe, and saves it', async () => {
     const { state, config } = place();
-    const daemon = await new Daemon(state, config).ready();
+    const daemon = await new ConfigdProcess(state, config).ready();
     assert.match(daemon.log, new RegExp(`loaded ${config}`));
     const piped = tmsh(state, [], 'modify net vlan wan {\n  mtu 1550\n}\n# a comment\nlist net vlan wan\n');
     assert.deepEqual(piped, {
@@ -100,18 +40,21 @@ describe('configd', { timeout: 60_000 }, () => {
     });
     const several = tmsh(state, ['-c', 'modify net vlan wan description "a b"', '-c', 'save sys config']);
     assert.deepEqual(several, { status: 0, stderr: '', stdout: `Saving running configuration...\n  ${config}\n` });
-    assert.match(readFileSync(config, 'utf8'), /^#TMSH-VERSION: \S+\n\n[^]*description "a b"\n[^]*mtu 1550\n/);
+    assert.match(
+      readFileSync(config, 'utf8'),
+      /^#TMSH-VERSION: \S+\n#WIDEPLANE-FORMAT: 1\n\n[^]*description "a b"\n[^]*mtu 1550\n/,
+    );
     assert.equal(statSync(config).mode & 0o777, 0o600);
     await daemon.says(
       /AUDIT - user=\S+ folder=\/Common module=\(tmos\)# status=\[Command OK\] cmd_data=save sys config/,
     );
     assert.equal(await daemon.stop('SIGTERM'), 0);
-    assert.deepEqual(readdirSync(join(state, 'configd')), []);
+    assert.deepEqual(readdirSync(join(state, 'configd')), ['history']);
   });
 
   it('refuses a command with status 1 and a pointer, and runs none after it', async () => {
     const { state, config } = place();
-    const daemon = await new Daemon(state, config).ready();
+    const daemon = await new ConfigdProcess(state, config).ready();
     const refused = tmsh(state, ['-c', 'create net vlan x { bogus 1 }', '-c', 'create net vlan y']);
     assert.equal(refused.status, 1);
     assert.match(
@@ -135,7 +78,7 @@ describe('configd', { timeout: 60_000 }, () => {
   it('names every error of a file with its place and does not start', async () => {
     const { state, config } = place();
     writeFileSync(config, 'net vlan a {\n    mtu 1\n}\nnet self s {\n    vlan b\n    address 1.2.3\n}\n');
-    const daemon = new Daemon(state, config);
+    const daemon = new ConfigdProcess(state, config);
     assert.equal(await daemon.ended(), 78);
     assert.match(
       daemon.log,
@@ -146,29 +89,29 @@ describe('configd', { timeout: 60_000 }, () => {
       /wideplane\.conf:5:5: 01020036:3: The requested VLAN or VLAN group or Tunnel \(\/Common\/b\) was not found/,
     );
     assert.match(daemon.log, /wideplane\.conf:6:13: 01070734:3: .*address must be an IP address with a prefix length/);
-    const missing = new Daemon(state, `${config}.none`);
+    const missing = new ConfigdProcess(state, `${config}.none`);
     assert.equal(await missing.ended(), 78);
     assert.match(missing.log, /there is no file .*wideplane\.conf\.none/);
   });
 
   it('starts empty without a file and saves into its state directory', async () => {
     const { state } = place();
-    const daemon = await new Daemon(state).ready();
+    const daemon = await new ConfigdProcess(state).ready();
     assert.equal(tmsh(state, ['-c', 'create net vlan a tag 5', '-c', 'save sys config']).status, 0);
     assert.equal(await daemon.stop('SIGTERM'), 0);
-    const again = await new Daemon(state).ready();
+    const again = await new ConfigdProcess(state).ready();
     assert.equal(tmsh(state, ['-c', 'list net vlan one-line']).stdout, 'net vlan a { tag 5 }\n');
     await again.stop('SIGTERM');
   });
 
   it('survives kill -9 with what ran, unless its file was edited meanwhile', async () => {
     const { state, config } = place();
-    let daemon = await new Daemon(state, config).ready();
+    let daemon = await new ConfigdProcess(state, config).ready();
     tmsh(state, ['-c', 'modify net vlan wan mtu 1400']);
     await runningHas(state, 'mtu 1400');
     assert.equal(await daemon.stop('SIGKILL'), 'SIGKILL');
 
-    daemon = await new Daemon(state, config).ready();
+    daemon = await new ConfigdProcess(state, config).ready();
     assert.match(daemon.log, /configd did not end in order: it goes on with what ran then/);
     assert.match(tmsh(state, ['-c', 'list net vlan wan mtu']).stdout, /mtu 1400/);
     assert.match(tmsh(state, ['-c', 'load sys config', '-c', 'list net vlan wan mtu']).stdout, /mtu 1500/);
@@ -177,29 +120,9 @@ describe('configd', { timeout: 60_000 }, () => {
     await daemon.stop('SIGKILL');
 
     writeFileSync(config, BASE.replace('tag 9', 'tag 10'));
-    daemon = await new Daemon(state, config).ready();
+    daemon = await new ConfigdProcess(state, config).ready();
     assert.match(tmsh(state, ['-c', 'list net vlan wan mtu tag one-line']).stdout, /mtu 1500 tag 10/);
     await daemon.stop('SIGTERM');
-  });
-
-  it('kills do not tear the file: after any of them it is an old or a new one, whole', async () => {
-    const { state, config } = place();
-    for (let round = 0; round < 6; round++) {
-      const daemon = await new Daemon(state, config).ready();
-      const saver = spawn(process.execPath, [EXECUTABLE, 'tmsh', '--state', state], {
-        stdio: ['pipe', 'ignore', 'ignore'],
-      });
-      running.add(saver);
-      saver.stdin.on('error', () => undefined);
-      for (let index = 0; index < 200; index++)
-        saver.stdin.write(`modify net vlan wan mtu ${1000 + index}\nsave sys config\n`);
-      await new Promise((resolve) => setTimeout(resolve, 300 + round * 37));
-      await daemon.stop('SIGKILL');
-      saver.kill('SIGKILL');
-      const check = await new Daemon(join(state, `check${round}`), config).ready();
-      assert.match(readFileSync(config, 'utf8'), /^#TMSH-VERSION: [^]*\n\}\n$/);
-      await check.stop('SIGTERM');
-    }
   });
 
   it('says plainly that the disk is full, and leaves the old file as it is', async () => {
@@ -210,7 +133,7 @@ describe('configd', { timeout: 60_000 }, () => {
     mounts.push(disk);
     const config = join(disk, 'wideplane.conf');
     writeFileSync(config, BASE);
-    const daemon = await new Daemon(state, config).ready();
+    const daemon = await new ConfigdProcess(state, config).ready();
     fill(join(disk, 'ballast'));
     const full = tmsh(state, ['-c', 'modify net vlan wan mtu 1400', '-c', 'save sys config']);
     assert.equal(full.status, 1);
@@ -241,8 +164,8 @@ describe('configd', { timeout: 60_000 }, () => {
 
   it('refuses to serve where another one does', async () => {
     const { state, config } = place();
-    const first = await new Daemon(state, config).ready();
-    const second = new Daemon(state, config);
+    const first = await new ConfigdProcess(state, config).ready();
+    const second = new ConfigdProcess(state, config);
     assert.equal(await second.ended(), 1);
     assert.match(second.log, /configd cannot start: .*configd\.sock is in use: another process serves it/);
     assert.equal(tmsh(state, ['-c', 'list net vlan']).status, 0);

@@ -28,6 +28,7 @@ type Options = {
 };
 
 type Site = {
+  site: Namespace;
   router: Namespace;
   far: Namespace;
   hostA: Namespace;
@@ -71,7 +72,7 @@ net self lan-self6 { address ${SELF6}/64 vlan lan allow-service none }
 `,
   );
   await reach(hostA, HOST_B);
-  return { router, far, hostA, hostB, wideplane };
+  return { site, router, far, hostA, hostB, wideplane };
 }
 
 /** Echoes that may be cut on their way; none may be lost. */
@@ -86,7 +87,7 @@ async function echo(from: Namespace, to: string, sizes: readonly number[]): Prom
 async function toldMtu(from: Namespace, to: string): Promise<number> {
   const size = to.includes(':') ? 1452 : 1472;
   const { text } = await ping(from, to, { size, count: 4, dontFragment: true });
-  return Number(/mtu ?= ?(\d+)/.exec(text)?.[1] ?? 0);
+  return Number(/mtu ?[=:] ?(\d+)/.exec(text)?.[1] ?? 0);
 }
 
 async function drops(wideplane: Wideplane, type = 'net tunnels tunnel', name = 'vx1'): Promise<object> {
@@ -154,6 +155,20 @@ it('the path MTU is learned from a router on the way, and hosts are told', async
   assert.ok(tcp.bitsPerSecond > 5e6, `${tcp.bitsPerSecond} bit/s`);
   await server.stop();
   await wideplane.stop();
+});
+
+it('sockets of the machine itself are told what the tunnel and the path carry', async () => {
+  for (const linkMtu of [1400, 1600]) {
+    const { site, hostB, wideplane } = await build({ linkMtu, pathMtu: 1400 });
+    assert.equal(await toldMtu(site, HOST_B), 1350, `links of ${linkMtu}`);
+    assert.equal(await toldMtu(site, HOST6_B), 1350, `links of ${linkMtu}`);
+    const server = await Iperf3Server.start(hostB, HOST_B);
+    await site.ip('route', 'flush', 'cache');
+    const { bitsPerSecond } = await server.measure(site, { seconds: 2 });
+    assert.ok(bitsPerSecond > 5e6, `${bitsPerSecond} bit/s`);
+    await server.stop();
+    assert.equal(await wideplane.stop(), 0, wideplane.log);
+  }
 });
 
 it('TCP passes with mss-clamp though nobody learns of the small link', async () => {

@@ -12,6 +12,7 @@ import { Capture, findComplaints, readFields } from './harness/capture.ts';
 import { connect, makeDirectory, Namespace } from './harness/namespace.ts';
 import { OpenVswitch } from './harness/open-vswitch.ts';
 import { Iperf3Server, ping, reach } from './harness/traffic.ts';
+import { waitFor } from './harness/wait.ts';
 import { Wideplane } from './harness/wideplane.ts';
 
 const [IP_A, IP_B] = ['172.16.0.1', '172.16.0.2'];
@@ -105,6 +106,9 @@ describe('two tags', () => {
     const { hostA, ovs, wideplane } = await build('802.1ad', 'tag-mode double', false);
     await reach(hostA, IP_B);
     await ovs.control('ovs-vsctl', 'set', 'port', 'host', 'tag=31');
+    // The switch goes on with the flows that it has, until it has looked at them again.
+    const isCut = async (): Promise<boolean> => (await ping(hostA, IP_B, { count: 1 })).received === 0;
+    await waitFor('the switch has changed the tag', 5, isCut);
     assert.equal((await ping(hostA, IP_B, { count: 2 })).received, 0);
     const [row] = await wideplane.show('net interface', '1.1');
     assert.ok((row?.drops?.['unknown-vlan'] ?? 0) >= 2, JSON.stringify(row));

@@ -5,9 +5,11 @@ import type { Configuration } from '../../src/config/configuration.ts';
 import { ConfigErrors } from '../../src/config/transaction.ts';
 import { ConfigError, ConfigSyntaxError } from '../../src/core/errors.ts';
 import type { ShowReply } from '../../src/ipc/schema.ts';
-import type { TmshBackend } from '../../src/tmsh/backend.ts';
+import type { SystemTopic, TmshBackend } from '../../src/tmsh/backend.ts';
+import { placeInBatch } from '../../src/tmsh/batch.ts';
 import { describeCommandError } from '../../src/tmsh/command-error.ts';
-import { runCommand } from '../../src/tmsh/command.ts';
+import { newSession, runCommand } from '../../src/tmsh/command.ts';
+import type { Session } from '../../src/tmsh/verb.ts';
 
 export class TmshSession implements TmshBackend {
   configuration: Configuration = emptyConfiguration();
@@ -15,6 +17,8 @@ export class TmshSession implements TmshBackend {
   /** Files that load can read and save has written. */
   readonly files = new Map<string, string>();
   readonly saved: string[] = [];
+  /** What lasts from one command to the next. */
+  readonly session: Session = newSession();
   replies: ShowReply[] = [];
   asked: { type: string; names: readonly string[] | undefined }[] = [];
 
@@ -36,6 +40,15 @@ export class TmshSession implements TmshBackend {
     return text === undefined ? Promise.reject(new Error(`no ${file}`)) : Promise.resolve({ path: file, text });
   }
 
+  history(): ShowReply {
+    return { rows: [] };
+  }
+
+  readVersion(number: number): Promise<{ path: string; text: string } | undefined> {
+    const text = this.files.get(`version ${number}`);
+    return Promise.resolve(text === undefined ? undefined : { path: `version ${number}`, text });
+  }
+
   show(type: string, names: readonly string[] | undefined, cursor?: string): Promise<ShowReply> {
     this.asked.push({ type, names });
     return Promise.resolve(this.replies[Number(cursor ?? 0)]!);
@@ -50,23 +63,28 @@ export class TmshSession implements TmshBackend {
     return { rows: [{ name: 'configd', stats: { Generation: 7 } }] };
   }
 
+  system(topic: SystemTopic): Promise<ShowReply> {
+    return Promise.resolve({ rows: [{ name: '', stats: { Topic: topic } }] });
+  }
+
   /** The output of commands, one a call; rejects with what the last one threw. */
   async run(...commands: string[]): Promise<string> {
     let output = '';
     for (const command of commands) {
-      for await (const text of runCommand(command, this)) output += text;
+      for await (const text of runCommand(command, this, this.session)) output += text;
     }
     return output;
   }
 
   /** What a person would see of a command that is refused; undefined when it is accepted. */
   async refusal(command: string): Promise<string | undefined> {
+    const place = this.session.batch && placeInBatch(this.session.batch);
     try {
       await this.run(command);
       return undefined;
     } catch (error) {
       if (error instanceof ConfigErrors || error instanceof ConfigError || error instanceof ConfigSyntaxError) {
-        return describeCommandError(error, command);
+        return describeCommandError(error, command, place);
       }
       throw error;
     }

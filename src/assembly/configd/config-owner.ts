@@ -2,7 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import type { Generation } from '../../config/change.ts';
+import { diffObjects } from '../../config/change.ts';
+import type { Generation, ObjectMap } from '../../config/change.ts';
 import { emptyConfiguration } from '../../config/configuration.ts';
 import type { Configuration } from '../../config/configuration.ts';
 import { loadText } from '../../config/load-text.ts';
@@ -12,7 +13,17 @@ import type { Committed } from '../../config/transaction.ts';
 import { errorText } from '../../core/errors.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
-import { readFileIfThere, removeFile, writeFileAtomic } from '../../store/atomic-file.ts';
+import {
+  DIRECTORY_SYNC,
+  StoreError,
+  readFileIfThere,
+  readOctetsIfThere,
+  removeFile,
+  removeLeftovers,
+  writeFileAtomic,
+} from '../../store/atomic-file.ts';
+import { VersionStore } from '../../store/version-store.ts';
+import type { Save, Version } from '../../store/version-store.ts';
 
 export type ConfigOwnerOptions = {
   /** The file that is loaded at start and written by save. */
@@ -29,6 +40,10 @@ export type ConfigOwnerOptions = {
 /** The running configuration is also kept in a file of our own, so that a kill loses no change that was not saved yet. */
 const RUNNING = 'running.conf';
 
+/** Files that saves have replaced: in this directory, so many of them. */
+const HISTORY = 'history';
+const KEPT_VERSIONS = 10;
+
 /** The first line of that file: which text the running configuration came from. */
 const ORIGIN = /^# running since (\S+)\n/;
 
@@ -41,6 +56,9 @@ export class ConfigOwner {
   #configuration: Configuration = emptyConfiguration();
   /** Digest of the text that the file had when it was last read or written. */
   #origin = '';
+  readonly #versions: VersionStore;
+  /** The objects of the file as it was last read or written, if it is known that they are. */
+  #saved: ObjectMap | undefined;
   #isWriting = false;
   #isStale = false;
   #written: Promise<void> = Promise.resolve();
@@ -48,6 +66,7 @@ export class ConfigOwner {
   constructor(options: ConfigOwnerOptions) {
     this.#options = options;
     this.#runningPath = join(options.directory, RUNNING);
+    this.#versions = new VersionStore(join(options.directory, HISTORY), KEPT_VERSIONS);
   }
 
   get configuration(): Configuration {
@@ -72,15 +91,30 @@ export class ConfigOwner {
    */
   async load(): Promise<Loaded> {
     const { file, mustExist, log } = this.#options;
+    await this.#cleanUp();
     const saved = await readFileIfThere(file);
     if (saved === undefined && mustExist) throw new Error(`there is no file ${file}`);
     this.#origin = digest(saved ?? '');
-    const loaded = (await this.#recover()) ?? loadText(saved ?? '', emptyConfiguration(), { file });
+    const recovered = await this.#recover();
+    const loaded = recovered ?? loadText(saved ?? '', emptyConfiguration(), { file });
     this.commit(loaded);
+    if (recovered === undefined) this.#saved = loaded.configuration.views;
     const count = [...loaded.configuration.objects.values()].length;
     const from = saved === undefined ? `there is no ${file} yet: starting empty` : `loaded ${file}`;
     logEvent(log, 'config-loaded', from, { objects: count, epoch: this.#epoch, number: this.#number });
     return loaded;
+  }
+
+  /** Removes what a kill has left behind, and reads which versions there are. */
+  async #cleanUp(): Promise<void> {
+    const { file, log } = this.#options;
+    for (const path of [file, this.#runningPath]) {
+      for (const name of await removeLeftovers(path)) {
+        logEvent(log, 'store-cleaned', `removed ${name}: it was being written when configd was killed`, { path });
+      }
+    }
+    const problem = await this.#versions.open();
+    if (problem !== undefined) logEvent(log, 'history-damaged', problem);
   }
 
   async #recover(): Promise<Loaded | undefined> {
@@ -121,29 +155,89 @@ export class ConfigOwner {
     });
   }
 
-  /** Writes the running configuration; to its own file without a path. Throws a StoreError. */
-  async save(path: string = this.#options.file): Promise<string> {
+  /**
+   * Writes the running configuration; to its own file without a path, and then the file that is replaced becomes a kept
+   * version. Throws a StoreError.
+   */
+  async save(path: string = this.#options.file, user?: string): Promise<string> {
+    const { version, log } = this.#options;
+    const configuration = this.#configuration;
     const hash = createHash('sha256');
     let octets = 0;
-    const pieces = printPieces(this.#configuration, this.#options.version);
-    await writeFileAtomic(
-      path,
-      noting(pieces, (piece) => {
-        hash.update(piece);
-        octets += Buffer.byteLength(piece);
-      }),
-    );
-    if (path === this.#options.file) {
-      this.#origin = hash.digest('hex');
-      this.#keepRunning();
+    const pieces = noting(printPieces(configuration, version), (piece) => {
+      hash.update(piece);
+      octets += Buffer.byteLength(piece);
+    });
+    if (path !== this.#options.file) {
+      await writeFileAtomic(path, pieces);
+    } else {
+      let digest = '';
+      try {
+        await writeFileAtomic(path, pieces, {
+          beforeRename: async () => {
+            digest = hash.digest('hex');
+            const known = {
+              digest,
+              savedAt: new Date().toISOString(),
+              program: version,
+              octets,
+              objects: configuration.objects.size,
+            };
+            await this.#keepReplaced({ ...known, ...(user === undefined ? {} : { user }) }, configuration);
+          },
+        });
+        this.#noteFile(digest, configuration);
+      } catch (error) {
+        const isInPlace = error instanceof StoreError && error.path === path && error.operation === DIRECTORY_SYNC;
+        if (isInPlace) this.#noteFile(digest, configuration);
+        throw error;
+      }
+      await this.#versions.prune().catch((error: unknown) => logEvent(log, 'history-damaged', errorText(error)));
     }
-    logEvent(this.#options.log, 'config-saved', `saved ${path}`, { path, octets });
+    logEvent(log, 'config-saved', `saved ${path}`, { path, octets });
     return path;
+  }
+
+  /** Keeps the file that a save is about to replace, unless it is the same. */
+  async #keepReplaced(next: Save, configuration: Configuration): Promise<void> {
+    const { file } = this.#options;
+    try {
+      const old = await readOctetsIfThere(file);
+      if (old !== undefined && digest(old.octets) === next.digest) return;
+      const changed =
+        this.#saved === undefined ? {} : { changed: diffObjects(this.#saved, configuration.views).length };
+      await this.#versions.keep(old, { ...next, ...changed });
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      const text = `cannot write ${file}: the version that it replaces cannot be kept: ${error.reason}`;
+      throw new StoreError(file, `keeping (${error.operation})`, error.code, text, 'the old file is intact');
+    }
+  }
+
+  /** The versions that can be loaded again, oldest first, and what is known of the file itself. */
+  get history(): { versions: readonly Version[]; current: Save | undefined } {
+    return { versions: this.#versions.versions, current: this.#versions.find(this.#origin) };
+  }
+
+  /** Path and text of a kept version; undefined when there is none of that number. Throws a StoreError. */
+  async readVersion(number: number): Promise<{ path: string; text: string } | undefined> {
+    const version = this.#versions.versions.find((candidate) => candidate.number === number);
+    if (version === undefined) return undefined;
+    const path = this.#versions.pathOf(version);
+    const text = await readFileIfThere(path);
+    if (text === undefined)
+      throw new StoreError(path, 'open', 'ENOENT', `version ${number} is gone: there is no ${path}`);
+    return { path, text };
   }
 
   /** Notes that what runs now is what the file holds. */
   noteLoaded(text: string): void {
-    this.#origin = digest(text);
+    this.#noteFile(digest(text), this.#configuration);
+  }
+
+  #noteFile(origin: string, { views }: Configuration): void {
+    this.#origin = origin;
+    this.#saved = views;
     this.#keepRunning();
   }
 
@@ -185,6 +279,6 @@ function* noting(pieces: Iterable<string>, note: (piece: string) => void): Gener
   }
 }
 
-function digest(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+function digest(content: string | Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex');
 }

@@ -7,7 +7,9 @@ import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import { IpcServer } from '../../ipc/ipc-server.ts';
 import type { Loaded } from '../../config/load-text.ts';
+import type { ParamsOf, ResultOf } from '../../ipc/schema.ts';
 import { makeDirectory } from '../../store/atomic-file.ts';
+import { complete } from '../../tmsh/complete.ts';
 import { ConfigOwner } from './config-owner.ts';
 import { Publisher } from './publisher.ts';
 import { TmshService } from './tmsh-service.ts';
@@ -45,11 +47,13 @@ export class Configd {
     });
     const publisher = new Publisher(this.#owner, log);
     const dataplaneSocket = join(state, 'dataplaned.sock');
-    const tmsh = new TmshService({ owner: this.#owner, publisher, dataplaneSocket, log });
+    const tmsh = new TmshService({ owner: this.#owner, publisher, state, dataplaneSocket, log });
     this.#server = new IpcServer(
       join(state, 'configd.sock'),
       {
-        tmsh: (params) => tmsh.run(params),
+        tmsh: (params, { connection }) => tmsh.run(params, connection),
+        complete: (params) => this.#complete(params),
+        'device-state': () => ({ sync: 'Standalone', failover: publisher.hasSubscriber ? 'Active' : 'INOPERATIVE' }),
         subscribe: ({ daemon }, { signal }) => publisher.subscribe(daemon, signal),
         acknowledge: (params) => {
           publisher.acknowledge(params);
@@ -78,6 +82,14 @@ export class Configd {
     logEvent(this.#options.log, 'daemon-stopping', 'configd stops');
     await this.#server.close();
     await this.#owner.close();
+  }
+
+  #complete({ text, folder, module }: ParamsOf<'complete'>): ResultOf<'complete'> {
+    return complete(text, {
+      configuration: this.#owner.configuration,
+      ...(folder === undefined ? {} : { folder }),
+      ...(module === undefined ? {} : { module }),
+    });
   }
 
   #report({ warnings, unknown }: Loaded): void {

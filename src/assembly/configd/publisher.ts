@@ -5,6 +5,7 @@
 
 import { diffObjects } from '../../config/change.ts';
 import type { ConfigChange, Generation, ObjectMap } from '../../config/change.ts';
+import { COMMENT } from '../../config/read-properties.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import { objectLines } from '../../ipc/object-lines.ts';
@@ -53,6 +54,11 @@ export class Publisher {
     }
   }
 
+  /** Whether a daemon gets the configuration, and so whether anything is done with it. */
+  get hasSubscriber(): boolean {
+    return [...this.#daemons.values()].some(({ subscriptions }) => subscriptions > 0);
+  }
+
   acknowledge({ daemon, generation, failures }: ParamsOf<'acknowledge'>): void {
     const state = this.#daemons.get(daemon) ?? { subscriptions: 0, generation: undefined, failures: [] };
     this.#daemons.set(daemon, state);
@@ -75,7 +81,7 @@ export class Publisher {
       stats: {
         Generation: text(generation),
         Objects: configuration.objects.size,
-        'Unknown objects': configuration.unknown.length,
+        'Unknown objects': configuration.unknown.filter(({ header }) => header !== COMMENT).length,
         File: file,
       },
     };

@@ -4,7 +4,7 @@ import { isAbsolute, join } from 'node:path';
 import type { Configuration } from '../../config/configuration.ts';
 import type { Committed } from '../../config/transaction.ts';
 import { ConfigErrors } from '../../config/transaction.ts';
-import { ConfigError, errorText } from '../../core/errors.ts';
+import { ConfigError, ConfigSyntaxError } from '../../core/errors.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import { IpcClient } from '../../ipc/ipc-client.ts';
@@ -12,14 +12,21 @@ import { IpcError } from '../../ipc/ipc-error.ts';
 import type { ItemOf, ParamsOf, ShowReply } from '../../ipc/schema.ts';
 import { StoreError, readFileIfThere } from '../../store/atomic-file.ts';
 import type { TmshBackend } from '../../tmsh/backend.ts';
+import { placeInBatch } from '../../tmsh/batch.ts';
 import { describeCommandError } from '../../tmsh/command-error.ts';
-import { CHANGING_VERBS, runCommand, verbOf } from '../../tmsh/command.ts';
+import { isChange, newSession, runCommand } from '../../tmsh/command.ts';
+import type { Session } from '../../tmsh/verb.ts';
+import { auditText } from './audit.ts';
 import type { ConfigOwner } from './config-owner.ts';
+import { historyReply } from './history-reply.ts';
 import type { Publisher } from './publisher.ts';
+import { showSystem } from './system-pages.ts';
 
 export type TmshServiceOptions = {
   readonly owner: ConfigOwner;
   readonly publisher: Publisher;
+  /** State directory. */
+  readonly state: string;
   /** Socket of the daemon that has the statistics. */
   readonly dataplaneSocket: string;
   readonly log: Log;
@@ -32,36 +39,81 @@ export class TmshService {
   readonly #options: TmshServiceOptions;
   /** The end of the command that changes something before the next one may. */
   #turn: Promise<void> = Promise.resolve();
+  readonly #sessions = new WeakMap<object, Session>();
 
   constructor(options: TmshServiceOptions) {
     this.#options = options;
   }
 
-  /** Runs one command; throws an IpcError whose message is for the person who typed it. */
-  async *run(params: ParamsOf<'tmsh'>): AsyncGenerator<ItemOf<'tmsh'>, void> {
-    const { command, directory } = params;
-    const isChange = CHANGING_VERBS.has(verbOf(command));
-    const release = isChange ? await this.#takeTurn() : () => undefined;
-    const user = params.user ?? 'unknown';
+  /**
+   * Runs one command; throws an IpcError whose message is for the person who typed it. What lasts longer than a command (an
+   * open transaction) lasts as long as `connection`.
+   */
+  async *run(params: ParamsOf<'tmsh'>, connection: object): AsyncGenerator<ItemOf<'tmsh'>, void> {
+    const session = this.#sessions.get(connection) ?? newSession();
+    this.#sessions.set(connection, session);
+    session.folder = params.folder ?? session.folder;
+    const { folder, batch } = session;
+    const output = isChange(params.command) ? await this.#change(params, session) : this.#read(params, session);
+    for await (const text of output) {
+      for (let at = 0; at < text.length; at += PIECE_CHARACTERS) {
+        yield { text: text.slice(at, at + PIECE_CHARACTERS) };
+      }
+    }
+    const isBatch = session.batch !== undefined;
+    if (session.folder !== folder || isBatch !== (batch !== undefined)) {
+      yield { text: '', folder: session.folder, isBatch };
+    }
+  }
+
+  /** Runs a command that changes nothing. */
+  async *#read(params: ParamsOf<'tmsh'>, session: Session): AsyncGenerator<string, void> {
+    const { folder, batch } = session;
+    const place = batch && placeInBatch(batch);
     try {
-      for await (const output of runCommand(command, this.#backend(directory))) {
-        for (let at = 0; at < output.length; at += PIECE_CHARACTERS) {
-          yield { text: output.slice(at, at + PIECE_CHARACTERS) };
-        }
-      }
-      if (isChange) this.#audit(user, command, 'Command OK');
+      yield* runCommand(params.command, this.#backend(params), session, params.input);
     } catch (error) {
-      const text = describeCommandError(error, command);
-      if (isChange) this.#audit(user, command, text.split('\n')[0] ?? '');
-      if (error instanceof StoreError) {
-        logEvent(this.#options.log, 'config-save-failed', error.message, { path: error.path, errno: error.code });
-      } else if (!(error instanceof ConfigError || error instanceof ConfigErrors || error instanceof IpcError)) {
-        if (!errorText(error).startsWith('Syntax Error')) throw error;
-      }
-      throw new IpcError('failed', text);
+      // Who mistypes the verb of a change is as interesting as who is refused it.
+      const text = describeCommandError(error, params.command, place);
+      if (error instanceof ConfigSyntaxError) this.#audit(params, folder, text);
+      throw this.#refusal(error, text);
+    }
+  }
+
+  /**
+   * Runs a command that changes something, to its end, whatever becomes of the one who sent it: its output is handed out
+   * afterwards, so that a terminal that takes none keeps nobody from their turn.
+   */
+  async #change(params: ParamsOf<'tmsh'>, session: Session): Promise<string[]> {
+    const release = await this.#takeTurn();
+    const { folder, batch } = session;
+    const place = batch && placeInBatch(batch);
+    try {
+      const output: string[] = [];
+      const running = runCommand(params.command, this.#backend(params), session, params.input);
+      for await (const text of running) output.push(text);
+      this.#audit(params, folder, 'Command OK');
+      return output;
+    } catch (error) {
+      const text = describeCommandError(error, params.command, place);
+      this.#audit(params, folder, text);
+      throw this.#refusal(error, text);
     } finally {
       release();
     }
+  }
+
+  /** What the person who typed the command gets to see; an error that nobody expected stays what it is. */
+  #refusal(error: unknown, text: string): unknown {
+    if (error instanceof StoreError) {
+      logEvent(this.#options.log, 'config-save-failed', error.message, { path: error.path, errno: error.code });
+    } else if (
+      !(error instanceof ConfigError || error instanceof ConfigErrors || error instanceof ConfigSyntaxError) &&
+      !(error instanceof IpcError)
+    ) {
+      return error;
+    }
+    return new IpcError('failed', text);
   }
 
   async #takeTurn(): Promise<() => void> {
@@ -72,18 +124,19 @@ export class TmshService {
     return release;
   }
 
-  #audit(user: string, command: string, status: string): void {
-    const line = command.replace(/\s+/g, ' ').trim();
+  #audit({ command, input, user, source }: ParamsOf<'tmsh'>, folder: string, result: string): void {
+    const text = auditText(input === undefined ? command : `${command}\n${input}`, result);
+    const who = (user ?? 'unknown').replace(/[^\w.@+-]/g, '?').slice(0, 64);
     logEvent(
       this.#options.log,
       'config-audit',
-      `AUDIT - user=${user} folder=/Common module=(tmos)# status=[${status}] cmd_data=${line}`,
-      { generation: this.#options.owner.generation.number },
+      `AUDIT - user=${who} folder=${folder} module=(tmos)# status=[${text.result}] cmd_data=${text.command}`,
+      { source: source ?? 'unknown', generation: this.#options.owner.generation.number },
     );
   }
 
-  #backend(directory: string | undefined): TmshBackend {
-    const { owner, publisher, dataplaneSocket } = this.#options;
+  #backend({ directory, user }: ParamsOf<'tmsh'>): TmshBackend {
+    const { owner, publisher, dataplaneSocket, state } = this.#options;
     const place = (file: string) => (isAbsolute(file) || directory === undefined ? file : join(directory, file));
     return {
       get configuration(): Configuration {
@@ -91,7 +144,7 @@ export class TmshService {
       },
       version: owner.version,
       commit: (committed: Committed) => owner.commit(committed),
-      save: (file) => owner.save(file === undefined ? undefined : place(file)),
+      save: (file) => owner.save(file === undefined ? undefined : place(file), user),
       read: async (file) => {
         const path = file === undefined ? owner.file : place(file);
         const text = await readFileIfThere(path);
@@ -99,6 +152,8 @@ export class TmshService {
         return { path, text };
       },
       noteLoaded: (text) => owner.noteLoaded(text),
+      history: () => historyReply(owner.history),
+      readVersion: (number) => owner.readVersion(number),
       show: (type, names, cursor): Promise<ShowReply> =>
         withClient(dataplaneSocket, (client) =>
           client.request('show', {
@@ -113,6 +168,7 @@ export class TmshService {
         return objects;
       },
       status: () => publisher.status(),
+      system: (topic) => showSystem(topic, state, owner.version),
     };
   }
 }

@@ -31,6 +31,7 @@ import type { Port } from '../../port/port.ts';
 import { PathMtuTable } from '../../route/path-mtu.ts';
 import { Reassembly } from '../../route/reassembly.ts';
 import { ETHERNET_HEADER_OCTETS } from '../../wire/ethernet.ts';
+import { IcmpError } from '../../wire/icmp-error.ts';
 import { EndpointTable } from './endpoint-table.ts';
 import { Fragmenter } from './fragmenter.ts';
 import { GroupService } from './group-service.ts';
@@ -195,6 +196,7 @@ export class Dataplane {
     const replies = new ReplyOutlet(disposal.pool.arena.bytes, this.fdb);
     this.#errors = new IcmpErrors(this.#members, this.#addresses, replies, disposal);
     this.#reassembly = new Reassembly(disposal, options.reassemblyLimit);
+    this.#reassembly.timedOut = (frame) => this.#errors.report(frame, IcmpError.reassemblyTimeExceeded, 0);
     this.#tunnelErrors = new TunnelErrors(this.#addresses, this.#tunnels.endpoints, paths, options.pool.arena);
     const fragmenter = new Fragmenter(disposal, random);
     this.#router = new OpaqueRouter(this.#members, this.fdb, this.#errors, disposal, floodInput);

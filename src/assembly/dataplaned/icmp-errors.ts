@@ -4,6 +4,7 @@
 // member and to the MAC that the packet came from (auto last hop), or, where that is not known any more, by the routes.
 
 import type { Domain, Member } from '../../bridge/domain.ts';
+import type { AddressWords } from '../../core/address.ts';
 import { read32 } from '../../core/octets.ts';
 import type { Frame } from '../../packet/frame.ts';
 import { Book } from '../../pipeline/books.ts';
@@ -11,9 +12,9 @@ import type { Disposal } from '../../pipeline/disposal.ts';
 import { ErrorLimiter } from '../../route/error-limiter.ts';
 import { ETHERNET_DESTINATION, ETHERNET_HEADER_OCTETS, ETHERNET_SOURCE, copyMac } from '../../wire/ethernet.ts';
 import { ETHERNET_TYPE, writeMac } from '../../wire/ethernet.ts';
-import { type IcmpError, icmpErrorOctets, mayReport, writeIcmpError } from '../../wire/icmp-error.ts';
-import { ipv4Source } from '../../wire/ipv4.ts';
-import { IPV6_SOURCE } from '../../wire/ipv6.ts';
+import { IcmpError, icmpErrorOctets, mayReport, writeIcmpError } from '../../wire/icmp-error.ts';
+import { ipv4Destination, ipv4Source } from '../../wire/ipv4.ts';
+import { IPV6_DESTINATION, IPV6_SOURCE } from '../../wire/ipv6.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 import type { ReplyOutlet } from './reply-outlet.ts';
 
@@ -59,7 +60,11 @@ export class IcmpErrors {
     const word2 = isIpv4 ? 0 : read32(bytes, at + 8);
     const word3 = isIpv4 ? ipv4Source(bytes, start) : read32(bytes, at + 12);
     if (!this.#limiter.allows(word0, word1, word2, word3, this.nowMs)) return;
-    const source = this.#addresses.sourceFor(domain.id, [word0, word1, word2, word3], !isIpv4);
+    // What is put together here was sent to us, and the answer comes from where it was sent (RFC 4443, section 2.2 a).
+    const source =
+      error === IcmpError.reassemblyTimeExceeded
+        ? destinationOf(bytes, start, isIpv4)
+        : this.#addresses.sourceFor(domain.id, [word0, word1, word2, word3], !isIpv4);
     if (source === undefined) return;
     const octets = icmpErrorOctets(bytes, start, end);
     const reply = pool.acquire(ETHERNET_HEADER_OCTETS + octets);
@@ -84,4 +89,10 @@ export class IcmpErrors {
     reply.endpoint = frame.endpoint;
     this.#replies.send(reply, member);
   }
+}
+
+function destinationOf(bytes: Uint8Array, ip: number, isIpv4: boolean): AddressWords {
+  if (isIpv4) return [0, 0, 0, ipv4Destination(bytes, ip)];
+  const at = ip + IPV6_DESTINATION;
+  return [read32(bytes, at), read32(bytes, at + 4), read32(bytes, at + 8), read32(bytes, at + 12)];
 }

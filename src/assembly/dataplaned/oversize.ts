@@ -7,7 +7,7 @@
 // Only where we have an address in the domain of the tunnel: there we are a router, elsewhere a switch, and a switch neither
 // cuts packets nor speaks to hosts.
 
-import { type Domain, type Member, MemberKind } from '../../bridge/domain.ts';
+import type { Domain, Member } from '../../bridge/domain.ts';
 import { Drop, FORWARD } from '../../core/drop-reason.ts';
 import { macHigh16, macLow32 } from '../../core/mac.ts';
 import { type Frame, FrameBatch } from '../../packet/frame.ts';
@@ -84,10 +84,11 @@ export class Oversize {
 
   #report(frame: Frame, ip: number, domain: Domain, mtu: number): void {
     const from = this.#members[frame.member];
-    if (from === undefined || from.kind === MemberKind.local) return;
+    if (from === undefined) return;
     const { start, outerStart } = frame;
     const { bytes } = this.#disposal.pool.arena;
-    // A packet that was routed has our own MAC in front of it, and not that of the station to answer.
+    // A packet that was routed, or that a socket of this host has sent, has our own MAC in front of it, and not that of the
+    // station to answer.
     const source = start + ETHERNET_SOURCE;
     const isBridged =
       ip !== start &&

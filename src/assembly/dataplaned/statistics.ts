@@ -1,7 +1,7 @@
 // What `show` tells of the data plane, read from shared memory while the worker goes on.
 
 import { FDB_STATIC, FdbField } from '../../bridge/fdb.ts';
-import { Column } from '../../core/counters.ts';
+import { Column, COUNTERS } from '../../core/counters.ts';
 import { DROP_NAMES } from '../../core/drop-reason.ts';
 import { formatMacNumbers } from '../../core/mac.ts';
 import type { ReadableCounters } from './relative-counters.ts';
@@ -12,18 +12,8 @@ export type ObjectStatistics = { stats: Record<string, number>; drops: Drops };
 
 /** Counters of one row under the names that `show` gives them. */
 export function readRow(counters: ReadableCounters, row: number): ObjectStatistics {
-  const read = (column: number): number => counters.read(row, column);
-  const stats = {
-    'Incoming Frames': read(Column.inFrames),
-    'Incoming Octets': read(Column.inOctets),
-    'Incoming Group Frames': read(Column.inGroupFrames),
-    'Outgoing Frames': read(Column.outFrames),
-    'Outgoing Octets': read(Column.outOctets),
-    'Flooded Frames': read(Column.flooded),
-    'MAC Moves': read(Column.macMoves),
-    'MACs Not Learned': read(Column.notLearned),
-    'Receive Overruns': read(Column.overruns),
-  };
+  const stats: Record<string, number> = {};
+  for (const { column, label } of COUNTERS) stats[label] = counters.read(row, column);
   return { stats, drops: readDrops(counters, row) };
 }
 

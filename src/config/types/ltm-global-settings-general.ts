@@ -10,6 +10,11 @@ export const ltmGlobalSettingsGeneral = objectType({
   path: 'ltm global-settings general',
   label: 'General settings',
   help: 'Settings of the whole system; here, those of the layer 2 forwarding tables.',
+  example: `
+ltm global-settings general {
+    l2-cache-timeout 600
+}
+`,
   naming: 'singleton',
   sync: 'local',
   properties: {

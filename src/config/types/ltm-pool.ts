@@ -5,14 +5,31 @@ import { address, pattern, recordsByPattern, string } from '../kinds.ts';
 import { COMMON, fullPath, pathProblem, relativeName } from '../name.ts';
 import { objectType, type ObjectOf } from '../object-type.ts';
 import type { Reading } from '../property.ts';
+import { parseService } from '../../wire/service-names.ts';
 
-/** `10.1.1.1:0`, `10.1.1.1%5:any`, `2001:db8::1.0`; any port is 0. */
-const MEMBER = /^(.+)([:.])(any|0|[1-9][0-9]{0,4})$/;
+/** `10.1.1.1:0`, `10.1.1.1%5:http`, `2001:db8::1.any`; any port is 0. */
+const MEMBER = /^(.+)[:.]([a-z0-9][a-z0-9-]*)$/;
+
+/** What stands in front of the port; undefined where no port stands at the end. */
+function hostOf(member: string): string | undefined {
+  const [, host, port = ''] = MEMBER.exec(member.slice(member.lastIndexOf('/') + 1)) ?? [];
+  return host !== undefined && parseService(`tcp:${port}`) !== undefined ? host : undefined;
+}
+
+/** `a`, `a and b`, `min 1 of { a b }`. */
+const MONITOR_RULE = /^(?:min [0-9]+ of \{(?: [^\s{}"\\]+)* \}|[^\s{}"\\]+(?: and [^\s{}"\\]+)*)$/;
+
+/** A name in such a rule: what is neither a word of the rule nor a brace. */
+const NAME_IN_RULE = /(?<=^|\s)(?!(?:and|min [0-9]+|[0-9]+ of|of|[{}])(?:\s|$))[^\s]+/g;
+
+function readMonitorRule(text: string): Reading<string> {
+  if (!MONITOR_RULE.test(text)) return { problem: 'must be the name of a monitor, or min 1 of { … }' };
+  return { value: text.replace(NAME_IN_RULE, (name) => fullPath(name, COMMON)) };
+}
 
 /** The address of a pool member, by its name. */
 export function memberAddress(name: string): string | undefined {
-  const [, host = ''] = MEMBER.exec(name.slice(name.lastIndexOf('/') + 1)) ?? [];
-  const parsed = parseAddress(host);
+  const parsed = parseAddress(hostOf(name) ?? '');
   return parsed === undefined ? undefined : formatAddress(parsed);
 }
 
@@ -20,7 +37,7 @@ function readMember(word: string, folder: string): Reading<string> {
   const path = fullPath(word, folder);
   const problem = pathProblem(path);
   if (problem !== undefined) return { problem: `must be the name of a pool member: ${problem}` };
-  if (!MEMBER.test(path)) return { problem: 'must be an address or a name with a port, as in 10.1.1.1:0' };
+  if (hostOf(path) === undefined) return { problem: 'must be an address or a name with a port, as in 10.1.1.1:0' };
   return { value: path.replace(/any$/, '0') };
 }
 
@@ -28,6 +45,14 @@ export const ltmPool = objectType({
   path: 'ltm pool',
   label: 'Pool',
   help: 'Addresses of which each can do the same: the gateways of a route.',
+  example: `
+ltm pool gateways {
+    members {
+        192.0.2.10:0 { }
+        192.0.2.11:0 { }
+    }
+}
+`,
   naming: 'full-path',
   sync: 'device-group',
   properties: {
@@ -51,7 +76,12 @@ export const ltmPool = objectType({
       { default: {}, help: 'The members, each an address with a port; the port of a gateway has no meaning.' },
     ),
     monitor: pattern(
-      { name: 'monitor', expects: 'the name of a monitor', read: (word) => ({ value: fullPath(word, COMMON) }) },
+      {
+        name: 'monitor',
+        expects: 'the name of a monitor, several with and between them, or min 1 of { … }',
+        isPhrase: true,
+        read: readMonitorRule,
+      },
       { help: 'What watches the members; gateways are watched by ARP and neighbour discovery.', inert: true },
     ),
   },

@@ -8,6 +8,12 @@ export const netArp = objectType({
   path: 'net arp',
   label: 'ARP entry',
   help: 'A static entry of the ARP table.',
+  example: `
+net arp 192.0.2.7 {
+    ip-address 192.0.2.7
+    mac-address 02:00:5e:10:00:07
+}
+`,
   naming: 'full-path',
   sync: 'device-group',
   properties: {

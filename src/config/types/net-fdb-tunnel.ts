@@ -16,6 +16,27 @@ export const netFdbTunnel = objectType({
   path: 'net fdb tunnel',
   label: 'Tunnel FDB',
   help: 'The static forwarding database of one tunnel: MAC addresses and the ends that they live behind.',
+  example: `
+net tunnels tunnel vx1 {
+    key 100
+    local-address 192.0.2.1
+    profile vxlan-multipoint
+    remote-address any
+}
+net fdb tunnel vx1 {
+    records {
+        02:00:5e:10:00:07 {
+            endpoint 192.0.2.7
+        }
+        ff:ff:ff:ff:ff:ff {
+            endpoints {
+                192.0.2.7
+                192.0.2.8
+            }
+        }
+    }
+}
+`,
   naming: 'full-path',
   sync: 'device-group',
   companionOf: [netTunnelsTunnel],
@@ -66,14 +87,16 @@ function checkEnds(
   localText: string,
   refuse: Refuse,
 ): void {
-  const ends = [...record.endpoints, ...record.replicators];
-  if (record.endpoint !== undefined) ends.push(record.endpoint);
-  if (new Set(ends).size < ends.length) {
+  const ends: [string, string][] = [
+    ...record.endpoints.map((end): [string, string] => ['endpoints', end]),
+    ...record.replicators.map((end): [string, string] => ['replicators', end]),
+  ];
+  if (record.endpoint !== undefined) ends.push(['endpoint', record.endpoint]);
+  if (new Set(ends.map(([, end]) => end)).size < ends.length) {
     refuse('endpoints', mac, 'an end is named twice.', 'Name each end once.');
   }
-  for (const end of ends) {
+  for (const [property, end] of ends) {
     const parsed = parseAddress(end)!;
-    const property = end === record.endpoint ? 'endpoint' : 'endpoints';
     if (isMulticast(parsed)) refuse(property, end, `${end} is a group.`, 'Name the address of one tunnel end.');
     if (local === undefined) continue;
     const what =

@@ -12,6 +12,24 @@ export const netFdbVlan = objectType({
   path: 'net fdb vlan',
   label: 'VLAN FDB',
   help: 'The static forwarding database of one VLAN: MAC addresses and the interfaces that they live behind.',
+  example: `
+net interface 1.1 {
+    device eth1
+}
+net vlan servers {
+    interfaces {
+        1.1 { }
+    }
+    tag 100
+}
+net fdb vlan servers {
+    records {
+        02:00:5e:10:00:07 {
+            interface 1.1
+        }
+    }
+}
+`,
   naming: 'full-path',
   sync: 'local',
   companionOf: [netVlan],

@@ -35,6 +35,12 @@ export const netInterface = objectType({
   path: 'net interface',
   label: 'Interface',
   help: 'A port of the machine, bound to a Linux network device.',
+  example: `
+net interface 1.1 {
+    device eth1
+    adapter packet-ring
+}
+`,
   naming: 'plain',
   sync: 'local',
   properties: {

@@ -8,6 +8,12 @@ export const netNdp = objectType({
   path: 'net ndp',
   label: 'NDP entry',
   help: 'A static entry of the table of IPv6 neighbours.',
+  example: `
+net ndp 2001:db8::7 {
+    ip-address 2001:db8::7
+    mac-address 02:00:5e:10:00:07
+}
+`,
   naming: 'full-path',
   sync: 'device-group',
   properties: {

@@ -2,7 +2,7 @@
 
 import { MAX_ROUTE_DOMAIN, parseAddressOrAny } from '../../core/address.ts';
 import { integer, patternList, reference, referenceList, string, toggle } from '../kinds.ts';
-import { type CheckContext, objectType, type ObjectOf } from '../object-type.ts';
+import { type AnyConfigObject, type CheckContext, objectType, type ObjectOf } from '../object-type.ts';
 import { carriesFrames, netInterface } from './net-interface.ts';
 import { netTunnelsTunnel } from './net-tunnels-tunnel.ts';
 import { netVlanGroup } from './net-vlan-group.ts';
@@ -17,6 +17,22 @@ const PROTOCOLS = ['BFD', 'BGP', 'IS-IS', 'OSPFv2', 'OSPFv3', 'PIM', 'RIP', 'RIP
 export const netRouteDomain = objectType({
   ...SELF,
   help: 'VLANs and tunnels with a routing table of their own; addresses in it are written ADDRESS%ID.',
+  example: `
+net vlan blue {
+    tag 200
+}
+net route-domain 5000 {
+    id 5000
+    parent 0
+    vlans {
+        blue
+    }
+}
+net self blue-self {
+    address 10.1.1.1%5000/24
+    vlan blue
+}
+`,
   sync: 'device-group',
   builtIn: { '/Common/0': { id: DEFAULT_ROUTE_DOMAIN } },
   properties: {
@@ -84,14 +100,23 @@ function checkTunnels(byId: ReadonlyMap<number, string>, context: CheckContext):
   for (const tunnel of context.all(netTunnelsTunnel)) {
     const local = parseAddressOrAny(tunnel.properties['local-address']);
     if (local === undefined || byId.has(local.routeDomain)) continue;
-    const { routeDomain: id } = local;
-    context.error(tunnel, `The requested Route Domain (${id}) was not found.`, {
-      property: 'local-address',
-      value: `%${id}`,
-      hint: `Create it first: create net route-domain ${id} { id ${id} }`,
-      code: 'notFound',
-    });
+    refuseRouteDomain(tunnel, 'local-address', local.routeDomain, context);
   }
+}
+
+/** Refuses an address because its route domain is not there, or the deletion of the route domain because of the address. */
+export function refuseRouteDomain(object: AnyConfigObject, property: string, id: number, context: CheckContext): void {
+  const gone = context.gone(netRouteDomain).find((domain) => domain.properties.id === id);
+  if (gone !== undefined) {
+    context.inUse(gone, object, property);
+    return;
+  }
+  context.error(object, `The requested Route Domain (${id}) was not found.`, {
+    property,
+    value: `%${id}`,
+    hint: `Create it first: create net route-domain ${id} { id ${id} }`,
+    code: 'notFound',
+  });
 }
 
 /** Each VLAN, VLAN group and tunnel is in one route domain. */

@@ -57,6 +57,19 @@ export const netRoute = objectType({
   path: 'net route',
   label: 'Route',
   help: 'A static route: by which gateway or VLAN a network is reached.',
+  example: `
+net vlan wan {
+    tag 4094
+}
+net self wan-self {
+    address 192.0.2.1/24
+    vlan wan
+}
+net route default {
+    gw 192.0.2.254
+    network default
+}
+`,
   naming: 'full-path',
   sync: 'local',
   properties: {

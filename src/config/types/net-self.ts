@@ -17,6 +17,18 @@ export const netSelf = objectType({
   path: 'net self',
   label: 'Self IP',
   help: 'An IP address of this machine on a VLAN, VLAN group or tunnel.',
+  example: `
+net vlan wan {
+    tag 4094
+}
+net self wan-self {
+    address 192.0.2.1/24
+    allow-service {
+        tcp:22
+    }
+    vlan wan
+}
+`,
   naming: 'full-path',
   sync: 'local',
   properties: {

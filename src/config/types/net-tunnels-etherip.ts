@@ -10,6 +10,12 @@ const PARENT = '/Common/etherip';
 export const netTunnelsEtherip = objectType({
   ...SELF,
   help: 'A profile of EtherIP tunnels, which carry Ethernet frames in IP protocol 97.',
+  example: `
+net tunnels etherip old-header {
+    defaults-from etherip
+    version-nibble low
+}
+`,
   sync: 'device-group',
   nameSpace: 'tunnel-profile',
   inheritsBy: 'defaults-from',

@@ -10,6 +10,14 @@ const PARENT = '/Common/gre';
 export const netTunnelsGre = objectType({
   ...SELF,
   help: 'A profile that says how GRE tunnels encapsulate and flood.',
+  example: `
+net tunnels gre frames {
+    defaults-from gre
+    encapsulation transparent-ethernet-bridging
+    flooding-type multipoint
+    tx-csum enabled
+}
+`,
   sync: 'device-group',
   nameSpace: 'tunnel-profile',
   inheritsBy: 'defaults-from',

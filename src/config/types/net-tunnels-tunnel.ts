@@ -14,6 +14,21 @@ export const netTunnelsTunnel = objectType({
   path: 'net tunnels tunnel',
   label: 'Tunnel',
   help: 'A tunnel; it joins VLANs in a VLAN group and carries self IPs as they do.',
+  example: `
+net vlan wan {
+    tag 4094
+}
+net self wan-self {
+    address 192.0.2.1/24
+    vlan wan
+}
+net tunnels tunnel vx1 {
+    key 100
+    local-address 192.0.2.1
+    profile vxlan-multipoint
+    remote-address 192.0.2.2
+}
+`,
   naming: 'full-path',
   sync: 'device-group',
   nameSpace: 'vlan',
@@ -203,6 +218,13 @@ function refuseTransparent(tunnel: Tunnel, encapsulation: Encapsulation | undefi
     property: 'transparent',
     value: 'enabled',
     hint: 'Leave transparent disabled.',
+  });
+  const { 'remote-address': remote } = tunnel.properties;
+  if (encapsulation?.kind !== 'gre' || wildcard(remote)) return;
+  context.error(tunnel, `Tunnel (${tunnel.name}): a transparent tunnel has no remote-address, but it is ${remote}.`, {
+    property: 'remote-address',
+    value: remote,
+    hint: 'Leave transparent disabled, or write remote-address any.',
   });
 }
 

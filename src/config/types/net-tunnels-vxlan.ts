@@ -20,6 +20,13 @@ export function parsePortRange(text: string): { first: number; last: number } | 
 export const netTunnelsVxlan = objectType({
   ...SELF,
   help: 'A profile that says how VXLAN tunnels encapsulate and flood.',
+  example: `
+net tunnels vxlan overlay {
+    defaults-from vxlan
+    flooding-type multipoint
+    port 8472
+}
+`,
   sync: 'device-group',
   nameSpace: 'tunnel-profile',
   inheritsBy: 'defaults-from',

@@ -15,6 +15,25 @@ export const netVlanGroup = objectType({
   path: 'net vlan-group',
   label: 'VLAN group',
   help: 'VLANs and tunnels joined to one layer 2 network.',
+  example: `
+net vlan servers {
+    tag 100
+}
+net tunnels tunnel vx1 {
+    key 100
+    local-address 192.0.2.1
+    profile vxlan-multipoint
+    remote-address 192.0.2.2
+}
+net vlan-group lan {
+    bridge-traffic enabled
+    members {
+        servers
+        vx1
+    }
+    mode transparent
+}
+`,
   naming: 'full-path',
   sync: 'local',
   nameSpace: 'vlan',

@@ -13,6 +13,24 @@ export const netVlan = objectType({
   path: 'net vlan',
   label: 'VLAN',
   help: 'A layer 2 network on interfaces, untagged or with an 802.1Q tag.',
+  example: `
+net interface 1.1 {
+    device eth1
+}
+net interface 1.2 {
+    device eth2
+}
+net vlan servers {
+    interfaces {
+        1.1 { }
+        1.2 {
+            tagged
+        }
+    }
+    mtu 9000
+    tag 100
+}
+`,
   naming: 'full-path',
   sync: 'local',
   nameSpace: 'vlan',

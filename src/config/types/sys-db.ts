@@ -13,13 +13,22 @@ export const VXLAN_PORT_VARIABLE = 'iptunnel.vxlan.udpport';
 /** Whether replies go back to the MAC that a request came from, where the VLAN or tunnel says `default`. */
 export const AUTO_LASTHOP_VARIABLE = 'connection.autolasthop';
 
-type Variable = { readonly value: string; readonly expects: string; readonly accepts: (value: string) => boolean };
+type Variable = {
+  /** As shipped. */
+  readonly value: string;
+  readonly expects: string;
+  readonly accepts: (value: string) => boolean;
+  /** Without effect in this version. */
+  readonly inert?: true;
+};
 
 const switchedOn = (value: string): boolean => value === 'enable' || value === 'disable';
 const isPort = (value: string): boolean => /^[1-9][0-9]{0,4}$/.test(value) && Number(value) <= 65535;
 
 const VARIABLES: Readonly<Record<string, Variable>> = {
   [AUTO_LASTHOP_VARIABLE]: { value: 'enable', expects: 'enable or disable', accepts: switchedOn },
+  // Whether self IPs may be link-local ones (RFC 3927), which they may here.
+  'config.allow.rfc3927': { value: 'disable', expects: 'enable or disable', accepts: switchedOn, inert: true },
   // Whether tunnels belong to what a device group synchronises.
   'iptunnel.configsync': { value: 'enable', expects: 'enable or disable', accepts: switchedOn },
   [VXLAN_PORT_VARIABLE]: { value: '4789', expects: 'a port from 1 to 65535', accepts: isPort },
@@ -29,6 +38,11 @@ export const sysDb = objectType({
   path: 'sys db',
   label: 'DB variable',
   help: 'A variable of the whole system.',
+  example: `
+sys db iptunnel.vxlan.udpport {
+    value 8472
+}
+`,
   naming: 'plain',
   sync: 'local',
   builtIn: Object.fromEntries(Object.entries(VARIABLES).map(([name, { value }]) => [name, { value }])),
@@ -47,6 +61,8 @@ export const sysDb = objectType({
           value,
           hint: `As shipped: modify sys db ${object.name} value ${variable.value}`,
         });
+      } else if (variable.inert === true && value !== variable.value) {
+        context.warn(object, `DB variable (${object.name}): value is kept, but has no effect in this version.`);
       }
     }
   },

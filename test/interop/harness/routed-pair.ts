@@ -34,7 +34,13 @@ export const TUNNEL_FORMS: readonly TunnelForm[] = [
   { name: 'gre-key', tunnel: 'profile gre key 100', headerOctets: 8, isLayer3: true },
 ];
 
-export type RoutedPairOptions = { form: TunnelForm; underlay: 4 | 6; adapter?: string };
+export type RoutedPairOptions = {
+  form: TunnelForm;
+  underlay: 4 | 6;
+  adapter?: string;
+  /** The only CPU that wideplane may use. */
+  cpu?: number;
+};
 
 export type RoutedSide = {
   site: Namespace;
@@ -51,6 +57,9 @@ const SIDES = [1, 2].map((number) => ({
   6: { host: `2001:db8:${number}::2`, router: `2001:db8:${number}::1`, tunnel: `2001:db8:16::${number}` },
 }));
 
+/** Ports that programs send from: tshark takes none of these for one of a protocol, and the payload of a probe for its message. */
+const PORTS_OF_NO_PROTOCOL = { 'net.ipv4.ip_local_port_range': '61000 65000' };
+
 export async function buildRoutedPair(options: RoutedPairOptions): Promise<RoutedPair> {
   const sites = [await Namespace.create('site-1'), await Namespace.create('site-2')] as const;
   await connect([sites[0], 'e0'], [sites[1], 'e0']);
@@ -61,12 +70,14 @@ export async function buildRoutedPair(options: RoutedPairOptions): Promise<Route
     const addresses = SIDES[index]!;
     const host = await Namespace.create(index === 0 ? 'host-a' : 'host-b');
     await connect([host, 'e0'], [site, 'e1']);
+    for (const namespace of [site, host]) await namespace.sysctl(PORTS_OF_NO_PROTOCOL);
     await host.addAddress('e0', `${addresses[4].host}/24`, `${addresses[6].host}/64`);
     await host.ip('route', 'add', 'default', 'via', addresses[4].router);
     await host.ip('-6', 'route', 'add', 'default', 'via', addresses[6].router);
     // A kernel is slow to answer a trace otherwise: one error a second and target.
     await host.sysctl({ 'net.ipv4.icmp_ratelimit': '0', 'net.ipv6.icmp.ratelimit': '0' });
-    const wideplane = await Wideplane.start(site, routedConfiguration(options, index));
+    const wrapper = options.cpu === undefined ? [] : ['taskset', '-c', String(options.cpu)];
+    const wideplane = await Wideplane.start(site, routedConfiguration(options, index), { wrapper });
     sides.push({ site, host, wideplane, addresses });
   }
   return { sides: [sides[0]!, sides[1]!], innerMtu };

@@ -22,15 +22,20 @@ export type PingOptions = {
   dontFragment?: boolean;
   /** Allows fragments on the way, which the kernel otherwise forbids for what fits the first link. */
   forbidsNothing?: boolean;
+  /** The address to send from. */
+  source?: string | undefined;
+  /** How long to wait for the last reply. */
+  waitSeconds?: number;
 };
 
 export async function ping(from: Host, to: string, options: PingOptions = {}): Promise<PingResult> {
   const { count = 5, size = 56, intervalSeconds = 0.1, burst = false } = options;
-  const { dontFragment = false, forbidsNothing = false } = options;
+  const { dontFragment = false, forbidsNothing = false, source, waitSeconds = 3 } = options;
   const pace = burst ? ['-l', String(count), '-i', '1'] : ['-i', String(intervalSeconds)];
-  const argv = ['ping', '-n', '-c', String(count), ...pace, '-s', String(size), '-W', '3'];
+  const argv = ['ping', '-n', '-c', String(count), ...pace, '-s', String(size), '-W', String(waitSeconds)];
   const discovery = dontFragment ? ['-M', 'do'] : forbidsNothing ? ['-M', 'dont'] : [];
-  const { stdout, stderr } = await from.attempt([...argv, ...discovery, to], {
+  const bound = source === undefined ? [] : ['-I', source];
+  const { stdout, stderr } = await from.attempt([...argv, ...discovery, ...bound, to], {
     seconds: 5 + count,
   });
   const found = /(\d+) packets transmitted, (\d+) received/.exec(stdout);
@@ -39,13 +44,13 @@ export async function ping(from: Host, to: string, options: PingOptions = {}): P
 }
 
 /** Waits until one echo comes back: whatever must resolve or learn first has done so. */
-export async function reach(from: Host, to: string, seconds = 5): Promise<void> {
+export async function reach(from: Host, to: string, seconds = 5, options: PingOptions = {}): Promise<void> {
   let last = '';
   await waitFor(
     `${from.name} reaches ${to}`,
     seconds,
     async () => {
-      const { received, text } = await ping(from, to, { count: 1 });
+      const { received, text } = await ping(from, to, { ...options, count: 1 });
       last = text;
       return received === 1;
     },

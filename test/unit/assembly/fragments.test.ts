@@ -126,6 +126,33 @@ describe('fragments for us', () => {
     assert.deepEqual([rig.drops(), rig.books[Book.held]], [{ 'reassembly-timeout': 1 }, 0]);
   });
 
+  it('are reported when the first is there and the rest does not come, from the address that they were sent to', () => {
+    const datagram = udp(50_000, 4789, vxlan(VNI, inner));
+    for (const [frames, ipOctets, kind, source] of [
+      [cut4(datagram, 800), 20, 0x0b01, words(LOCAL)],
+      [cut6(datagram, 800), 40, 0x0301, words(LOCAL6)],
+    ] as const) {
+      const rig = makeRig();
+      rig.send(0, frames[0]!);
+      rig.advance(61_000);
+      const errors = rig.received(0).filter((frame) => frame.readUInt16BE(14 + ipOctets) === kind);
+      assert.equal(errors.length, 1);
+      const [error] = errors as [Buffer];
+      assert.equal(error.subarray(0, 12).toString('hex'), (PEER_MAC + WAN_MAC).replaceAll(':', ''));
+      assert.equal(error.readInt32BE(14 + (ipOctets === 20 ? 12 : 20)), source[3] | 0);
+      const quoted = error.subarray(14 + ipOctets + 8);
+      assert.deepEqual(quoted, frames[0]!.subarray(14, 14 + quoted.length));
+      assert.ok(quoted.length >= 500);
+      assert.deepEqual([rig.drops(), rig.books[Book.held]], [{ 'reassembly-timeout': 1 }, 0]);
+
+      rig.send(0, frames[1]!);
+      rig.advance(61_000);
+      assert.equal(rig.drops()['reassembly-timeout'], 2);
+      const later = rig.received(0).filter((frame) => frame.readUInt16BE(14 + ipOctets) === kind);
+      assert.deepEqual(later, [], 'nothing about a packet whose first fragment never came');
+    }
+  });
+
   it('of an echo request are answered in fragments', () => {
     const rig = makeRig();
     for (const frame of cut4(echo(4000), 1480, { ...OUTER, protocol: 1 })) rig.send(0, frame);

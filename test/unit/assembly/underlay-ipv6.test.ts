@@ -105,6 +105,27 @@ describe('neighbour discovery for a tunnel', () => {
     assert.equal(rig.received(0)[0]?.toString('hex', 0, 6), '3333ff000002', 'it is asked for again');
   });
 
+  it('gives up the neighbour of a learned end too, which stays an end and hears advertisements that nobody asked for', () => {
+    const rig = makeRig({ remote: undefined, learnsEndpoints: true });
+    const destinationOf = (): string | undefined => {
+      rig.received(0);
+      rig.send(1, hostFrame(HOST_B, HOST_A));
+      return rig.received(0)[0]?.toString('hex', 0, 6);
+    };
+    rig.send(0, advertisement('60'));
+    rig.send(0, outer(hostFrame(HOST_A, HOST_B)));
+    assert.equal(destinationOf(), '3333ff000002', "it was nobody's neighbour when it advertised itself");
+    rig.send(0, advertisement('60'));
+    assert.equal(destinationOf(), '02ee00000002');
+    for (let second = 0; second < 40; second++) rig.advance(1001);
+    assert.equal(destinationOf(), '3333ff000002', 'nobody answers any more');
+    for (let second = 0; second < 5; second++) rig.advance(1001);
+    assert.equal(rig.drops()['neighbour-unresolved'], 1);
+    rig.send(0, advertisement('60'));
+    assert.equal(destinationOf(), '02ee00000002');
+    assert.equal(imbalance(rig.books), 0);
+  });
+
   it('takes another MAC only from an advertisement that overrides, or from a solicitation', () => {
     const rig = makeRig();
     rig.send(1, hostFrame(HOST_B, HOST_A));

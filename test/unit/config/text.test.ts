@@ -58,6 +58,7 @@ describe('the scanner', () => {
 });
 
 const CANONICAL = `#TMSH-VERSION: 1
+#WIDEPLANE-FORMAT: 1
 
 ltm global-settings general {
     l2-cache-timeout 60
@@ -160,6 +161,7 @@ describe('configuration text', () => {
 
   it('keeps what it does not know, in place, and says so', () => {
     const text = `#TMSH-VERSION: 1
+#WIDEPLANE-FORMAT: 1
 
 net interface 1.1 {
     if-index 48
@@ -212,7 +214,7 @@ sys folder / { }
 
   it('tells the word none from the value "none"', () => {
     const text = 'net interface 1.1 {\n    description "none"\n    device eth1\n}\n';
-    assert.equal(print(load(text)), `#TMSH-VERSION: 1\n\n${text}`);
+    assert.equal(print(load(text)), `#TMSH-VERSION: 1\n#WIDEPLANE-FORMAT: 1\n\n${text}`);
     const without = load(text.replace('"none"', 'none')).configuration.objects.get('net interface 1.1');
     assert.equal(without?.own.description, undefined);
   });

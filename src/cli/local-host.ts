@@ -1,0 +1,12 @@
+// What a command that is not configd's alone (local-command.ts) needs of whoever runs it.
+
+export type LocalCommandHost = {
+  /** Sends a command to configd, with text that it reads; resolves to its output. Throws an IpcError. */
+  send(command: string, input?: string): Promise<string>;
+  /** Prints output. */
+  print(text: string): void;
+  /** Prints what went wrong. */
+  complain(text: string): void;
+  /** Asks the person; undefined where there is nobody to be asked. */
+  ask?(question: string): Promise<string>;
+};

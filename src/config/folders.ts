@@ -1,0 +1,42 @@
+// Folders: where objects lie. /Common is always there, / is above all of them.
+
+import type { Configuration } from './configuration.ts';
+import { COMMON, fullPath } from './name.ts';
+
+export const ROOT = '/';
+
+/** A network is one name, though it holds a slash: /Common/10.1.1.0/24. */
+const NETWORK_END = /(?<=[.:%*][^/]*)\/[0-9]+$/;
+
+/** The folder that an object of this full path lies in. */
+export function folderOf(path: string): string {
+  const end = path.replace(NETWORK_END, '').lastIndexOf('/');
+  return path.slice(0, end) || ROOT;
+}
+
+/** The name of an object within its folder. */
+export function leafOf(path: string): string {
+  return path.slice(folderOf(path).length).replace(/^\//, '');
+}
+
+/** The full path of a folder that was written in `folder`; `..` is the one above. */
+export function resolveFolder(word: string, folder: string): string {
+  const parts: string[] = [];
+  for (const part of fullPath(word, folder).split('/')) {
+    if (part === '..') parts.pop();
+    else if (part !== '' && part !== '.') parts.push(part);
+  }
+  return `/${parts.join('/')}`;
+}
+
+/** All folders that there are. */
+export function foldersOf(configuration: Configuration): ReadonlySet<string> {
+  const folders = new Set([ROOT, COMMON]);
+  for (const { name } of configuration.objects.values()) {
+    for (let folder = name; folder.startsWith('/') && folder !== ROOT;) {
+      folder = folderOf(folder);
+      folders.add(folder);
+    }
+  }
+  return folders;
+}

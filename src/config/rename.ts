@@ -1,0 +1,58 @@
+// References that follow an object to its new name.
+
+import type { AnyObjectType } from './object-type.ts';
+import { OBJECT_TYPES } from './object-types.ts';
+import type { Kind, PropertyMap } from './property.ts';
+import { isList, isRecords, isTable } from './value.ts';
+import type { MutableProperties, Properties, Value } from './value.ts';
+
+/** The same values with one name instead of another; the object itself where nothing names it. */
+export function withReference(map: PropertyMap, own: Properties, type: string, from: string, to: string): Properties {
+  const changed: MutableProperties = {};
+  for (const [name, value] of Object.entries(own)) {
+    const kind = map[name]?.kind;
+    if (kind === undefined || !mentions(kind, type)) continue;
+    const next = renamed(kind, value, type, from, to);
+    if (next !== value) changed[name] = next;
+  }
+  return Object.keys(changed).length === 0 ? own : { ...own, ...changed };
+}
+
+/** Whether values of the kind can name objects of the type. */
+function mentions(kind: Kind, type: string): boolean {
+  switch (kind.shape) {
+    case 'scalar':
+      return kind.refersTo?.includes(type) === true;
+    case 'flag':
+      return false;
+    case 'list':
+      return mentions(kind.item, type);
+    case 'records':
+      return mentions(kind.key, type) || Object.values(kind.properties).some((inner) => mentions(inner.kind, type));
+  }
+}
+
+function renamed(kind: Kind, value: Value, type: string, from: string, to: string): Value {
+  if (kind.shape === 'scalar') return value === from ? to : value;
+  if (kind.shape === 'list' && isList(value)) {
+    return value.includes(from) ? value.map((item) => (item === from ? to : item)) : value;
+  }
+  if (kind.shape !== 'records') return value;
+  const inside = (record: Properties): Properties => withReference(kind.properties, record, type, from, to);
+  if (isTable(value)) {
+    return value.contents.some((record) => inside(record) !== record) ? value.mapContents(inside) : value;
+  }
+  if (!isRecords(value)) return value;
+  const isKey = mentions(kind.key, type);
+  const entries = Object.entries(value).map(([key, record]): [string, Properties] => [
+    isKey && key === from ? to : key,
+    inside(record),
+  ]);
+  const isSame = entries.every(([key, record]) => value[key] === record);
+  return isSame ? value : Object.fromEntries(entries);
+}
+
+/** Types whose objects can name those of the type. */
+export function usersOf(type: AnyObjectType): AnyObjectType[] {
+  return OBJECT_TYPES.filter((user) => Object.values(user.properties).some(({ kind }) => mentions(kind, type.path)));
+}

@@ -1,0 +1,338 @@
+// Completion of a command: what may stand at the cursor, by the table of verbs and the definitions of the object types.
+//
+// 1. The verb. 2. Fixed words or the path of an object type. 3. A name. 4. Properties (complete-properties.ts), operands,
+// options. The text before the cursor is walked as the parser walks it; where it ends is what may come next.
+
+import { objectKey } from '../config/change.ts';
+import type { Configuration } from '../config/configuration.ts';
+import { nameOf } from '../config/load-text.ts';
+import { foldersOf } from '../config/folders.ts';
+import { COMMON, fullPath, nameProblem, pathProblem } from '../config/name.ts';
+import type { AnyObjectType } from '../config/object-type.ts';
+import { OBJECT_TYPES } from '../config/object-types.ts';
+import { vocabularyOf } from '../config/read-properties.ts';
+import { isNear } from './arguments.ts';
+import { completeProperties, helpOf } from './complete-properties.ts';
+import type { PropertyScene } from './complete-properties.ts';
+import { offerObjects } from './complete-names.ts';
+import { DELIMITERS, OfferCollector } from './completion.ts';
+import type { Completion } from './completion.ts';
+import { enteredModule, modulesWithin, qualify } from './module-path.ts';
+import { commandsOf } from './sequence.ts';
+import type { Objects, Operand, OptionWord, Phrase, Verb } from './verb.ts';
+import { VERBS, findVerb } from './verbs.ts';
+import { WordCursor } from './word-cursor.ts';
+
+export type CompletionOptions = {
+  readonly configuration: Configuration;
+  /** The folder that bare names belong to. */
+  readonly folder?: string;
+  /** The module that was entered at a prompt, empty for none; absent: there is no prompt, and no module to enter. */
+  readonly module?: string;
+};
+
+/** `text` is the command up to the cursor. */
+export function complete(text: string, options: CompletionOptions): Completion {
+  const { configuration, folder = COMMON, module } = options;
+  const cursor = new WordCursor(qualify(lastCommand(text), module ?? ''));
+  const into = new OfferCollector(cursor.prefix);
+  completeVerb({ cursor, into, configuration, folder }, module);
+  return into.finish(cursor.prefixCharacters);
+}
+
+/** Behind a semicolon another command starts. */
+function lastCommand(text: string): string {
+  // A word at the cursor that cannot be a part of what is before it: the last command is then never empty.
+  const mark = 'x';
+  return commandsOf(`${text}${mark}`).at(-1)!.slice(0, -mark.length);
+}
+
+function completeVerb(scene: PropertyScene, module: string | undefined): void {
+  const { cursor, into } = scene;
+  let token = cursor.next();
+  // Manuals write the prompt's program before the command.
+  if (token?.text === 'tmsh' && !token.isQuoted) token = cursor.next();
+  if (token === undefined) {
+    if (cursor.isQuoted) return;
+    for (const { name, help } of VERBS) into.add('Commands', name, help);
+    if (module !== undefined) offerModules(into, module);
+    return;
+  }
+  const verb = token.kind === 'word' ? findVerb(token.text) : undefined;
+  if (verb === undefined && module !== undefined && completeModule(scene, module, token.text)) return;
+  if (verb === undefined) into.refuse(`unexpected argument "${token.text}"`);
+  else completeTarget(scene, verb);
+}
+
+function offerModules(into: OfferCollector, module: string): void {
+  const isAbsolute = into.prefix.startsWith('/');
+  const title = module === '' || isAbsolute ? 'Modules' : 'Components';
+  for (const [word, help] of [...modulesWithin(isAbsolute ? '' : module)].sort(byWord)) {
+    into.add(title, `${isAbsolute ? '/' : ''}${word}`, help);
+  }
+}
+
+/** The words of a module or component to be entered, of which `first` has been taken; false where it is none. */
+function completeModule({ cursor, into }: PropertyScene, module: string, first: string): boolean {
+  let path = enteredModule(first, module);
+  for (let token = cursor.next(); token !== undefined && path !== undefined; token = cursor.next()) {
+    path = path === '' ? undefined : enteredModule(token.text, path);
+  }
+  if (path === undefined) return false;
+  if (path !== '') offerModules(into, path);
+  return true;
+}
+
+/** The words behind a verb up to those that say what it works on. */
+function completeTarget(scene: PropertyScene, verb: Verb): void {
+  const { cursor, into } = scene;
+  const { objects, phrases = [] } = verb;
+  const types = objects === undefined ? [] : OBJECT_TYPES.filter((type) => objects.accepts?.(type) ?? true);
+  let path: readonly string[] = [];
+  for (;;) {
+    const token = cursor.peek();
+    if (token?.kind !== 'word' || token.isQuoted) break;
+    const next = [...path, path.length === 0 ? token.text.replace(/^\/(?=.)/, '') : token.text];
+    const goesOn = types.some((type) => startsWith(type.path.split(' '), next));
+    if (!goesOn && !phrases.some(({ words }) => startsWith(words, next))) break;
+    cursor.next();
+    path = next;
+  }
+  const phrase = phrases.find(({ words }) => words.length === path.length && startsWith(words, path));
+  const type = types.find((candidate) => candidate.path === path.join(' '));
+  const isAtCursor = cursor.peek() === undefined;
+  if (isAtCursor && !cursor.isQuoted) offerPathWords(into, path, types, phrases);
+  if (type !== undefined && objects !== undefined) completeObject(scene, type, objects);
+  else if (phrase !== undefined) completePhrase(scene, phrase);
+  else if (objects?.takesModules === true && types.some((each) => startsWith(each.path.split(' '), path)))
+    completeOptions(scene, objects.options ?? []);
+  else if (!isAtCursor) into.refuse(`unexpected argument "${cursor.peek()!.text}"`);
+}
+
+function startsWith(words: readonly string[], start: readonly string[]): boolean {
+  return start.length <= words.length && start.every((word, index) => word === words[index]);
+}
+
+function offerPathWords(
+  into: OfferCollector,
+  path: readonly string[],
+  types: readonly AnyObjectType[],
+  phrases: readonly Phrase[],
+): void {
+  const title = path.length === 0 ? 'Modules' : 'Components';
+  const slash = path.length === 0 && into.prefix.startsWith('/') ? '/' : '';
+  // A word that several go on from is helped by naming them.
+  const helps = new Map<string, string[]>();
+  for (const { words, help } of [
+    ...types.map((type) => ({ words: type.path.split(' '), help: type.help })),
+    ...phrases,
+  ]) {
+    const word = words[path.length];
+    if (word === undefined || !startsWith(words, path)) continue;
+    const rest = words.slice(path.length + 1).join(' ');
+    const known = helps.get(word) ?? [];
+    helps.set(word, [...known, rest === '' ? help : rest]);
+  }
+  for (const [word, help] of [...helps].sort(byWord)) into.add(title, `${slash}${word}`, [...new Set(help)].join(', '));
+}
+
+function byWord([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : 1;
+}
+
+function completePhrase(scene: PropertyScene, { operand, options = [] }: Phrase): void {
+  const { cursor } = scene;
+  if (operand !== undefined) {
+    const isLeftOut = operand.isOptional === true && options.some(({ word }) => word === cursor.peek()?.text);
+    if (!isLeftOut && !completeOperand(scene, operand)) {
+      if (operand.isOptional === true && cursor.peek() === undefined) completeOptions(scene, options);
+      return;
+    }
+  }
+  completeOptions(scene, options);
+}
+
+/** Options in any order, each once; nothing may follow them. */
+function completeOptions(scene: PropertyScene, options: readonly OptionWord[]): void {
+  const { cursor, into } = scene;
+  const given = new Set<string>();
+  for (;;) {
+    const token = cursor.next();
+    if (token === undefined) {
+      if (!cursor.isQuoted) offerOptions(into, options, given);
+      return;
+    }
+    if (!takeOption(scene, options, token.text, given)) return;
+  }
+}
+
+function offerOptions(into: OfferCollector, options: readonly OptionWord[], given: ReadonlySet<string>): void {
+  for (const { word, help } of options) if (!given.has(word)) into.add('Options', word, help);
+}
+
+/** False where the cursor stands behind the option, or where it is none. */
+function takeOption(scene: PropertyScene, options: readonly OptionWord[], word: string, given: Set<string>): boolean {
+  const option = options.find((candidate) => candidate.word === word);
+  if (option === undefined || given.has(word)) {
+    scene.into.refuse(`unexpected argument "${word}"`);
+    return false;
+  }
+  given.add(word);
+  return option.value === undefined || completeOperand(scene, option.value);
+}
+
+/** False where it ends at the cursor. */
+function completeOperand(scene: PropertyScene, operand: Operand, type?: AnyObjectType): boolean {
+  const { cursor, into, configuration, folder } = scene;
+  const token = cursor.next();
+  if (operand.kind === 'text') {
+    while (cursor.next() !== undefined);
+    into.addValue(operand.kind, operand.help);
+    return false;
+  }
+  if (token !== undefined) return true;
+  if (!cursor.isQuoted) {
+    for (const word of operand.words ?? []) into.add('Values', word, '');
+    if (operand.kind === 'existing' && type !== undefined) offerObjects(into, configuration, [type.path], folder);
+    if (operand.kind === 'folder') into.addNames('Folders', foldersOf(configuration), () => '');
+  }
+  if (!['existing', 'folder'].includes(operand.kind) && operand.words === undefined)
+    into.addValue(operand.kind, operand.help);
+  return false;
+}
+
+function completeObject(scene: PropertyScene, type: AnyObjectType, objects: Objects): void {
+  if (objects.properties === 'edit') completeEdit(scene, type, objects);
+  else if (objects.properties === 'select') completeSelection(scene, type, objects);
+  else completeNames(scene, type, objects);
+}
+
+/** A name and properties; the brace may stand before either. */
+function completeEdit(scene: PropertyScene, type: AnyObjectType, objects: Objects): void {
+  const { cursor, into, configuration, folder } = scene;
+  let isOpen = cursor.peek()?.kind === 'open' && cursor.next() !== undefined;
+  const isNew = objects.names === 'new';
+  let own;
+  if (type.naming !== 'singleton') {
+    const token = cursor.next();
+    if (token === undefined) {
+      if (isNew) offerNewName(into, type);
+      else if (!cursor.isQuoted) offerExisting(scene, type, objects);
+      if (!isOpen && !cursor.isQuoted) into.add(DELIMITERS, '{', 'Starts the name and its properties.');
+      return;
+    }
+    if (token.kind !== 'word') {
+      into.refuse(`unexpected argument "${token.text}"`);
+      return;
+    }
+    const name = nameOf(type, token.text, folder);
+    const problem = isNew ? (type.naming === 'full-path' ? pathProblem(name) : nameProblem(name)) : undefined;
+    if (problem !== undefined) {
+      into.refuse(`${token.text} cannot be a name: ${problem}`);
+      return;
+    }
+    own = configuration.objects.get(objectKey({ type: type.path, name }))?.own;
+  } else own = configuration.objects.get(type.path)?.own;
+  if (!isOpen && cursor.peek()?.kind === 'open') isOpen = cursor.next() !== undefined;
+  if (!completeProperties(scene, type.properties, { brace: isOpen ? 'open' : 'optional', own, isNew })) return;
+  const rest = cursor.next();
+  if (rest !== undefined) into.refuse(`unexpected argument "${rest.text}"`);
+}
+
+function offerNewName(into: OfferCollector, type: AnyObjectType): void {
+  const place = type.naming === 'full-path' ? `, or a path as in ${fullPath('NAME')}` : '';
+  into.addValue(`a name for the ${type.label}${place}`, type.help);
+}
+
+function offerExisting(scene: PropertyScene, type: AnyObjectType, { names }: Objects): void {
+  offerObjects(scene.into, scene.configuration, [type.path], scene.folder);
+  if (names === 'many' && hasObjectsNear(scene, type)) scene.into.add('Values', 'all', `Every ${type.label}.`);
+}
+
+/** Whether `all` names something: it stands for what lies in the folder. */
+function hasObjectsNear({ configuration, folder }: PropertyScene, type: AnyObjectType): boolean {
+  for (const object of configuration.objects.values()) {
+    if (object.type === type.path && isNear(type, object.name, folder, false)) return true;
+  }
+  return false;
+}
+
+/** `list`: options, names and properties in any order. */
+function completeSelection(scene: PropertyScene, type: AnyObjectType, objects: Objects): void {
+  const { cursor, into } = scene;
+  const options = objects.options ?? [];
+  const given = new Set<string>();
+  let isNamed = type.naming === 'singleton';
+  for (;;) {
+    const token = cursor.next();
+    if (token === undefined) {
+      if (cursor.isQuoted) return;
+      if (!isNamed) {
+        offerExisting(scene, type, objects);
+        into.add(DELIMITERS, '{', 'Starts several names.');
+      }
+      for (const [word, { property }] of vocabularyOf(type.properties)) {
+        into.add('Properties', word, helpOf(property), given.has(word) ? 'given' : undefined);
+      }
+      offerOptions(into, options, given);
+      return;
+    }
+    if (token.kind === 'close') {
+      into.refuse('unexpected argument "}"');
+      return;
+    }
+    if (token.kind === 'open') {
+      if (!completeNameList(scene, type)) return;
+      isNamed = true;
+    } else if (options.some(({ word }) => word === token.text)) {
+      if (!takeOption(scene, options, token.text, given)) return;
+    } else if (vocabularyOf(type.properties).has(token.text)) given.add(token.text);
+    else isNamed = true;
+  }
+}
+
+/** A name or several in braces, then an operand and options. */
+function completeNames(scene: PropertyScene, type: AnyObjectType, objects: Objects): void {
+  const { cursor, into } = scene;
+  const options = objects.options ?? [];
+  const isOption = (word: string | undefined) => options.some((option) => option.word === word);
+  if (type.naming !== 'singleton' && !(objects.isNameOptional === true && isOption(cursor.peek()?.text))) {
+    const token = cursor.next();
+    if (token === undefined) {
+      if (cursor.isQuoted) return;
+      offerExisting(scene, type, objects);
+      if (objects.names === 'many') into.add(DELIMITERS, '{', 'Starts several names.');
+      if (objects.isNameOptional === true) offerOptions(into, options, new Set());
+      return;
+    }
+    if (token.kind === 'open' && objects.names === 'many') {
+      if (!completeNameList(scene, type)) return;
+    } else if (token.kind !== 'word') {
+      into.refuse(`unexpected argument "${token.text}"`);
+      return;
+    }
+  }
+  if (objects.operand !== undefined && !completeOperand(scene, objects.operand, type)) return;
+  completeOptions(scene, options);
+}
+
+/** Names up to the closing brace. */
+function completeNameList(scene: PropertyScene, type: AnyObjectType): boolean {
+  const { cursor, into, configuration, folder } = scene;
+  const given = new Set<string>();
+  for (;;) {
+    const token = cursor.next();
+    if (token === undefined) {
+      if (cursor.isQuoted) return false;
+      offerObjects(into, configuration, [type.path], folder, (name) => !given.has(name));
+      if (given.size > 0) into.add(DELIMITERS, '}', 'Ends the names.');
+      return false;
+    }
+    if (token.kind === 'close') return true;
+    if (token.kind === 'open') {
+      into.refuse('unexpected argument "{"');
+      return false;
+    }
+    given.add(nameOf(type, token.text, folder));
+  }
+}

@@ -1,0 +1,59 @@
+// Bare names of other objects in a folder: there if there is one, in /Common otherwise, as on the device.
+
+import type { Edit, PropertyEdit } from '../config/edit.ts';
+import type { Kind, PropertyMap } from '../config/property.ts';
+import { isList } from '../config/value.ts';
+
+/** Whether there is an object of one of these types. */
+export type Exists = (types: readonly string[], name: string) => boolean;
+
+/** `near` and `common` are the same text, read with the one and the other folder: they differ where a name is bare. */
+export function settleReferences(
+  map: PropertyMap,
+  near: readonly PropertyEdit[],
+  common: readonly PropertyEdit[],
+  exists: Exists,
+): PropertyEdit[] {
+  return near.map((each, index) => ({
+    ...each,
+    edit: settleEdit(map[each.property]!.kind, each.edit, common[index]!.edit, exists),
+  }));
+}
+
+function settleEdit(kind: Kind, near: Edit, common: Edit, exists: Exists): Edit {
+  if (near.verb === 'set' && common.verb === 'set') {
+    if (isList(near.value) && isList(common.value)) {
+      return { verb: 'set', value: settleNames(kind, near.value, common.value, exists) };
+    }
+    if (typeof near.value !== 'string' || typeof common.value !== 'string') return near;
+    return { verb: 'set', value: settleName(kind, near.value, common.value, exists) };
+  }
+  if ('items' in near && 'items' in common) {
+    return { verb: near.verb, items: settleNames(kind, near.items, common.items, exists) };
+  }
+  if (kind.shape !== 'records') return near;
+  if ('keys' in near && 'keys' in common) {
+    return {
+      verb: near.verb,
+      keys: near.keys.map((key, index) => settleName(kind.key, key, common.keys[index]!, exists)),
+    };
+  }
+  if (!('records' in near) || !('records' in common)) return near;
+  const records = near.records.map((record, index) => {
+    const other = common.records[index]!;
+    const key = settleName(kind.key, record.key, other.key, exists);
+    return { ...record, key, edits: settleReferences(kind.properties, record.edits, other.edits, exists) };
+  });
+  return { verb: near.verb, records };
+}
+
+function settleNames(kind: Kind, near: readonly string[], common: readonly string[], exists: Exists): string[] {
+  const item = kind.shape === 'list' ? kind.item : kind;
+  return near.map((name, index) => settleName(item, name, common[index]!, exists));
+}
+
+function settleName(kind: Kind, near: string, common: string, exists: Exists): string {
+  const types = kind.shape === 'scalar' ? kind.refersTo : undefined;
+  if (types === undefined || near === common || exists(types, near)) return near;
+  return exists(types, common) ? common : near;
+}

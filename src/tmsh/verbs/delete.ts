@@ -1,0 +1,34 @@
+// `delete`: objects by name, several in braces, by wildcard, or all that can be deleted.
+
+import { isBuiltIn } from '../../config/configuration.ts';
+import { expectEnd, isPattern, readType, readWords, resolveNames } from '../arguments.ts';
+import { stage } from '../stage.ts';
+import type { Verb } from '../verb.ts';
+import { deleteTransaction } from './cli-transaction.ts';
+
+export const remove: Verb = {
+  name: 'delete',
+  help: 'Take objects away.',
+  changes: true,
+  objects: {
+    names: 'many',
+    properties: 'none',
+    // eslint-disable-next-line @typescript-eslint/require-await
+    async *run(command) {
+      const { scanner } = command;
+      const { folder } = command.session;
+      const type = readType(scanner);
+      const tokens = type.naming === 'singleton' ? [] : readWords(scanner, `a ${type.label} name`);
+      expectEnd(scanner);
+      yield* stage(command, (transaction) => {
+        if (type.naming === 'singleton') transaction.delete(type, '');
+        for (const token of tokens) {
+          for (const name of resolveNames(transaction, type, token, folder)) {
+            if (!isPattern(token.text) || !isBuiltIn(type, name)) transaction.delete(type, name, token.position);
+          }
+        }
+      });
+    },
+  },
+  phrases: [deleteTransaction],
+};

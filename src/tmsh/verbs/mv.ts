@@ -1,0 +1,56 @@
+// `mv` and `cp`: an object under another name, or beside itself.
+
+import { leafOf, resolveFolder } from '../../config/folders.ts';
+import { nameOf } from '../../config/load-text.ts';
+import type { AnyObjectType } from '../../config/object-type.ts';
+import type { Token } from '../../config/scanner.ts';
+import { expectEnd, readType, readWord, resolveOne } from '../arguments.ts';
+import { stage } from '../stage.ts';
+import type { Command, Objects, Output, Verb } from '../verb.ts';
+
+const OBJECTS = {
+  accepts: (type: AnyObjectType) => type.naming !== 'singleton' && type.companionOf === undefined,
+  names: 'one',
+  properties: 'none',
+  operand: { kind: 'name', help: 'the new name, or to-folder FOLDER' },
+} as const satisfies Omit<Objects, 'run'>;
+
+export const mv: Verb = {
+  name: 'mv',
+  help: 'Give an object another name or folder; what refers to it follows.',
+  changes: true,
+  objects: { ...OBJECTS, run: (command) => relocate(command, 'rename') },
+};
+
+export const cp: Verb = {
+  name: 'cp',
+  help: 'Make a second object of the same values.',
+  changes: true,
+  objects: { ...OBJECTS, run: (command) => relocate(command, 'copy') },
+};
+
+// eslint-disable-next-line @typescript-eslint/require-await
+async function* relocate(command: Command, how: 'rename' | 'copy'): Output {
+  const { type, from, target } = readNames(command);
+  const { folder } = command.session;
+  yield* stage(command, (transaction) => {
+    const name = resolveOne(transaction, type, from, folder);
+    transaction[how](type, name, target(name), from.position);
+  });
+}
+
+type Names = { type: AnyObjectType; from: Token; target: (name: string) => string };
+
+/** Type, name, and a new name or `to-folder FOLDER`. */
+function readNames({ scanner, session: { folder } }: Command): Names {
+  const type = readType(scanner);
+  const from = readWord(scanner, `a ${type.label} name`);
+  const word = readWord(scanner, 'a new name, or to-folder,').text;
+  if (word !== 'to-folder' || type.naming === 'plain') {
+    expectEnd(scanner);
+    return { type, from, target: () => nameOf(type, word, folder) };
+  }
+  const to = resolveFolder(readWord(scanner, 'a folder').text, folder);
+  expectEnd(scanner);
+  return { type, from, target: (name) => `${to}/${leafOf(name)}` };
+}

@@ -1,0 +1,130 @@
+// What whoever configures wideplane waits for, with 2,000 tunnels and 100,000 static stations: each against a budget.
+//
+// Loading that configuration is apply-2000-tunnels in large.ts.
+
+import { IpcClient } from '../../src/ipc/ipc-client.ts';
+import { largeConfiguration } from '../support/large-configuration.ts';
+import { onCore, pause, run } from './command.ts';
+import { WIDEPLANE, startWideplane, startWideplaneWith } from './device.ts';
+import { daemonOf, proportionalOctets } from './large.ts';
+import { median } from './result.ts';
+import { DEVICE_ADDRESS, UNDERLAY_ADDRESS } from './topology.ts';
+import { TRAFFIC_CORE } from './traffic.ts';
+import type { Bench, DeviceBenchmark } from './benchmark.ts';
+import type { Device, StartDevice } from './device.ts';
+
+const TUNNELS = 2000;
+const STATIONS = 100_000;
+/** How often a short thing is done for one number. */
+const REPEATS = 15;
+const PATIENCE_MS = 60_000;
+
+const startManaged: StartDevice = async (topology) => {
+  const text = largeConfiguration({ tunnels: TUNNELS, stations: STATIONS, withUnderlay: true });
+  const device = await startWideplaneWith(topology, text);
+  await device.ready();
+  await withTmsh(device, (tmsh) => awaitAcknowledged(device, tmsh, 10));
+  return device;
+};
+
+type Tmsh = (command: string) => Promise<string>;
+
+/** Commands to the configd of a device, on one connection. */
+async function withTmsh<T>(device: Device, use: (tmsh: Tmsh) => Promise<T>): Promise<T> {
+  const client = await IpcClient.connect(`${device.state}/state/configd.sock`);
+  try {
+    return await use(async (command) => {
+      let output = '';
+      for await (const { text } of client.stream('tmsh', { command })) output += text;
+      return output;
+    });
+  } finally {
+    client.close();
+  }
+}
+
+/** Waits until every daemon runs what configd has. */
+async function awaitAcknowledged(device: Device, tmsh: Tmsh, pauseMs: number): Promise<void> {
+  const start = performance.now();
+  for (;;) {
+    const status = await tmsh('show sys config status');
+    const states = [...status.matchAll(/^State +(.*)$/gm)].map(([, state]) => state);
+    if (states.length > 0 && states.every((state) => state === 'in sync')) return;
+    if (performance.now() - start > PATIENCE_MS) throw new Error(`${device.name} does not come to rest:\n${status}`);
+    await pause(pauseMs);
+  }
+}
+
+async function msOf(what: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await what();
+  return performance.now() - start;
+}
+
+/** The median of several times; `after` each of them what it has made is undone. */
+async function medianMs(
+  what: () => Promise<unknown>,
+  after: () => Promise<unknown> = () => Promise.resolve(),
+): Promise<number> {
+  const times: number[] = [];
+  for (let count = 0; count < REPEATS; count++) {
+    times.push(await msOf(what));
+    await after();
+  }
+  return median(times);
+}
+
+const budget = (
+  name: string,
+  unit: string,
+  limit: number,
+  measure: (bench: Bench) => Promise<number>,
+): DeviceBenchmark => ({
+  name,
+  unit,
+  atLeast: 1,
+  start: startManaged,
+  regardlessOfLoad: true,
+  peer: { name: 'budget', limit },
+  moreIsBetter: false,
+  directions: [],
+  discard: true,
+  measure,
+});
+
+const CREATE = `create net tunnels tunnel added { key 70000 local-address ${DEVICE_ADDRESS} profile vxlan-multipoint remote-address ${UNDERLAY_ADDRESS} }`;
+
+/** Milliseconds from a command until every daemon has acknowledged what it leads to. */
+function measureCreate({ device }: Bench): Promise<number> {
+  return withTmsh(device, (tmsh) =>
+    medianMs(
+      async () => {
+        await tmsh(CREATE);
+        await awaitAcknowledged(device, tmsh, 1);
+      },
+      async () => {
+        await tmsh('delete net tunnels tunnel added');
+        await awaitAcknowledged(device, tmsh, 10);
+      },
+    ),
+  );
+}
+
+export const MANAGEMENT_BENCHMARKS: readonly DeviceBenchmark[] = [
+  // With one other tunnel.
+  { ...budget('create-one', 'ms', 20, measureCreate), start: startWideplane, directions: ['encapsulate'] },
+  budget('create-one-beside-2000-tunnels', 'ms', 1000, measureCreate),
+  budget('list-2000-tunnels', 's', 1, ({ device }) =>
+    withTmsh(device, async (tmsh) => (await msOf(() => tmsh('list'))) / 1000),
+  ),
+  budget('tmsh-start-to-finish', 'ms', 250, ({ device }) => {
+    const command = [process.execPath, WIDEPLANE, 'tmsh', '--state', `${device.state}/state`];
+    return medianMs(() => run(onCore(Number(TRAFFIC_CORE), [...command, '-c', 'list net tunnels tunnel vx00017'])));
+  }),
+  budget(
+    'configd-memory',
+    'MB',
+    200,
+    async ({ device }) => (await proportionalOctets(await daemonOf(device, 'configd'))) / 1e6,
+  ),
+];

@@ -1,0 +1,82 @@
+// configd as a process of its own, and `wideplane tmsh` to talk to it.
+
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { IpcClient } from '../../src/ipc/ipc-client.ts';
+
+const EXECUTABLE = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const running = new Set<ChildProcess>();
+
+/** For afterEach: no test leaves a process behind. */
+export function killRunning(): void {
+  for (const child of running) child.kill('SIGKILL');
+  running.clear();
+}
+
+/** `wideplane run configd`. */
+export class ConfigdProcess {
+  readonly process: ChildProcess;
+  log = '';
+
+  constructor(state: string, config?: string, env: Readonly<Record<string, string>> = {}) {
+    const args = ['run', 'configd', '--state', state, ...(config === undefined ? [] : ['--config', config])];
+    this.process = spawn(process.execPath, [EXECUTABLE, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+    });
+    running.add(this.process);
+    for (const stream of [this.process.stdout!, this.process.stderr!]) {
+      stream.on('data', (text: Buffer) => (this.log += text.toString()));
+    }
+  }
+
+  async ready(): Promise<this> {
+    await this.says(/configd serves \S+configd\.sock/);
+    return this;
+  }
+
+  /** Waits until the log says so. */
+  async says(pattern: RegExp): Promise<void> {
+    while (!pattern.test(this.log)) {
+      assert.equal(this.process.exitCode, null, this.log);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  /** The exit status, or the signal. */
+  async ended(): Promise<number | string | null> {
+    const { exitCode, signalCode } = this.process;
+    if (exitCode !== null || signalCode !== null) return exitCode ?? signalCode;
+    const [code, signal] = await new Promise<[number | null, string | null]>((resolve) =>
+      this.process.on('close', (...status) => resolve(status)),
+    );
+    running.delete(this.process);
+    return code ?? signal;
+  }
+
+  async stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | string | null> {
+    this.process.kill(signal);
+    return this.ended();
+  }
+}
+
+export type Output = { status: number | null; stdout: string; stderr: string };
+
+export function tmsh(state: string, args: readonly string[], input?: string): Output {
+  const options = { encoding: 'utf8', ...(input === undefined ? {} : { input }) } as const;
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [EXECUTABLE, 'tmsh', '--state', state, ...args],
+    options,
+  );
+  return { status, stdout, stderr };
+}
+
+/** The output of one command on a connection that stays. Throws an IpcError. */
+export async function ask(client: IpcClient, command: string): Promise<string> {
+  let output = '';
+  for await (const { text } of client.stream('tmsh', { command })) output += text;
+  return output;
+}
