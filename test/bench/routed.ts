@@ -26,8 +26,8 @@ const WARM_UP_FRAMES = 20_000;
 const FAR_ROUTER_MAC = '02:00:00:cc:00:01';
 
 const INTERFACES = `
-net interface 1.1 { device e0 adapter packet-ring address-owner wideplane }
-net interface 1.2 { device e1 adapter packet-ring address-owner wideplane }
+net interface 1.1 { device e0 adapter packet-ring address-owner wideplane transmit-offloads off }
+net interface 1.2 { device e1 adapter packet-ring address-owner wideplane transmit-offloads off }
 `;
 
 /** The same tunnel as of the bridged device, with a route into it in place of a VLAN group. */
