@@ -12,7 +12,7 @@ const OUTER_OCTETS = 34;
 
 const INTERFACES = `
 net interface 1.1 { device e0 adapter packet-ring address-owner wideplane transmit-offloads off }
-net interface 1.2 { device e1 adapter packet-ring address-owner wideplane }
+net interface 1.2 { device e1 adapter packet-ring address-owner wideplane transmit-offloads off }
 net vlan wan { interfaces { 1.1 { untagged } } mtu ${UNDERLAY_MTU} }
 net vlan inside { interfaces { 1.2 { untagged } } }
 net self wan-self { address ${DEVICE_ADDRESS}/24 vlan wan }
