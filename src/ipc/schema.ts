@@ -267,6 +267,8 @@ export const METHODS = {
       tapKind: z.enum(['tap', 'tun']).optional(),
       /** Whether what leaves a device that is taken over is finished by the kernel; absent: its offloads stay as they are. */
       transmitOffloads: z.enum(['keep', 'off']).optional(),
+      /** Whether packets come into it as they were sent, joined by nobody; absent: its offloads stay as they are. */
+      receiveOffloads: z.enum(['keep', 'off']).optional(),
     }),
     result: z.discriminatedUnion('ok', [
       z.object({ ok: z.literal(true) }),
@@ -295,7 +297,10 @@ type MethodSchema = { params: z.ZodType; result?: z.ZodType; item?: z.ZodType };
 export type Method = keyof typeof METHODS;
 export type ParamsOf<M extends Method> = z.infer<(typeof METHODS)[M]['params']>;
 /** How a device shall be, besides fit to be opened. */
-export type DeviceWishes = Pick<ParamsOf<'prepare-device'>, 'tapMtu' | 'tapKind' | 'transmitOffloads'>;
+export type DeviceWishes = Pick<
+  ParamsOf<'prepare-device'>,
+  'tapMtu' | 'tapKind' | 'transmitOffloads' | 'receiveOffloads'
+>;
 export type ResultOf<M extends Method> = (typeof METHODS)[M] extends { result: infer R extends z.ZodType }
   ? z.infer<R>
   : never;

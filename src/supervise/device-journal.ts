@@ -38,8 +38,10 @@ const entrySchema = z.object({
   wasUp: z.boolean(),
   /** disable_ipv6 before; null: there was nothing to change. */
   disableIpv6: z.string().nullable(),
-  /** Offloads that were switched off, by ethtool's names; absent: none. */
+  /** Transmit offloads that were switched off, by ethtool's names; absent: none. */
   offloads: z.array(z.string()).optional(),
+  /** Receive offloads that were. */
+  receiveOffloads: z.array(z.string()).optional(),
   /** Netlink messages in base64 that add the addresses and the routes (IPv4, IPv6) again; '' when there are none. */
   addresses: z.string(),
   routes4: z.string(),

@@ -5,7 +5,7 @@ import type { Log } from '../core/log.ts';
 import type { ParamsOf, ResultOf } from '../ipc/schema.ts';
 import type { DeviceJournal, JournalEntry } from './device-journal.ts';
 import { addDropRule, giveBack, readDropTables, recordDevice, tableName, takeOver } from './device-takeover.ts';
-import { readTransmitOffloads, setOffloads } from './offloads.ts';
+import { OFFLOAD_KINDS, readOffloads, setOffloads } from './offloads.ts';
 import { readDeviceConditions } from './device-conditions.ts';
 import type { HostPathRequest } from './host-path.ts';
 import { HostPathKeeper, type HostPathResult, removeHostPath } from './host-path-keeper.ts';
@@ -165,23 +165,29 @@ export class DeviceKeeper {
     return { ok: true };
   }
 
-  /** Switches the transmit offloads of a device off, or on again as they were. */
-  async #settleOffloads(entry: JournalEntry, { transmitOffloads = 'keep' }: PrepareRequest): Promise<void> {
-    const isOff = entry.offloads !== undefined;
-    if (isOff === (transmitOffloads === 'off')) return;
+  /** Switches offloads of a device off, or on again as they were. */
+  async #settleOffloads({ ifindex }: JournalEntry, request: PrepareRequest): Promise<void> {
     const { journal, log } = this.#options;
-    const { device } = entry;
-    try {
-      const offloads = entry.offloads ?? (await readTransmitOffloads(device));
-      // What is to be undone is on the disk before it is done.
-      if (!isOff) journal.put({ ...entry, offloads });
-      await setOffloads(device, offloads, isOff ? 'on' : 'off');
-      if (isOff) journal.put(withoutOffloads(entry));
-      log.info(`transmit offloads ${isOff ? 'as they were' : 'off'}`, { interface: entry.interface, device });
-    } catch (error) {
-      this.warn([
-        `net interface ${entry.interface}: property transmit-offloads, value ${transmitOffloads}: ${device}: ${errorText(error)}`,
-      ]);
+    for (const kind of OFFLOAD_KINDS) {
+      const entry = journal.entries.find((other) => other.ifindex === ifindex)!;
+      const { [kind.wish]: wish = 'keep' } = request;
+      const switched = entry[kind.journal];
+      const isOff = switched !== undefined;
+      if (isOff === (wish === 'off')) continue;
+      const { device } = entry;
+      try {
+        const names = switched ?? (await readOffloads(device, kind.names));
+        // What is to be undone is on the disk before it is done.
+        if (!isOff) journal.put({ ...entry, [kind.journal]: names });
+        await setOffloads(device, names, isOff ? 'on' : 'off');
+        if (isOff) journal.put(without(entry, kind.journal));
+        const subject = { interface: entry.interface, device };
+        log.info(`${kind.property.replace('-', ' ')} ${isOff ? 'as they were' : 'off'}`, subject);
+      } catch (error) {
+        this.warn([
+          `net interface ${entry.interface}: property ${kind.property}, value ${wish}: ${device}: ${errorText(error)}`,
+        ]);
+      }
     }
   }
 
@@ -270,8 +276,8 @@ async function takenElsewhere(
   };
 }
 
-function withoutOffloads(entry: JournalEntry): JournalEntry {
+function without(entry: JournalEntry, key: 'offloads' | 'receiveOffloads'): JournalEntry {
   const rest = { ...entry };
-  delete rest.offloads;
+  delete rest[key];
   return rest;
 }

@@ -88,8 +88,8 @@ export async function giveBack(entry: JournalEntry, device: string | undefined, 
     if (status !== 0) problems.push(`${what}: ${firstLine(stderr)}`);
   };
   if (device !== undefined) {
-    const { offloads = [] } = entry;
-    await setOffloads(device, offloads, 'on').catch((error: unknown) => {
+    const { offloads = [], receiveOffloads = [] } = entry;
+    await setOffloads(device, [...offloads, ...receiveOffloads], 'on').catch((error: unknown) => {
       problems.push(`offloads: ${errorText(error)}`);
     });
     if (!entry.wasUp) await attempt('link down', runCommand('ip', ['link', 'set', 'dev', device, 'down']));

@@ -114,15 +114,18 @@ export const startWideplaneEnd: StartEnd = async (place) => {
 export const startWideplaneUtapEnd: StartEnd = (place) =>
   startWideplane(place, 'adapter packet-ring tunnel-offload enabled', VXLAN);
 
+/** An underlay whose packets are those of tunnels: GRO is tried on each and joins none. */
+const TUNNELS_ONLY = 'adapter packet-ring receive-offloads off';
+
 /** GRE, which leaves an underlay of its own as single packets. */
 export const startWideplaneTebEnd: StartEnd = (place) =>
-  startWideplane(place, 'adapter packet-ring', {
+  startWideplane(place, TUNNELS_ONLY, {
     profile: 'net tunnels gre bulk { defaults-from gre encapsulation transparent-ethernet-bridging }',
     key: 0,
   });
 
 export const startWideplaneEtherIpEnd: StartEnd = (place) =>
-  startWideplane(place, 'adapter packet-ring', {
+  startWideplane(place, TUNNELS_ONLY, {
     profile: 'net tunnels etherip bulk { defaults-from etherip }',
     key: 0,
   });

@@ -165,6 +165,29 @@ test('transmit offloads are switched off and on as it is wished, and given back'
   removeState(state);
 });
 
+test('receive offloads are switched off beside them, and given back', async () => {
+  const host = makeHost();
+  const state = makeState();
+  host.sh('ethtool -K eth1 gro on');
+  const up = new RunningUp(state, { namespace: host.name });
+  await up.ready();
+  const joins = (): boolean => host.sh('ethtool -k eth1').includes('generic-receive-offload: on');
+  const before = transmitOffloads(host);
+  const prepare = (transmitOffloads: 'keep' | 'off', receiveOffloads: 'keep' | 'off') =>
+    prepareDevice(state, '1.1', 'eth1', 'wideplane', { transmitOffloads, receiveOffloads });
+  assert.deepEqual(await prepare('keep', 'off'), { ok: true });
+  assert.equal(joins(), false);
+  assert.deepEqual(transmitOffloads(host), before);
+  assert.deepEqual(await prepare('off', 'keep'), { ok: true });
+  assert.equal(joins(), true);
+  assert.notDeepEqual(transmitOffloads(host), before);
+  assert.deepEqual(await prepare('off', 'off'), { ok: true });
+  assert.equal(joins(), false);
+  await up.killAndVanish();
+  await eventually('offloads as they were', () => joins() && transmitOffloads(host).join() === before.join());
+  removeState(state);
+});
+
 test('kill -9 of up leaves no device change and no rule', async () => {
   const host = makeHost();
   const before = await furnish(host);

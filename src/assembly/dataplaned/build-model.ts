@@ -129,8 +129,11 @@ class ModelBuilder {
       const { device, adapter, enabled, 'tunnel-offload': tunnelOffload } = properties;
       const files = adapter === 'capture-file' ? filesOf(properties) : undefined;
       if ((device === undefined && files === undefined) || !enabled) continue;
-      const finishesFrames = properties['transmit-offloads'] === 'off';
-      this.#model.interfaces.set(name, { name, device: device ?? '', adapter, tunnelOffload, files, finishesFrames });
+      this.#model.interfaces.set(name, {
+        ...{ name, device: device ?? '', adapter, tunnelOffload, files },
+        finishesFrames: properties['transmit-offloads'] === 'off',
+        keepsPackets: properties['receive-offloads'] === 'off',
+      });
     }
   }
 

@@ -113,7 +113,10 @@ export class Dataplaned implements ConfigApplier {
     const tapMtu = tapMtus.get(interfaceName);
     const wanted = interfaces.get(interfaceName);
     if (tapMtu !== undefined) return { tapMtu, tapKind: wanted?.adapter === 'tun' ? 'tun' : 'tap' };
-    return { transmitOffloads: wanted?.finishesFrames === true ? 'off' : 'keep' };
+    return {
+      transmitOffloads: wanted?.finishesFrames === true ? 'off' : 'keep',
+      receiveOffloads: wanted?.keepsPackets === true ? 'off' : 'keep',
+    };
   }
 
   /** Resolves when the worker runs and the machine's devices are known. */

@@ -84,6 +84,7 @@ export class PortKeeper {
           adapter,
           files: undefined,
           finishesFrames: false,
+          keepsPackets: false,
           tunnelOffload: 'disabled',
           object,
         },

@@ -80,6 +80,12 @@ net interface 1.1 {
       extension: true,
       onChange: 'rebuild',
     }),
+    'receive-offloads': choice(['keep', 'off'], {
+      default: 'keep',
+      help: 'off: packets are not joined by the kernel or the card before wideplane has them (GRO, LRO), while it has the device. For an underlay whose packets are those of tunnels, which gain nothing by it.',
+      extension: true,
+      onChange: 'rebuild',
+    }),
     'tunnel-offload': choice(['auto', 'enabled', 'disabled'], {
       default: 'auto',
       help: 'Adapter packet-ring: whether the kernel or the card cuts super-frames that leave in a tunnel (Linux 6.17), not wideplane; auto: where none reaches the other side whole.',
@@ -164,17 +170,14 @@ net interface 1.1 {
         });
       }
       byDevice.set(device, object.name);
-      if (object.properties['transmit-offloads'] === 'off' && !ownsDevice(adapter)) {
-        const hint = 'Leave transmit-offloads out: wideplane does not take this device over.';
-        context.error(
-          object,
-          `Interface (${object.name}): transmit-offloads off does not go with adapter ${adapter}.`,
-          {
-            property: 'transmit-offloads',
-            value: 'off',
-            hint,
-          },
-        );
+      for (const property of ['transmit-offloads', 'receive-offloads'] as const) {
+        if (object.properties[property] !== 'off' || ownsDevice(adapter)) continue;
+        const hint = `Leave ${property} out: wideplane does not take this device over.`;
+        context.error(object, `Interface (${object.name}): ${property} off does not go with adapter ${adapter}.`, {
+          property,
+          value: 'off',
+          hint,
+        });
       }
       const wanted = usesHostStack(adapter) ? 'host' : 'wideplane';
       if (owner !== wanted) {

@@ -29,6 +29,12 @@ const REFUSED: [string, string[], string, RegExp][] = [
     /Interface \(2\.1\): transmit-offloads off does not go with adapter udp/,
   ],
   [
+    'receive offloads of a device that is not taken over',
+    [],
+    'modify net interface 2.1 adapter udp receive-offloads off',
+    /Interface \(2\.1\): receive-offloads off does not go with adapter udp/,
+  ],
+  [
     'files of an adapter that has a device',
     [],
     'modify net interface 2.1 replay-file /tmp/a.pcap',
