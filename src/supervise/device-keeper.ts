@@ -180,7 +180,7 @@ export class DeviceKeeper {
         // What is to be undone is on the disk before it is done.
         if (!isOff) journal.put({ ...entry, [kind.journal]: names });
         await setOffloads(device, names, isOff ? 'on' : 'off');
-        if (isOff) journal.put(without(entry, kind.journal));
+        if (isOff) journal.put({ ...entry, [kind.journal]: undefined });
         const subject = { interface: entry.interface, device };
         log.info(`${kind.property.replace('-', ' ')} ${isOff ? 'as they were' : 'off'}`, subject);
       } catch (error) {
@@ -274,10 +274,4 @@ async function takenElsewhere(
     message: `property device, value ${request.device}: another "wideplane up" has it; stop that one (if there is none: nft delete table netdev ${table})`,
     forcible: true,
   };
-}
-
-function without(entry: JournalEntry, key: 'offloads' | 'receiveOffloads'): JournalEntry {
-  const rest = { ...entry };
-  delete rest[key];
-  return rest;
 }
