@@ -3,12 +3,20 @@
 import { ConfigError } from '../core/errors.ts';
 import type { ConfigSyntaxError, TextPosition } from '../core/errors.ts';
 import { objectKey } from './change.ts';
-import { emptyConfiguration, initialObjects, isBuiltIn, materialise, normalised } from './configuration.ts';
+import {
+  emptyConfiguration,
+  initialObjects,
+  isBuiltIn,
+  materialise,
+  normalised,
+  withDefaults,
+} from './configuration.ts';
 import type { Configuration, StoredObject } from './configuration.ts';
+import { defaultRouteDomainOf, putInDomain, withShiftingDefaults } from './default-route-domain.ts';
 import { applyEdits } from './edit.ts';
 import type { PropertyEdit } from './edit.ts';
-import { nameProblem, partitionOf, pathProblem } from './name.ts';
-import { labelled } from './object-type.ts';
+import { partitionOf } from './name.ts';
+import { labelled, namingProblem, twinOf } from './object-type.ts';
 import type { AnyObjectType, NamedProperties } from './object-type.ts';
 import { OBJECT_TYPES } from './object-types.ts';
 import type { Extra } from './read-properties.ts';
@@ -78,7 +86,7 @@ export class Transaction {
             : `It comes with the ${type.companionOf[0]!.label}: modify ${type.path} ${name}`,
       });
     }
-    const problem = type.naming === 'plain' ? nameProblem(name) : pathProblem(name);
+    const problem = namingProblem(type, name);
     if (problem !== undefined) {
       const text = `"${name}" is not a valid ${type.label} name: ${problem}.`;
       throw this.#refused(type, name, 'configuration', text, position);
@@ -95,6 +103,10 @@ export class Transaction {
     for (const companion of companionsOf(type)) {
       const object = { type: companion.path, name, own: {}, extras: [] };
       this.#objects.set(objectKey(object), object);
+    }
+    const twin = twinOf(type, name);
+    if (twin !== undefined && !this.holds(objectKey(twin))) {
+      this.#objects.set(objectKey(twin), { ...twin, own: {}, extras: [] });
     }
   }
 
@@ -133,6 +145,8 @@ export class Transaction {
     }
     this.#objects.delete(objectKey(object));
     for (const companion of companionsOf(type)) this.#objects.delete(objectKey({ type: companion.path, name }));
+    const twin = twinOf(type, name);
+    if (twin !== undefined) this.#objects.delete(objectKey(twin));
   }
 
   /** Gives an object another name, which what refers to it follows. Throws a ConfigError. */
@@ -159,10 +173,20 @@ export class Transaction {
   /** Makes a second object of the same values, those of its companions as well. Throws a ConfigError. */
   copy(type: AnyObjectType, from: string, to: string, position?: TextPosition): void {
     const object = this.#find(type, from, position);
+    if (type.twin !== undefined) {
+      const text = `The ${labelled(type, from)} can be neither renamed nor copied: the names of what it holds begin with it.`;
+      const hint = `Create the new one, mv each object to-folder it, and delete ${type.path} ${from} then.`;
+      throw this.#refused(type, from, 'configuration', text, position, { hint });
+    }
     this.create(type, to, [], position);
     for (const each of [type, ...companionsOf(type)]) {
       const source = each === type ? object : this.#objects.get(objectKey({ type: each.path, name: from }));
-      if (source !== undefined) this.#objects.set(objectKey({ type: each.path, name: to }), { ...source, name: to });
+      if (source === undefined) continue;
+      // Addresses stay where they are, whatever partition their object comes into.
+      const domain = defaultRouteDomainOf(this.#objects, to);
+      const view = withDefaults(each.properties, source.own);
+      const own = domain === 0 ? source.own : withShiftingDefaults(each.properties, source.own, view);
+      this.#objects.set(objectKey({ type: each.path, name: to }), { ...source, name: to, own });
     }
   }
 
@@ -220,7 +244,8 @@ export class Transaction {
     applyEdits(objectKey(object), type.properties, own, edits);
     const key = objectKey(object);
     const kept = extras.filter(({ path }) => path.length < 2 || isThere(own, path));
-    this.#objects.set(key, { ...object, own: normalised(type, own), extras: kept });
+    const stored = withShiftingDefaults(type.properties, normalised(type, own), own);
+    this.#objects.set(key, { ...object, own: stored, extras: kept });
     const positions = this.#positions.get(key) ?? new Map<string, TextPosition>();
     if (position !== undefined) positions.set('', position);
     for (const edit of edits) positions.set(edit.property, edit.position);
@@ -232,9 +257,12 @@ export class Transaction {
     for (const key of this.#created) {
       const object = this.#objects.get(key);
       const type = object && OBJECT_TYPES.find((candidate) => candidate.path === object.type);
-      if (object === undefined || type?.assign === undefined) continue;
+      if (object === undefined || type === undefined) continue;
+      const domain = defaultRouteDomainOf(this.#objects, object.name);
+      if (type.assign === undefined && domain === 0) continue;
       const own = { ...object.own };
-      type.assign(object.name, own, () => this.#othersOf(object));
+      type.assign?.(object.name, own, () => this.#othersOf(object));
+      if (domain !== 0) putInDomain(type.properties, own, object.own, object.name, domain);
       this.#objects.set(key, { ...object, own });
     }
   }

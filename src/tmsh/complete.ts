@@ -7,7 +7,8 @@ import { objectKey } from '../config/change.ts';
 import type { Configuration } from '../config/configuration.ts';
 import { nameOf } from '../config/load-text.ts';
 import { foldersOf } from '../config/folders.ts';
-import { COMMON, fullPath, nameProblem, pathProblem } from '../config/name.ts';
+import { COMMON, fullPath } from '../config/name.ts';
+import { namingProblem } from '../config/object-type.ts';
 import type { AnyObjectType } from '../config/object-type.ts';
 import { OBJECT_TYPES } from '../config/object-types.ts';
 import { vocabularyOf } from '../config/read-properties.ts';
@@ -226,7 +227,7 @@ function completeEdit(scene: PropertyScene, type: AnyObjectType, objects: Object
       return;
     }
     const name = nameOf(type, token.text, folder);
-    const problem = isNew ? (type.naming === 'full-path' ? pathProblem(name) : nameProblem(name)) : undefined;
+    const problem = isNew ? namingProblem(type, name) : undefined;
     if (problem !== undefined) {
       into.refuse(`${token.text} cannot be a name: ${problem}`);
       return;

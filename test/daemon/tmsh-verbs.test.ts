@@ -61,7 +61,7 @@ describe('tmsh with a configd', { timeout: 60_000 }, () => {
   });
 
   it('remembers the folder between commands of one client', async () => {
-    assert.equal(tmsh(['create net vlan /Common/sub/x tag 30']).status, 0);
+    assert.equal(tmsh(['create sys folder sub', 'create net vlan sub/x tag 30']).status, 0);
     assert.equal(tmsh(['cd sub; pwd', 'list net vlan x one-line']).output, '/Common/sub\nnet vlan x { tag 30 }\n');
     assert.equal(tmsh(['pwd']).output, '/Common\n');
     assert.equal(tmsh(['cd sub', 'delete net vlan x', 'cd /Common; list net vlan sub/x']).status, 1);

@@ -75,7 +75,7 @@ describe('completion of names', () => {
   });
 
   it('offers existing objects as the folder lets one write them', async () => {
-    const ask = await asker('create net vlan /Other/guest { tag 7 }');
+    const ask = await asker('create auth partition Other', 'create net vlan /Other/guest { tag 7 }');
     assert.deepEqual(offered(ask('modify net vlan '))['VLAN names'], ['/Other/guest', 'wan']);
     assert.deepEqual(offered(ask('modify net vlan ', '/Other'))['VLAN names'], ['/Common/wan', 'guest']);
     assert.deepEqual(offered(ask('modify net vlan /')), { 'VLAN names': ['/Common/wan', '/Other/guest'] });
@@ -134,7 +134,7 @@ describe('completion of properties', () => {
   });
 
   it('offers objects that a reference may name', async () => {
-    const ask = await asker('create net vlan /Other/guest { tag 7 }');
+    const ask = await asker('create auth partition Other', 'create net vlan /Other/guest { tag 7 }');
     assert.deepEqual(offered(ask('modify net self 10.1.1.1/24 vlan ')), {
       'VLAN names': ['/Other/guest', 'wan'],
     });

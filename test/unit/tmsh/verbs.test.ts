@@ -64,7 +64,7 @@ describe('several commands on one line', () => {
 describe('folders', () => {
   it('are where bare names belong, and what names are printed relative to', async () => {
     const session = await basicSession();
-    await session.run('create net vlan /Common/sub/inner tag 5');
+    await session.run('create sys folder sub', 'create net vlan /Common/sub/inner tag 5');
     assert.equal(await session.run('pwd'), '/Common\n');
     assert.equal(await session.run('list net vlan sub/inner one-line'), 'net vlan sub/inner { tag 5 }\n');
     await session.run('cd sub');
@@ -86,7 +86,7 @@ describe('bare names of other objects', () => {
   it('are those of the folder, and those of /Common where it has none', async () => {
     const session = await basicSession();
     await session.run(
-      'create net vlan /Common/sub/near tag 5',
+      'create sys folder sub; create net vlan /Common/sub/near tag 5',
       'cd sub',
       'create net tunnels tunnel t local-address 10.1.1.1 profile vxlan-multipoint key 5',
       'create net vlan-group g members add { near wan } mode transparent',
@@ -105,7 +105,7 @@ describe('bare names of other objects', () => {
   it('may be made by the transaction that names them', async () => {
     const session = await basicSession();
     await session.run(
-      'create net vlan /Common/sub/x tag 5',
+      'create sys folder sub; create net vlan /Common/sub/x tag 5',
       'cd sub; create cli transaction',
       'create net vlan wan tag 6',
       'create net self s address 10.2.0.1/24 vlan wan',
@@ -118,6 +118,7 @@ describe('bare names of other objects', () => {
 describe('what list and show take', () => {
   it('objects of the folder, and with recursive those below it', async () => {
     const session = await basicSession();
+    await session.run('create sys folder sub', 'cd sub; create sys folder deep; cd ..');
     await session.run('create net vlan /Common/sub/x1 tag 5', 'create net vlan /Common/sub/deep/x2 tag 6');
     const names = async (command: string) =>
       (await session.run(command)).split('\n').flatMap((line) => /^net vlan (\S+)/.exec(line)?.[1] ?? []);
@@ -129,7 +130,7 @@ describe('what list and show take', () => {
     assert.deepEqual(await names('list net vlan *2 recursive'), ['deep/x2']);
     assert.deepEqual(await names('cd /; list net vlan'), []);
     assert.deepEqual(await names('list recursive'), ['/Common/sub/deep/x2', '/Common/sub/x1', '/Common/wan']);
-    assert.match(await session.run('list'), /^sys db /, 'what has no folder is in all of them');
+    assert.match(await session.run('list'), /^auth partition Common /, 'what has no folder is in all of them');
     await session.run('cd /Common/sub; delete net vlan all');
     assert.deepEqual(await names('cd /; list net vlan recursive'), ['/Common/sub/deep/x2', '/Common/wan']);
   });
@@ -273,7 +274,7 @@ net self 10.1.1.1/24 { address 10.1.1.1/24 vlan outside }
 
   it('move an object to another folder', async () => {
     const session = await basicSession();
-    await session.run('create net vlan /Common/sub/x tag 9', 'mv net vlan wan to-folder /Common/sub');
+    await session.run('create sys folder /Common/sub', 'mv net vlan wan to-folder /Common/sub');
     assert.equal(
       await session.run('list net self one-line'),
       'net self 10.1.1.1/24 { address 10.1.1.1/24 vlan sub/wan }\n',
