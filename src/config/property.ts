@@ -23,7 +23,7 @@ export type ScalarKind<T extends Scalar = Scalar> = {
   /** The value may be several words, as a rule over monitors is: `a and b`, `min 1 of { a b }`. */
   readonly isPhrase?: true;
   /** The word in this route domain where it is an address that names none, and may; absent: it is no address. */
-  inDomain?(word: string, routeDomain: number): string;
+  readonly inDomain?: (word: string, routeDomain: number) => string;
   read(word: string, folder: string): Reading<T>;
   print(value: T, folder: string | undefined): string;
 };

@@ -19,9 +19,10 @@ import { partitionOf } from './name.ts';
 import { labelled, namingProblem, twinOf } from './object-type.ts';
 import type { AnyObjectType, NamedProperties } from './object-type.ts';
 import { OBJECT_TYPES } from './object-types.ts';
+import { COMMENT } from './read-properties.ts';
 import type { Extra } from './read-properties.ts';
 import { RecordTable } from './record-table.ts';
-import { usersOf, withReference } from './rename.ts';
+import { namesInText, usersOf, withReference } from './rename.ts';
 import type { UnknownObject } from './unknown.ts';
 import { validate } from './validate.ts';
 import { sameProperties } from './value.ts';
@@ -54,6 +55,7 @@ export class Transaction {
   readonly #objects: Map<string, StoredObject>;
   readonly #unknown: Map<string, UnknownObject>;
   readonly #created = new Set<string>();
+  readonly #warnings: ConfigWarning[] = [];
   readonly #positions = new Map<string, Map<string, TextPosition>>();
 
   /** Starts from what runs, or with `isReplacing` from what every system has. */
@@ -160,6 +162,10 @@ export class Transaction {
     const [before, after] = [from, to].map((name) => objectKey({ type: type.path, name }));
     for (const [header, object] of this.#unknown) {
       if (object.after === before) this.#unknown.set(header, { ...object, after });
+      if (namesInText(object.text, from)) this.#warnOfOldName(header, `${type.path} ${from}`, to);
+    }
+    for (const [key, { extras }] of this.#objects) {
+      if (extras.some(({ text }) => namesInText(text, from))) this.#warnOfOldName(key, `${type.path} ${from}`, to);
     }
     for (const user of usersOf(type)) {
       for (const object of [...this.#objects.values()]) {
@@ -168,6 +174,13 @@ export class Transaction {
         if (own !== object.own) this.#objects.set(objectKey(object), { ...object, own });
       }
     }
+  }
+
+  /** What is not known may name anything by a name: it is not rewritten. */
+  #warnOfOldName(holder: string, old: string, to: string): void {
+    const where = holder === COMMENT ? 'a comment at the end' : holder;
+    const text = `${where} holds the name of ${old} in text that is not known, which stays as it is.`;
+    this.#warnings.push({ object: holder, text, hint: `If it means this object, it has to say ${to} now.` });
   }
 
   /** Makes a second object of the same values, those of its companions as well. Throws a ConfigError. */
@@ -212,7 +225,7 @@ export class Transaction {
     const configuration = { objects: this.#objects, views, unknown };
     const { errors, warnings } = validate(this.#before, configuration, this.#positions);
     if (errors.length > 0) throw new ConfigErrors(errors);
-    return { configuration, warnings };
+    return { configuration, warnings: [...this.#warnings, ...warnings] };
   }
 
   /** Manuals create profiles that came to be built in later: whoever asks for such an object as it is, has it. */

@@ -23,7 +23,7 @@ net vlan /Common/app/inside {
   nameProblem: folderProblem,
   twin: {
     type: 'auth partition',
-    nameOf: (name) => (name.length > 1 && name.indexOf('/', 1) < 0 ? name.slice(1) : undefined),
+    nameOf: (name) => (name.length > 1 && !name.includes('/', 1) ? name.slice(1) : undefined),
     isLeading: true,
   },
   properties: {

@@ -282,6 +282,52 @@ net self 10.1.1.1/24 { address 10.1.1.1/24 vlan outside }
   });
 });
 
+describe('mv and what is not known', () => {
+  it('leaves the name in such text, and says where', async () => {
+    const session = await basicSession();
+    session.files.set(
+      'f',
+      'net stp /Common/s { vlans { /Common/wan } }\n' +
+        'ltm virtual /Common/v { vlans { /Common/wan2 } }\n' +
+        'net vlan /Common/x { tag 9 sflow { of "/Common/wan" } }\n',
+    );
+    await session.run('load sys config file f merge');
+    const said = await session.run('mv net vlan wan lan');
+    assert.deepEqual(
+      said.split('\n').map((line) => line.replace(/ in text .*/, '')),
+      [
+        'Warning: net stp /Common/s holds the name of net vlan /Common/wan',
+        'Warning: net vlan /Common/x holds the name of net vlan /Common/wan',
+        '',
+      ],
+    );
+    assert.match(said, /If it means this object, it has to say \/Common\/lan now\.\n/);
+    assert.match(await session.run('list'), /net stp \/Common\/s \{ vlans \{ \/Common\/wan \} \}/);
+  });
+});
+
+describe('show in a folder', () => {
+  it('is of the objects there, with recursive of those below as well, and of what lies in none', async () => {
+    const session = await basicSession();
+    await session.run('create auth partition t; create sys folder /t/a; create net vlan /t/x tag 8');
+    await session.run('create net vlan /t/a/y tag 9');
+    session.replies = [{ rows: ['/Common/wan', '/t/x', '/t/a/y', 'a table'].map((name) => ({ name })) }];
+    const shown = async (command: string) =>
+      [...(await session.run(command)).matchAll(/Net::VLAN: (.*)/g)].map((match) => match[1]);
+    assert.deepEqual(await shown('show net vlan'), ['wan', 'a table']);
+    assert.deepEqual(await shown('show net vlan all'), ['wan', 'a table']);
+    assert.deepEqual(await shown('cd /t; show net vlan'), ['x', 'a table']);
+    assert.deepEqual(await shown('show net vlan recursive'), ['x', 'a/y', 'a table']);
+    assert.deepEqual(await shown('cd /; show net vlan recursive'), ['/Common/wan', '/t/x', '/t/a/y', 'a table']);
+    assert.equal(await session.run('cd /t/a; show net vlan x field-fmt; cd').catch(() => 'refused'), 'refused');
+    await session.run('cd /t; show net vlan * recursive');
+    assert.deepEqual(session.asked.at(-1), { type: 'net vlan', names: ['/t/a/y', '/t/x'] });
+    await session.run('reset-stats net vlan');
+    assert.deepEqual(session.asked.at(-1), { type: 'net vlan', names: ['/t/x'] });
+    await session.run('list net vlan /t/a/*', 'cd /');
+  });
+});
+
 describe('cli transaction', () => {
   it('makes several changes at once, in any order that is right in the end', async () => {
     const session = await basicSession();
