@@ -327,7 +327,7 @@ function completeNames(scene: PropertyScene, type: AnyObjectType, objects: Objec
     }
   }
   const isOperandGiven = objects.operand !== undefined && !isOption(cursor.peek()?.text);
-  if (isOperandGiven && !completeOperand(scene, objects.operand!, type)) {
+  if (isOperandGiven && !completeOperand(scene, objects.operand, type)) {
     if (!cursor.isQuoted) offerOptions(into, options, new Set());
     return;
   }
