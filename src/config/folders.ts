@@ -5,8 +5,8 @@ import { fullPath } from './name.ts';
 
 export const ROOT = '/';
 
-/** A network is one name, though it holds a slash: /Common/10.1.1.0/24. */
-const NETWORK_END = /(?<=[.:%*][^/]*)\/[0-9]+$/;
+/** A network is one name, though it holds a slash, and so is a pattern of networks: /Common/10.1.1.0/24, but not /a.b/24. */
+const NETWORK_END = /(?<=\/(?:[0-9a-fA-F.:]*[.:][0-9a-fA-F.:]*(?:%[0-9]+)?|[^/]*\*[^/]*))\/[0-9]+$/;
 
 /** The folder that an object of this full path lies in. */
 export function folderOf(path: string): string {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { emptyConfiguration } from '../../../src/config/configuration.ts';
+import { folderOf } from '../../../src/config/folders.ts';
 import { loadText } from '../../../src/config/load-text.ts';
 import type { Loaded } from '../../../src/config/load-text.ts';
 import { printConfiguration } from '../../../src/config/print.ts';
@@ -110,6 +111,20 @@ net vlan /test/wan {
     ]) {
       assert.match((await session.refusal(command))!, /can be neither renamed nor copied[^]*mv each object to-folder/);
     }
+  });
+
+  it('are told from networks, whose names hold a slash as well', () => {
+    const names: [string, string][] = [
+      ['/Common/10.1.1.0/24', '/Common'],
+      ['/Common/10.1.1.0%5/24', '/Common'],
+      ['/t/2001:db8::/32', '/t'],
+      ['/pod3.prod/7', '/pod3.prod'],
+      ['/Common/site.app/7', '/Common/site.app'],
+      ['/Common/10.1.*/24', '/Common'],
+      ['/Common', '/'],
+      ['/', '/'],
+    ];
+    for (const [name, folder] of names) assert.equal(folderOf(name), folder, name);
   });
 
   it('refuse names that none can have', async () => {
@@ -226,6 +241,20 @@ describe('the default route domain of a partition', () => {
     }
     assert.ok(!saved.includes('any%'), saved);
     assert.equal(print(load(saved)), saved);
+  });
+
+  it('is that of the moment at which a transaction is submitted', async () => {
+    const session = new TmshSession();
+    await session.run(
+      'create cli transaction',
+      'create net self /t/s { address 10.7.1.1/24 vlan /t/v }',
+      'create net route-domain /t/7 { id 7 vlans { /t/v } }',
+    );
+    await session.run('delete cli transaction', 'create cli transaction', 'create auth partition t');
+    await session.run('modify auth partition t default-route-domain 7', 'create net vlan /t/v tag 70');
+    await session.run('create net route-domain /t/7 { id 7 vlans { /t/v } }');
+    await session.run('create net self /t/s { address 10.7.1.1/24 vlan /t/v }', 'submit cli transaction');
+    assert.equal(session.configuration.views.get('net self /t/s')!.properties.address, '10.7.1.1%7/24');
   });
 
   it('is that of a text as well, wherever the partition stands in it', () => {

@@ -324,7 +324,8 @@ describe('show in a folder', () => {
     assert.deepEqual(session.asked.at(-1), { type: 'net vlan', names: ['/t/a/y', '/t/x'] });
     await session.run('reset-stats net vlan');
     assert.deepEqual(session.asked.at(-1), { type: 'net vlan', names: ['/t/x'] });
-    await session.run('list net vlan /t/a/*', 'cd /');
+    assert.equal(await session.run('cd; list net vlan /t/a/* one-line'), 'net vlan /t/a/y { tag 9 }\n');
+    assert.match(await session.run('cd /; list net vlan /t/* one-line'), /^net vlan \/t\/x [^\n]*\n$/);
   });
 });
 
