@@ -6,7 +6,7 @@
 import type { StoredObject } from './configuration.ts';
 import { partitionOf } from './name.ts';
 import type { AnyObjectType } from './object-type.ts';
-import type { Kind, PropertyMap, ScalarKind } from './property.ts';
+import type { Kind, PropertyMap } from './property.ts';
 import type { MutableProperties, Properties } from './value.ts';
 
 const PARTITION = 'auth partition';
@@ -45,16 +45,6 @@ type Edited = {
   readonly property: string;
   readonly edit: { readonly verb: string; readonly value?: unknown };
 };
-
-/** A word as it is read where addresses without a domain are in this one. */
-export function wordInDomain(word: string, { inDomain }: ScalarKind, domain: number | undefined): string {
-  return domain === undefined || domain === 0 || inDomain === undefined ? word : inDomain(word, domain);
-}
-
-/** Text of a value as it is read again where addresses without a domain are in this one. */
-export function textInDomain(text: string, { inDomain }: ScalarKind, domain: number | undefined): string {
-  return domain === undefined || domain === 0 || inDomain === undefined ? text : inDomain(text, 0);
-}
 
 /** Name → default of the properties whose default is an address: it is another one where the default domain is another. */
 const shifting = new WeakMap<PropertyMap, readonly (readonly [string, string])[]>();

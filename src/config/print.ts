@@ -3,8 +3,9 @@
 import { isBuiltIn, objectsOf } from './configuration.ts';
 import type { Configuration, StoredObject } from './configuration.ts';
 import { objectKey } from './change.ts';
-import { defaultRouteDomainOf, printedValues, textInDomain } from './default-route-domain.ts';
+import { defaultRouteDomainOf, printedValues } from './default-route-domain.ts';
 import { formatHeader } from './format.ts';
+import { textInDomain } from './in-domain.ts';
 import { indent } from './indentation.ts';
 import { relativeName } from './name.ts';
 import type { AnyConfigObject, AnyObjectType } from './object-type.ts';

@@ -6,9 +6,9 @@
 import { ConfigError, ConfigSyntaxError } from '../core/errors.ts';
 import type { TextPosition } from '../core/errors.ts';
 import { parseCanonicalMac } from '../core/mac.ts';
-import { wordInDomain } from './default-route-domain.ts';
 import { applyEdits } from './edit.ts';
 import type { Edit, PropertyEdit, RecordEdits } from './edit.ts';
+import { wordInDomain } from './in-domain.ts';
 import { dedent } from './indentation.ts';
 import type { Kind, ListKind, Property, PropertyMap, RecordsKind, ScalarKind } from './property.ts';
 import type { Scanner, Token } from './scanner.ts';
