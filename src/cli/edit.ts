@@ -4,7 +4,8 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { IpcError } from '../ipc/ipc-error.ts';
+import { EDIT_CONFLICT, IpcError } from '../ipc/ipc-error.ts';
+import { listingDigest } from '../tmsh/edit-conflict.ts';
 import type { LocalCommandHost } from './local-host.ts';
 
 /** A message between processes holds a megabyte, in which line feeds take two octets each. */
@@ -15,6 +16,7 @@ export async function editObjects(command: string, host: LocalCommandHost): Prom
   const before = await host.send(command);
   const directory = await mkdtemp(join(tmpdir(), 'wideplane-edit-'));
   const file = join(directory, 'objects.tmsh');
+  let isKept = false;
   try {
     await writeFile(file, before, { mode: 0o600 });
     for (;;) {
@@ -28,9 +30,14 @@ export async function editObjects(command: string, host: LocalCommandHost): Prom
         host.print('Nothing was changed.\n');
         return true;
       }
-      const problem = await refusal(command, after, host);
+      const problem = await refusal(command, after, before, host);
       if (problem === undefined) return true;
-      host.complain(`${problem.replace(/^edit:/gm, `${file}:`)}\n`);
+      host.complain(`${problem.text.replace(/^edit:/gm, `${file}:`)}\n`);
+      if (problem.isConflict) {
+        isKept = true;
+        host.complain(`Your text is kept in ${file}\n`);
+        return false;
+      }
       const answer = (await host.ask?.('Edit again? (y/n) ')) ?? 'n';
       if (!/^y(es)?$/i.test(answer.trim())) {
         host.complain('Nothing was changed.\n');
@@ -38,21 +45,30 @@ export async function editObjects(command: string, host: LocalCommandHost): Prom
       }
     }
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    if (!isKept) await rm(directory, { recursive: true, force: true });
   }
 }
 
+/** With `isConflict` the same text will be refused again. */
+type Refusal = { readonly text: string; readonly isConflict: boolean };
+
 /** Why the text was refused; undefined when it was taken. */
-async function refusal(command: string, text: string, host: LocalCommandHost): Promise<string | undefined> {
-  if (text.length > MAX_CHARACTERS) {
-    return `The text has more than ${MAX_CHARACTERS} characters: write it to a file, and load sys config file FILE merge.`;
+async function refusal(
+  command: string,
+  given: string,
+  before: string,
+  host: LocalCommandHost,
+): Promise<Refusal | undefined> {
+  if (given.length > MAX_CHARACTERS) {
+    const text = `The text has more than ${MAX_CHARACTERS} characters: write it to a file, and load sys config file FILE merge.`;
+    return { text, isConflict: false };
   }
   try {
-    host.print(await host.send(command, text));
+    host.print(await host.send(command, given, listingDigest(before)));
     return undefined;
   } catch (error) {
-    if (error instanceof IpcError && error.code === 'failed') return error.message;
-    throw error;
+    if (!(error instanceof IpcError && error.code === 'failed')) throw error;
+    return { text: error.message, isConflict: error.details === EDIT_CONFLICT };
   }
 }
 

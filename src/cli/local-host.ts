@@ -1,8 +1,11 @@
 // What a command that is not configd's alone (local-command.ts) needs of whoever runs it.
 
 export type LocalCommandHost = {
-  /** Sends a command to configd, with text that it reads; resolves to its output. Throws an IpcError. */
-  send(command: string, input?: string): Promise<string>;
+  /**
+   * Sends a command to configd, with text that it reads and the digest of what that was made from; resolves to its output.
+   * Throws an IpcError.
+   */
+  send(command: string, input?: string, base?: string): Promise<string>;
   /** Prints output. */
   print(text: string): void;
   /** Prints what went wrong. */

@@ -27,10 +27,14 @@ export class TmshClient {
    * The output of one command, piece by piece; leaving the loop ends the command. `input` is text that the command reads.
    * Throws an IpcError.
    */
-  async *run(command: string, input?: string): AsyncGenerator<string, void> {
+  async *run(command: string, input?: string, base?: string): AsyncGenerator<string, void> {
     const client = await this.#connected();
     const params = { command, folder: this.folder, directory: process.cwd(), user: userName(), source: this.#source };
-    const stream = client.stream('tmsh', { ...params, ...(input === undefined ? {} : { input }) });
+    const stream = client.stream('tmsh', {
+      ...params,
+      ...(input === undefined ? {} : { input }),
+      ...(base === undefined ? {} : { base }),
+    });
     for await (const { text, folder, isBatch } of stream) {
       if (folder !== undefined) this.folder = folder;
       if (isBatch !== undefined) this.isBatch = isBatch;
@@ -46,9 +50,9 @@ export class TmshClient {
   /** For commands that are run here. */
   localHost(ask?: LocalCommandHost['ask']): LocalCommandHost {
     return {
-      send: async (command, input) => {
+      send: async (command, input, base) => {
         let output = '';
-        for await (const text of this.run(command, input)) output += text;
+        for await (const text of this.run(command, input, base)) output += text;
         return output;
       },
       print: (text) => process.stdout.write(text),

@@ -39,7 +39,9 @@ const textKind: ScalarKind<string> = {
 
 /** A string of a form of its own; `read` gives the canonical text. */
 export function pattern<const O extends PropertyOptions<string>>(
-  form: { name: string; expects: string; isPhrase?: true; read: (word: string) => Reading<string> },
+  form: Pick<ScalarKind<string>, 'name' | 'expects' | 'isPhrase' | 'inDomain'> & {
+    read: (word: string) => Reading<string>;
+  },
   options: O,
 ): Property<string, Always<O>> {
   return { ...options, kind: { shape: 'scalar', print: (value: string) => value, ...form } };
@@ -91,6 +93,11 @@ export function yesNo<const O extends PropertyOptions<boolean>>(options: O): Pro
   return { ...options, kind: booleanKind('yes', 'no') };
 }
 
+/** `true` or `false`: a boolean. */
+export function trueFalse<const O extends PropertyOptions<boolean>>(options: O): Property<boolean, Always<O>> {
+  return { ...options, kind: booleanKind('true', 'false') };
+}
+
 function booleanKind(whenTrue: string, whenFalse: string): ScalarKind {
   const kind: ScalarKind<boolean> = {
     shape: 'scalar',
@@ -132,6 +139,13 @@ export function choice<const W extends string, const O extends PropertyOptions<W
   return { ...options, kind: kind };
 }
 
+/** `10.1.1.0%5/24` of `10.1.1.0/24`. */
+export function inDomain(text: string, routeDomain: number): string {
+  if (text.includes('%')) return text;
+  const slash = text.indexOf('/');
+  return slash < 0 ? `${text}%${routeDomain}` : `${text.slice(0, slash)}%${routeDomain}${text.slice(slash)}`;
+}
+
 const addressOrAnyKind: ScalarKind<string> = {
   shape: 'scalar',
   name: 'ip-address',
@@ -143,6 +157,8 @@ const addressOrAnyKind: ScalarKind<string> = {
       ? { problem: 'must be an IP address, any or any6' }
       : { value: formatAddressOrAny(address) };
   },
+  // Whatever address it is, it is one of the tunnel's domain.
+  inDomain: (word, id) => (word === 'any' || word === 'any6' ? word : inDomain(word, id)),
   print: (value) => value,
 };
 
@@ -154,6 +170,7 @@ const addressKind: ScalarKind<string> = {
     const address = parseAddress(word);
     return address === undefined ? { problem: 'must be an IP address' } : { value: formatAddress(address) };
   },
+  inDomain,
   print: (value) => value,
 };
 
@@ -189,6 +206,7 @@ export function prefix<const O extends PropertyOptions<string>>(options: O): Pro
       if (value !== undefined) return { value: formatPrefix(value) };
       return { problem: 'must be an IP address with a prefix length, as in 10.1.1.1/24' };
     },
+    inDomain,
     print: (value) => value,
   };
   return { ...options, kind: kind };
@@ -265,7 +283,7 @@ export function recordsByReference<const M extends PropertyMap, const O extends 
 
 /** Sub-objects whose names have a form of their own. */
 export function recordsByPattern<const M extends PropertyMap, const O extends RecordsOptions>(
-  form: Pick<ScalarKind<string>, 'name' | 'expects' | 'read' | 'print'>,
+  form: Pick<ScalarKind<string>, 'name' | 'expects' | 'read' | 'print' | 'inDomain'>,
   properties: M,
   options: O,
 ): Property<Readonly<Record<string, PropertiesOf<M>>>, Always<O>> {

@@ -6,10 +6,14 @@
 import { ConfigError, ConfigSyntaxError } from '../core/errors.ts';
 import type { TextPosition } from '../core/errors.ts';
 import type { Configuration } from './configuration.ts';
+import { folderlessObjects } from './check-folders.ts';
+import { defaultRouteDomains } from './default-route-domain.ts';
 import { ErrorCollector, comparePlaces } from './error-collector.ts';
+import { FOLDER, folderKey, howToMake } from './folders.ts';
 import { migrateText } from './format.ts';
 import type { Formats } from './format.ts';
-import { OBJECT_TYPES } from './object-types.ts';
+import { partitionOf } from './name.ts';
+import { OBJECT_TYPES, findObjectType } from './object-types.ts';
 import { COMMENT } from './read-properties.ts';
 import { Scanner } from './scanner.ts';
 import { setAside } from './set-aside.ts';
@@ -43,7 +47,7 @@ export type LoadOptions = {
 export function loadText(given: string, before: Configuration, options: LoadOptions = {}): Loaded {
   const { mergeInto } = options;
   const migrated = inPresentFormat(plain(given), options);
-  const reading = readAll(migrated.text, options.file);
+  const reading = readInDomains(migrated.text, options.file, mergeInto);
   const { errors } = reading;
 
   const transaction = new Transaction(mergeInto ?? before, mergeInto === undefined);
@@ -62,6 +66,7 @@ export function loadText(given: string, before: Configuration, options: LoadOpti
     }
   }
   for (const object of unknownObjects(reading, sorted.aside, mergeInto !== undefined)) transaction.keepUnknown(object);
+  const made = mergeInto === undefined ? makeMissingFolders(transaction, sorted.known) : [];
   let committed: Committed | undefined;
   try {
     committed = transaction.finish();
@@ -70,7 +75,7 @@ export function loadText(given: string, before: Configuration, options: LoadOpti
     for (const late of error.errors) errors.pushUnlessConsequence(late);
   }
   if (committed === undefined || errors.length > 0) throw errors.toError();
-  const warnings = [...migrated.warnings, ...committed.warnings];
+  const warnings = [...migrated.warnings, ...made, ...committed.warnings];
   return { ...committed, warnings, unknown: entriesOf(reading, sorted.known, committed.configuration) };
 }
 
@@ -84,6 +89,27 @@ function inPresentFormat(given: string, options: LoadOptions): { text: string; w
   } catch (error) {
     throw error instanceof ConfigError ? new ConfigErrors([error]) : error;
   }
+}
+
+/**
+ * Makes the partitions and folders that a whole configuration does not name though objects lie in them, and warns of each: a
+ * BIG-IP writes its partitions into another file (bigip_base.conf), and before there were folders nothing named them.
+ */
+function makeMissingFolders(transaction: Transaction, known: readonly KnownStanza[]): ConfigWarning[] {
+  const missing = folderlessObjects(transaction.objects);
+  if (missing.size === 0) return [];
+  const positions = new Map(known.map(({ key, position }) => [key, position]));
+  const type = findObjectType(FOLDER)!;
+  return [...missing].map(([folder, first]) => {
+    transaction.create(type, folder, []);
+    const position = positions.get(first);
+    return {
+      object: folderKey(folder),
+      text: `The requested folder (${folder}) was not found, and is made: ${first} lies there.`,
+      hint: `Where it is not meant so, it is a wrong name. Else write what makes it into the text: ${howToMake(folder)}`,
+      ...(position === undefined ? {} : { position }),
+    };
+  });
 }
 
 /** What of the text is not known, in its order. */
@@ -104,7 +130,19 @@ function plain(text: string): string {
 
 type Reading = { readonly stanzas: readonly Stanza[]; readonly tail: string; readonly errors: ErrorCollector };
 
-function readAll(text: string, file: string | undefined): Reading {
+/**
+ * Partitions may have default route domains, which decide what addresses mean and may stand behind them: where one has, the
+ * text is read again with them.
+ */
+function readInDomains(text: string, file: string | undefined, mergeInto: Configuration | undefined): Reading {
+  const reading = readAll(text, file, () => 0);
+  const known = reading.stanzas.filter((stanza): stanza is KnownStanza => stanza.type !== undefined);
+  const domains = defaultRouteDomains(known, mergeInto?.objects);
+  if (domains.size === 0) return reading;
+  return readAll(text, file, (name) => (name.startsWith('/') ? (domains.get(partitionOf(name)) ?? 0) : 0));
+}
+
+function readAll(text: string, file: string | undefined, routeDomainOf: (name: string) => number): Reading {
   const scanner = new Scanner(text, file, { isFile: true });
   const errors = new ErrorCollector();
   const stanzas: Stanza[] = [];
@@ -113,7 +151,7 @@ function readAll(text: string, file: string | undefined): Reading {
     const mark = scanner.mark();
     let name: string | undefined;
     try {
-      const stanza = readStanza(scanner, errors, (seen) => (name = seen));
+      const stanza = readStanza(scanner, errors, (seen) => (name = seen), routeDomainOf);
       if (stanza === undefined) break;
       stanzas.push(stanza);
     } catch (error) {

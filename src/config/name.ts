@@ -30,6 +30,14 @@ export function pathProblem(path: string): string | undefined {
   return nameProblem(path);
 }
 
+/** Why this cannot be the path of a folder; undefined when it can. */
+export function folderProblem(path: string): string | undefined {
+  if (path === '/') return undefined;
+  if (!path.startsWith('/')) return 'a full path starts with a slash';
+  if (path.slice(1).split('/').includes('')) return 'a part of the path is empty';
+  return nameProblem(path);
+}
+
 /** Why this cannot be a name without a path; undefined when it can. */
 export function nameProblem(name: string): string | undefined {
   if (name === '') return 'a name is needed';

@@ -1,6 +1,7 @@
 // One definition per object type: everything else (TypeScript type, grammar, REST, validation, diff, manual) follows from it.
 
 import type { ConfigCode, ConfigErrorDetails } from '../core/errors.ts';
+import { nameProblem, pathProblem } from './name.ts';
 import type { PropertiesOf, PropertyMap } from './property.ts';
 import type { MutableProperties, Properties } from './value.ts';
 
@@ -39,13 +40,30 @@ export type ObjectTypeOptions<Path extends string, M extends PropertyMap> = {
   readonly inheritsBy?: keyof M & string;
   /** Objects that exist on every system and cannot be deleted; the values are those that are not defaults. */
   readonly builtIn?: Readonly<Record<string, Properties>>;
+  /** Why this cannot be a name; undefined when it can. Absent: what `naming` says. */
+  nameProblem?(name: string): string | undefined;
+  /** Its objects hold others, and are objects of another type as well. */
+  readonly twin?: Twin;
   /** Completes an object that was just created: a tag from those that `others` leave free, an address from the name. */
   assign?(name: string, own: MutableProperties, others: () => readonly NamedProperties[]): void;
   /** Checks across objects; called once with all objects of the type. */
   check?(objects: readonly TypedObject<Path, M>[], context: CheckContext): void;
 };
 
-export type NamedProperties = { readonly name: string; readonly properties: Properties };
+/** One thing of two types, as partition test and folder /test: made and deleted together, and never renamed. */
+export type Twin = {
+  /** Path of the other type. */
+  readonly type: string;
+  /** Name of the other object; undefined where there is none. */
+  nameOf(name: string): string | undefined;
+  /** The other type leads: where it is written, this one need not be. */
+  readonly isLeading?: true;
+};
+
+export type NamedProperties = {
+  readonly name: string;
+  readonly properties: Properties;
+};
 
 export type ObjectType<Path extends string = string, M extends PropertyMap = PropertyMap> = ObjectTypeOptions<Path, M>;
 
@@ -85,4 +103,16 @@ export function objectType<const Path extends string, const M extends PropertyMa
 /** The object's name as messages write it: `VLAN (/Common/wan)`. */
 export function labelled(type: AnyObjectType, name: string): string {
   return type.naming === 'singleton' ? type.label : `${type.label} (${name})`;
+}
+
+/** Why an object of the type cannot have this name; undefined when it can. */
+export function namingProblem(type: AnyObjectType, name: string): string | undefined {
+  if (type.nameProblem !== undefined) return type.nameProblem(name);
+  return type.naming === 'plain' ? nameProblem(name) : pathProblem(name);
+}
+
+/** Type and name of the object of another type that this one is as well. */
+export function twinOf(type: AnyObjectType, name: string): { type: string; name: string } | undefined {
+  const other = type.twin?.nameOf(name);
+  return other === undefined ? undefined : { type: type.twin!.type, name: other };
 }

@@ -1,6 +1,7 @@
 // All object types, in the order in which a file lists them: what is referred to comes before what refers to it.
 
 import type { AnyObjectType, ObjectOf } from './object-type.ts';
+import { authPartition } from './types/auth-partition.ts';
 import { ltmGlobalSettingsGeneral } from './types/ltm-global-settings-general.ts';
 import { ltmPool } from './types/ltm-pool.ts';
 import { netArp } from './types/net-arp.ts';
@@ -18,8 +19,11 @@ import { netTunnelsVxlan } from './types/net-tunnels-vxlan.ts';
 import { netVlanGroup } from './types/net-vlan-group.ts';
 import { netVlan } from './types/net-vlan.ts';
 import { sysDb } from './types/sys-db.ts';
+import { sysFolder } from './types/sys-folder.ts';
 
 const ALL = [
+  authPartition,
+  sysFolder,
   sysDb,
   ltmGlobalSettingsGeneral,
   netInterface,

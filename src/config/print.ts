@@ -3,7 +3,9 @@
 import { isBuiltIn, objectsOf } from './configuration.ts';
 import type { Configuration, StoredObject } from './configuration.ts';
 import { objectKey } from './change.ts';
+import { defaultRouteDomainOf, printedValues } from './default-route-domain.ts';
 import { formatHeader } from './format.ts';
+import { textInDomain } from './in-domain.ts';
 import { indent } from './indentation.ts';
 import { relativeName } from './name.ts';
 import type { AnyConfigObject, AnyObjectType } from './object-type.ts';
@@ -21,6 +23,8 @@ import type { Properties, Scalar, Value } from './value.ts';
 export type PrintOptions = {
   /** Names in this folder are printed without it; absent: full paths. */
   readonly folder?: string;
+  /** Where addresses are that are printed without one; absent: that of the object's partition. */
+  readonly routeDomain?: number;
   /** Every property with its value, not only those that were set. */
   readonly allProperties?: boolean;
   /** These properties only, set or not. */
@@ -65,6 +69,7 @@ export function* printUnknown(objects: readonly UnknownObject[] = []): Generator
 const savedTexts = new WeakMap<StoredObject, string>();
 
 function savedText(configuration: Configuration, object: StoredObject): string {
+  if (defaultRouteDomainOf(configuration.objects, object.name) !== 0) return printObject(configuration, object);
   const known = savedTexts.get(object);
   if (known !== undefined) return known;
   const text = printObject(configuration, object);
@@ -72,15 +77,22 @@ function savedText(configuration: Configuration, object: StoredObject): string {
   return text;
 }
 
-/** Built-in objects as they are shipped and empty companions are there without being written. */
+/** Built-in objects as they are shipped, empty companions and the folders of partitions are there without being written. */
 function isWorthSaving(type: AnyObjectType, object: StoredObject): boolean {
   if (object.extras.length > 0 || object.lead !== undefined) return true;
   if (isBuiltIn(type, object.name)) return !sameProperties(object.own, type.builtIn?.[object.name] ?? {});
-  return type.companionOf === undefined || Object.keys(object.own).length > 0;
+  const isImplied = type.companionOf !== undefined || isSecondTwin(type, object.name);
+  return !isImplied || Object.keys(object.own).length > 0;
+}
+
+function isSecondTwin({ twin }: AnyObjectType, name: string): boolean {
+  return twin?.isLeading === true && twin.nameOf(name) !== undefined;
 }
 
 /** One object, ending with a line feed. */
-export function printObject(configuration: Configuration, object: StoredObject, options: PrintOptions = {}): string {
+export function printObject(configuration: Configuration, object: StoredObject, given: PrintOptions = {}): string {
+  const routeDomain = defaultRouteDomainOf(configuration.objects, object.name);
+  const options = routeDomain === 0 ? given : { ...given, routeDomain };
   const type = findObjectType(object.type)!;
   const view = configuration.views.get(objectKey(object))!;
   const name = object.name === '' ? '' : ` ${quote(relativeName(object.name, options.folder))}`;
@@ -99,7 +111,8 @@ function printBody(type: AnyObjectType, object: StoredObject, view: AnyConfigObj
     return printProperties(chosen, view.properties, [], options, [], true);
   }
   const isFull = options.allProperties === true;
-  return printProperties(type.properties, isFull ? view.properties : object.own, object.extras, options, [], isFull);
+  const values = isFull ? view.properties : printedValues(type, object, options.routeDomain ?? 0);
+  return printProperties(type.properties, values, object.extras, options, [], isFull);
 }
 
 function printProperties(
@@ -206,7 +219,7 @@ function printTable(
 }
 
 function printScalar(kind: ScalarKind, value: Scalar, options: PrintOptions): string {
-  const text = kind.print(value, options.folder);
+  const text = textInDomain(kind.print(value, options.folder), kind, options.routeDomain);
   // The bare word would take the value away (read-properties.ts).
   const isWordOfTheLanguage = text === 'none' && kind.words?.includes('none') !== true;
   if (kind.isPhrase === true && !isWordOfTheLanguage) return text.split(' ').map(asInPhrase).join(' ');

@@ -8,6 +8,7 @@ import type { TextPosition } from '../core/errors.ts';
 import { parseCanonicalMac } from '../core/mac.ts';
 import { applyEdits } from './edit.ts';
 import type { Edit, PropertyEdit, RecordEdits } from './edit.ts';
+import { wordInDomain } from './in-domain.ts';
 import { dedent } from './indentation.ts';
 import type { Kind, ListKind, Property, PropertyMap, RecordsKind, ScalarKind } from './property.ts';
 import type { Scanner, Token } from './scanner.ts';
@@ -39,6 +40,8 @@ export type ReadContext = {
   /** Type and name, for messages. */
   readonly object: string;
   readonly folder: string;
+  /** Where addresses are that are written without one; absent: 0. */
+  readonly routeDomain?: number;
   readonly extras: Extra[];
   /** Collects what is wrong with values; absent: the first one is thrown. */
   readonly errors?: ErrorSink;
@@ -216,7 +219,7 @@ export function unsetWords(kind: ScalarKind, property: Property): readonly strin
 }
 
 function readScalar(token: Token, name: string, kind: ScalarKind, context: ReadContext): Scalar | undefined {
-  const reading = kind.read(token.text, context.folder);
+  const reading = kind.read(wordInDomain(token.text, kind, context.routeDomain), context.folder);
   if ('value' in reading) return reading.value;
   const error = new ConfigError(
     'configuration',

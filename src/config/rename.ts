@@ -56,3 +56,8 @@ function renamed(kind: Kind, value: Value, type: string, from: string, to: strin
 export function usersOf(type: AnyObjectType): AnyObjectType[] {
   return OBJECT_TYPES.filter((user) => Object.values(user.properties).some(({ kind }) => mentions(kind, type.path)));
 }
+
+/** Whether a whole word of a text is the name; the text is not understood, and so neither is what the name stands for. */
+export function namesInText(text: string, name: string): boolean {
+  return text.includes(name) && text.split(/[\s{}"]+/).includes(name);
+}

@@ -42,7 +42,12 @@ const CODE_TYPES = new Set(['rule', 'script', 'template']);
 export type NameSeen = (name: string) => void;
 
 /** The next stanza; undefined at the end. Throws a ConfigSyntaxError. */
-export function readStanza(scanner: Scanner, errors: ErrorSink, seen: NameSeen): Stanza | undefined {
+export function readStanza(
+  scanner: Scanner,
+  errors: ErrorSink,
+  seen: NameSeen,
+  routeDomainOf: (name: string) => number,
+): Stanza | undefined {
   const first = scanner.next();
   if (first === undefined) return undefined;
   const lead = scanner.takeComments().join('\n');
@@ -74,7 +79,8 @@ export function readStanza(scanner: Scanner, errors: ErrorSink, seen: NameSeen):
   seen(name);
   const key = objectKey({ type: type.path, name });
   const extras: Extra[] = [];
-  const context = { mode: 'load', object: key, folder: COMMON, extras, errors } as const;
+  const routeDomain = routeDomainOf(name);
+  const context = { mode: 'load', object: key, folder: COMMON, routeDomain, extras, errors } as const;
   const edits = open === undefined ? [] : readProperties(scanner, type.properties, context, true);
   return { ...sourceFrom(), type, name, key, edits, extras };
 }

@@ -3,17 +3,26 @@
 import { ConfigError } from '../core/errors.ts';
 import type { ConfigSyntaxError, TextPosition } from '../core/errors.ts';
 import { objectKey } from './change.ts';
-import { emptyConfiguration, initialObjects, isBuiltIn, materialise, normalised } from './configuration.ts';
+import {
+  emptyConfiguration,
+  initialObjects,
+  isBuiltIn,
+  materialise,
+  normalised,
+  withDefaults,
+} from './configuration.ts';
 import type { Configuration, StoredObject } from './configuration.ts';
+import { defaultRouteDomainOf, putInDomain, withShiftingDefaults } from './default-route-domain.ts';
 import { applyEdits } from './edit.ts';
 import type { PropertyEdit } from './edit.ts';
-import { nameProblem, partitionOf, pathProblem } from './name.ts';
-import { labelled } from './object-type.ts';
+import { partitionOf } from './name.ts';
+import { labelled, namingProblem, twinOf } from './object-type.ts';
 import type { AnyObjectType, NamedProperties } from './object-type.ts';
 import { OBJECT_TYPES } from './object-types.ts';
+import { COMMENT } from './read-properties.ts';
 import type { Extra } from './read-properties.ts';
 import { RecordTable } from './record-table.ts';
-import { usersOf, withReference } from './rename.ts';
+import { namesInText, usersOf, withReference } from './rename.ts';
 import type { UnknownObject } from './unknown.ts';
 import { validate } from './validate.ts';
 import { sameProperties } from './value.ts';
@@ -46,6 +55,7 @@ export class Transaction {
   readonly #objects: Map<string, StoredObject>;
   readonly #unknown: Map<string, UnknownObject>;
   readonly #created = new Set<string>();
+  readonly #warnings: ConfigWarning[] = [];
   readonly #positions = new Map<string, Map<string, TextPosition>>();
 
   /** Starts from what runs, or with `isReplacing` from what every system has. */
@@ -78,7 +88,7 @@ export class Transaction {
             : `It comes with the ${type.companionOf[0]!.label}: modify ${type.path} ${name}`,
       });
     }
-    const problem = type.naming === 'plain' ? nameProblem(name) : pathProblem(name);
+    const problem = namingProblem(type, name);
     if (problem !== undefined) {
       const text = `"${name}" is not a valid ${type.label} name: ${problem}.`;
       throw this.#refused(type, name, 'configuration', text, position);
@@ -95,6 +105,10 @@ export class Transaction {
     for (const companion of companionsOf(type)) {
       const object = { type: companion.path, name, own: {}, extras: [] };
       this.#objects.set(objectKey(object), object);
+    }
+    const twin = twinOf(type, name);
+    if (twin !== undefined && !this.holds(objectKey(twin))) {
+      this.#objects.set(objectKey(twin), { ...twin, own: {}, extras: [] });
     }
   }
 
@@ -133,6 +147,8 @@ export class Transaction {
     }
     this.#objects.delete(objectKey(object));
     for (const companion of companionsOf(type)) this.#objects.delete(objectKey({ type: companion.path, name }));
+    const twin = twinOf(type, name);
+    if (twin !== undefined) this.#objects.delete(objectKey(twin));
   }
 
   /** Gives an object another name, which what refers to it follows. Throws a ConfigError. */
@@ -146,6 +162,10 @@ export class Transaction {
     const [before, after] = [from, to].map((name) => objectKey({ type: type.path, name }));
     for (const [header, object] of this.#unknown) {
       if (object.after === before) this.#unknown.set(header, { ...object, after });
+      if (namesInText(object.text, from)) this.#warnOfOldName(header, `${type.path} ${from}`, to);
+    }
+    for (const [key, { extras }] of this.#objects) {
+      if (extras.some(({ text }) => namesInText(text, from))) this.#warnOfOldName(key, `${type.path} ${from}`, to);
     }
     for (const user of usersOf(type)) {
       for (const object of [...this.#objects.values()]) {
@@ -156,13 +176,30 @@ export class Transaction {
     }
   }
 
+  /** What is not known may name anything by a name: it is not rewritten. */
+  #warnOfOldName(holder: string, old: string, to: string): void {
+    const where = holder === COMMENT ? 'a comment at the end' : holder;
+    const text = `${where} holds the name of ${old} in text that is not known, which stays as it is.`;
+    this.#warnings.push({ object: holder, text, hint: `If it means this object, it has to say ${to} now.` });
+  }
+
   /** Makes a second object of the same values, those of its companions as well. Throws a ConfigError. */
   copy(type: AnyObjectType, from: string, to: string, position?: TextPosition): void {
     const object = this.#find(type, from, position);
+    if (type.twin !== undefined) {
+      const text = `The ${labelled(type, from)} can be neither renamed nor copied: the names of what it holds begin with it.`;
+      const hint = `Create the new one, mv each object to-folder it, and delete ${type.path} ${from} then.`;
+      throw this.#refused(type, from, 'configuration', text, position, { hint });
+    }
     this.create(type, to, [], position);
     for (const each of [type, ...companionsOf(type)]) {
       const source = each === type ? object : this.#objects.get(objectKey({ type: each.path, name: from }));
-      if (source !== undefined) this.#objects.set(objectKey({ type: each.path, name: to }), { ...source, name: to });
+      if (source === undefined) continue;
+      // Addresses stay where they are, whatever partition their object comes into.
+      const domain = defaultRouteDomainOf(this.#objects, to);
+      const view = withDefaults(each.properties, source.own);
+      const own = domain === 0 ? source.own : withShiftingDefaults(each.properties, source.own, view);
+      this.#objects.set(objectKey({ type: each.path, name: to }), { ...source, name: to, own });
     }
   }
 
@@ -188,7 +225,7 @@ export class Transaction {
     const configuration = { objects: this.#objects, views, unknown };
     const { errors, warnings } = validate(this.#before, configuration, this.#positions);
     if (errors.length > 0) throw new ConfigErrors(errors);
-    return { configuration, warnings };
+    return { configuration, warnings: [...this.#warnings, ...warnings] };
   }
 
   /** Manuals create profiles that came to be built in later: whoever asks for such an object as it is, has it. */
@@ -220,7 +257,8 @@ export class Transaction {
     applyEdits(objectKey(object), type.properties, own, edits);
     const key = objectKey(object);
     const kept = extras.filter(({ path }) => path.length < 2 || isThere(own, path));
-    this.#objects.set(key, { ...object, own: normalised(type, own), extras: kept });
+    const stored = withShiftingDefaults(type.properties, normalised(type, own), own);
+    this.#objects.set(key, { ...object, own: stored, extras: kept });
     const positions = this.#positions.get(key) ?? new Map<string, TextPosition>();
     if (position !== undefined) positions.set('', position);
     for (const edit of edits) positions.set(edit.property, edit.position);
@@ -232,9 +270,12 @@ export class Transaction {
     for (const key of this.#created) {
       const object = this.#objects.get(key);
       const type = object && OBJECT_TYPES.find((candidate) => candidate.path === object.type);
-      if (object === undefined || type?.assign === undefined) continue;
+      if (object === undefined || type === undefined) continue;
+      const domain = defaultRouteDomainOf(this.#objects, object.name);
+      if (type.assign === undefined && domain === 0) continue;
       const own = { ...object.own };
-      type.assign(object.name, own, () => this.#othersOf(object));
+      type.assign?.(object.name, own, () => this.#othersOf(object));
+      if (domain !== 0) putInDomain(type.properties, own, object.own, object.name, domain);
       this.#objects.set(key, { ...object, own });
     }
   }

@@ -3,6 +3,7 @@
 import { ConfigError } from '../core/errors.ts';
 import type { ConfigCode, TextPosition } from '../core/errors.ts';
 import { objectKey } from './change.ts';
+import { MissingFolders, checkGoneFolders } from './check-folders.ts';
 import { compareNames } from './configuration.ts';
 import type { Configuration } from './configuration.ts';
 import { relativeName } from './name.ts';
@@ -70,10 +71,13 @@ export function validate(
 
   checkNameSpaces(byType, error);
   checkInUse(before, after, byType, error);
+  checkGoneFolders(before, after, error);
+  const missingFolders = new MissingFolders(before, after);
   for (const type of OBJECT_TYPES) {
     const objects = byType.get(type.path)!.filter((object) => {
       // What was valid by itself still is; objects that are gone have been looked for.
       if (before.views.get(objectKey(object)) === object) return true;
+      missingFolders.note(type, object);
       checkReferences(type, object, before, after, error);
       warnOfInert(type, object, before, warn);
       const isComplete = hasRequired(type, object, error);
@@ -82,6 +86,7 @@ export function validate(
     });
     complete.set(type.path, objects);
   }
+  missingFolders.report(error);
   for (const type of OBJECT_TYPES) {
     const objects = complete.get(type.path)!;
     if (type.inheritsBy !== undefined) checkInheritance(type, objects, after, error);

@@ -10,6 +10,10 @@ export const CONFIG_CODE = {
   inUse: '01070265',
   /** A built-in object cannot be deleted. */
   protectedObject: '01070325',
+  /** What lies in a partition keeps it. */
+  partitionNotEmpty: '0107082a',
+  folderNotEmpty: '010713f9',
+  defaultRouteDomain: '0107097c',
   configuration: '01070734',
   missingProperty: '0107028f',
   stringTooLong: '01020057',
@@ -21,6 +25,9 @@ export const CONFIG_CODE_HELP: Record<ConfigCode, string> = {
   alreadyExists: 'an object of the name, or a value of a list, exists already',
   inUse: 'another object names the one that was to be deleted; the message says which one',
   protectedObject: 'the object is part of the system and cannot be deleted',
+  partitionNotEmpty: 'the partition that was to be deleted holds objects',
+  folderNotEmpty: 'the folder that was to be deleted holds objects',
+  defaultRouteDomain: 'the route domain that was to be deleted is the default one of a partition',
   configuration: 'a value is not possible, alone or beside what else is configured',
   missingProperty: 'a property has no value and must have one',
   stringTooLong: 'a text is longer than a property can hold',

@@ -6,6 +6,9 @@
  */
 export type IpcErrorCode = 'unreachable' | 'disconnected' | 'refused' | 'busy' | 'failed';
 
+/** Details of a refused `edit`: somebody else has changed the objects, so that the same text is refused again. */
+export const EDIT_CONFLICT = 'edit-conflict';
+
 export class IpcError extends Error {
   override readonly name = 'IpcError';
   readonly code: IpcErrorCode;

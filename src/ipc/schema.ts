@@ -216,6 +216,8 @@ export const METHODS = {
       folder: z.string().optional(),
       /** Text that the command reads: what an editor has made of objects. */
       input: z.string().optional(),
+      /** SHA-256, in hexadecimal, of the listing that the text was made from. */
+      base: z.string().optional(),
     }),
     /** `folder` is the one that later commands of the session are to name; `isBatch`: whether they wait in a transaction. */
     item: z.object({ text: z.string(), folder: z.string().optional(), isBatch: z.boolean().optional() }),

@@ -122,22 +122,34 @@ export function resolveOne(objects: Objects, type: AnyObjectType, token: Token, 
   });
 }
 
-/** A type and, if the command names any, its objects. The options that may follow it are left to be read. */
+/** A type, and its objects that a command names; undefined: all in the folder, with `isRecursive` also those below it. */
+export type Target = {
+  readonly type: AnyObjectType;
+  readonly namesIn: (isRecursive: boolean) => string[] | undefined;
+};
+
+/** The options that may follow are left to be read. */
 export function resolveTarget(
   scanner: Scanner,
   configuration: Configuration,
   folder: string,
   options: readonly OptionWord[] = [],
-): { type: AnyObjectType; names: string[] | undefined } {
+): Target {
   const type = readType(scanner);
   const next = scanner.peek();
   const isOption =
     options.some(({ word }) => word === next?.text) && !namesObject(configuration, type, next!.text, folder);
-  if (next === undefined || isOption) return { type, names: undefined };
+  if (next === undefined || isOption) return { type, namesIn: () => undefined };
   const tokens = readWords(scanner, `a ${type.label} name`);
   if (options.length === 0) expectEnd(scanner);
-  const names = tokens.flatMap((token) => resolveNames(configuration, type, token, folder));
-  return { type, names: tokens.some((token) => token.text === 'all') ? undefined : names };
+  const isAll = tokens.some((token) => token.text === 'all');
+  return {
+    type,
+    namesIn: (isRecursive) => {
+      const names = tokens.flatMap((token) => resolveNames(configuration, type, token, folder, isRecursive));
+      return isAll ? undefined : names;
+    },
+  };
 }
 
 /** What `all` and wildcards match lies in the folder that they are written for. */

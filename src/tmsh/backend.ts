@@ -3,6 +3,7 @@
 import type { Configuration } from '../config/configuration.ts';
 import type { Committed } from '../config/transaction.ts';
 import type { ShowReply } from '../ipc/schema.ts';
+import type { EditWatch } from './edit-conflict.ts';
 
 /** What `show sys` can be asked about. */
 export type SystemTopic = 'clock' | 'hardware' | 'memory' | 'service' | 'version';
@@ -12,6 +13,8 @@ export interface TmshBackend {
   readonly configuration: Configuration;
   /** Version in the header of what is saved. */
   readonly version: string;
+  /** Who has changed what is open in editors. */
+  readonly edits: EditWatch;
   /** Makes a configuration the running one and publishes it. */
   commit(committed: Committed): void;
   /** Writes the running configuration, to its own file without a name; resolves to the path. Throws a StoreError. */

@@ -10,7 +10,7 @@ import { unexpected } from './arguments.ts';
 import type { TmshBackend } from './backend.ts';
 import { placeInBatch } from './batch.ts';
 import { commandsOf } from './sequence.ts';
-import type { Output, Phrase, Run, Session, Verb } from './verb.ts';
+import type { Command, Output, Phrase, Run, Session, Verb } from './verb.ts';
 import { VERBS, findVerb } from './verbs.ts';
 
 /** What whoever types has at first. */
@@ -38,11 +38,15 @@ export async function* runCommand(
   backend: TmshBackend,
   session: Session = newSession(),
   input?: string,
+  base?: string,
 ): Output {
-  for (const command of commandsOf(line)) yield* runOne(command, backend, session, input);
+  const texts = { ...(input === undefined ? {} : { input }), ...(base === undefined ? {} : { base }) };
+  for (const command of commandsOf(line)) yield* runOne(command, backend, session, texts);
 }
 
-async function* runOne(written: string, backend: TmshBackend, session: Session, input: string | undefined): Output {
+type Texts = Pick<Command, 'input' | 'base'>;
+
+async function* runOne(written: string, backend: TmshBackend, session: Session, texts: Texts): Output {
   const { command, warning } = realCommand(written);
   if (warning !== undefined) yield `Warning: ${warning}\n`;
   const scanner = new Scanner(command, session.batch && placeInBatch(session.batch));
@@ -55,7 +59,7 @@ async function* runOne(written: string, backend: TmshBackend, session: Session, 
     throw unexpected(first, `A command starts with one of: ${VERBS.map(({ name }) => name).join(', ')}.`);
   }
   const run = runOf(verb, scanner, leadingWords(command).slice(1));
-  yield* run({ text: command.trim(), scanner, backend, session, ...(input === undefined ? {} : { input }) });
+  yield* run({ text: command.trim(), scanner, backend, session, ...texts });
 }
 
 /** The words at the start of a command, as far as they are plain; a text that ends within quotes has none behind them. */

@@ -6,8 +6,9 @@
 import { objectKey } from '../config/change.ts';
 import type { Configuration } from '../config/configuration.ts';
 import { nameOf } from '../config/load-text.ts';
-import { foldersOf } from '../config/folders.ts';
-import { COMMON, fullPath, nameProblem, pathProblem } from '../config/name.ts';
+import { ROOT, foldersOf } from '../config/folders.ts';
+import { COMMON, fullPath, relativeName } from '../config/name.ts';
+import { namingProblem } from '../config/object-type.ts';
 import type { AnyObjectType } from '../config/object-type.ts';
 import { OBJECT_TYPES } from '../config/object-types.ts';
 import { vocabularyOf } from '../config/read-properties.ts';
@@ -194,7 +195,7 @@ function completeOperand(scene: PropertyScene, operand: Operand, type?: AnyObjec
   if (!cursor.isQuoted) {
     for (const word of operand.words ?? []) into.add('Values', word, '');
     if (operand.kind === 'existing' && type !== undefined) offerObjects(into, configuration, [type.path], folder);
-    if (operand.kind === 'folder') into.addNames('Folders', foldersOf(configuration), () => '');
+    if (operand.kind === 'folder') offerFolders(into, configuration, folder);
   }
   if (!['existing', 'folder'].includes(operand.kind) && operand.words === undefined)
     into.addValue(operand.kind, operand.help);
@@ -216,7 +217,7 @@ function completeEdit(scene: PropertyScene, type: AnyObjectType, objects: Object
   if (type.naming !== 'singleton') {
     const token = cursor.next();
     if (token === undefined) {
-      if (isNew) offerNewName(into, type);
+      if (isNew) offerNewName(scene, type);
       else if (!cursor.isQuoted) offerExisting(scene, type, objects);
       if (!isOpen && !cursor.isQuoted) into.add(DELIMITERS, '{', 'Starts the name and its properties.');
       return;
@@ -226,7 +227,7 @@ function completeEdit(scene: PropertyScene, type: AnyObjectType, objects: Object
       return;
     }
     const name = nameOf(type, token.text, folder);
-    const problem = isNew ? (type.naming === 'full-path' ? pathProblem(name) : nameProblem(name)) : undefined;
+    const problem = isNew ? namingProblem(type, name) : undefined;
     if (problem !== undefined) {
       into.refuse(`${token.text} cannot be a name: ${problem}`);
       return;
@@ -239,7 +240,20 @@ function completeEdit(scene: PropertyScene, type: AnyObjectType, objects: Object
   if (rest !== undefined) into.refuse(`unexpected argument "${rest.text}"`);
 }
 
-function offerNewName(into: OfferCollector, type: AnyObjectType): void {
+/** Folders, as one writes them in `folder`. */
+function offerFolders(into: OfferCollector, configuration: Configuration, folder: string): void {
+  const leave = into.prefix.startsWith('/') ? undefined : folder;
+  const names = [...foldersOf(configuration)].map((name) => relativeName(name, leave));
+  into.addNames('Folders', names, () => '');
+}
+
+/** A full path starts with a folder, which is known. */
+function offerNewName({ into, configuration, cursor }: PropertyScene, type: AnyObjectType): void {
+  if (type.naming === 'full-path' && into.prefix.startsWith('/') && !cursor.isQuoted) {
+    const starts = [...foldersOf(configuration)].map((name) => (name === ROOT ? ROOT : `${name}/`));
+    const isStart = (name: string): boolean => name !== into.prefix && (name !== ROOT || type.twin !== undefined);
+    into.addNames('Folders', starts.filter(isStart), () => '');
+  }
   const place = type.naming === 'full-path' ? `, or a path as in ${fullPath('NAME')}` : '';
   into.addValue(`a name for the ${type.label}${place}`, type.help);
 }
@@ -294,7 +308,7 @@ function completeSelection(scene: PropertyScene, type: AnyObjectType, objects: O
 /** A name or several in braces, then an operand and options. */
 function completeNames(scene: PropertyScene, type: AnyObjectType, objects: Objects): void {
   const { cursor, into } = scene;
-  const options = objects.options ?? [];
+  const options = (objects.options ?? []).filter((each) => each.inFolders !== true || type.naming === 'full-path');
   const isOption = (word: string | undefined) => options.some((option) => option.word === word);
   if (type.naming !== 'singleton' && !(objects.isNameOptional === true && isOption(cursor.peek()?.text))) {
     const token = cursor.next();
@@ -312,8 +326,13 @@ function completeNames(scene: PropertyScene, type: AnyObjectType, objects: Objec
       return;
     }
   }
-  if (objects.operand !== undefined && !completeOperand(scene, objects.operand, type)) return;
-  completeOptions(scene, options);
+  const isOperandGiven = objects.operand !== undefined && !isOption(cursor.peek()?.text);
+  if (isOperandGiven && !completeOperand(scene, objects.operand, type)) {
+    if (!cursor.isQuoted) offerOptions(into, options, new Set());
+    return;
+  }
+  // An option behind the operand would be one too many.
+  completeOptions(scene, isOperandGiven ? [] : options);
 }
 
 /** Names up to the closing brace. */

@@ -2,6 +2,8 @@
 
 import { objectKey } from '../config/change.ts';
 import type { PropertyEdit } from '../config/edit.ts';
+import { defaultRouteDomainOf } from '../config/default-route-domain.ts';
+import { nameOf } from '../config/load-text.ts';
 import { COMMON } from '../config/name.ts';
 import type { AnyObjectType } from '../config/object-type.ts';
 import { readProperties } from '../config/read-properties.ts';
@@ -29,27 +31,30 @@ export function readObject({ scanner, session: { folder } }: Command): ReadObjec
   const name = type.naming === 'singleton' ? undefined : readWord(scanner, `a ${type.label} name`);
   if (!isOpen && scanner.peek()?.kind === 'open') isOpen = scanner.next() !== undefined;
   const object = objectKey({ type: type.path, name: name?.text ?? '' });
-  const read = (from: Scanner, within: string): PropertyEdit[] => {
-    const context = { mode: 'command', object, folder: within, extras: [] } as const;
+  const start = scanner.peek()?.start ?? scanner.text.length;
+  const read = (from: Scanner, within: string, routeDomain: number): PropertyEdit[] => {
+    const context = { mode: 'command', object, folder: within, routeDomain, extras: [] } as const;
     return readProperties(from, type.properties, { ...context, extras: [] }, isOpen);
   };
-  const again = folder === COMMON ? undefined : copyAt(scanner);
-  const edits = read(scanner, folder);
+  const edits = read(scanner, folder, 0);
   expectEnd(scanner);
-  const common = again && read(again, COMMON);
+  const path = nameOf(type, name?.text ?? '', folder);
+  // What addresses and bare names mean depends on what there is when the command takes effect.
   const editsIn = ({ objects }: Transaction): readonly PropertyEdit[] => {
-    if (common === undefined) return edits;
-    return settleReferences(type.properties, edits, common, (types, target) =>
-      types.some((path) => objects.has(objectKey({ type: path, name: target }))),
+    const domain = type.naming === 'full-path' ? defaultRouteDomainOf(objects, path) : 0;
+    const here = domain === 0 ? edits : read(copyAt(scanner, start), folder, domain);
+    if (folder === COMMON) return here;
+    const common = read(copyAt(scanner, start), COMMON, domain);
+    return settleReferences(type.properties, here, common, (types, target) =>
+      types.some((each) => objects.has(objectKey({ type: each, name: target }))),
     );
   };
   return { type, name, count: edits.length, editsIn };
 }
 
-/** Another scanner at the same place. */
-function copyAt(scanner: Scanner): Scanner {
+/** Another scanner of the same text, at the place. */
+function copyAt(scanner: Scanner, start: number): Scanner {
   const copy = new Scanner(scanner.text, scanner.file);
-  const start = scanner.peek()?.start ?? scanner.text.length;
   while ((copy.peek()?.start ?? start) < start) copy.next();
   return copy;
 }

@@ -25,6 +25,8 @@ export type Command = {
   readonly session: Session;
   /** Text that came with the command, for those that read some: `edit`. */
   readonly input?: string;
+  /** Digest of what `input` was made from; absent: nobody looks whether that has changed. */
+  readonly base?: string;
 };
 
 export type Output = AsyncGenerator<string, void>;
@@ -48,6 +50,8 @@ export type OptionWord = {
   readonly help: string;
   /** What has to follow it. */
   readonly value?: Operand;
+  /** Only for objects that lie in folders. */
+  readonly inFolders?: true;
 };
 
 /** Fixed words behind a verb, which are no object type. */

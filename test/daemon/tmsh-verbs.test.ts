@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -61,7 +61,7 @@ describe('tmsh with a configd', { timeout: 60_000 }, () => {
   });
 
   it('remembers the folder between commands of one client', async () => {
-    assert.equal(tmsh(['create net vlan /Common/sub/x tag 30']).status, 0);
+    assert.equal(tmsh(['create sys folder sub', 'create net vlan sub/x tag 30']).status, 0);
     assert.equal(tmsh(['cd sub; pwd', 'list net vlan x one-line']).output, '/Common/sub\nnet vlan x { tag 30 }\n');
     assert.equal(tmsh(['pwd']).output, '/Common\n');
     assert.equal(tmsh(['cd sub', 'delete net vlan x', 'cd /Common; list net vlan sub/x']).status, 1);
@@ -85,6 +85,27 @@ describe('tmsh with a configd', { timeout: 60_000 }, () => {
       readdirSync(state).filter((name) => name.startsWith('wideplane-edit')),
       [],
     );
+  });
+
+  it('does not overwrite what somebody else has changed while the editor was open', async () => {
+    assert.equal(tmsh(['create net vlan busy tag 41', 'create net vlan calm tag 42']).status, 0);
+    const meanwhile = `${process.execPath} ${EXECUTABLE} tmsh --state ${state} -c`;
+    const editor = `f() { sed -i s/busy/busy/ "$1"; sed -i 's/tag 41/mtu 1400/' "$1"; ${meanwhile} 'modify net vlan busy mtu 1300'; }; f`;
+    const refused = tmsh(['edit net vlan busy'], { editor });
+    assert.equal(refused.status, 1);
+    assert.match(
+      refused.output,
+      /01070734:3: .*net vlan \/Common\/busy has changed since it was opened for editing: \S+ did "modify net vlan busy mtu 1300" at 20\S+ \S+ UTC\.\n {2}Nothing was overwritten/,
+    );
+    const kept = /Your text is kept in (\S+)/.exec(refused.output)?.[1] ?? '';
+    assert.match(readFileSync(kept, 'utf8'), /mtu 1400/);
+    rmSync(dirname(kept), { recursive: true });
+    assert.equal(tmsh(['list net vlan busy one-line']).output, 'net vlan busy { mtu 1300 tag 41 }\n');
+    // A change to something else is none of its business.
+    const other = editor.replace('modify net vlan busy mtu', 'modify net vlan calm mtu');
+    assert.equal(tmsh(['edit net vlan busy'], { editor: other.replace('tag 41', 'mtu 1300') }).status, 0);
+    assert.equal(tmsh(['list net vlan busy one-line']).output, 'net vlan busy { mtu 1400 tag 41 }\n');
+    await says(/status=\[01070734:3: [^\]]*has changed since[^\]]*\] cmd_data=edit net vlan busy/);
   });
 
   it('runs programs of this host without configd', async () => {

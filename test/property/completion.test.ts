@@ -18,6 +18,7 @@ async function network(): Promise<TmshSession> {
     'create net interface 1.1 { device eth1 }',
     'create net interface 1.2 { device eth2 }',
     'create net vlan wan { interfaces add { 1.1 } }',
+    'create auth partition Other',
     'create net vlan /Other/inside { interfaces add { 1.2 { tagged } } tag 7 }',
     'create net self s1 { address 10.1.1.1/24 vlan wan allow-service { tcp:22 } }',
     'create net tunnels vxlan p { defaults-from vxlan port 5000 }',

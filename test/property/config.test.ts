@@ -14,7 +14,7 @@ import { ConfigSyntaxError } from '../../src/core/errors.ts';
 import type { TextPosition } from '../../src/core/errors.ts';
 import { TmshSession } from '../support/tmsh-session.ts';
 
-const name = fc.constantFrom('a', 'b', 'c', 'wan', '/Common/d', '/Other/e');
+const name = fc.constantFrom('a', 'b', 'c', 'wan', '/Common/d', '/Other/e', '/Other/sub/f');
 const port = fc.constantFrom('1.1', '1.2', '2.1');
 const ip = fc.constantFrom('10.1.1.1', '10.1.1.2', '10.2.0.1%0', '2001:db8::1', '239.1.1.1');
 const mac = fc.constantFrom('0:0:0:0:0:1', '00:00:00:00:00:02', 'ff:ff:ff:ff:ff:ff');
@@ -90,6 +90,23 @@ const command = fc.oneof(
     )
     .map(([type, key]) => `delete ${type} ${key}`),
   fc.constantFrom(
+    'create auth partition Other',
+    'create sys folder /Other/sub',
+    'delete auth partition Other',
+    'delete sys folder /Other/sub',
+    'create net route-domain 5 { id 5 vlans { wan } }',
+    'modify auth partition Other default-route-domain 5',
+    'modify auth partition Other default-route-domain 0',
+    'modify auth partition Other description x',
+  ),
+  fc
+    .tuple(fc.constantFrom('net vlan', 'net tunnels tunnel', 'net self', 'net route', 'ltm pool'), name)
+    .map(([type, key]) => `mv ${type} ${key} to-folder /Other`),
+  fc
+    .tuple(name, fc.constantFrom('10.1.1.9', '10.1.1.9%0', '10.1.1.9%5'), fc.constantFrom('', 'network default%0'))
+    .map(([key, gw, network]) => `create net route ${key} { gw ${gw} ${network} }`),
+  fc.tuple(name, ip).map(([key, member]) => `cd /Other; create ltm pool ${key} { members { ${member}:0 } }; cd`),
+  fc.constantFrom(
     'modify ltm global-settings general l2-cache-timeout 60',
     'modify ltm global-settings general l2-cache-timeout default',
   ),
@@ -99,6 +116,8 @@ const start = fc.constant([
   'create net interface 1.1 device eth1',
   'create net interface 1.2 device eth2',
   'create net vlan wan interfaces { 1.1 }',
+  'create auth partition Other',
+  'create net self s { address 10.1.1.1/24 vlan wan }',
 ]);
 const commands = fc.tuple(start, fc.array(command, { maxLength: 30 })).map((parts) => parts.flat());
 

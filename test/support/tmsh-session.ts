@@ -9,11 +9,13 @@ import type { SystemTopic, TmshBackend } from '../../src/tmsh/backend.ts';
 import { placeInBatch } from '../../src/tmsh/batch.ts';
 import { describeCommandError } from '../../src/tmsh/command-error.ts';
 import { newSession, runCommand } from '../../src/tmsh/command.ts';
+import { EditWatch } from '../../src/tmsh/edit-conflict.ts';
 import type { Session } from '../../src/tmsh/verb.ts';
 
 export class TmshSession implements TmshBackend {
   configuration: Configuration = emptyConfiguration();
   readonly version = '1';
+  readonly edits = new EditWatch();
   /** Files that load can read and save has written. */
   readonly files = new Map<string, string>();
   readonly saved: string[] = [];
@@ -23,6 +25,7 @@ export class TmshSession implements TmshBackend {
   asked: { type: string; names: readonly string[] | undefined }[] = [];
 
   commit({ configuration }: { configuration: Configuration }): void {
+    this.edits.note(this.configuration, configuration, () => ({ user: 'me', command: 'it', at: new Date(0) }));
     this.configuration = configuration;
   }
 

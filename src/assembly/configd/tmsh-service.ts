@@ -8,13 +8,14 @@ import { ConfigError, ConfigSyntaxError } from '../../core/errors.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import { IpcClient } from '../../ipc/ipc-client.ts';
-import { IpcError } from '../../ipc/ipc-error.ts';
+import { EDIT_CONFLICT, IpcError } from '../../ipc/ipc-error.ts';
 import type { ItemOf, ParamsOf, ShowReply } from '../../ipc/schema.ts';
 import { StoreError, readFileIfThere } from '../../store/atomic-file.ts';
 import type { TmshBackend } from '../../tmsh/backend.ts';
 import { placeInBatch } from '../../tmsh/batch.ts';
 import { describeCommandError } from '../../tmsh/command-error.ts';
 import { isChange, newSession, runCommand } from '../../tmsh/command.ts';
+import { EditConflict, EditWatch } from '../../tmsh/edit-conflict.ts';
 import type { Session } from '../../tmsh/verb.ts';
 import { auditText } from './audit.ts';
 import type { ConfigOwner } from './config-owner.ts';
@@ -40,6 +41,7 @@ export class TmshService {
   /** The end of the command that changes something before the next one may. */
   #turn: Promise<void> = Promise.resolve();
   readonly #sessions = new WeakMap<object, Session>();
+  readonly #edits = new EditWatch();
 
   constructor(options: TmshServiceOptions) {
     this.#options = options;
@@ -90,7 +92,7 @@ export class TmshService {
     const place = batch && placeInBatch(batch);
     try {
       const output: string[] = [];
-      const running = runCommand(params.command, this.#backend(params), session, params.input);
+      const running = runCommand(params.command, this.#backend(params), session, params.input, params.base);
       for await (const text of running) output.push(text);
       this.#audit(params, folder, 'Command OK');
       return output;
@@ -113,7 +115,7 @@ export class TmshService {
     ) {
       return error;
     }
-    return new IpcError('failed', text);
+    return new IpcError('failed', text, error instanceof EditConflict ? EDIT_CONFLICT : undefined);
   }
 
   async #takeTurn(): Promise<() => void> {
@@ -126,7 +128,7 @@ export class TmshService {
 
   #audit({ command, input, user, source }: ParamsOf<'tmsh'>, folder: string, result: string): void {
     const text = auditText(input === undefined ? command : `${command}\n${input}`, result);
-    const who = (user ?? 'unknown').replace(/[^\w.@+-]/g, '?').slice(0, 64);
+    const who = plainUser(user);
     logEvent(
       this.#options.log,
       'config-audit',
@@ -135,7 +137,7 @@ export class TmshService {
     );
   }
 
-  #backend({ directory, user }: ParamsOf<'tmsh'>): TmshBackend {
+  #backend({ command, directory, user }: ParamsOf<'tmsh'>): TmshBackend {
     const { owner, publisher, dataplaneSocket, state } = this.#options;
     const place = (file: string) => (isAbsolute(file) || directory === undefined ? file : join(directory, file));
     return {
@@ -143,7 +145,16 @@ export class TmshService {
         return owner.configuration;
       },
       version: owner.version,
-      commit: (committed: Committed) => owner.commit(committed),
+      edits: this.#edits,
+      commit: (committed: Committed) => {
+        const before = owner.configuration;
+        owner.commit(committed);
+        this.#edits.note(before, owner.configuration, () => ({
+          user: plainUser(user),
+          command: auditText(command, '').command,
+          at: new Date(),
+        }));
+      },
       save: (file) => owner.save(file === undefined ? undefined : place(file), user),
       read: async (file) => {
         const path = file === undefined ? owner.file : place(file);
@@ -171,6 +182,11 @@ export class TmshService {
       system: (topic) => showSystem(topic, state, owner.version),
     };
   }
+}
+
+/** The name of a user as it may stand in a line of text. */
+function plainUser(user: string | undefined): string {
+  return (user ?? 'unknown').replace(/[^\w.@+-]/g, '?').slice(0, 64);
 }
 
 async function withClient<T>(socket: string, ask: (client: IpcClient) => Promise<T>): Promise<T> {

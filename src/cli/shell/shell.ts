@@ -194,12 +194,13 @@ export class Shell {
       return { show: `${errorText(error)}\n` };
     }
     const typed = new WordCursor(this.#pending + before).prefix;
-    const end = found.count === 1 ? ' ' : '';
+    // A folder is only the start of a name.
+    const end = found.count === 1 && !found.common.endsWith('/') ? ' ' : '';
     const isSuffix = typed.length === found.replaces && found.common.startsWith(typed);
     if (isSuffix && found.common.length + end.length > typed.length) {
       return { remove: 0, insert: `${found.common.slice(typed.length)}${end}` };
     }
-    if (found.count === 1) return { remove: found.replaces, insert: `${found.common} ` };
+    if (found.count === 1) return { remove: found.replaces, insert: `${found.common}${end}` };
     return isSecond ? { show: renderCompletion(found, process.stdout.columns) } : { remove: 0, insert: '' };
   }
 }

@@ -38,7 +38,15 @@ function readMember(word: string, folder: string): Reading<string> {
   const problem = pathProblem(path);
   if (problem !== undefined) return { problem: `must be the name of a pool member: ${problem}` };
   if (hostOf(path) === undefined) return { problem: 'must be an address or a name with a port, as in 10.1.1.1:0' };
-  return { value: path.replace(/any$/, '0') };
+  return { value: path.replace(/any$/, '0').replace(/%0(?=[:.][^:.]*$)/, '') };
+}
+
+/** A member that is named by an address of its pool's partition. */
+function memberInDomain(member: string, routeDomain: number): string {
+  const host = member.startsWith(`${COMMON}/`) ? undefined : hostOf(member);
+  if (host === undefined || host.includes('%') || parseAddress(host) === undefined) return member;
+  const end = member.lastIndexOf('/') + 1 + host.length;
+  return `${member.slice(0, end)}%${routeDomain}${member.slice(end)}`;
 }
 
 export const ltmPool = objectType({
@@ -68,6 +76,7 @@ ltm pool gateways {
         expects: 'an address with a port, as in 10.1.1.1:0',
         read: readMember,
         print: (value, folder) => relativeName(value, folder),
+        inDomain: memberInDomain,
       },
       {
         address: address({ help: 'The address; when it is left out, that in the name.' }),

@@ -12,7 +12,7 @@ import {
   prefixContains,
   sameAddress,
 } from '../../core/address.ts';
-import { address, flag, integer, pattern, reference, string } from '../kinds.ts';
+import { address, flag, inDomain, integer, pattern, reference, string } from '../kinds.ts';
 import { type CheckContext, objectType, type ObjectOf } from '../object-type.ts';
 import type { Reading } from '../property.ts';
 import { checkRouteDomain, findRouteDomain, routeDomainOf } from '../route-domain.ts';
@@ -85,7 +85,12 @@ net route default {
       { default: 0, help: 'Largest IP packet in octets that may take the route; 0: what the way out carries.' },
     ),
     network: pattern(
-      { name: 'ip-network', expects: 'default, default-inet6, or a network as in 10.5.5.0/24', read: readNetwork },
+      {
+        name: 'ip-network',
+        expects: 'default, default-inet6, or a network as in 10.5.5.0/24',
+        read: readNetwork,
+        inDomain,
+      },
       {
         default: 'default',
         immutable: true,

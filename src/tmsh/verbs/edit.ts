@@ -9,6 +9,7 @@ import { replaceObjects } from '../../config/replace-objects.ts';
 import type { Token } from '../../config/scanner.ts';
 import { ConfigError } from '../../core/errors.ts';
 import { isPattern, readType, readWords, resolveNames } from '../arguments.ts';
+import { conflictOn, listingDigest } from '../edit-conflict.ts';
 import { readOptions } from '../options.ts';
 import type { Command, OptionWord, Verb } from '../verb.ts';
 import { warningLines } from '../warnings.ts';
@@ -36,10 +37,13 @@ export const edit: Verb = {
         throw new ConfigError('configuration', 'edit does not wait in a transaction.', { hint });
       }
       const names = tokens.length === 0 ? [''] : tokens.flatMap((token) => namesToEdit(command, type, token));
+      const opened = names.map((name) => listing(command, type, name, isFull));
       if (input === undefined) {
-        for (const name of names) yield listing(command, type, name, isFull);
+        backend.edits.watch(names.map((name) => objectKey({ type: type.path, name })));
+        yield* opened;
         return;
       }
+      refuseChanged(command, type, names, opened.join(''));
       const allowed = new Set(names.map((name) => objectKey({ type: type.path, name })));
       const committed = replaceObjects(input, backend.configuration, allowed, 'edit');
       backend.commit(committed);
@@ -47,6 +51,14 @@ export const edit: Verb = {
     },
   },
 };
+
+/** Refuses a text that was made from objects which somebody else has changed meanwhile. Throws an EditConflict. */
+function refuseChanged({ base, backend }: Command, type: AnyObjectType, names: readonly string[], now: string): void {
+  if (base === undefined || base === listingDigest(now)) return;
+  const keys = names.map((name) => objectKey({ type: type.path, name }));
+  const key = keys.find((each) => backend.edits.changeOf(each) !== undefined) ?? keys[0] ?? type.path;
+  throw conflictOn(key, backend.edits.changeOf(key));
+}
 
 /** The objects that there are, or one that is to be. */
 function namesToEdit({ backend, session }: Command, type: AnyObjectType, token: Token): string[] {

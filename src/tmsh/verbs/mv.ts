@@ -1,6 +1,6 @@
 // `mv` and `cp`: an object under another name, or beside itself.
 
-import { leafOf, resolveFolder } from '../../config/folders.ts';
+import { ROOT, leafOf, resolveFolder } from '../../config/folders.ts';
 import { nameOf } from '../../config/load-text.ts';
 import type { AnyObjectType } from '../../config/object-type.ts';
 import type { Token } from '../../config/scanner.ts';
@@ -12,7 +12,16 @@ const OBJECTS = {
   accepts: (type: AnyObjectType) => type.naming !== 'singleton' && type.companionOf === undefined,
   names: 'one',
   properties: 'none',
-  operand: { kind: 'name', help: 'the new name, or to-folder FOLDER' },
+  operand: { kind: 'name', help: 'the new name' },
+  // Stands in place of the name.
+  options: [
+    {
+      word: 'to-folder',
+      help: 'Another folder, under the same name.',
+      value: { kind: 'folder', help: 'a folder' },
+      inFolders: true,
+    },
+  ],
 } as const satisfies Omit<Objects, 'run'>;
 
 export const mv: Verb = {
@@ -52,5 +61,5 @@ function readNames({ scanner, session: { folder } }: Command): Names {
   }
   const to = resolveFolder(readWord(scanner, 'a folder').text, folder);
   expectEnd(scanner);
-  return { type, from, target: (name) => `${to}/${leafOf(name)}` };
+  return { type, from, target: (name) => `${to === ROOT ? '' : to}/${leafOf(name)}` };
 }

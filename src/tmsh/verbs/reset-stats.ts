@@ -1,6 +1,7 @@
 // `reset-stats`: counters of objects start at 0 again.
 
-import { resolveTarget } from '../arguments.ts';
+import { objectsOf } from '../../config/configuration.ts';
+import { expectEnd, isNear, resolveTarget } from '../arguments.ts';
 import type { Verb } from '../verb.ts';
 
 export const resetStats: Verb = {
@@ -12,7 +13,12 @@ export const resetStats: Verb = {
     isNameOptional: true,
     properties: 'none',
     async *run({ scanner, backend, session }) {
-      const { type, names } = resolveTarget(scanner, backend.configuration, session.folder);
+      const { configuration } = backend;
+      const { type, namesIn } = resolveTarget(scanner, configuration, session.folder);
+      expectEnd(scanner);
+      const all = objectsOf(configuration, type).map(({ name }) => name);
+      const near = all.filter((name) => isNear(type, name, session.folder, false));
+      const names = namesIn(false) ?? (near.length === all.length ? undefined : near);
       const objects = await backend.resetStats(type.path, names);
       if (objects === 0) yield `No ${type.label} has counters.\n`;
     },

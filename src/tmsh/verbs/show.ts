@@ -1,6 +1,8 @@
 // `show`: state and counters of objects, as the daemons have them, and of the system.
 
-import { resolveTarget } from '../arguments.ts';
+import { objectKey } from '../../config/change.ts';
+import type { ShowReply, ShowRow } from '../../ipc/schema.ts';
+import { isNear, resolveTarget } from '../arguments.ts';
 import { fieldPages } from '../field-format.ts';
 import { readOptions } from '../options.ts';
 import { renderPages } from '../show.ts';
@@ -14,7 +16,7 @@ const OPTIONS: readonly OptionWord[] = [
   { word: 'all-properties', help: 'Everything that is known, as without it.' },
   { word: 'field-fmt', help: 'Names and values in braces, for programs.' },
   { word: 'raw', help: 'Numbers in full, as without it.' },
-  { word: 'recursive', help: 'Objects of folders below as well, as without it.' },
+  { word: 'recursive', help: 'Objects of folders below as well.' },
 ];
 
 export const show: Verb = {
@@ -27,10 +29,22 @@ export const show: Verb = {
     properties: 'none',
     options: OPTIONS,
     async *run({ scanner, backend, session }) {
-      const { type, names } = resolveTarget(scanner, backend.configuration, session.folder, OPTIONS);
-      const isFields = readOptions(scanner, `show ${type.path}`, OPTIONS).has('field-fmt');
-      const page = (cursor?: string) => backend.show(type.path, names, cursor);
-      if (isFields) {
+      const { configuration } = backend;
+      const { folder } = session;
+      const { type, namesIn } = resolveTarget(scanner, configuration, folder, OPTIONS);
+      const options = readOptions(scanner, `show ${type.path}`, OPTIONS);
+      const isRecursive = options.has('recursive');
+      const names = namesIn(isRecursive);
+      // Rows that are no objects, as tables of a whole route domain, lie in no folder.
+      const isShown = ({ name }: ShowRow): boolean =>
+        names !== undefined ||
+        isNear(type, name, folder, isRecursive) ||
+        !configuration.objects.has(objectKey({ type: type.path, name }));
+      const page = async (cursor?: string): Promise<ShowReply> => {
+        const reply = await backend.show(type.path, names, cursor);
+        return { ...reply, rows: reply.rows.filter(isShown) };
+      };
+      if (options.has('field-fmt')) {
         yield* fieldPages(type.path, page, session.folder);
         return;
       }

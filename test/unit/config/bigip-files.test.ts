@@ -42,7 +42,8 @@ function stanzas(text: string): Map<string, string> {
 }
 
 /** Types of which there are objects with an effect. */
-const KNOWN = /^(?:net (?:interface|vlan|self|route|route-domain|tunnels|fdb|arp) |ltm pool |sys db )/;
+const KNOWN =
+  /^(?:net (?:interface|vlan|self|route|route-domain|tunnels|fdb|arp) |ltm pool |auth partition |sys (?:db|folder) )/;
 
 describe('files of a BIG-IP', () => {
   for (const name of ['base', 'gtm', 'ltm', 'apm']) {

@@ -188,7 +188,7 @@ net vlan /Common/wan {
 ltm rule /Common/r {
 when HTTP_REQUEST { log "brace { in a quote" } }
 }
-sys folder / { }
+sys httpd { }
 `;
     const loaded = load(text);
     assert.equal(print(loaded), text);
@@ -201,7 +201,7 @@ sys folder / { }
         'net vlan /Common/wan interfaces 1.1: property "x" is not known',
         'net vlan /Common/wan: property "sflow" is not known',
         'object "ltm rule /Common/r" is of a type that is not known',
-        'object "sys folder /" is of a type that is not known',
+        'object "sys httpd" is of a type that is not known',
       ],
     );
   });

@@ -75,7 +75,7 @@ describe('completion of names', () => {
   });
 
   it('offers existing objects as the folder lets one write them', async () => {
-    const ask = await asker('create net vlan /Other/guest { tag 7 }');
+    const ask = await asker('create auth partition Other', 'create net vlan /Other/guest { tag 7 }');
     assert.deepEqual(offered(ask('modify net vlan '))['VLAN names'], ['/Other/guest', 'wan']);
     assert.deepEqual(offered(ask('modify net vlan ', '/Other'))['VLAN names'], ['/Common/wan', 'guest']);
     assert.deepEqual(offered(ask('modify net vlan /')), { 'VLAN names': ['/Common/wan', '/Other/guest'] });
@@ -84,6 +84,29 @@ describe('completion of names', () => {
       Delimiters: ['}'],
     });
     assert.deepEqual(offered(ask('cd ')), { Folders: ['/', '/Common', '/Other'] });
+  });
+
+  it('knows folders: where to go, where a new name may be, and where an object may be moved', async () => {
+    const ask = await asker('create auth partition Other', 'create sys folder /Common/app');
+    assert.deepEqual(offered(ask('cd ')), { Folders: ['/', '/Common', '/Other', 'app'] });
+    assert.deepEqual(offered(ask('cd a')), { Folders: ['app'] });
+    assert.deepEqual(offered(ask('cd /C')), { Folders: ['/Common', '/Common/app'] });
+    assert.deepEqual(offered(ask('create net vlan /')), { Folders: ['/Common/', '/Common/app/', '/Other/'] });
+    const other = ask('create net vlan /O');
+    assert.deepEqual([other.common, other.count], ['/Other/', 1]);
+    assert.match(ask('create net vlan /Other/').values[0]!.expects, /a name for the VLAN/);
+    assert.deepEqual(offered(ask('create net vlan ')), { Delimiters: ['{'] });
+    assert.deepEqual(offered(ask('create net interface /')), {});
+    assert.deepEqual(offered(ask('mv net vlan wan ')), { Options: ['to-folder'] });
+    assert.deepEqual(offered(ask('mv net vlan wan to-folder /O')), { Folders: ['/Other'] });
+    assert.deepEqual(offered(ask('mv net interface 1.1 ')), {});
+    assert.deepEqual(offered(ask('mv net vlan wan other ')), {});
+    assert.deepEqual(offered(ask('delete sys folder ')), {
+      'folder names': ['/', '/Common', '/Other', 'app'],
+      Values: ['all'],
+      Delimiters: ['{'],
+    });
+    assert.deepEqual(offered(ask('modify auth partition O')), { 'partition names': ['Other'] });
   });
 
   it('offers names, properties and options to list', async () => {
@@ -134,7 +157,7 @@ describe('completion of properties', () => {
   });
 
   it('offers objects that a reference may name', async () => {
-    const ask = await asker('create net vlan /Other/guest { tag 7 }');
+    const ask = await asker('create auth partition Other', 'create net vlan /Other/guest { tag 7 }');
     assert.deepEqual(offered(ask('modify net self 10.1.1.1/24 vlan ')), {
       'VLAN names': ['/Other/guest', 'wan'],
     });

@@ -16,7 +16,7 @@ describe('modules at the prompt', () => {
   });
 
   it('hold components', () => {
-    assert.equal(modulesWithin('').get('sys'), 'db');
+    assert.equal(modulesWithin('').get('sys'), 'folder, db');
     assert.ok(modulesWithin('net').has('tunnels'));
     assert.deepEqual([...modulesWithin('net tunnels').keys()].sort(), ['etherip', 'gre', 'tunnel', 'vxlan']);
   });

@@ -64,7 +64,7 @@ describe('several commands on one line', () => {
 describe('folders', () => {
   it('are where bare names belong, and what names are printed relative to', async () => {
     const session = await basicSession();
-    await session.run('create net vlan /Common/sub/inner tag 5');
+    await session.run('create sys folder sub', 'create net vlan /Common/sub/inner tag 5');
     assert.equal(await session.run('pwd'), '/Common\n');
     assert.equal(await session.run('list net vlan sub/inner one-line'), 'net vlan sub/inner { tag 5 }\n');
     await session.run('cd sub');
@@ -86,7 +86,7 @@ describe('bare names of other objects', () => {
   it('are those of the folder, and those of /Common where it has none', async () => {
     const session = await basicSession();
     await session.run(
-      'create net vlan /Common/sub/near tag 5',
+      'create sys folder sub; create net vlan /Common/sub/near tag 5',
       'cd sub',
       'create net tunnels tunnel t local-address 10.1.1.1 profile vxlan-multipoint key 5',
       'create net vlan-group g members add { near wan } mode transparent',
@@ -105,7 +105,7 @@ describe('bare names of other objects', () => {
   it('may be made by the transaction that names them', async () => {
     const session = await basicSession();
     await session.run(
-      'create net vlan /Common/sub/x tag 5',
+      'create sys folder sub; create net vlan /Common/sub/x tag 5',
       'cd sub; create cli transaction',
       'create net vlan wan tag 6',
       'create net self s address 10.2.0.1/24 vlan wan',
@@ -118,6 +118,7 @@ describe('bare names of other objects', () => {
 describe('what list and show take', () => {
   it('objects of the folder, and with recursive those below it', async () => {
     const session = await basicSession();
+    await session.run('create sys folder sub', 'cd sub; create sys folder deep; cd ..');
     await session.run('create net vlan /Common/sub/x1 tag 5', 'create net vlan /Common/sub/deep/x2 tag 6');
     const names = async (command: string) =>
       (await session.run(command)).split('\n').flatMap((line) => /^net vlan (\S+)/.exec(line)?.[1] ?? []);
@@ -129,7 +130,7 @@ describe('what list and show take', () => {
     assert.deepEqual(await names('list net vlan *2 recursive'), ['deep/x2']);
     assert.deepEqual(await names('cd /; list net vlan'), []);
     assert.deepEqual(await names('list recursive'), ['/Common/sub/deep/x2', '/Common/sub/x1', '/Common/wan']);
-    assert.match(await session.run('list'), /^sys db /, 'what has no folder is in all of them');
+    assert.match(await session.run('list'), /^auth partition Common /, 'what has no folder is in all of them');
     await session.run('cd /Common/sub; delete net vlan all');
     assert.deepEqual(await names('cd /; list net vlan recursive'), ['/Common/sub/deep/x2', '/Common/wan']);
   });
@@ -273,11 +274,58 @@ net self 10.1.1.1/24 { address 10.1.1.1/24 vlan outside }
 
   it('move an object to another folder', async () => {
     const session = await basicSession();
-    await session.run('create net vlan /Common/sub/x tag 9', 'mv net vlan wan to-folder /Common/sub');
+    await session.run('create sys folder /Common/sub', 'mv net vlan wan to-folder /Common/sub');
     assert.equal(
       await session.run('list net self one-line'),
       'net self 10.1.1.1/24 { address 10.1.1.1/24 vlan sub/wan }\n',
     );
+  });
+});
+
+describe('mv and what is not known', () => {
+  it('leaves the name in such text, and says where', async () => {
+    const session = await basicSession();
+    session.files.set(
+      'f',
+      'net stp /Common/s { vlans { /Common/wan } }\n' +
+        'ltm virtual /Common/v { vlans { /Common/wan2 } }\n' +
+        'net vlan /Common/x { tag 9 sflow { of "/Common/wan" } }\n',
+    );
+    await session.run('load sys config file f merge');
+    const said = await session.run('mv net vlan wan lan');
+    assert.deepEqual(
+      said.split('\n').map((line) => line.replace(/ in text .*/, '')),
+      [
+        'Warning: net stp /Common/s holds the name of net vlan /Common/wan',
+        'Warning: net vlan /Common/x holds the name of net vlan /Common/wan',
+        '',
+      ],
+    );
+    assert.match(said, /If it means this object, it has to say \/Common\/lan now\.\n/);
+    assert.match(await session.run('list'), /net stp \/Common\/s \{ vlans \{ \/Common\/wan \} \}/);
+  });
+});
+
+describe('show in a folder', () => {
+  it('is of the objects there, with recursive of those below as well, and of what lies in none', async () => {
+    const session = await basicSession();
+    await session.run('create auth partition t; create sys folder /t/a; create net vlan /t/x tag 8');
+    await session.run('create net vlan /t/a/y tag 9');
+    session.replies = [{ rows: ['/Common/wan', '/t/x', '/t/a/y', 'a table'].map((name) => ({ name })) }];
+    const shown = async (command: string) =>
+      [...(await session.run(command)).matchAll(/Net::VLAN: (.*)/g)].map((match) => match[1]);
+    assert.deepEqual(await shown('show net vlan'), ['wan', 'a table']);
+    assert.deepEqual(await shown('show net vlan all'), ['wan', 'a table']);
+    assert.deepEqual(await shown('cd /t; show net vlan'), ['x', 'a table']);
+    assert.deepEqual(await shown('show net vlan recursive'), ['x', 'a/y', 'a table']);
+    assert.deepEqual(await shown('cd /; show net vlan recursive'), ['/Common/wan', '/t/x', '/t/a/y', 'a table']);
+    assert.equal(await session.run('cd /t/a; show net vlan x field-fmt; cd').catch(() => 'refused'), 'refused');
+    await session.run('cd /t; show net vlan * recursive');
+    assert.deepEqual(session.asked.at(-1), { type: 'net vlan', names: ['/t/a/y', '/t/x'] });
+    await session.run('reset-stats net vlan');
+    assert.deepEqual(session.asked.at(-1), { type: 'net vlan', names: ['/t/x'] });
+    assert.equal(await session.run('cd; list net vlan /t/a/* one-line'), 'net vlan /t/a/y { tag 9 }\n');
+    assert.match(await session.run('cd /; list net vlan /t/* one-line'), /^net vlan \/t\/x [^\n]*\n$/);
   });
 });
 
