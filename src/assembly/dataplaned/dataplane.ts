@@ -200,9 +200,16 @@ export class Dataplane {
     this.#tunnelErrors = new TunnelErrors(this.#addresses, this.#tunnels.endpoints, paths, options.pool.arena);
     const fragmenter = new Fragmenter(disposal, random);
     this.#router = new OpaqueRouter(this.#members, this.fdb, this.#errors, disposal, floodInput);
-    this.#hostPath = new HostPath(this.#domains, this.#members, this.#slots, this.#addresses, this.fdb, disposal, {
-      originate: (frame, domain) => this.route.originate(frame, domain),
-    });
+    this.#hostPath = new HostPath(
+      this.#domains,
+      this.#members,
+      this.#slots,
+      this.#addresses,
+      this.fdb,
+      fragmenter,
+      disposal,
+      { originate: (frame, domain) => this.route.originate(frame, domain) },
+    );
     this.#receiver = new PacketReceiver(
       this.#members,
       this.#domains,

@@ -12,7 +12,7 @@ import { Drop, type Verdict } from '../../core/drop-reason.ts';
 import { macHigh16, macLow32 } from '../../core/mac.ts';
 import { hashPair } from '../../core/pair-map.ts';
 import { completeUnannouncedChecksum } from '../../packet/complete-checksum.ts';
-import type { Frame, FrameBatch } from '../../packet/frame.ts';
+import { type Frame, type FrameBatch, Gso } from '../../packet/frame.ts';
 import type { Disposal } from '../../pipeline/disposal.ts';
 import { HostFlows, NONE } from '../../route/host-flows.ts';
 import { HostFragments } from '../../route/host-fragments.ts';
@@ -20,6 +20,8 @@ import { PortLockdown } from '../../route/port-lockdown.ts';
 import { protocolService, udpService } from '../../tunnel/service.ts';
 import { ETHERNET_HEADER_OCTETS, ETHERNET_SOURCE, EtherType, writeEthernet } from '../../wire/ethernet.ts';
 import { IpProtocol } from '../../wire/ipv4.ts';
+import { IPV6_HOP_BY_HOP, ipv6NextHeader } from '../../wire/ipv6.ts';
+import type { Fragmenter } from './fragmenter.ts';
 import { hostPacket, PacketKind, readHostPacket } from './host-packet.ts';
 import { HostOutbound, type HostState, type Originator } from './host-outbound.ts';
 import type { LocalAddresses } from './local-addresses.ts';
@@ -37,6 +39,7 @@ export class HostPath implements HostState, LocalDelivery {
   readonly flows = new HostFlows();
   readonly #fragments = new HostFragments();
   readonly #outbound: HostOutbound;
+  readonly #fragmenter: Fragmenter;
   /** Takes what is for a self IP without a way to the host. */
   readonly #nobody: NoDelivery;
   readonly #domains: ReadonlyMap<number, Domain>;
@@ -60,10 +63,12 @@ export class HostPath implements HostState, LocalDelivery {
     slots: readonly (PortSlot | undefined)[],
     addresses: LocalAddresses,
     fdb: ForwardingDatabase,
+    fragmenter: Fragmenter,
     disposal: Disposal,
     originator: Originator,
   ) {
     this.#addresses = addresses;
+    this.#fragmenter = fragmenter;
     this.#domains = domains;
     this.#members = members;
     this.#slots = slots;
@@ -241,7 +246,25 @@ export class HostPath implements HostState, LocalDelivery {
     const type = hostPacket.isIpv4 ? EtherType.ipv4 : EtherType.ipv6;
     writeEthernet(this.#bytes, frame.start, mac.high, mac.low, ownMac.high, ownMac.low, type);
     if (frame.offloadsUnknown !== 0) completeUnannouncedChecksum(this.#disposal.pool.arena, frame);
-    slot.push(frame);
+    if (frame.gsoType === Gso.none && frame.end - frame.start > slot.port.maxFrameOctets) this.#pushCut(frame, slot);
+    else slot.push(frame);
+  }
+
+  /**
+   * Sends a packet to the host that is larger than its device: an MTU is a limit for who sends, so whoever has a larger one may
+   * send such packets here. Also what must not be cut on its way is cut on this last step, for the host puts it together.
+   */
+  #pushCut(frame: Frame, slot: PortSlot): void {
+    const ip = frame.start + ETHERNET_HEADER_OCTETS;
+    const mtu = slot.port.maxFrameOctets - ETHERNET_HEADER_OCTETS;
+    const row = this.#members[frame.member]?.row ?? 0;
+    if (!hostPacket.isIpv4 && ipv6NextHeader(this.#bytes, ip) === IPV6_HOP_BY_HOP) {
+      this.#disposal.drop(frame, Drop.transmitTooLong, row);
+      return;
+    }
+    const isWhole = !hostPacket.isIpv4 || !hostPacket.isFragment;
+    const pieces = this.#fragmenter.cut(frame, ip, mtu, isWhole, row);
+    for (let index = 0; index < pieces.length; index++) slot.push(pieces.frames[index]!);
   }
 
   #drop(frame: Frame, why: Verdict): void {

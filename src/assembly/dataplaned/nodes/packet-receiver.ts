@@ -3,7 +3,8 @@
 // A frame here starts at the IP header, whose check is done. Replies go back by the member that the question came in by
 // (auto last hop), in the question's own buffer. What nothing here takes goes to the local delivery.
 //
-// Fragments of packets for our addresses are put together first. Those of packets to groups are not.
+// Fragments of packets for our addresses are put together first, unless the host takes them as they are: it does where the
+// first one comes first and says who the packet is for. Those of packets to groups are not put together.
 
 import type { Domain, Member } from '../../../bridge/domain.ts';
 import { Drop, FORWARD, type Verdict } from '../../../core/drop-reason.ts';
@@ -122,7 +123,8 @@ export class PacketReceiver {
     const ip = frame.start;
     if (!this.#isAlive(frame)) return;
     if (ipv4IsFragment(bytes, ip)) {
-      if (!this.#isTakenByHost(frame, owner)) this.#putTogether(frame, owner, true);
+      const isHeld = this.#reassembly.holdsIpv4(ip, owner);
+      if (isHeld || !this.#isTakenByHost(frame, owner)) this.#putTogether(frame, owner, true);
       return;
     }
     const protocol = ipv4Protocol(bytes, ip);
@@ -168,9 +170,13 @@ export class PacketReceiver {
     } else if (nextHeader === IpProtocol.icmpv6) {
       this.#echoV6(frame, owner);
     } else if (isIpv6Extension(nextHeader)) {
-      const isFragment = findUpperLayer(bytes, ip, frame.end) && upperLayer.fragmentAt !== 0;
-      if (!isFragment) this.#deliver(frame, owner);
-      else if (!this.#isTakenByHost(frame, owner)) this.#putTogether(frame, owner, false);
+      const fragmentAt = findUpperLayer(bytes, ip, frame.end) ? upperLayer.fragmentAt : 0;
+      if (fragmentAt === 0) {
+        this.#deliver(frame, owner);
+      } else {
+        const isHeld = this.#reassembly.holdsIpv6(ip, fragmentAt, owner);
+        if (isHeld || !this.#isTakenByHost(frame, owner)) this.#putTogether(frame, owner, false);
+      }
     } else if (!this.#demultiplexer.takeIpv6(frame, owner)) {
       this.#deliver(frame, owner);
     }
@@ -200,7 +206,7 @@ export class PacketReceiver {
     else this.#delivery.accept(frame, domain);
   }
 
-  /** Whether the host has taken a fragment; otherwise it is put together here. */
+  /** Whether the host has taken a fragment; otherwise, and where one of its packet is here already, it is put together here. */
   #isTakenByHost(frame: Frame, owner: number): boolean {
     const domain = this.#domains.get(owner);
     return domain !== undefined && this.#delivery.acceptFragment(frame, domain);
