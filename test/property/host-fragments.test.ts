@@ -68,6 +68,7 @@ const size = fc.oneof(
 const length = fc.oneof(fc.integer({ min: 0, max: 3000 }), fc.integer({ min: 3000, max: 65_400 }));
 
 describe('a packet for a socket of this host', () => {
+  // The VLAN has an MTU of 9000.
   it('comes through once, whatever the order of its fragments and the MTU of its sender, or is refused as a whole', () => {
     const rig = makeRig();
     let identification = 0;
@@ -79,7 +80,7 @@ describe('a packet for a socket of this host', () => {
         fc.boolean(),
         fc.infiniteStream(fc.nat()),
         (isIpv4, octets, pieceOctets, isLetIn, stream) => {
-          const limit = Number.isFinite(pieceOctets) ? octets : octets % 9000;
+          const limit = Number.isFinite(pieceOctets) ? octets : octets % 8900;
           const body = Buffer.from(Array.from({ length: limit }, (_, index) => (index * 7 + octets) % 251));
           const payload = udp(5000, isLetIn ? 53 : 54, body);
           identification += 1;

@@ -271,14 +271,15 @@ export class Rig {
     this.pool.release(frame);
   }
 
-  /** What has left by a port since the last call. */
-  received(port: number): Buffer[] {
+  /** What has left by a port since the last call; without the questions for the groups of the host, unless `all`. */
+  received(port: number, all = false): Buffer[] {
     const frames: Buffer[] = [];
     const batch = new FrameBatch();
     while (this.far(port).receive(batch) > 0) {
       for (let index = 0; index < batch.length; index++) {
         const { start, end } = batch.frames[index]!;
-        frames.push(Buffer.from(this.arena.bytes.slice(start, end)));
+        const frame = Buffer.from(this.arena.bytes.slice(start, end));
+        if (all || !isQueryForHost(frame)) frames.push(frame);
       }
       batch.clear();
     }
@@ -314,6 +315,15 @@ export class Rig {
       spec: { domain: Id.wanDomain, address: words(REMOTE), mac: mac(PEER_MAC) },
     });
   }
+}
+
+/** A general query of IGMP from nobody, or of MLD from the gateway of the host. */
+function isQueryForHost(frame: Buffer): boolean {
+  const isIgmp = frame.length === 46 && frame.readUInt16BE(12) === 0x0800 && frame[23] === 2;
+  if (isIgmp) return frame.readUInt32BE(26) === 0 && frame[34] === 0x11;
+  return (
+    frame.length === 90 && frame.subarray(22, 38).toString('hex') === `fe80${'0'.repeat(27)}1` && frame[62] === 130
+  );
 }
 
 export const portRow = (index: number): number => 1 + index;

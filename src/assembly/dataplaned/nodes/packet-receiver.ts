@@ -140,21 +140,21 @@ export class PacketReceiver {
     }
   }
 
-  /** Takes an IPv4 packet to a group or to all: others get it too, and our copy ends here unless we listen. */
+  /** Takes an IPv4 packet to a group or to all: others get it too, and our copy ends here unless we or the host listen. */
   acceptGroupIpv4(frame: Frame): void {
     const bytes = this.#bytes;
     const ip = frame.start;
     if (!this.#isAlive(frame)) return;
+    const { domain } = this.#members[frame.member]!;
     if (ipv4IsFragment(bytes, ip)) {
-      this.#drop(frame, Drop.ipFragment);
+      if (!this.#delivery.acceptGroup(frame, domain)) this.#drop(frame, Drop.ipFragment);
       return;
     }
     const protocol = ipv4Protocol(bytes, ip);
     const payload = ip + ipv4HeaderOctets(bytes, ip);
-    const { domain } = this.#members[frame.member]!;
     if (protocol === IpProtocol.igmp) this.#igmp(frame, payload);
     else if (protocol !== IpProtocol.udp || !this.#toTunnelIpv4(frame, payload, domain.id)) {
-      this.#disposal.consume(frame);
+      if (!this.#delivery.acceptGroup(frame, domain)) this.#disposal.consume(frame);
     }
   }
 
@@ -196,8 +196,14 @@ export class PacketReceiver {
       if (verdict === FORWARD) this.#disposal.consume(frame);
       else this.#drop(frame, verdict);
     } else if (nextHeader !== IpProtocol.udp || !this.#toTunnelIpv6(frame, domain.id)) {
-      this.#disposal.consume(frame);
+      if (!this.#delivery.acceptGroup(frame, domain)) this.#disposal.consume(frame);
     }
+  }
+
+  /** Hands a packet to a group that came by a layer 3 tunnel to who has joined it; false: nobody has. */
+  offerGroup(frame: Frame): boolean {
+    const { domain } = this.#members[frame.member]!;
+    return domain.isLayer3 && this.#delivery.acceptGroup(frame, domain);
   }
 
   #deliver(frame: Frame, owner: number): void {
