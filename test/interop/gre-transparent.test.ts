@@ -32,12 +32,12 @@ for packet in packets: s.sendto(bytes.fromhex(packet), (destination, 0))
 `;
 
 /** Behind a header without options, with a key, and with key, sequence number and checksum: an IPv4 header and some payload. */
-const INNER = `45000028000040004001${'0000'}ac100001ac100002${'a5'.repeat(20)}`;
-const LARGE = `45000bb8000040004001${'0000'}ac100001ac100002${'5a'.repeat(2980)}`;
+const INNER = `450000280000400040010000ac100001ac100002${'a5'.repeat(20)}`;
+const LARGE = `45000bb80000400040010000ac100001ac100002${'5a'.repeat(2980)}`;
 const PACKETS = [
   `00000800${INNER}`,
   `2000080000000007${INNER}`,
-  `b000080012340000${'00000007'}00000001${INNER}`,
+  `b0000800123400000000000700000001${INNER}`,
   `00000800${LARGE}`,
 ];
 
