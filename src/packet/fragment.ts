@@ -5,10 +5,11 @@
 //   2. every piece but the last is a multiple of 8 octets, as long as the MTU allows
 //   3. IPv4: options without the copied flag are in the first fragment only; a packet that is a fragment itself is cut
 //      further, and its last piece is the last of the whole only if it was that before
-//   4. IPv6: a fragment header stands behind the fixed header
+//   4. IPv6: a fragment header stands behind the fixed header; what is a fragment itself is cut further as with IPv4, which only
+//      the last hop to its receiver may do
 //
-// Not supported: IPv6 packets with extension headers, super-frames and unfinished checksums, which are to be cut and
-// finished first.
+// Not supported: IPv6 packets with headers that belong in front of a fragment header, super-frames and unfinished checksums,
+// which are to be cut and finished first.
 
 import { Drop, FORWARD, type Verdict } from '../core/drop-reason.ts';
 import { read16, write16 } from '../core/octets.ts';
@@ -31,7 +32,13 @@ import {
   ipv6NextHeader,
   ipv6PayloadOctets,
 } from '../wire/ipv6.ts';
-import { IPV6_FRAGMENT_HEADER_OCTETS, writeFragmentHeader } from '../wire/ipv6-extension.ts';
+import {
+  fragmentIdentification,
+  fragmentOffset,
+  hasMoreFragments,
+  IPV6_FRAGMENT_HEADER_OCTETS,
+  writeFragmentHeader,
+} from '../wire/ipv6-extension.ts';
 import { copyMetadata, type Frame, type FrameBatch } from './frame.ts';
 import type { FramePool } from './pool.ts';
 
@@ -118,7 +125,7 @@ function keepCopiedOptions(bytes: Uint8Array, header: number, headerOctets: numb
   return to - first;
 }
 
-/** The same for an IPv6 packet without extension headers that was made here; `identification`: 32 bits, new for each packet. */
+/** The same for an IPv6 packet; `identification`: 32 bits, new for each packet, and unused for one that is a fragment. */
 export function fragmentIpv6(
   pool: FramePool,
   frame: Frame,
@@ -129,10 +136,15 @@ export function fragmentIpv6(
 ): Verdict {
   const { bytes } = pool.arena;
   const headerOctets = IPV6_HEADER_OCTETS + IPV6_FRAGMENT_HEADER_OCTETS;
-  const payload = ip + IPV6_HEADER_OCTETS;
-  const end = payload + ipv6PayloadOctets(bytes, ip);
+  const behindFixed = ip + IPV6_HEADER_OCTETS;
+  const end = behindFixed + ipv6PayloadOctets(bytes, ip);
   const linkOctets = ip - frame.start;
-  const nextHeader = ipv6NextHeader(bytes, ip);
+  const isFragment = ipv6NextHeader(bytes, ip) === IPV6_FRAGMENT;
+  const payload = isFragment ? behindFixed + IPV6_FRAGMENT_HEADER_OCTETS : behindFixed;
+  const nextHeader = isFragment ? bytes[behindFixed]! : ipv6NextHeader(bytes, ip);
+  const number = isFragment ? fragmentIdentification(bytes, behindFixed) : identification;
+  const offsetOfAll = isFragment ? fragmentOffset(bytes, behindFixed) : 0;
+  const isLastOfAll = !isFragment || !hasMoreFragments(bytes, behindFixed);
   const room = (mtu - headerOctets) & ~7;
   if (room <= 0) return Drop.mtuTooSmall;
   const before = into.length;
@@ -146,14 +158,14 @@ export function fragmentIpv6(
     }
     copyMetadata(frame, piece);
     const header = piece.start + linkOctets;
-    bytes.copyWithin(piece.start, frame.start, payload);
+    bytes.copyWithin(piece.start, frame.start, behindFixed);
     bytes.copyWithin(header + headerOctets, at, at + octets);
     piece.end = header + headerOctets + octets;
     bytes[header + IPV6_NEXT_HEADER] = IPV6_FRAGMENT;
     write16(bytes, header + IPV6_PAYLOAD_LENGTH, IPV6_FRAGMENT_HEADER_OCTETS + octets);
-    const offset = at - payload;
+    const offset = offsetOfAll + at - payload;
     at += octets;
-    writeFragmentHeader(bytes, header + IPV6_HEADER_OCTETS, nextHeader, offset, at < end, identification);
+    writeFragmentHeader(bytes, header + IPV6_HEADER_OCTETS, nextHeader, offset, at < end || !isLastOfAll, number);
     into.push(piece);
   } while (at < end);
   return FORWARD;

@@ -1,8 +1,8 @@
 // Which fragments from the network may go to this host: those whose first one port lockdown let in.
 //
-// A later fragment has no ports. It follows the first of its packet, which a sender sends first; where it overtakes it, it
-// is refused and the packet is lost, as behind every filter that does not reassemble. A table of fixed size, in which a packet
-// takes the place of another.
+// A later fragment has no ports. It follows the first of its packet, which a sender sends first; where it overtakes it, it is
+// refused here, and the packet is put together in the data plane. A table of fixed size, in which a packet takes the place of
+// another.
 
 import { hashPair } from '../core/pair-map.ts';
 

@@ -5,8 +5,8 @@
 import { Drop, FORWARD, type Verdict } from '../core/drop-reason.ts';
 import type { Frame } from '../packet/frame.ts';
 
-/** More fragments than that nobody makes of a packet that has room in a buffer. */
-const MAX_PIECES = 64;
+/** The longest packet in pieces for an MTU of 576 octets (RFC 791). */
+const MAX_PIECES = 120;
 
 /** What `add` says of a fragment that is there already. */
 export const DUPLICATE = -1;

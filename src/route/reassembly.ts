@@ -19,7 +19,6 @@ import { Drop, FORWARD, type Verdict } from '../core/drop-reason.ts';
 import { read16, read32, write16 } from '../core/octets.ts';
 import { hashPair } from '../core/pair-map.ts';
 import { copyMetadata, type Frame } from '../packet/frame.ts';
-import { LARGE_FRAME_OCTETS } from '../packet/pool.ts';
 import { Book } from '../pipeline/books.ts';
 import type { Disposal } from '../pipeline/disposal.ts';
 import {
@@ -63,8 +62,6 @@ const V6_TIMEOUT_MS = 60_000;
 
 /** Room of a buffer in front of the fragmentable part; a multiple of 4 from the word boundary that frames leave before them. */
 const HEADER_ROOM = 118;
-/** Octets of fragmentable part that have room in a buffer. */
-const MAX_PAYLOAD = LARGE_FRAME_OCTETS - HEADER_ROOM;
 const MAX_IP_OCTETS = 0xffff;
 const OF_ANY_PROTOCOL = -1;
 
@@ -81,6 +78,8 @@ export class Reassembly {
   readonly #disposal: Disposal;
   readonly #bytes: Uint8Array;
   readonly #packets: readonly PartialPacket[];
+  /** Octets of fragmentable part that have room in a buffer. */
+  readonly #maxPayload: number;
   #inUse = 0;
   #number = 0;
 
@@ -88,6 +87,7 @@ export class Reassembly {
     this.#packets = Array.from({ length: limit }, () => new PartialPacket());
     this.#disposal = disposal;
     this.#bytes = disposal.pool.arena.bytes;
+    this.#maxPayload = disposal.pool.largestOctets - HEADER_ROOM;
   }
 
   /**
@@ -130,7 +130,8 @@ export class Reassembly {
     const octets = end - payload;
     const offset = fragmentOffset(bytes, fragmentAt);
     const more = hasMoreFragments(bytes, fragmentAt);
-    if (octets === 0 || (more && (octets & 7) !== 0) || offset + octets > MAX_IP_OCTETS || start >= end) {
+    const reach = fragmentAt - ip - IPV6_HEADER_OCTETS + offset + octets;
+    if (octets === 0 || (more && (octets & 7) !== 0) || reach > MAX_IP_OCTETS || start >= end) {
       this.#disposal.drop(frame, Drop.fragmentInvalid, row);
       return undefined;
     }
@@ -147,6 +148,21 @@ export class Reassembly {
     packet.marks |= 1 << (ipv6TrafficClass(bytes, ip) & ECN);
     if (!this.#add(packet, frame, ip, payload, offset, octets, !more, row)) return undefined;
     return this.#finish(packet, false);
+  }
+
+  /** Whether other fragments of the packet of the checked one at `ip` are here, and it has not gone on yet. */
+  holdsIpv4(ip: number, domain: number): boolean {
+    const bytes = this.#bytes;
+    const identification = read16(bytes, ip + IPV4_IDENTIFICATION);
+    const [source, destination] = [ip + IPV4_SOURCE, ip + IPV4_DESTINATION];
+    return this.#find(domain, ipv4Protocol(bytes, ip), identification, source, destination, 1) !== undefined;
+  }
+
+  /** The same; `fragmentAt`: where the fragment header is. */
+  holdsIpv6(ip: number, fragmentAt: number, domain: number): boolean {
+    const identification = fragmentIdentification(this.#bytes, fragmentAt);
+    const [source, destination] = [ip + IPV6_SOURCE, ip + IPV6_DESTINATION];
+    return this.#find(domain, OF_ANY_PROTOCOL, identification, source, destination, 4) !== undefined;
   }
 
   /** Drops what was not complete in time; a few times a second. */
@@ -238,7 +254,7 @@ export class Reassembly {
     let why = packet.why;
     if (why === FORWARD) {
       // Headers of which no tunnel that we know of sends as many.
-      const hasRoom = payload - frame.start <= HEADER_ROOM && offset + octets <= MAX_PAYLOAD;
+      const hasRoom = payload - frame.start <= HEADER_ROOM && offset + octets <= this.#maxPayload;
       const added = hasRoom ? packet.add(offset, offset + octets, isLast) : Drop.fragmentTooLarge;
       if (added === DUPLICATE) {
         if (sameOctets(bytes, packet.payloadAt + offset, payload, octets)) {
@@ -271,7 +287,7 @@ export class Reassembly {
     const { pool, books } = this.#disposal;
     const before = packet.frame;
     if (before !== undefined && HEADER_ROOM + reach <= pool.roomOf(before)) return true;
-    const buffer = pool.acquire(HEADER_ROOM + reach);
+    const buffer = pool.acquireForPacket(HEADER_ROOM + reach);
     if (buffer === undefined) return false;
     if (before === undefined) {
       books[Book.originated]! += 1;
@@ -305,7 +321,10 @@ export class Reassembly {
     const bytes = this.#bytes;
     const { payloadAt, marks, linkOctets } = packet;
     const isMarked = (marks & (1 << CONGESTION)) !== 0;
-    if (isMarked && (marks & (1 << NOT_CAPABLE)) !== 0) {
+    // The headers of the first fragment may be longer than those of others, whose reach was looked at.
+    const octets = packet.headerOctets - linkOctets + packet.reached;
+    const isTooLong = octets > MAX_IP_OCTETS + (isIpv4 ? 0 : IPV6_HEADER_OCTETS + IPV6_FRAGMENT_HEADER_OCTETS);
+    if (isTooLong || (isMarked && (marks & (1 << NOT_CAPABLE)) !== 0)) {
       this.#end(packet, Drop.fragmentInvalid);
       return undefined;
     }

@@ -16,5 +16,7 @@ export function groupMacHigh(group: AddressWords): number {
 
 /** The last 32 bits, signed. */
 export function groupMacLow(group: AddressWords): number {
-  return wordsAreIpv6(group) ? group[3] : IPV4_GROUP_MAC_LOW | (group[3] & IPV4_GROUP_BITS);
+  return wordsAreIpv6(group) ? group[3] : ipv4GroupMacLow(group[3]);
 }
+
+export const ipv4GroupMacLow = (group: number): number => IPV4_GROUP_MAC_LOW | (group & IPV4_GROUP_BITS);

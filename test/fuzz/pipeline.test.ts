@@ -29,8 +29,8 @@ const PROCESS_GROWTH_OCTETS = 96 << 20;
 
 /** Enough for the flooding of one batch of frames; the second is not, so that copies fail. */
 const POOLS = [
-  { smallSlots: 4096, largeSlots: 512 },
-  { smallSlots: 48, largeSlots: 4 },
+  { smallSlots: 4096, largeSlots: 512, packetSlots: 16 },
+  { smallSlots: 48, largeSlots: 4, packetSlots: 0 },
 ];
 
 /** Reasons that no frame in the pipeline can meet, and what proves them instead. */
@@ -133,7 +133,7 @@ describe('mutated frames', () => {
       const after = memory();
       grown.heap = Math.max(grown.heap, after.heap - before.heap);
       grown.process = Math.max(grown.process, after.process - before.process);
-      assertSettled(rig, ports, pool.smallSlots + pool.largeSlots);
+      assertSettled(rig, ports, pool.smallSlots + pool.largeSlots + pool.packetSlots);
       received += rig.books[Book.received]!;
       add(drops, rig.drops());
     });

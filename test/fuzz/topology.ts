@@ -18,6 +18,7 @@
 import type { Operation } from '../../src/assembly/dataplaned/spec.ts';
 import type { CrossingSpec } from '../../src/bridge/crossing.ts';
 import { FORWARD, type Verdict } from '../../src/core/drop-reason.ts';
+import type { PoolSizes } from '../../src/packet/pool.ts';
 import {
   Id,
   LOCAL,
@@ -120,10 +121,7 @@ const Member = {
 /** Members of the domain `ends` that stations live behind. */
 const ENDS = new Set<number>([Member.missing, Member.noRoute, Member.unresolved, Member.inboundOnly]);
 
-export function buildTopology(
-  random: Random,
-  pool: { smallSlots: number; largeSlots: number },
-): { rig: Rig; ports: FuzzPort[] } {
+export function buildTopology(random: Random, pool: PoolSizes): { rig: Rig; ports: FuzzPort[] } {
   const rig = new Rig({
     pool,
     learnedLimit: 4096,

@@ -21,7 +21,7 @@ import { DROP_NAMES } from '../../src/core/drop-reason.ts';
 import { macHigh16, macLow32, parseMac } from '../../src/core/mac.ts';
 import { Arena, ArenaAllocator } from '../../src/packet/arena.ts';
 import { type Frame, FrameBatch } from '../../src/packet/frame.ts';
-import { FramePool, poolOctets } from '../../src/packet/pool.ts';
+import { FramePool, poolOctets, type PoolSizes } from '../../src/packet/pool.ts';
 import { createBooks } from '../../src/pipeline/books.ts';
 import { NullTap, type Tap } from '../../src/pipeline/tap.ts';
 import { createMemoryPair, type MemoryPort } from '../../src/port/memory.ts';
@@ -39,7 +39,7 @@ export const VNI = 100;
 /** Numbers of the objects that the rig makes; tests that add more start behind them. */
 export const Id = { wanDomain: 1, bridgeDomain: 2, wanMember: 0, insideMember: 1, vx1: 2, firstFree: 20 } as const;
 
-const POOL = { smallSlots: 512, largeSlots: 64 };
+const POOL: PoolSizes = { smallSlots: 512, largeSlots: 64 };
 
 export const ipv4 = (text: string): number => parseIpv4(text)!;
 /** Of an address of either IP version. */
@@ -53,7 +53,7 @@ export type RigOptions = {
   tap?: Tap;
   /** A tap that reads the rig's own arena. */
   makeTap?: (arena: Arena) => Tap;
-  pool?: typeof POOL;
+  pool?: PoolSizes;
   learnedLimit?: number;
   staticLimit?: number;
   counterRows?: number;
@@ -130,14 +130,14 @@ export class Rig {
     return rig;
   }
 
-  addPort(index: number, medium: PortMedium = 'ethernet', listener?: ListenerPlace): void {
+  addPort(index: number, medium: PortMedium = 'ethernet', listener?: ListenerPlace, maxFrameOctets = 9344): void {
     const [near, far] = createMemoryPair(this.arena, this.allocator, {
       ends: [
         { name: `near${index}`, index, cutsTunnelled: index === 0 && this.#cutsTunnelled },
         { name: `far${index}`, index: 100 + index, address: ipv4(REMOTE), port: 50_000 },
       ],
       medium,
-      maxFrameOctets: 9344,
+      maxFrameOctets,
     });
     this.#far.set(index, far);
     this.dataplane.addPort(near, portRow(index), listener);
@@ -271,14 +271,15 @@ export class Rig {
     this.pool.release(frame);
   }
 
-  /** What has left by a port since the last call. */
-  received(port: number): Buffer[] {
+  /** What has left by a port since the last call; without the questions for the groups of the host, unless `all`. */
+  received(port: number, all = false): Buffer[] {
     const frames: Buffer[] = [];
     const batch = new FrameBatch();
     while (this.far(port).receive(batch) > 0) {
       for (let index = 0; index < batch.length; index++) {
         const { start, end } = batch.frames[index]!;
-        frames.push(Buffer.from(this.arena.bytes.slice(start, end)));
+        const frame = Buffer.from(this.arena.bytes.slice(start, end));
+        if (all || !isQueryForHost(frame)) frames.push(frame);
       }
       batch.clear();
     }
@@ -314,6 +315,15 @@ export class Rig {
       spec: { domain: Id.wanDomain, address: words(REMOTE), mac: mac(PEER_MAC) },
     });
   }
+}
+
+/** A general query of IGMP from nobody, or of MLD from the gateway of the host. */
+function isQueryForHost(frame: Buffer): boolean {
+  const isIgmp = frame.length === 46 && frame.readUInt16BE(12) === 0x0800 && frame[23] === 2;
+  if (isIgmp) return frame.readUInt32BE(26) === 0 && frame[34] === 0x11;
+  return (
+    frame.length === 90 && frame.subarray(22, 38).toString('hex') === `fe80${'0'.repeat(27)}1` && frame[62] === 130
+  );
 }
 
 export const portRow = (index: number): number => 1 + index;

@@ -26,7 +26,7 @@ export class Reassembler {
   constructor(sizes: PoolSizes = { smallSlots: 256, largeSlots: 160 }) {
     this.#arena = new Arena(new ArrayBuffer(4096 + poolOctets(sizes)));
     this.pool = new FramePool(this.#arena, 4096, sizes);
-    this.#slots = sizes.smallSlots + sizes.largeSlots;
+    this.#slots = sizes.smallSlots + sizes.largeSlots + (sizes.packetSlots ?? 0);
     this.#disposal = new Disposal(this.books, this.#counters, this.pool, new NullTap());
     this.reassembly = new Reassembly(this.#disposal);
   }

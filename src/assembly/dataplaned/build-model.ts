@@ -279,6 +279,8 @@ class ModelBuilder {
 
   #addTunnel(tunnel: Tunnel): void {
     const { name, properties } = tunnel;
+    // Nothing listens to what such a tunnel is of: the router carries it, as it would without the tunnel.
+    if (properties.transparent) return;
     const shape = shapeOf(this.#view, tunnel);
     const local = parseAddress(properties['local-address']);
     const end = parseAddressOrAny(properties['remote-address']);

@@ -28,6 +28,7 @@ import type { Outlet } from '../../pipeline/node.ts';
 import { Scheduler } from '../../pipeline/scheduler.ts';
 import type { Tap } from '../../pipeline/tap.ts';
 import type { Port } from '../../port/port.ts';
+import type { HostGroup } from '../../route/host-groups.ts';
 import { PathMtuTable } from '../../route/path-mtu.ts';
 import { Reassembly } from '../../route/reassembly.ts';
 import { ETHERNET_HEADER_OCTETS } from '../../wire/ethernet.ts';
@@ -200,9 +201,17 @@ export class Dataplane {
     this.#tunnelErrors = new TunnelErrors(this.#addresses, this.#tunnels.endpoints, paths, options.pool.arena);
     const fragmenter = new Fragmenter(disposal, random);
     this.#router = new OpaqueRouter(this.#members, this.fdb, this.#errors, disposal, floodInput);
-    this.#hostPath = new HostPath(this.#domains, this.#members, this.#slots, this.#addresses, this.fdb, disposal, {
-      originate: (frame, domain) => this.route.originate(frame, domain),
-    });
+    this.#hostPath = new HostPath(
+      this.#domains,
+      this.#members,
+      this.#slots,
+      this.#addresses,
+      this.fdb,
+      fragmenter,
+      disposal,
+      { originate: (frame, domain) => this.route.originate(frame, domain) },
+      floodInput,
+    );
     this.#receiver = new PacketReceiver(
       this.#members,
       this.#domains,
@@ -396,7 +405,7 @@ export class Dataplane {
     }
     if (this.#regroups) {
       this.#regroups = false;
-      this.#groups.want(this.#underlays.groups(), this.#now());
+      this.#wantGroups(this.#now());
     }
     this.#isSettled = this.#tunnels.connectSome(() => this.#now() - startMs >= budgetMs);
     this.#run();
@@ -525,11 +534,21 @@ export class Dataplane {
     this.#tunnelErrors.tick(nowMs);
     this.#router.tick();
     this.#guard.tick(this.second);
+    if (this.#hostPath.tick()) this.#wantGroups(nowMs);
     this.#groups.tick(nowMs);
     // Other gateways may answer than before.
     if (!this.isSettled) this.settle(SETTLE_MS);
     for (const slot of this.#slots) slot?.noteCounters();
     this.#run();
+  }
+
+  /** Joins the groups that tunnels and sockets of this host listen to, each of them once. */
+  #wantGroups(nowMs: number): void {
+    const wanted = new Map<string, HostGroup>();
+    for (const one of [...this.#underlays.groups(), ...this.#hostPath.groups.groups.list()]) {
+      wanted.set(`${one.domain} ${one.group.join(' ')}`, one);
+    }
+    this.#groups.want([...wanted.values()], nowMs);
   }
 
   /** Ageing goes on in small pieces, since frames wait meanwhile. */

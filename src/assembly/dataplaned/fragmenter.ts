@@ -27,8 +27,8 @@ export class Fragmenter {
 
   /**
    * The fragments, of at most `mtu` octets of IP, of the checked packet at `ip`, each behind what is in front of it in the
-   * frame. With `isOwn` it was made here: only then is an IPv6 packet cut, and an IPv4 one gets an identification. The frame
-   * is done with; the batch is valid until the next call, and empty when there was a reason to drop the packet.
+   * frame. With `isOwn` it is cut as one that was made here: only then is an IPv6 packet cut, and an IPv4 one gets an
+   * identification. The frame is done with; the batch is valid until the next call, and empty when there was a reason to drop the packet.
    */
   cut(frame: Frame, ip: number, mtu: number, isOwn: boolean, row: number): FrameBatch {
     const disposal = this.#disposal;

@@ -42,8 +42,10 @@ import {
   NEIGHBOUR_SOLICITATION,
   writeNeighbourAdvertisement,
 } from '../../wire/icmpv6.ts';
-import { checkIpv4, ipv4TotalOctets } from '../../wire/ipv4.ts';
+import { checkIpv4, IpProtocol, ipv4Protocol, ipv4TotalOctets } from '../../wire/ipv4.ts';
 import { checkIpv6, IPV6_HEADER_OCTETS, IPV6_SOURCE, ipv6IsUnspecified, ipv6PayloadOctets } from '../../wire/ipv6.ts';
+import { findMld } from '../../wire/mld.ts';
+import type { HostGroupService } from './host-group-service.ts';
 import { hostPacket, PacketKind, readHostPacket } from './host-packet.ts';
 import type { PortSlot } from './port-slot.ts';
 import type { HostPathSpec } from './spec.ts';
@@ -56,6 +58,8 @@ export interface Originator {
 /** What is shared with the other direction. */
 export interface HostState {
   readonly flows: HostFlows;
+  /** What the host has joined. */
+  readonly groups: HostGroupService;
   /** Seconds of the data plane's clock. */
   readonly second: number;
   /** Whether an address, as four words, is a self IP of this domain. */
@@ -70,6 +74,7 @@ export class HostOutbound {
   readonly #disposal: Disposal;
   readonly #bytes: Uint8Array;
   readonly #originator: Originator;
+  readonly #toFlood: FrameBatch;
 
   constructor(
     state: HostState,
@@ -78,6 +83,7 @@ export class HostOutbound {
     fdb: ForwardingDatabase,
     disposal: Disposal,
     originator: Originator,
+    toFlood: FrameBatch,
   ) {
     this.#state = state;
     this.#domains = domains;
@@ -86,6 +92,7 @@ export class HostOutbound {
     this.#disposal = disposal;
     this.#bytes = disposal.pool.arena.bytes;
     this.#originator = originator;
+    this.#toFlood = toFlood;
   }
 
   /** Takes the frames that the host has sent by the port of a path. */
@@ -116,7 +123,12 @@ export class HostOutbound {
           return;
         }
         frame.end = at + ipv4TotalOctets(bytes, at);
-        this.#send(frame, domain, path, slot);
+        if (ipv4Protocol(bytes, at) === IpProtocol.igmp) {
+          this.#state.groups.hearIgmp(at, domain.id, this.#state.second);
+          this.#disposal.consume(frame);
+        } else {
+          this.#send(frame, domain, path, slot);
+        }
         return;
       }
       case EtherType.ipv6: {
@@ -126,10 +138,7 @@ export class HostOutbound {
           return;
         }
         frame.end = at + IPV6_HEADER_OCTETS + ipv6PayloadOctets(bytes, at);
-        // A host that speaks IPv6 also looks for routers and tells of its groups: that concerns nobody here.
-        if (isDiscovery(bytes, at, frame.end)) this.#discovery(frame, domain, path, slot);
-        else if (bytes[at + IPV6_SOURCE] === 0xfe) this.#disposal.consume(frame);
-        else this.#send(frame, domain, path, slot);
+        this.#sendIpv6(frame, domain, path, slot);
         return;
       }
       case EtherType.arp:
@@ -137,6 +146,23 @@ export class HostOutbound {
         return;
       default:
         this.#disposal.drop(frame, Drop.hostUnsupported, slot.row);
+    }
+  }
+
+  #sendIpv6(frame: Frame, domain: Domain, path: HostPathSpec, slot: PortSlot): void {
+    const bytes = this.#bytes;
+    const ip = frame.start + ETHERNET_HEADER_OCTETS;
+    const mld = findMld(bytes, ip);
+    if (isDiscovery(bytes, ip, frame.end)) {
+      this.#discovery(frame, domain, path, slot);
+    } else if (mld !== 0) {
+      this.#state.groups.hearMld(ip, mld, domain.id, this.#state.second);
+      this.#disposal.consume(frame);
+    } else if (bytes[ip + IPV6_SOURCE] === 0xfe) {
+      // A host that speaks IPv6 also looks for routers: that concerns nobody here.
+      this.#disposal.consume(frame);
+    } else {
+      this.#send(frame, domain, path, slot);
     }
   }
 
@@ -211,15 +237,30 @@ export class HostOutbound {
     const ip = frame.start + ETHERNET_HEADER_OCTETS;
     readHostPacket(this.#bytes, ip, frame.end);
     const { source0, source1, source2, source3, destination0, destination3 } = packet;
-    const isGroup = packet.isIpv4 ? destination3 >>> 28 >= 0xe : destination0 >>> 24 === 0xff;
-    if (isGroup || !this.#state.isSelfOf(domain, source0, source1, source2, source3)) {
+    const isBroadcast = packet.isIpv4 && destination3 >>> 28 === 0xf;
+    if (isBroadcast || !this.#state.isSelfOf(domain, source0, source1, source2, source3)) {
       this.#disposal.drop(frame, Drop.hostUnsupported, slot.row);
+      return;
+    }
+    if (packet.isIpv4 ? destination3 >>> 28 === 0xe : destination0 >>> 24 === 0xff) {
+      this.#sendToGroup(frame, domain, slot);
       return;
     }
     const flow = this.#noteFlow(domain);
     if (flow !== NONE && path.usesLastHop && this.#sendBack(frame, flow)) return;
     frame.start = ip;
     this.#originator.originate(frame, domain);
+  }
+
+  /** Sends a packet to a group to every member of the domain, as any station there would; no route leads to a group. */
+  #sendToGroup(frame: Frame, domain: Domain, slot: PortSlot): void {
+    const [first] = domain.members;
+    if (!domain.isLayer3) {
+      writeMac(this.#bytes, frame.start + ETHERNET_SOURCE, domain.macHigh, domain.macLow);
+      this.#toFlood.push(frame);
+    } else if (first === undefined || !this.#sendIntoTunnel(frame, first)) {
+      this.#disposal.drop(frame, Drop.hostUnsupported, slot.row);
+    }
   }
 
   /** Notes the flow of the packet that was read, and returns it; NONE for one that has none. */

@@ -12,14 +12,18 @@ import { Drop, type Verdict } from '../../core/drop-reason.ts';
 import { macHigh16, macLow32 } from '../../core/mac.ts';
 import { hashPair } from '../../core/pair-map.ts';
 import { completeUnannouncedChecksum } from '../../packet/complete-checksum.ts';
-import type { Frame, FrameBatch } from '../../packet/frame.ts';
+import { type Frame, type FrameBatch, Gso } from '../../packet/frame.ts';
 import type { Disposal } from '../../pipeline/disposal.ts';
 import { HostFlows, NONE } from '../../route/host-flows.ts';
 import { HostFragments } from '../../route/host-fragments.ts';
 import { PortLockdown } from '../../route/port-lockdown.ts';
 import { protocolService, udpService } from '../../tunnel/service.ts';
 import { ETHERNET_HEADER_OCTETS, ETHERNET_SOURCE, EtherType, writeEthernet } from '../../wire/ethernet.ts';
+import { IPV4_GROUP_MAC_HIGH, ipv4GroupMacLow, IPV6_GROUP_MAC_HIGH } from '../../wire/group-mac.ts';
 import { IpProtocol } from '../../wire/ipv4.ts';
+import { IPV6_HOP_BY_HOP, ipv6NextHeader } from '../../wire/ipv6.ts';
+import type { Fragmenter } from './fragmenter.ts';
+import { HostGroupService } from './host-group-service.ts';
 import { hostPacket, PacketKind, readHostPacket } from './host-packet.ts';
 import { HostOutbound, type HostState, type Originator } from './host-outbound.ts';
 import type { LocalAddresses } from './local-addresses.ts';
@@ -35,8 +39,10 @@ export class HostPath implements HostState, LocalDelivery {
   /** Seconds of the data plane's clock; set by the owner before a breath. */
   second = 0;
   readonly flows = new HostFlows();
+  readonly groups: HostGroupService;
   readonly #fragments = new HostFragments();
   readonly #outbound: HostOutbound;
+  readonly #fragmenter: Fragmenter;
   /** Takes what is for a self IP without a way to the host. */
   readonly #nobody: NoDelivery;
   readonly #domains: ReadonlyMap<number, Domain>;
@@ -52,6 +58,8 @@ export class HostPath implements HostState, LocalDelivery {
   /** Self IPs by route domain and address: positions in `#indexed`. */
   #index = new AddressMap();
   #indexed: LocalSelf[] = [];
+  /** By number of the domain. */
+  #selfsByDomain: LocalSelf[][] = [];
   #isIndexed = true;
 
   constructor(
@@ -60,17 +68,21 @@ export class HostPath implements HostState, LocalDelivery {
     slots: readonly (PortSlot | undefined)[],
     addresses: LocalAddresses,
     fdb: ForwardingDatabase,
+    fragmenter: Fragmenter,
     disposal: Disposal,
     originator: Originator,
+    toFlood: FrameBatch,
   ) {
     this.#addresses = addresses;
+    this.#fragmenter = fragmenter;
     this.#domains = domains;
     this.#members = members;
     this.#slots = slots;
     this.#disposal = disposal;
     this.#bytes = disposal.pool.arena.bytes;
     this.#nobody = new NoDelivery(members, disposal);
-    this.#outbound = new HostOutbound(this, domains, members, fdb, disposal, originator);
+    this.groups = new HostGroupService(slots, disposal);
+    this.#outbound = new HostOutbound(this, domains, members, fdb, disposal, originator, toFlood);
   }
 
   set(path: HostPathSpec): void {
@@ -83,6 +95,7 @@ export class HostPath implements HostState, LocalDelivery {
     const path = this.#byDomain[domain];
     if (path === undefined) return;
     this.#byDomain[domain] = undefined;
+    this.groups.forgetDomain(domain);
     if (this.#byPort[path.port] === path) this.#byPort[path.port] = undefined;
   }
 
@@ -163,6 +176,33 @@ export class HostPath implements HostState, LocalDelivery {
     return true;
   }
 
+  /**
+   * Takes a packet to a group that the host has joined on this domain, where a self IP of the domain, of the same IP version, lets
+   * the service in.
+   */
+  acceptGroup(frame: Frame, domain: Domain): boolean {
+    const path = this.#byDomain[domain.id];
+    if (path === undefined) return false;
+    readHostPacket(this.#bytes, frame.start, frame.end);
+    const { isIpv4, destination0, destination1, destination2, destination3 } = hostPacket;
+    if (!this.groups.groups.has(domain.id, destination0, destination1, destination2, destination3)) return false;
+    if (this.#isOwnSource(domain)) {
+      this.#drop(frame, Drop.ownPacketReturned);
+    } else if (this.#admitsGroup(domain)) {
+      const low = isIpv4 ? ipv4GroupMacLow(destination3) : destination3;
+      this.#deliver(frame, path, isIpv4 ? IPV4_GROUP_MAC_HIGH : IPV6_GROUP_MAC_HIGH, low);
+    } else {
+      this.#drop(frame, Drop.portLockdown);
+    }
+    return true;
+  }
+
+  /** Asks the host which groups it has joined, when it is time; returns whether there are others than before. */
+  tick(): boolean {
+    this.groups.tick(this.#byDomain, this.second);
+    return this.groups.groups.takeChange();
+  }
+
   /** Whether an address, as four words, is a self IP of this domain. */
   isSelfOf(domain: Domain, word0: number, word1: number, word2: number, word3: number): boolean {
     return this.#find(domain.routeDomain, word0, word1, word2, word3)?.spec.domain === domain.id;
@@ -182,6 +222,8 @@ export class HostPath implements HostState, LocalDelivery {
     this.#isIndexed = true;
     this.#index = new AddressMap(this.#selfs.size);
     this.#indexed = [...this.#selfs.values()];
+    this.#selfsByDomain = [];
+    for (const self of this.#indexed) (this.#selfsByDomain[self.spec.domain] ??= []).push(self);
     this.#indexed.forEach(({ spec }, position) => {
       const domain = this.#domains.get(spec.domain);
       if (domain !== undefined) this.#index.set(domain.routeDomain, ...spec.words, position);
@@ -213,6 +255,24 @@ export class HostPath implements HostState, LocalDelivery {
     return true;
   }
 
+  /** Whether a packet to a group may come in: it makes no flow, for what answers it goes to its sender. */
+  #admitsGroup(domain: Domain): boolean {
+    const { isIpv4, isFragment, kind, identification, protocol, destinationPort } = hostPacket;
+    if (kind === PacketKind.laterFragment) {
+      return this.#fragments.isAdmitted(sourceHash(), destinationHash(domain), identification, this.second);
+    }
+    if (!this.#isIndexed) this.#makeIndex();
+    const selfs = this.#selfsByDomain[domain.id];
+    if (selfs === undefined) return false;
+    for (let index = 0; index < selfs.length; index++) {
+      const { spec, lockdown } = selfs[index]!;
+      if (spec.isIpv6 === isIpv4 || !lockdown.allows(protocol, destinationPort)) continue;
+      if (isFragment) this.#fragments.admit(sourceHash(), destinationHash(domain), identification, this.second);
+      return true;
+    }
+    return false;
+  }
+
   #noteLastHop(frame: Frame, flow: number): void {
     const bytes = this.#bytes;
     const mac = frame.outerStart + ETHERNET_SOURCE;
@@ -225,8 +285,8 @@ export class HostPath implements HostState, LocalDelivery {
     this.flows.describeLocal(destination0, destination1, destination2, destination3);
   }
 
-  /** Sends a packet to the host. */
-  #deliver(frame: Frame, { port, mac, ownMac }: HostPathSpec): void {
+  /** Sends a packet to the host, to the MAC of its end or of a group. */
+  #deliver(frame: Frame, { port, mac, ownMac }: HostPathSpec, macHigh = mac.high, macLow = mac.low): void {
     const slot = this.#slots[port];
     if (slot === undefined) {
       this.#drop(frame, Drop.portDown);
@@ -239,9 +299,27 @@ export class HostPath implements HostState, LocalDelivery {
     frame.start -= ETHERNET_HEADER_OCTETS;
     frame.outerStart = 0;
     const type = hostPacket.isIpv4 ? EtherType.ipv4 : EtherType.ipv6;
-    writeEthernet(this.#bytes, frame.start, mac.high, mac.low, ownMac.high, ownMac.low, type);
+    writeEthernet(this.#bytes, frame.start, macHigh, macLow, ownMac.high, ownMac.low, type);
     if (frame.offloadsUnknown !== 0) completeUnannouncedChecksum(this.#disposal.pool.arena, frame);
-    slot.push(frame);
+    if (frame.gsoType === Gso.none && frame.end - frame.start > slot.port.maxFrameOctets) this.#pushCut(frame, slot);
+    else slot.push(frame);
+  }
+
+  /**
+   * Sends a packet to the host that is larger than its device: an MTU is a limit for who sends, so whoever has a larger one may
+   * send such packets here. Also what must not be cut on its way is cut on this last step, for the host puts it together.
+   */
+  #pushCut(frame: Frame, slot: PortSlot): void {
+    const ip = frame.start + ETHERNET_HEADER_OCTETS;
+    const mtu = slot.port.maxFrameOctets - ETHERNET_HEADER_OCTETS;
+    const row = this.#members[frame.member]?.row ?? 0;
+    if (!hostPacket.isIpv4 && ipv6NextHeader(this.#bytes, ip) === IPV6_HOP_BY_HOP) {
+      this.#disposal.drop(frame, Drop.transmitTooLong, row);
+      return;
+    }
+    const isWhole = !hostPacket.isIpv4 || !hostPacket.isFragment;
+    const pieces = this.#fragmenter.cut(frame, ip, mtu, isWhole, row);
+    for (let index = 0; index < pieces.length; index++) slot.push(pieces.frames[index]!);
   }
 
   #drop(frame: Frame, why: Verdict): void {

@@ -16,6 +16,9 @@ export interface LocalDelivery {
 
   /** The same for a fragment; false when it was not taken: it may be of a packet for something in the data plane. */
   acceptFragment(frame: Frame, domain: Domain): boolean;
+
+  /** The same for a packet to a group that came in on `domain`, whole or in fragments; false when nobody has joined it there. */
+  acceptGroup(frame: Frame, domain: Domain): boolean;
 }
 
 /** Nobody is behind our addresses. */
@@ -37,6 +40,10 @@ export class NoDelivery implements LocalDelivery {
   }
 
   acceptFragment(): boolean {
+    return false;
+  }
+
+  acceptGroup(): boolean {
     return false;
   }
 }

@@ -97,7 +97,12 @@ net tunnels tunnel vx1 {
       { default: 'preserve', help: 'TOS of the outer header: the inner one, or a value (its ECN bits by RFC 6040).' },
     ),
     'traffic-group': string({ help: 'The traffic group that the tunnel moves with.', inert: true }),
-    transparent: toggle({ default: false, help: 'Decapsulate and encapsulate anew by policy (ipip and gre only).' }),
+    transparent: toggle({
+      default: false,
+      help:
+        'Whether it is of tunnels between others, which pass through here (gre only, without addresses and key). Their packets are ' +
+        'routed as they are: there is no virtual server that could take what is in them.',
+    }),
     ttl: integer(
       { min: 1, max: 255 },
       { default: 255, help: 'TTL or hop limit of the outer header.', extension: true },
@@ -114,9 +119,12 @@ net tunnels tunnel vx1 {
     for (const object of objects) {
       const { key, profile, transparent } = object.properties;
       const encapsulation = encapsulationOf(profile, context);
+      if (transparent) {
+        checkTransparent(object, encapsulation, context);
+        continue;
+      }
       checkEnds(object, context);
       checkSecondary(object, context);
-      if (transparent) refuseTransparent(object, encapsulation, context);
       if (encapsulation === undefined) continue;
       checkKey(object, encapsulation, context);
       checkFlooding(object, encapsulation, context);
@@ -209,23 +217,29 @@ function checkKey(tunnel: Tunnel, { keyName, label, maxKey }: Encapsulation, con
   context.error(tunnel, `Tunnel (${tunnel.name}): ${text}`, details);
 }
 
-function refuseTransparent(tunnel: Tunnel, encapsulation: Encapsulation | undefined, context: CheckContext): void {
-  const text =
-    encapsulation?.kind === 'gre'
-      ? 'transparent tunnels are not carried by this version.'
-      : 'transparent tunnels need a profile of type ipip or gre.';
-  context.error(tunnel, `Tunnel (${tunnel.name}): ${text}`, {
-    property: 'transparent',
-    value: 'enabled',
-    hint: 'Leave transparent disabled.',
-  });
-  const { 'remote-address': remote } = tunnel.properties;
-  if (encapsulation?.kind !== 'gre' || wildcard(remote)) return;
-  context.error(tunnel, `Tunnel (${tunnel.name}): a transparent tunnel has no remote-address, but it is ${remote}.`, {
-    property: 'remote-address',
-    value: remote,
-    hint: 'Leave transparent disabled, or write remote-address any.',
-  });
+/** A transparent tunnel has no ends of its own: packets of all tunnels that pass are meant. */
+function checkTransparent(tunnel: Tunnel, encapsulation: Encapsulation | undefined, context: CheckContext): void {
+  const { 'local-address': local, 'remote-address': remote, key } = tunnel.properties;
+  const refuse = (property: string, value: string, text: string, hint: string) =>
+    context.error(tunnel, `Tunnel (${tunnel.name}): ${text}`, { property, value, hint });
+  if (encapsulation?.kind !== 'gre') {
+    const text = 'transparent tunnels need a profile of type ipip or gre, with encapsulation standard.';
+    refuse('transparent', 'enabled', text, 'Leave transparent disabled.');
+    return;
+  }
+  const hint = 'Leave transparent disabled, or write';
+  if (!wildcard(remote)) {
+    const text = `a transparent tunnel has no remote-address, but it is ${remote}.`;
+    refuse('remote-address', remote, text, `${hint} remote-address any.`);
+  }
+  if (!wildcard(local)) {
+    const text = `a transparent tunnel has no local-address, but it is ${local}.`;
+    refuse('local-address', local, text, `${hint} local-address any, or any6 for IPv6.`);
+  }
+  if (key !== 0) {
+    const text = `a transparent tunnel is of packets with any key, but key is ${key}.`;
+    refuse('key', String(key), text, `${hint} key 0.`);
+  }
 }
 
 function checkSecondary(tunnel: Tunnel, context: CheckContext): void {

@@ -15,6 +15,7 @@ import {
   arp,
   ethernet,
   gre,
+  igmpPacket,
   ipv4Packet,
   ipv6Octets,
   ipv6Packet,
@@ -313,13 +314,12 @@ describe('what the host sends', () => {
     for (const [source, destination] of [
       ['172.17.0.2', NEAR],
       [SELF_B, NEAR],
-      [SELF_A, '224.0.0.251'],
       [SELF_A, '255.255.255.255'],
     ] as const) {
       rig.send(TO_HOST_A, fromHost(0, packet4(source, destination, 17, udp(5353, 5353, Buffer.alloc(5)))));
     }
     rig.send(TO_HOST_A, ethernet(MAC[0], HOST[0], NEITHER, Buffer.alloc(50)));
-    assert.deepEqual(rig.drops(), { 'host-unsupported': 5 });
+    assert.deepEqual(rig.drops(), { 'host-unsupported': 4 });
     assert.deepEqual(rig.received(0), []);
   });
 });
@@ -384,7 +384,7 @@ describe('a layer 3 tunnel', () => {
   function greRig(): Rig {
     const rig = makeRig();
     rig.addPort(TO_HOST_GRE);
-    const services = [parseService('tcp:443')!];
+    const services = [parseService('tcp:443')!, parseService('udp:53')!];
     rig.apply(
       { op: 'set-domain', spec: { id: GRE_DOMAIN, name: 'gre', localMember: 15, mac: undefined, isLayer3: true } },
       rig.tunnelMember(GRE_MEMBER, {
@@ -424,6 +424,23 @@ describe('a layer 3 tunnel', () => {
     const [outer] = rig.received(0);
     assert.deepEqual(outer?.subarray(38), packet);
     assert.equal(outer[23], 47);
+  });
+
+  it('carries what is sent to a group, both ways', () => {
+    const rig = greRig();
+    const group = '224.0.0.251';
+    const report = Buffer.from('2200000000000001040000 00e00000fb'.replace(' ', ''), 'hex');
+    const question = packet4(PEER, group, 17, udp(5000, 53, Buffer.alloc(9)));
+    rig.send(0, carried(question));
+    assert.deepEqual(rig.drops(), { 'not-forwarded': 1 });
+    rig.send(TO_HOST_GRE, ethernet('01:00:5e:00:00:16', HOST_GRE, 0x0800, igmpPacket(INNER, '224.0.0.22', report)));
+    rig.send(0, carried(question));
+    assert.deepEqual(rig.received(TO_HOST_GRE), [ethernet('01:00:5e:00:00:fb', GATEWAY, 0x0800, question)]);
+    const packet = packet4(INNER, group, 17, udp(5000, 53, Buffer.alloc(9)));
+    rig.send(TO_HOST_GRE, ethernet('01:00:5e:00:00:fb', HOST_GRE, 0x0800, packet));
+    const [outer] = rig.received(0);
+    assert.deepEqual(outer?.subarray(38), packet);
+    assert.deepEqual(rig.drops(), { 'not-forwarded': 1 });
   });
 
   it('is the last hop of what came by it, without any route', () => {

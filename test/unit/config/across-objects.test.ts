@@ -174,7 +174,9 @@ const REFUSED: [string, string[], string, string][] = [
   [
     'a transparent tunnel with a remote address',
     [],
-    VX.replace('key 7', 'transparent enabled').replace('vxlan-multipoint', 'gre'),
+    VX.replace('local-address 10.1.1.1 ', '')
+      .replace('key 7', 'transparent enabled')
+      .replace('vxlan-multipoint', 'gre'),
     '01070734:3: Configuration error: Tunnel (/Common/t): a transparent tunnel has no remote-address, but it is 10.1.1.2.\n  Leave transparent disabled, or write remote-address any.',
   ],
   [

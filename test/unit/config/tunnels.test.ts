@@ -28,6 +28,14 @@ const tunnel = (more: string, ends = 'local-address 10.9.1.1 remote-address 10.9
   `net tunnels tunnel t { ${ends} ${more} }\n`;
 
 describe('tunnels of GRE and EtherIP', () => {
+  it('that are transparent have neither addresses nor a key, one for each IP version', () => {
+    const text = (name: string, local: string): string =>
+      `net tunnels tunnel ${name} { ${local} profile gre remote-address any transparent enabled }\n`;
+    assert.doesNotThrow(() =>
+      load(text('t4', 'local-address 0.0.0.0') + text('t6', 'local-address any6') + text('t', '')),
+    );
+  });
+
   it('get kind, service and MTU from their profile', () => {
     const six = 'local-address 2001:db8::1 remote-address 2001:db8::2';
     const of = (text: string): unknown[] => {
@@ -181,9 +189,19 @@ describe('what is refused of GRE and EtherIP', () => {
       /Tunnel FDB \(\/Common\/t\): the tunnel carries IP packets/,
     ],
     [
-      'a transparent tunnel',
+      'a transparent tunnel with ends',
       tunnel('profile gre transparent enabled'),
-      /transparent tunnels are not carried by this version/,
+      /a transparent tunnel has no local-address, but it is 10\.9\.1\.1[^]*a transparent tunnel has no remote-address, but it is 10\.9\.1\.2/,
+    ],
+    [
+      'a transparent tunnel with a key',
+      'net tunnels tunnel t { profile gre transparent enabled key 7 }',
+      /a transparent tunnel is of packets with any key, but key is 7/,
+    ],
+    [
+      'a transparent tunnel in a VLAN group',
+      'net tunnels tunnel t { profile gre transparent enabled } net vlan-group g { members { t } }',
+      /\/Common\/t carries IP packets, not frames: it cannot be bridged/,
     ],
     [
       'a transparent tunnel of frames',

@@ -137,9 +137,27 @@ for (const [version, fragment, whole] of [
       assert.equal(rig.drops['fragment-too-large'], 2, 'the packet is condemned');
     });
 
+    it('of the longest packets are put together while there are buffers for such', () => {
+      const rig = new Reassembler({ smallSlots: 256, largeSlots: 8, packetSlots: 1 });
+      const octets = version === 'IPv4' ? 65_515 : 65_535;
+      const long = Buffer.from(Array.from({ length: octets }, (_, index) => index % 251));
+      const made = (piece: Piece, identification: number): Buffer =>
+        version === 'IPv4'
+          ? ipv4Fragment({ ...V4, identification }, long, piece)
+          : ipv6Fragment({ ...V6, identification }, long, piece);
+      const pieces = piecesOf(octets, 1440).toReversed();
+      const whole = pieces.flatMap((piece) => rig.accept(made(piece, 9)) ?? []);
+      assert.equal(whole.length, 1);
+      assert.deepEqual(whole[0]!.subarray(-octets), long);
+      assert.deepEqual([rig.drops, rig.held, rig.used], [{}, 0, 0]);
+      rig.accept(made(pieces[0]!, 10));
+      rig.accept(made(pieces[0]!, 11));
+      assert.deepEqual([rig.drops, rig.held], [{ 'no-buffer': 1 }, 1], 'there is one such buffer');
+    });
+
     it('that are too many are refused', () => {
       const rig = new Reassembler();
-      for (let start = 0; start < 65 * 8; start += 8) rig.accept(fragment({ start, end: start + 8 }));
+      for (let start = 0; start < 121 * 8; start += 8) rig.accept(fragment({ start, end: start + 8 }));
       assert.deepEqual([rig.drops, rig.held], [{ 'fragment-invalid': 2 }, 0]);
     });
 

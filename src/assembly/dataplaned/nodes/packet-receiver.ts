@@ -3,7 +3,8 @@
 // A frame here starts at the IP header, whose check is done. Replies go back by the member that the question came in by
 // (auto last hop), in the question's own buffer. What nothing here takes goes to the local delivery.
 //
-// Fragments of packets for our addresses are put together first. Those of packets to groups are not.
+// Fragments of packets for our addresses are put together first, unless the host takes them as they are: it does where the
+// first one comes first and says who the packet is for. Those of packets to groups are not put together.
 
 import type { Domain, Member } from '../../../bridge/domain.ts';
 import { Drop, FORWARD, type Verdict } from '../../../core/drop-reason.ts';
@@ -122,7 +123,8 @@ export class PacketReceiver {
     const ip = frame.start;
     if (!this.#isAlive(frame)) return;
     if (ipv4IsFragment(bytes, ip)) {
-      if (!this.#isTakenByHost(frame, owner)) this.#putTogether(frame, owner, true);
+      const isHeld = this.#reassembly.holdsIpv4(ip, owner);
+      if (isHeld || !this.#isTakenByHost(frame, owner)) this.#putTogether(frame, owner, true);
       return;
     }
     const protocol = ipv4Protocol(bytes, ip);
@@ -138,21 +140,21 @@ export class PacketReceiver {
     }
   }
 
-  /** Takes an IPv4 packet to a group or to all: others get it too, and our copy ends here unless we listen. */
+  /** Takes an IPv4 packet to a group or to all: others get it too, and our copy ends here unless we or the host listen. */
   acceptGroupIpv4(frame: Frame): void {
     const bytes = this.#bytes;
     const ip = frame.start;
     if (!this.#isAlive(frame)) return;
+    const { domain } = this.#members[frame.member]!;
     if (ipv4IsFragment(bytes, ip)) {
-      this.#drop(frame, Drop.ipFragment);
+      if (!this.#delivery.acceptGroup(frame, domain)) this.#drop(frame, Drop.ipFragment);
       return;
     }
     const protocol = ipv4Protocol(bytes, ip);
     const payload = ip + ipv4HeaderOctets(bytes, ip);
-    const { domain } = this.#members[frame.member]!;
     if (protocol === IpProtocol.igmp) this.#igmp(frame, payload);
     else if (protocol !== IpProtocol.udp || !this.#toTunnelIpv4(frame, payload, domain.id)) {
-      this.#disposal.consume(frame);
+      if (!this.#delivery.acceptGroup(frame, domain)) this.#disposal.consume(frame);
     }
   }
 
@@ -168,9 +170,13 @@ export class PacketReceiver {
     } else if (nextHeader === IpProtocol.icmpv6) {
       this.#echoV6(frame, owner);
     } else if (isIpv6Extension(nextHeader)) {
-      const isFragment = findUpperLayer(bytes, ip, frame.end) && upperLayer.fragmentAt !== 0;
-      if (!isFragment) this.#deliver(frame, owner);
-      else if (!this.#isTakenByHost(frame, owner)) this.#putTogether(frame, owner, false);
+      const fragmentAt = findUpperLayer(bytes, ip, frame.end) ? upperLayer.fragmentAt : 0;
+      if (fragmentAt === 0) {
+        this.#deliver(frame, owner);
+      } else {
+        const isHeld = this.#reassembly.holdsIpv6(ip, fragmentAt, owner);
+        if (isHeld || !this.#isTakenByHost(frame, owner)) this.#putTogether(frame, owner, false);
+      }
     } else if (!this.#demultiplexer.takeIpv6(frame, owner)) {
       this.#deliver(frame, owner);
     }
@@ -190,8 +196,14 @@ export class PacketReceiver {
       if (verdict === FORWARD) this.#disposal.consume(frame);
       else this.#drop(frame, verdict);
     } else if (nextHeader !== IpProtocol.udp || !this.#toTunnelIpv6(frame, domain.id)) {
-      this.#disposal.consume(frame);
+      if (!this.#delivery.acceptGroup(frame, domain)) this.#disposal.consume(frame);
     }
+  }
+
+  /** Hands a packet to a group that came by a layer 3 tunnel to who has joined it; false: nobody has. */
+  offerGroup(frame: Frame): boolean {
+    const { domain } = this.#members[frame.member]!;
+    return domain.isLayer3 && this.#delivery.acceptGroup(frame, domain);
   }
 
   #deliver(frame: Frame, owner: number): void {
@@ -200,7 +212,7 @@ export class PacketReceiver {
     else this.#delivery.accept(frame, domain);
   }
 
-  /** Whether the host has taken a fragment; otherwise it is put together here. */
+  /** Whether the host has taken a fragment; otherwise, and where one of its packet is here already, it is put together here. */
   #isTakenByHost(frame: Frame, owner: number): boolean {
     const domain = this.#domains.get(owner);
     return domain !== undefined && this.#delivery.acceptFragment(frame, domain);

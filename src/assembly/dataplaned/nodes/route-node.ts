@@ -206,7 +206,7 @@ export class RouteNode implements PipelineNode, WaitingRouted {
       this.#routeMtu = this.#lastMtu;
     } else {
       if (!isForwardableDestination(destination)) {
-        this.#drop(frame, Drop.notForwarded);
+        if (!this.#receiver.offerGroup(frame)) this.#drop(frame, Drop.notForwarded);
         return;
       }
       const result = this.#routes.findIpv4(routeDomain, destination);
@@ -259,7 +259,7 @@ export class RouteNode implements PipelineNode, WaitingRouted {
       this.#routeMtu = this.#lastMtu;
     } else {
       if (!isForwardableDestination6(word0, word1, word2)) {
-        this.#drop(frame, Drop.notForwarded);
+        if (!this.#receiver.offerGroup(frame)) this.#drop(frame, Drop.notForwarded);
         return;
       }
       const result = this.#routes.findIpv6(routeDomain, word0, word1, word2, word3);
