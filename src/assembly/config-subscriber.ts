@@ -19,7 +19,8 @@ import type { ReadObject } from '../ipc/object-lines.ts';
 import { changeHeadSchema } from '../ipc/schema.ts';
 import type { ApplyFailure, ParamsOf, Update } from '../ipc/schema.ts';
 import { removeLeftovers } from '../store/atomic-file.ts';
-import { readSnapshot, writeSnapshot } from './config-snapshot.ts';
+import type { JournaledFile } from '../store/journaled-file.ts';
+import { readSnapshot, snapshotFile } from './config-snapshot.ts';
 import type { Snapshot } from './config-snapshot.ts';
 
 /** What applies the configuration; each returns the objects that could not be applied, and must not throw for those. */
@@ -61,15 +62,18 @@ export class ConfigSubscriber {
   #acknowledged: ParamsOf<'acknowledge'> | undefined;
   #isLost = false;
   #isSnapshotRefused = false;
-  #isStale = false;
-  #isWriting = false;
-  #written: Promise<void> = Promise.resolve();
+  /** What runs, in the daemon's own files. */
+  readonly #snapshots: JournaledFile<Snapshot>;
   #firstApplied: () => void = () => undefined;
   #done: Promise<void> | undefined;
 
   constructor(options: ConfigSubscriberOptions) {
     this.#options = options;
-    this.#snapshotPath = join(options.directory, 'config.snapshot');
+    const path = join(options.directory, 'config.snapshot');
+    this.#snapshotPath = path;
+    this.#snapshots = snapshotFile(path, (error) =>
+      logEvent(options.log, 'snapshot-failed', errorText(error), { path }),
+    );
   }
 
   /** The generation that runs; undefined before the first. */
@@ -96,7 +100,7 @@ export class ConfigSubscriber {
     this.#stop.abort();
     this.#client?.close();
     await this.#done;
-    await this.#written;
+    await this.#snapshots.close();
   }
 
   async #run(): Promise<void> {
@@ -180,13 +184,17 @@ export class ConfigSubscriber {
     if (from?.epoch !== ours?.epoch || from?.number !== ours?.number) {
       throw new IpcError('refused', 'configd sent a diff that does not start at the generation that runs here');
     }
-    const target = new Map(this.#objects);
+    // What the update does not name is the same before and after.
+    const before = new Map<string, AnyConfigObject>();
+    const after = new Map<string, AnyConfigObject>();
     for (const { object, head } of read) {
-      const { action } = changeHeadSchema.parse(head);
-      if (action === 'delete') target.delete(objectKey(object));
-      else target.set(objectKey(object), object);
+      const key = objectKey(object);
+      const known = this.#objects.get(key);
+      if (known !== undefined) before.set(key, known);
+      if (changeHeadSchema.parse(head).action === 'delete') after.delete(key);
+      else after.set(key, object);
     }
-    return this.#applyDiff(generation, diffObjects(this.#objects, target));
+    return this.#applyDiff(generation, diffObjects(before, after));
   }
 
   async #applySnapshot(generation: Generation, objects: Map<string, AnyConfigObject>): Promise<ApplyFailure[]> {
@@ -208,26 +216,7 @@ export class ConfigSubscriber {
     for (const { object, reason } of failures) logEvent(log, 'config-apply-failed', `${object}: ${reason}`, { object });
     logEvent(log, 'config-applied', `runs generation ${generation.number}`, { ...generation, objects: objects.size });
     this.#firstApplied();
-    this.#keepSnapshot();
-  }
-
-  /** Writes what runs to the daemon's own file; generations that come meanwhile are written together afterwards. */
-  #keepSnapshot(): void {
-    this.#isStale = true;
-    if (this.#isWriting) return;
-    this.#isWriting = true;
-    this.#written = this.#writeSnapshots().finally(() => (this.#isWriting = false));
-  }
-
-  async #writeSnapshots(): Promise<void> {
-    while (this.#isStale && this.#generation !== undefined) {
-      this.#isStale = false;
-      try {
-        await writeSnapshot(this.#snapshotPath, this.#generation, this.#objects.values());
-      } catch (error) {
-        logEvent(this.#options.log, 'snapshot-failed', errorText(error), { path: this.#snapshotPath });
-      }
-    }
+    this.#snapshots.keep({ generation, objects });
   }
 
   async #startFromSnapshot(): Promise<void> {
@@ -243,7 +232,7 @@ export class ConfigSubscriber {
     if (snapshot === undefined) return;
     const fields = { path, ...snapshot.generation };
     logEvent(log, 'snapshot-loaded', 'configd is absent: starting from the last applied configuration', fields);
-    await this.#applySnapshot(snapshot.generation, mapObjects(snapshot.objects));
+    await this.#applySnapshot(snapshot.generation, new Map(snapshot.objects));
   }
 
   #reportLost(message: string): void {

@@ -23,12 +23,21 @@ export function adviseOnTraffic(host: AdvisedHost): Advisor {
     ...{ applier, log: quiet },
   });
   subscriber.start().catch((error: unknown) => log.error(`no warnings about traffic: ${errorText(error)}`));
-  return { stop: () => subscriber.stop() };
+  return {
+    stop: () => {
+      applier.stop();
+      return subscriber.stop();
+    },
+  };
 }
+
+/** How long changes are left to come before they are looked at together: starting helper programs takes its time. */
+const REST_MS = 500;
 
 class TrafficAdvisor implements ConfigApplier {
   readonly #host: AdvisedHost;
   #objects: ObjectMap = new Map();
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(host: AdvisedHost) {
     this.#host = host;
@@ -42,8 +51,15 @@ class TrafficAdvisor implements ConfigApplier {
 
   onDiff(_generation: Generation, changes: readonly ConfigChange[]): ApplyFailure[] {
     this.#objects = applyChanges(this.#objects, changes);
-    void this.#look();
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      void this.#look();
+    }, REST_MS).unref();
     return [];
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
   }
 
   /** Not waited for: a commit must not depend on helper programs. */
