@@ -9,6 +9,7 @@ import { address, addressList, recordsByMac, string } from '../kinds.ts';
 import { objectType } from '../object-type.ts';
 import type { ObjectOf } from '../object-type.ts';
 import { emptyTable } from '../record-table.ts';
+import { remembered } from '../remembered.ts';
 import { encapsulationOf } from '../tunnel-keys.ts';
 import { netTunnelsTunnel } from './net-tunnels-tunnel.ts';
 
@@ -59,7 +60,13 @@ net fdb tunnel vx1 {
     ),
   },
   check(objects, context) {
-    for (const object of objects) {
+    for (const object of objects) checkFdb(object, context);
+  },
+});
+
+type TunnelFdb = ObjectOf<typeof netFdbTunnel>;
+
+const checkFdb = remembered((object: TunnelFdb, context) => {
       const tunnel = context.find(netTunnelsTunnel, object.name);
       const local = tunnel && parseAddressOrAny(tunnel.properties['local-address']);
       const localText = tunnel?.properties['local-address'] ?? '';
@@ -74,11 +81,9 @@ net fdb tunnel vx1 {
         checkShape(mac, record, refuse);
         checkEnds(mac, record, local, localText, refuse);
       });
-    }
-  },
 });
 
-type FdbRecord = ObjectOf<typeof netFdbTunnel>['properties']['records']['contents'][number];
+type FdbRecord = TunnelFdb['properties']['records']['contents'][number];
 
 function checkEnds(
   mac: string,

@@ -1,0 +1,52 @@
+// Static stations of the model: the tables of records, and where the stations of each record live.
+
+import { FDB_ENTRIES, MAX_STATIC_ENTRIES } from '../../bridge/fdb.ts';
+import { type AddressWords, parseAddress } from '../../core/address.ts';
+import { kept } from '../../core/kept.ts';
+import type { ConfigView, TunnelFdb, VlanFdb } from './config-view.ts';
+import type { Model, StaticTableModel } from './model.ts';
+
+type TunnelTable = TunnelFdb['properties']['records'];
+
+/** Adds the tables to a model that has its members. */
+export function addStaticTables(view: ConfigView, model: Model): void {
+  const { tunnelMembers, interfaceMembers, domainOf, staticTables } = model;
+  const most = Math.min(MAX_STATIC_ENTRIES, FDB_ENTRIES - model.learnedLimit);
+  let entries = 0;
+  const add = (fdb: TunnelFdb | VlanFdb, make: (domain: string) => StaticTableModel): void => {
+    const { size } = fdb.properties.records;
+    const domain = domainOf.get(fdb.name);
+    if (domain === undefined || size === 0) return;
+    if (entries + size > most) {
+      const limit = `${most} beside an l2-cache-limit of ${model.learnedLimit}`;
+      const reason = `with its ${size} records there would be more than ${limit}`;
+      model.failures.push({ object: `${fdb.type} ${fdb.name}`, reason });
+      return;
+    }
+    entries += size;
+    staticTables.set(`${domain} ${fdb.type} ${fdb.name}`, make(domain));
+  };
+  for (const fdb of view.tunnelFdbs.values()) {
+    if (tunnelMembers.has(fdb.name)) add(fdb, (domain) => tunnelTable(fdb, domain));
+  }
+  for (const fdb of view.vlanFdbs.values()) {
+    const { records: table } = fdb.properties;
+    add(fdb, (domain) => {
+      const targets = table.contents.map((record) => {
+        const member = `${fdb.name} ${record.interface ?? ''}`;
+        return interfaceMembers.has(member) ? { member, remote: undefined } : undefined;
+      });
+      return { domain, table, targets };
+    });
+  }
+}
+
+const tunnelTable = kept(({ name, properties: { records: table } }: TunnelFdb, domain: string): StaticTableModel => {
+  const targets = endpointsOf(table).map((remote) => (remote === undefined ? undefined : { member: name, remote }));
+  return { domain, table, targets };
+});
+
+/** The endpoint of each content of a table. */
+const endpointsOf = kept((table: TunnelTable): readonly (AddressWords | undefined)[] =>
+  table.contents.map(({ endpoint }) => (endpoint === undefined ? undefined : parseAddress(endpoint)?.words)),
+);
