@@ -24,7 +24,7 @@ export function addStaticTables(view: ConfigView, model: Model): void {
       return;
     }
     entries += size;
-    staticTables.set(`${domain} ${fdb.type} ${fdb.name}`, make(domain));
+    staticTables.set(keyOf(fdb, domain), make(domain));
   };
   for (const fdb of view.tunnelFdbs.values()) {
     if (tunnelMembers.has(fdb.name)) add(fdb, (domain) => tunnelTable(fdb, domain));
@@ -40,6 +40,9 @@ export function addStaticTables(view: ConfigView, model: Model): void {
     });
   }
 }
+
+/** Made once: long names by the thousand take their time. */
+const keyOf = kept(({ type, name }: TunnelFdb | VlanFdb, domain: string): string => `${domain} ${type} ${name}`);
 
 const tunnelTable = kept(({ name, properties: { records: table } }: TunnelFdb, domain: string): StaticTableModel => {
   const targets = endpointsOf(table).map((remote) => (remote === undefined ? undefined : { member: name, remote }));

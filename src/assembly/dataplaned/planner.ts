@@ -54,12 +54,17 @@ class Numbers {
     return this.#byKey.get(key);
   }
 
-  keepOnly(keys: ReadonlySet<string>): void {
+  keepOnly(keys: { has(key: string): boolean }): void {
     for (const [key, number] of this.#byKey) {
       if (keys.has(key)) continue;
       this.#byKey.delete(key);
       this.#taken[number] = false;
     }
+  }
+
+  /** How many keys have a number. */
+  get size(): number {
+    return this.#byKey.size;
   }
 
   entries(): Iterable<[string, number]> {
@@ -225,24 +230,27 @@ export class Planner {
 
   /** Gives back the numbers of what is no longer there; returns the rows that are to be cleared and recycled. */
   #forget(model: Model): number[] {
-    const domains = new Set(model.domains.keys());
+    const { domains, interfaceMembers, tunnelMembers } = model;
     const ports = new Set([...model.interfaces.keys(), ...model.sockets.keys()]);
-    for (const { interface: name } of model.interfaceMembers.values()) ports.add(name);
+    for (const { interface: name } of interfaceMembers.values()) ports.add(name);
     for (const domain of model.hostPaths.keys()) ports.add(hostPortKey(domain));
-    const members = new Set([
-      ...model.interfaceMembers.keys(),
-      ...model.tunnelMembers.keys(),
-      ...[...domains].map(localKey),
-    ]);
+    const segments = new Set([...interfaceMembers.values()].map(({ segment }) => segment));
+    // What is there has a number: where there are as many numbers as there is of it, nothing has gone.
+    const isAllThere =
+      this.#ports.size === ports.size &&
+      this.#domains.size === domains.size &&
+      this.#members.size === domains.size + interfaceMembers.size + tunnelMembers.size &&
+      this.#segments.size === segments.size + tunnelMembers.size;
+    if (isAllThere) return [];
+    for (const name of tunnelMembers.keys()) segments.add(name);
+    const members = new Set([...interfaceMembers.keys(), ...tunnelMembers.keys(), ...[...domains.keys()].map(localKey)]);
     this.#domains.keepOnly(domains);
     this.#members.keepOnly(members);
-    const vlans = [...model.interfaceMembers.values()].map(({ segment }) => segment);
-    this.#segments.keepOnly(new Set([...vlans, ...model.tunnelMembers.keys()]));
+    this.#segments.keepOnly(segments);
     this.#ports.keepOnly(ports);
-    const keys = new Set([...members, ...[...ports].map(portKey)]);
     const freed: number[] = [];
     for (const [key, row] of this.#rows) {
-      if (keys.has(key)) continue;
+      if (members.has(key) || (key.startsWith(PORT) && ports.has(key.slice(PORT.length)))) continue;
       this.#rows.delete(key);
       freed.push(row);
     }
@@ -331,4 +339,5 @@ function* inTurn(...lists: Iterable<Operation>[]): Generator<Operation, void> {
 export const hostPortKey = (domain: string): string => `host ${domain}`;
 export const isHostPort = (key: string): boolean => key.startsWith('host ');
 const localKey = (domain: string): string => `local ${domain}`;
-const portKey = (key: string): string => `port ${key}`;
+const PORT = 'port ';
+const portKey = (key: string): string => PORT + key;

@@ -1,9 +1,8 @@
 // Which device carries each tunnel: its local address, the self IP that has it, that one's VLAN, an interface of the VLAN.
 
-import { formatAddress, parseAddressOrAny, parsePrefix } from '../../core/address.ts';
 import { tunnelOverhead } from '../../tunnel/overhead.ts';
 import { serviceIsUdp, serviceNumber } from '../../tunnel/service.ts';
-import type { ConfigView } from '../dataplaned/config-view.ts';
+import { bareAddress, type ConfigView } from '../dataplaned/config-view.ts';
 import { shapeOf } from '../dataplaned/tunnel-shape.ts';
 
 /** A tunnel over one interface of its underlay. */
@@ -26,9 +25,9 @@ export function tunnelRoutes(view: ConfigView): TunnelRoute[] {
   const vlans = vlansByAddress(view);
   const promised = mtusOfGroups(view);
   return [...view.tunnels.values()].flatMap((tunnel) => {
-    const local = parseAddressOrAny(tunnel.properties['local-address']);
+    const local = tunnel.properties['local-address'];
     const shape = shapeOf(view, tunnel);
-    const vlan = local && view.vlans.get(vlans.get(formatAddress(local)) ?? '');
+    const vlan = view.vlans.get(vlans.get(local) ?? '');
     if (!shape || !vlan) return [];
     const { mtu } = tunnel.properties;
     const innerMtu = mtu > 0 ? mtu : (promised.get(tunnel.name) ?? ETHERNET_MTU);
@@ -39,7 +38,7 @@ export function tunnelRoutes(view: ConfigView): TunnelRoute[] {
         {
           tunnel: tunnel.name,
           innerMtu,
-          overheadOctets: tunnelOverhead(shape, local.family === 6),
+          overheadOctets: tunnelOverhead(shape, local.includes(':')),
           port: serviceIsUdp(shape.service) ? serviceNumber(shape.service) : undefined,
           vlan: vlan.name,
           vlanMtu: vlan.properties.mtu,
@@ -53,10 +52,9 @@ export function tunnelRoutes(view: ConfigView): TunnelRoute[] {
 /** The VLAN of each self IP, by address; of two with one address the first counts. */
 function vlansByAddress(view: ConfigView): Map<string, string> {
   const vlans = new Map<string, string>();
-  for (const { properties } of view.selfs.values()) {
-    const prefix = parsePrefix(properties.address);
-    const address = prefix && formatAddress(prefix.address);
-    if (address !== undefined && !vlans.has(address)) vlans.set(address, properties.vlan);
+  for (const self of view.selfs.values()) {
+    const address = bareAddress(self);
+    if (!vlans.has(address)) vlans.set(address, self.properties.vlan);
   }
   return vlans;
 }
