@@ -38,8 +38,8 @@ export type ConfigSubscriberOptions = {
   readonly daemon: string;
   /** Socket of configd. */
   readonly socketPath: string;
-  /** The daemon's own directory, which exists; the last applied snapshot is kept there. */
-  readonly directory: string;
+  /** The daemon's own directory, which exists; the last applied snapshot is kept there. Absent: none is kept. */
+  readonly directory?: string;
   readonly applier: ConfigApplier;
   readonly log: Log;
 };
@@ -53,7 +53,7 @@ const REVIEW_MS = 500;
 
 export class ConfigSubscriber {
   readonly #options: ConfigSubscriberOptions;
-  readonly #snapshotPath: string;
+  readonly #snapshotPath: string | undefined;
   readonly #stop = new AbortController();
   #client: IpcClient | undefined;
   #generation: Generation | undefined;
@@ -63,17 +63,17 @@ export class ConfigSubscriber {
   #isLost = false;
   #isSnapshotRefused = false;
   /** What runs, in the daemon's own files. */
-  readonly #snapshots: JournaledFile<Snapshot>;
+  readonly #snapshots: JournaledFile<Snapshot> | undefined;
   #firstApplied: () => void = () => undefined;
   #done: Promise<void> | undefined;
 
   constructor(options: ConfigSubscriberOptions) {
     this.#options = options;
-    const path = join(options.directory, 'config.snapshot');
+    const { directory, log } = options;
+    if (directory === undefined) return;
+    const path = join(directory, 'config.snapshot');
     this.#snapshotPath = path;
-    this.#snapshots = snapshotFile(path, (error) =>
-      logEvent(options.log, 'snapshot-failed', errorText(error), { path }),
-    );
+    this.#snapshots = snapshotFile(path, (error) => logEvent(log, 'snapshot-failed', errorText(error), { path }));
   }
 
   /** The generation that runs; undefined before the first. */
@@ -83,7 +83,7 @@ export class ConfigSubscriber {
 
   /** Starts, and resolves when the first configuration was applied, wherever it came from. */
   async start(): Promise<void> {
-    await removeLeftovers(this.#snapshotPath);
+    if (this.#snapshotPath !== undefined) await removeLeftovers(this.#snapshotPath);
     const applied = new Promise<void>((resolve) => (this.#firstApplied = resolve));
     this.#done = this.#run();
     // What onSnapshot throws is the daemon's end: it reaches the caller of start or, later, of `finished`.
@@ -100,7 +100,7 @@ export class ConfigSubscriber {
     this.#stop.abort();
     this.#client?.close();
     await this.#done;
-    await this.#snapshots.close();
+    await this.#snapshots?.close();
   }
 
   async #run(): Promise<void> {
@@ -149,7 +149,10 @@ export class ConfigSubscriber {
         const failures = await this.#apply(update, objects);
         this.#reportFound();
         const acknowledged = { daemon, generation: update.generation, failures };
-        await client.request('acknowledge', acknowledged);
+        const answer = client.request('acknowledge', acknowledged);
+        // What runs is told first, and written then.
+        this.#keepSnapshot();
+        await answer;
         this.#acknowledged = acknowledged;
       }
     } finally {
@@ -216,12 +219,16 @@ export class ConfigSubscriber {
     for (const { object, reason } of failures) logEvent(log, 'config-apply-failed', `${object}: ${reason}`, { object });
     logEvent(log, 'config-applied', `runs generation ${generation.number}`, { ...generation, objects: objects.size });
     this.#firstApplied();
-    this.#snapshots.keep({ generation, objects });
+  }
+
+  #keepSnapshot(): void {
+    if (this.#generation !== undefined) this.#snapshots?.keep({ generation: this.#generation, objects: this.#objects });
   }
 
   async #startFromSnapshot(): Promise<void> {
     const { log } = this.#options;
     const path = this.#snapshotPath;
+    if (path === undefined) return;
     let snapshot: Snapshot | undefined;
     try {
       snapshot = await readSnapshot(path);

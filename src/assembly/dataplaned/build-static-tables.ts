@@ -30,14 +30,9 @@ export function addStaticTables(view: ConfigView, model: Model): void {
     if (tunnelMembers.has(fdb.name)) add(fdb, (domain) => tunnelTable(fdb, domain));
   }
   for (const fdb of view.vlanFdbs.values()) {
-    const { records: table } = fdb.properties;
-    add(fdb, (domain) => {
-      const targets = table.contents.map((record) => {
-        const member = `${fdb.name} ${record.interface ?? ''}`;
-        return interfaceMembers.has(member) ? { member, remote: undefined } : undefined;
-      });
-      return { domain, table, targets };
-    });
+    const interfaces = new Set(fdb.properties.records.contents.map((record) => record.interface ?? ''));
+    const present = [...interfaces].filter((name) => interfaceMembers.has(`${fdb.name} ${name}`));
+    add(fdb, (domain) => vlanTable(fdb, domain, ...present));
   }
 }
 
@@ -48,6 +43,18 @@ const tunnelTable = kept(({ name, properties: { records: table } }: TunnelFdb, d
   const targets = endpointsOf(table).map((remote) => (remote === undefined ? undefined : { member: name, remote }));
   return { domain, table, targets };
 });
+
+/** `present`: interfaces of the VLAN that carry frames. */
+const vlanTable = kept(
+  ({ name, properties: { records: table } }: VlanFdb, domain: string, ...present: string[]): StaticTableModel => {
+    const targets = table.contents.map((record) =>
+      record.interface !== undefined && present.includes(record.interface)
+        ? { member: `${name} ${record.interface}`, remote: undefined }
+        : undefined,
+    );
+    return { domain, table, targets };
+  },
+);
 
 /** The endpoint of each content of a table. */
 const endpointsOf = kept((table: TunnelTable): readonly (AddressWords | undefined)[] =>

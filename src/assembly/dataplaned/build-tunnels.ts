@@ -32,10 +32,12 @@ import {
   type VxlanProfile,
 } from './config-view.ts';
 import type { DeviceFacts, Model, SubnetModel, TunnelMemberModel } from './model.ts';
-import { shapeOf, type TunnelShape } from './tunnel-shape.ts';
+import { type ProfileMaps, shapeOf, type TunnelShape } from './tunnel-shape.ts';
 
 type TunnelTable = TunnelFdb['properties']['records'];
 
+/** Of an underlay that nobody has configured. */
+const UNKNOWN_MTU = 1500;
 const UDP_CHECKSUM = {
   auto: UdpChecksum.whenJoined,
   enabled: UdpChecksum.always,
@@ -74,65 +76,101 @@ type Built = {
   group: IpAddress | undefined;
 };
 
+/** What tunnels stand on: for as long as it is the same, so is what follows from a tunnel. */
+type Ground = {
+  readonly view: Pick<ConfigView, 'vlanGroups' | ProfileMaps>;
+  /** By address; of two self IPs with one address the first counts. */
+  readonly ends: ReadonlyMap<string, End>;
+};
+
+function groundOf(view: ConfigView, devices: ReadonlyMap<string, DeviceFacts>, { domainOf }: Model): Ground {
+  const { selfs, vlanGroups, vxlanProfiles, greProfiles, etheripProfiles } = view;
+  const ends = new Map<string, End>();
+  for (const self of selfs.values()) {
+    const address = bareAddress(self);
+    if (!ends.has(address)) ends.set(address, endOf(self, view, devices, domainOf));
+  }
+  const facts = [...ends.values()].flatMap(({ self, domain, mtu, host }) => [self, domain, mtu, host]);
+  const key = [vlanGroups, vxlanProfiles, greProfiles, etheripProfiles, ...facts];
+  const known = grounds.get(selfs);
+  if (known?.key.length === key.length && key.every((input, index) => input === known.key[index])) return known.ground;
+  // Not the whole view: it would keep a configuration that is gone.
+  const ground = { view: { vlanGroups, vxlanProfiles, greProfiles, etheripProfiles }, ends };
+  grounds.set(selfs, { key, ground });
+  return ground;
+}
+
+const grounds = new WeakMap<ConfigView['selfs'], { key: readonly unknown[]; ground: Ground }>();
+
+function endOf(
+  self: Self,
+  view: ConfigView,
+  devices: ReadonlyMap<string, DeviceFacts>,
+  domainOf: ReadonlyMap<string, string>,
+): End {
+  const host = hostInterfaceOf(view, self);
+  const configured = view.vlans.get(self.properties.vlan)?.properties.mtu ?? UNKNOWN_MTU;
+  const own = devices.get(host?.properties.device ?? '')?.mtu;
+  const mtu = own === undefined ? configured : Math.min(configured, own);
+  return { self, domain: domainOf.get(self.properties.vlan), mtu, host };
+}
+
+/** A tunnel as it stands there. */
+type Standing = Built & { readonly shape: TunnelShape | undefined; readonly ends: readonly End[] };
+
+const standing = kept((tunnel: Tunnel, { view, ends }: Ground, domain: string, records?: TunnelTable): Standing => {
+  const { profile, 'local-address': local, 'secondary-address': secondary } = tunnel.properties;
+  const shape = shapeOf(view, tunnel);
+  if (shape === undefined) {
+    const failures = [`no data path for profile ${profile} in this version`];
+    return { failures, member: undefined, group: undefined, shape, ends: [] };
+  }
+  const end = ends.get(local);
+  const second = ends.get(secondary);
+  const built = buildTunnel(
+    tunnel,
+    shape,
+    domain,
+    end !== undefined,
+    second !== undefined,
+    end?.domain,
+    end?.mtu ?? UNKNOWN_MTU,
+    view.vlanGroups.get(domain)?.properties['split-horizon'] === 'tunnels',
+    records,
+  );
+  return { ...built, shape, ends: [end, second].filter((each) => each !== undefined) };
+});
+
 class TunnelBuilder {
   readonly #view: ConfigView;
-  readonly #devices: ReadonlyMap<string, DeviceFacts>;
   readonly #model: Model;
-  readonly #ends = new Map<string, End>();
+  readonly #ground: Ground;
 
   constructor(view: ConfigView, devices: ReadonlyMap<string, DeviceFacts>, model: Model) {
     this.#view = view;
-    this.#devices = devices;
     this.#model = model;
-    for (const self of view.selfs.values()) {
-      const address = bareAddress(self);
-      // Of two self IPs with one address the first counts.
-      if (!this.#ends.has(address)) this.#ends.set(address, this.#endOf(self));
-    }
-  }
-
-  #endOf(self: Self): End {
-    const host = hostInterfaceOf(this.#view, self);
-    const configured = this.#view.vlans.get(self.properties.vlan)?.properties.mtu ?? UNKNOWN_MTU;
-    const own = this.#devices.get(host?.properties.device ?? '')?.mtu;
-    const mtu = own === undefined ? configured : Math.min(configured, own);
-    return { self, domain: this.#model.domainOf.get(self.properties.vlan), mtu, host };
+    this.#ground = groundOf(view, devices, model);
   }
 
   add(): void {
-    for (const tunnel of this.#view.tunnels.values()) this.#add(tunnel);
+    for (const tunnel of this.#view.tunnels.values()) {
+      const domain = this.#model.domainOf.get(tunnel.name)!;
+      const records = this.#view.tunnelFdbs.get(tunnel.name)?.properties.records;
+      this.#add(tunnel, standing(tunnel, this.#ground, domain, records));
+    }
   }
 
   #fail({ type, name }: Tunnel, reason: string): void {
     this.#model.failures.push({ object: `${type} ${name}`, reason });
   }
 
-  #add(tunnel: Tunnel): void {
-    const { name, properties } = tunnel;
-    const shape = shapeOf(this.#view, tunnel);
-    if (shape === undefined) {
-      this.#fail(tunnel, `no data path for profile ${properties.profile} in this version`);
-      return;
-    }
-    const domain = this.#model.domainOf.get(name)!;
-    const end = this.#ends.get(properties['local-address']);
-    const second = this.#ends.get(properties['secondary-address']);
-    const { failures, member, group } = buildTunnel(
-      tunnel,
-      shape,
-      domain,
-      end !== undefined,
-      second !== undefined,
-      end?.domain,
-      end?.mtu ?? UNKNOWN_MTU,
-      this.#view.vlanGroups.get(domain)?.properties['split-horizon'] === 'tunnels',
-      this.#view.tunnelFdbs.get(name)?.properties.records,
-    );
+  #add(tunnel: Tunnel, { failures, member, group, shape, ends }: Standing): void {
     for (const reason of failures) this.#fail(tunnel, reason);
-    if (member === undefined) return;
-    const isInbound = shape.kind === TunnelKind.nvgre && properties.mode === 'inbound';
-    this.#model.tunnelMembers.set(name, isInbound ? { ...member, subnets: this.#subnetsOf(tunnel) } : member);
-    for (const each of [end, second]) if (each !== undefined) this.#addSockets(tunnel, each, group, shape);
+    if (member === undefined || shape === undefined) return;
+    const isInbound = shape.kind === TunnelKind.nvgre && tunnel.properties.mode === 'inbound';
+    const own = isInbound ? { ...member, subnets: this.#subnetsOf(tunnel) } : member;
+    this.#model.tunnelMembers.set(tunnel.name, own);
+    for (const end of ends) this.#addSockets(tunnel, end, group, shape);
   }
 
   /** The networks of self IPs on NVGRE tunnels of the same local address and route domain. */
@@ -166,9 +204,6 @@ class TunnelBuilder {
     addSockets(this.#model.sockets, { self, local, group, domain: end.domain!, service, ttl, device, udp });
   }
 }
-
-/** Of an underlay that nobody has configured. */
-const UNKNOWN_MTU = 1500;
 
 const buildTunnel = kept(
   (

@@ -82,6 +82,7 @@ export class Planner {
   readonly #rows = new Map<string, number>();
   readonly #routes = new RoutePlan();
   readonly #stations = new StaticPlan();
+  #staticTables: Model['staticTables'] = new Map();
   #current = new Map<Kind, Map<string, Planned>>(ORDER.map((kind) => [kind, new Map()]));
 
   constructor(rows: number) {
@@ -126,7 +127,7 @@ export class Planner {
         if (!isSame(before.get(key), planned)) changes.push(planned.set);
     }
     this.#current = next;
-    const stations = this.#stations.plan(this.#staticSources(model));
+    const stations = this.#planStations(model);
     const routes = this.#planRoutes(model);
     const operations = inTurn(stations.removals, removals, changes, routes, stations.settings);
     return { operations, freedRows: this.#forget(model) };
@@ -193,6 +194,15 @@ export class Planner {
       add('neighbour', key, { set: { op: 'set-static-neighbour', spec }, remove });
     }
     return plan;
+  }
+
+  /** Tables that are the same as before lead to the same members, which have kept their numbers. */
+  #planStations(model: Model): ReturnType<StaticPlan['plan']> {
+    const before = this.#staticTables;
+    this.#staticTables = model.staticTables;
+    let isSame = before.size === model.staticTables.size;
+    for (const [key, table] of model.staticTables) isSame &&= before.get(key) === table;
+    return isSame ? { removals: [], settings: [] } : this.#stations.plan(this.#staticSources(model));
   }
 
   #staticSources(model: Model): Map<string, StaticSource> {

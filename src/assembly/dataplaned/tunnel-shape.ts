@@ -26,8 +26,10 @@ const GRE_KINDS = {
   nvgre: TunnelKind.nvgre,
 } as const;
 
+export type ProfileMaps = 'vxlanProfiles' | 'greProfiles' | 'etheripProfiles';
+
 /** undefined when the profile is of a type that has no data path here, or is missing. */
-export function shapeOf(view: ConfigView, tunnel: Tunnel): TunnelShape | undefined {
+export function shapeOf(view: Pick<ConfigView, ProfileMaps>, tunnel: Tunnel): TunnelShape | undefined {
   const { profile } = tunnel.properties;
   return shapeBy(
     tunnel,

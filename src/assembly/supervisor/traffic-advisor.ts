@@ -14,13 +14,15 @@ import { tunnelRoutes } from './tunnel-paths.ts';
 
 /** Starts to follow configd; what it finds is logged by the keeper, each warning once. */
 export function adviseOnTraffic(host: AdvisedHost): Advisor {
-  const { configdSocket, directory, log } = host;
+  const { configdSocket, log } = host;
   const applier = new TrafficAdvisor(host);
   // Whether configd is there is not news: the supervisor itself says so.
   const quiet: Log = { ...log, warn: (message: string, fields?: LogFields) => log.debug(message, fields) };
   const subscriber = new ConfigSubscriber({
-    ...{ daemon: 'supervisor', socketPath: configdSocket, directory },
-    ...{ applier, log: quiet },
+    daemon: 'supervisor',
+    socketPath: configdSocket,
+    applier,
+    log: quiet,
   });
   subscriber.start().catch((error: unknown) => log.error(`no warnings about traffic: ${errorText(error)}`));
   return {
