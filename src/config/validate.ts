@@ -58,7 +58,8 @@ export function validate(
   const context: CheckContext = {
     find: <Path extends string, M extends PropertyMap>(type: { path: Path }, name: string) => {
       const object = names.get(type.path)?.get(name);
-      return (object !== undefined && incomplete.size > 0 && incomplete.has(object) ? undefined : object) as TypedObject<Path, M> | undefined;
+      return (object !== undefined && incomplete.size > 0 && incomplete.has(object) ? undefined : object) as
+        TypedObject<Path, M> | undefined;
     },
     all: <Path extends string, M extends PropertyMap>(type: { path: Path }) =>
       (complete.get(type.path) ?? []) as unknown as readonly TypedObject<Path, M>[],
@@ -216,10 +217,15 @@ function checkNameSpaces({ added }: ViewChanges, { views }: Configuration, error
       owners.set(key, owner ?? type);
       if (owner === undefined) continue;
       const partition = name.split('/')[1] ?? '';
-      error(object, 'alreadyExists', `The requested ${labelled(owner, name)} already exists in partition ${partition}.`, {
-        value: name,
-        hint: `A ${owner.label} and a ${type.label} cannot share a name: choose another one.`,
-      });
+      error(
+        object,
+        'alreadyExists',
+        `The requested ${labelled(owner, name)} already exists in partition ${partition}.`,
+        {
+          value: name,
+          hint: `A ${owner.label} and a ${type.label} cannot share a name: choose another one.`,
+        },
+      );
     }
   }
 }

@@ -123,8 +123,7 @@ export class Planner {
     const changes: Operation[] = [];
     for (const kind of ORDER) {
       const before = this.#current.get(kind)!;
-      for (const [key, planned] of next.get(kind)!)
-        if (!isSame(before.get(key), planned)) changes.push(planned.set);
+      for (const [key, planned] of next.get(kind)!) if (!isSame(before.get(key), planned)) changes.push(planned.set);
     }
     this.#current = next;
     const stations = this.#planStations(model);
@@ -168,7 +167,14 @@ export class Planner {
       const id = this.#members.of(key);
       const domain = this.#domainId(member.domain);
       const segment = this.#segments.of(member.segment) + 1;
-      const planned = planInterfaceMember(member, id, this.#obtainRow(key), domain, this.port(member.interface), segment);
+      const planned = planInterfaceMember(
+        member,
+        id,
+        this.#obtainRow(key),
+        domain,
+        this.port(member.interface),
+        segment,
+      );
       add('interface-member', key, planned);
     }
     for (const member of model.tunnelMembers.values()) {
@@ -253,7 +259,11 @@ export class Planner {
       this.#segments.size === segments.size + tunnelMembers.size;
     if (isAllThere) return [];
     for (const name of tunnelMembers.keys()) segments.add(name);
-    const members = new Set([...interfaceMembers.keys(), ...tunnelMembers.keys(), ...[...domains.keys()].map(localKey)]);
+    const members = new Set([
+      ...interfaceMembers.keys(),
+      ...tunnelMembers.keys(),
+      ...[...domains.keys()].map(localKey),
+    ]);
     this.#domains.keepOnly(domains);
     this.#members.keepOnly(members);
     this.#segments.keepOnly(segments);
