@@ -1,30 +1,47 @@
-// The last configuration that a daemon applied, as a file of its own: JSON lines, the first of which says the version.
+// The last configuration that a daemon applied, as files of its own: JSON lines, the first of which says the version; and a
+// journal of what has changed since, object by object.
 
 import { z } from 'zod';
-import type { Generation } from '../config/change.ts';
+import { objectKey } from '../config/change.ts';
+import type { Generation, ObjectMap } from '../config/change.ts';
 import type { AnyConfigObject } from '../config/object-type.ts';
 import { errorText } from '../core/errors.ts';
 import { ObjectReader, objectLines } from '../ipc/object-lines.ts';
-import { SCHEMA_VERSION, generationSchema } from '../ipc/schema.ts';
-import { readFileIfThere, writeFileAtomic } from '../store/atomic-file.ts';
+import { SCHEMA_VERSION, changeHeadSchema, generationSchema } from '../ipc/schema.ts';
+import { readFileIfThere } from '../store/atomic-file.ts';
+import { JournaledFile, readRecords } from '../store/journaled-file.ts';
 
 const headSchema = z.object({ v: z.literal(SCHEMA_VERSION), generation: generationSchema, objects: z.number().int() });
 
-export type Snapshot = { readonly generation: Generation; readonly objects: readonly AnyConfigObject[] };
+export type Snapshot = { readonly generation: Generation; readonly objects: ObjectMap };
 
-/** Throws a StoreError. */
-export async function writeSnapshot(
-  path: string,
-  generation: Generation,
-  objects: Iterable<AnyConfigObject>,
-): Promise<void> {
-  await writeFileAtomic(path, snapshotText(generation, [...objects]));
+/** Keeps snapshots at the path; `failed` is told why one could not be written. */
+export function snapshotFile(path: string, failed: (error: unknown) => void): JournaledFile<Snapshot> {
+  return new JournaledFile({
+    path,
+    idOf: ({ generation }) => nameOf(generation),
+    textOf: snapshotText,
+    changeOf: (from, to) => `${[...changeLines(from, to)].join('\n')}\n`,
+    failed,
+  });
 }
 
+const nameOf = ({ epoch, number }: Generation): string => `generation ${epoch} ${number}`;
+
 /** In pieces: a snapshot with a million stations is never in memory as a whole. */
-function* snapshotText(generation: Generation, objects: readonly AnyConfigObject[]): Generator<string> {
-  yield `${JSON.stringify({ v: SCHEMA_VERSION, generation, objects: objects.length })}\n`;
-  for (const object of objects) for (const line of objectLines(object)) yield `${line}\n`;
+function* snapshotText({ generation, objects }: Snapshot): Generator<string> {
+  yield `${JSON.stringify({ v: SCHEMA_VERSION, generation, objects: objects.size })}\n`;
+  for (const object of objects.values()) for (const line of objectLines(object)) yield `${line}\n`;
+}
+
+function* changeLines(from: Snapshot, { generation, objects }: Snapshot): Generator<string> {
+  yield JSON.stringify({ v: SCHEMA_VERSION, generation, objects: objects.size });
+  for (const [key, { type, name }] of from.objects) {
+    if (!objects.has(key)) yield* objectLines({ type, name, properties: {} }, { action: 'delete' });
+  }
+  for (const [key, object] of objects) {
+    if (from.objects.get(key) !== object) yield* objectLines(object, { action: 'modify' });
+  }
 }
 
 /** Undefined when there is none; throws when it cannot be read or is no snapshot of this version. */
@@ -32,14 +49,26 @@ export async function readSnapshot(path: string): Promise<Snapshot | undefined> 
   const text = await readFileIfThere(path);
   if (text === undefined) return undefined;
   try {
-    const behindHead = text.indexOf('\n') + 1;
-    const { generation, objects: count } = headSchema.parse(JSON.parse(text.slice(0, behindHead)));
-    const reader = new ObjectReader();
-    const objects = Array.from(reader.push(text.slice(behindHead)), ({ object }) => object);
-    reader.finish();
-    if (objects.length !== count) throw new Error(`${objects.length} objects where ${count} were announced`);
+    const objects = new Map<string, AnyConfigObject>();
+    let generation = readInto(objects, text);
+    for (const record of await readRecords(path, nameOf(generation))) generation = readInto(objects, record);
     return { generation, objects };
   } catch (error) {
     throw new Error(`${path} is no snapshot that can be used: ${errorText(error)}`, { cause: error });
   }
+}
+
+/** Takes over what a file or a record says; the generation that it leads to. */
+function readInto(objects: Map<string, AnyConfigObject>, text: string): Generation {
+  const behindHead = text.indexOf('\n') + 1;
+  const { generation, objects: count } = headSchema.parse(JSON.parse(text.slice(0, behindHead)));
+  const reader = new ObjectReader();
+  for (const { object, head } of reader.push(text.slice(behindHead))) {
+    const isGone = head.action !== undefined && changeHeadSchema.parse(head).action === 'delete';
+    if (isGone) objects.delete(objectKey(object));
+    else objects.set(objectKey(object), object);
+  }
+  reader.finish();
+  if (objects.size !== count) throw new Error(`${objects.size} objects where ${count} were announced`);
+  return generation;
 }

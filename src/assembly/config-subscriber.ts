@@ -19,7 +19,8 @@ import type { ReadObject } from '../ipc/object-lines.ts';
 import { changeHeadSchema } from '../ipc/schema.ts';
 import type { ApplyFailure, ParamsOf, Update } from '../ipc/schema.ts';
 import { removeLeftovers } from '../store/atomic-file.ts';
-import { readSnapshot, writeSnapshot } from './config-snapshot.ts';
+import type { JournaledFile } from '../store/journaled-file.ts';
+import { readSnapshot, snapshotFile } from './config-snapshot.ts';
 import type { Snapshot } from './config-snapshot.ts';
 
 /** What applies the configuration; each returns the objects that could not be applied, and must not throw for those. */
@@ -37,8 +38,8 @@ export type ConfigSubscriberOptions = {
   readonly daemon: string;
   /** Socket of configd. */
   readonly socketPath: string;
-  /** The daemon's own directory, which exists; the last applied snapshot is kept there. */
-  readonly directory: string;
+  /** The daemon's own directory, which exists; the last applied snapshot is kept there. Absent: none is kept. */
+  readonly directory?: string;
   readonly applier: ConfigApplier;
   readonly log: Log;
 };
@@ -52,7 +53,7 @@ const REVIEW_MS = 500;
 
 export class ConfigSubscriber {
   readonly #options: ConfigSubscriberOptions;
-  readonly #snapshotPath: string;
+  readonly #snapshotPath: string | undefined;
   readonly #stop = new AbortController();
   #client: IpcClient | undefined;
   #generation: Generation | undefined;
@@ -61,15 +62,18 @@ export class ConfigSubscriber {
   #acknowledged: ParamsOf<'acknowledge'> | undefined;
   #isLost = false;
   #isSnapshotRefused = false;
-  #isStale = false;
-  #isWriting = false;
-  #written: Promise<void> = Promise.resolve();
+  /** What runs, in the daemon's own files. */
+  readonly #snapshots: JournaledFile<Snapshot> | undefined;
   #firstApplied: () => void = () => undefined;
   #done: Promise<void> | undefined;
 
   constructor(options: ConfigSubscriberOptions) {
     this.#options = options;
-    this.#snapshotPath = join(options.directory, 'config.snapshot');
+    const { directory, log } = options;
+    if (directory === undefined) return;
+    const path = join(directory, 'config.snapshot');
+    this.#snapshotPath = path;
+    this.#snapshots = snapshotFile(path, (error) => logEvent(log, 'snapshot-failed', errorText(error), { path }));
   }
 
   /** The generation that runs; undefined before the first. */
@@ -79,7 +83,7 @@ export class ConfigSubscriber {
 
   /** Starts, and resolves when the first configuration was applied, wherever it came from. */
   async start(): Promise<void> {
-    await removeLeftovers(this.#snapshotPath);
+    if (this.#snapshotPath !== undefined) await removeLeftovers(this.#snapshotPath);
     const applied = new Promise<void>((resolve) => (this.#firstApplied = resolve));
     this.#done = this.#run();
     // What onSnapshot throws is the daemon's end: it reaches the caller of start or, later, of `finished`.
@@ -96,7 +100,7 @@ export class ConfigSubscriber {
     this.#stop.abort();
     this.#client?.close();
     await this.#done;
-    await this.#written;
+    await this.#snapshots?.close();
   }
 
   async #run(): Promise<void> {
@@ -145,7 +149,10 @@ export class ConfigSubscriber {
         const failures = await this.#apply(update, objects);
         this.#reportFound();
         const acknowledged = { daemon, generation: update.generation, failures };
-        await client.request('acknowledge', acknowledged);
+        const answer = client.request('acknowledge', acknowledged);
+        // What runs is told first, and written then.
+        this.#keepSnapshot();
+        await answer;
         this.#acknowledged = acknowledged;
       }
     } finally {
@@ -180,13 +187,17 @@ export class ConfigSubscriber {
     if (from?.epoch !== ours?.epoch || from?.number !== ours?.number) {
       throw new IpcError('refused', 'configd sent a diff that does not start at the generation that runs here');
     }
-    const target = new Map(this.#objects);
+    // What the update does not name is the same before and after.
+    const before = new Map<string, AnyConfigObject>();
+    const after = new Map<string, AnyConfigObject>();
     for (const { object, head } of read) {
-      const { action } = changeHeadSchema.parse(head);
-      if (action === 'delete') target.delete(objectKey(object));
-      else target.set(objectKey(object), object);
+      const key = objectKey(object);
+      const known = this.#objects.get(key);
+      if (known !== undefined) before.set(key, known);
+      if (changeHeadSchema.parse(head).action === 'delete') after.delete(key);
+      else after.set(key, object);
     }
-    return this.#applyDiff(generation, diffObjects(this.#objects, target));
+    return this.#applyDiff(generation, diffObjects(before, after));
   }
 
   async #applySnapshot(generation: Generation, objects: Map<string, AnyConfigObject>): Promise<ApplyFailure[]> {
@@ -208,31 +219,16 @@ export class ConfigSubscriber {
     for (const { object, reason } of failures) logEvent(log, 'config-apply-failed', `${object}: ${reason}`, { object });
     logEvent(log, 'config-applied', `runs generation ${generation.number}`, { ...generation, objects: objects.size });
     this.#firstApplied();
-    this.#keepSnapshot();
   }
 
-  /** Writes what runs to the daemon's own file; generations that come meanwhile are written together afterwards. */
   #keepSnapshot(): void {
-    this.#isStale = true;
-    if (this.#isWriting) return;
-    this.#isWriting = true;
-    this.#written = this.#writeSnapshots().finally(() => (this.#isWriting = false));
-  }
-
-  async #writeSnapshots(): Promise<void> {
-    while (this.#isStale && this.#generation !== undefined) {
-      this.#isStale = false;
-      try {
-        await writeSnapshot(this.#snapshotPath, this.#generation, this.#objects.values());
-      } catch (error) {
-        logEvent(this.#options.log, 'snapshot-failed', errorText(error), { path: this.#snapshotPath });
-      }
-    }
+    if (this.#generation !== undefined) this.#snapshots?.keep({ generation: this.#generation, objects: this.#objects });
   }
 
   async #startFromSnapshot(): Promise<void> {
     const { log } = this.#options;
     const path = this.#snapshotPath;
+    if (path === undefined) return;
     let snapshot: Snapshot | undefined;
     try {
       snapshot = await readSnapshot(path);
@@ -243,7 +239,7 @@ export class ConfigSubscriber {
     if (snapshot === undefined) return;
     const fields = { path, ...snapshot.generation };
     logEvent(log, 'snapshot-loaded', 'configd is absent: starting from the last applied configuration', fields);
-    await this.#applySnapshot(snapshot.generation, mapObjects(snapshot.objects));
+    await this.#applySnapshot(snapshot.generation, new Map(snapshot.objects));
   }
 
   #reportLost(message: string): void {

@@ -7,6 +7,7 @@ import { labelled } from './object-type.ts';
 import type { AnyConfigObject, AnyObjectType, CheckDetails } from './object-type.ts';
 import { findObjectType } from './object-types.ts';
 import { COMMENT } from './read-properties.ts';
+import type { ViewChanges } from './view-changes.ts';
 
 type Report = (object: AnyConfigObject, code: ConfigCode, text: string, details?: CheckDetails) => void;
 
@@ -47,9 +48,9 @@ export class MissingFolders {
 }
 
 /** Folders that are gone, and still hold something. */
-export function checkGoneFolders(before: Configuration, after: Configuration, error: Report): void {
-  for (const [key, folder] of before.views) {
-    if (folder.type !== FOLDER || after.objects.has(key)) continue;
+export function checkGoneFolders({ gone }: ViewChanges, after: Configuration, error: Report): void {
+  for (const folder of gone.values()) {
+    if (folder.type !== FOLDER) continue;
     const held = [...heldBy(folder.name, after)];
     const first = held[0];
     if (first === undefined) continue;

@@ -7,7 +7,7 @@ import { OBJECT_TYPES, findObjectType } from './object-types.ts';
 import type { Property, PropertyMap, RecordsKind } from './property.ts';
 import type { Extra } from './read-properties.ts';
 import type { UnknownObject } from './unknown.ts';
-import { isRecords, isTable, sameValue } from './value.ts';
+import { isRecords, isTable, sameProperties, sameValue } from './value.ts';
 import type { MutableProperties, Properties, Records, Value } from './value.ts';
 
 /** An object as it is stored: canonical values, and only those that were set. */
@@ -71,9 +71,13 @@ export function materialise(
   const views = new Map<string, AnyConfigObject>();
   for (const [key, object] of objects) {
     const type = findObjectType(object.type)!;
-    const isKept = before?.objects.get(key) === object && !DEPENDENT_TYPES.has(type);
-    const old = isKept ? before.views.get(key) : undefined;
-    views.set(key, old ?? viewOf(type, object, objects));
+    const old = before?.objects.get(key) === object ? before.views.get(key) : undefined;
+    if (old !== undefined && !DEPENDENT_TYPES.has(type)) {
+      views.set(key, old);
+      continue;
+    }
+    const view = viewOf(type, object, objects);
+    views.set(key, old !== undefined && sameProperties(old.properties, view.properties) ? old : view);
   }
   return views;
 }

@@ -1,6 +1,6 @@
 // What tells tunnels between the same ends apart, by the encapsulation of their profile; for checks across tunnels.
 
-import type { CheckContext } from './object-type.ts';
+import type { ObjectContext } from './remembered.ts';
 import { netTunnelsEtherip } from './types/net-tunnels-etherip.ts';
 import { netTunnelsGre } from './types/net-tunnels-gre.ts';
 import { netTunnelsVxlan } from './types/net-tunnels-vxlan.ts';
@@ -28,7 +28,7 @@ const GRE_KINDS = {
 } as const;
 
 /** The encapsulation of a tunnel profile of whichever type; undefined when there is no such profile. */
-export function encapsulationOf(profile: string, context: CheckContext): Encapsulation | undefined {
+export function encapsulationOf(profile: string, context: ObjectContext): Encapsulation | undefined {
   const vxlan = context.find(netTunnelsVxlan, profile)?.properties;
   if (vxlan !== undefined) {
     const { port, 'flooding-type': flooding } = vxlan;

@@ -12,6 +12,8 @@ import type { AnyConfigObject, AnyObjectType, CheckContext, CheckDetails, TypedO
 import { OBJECT_TYPES, findObjectType } from './object-types.ts';
 import type { PropertyMap } from './property.ts';
 import { isList, isRecords, isTable, sameValue } from './value.ts';
+import { byNameOf, viewChanges } from './view-changes.ts';
+import type { ViewChanges } from './view-changes.ts';
 import type { Properties, Value } from './value.ts';
 
 export type ConfigWarning = {
@@ -33,9 +35,10 @@ export function validate(
 ): { errors: ConfigError[]; warnings: ConfigWarning[] } {
   const errors: ConfigError[] = [];
   const warnings: ConfigWarning[] = [];
-  const byType = new Map<string, AnyConfigObject[]>(OBJECT_TYPES.map((type) => [type.path, []]));
-  for (const object of after.views.values()) byType.get(object.type)!.push(object);
-  for (const objects of byType.values()) objects.sort((a, b) => compareNames(a.name, b.name));
+  const changes = viewChanges(before.views, after.views);
+  const { byType, changed, gone } = changes;
+  // Checks ask by name thousands of times: no key is put together for that.
+  const names = new Map([...byType].map(([path, objects]) => [path, byNameOf(objects)]));
 
   const placed = (object: AnyConfigObject, property?: string) => {
     const places = positions.get(objectKey(object));
@@ -55,28 +58,33 @@ export function validate(
   const incomplete = new Set<AnyConfigObject>();
   const context: CheckContext = {
     find: <Path extends string, M extends PropertyMap>(type: { path: Path }, name: string) => {
-      const object = after.views.get(objectKey({ type: type.path, name }));
-      return (object && incomplete.has(object) ? undefined : object) as TypedObject<Path, M> | undefined;
+      const object = names.get(type.path)?.get(name);
+      return (object !== undefined && incomplete.size > 0 && incomplete.has(object) ? undefined : object) as
+        TypedObject<Path, M> | undefined;
     },
     all: <Path extends string, M extends PropertyMap>(type: { path: Path }) =>
       (complete.get(type.path) ?? []) as unknown as readonly TypedObject<Path, M>[],
     gone: <Path extends string, M extends PropertyMap>(type: { path: Path }) =>
-      [...before.views.values()].filter(
-        (object) => object.type === type.path && !after.views.has(objectKey(object)),
-      ) as unknown as readonly TypedObject<Path, M>[],
+      [...gone.values()].filter((object) => object.type === type.path) as unknown as readonly TypedObject<Path, M>[],
     inUse: (used, user, property) => refuseDeletion(used, user, property, used.name, error),
     error: (object, text, { code = 'configuration', ...details } = {}) => error(object, code, text, details),
     warn,
   };
 
-  checkNameSpaces(byType, error);
-  checkInUse(before, after, byType, error);
-  checkGoneFolders(before, after, error);
+  const changedTypes = new Set([...changed].map(({ type }) => type));
+  checkNameSpaces(changes, after, error);
+  checkInUse(changes, after, error);
+  checkGoneFolders(changes, after, error);
   const missingFolders = new MissingFolders(before, after);
   for (const type of OBJECT_TYPES) {
-    const objects = byType.get(type.path)!.filter((object) => {
-      // What was valid by itself still is; objects that are gone have been looked for.
-      if (before.views.get(objectKey(object)) === object) return true;
+    const all = byType.get(type.path)!;
+    // What was valid by itself still is; objects that are gone have been looked for.
+    if (!changedTypes.has(type.path)) {
+      complete.set(type.path, all);
+      continue;
+    }
+    const objects = all.filter((object) => {
+      if (!changed.has(object)) return true;
       missingFolders.note(type, object);
       checkReferences(type, object, before, after, error);
       warnOfInert(type, object, before, warn);
@@ -133,17 +141,13 @@ function checkReferences(
 }
 
 /** Objects that are gone and still referred to. */
-function checkInUse(
-  before: Configuration,
-  after: Configuration,
-  byType: ReadonlyMap<string, readonly AnyConfigObject[]>,
-  error: Report,
-): void {
-  const gone = new Map([...before.views].filter(([key]) => !after.views.has(key)));
+function checkInUse({ byType, gone }: ViewChanges, after: Configuration, error: Report): void {
   if (gone.size === 0) return;
+  const names = new Set([...gone.values()].map(({ name }) => name));
   for (const user of OBJECT_TYPES) {
     for (const object of byType.get(user.path)!) {
-      for (const { property, value, targets } of referencesOf(user.properties, object.properties)) {
+      for (const { property, value, targets } of knownReferences(user, object)) {
+        if (!names.has(value)) continue;
         if (targets.some((target) => after.views.has(objectKey({ type: target, name: value })))) continue;
         const target = targets.find((path) => gone.has(objectKey({ type: path, name: value })));
         if (target === undefined) continue;
@@ -151,6 +155,17 @@ function checkInUse(
       }
     }
   }
+}
+
+const references = new WeakMap<AnyConfigObject, readonly Reference[]>();
+
+function knownReferences(type: AnyObjectType, object: AnyConfigObject): readonly Reference[] {
+  let known = references.get(object);
+  if (known === undefined) {
+    known = [...referencesOf(type.properties, object.properties)];
+    references.set(object, known);
+  }
+  return known;
 }
 
 function refuseDeletion(
@@ -192,22 +207,27 @@ export function* referencesOf(map: PropertyMap, properties: Properties): Generat
   }
 }
 
-function checkNameSpaces(byType: ReadonlyMap<string, readonly AnyConfigObject[]>, error: Report): void {
+/** Names of new objects that another type of the name space has too; those that were there before differ. */
+function checkNameSpaces({ added }: ViewChanges, { views }: Configuration, error: Report): void {
+  const types = OBJECT_TYPES.filter(({ nameSpace }) => nameSpace !== undefined);
+  const paths = new Set(types.map(({ path }) => path));
+  const names = new Set(added.filter(({ type }) => paths.has(type)).map(({ name }) => name));
   const owners = new Map<string, AnyObjectType>();
-  for (const type of OBJECT_TYPES) {
-    if (type.nameSpace === undefined) continue;
-    for (const object of byType.get(type.path)!) {
-      const key = `${type.nameSpace} ${object.name}`;
+  for (const type of types) {
+    for (const name of [...names].sort(compareNames)) {
+      const object = views.get(objectKey({ type: type.path, name }));
+      if (object === undefined) continue;
+      const key = `${type.nameSpace!} ${name}`;
       const owner = owners.get(key);
       owners.set(key, owner ?? type);
       if (owner === undefined) continue;
-      const partition = object.name.split('/')[1] ?? '';
+      const partition = name.split('/')[1] ?? '';
       error(
         object,
         'alreadyExists',
-        `The requested ${labelled(owner, object.name)} already exists in partition ${partition}.`,
+        `The requested ${labelled(owner, name)} already exists in partition ${partition}.`,
         {
-          value: object.name,
+          value: name,
           hint: `A ${owner.label} and a ${type.label} cannot share a name: choose another one.`,
         },
       );

@@ -132,7 +132,8 @@ async function writeAt(file: FileHandle, piece: string | Uint8Array, offset: num
   return octets.length;
 }
 
-async function syncDirectory(directory: string): Promise<void> {
+/** Makes what was created, renamed or removed in it safe. */
+export async function syncDirectory(directory: string): Promise<void> {
   const handle = await open(directory, constants.O_RDONLY);
   try {
     await handle.sync();

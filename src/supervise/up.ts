@@ -45,8 +45,6 @@ const ROOT: Account = { name: 'root', uid: 0, gid: 0 };
 /** What an adviser works with. */
 export type AdvisedHost = {
   configdSocket: string;
-  /** Private to the supervisor. */
-  directory: string;
   keeper: DeviceKeeper;
   log: Log;
 };
@@ -174,7 +172,6 @@ async function superviseDaemons(options: UpOptions, layout: StateLayout, keeper:
     }
     advisor = options.advise?.({
       configdSocket: daemonSocket(options.state, 'configd'),
-      directory: layout.own,
       keeper,
       log,
     });

@@ -161,8 +161,8 @@ function matchingNames(
   isRecursive = false,
 ): string[] {
   const wanted = nameOf(type, word, folder);
+  if (!isPattern(word)) return objects.objects.has(objectKey({ type: type.path, name: wanted })) ? [wanted] : [];
   const names = objectsOf(objects, type).map((object) => object.name);
-  if (!isPattern(word)) return names.filter((name) => name === wanted);
   const within = word === 'all' ? folder : folderOf(wanted);
   const near = names.filter((name) => isNear(type, name, within, isRecursive));
   if (word === 'all') return near;

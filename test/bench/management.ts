@@ -113,7 +113,7 @@ function measureCreate({ device }: Bench): Promise<number> {
 export const MANAGEMENT_BENCHMARKS: readonly DeviceBenchmark[] = [
   // With one other tunnel.
   { ...budget('create-one', 'ms', 20, measureCreate), start: startWideplane, directions: ['encapsulate'] },
-  budget('create-one-beside-2000-tunnels', 'ms', 1000, measureCreate),
+  budget('create-one-beside-2000-tunnels', 'ms', 20, measureCreate),
   budget('list-2000-tunnels', 's', 1, ({ device }) =>
     withTmsh(device, async (tmsh) => (await msOf(() => tmsh('list'))) / 1000),
   ),

@@ -7,6 +7,8 @@ import { viewOf } from '../../src/assembly/dataplaned/config-view.ts';
 import { buildModel } from '../../src/assembly/dataplaned/build-model.ts';
 import type { DeviceFacts } from '../../src/assembly/dataplaned/model.ts';
 import { Planner } from '../../src/assembly/dataplaned/planner.ts';
+import { applyChanges, diffObjects } from '../../src/config/change.ts';
+import type { ObjectMap } from '../../src/config/change.ts';
 import { emptyConfiguration } from '../../src/config/configuration.ts';
 import { loadText } from '../../src/config/load-text.ts';
 import { imbalance } from '../../src/pipeline/books.ts';
@@ -141,6 +143,8 @@ function bulk({ fdb, underlay }: Choice): string {
 class Subject {
   readonly rig = new Rig();
   readonly #planner = new Planner(250);
+  #objects: ObjectMap = new Map();
+  #view = viewOf([]);
 
   constructor() {
     DEVICES.forEach((_, index) => this.rig.addPort(this.#planner.port(`1.${index}`)));
@@ -148,7 +152,10 @@ class Subject {
 
   goTo(chosen: Choice): void {
     const { configuration } = loadText(textOf(chosen), emptyConfiguration());
-    const model = buildModel(viewOf(configuration.views.values()), facts);
+    // As a daemon gets it: what did not change is the same object as before.
+    this.#objects = applyChanges(this.#objects, diffObjects(this.#objects, configuration.views));
+    this.#view = viewOf(this.#objects.values(), this.#view);
+    const model = buildModel(this.#view, facts);
     const { operations: planned, freedRows } = this.#planner.plan(model);
     const operations = [...planned];
     if (operations.length > 0) this.rig.apply(...operations);

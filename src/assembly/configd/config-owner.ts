@@ -18,12 +18,14 @@ import {
   StoreError,
   readFileIfThere,
   readOctetsIfThere,
-  removeFile,
   removeLeftovers,
   writeFileAtomic,
 } from '../../store/atomic-file.ts';
+import type { JournaledFile } from '../../store/journaled-file.ts';
 import { VersionStore } from '../../store/version-store.ts';
 import type { Save, Version } from '../../store/version-store.ts';
+import { readRunning, runningFile } from './running-file.ts';
+import type { Running } from './running-file.ts';
 
 export type ConfigOwnerOptions = {
   /** The file that is loaded at start and written by save. */
@@ -44,9 +46,6 @@ const RUNNING = 'running.conf';
 const HISTORY = 'history';
 const KEPT_VERSIONS = 10;
 
-/** The first line of that file: which text the running configuration came from. */
-const ORIGIN = /^# running since (\S+)\n/;
-
 export class ConfigOwner {
   readonly #options: ConfigOwnerOptions;
   readonly #runningPath: string;
@@ -59,13 +58,15 @@ export class ConfigOwner {
   readonly #versions: VersionStore;
   /** The objects of the file as it was last read or written, if it is known that they are. */
   #saved: ObjectMap | undefined;
-  #isWriting = false;
-  #isStale = false;
-  #written: Promise<void> = Promise.resolve();
+  readonly #running: JournaledFile<Running>;
 
   constructor(options: ConfigOwnerOptions) {
     this.#options = options;
-    this.#runningPath = join(options.directory, RUNNING);
+    const path = join(options.directory, RUNNING);
+    this.#runningPath = path;
+    this.#running = runningFile(path, options.version, (error) =>
+      logEvent(options.log, 'snapshot-failed', errorText(error), { path }),
+    );
     this.#versions = new VersionStore(join(options.directory, HISTORY), KEPT_VERSIONS);
   }
 
@@ -118,12 +119,11 @@ export class ConfigOwner {
   }
 
   async #recover(): Promise<Loaded | undefined> {
-    const { log, file } = this.#options;
+    const { log, file, version } = this.#options;
     const path = this.#runningPath;
     try {
-      const text = await readFileIfThere(path);
-      if (text === undefined || ORIGIN.exec(text)?.[1] !== this.#origin) return undefined;
-      const loaded = loadText(text, emptyConfiguration(), { file: path });
+      const loaded = await readRunning(path, this.#origin, version);
+      if (loaded === undefined) return undefined;
       const what = `configd did not end in order: it goes on with what ran then; load sys config goes back to ${file}`;
       logEvent(log, 'config-recovered', what, { path });
       return loaded;
@@ -243,32 +243,15 @@ export class ConfigOwner {
 
   /** An end in order: what was not saved is gone. */
   async close(): Promise<void> {
-    await this.#written;
-    await removeFile(this.#runningPath);
+    await this.#running.remove();
   }
 
-  /** Writes what runs to our own file; changes that come meanwhile are written together afterwards. */
   #keepRunning(): void {
-    this.#isStale = true;
-    if (this.#isWriting) return;
-    this.#isWriting = true;
-    this.#written = this.#writeRunning().finally(() => (this.#isWriting = false));
-  }
-
-  *#runningText(): Generator<string, void> {
-    yield `# running since ${this.#origin}\n`;
-    yield* printPieces(this.#configuration, this.#options.version);
-  }
-
-  async #writeRunning(): Promise<void> {
-    while (this.#isStale) {
-      this.#isStale = false;
-      try {
-        await writeFileAtomic(this.#runningPath, this.#runningText());
-      } catch (error) {
-        logEvent(this.#options.log, 'snapshot-failed', errorText(error), { path: this.#runningPath });
-      }
-    }
+    this.#running.keep({
+      configuration: this.#configuration,
+      generation: this.generation,
+      origin: this.#origin,
+    });
   }
 }
 

@@ -25,6 +25,8 @@ export class Publisher {
   readonly #owner: ConfigOwner;
   readonly #log: Log;
   readonly #daemons = new Map<string, DaemonState>();
+  /** The last difference from a configuration, for as long as that is known to somebody. */
+  readonly #differences = new WeakMap<ObjectMap, { after: ObjectMap; changes: readonly ConfigChange[] }>();
 
   constructor(owner: ConfigOwner, log: Log) {
     this.#owner = owner;
@@ -47,11 +49,20 @@ export class Publisher {
         const before = views;
         sent = this.#owner.generation;
         views = this.#owner.configuration.views;
-        yield* pieces({ update: 'diff', from, generation: sent }, changeLines(diffObjects(before, views)));
+        yield* pieces({ update: 'diff', from, generation: sent }, changeLines(this.#changes(before, views)));
       }
     } finally {
       state.subscriptions -= 1;
     }
+  }
+
+  /** Made once for all daemons that run `before`. */
+  #changes(before: ObjectMap, after: ObjectMap): readonly ConfigChange[] {
+    const known = this.#differences.get(before);
+    if (known?.after === after) return known.changes;
+    const changes = diffObjects(before, after);
+    this.#differences.set(before, { after, changes });
+    return changes;
   }
 
   /** Whether a daemon gets the configuration, and so whether anything is done with it. */

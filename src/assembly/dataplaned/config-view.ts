@@ -56,7 +56,8 @@ export type ConfigView = {
   readonly variables: ReadonlyMap<string, DbVariable>;
 };
 
-export function viewOf(objects: Iterable<AnyConfigObject>): ConfigView {
+/** Where all objects of a type are those of `before`, so is their map. */
+export function viewOf(objects: Iterable<AnyConfigObject>, before?: ConfigView): ConfigView {
   const byType = new Map<string, Map<string, AnyConfigObject>>();
   for (const object of objects) {
     const ofType = byType.get(object.type) ?? new Map<string, AnyConfigObject>();
@@ -65,7 +66,7 @@ export function viewOf(objects: Iterable<AnyConfigObject>): ConfigView {
   // configd has validated each object against the definition that gives the type.
   const all = <T>(definition: { path: string }): ReadonlyMap<string, T> =>
     (byType.get(definition.path) ?? new Map()) as ReadonlyMap<string, T>;
-  return {
+  const view: ConfigView = {
     interfaces: all<Interface>(netInterface),
     vlans: all<Vlan>(netVlan),
     vlanGroups: all<VlanGroup>(netVlanGroup),
@@ -84,6 +85,22 @@ export function viewOf(objects: Iterable<AnyConfigObject>): ConfigView {
     general: [...all<GeneralSettings>(ltmGlobalSettingsGeneral).values()][0],
     variables: all<DbVariable>(sysDb),
   };
+  return before === undefined ? view : { ...view, ...Object.fromEntries(sameMaps(before, view)) };
+}
+
+/** The maps of `before` that say the same as those of `view`. */
+function* sameMaps(before: ConfigView, view: ConfigView): Generator<[string, ConfigView[keyof ConfigView]], void> {
+  for (const name of Object.keys(view) as (keyof ConfigView)[]) {
+    const [old, now] = [before[name], view[name]];
+    if (old instanceof Map && now instanceof Map && sameEntries(old, now)) yield [name, old];
+  }
+}
+
+function sameEntries(a: ReadonlyMap<string, unknown>, b: ReadonlyMap<string, unknown>): boolean {
+  if (a.size !== b.size) return false;
+  const order = a.keys();
+  for (const [key, value] of b) if (order.next().value !== key || a.get(key) !== value) return false;
+  return true;
 }
 
 /** The address of a self IP without its length. */

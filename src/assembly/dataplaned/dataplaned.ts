@@ -138,7 +138,7 @@ export class Dataplaned implements ConfigApplier {
 
   async #goOver(objects: ObjectMap): Promise<Failure[]> {
     this.#objects = objects;
-    this.#view = viewOf(objects.values());
+    this.#view = viewOf(objects.values(), this.#view);
     const isFirst = !this.#isConfigured;
     this.#isConfigured = true;
     await this.#reconcile();

@@ -1,10 +1,20 @@
 // From one wanted state to the next: gives every object its number and says which operations lead there.
 //
 // Objects are compared by what the worker would be told of them, so an object that did not change causes no operation and
-// keeps its counters, its learned stations and its waiting frames.
+// keeps its counters, its learned stations and its waiting frames. What follows from the same part of the model and the same
+// numbers is the same plan (core/kept.ts), and needs no comparing.
 
 import { RowAllocator } from '../../core/counters.ts';
-import type { Model, TargetModel } from './model.ts';
+import { kept } from '../../core/kept.ts';
+import type {
+  DomainModel,
+  InterfaceMemberModel,
+  Model,
+  SelfModel,
+  StaticTableModel,
+  TargetModel,
+  TunnelMemberModel,
+} from './model.ts';
 import { RoutePlan, type RouteTarget } from './route-plan.ts';
 import type { Operation } from './spec.ts';
 import { type StaticSource, StaticPlan } from './static-plan.ts';
@@ -12,7 +22,7 @@ import { type StaticSource, StaticPlan } from './static-plan.ts';
 /** One kind of object: the operation that makes or changes it, and the one that removes it. */
 type Kind = 'settings' | 'domain' | 'interface-member' | 'tunnel-member' | 'self' | 'host-path' | 'neighbour';
 
-type Planned = { set: Operation; remove: Operation; text: string };
+type Planned = { readonly set: Operation; readonly remove: Operation };
 
 /** Creation goes through the kinds in this order, removal in the reverse one. */
 const ORDER: readonly Kind[] = [
@@ -44,12 +54,17 @@ class Numbers {
     return this.#byKey.get(key);
   }
 
-  keepOnly(keys: ReadonlySet<string>): void {
+  keepOnly(keys: { has(key: string): boolean }): void {
     for (const [key, number] of this.#byKey) {
       if (keys.has(key)) continue;
       this.#byKey.delete(key);
       this.#taken[number] = false;
     }
+  }
+
+  /** How many keys have a number. */
+  get size(): number {
+    return this.#byKey.size;
   }
 
   entries(): Iterable<[string, number]> {
@@ -67,6 +82,7 @@ export class Planner {
   readonly #rows = new Map<string, number>();
   readonly #routes = new RoutePlan();
   readonly #stations = new StaticPlan();
+  #staticTables: Model['staticTables'] = new Map();
   #current = new Map<Kind, Map<string, Planned>>(ORDER.map((kind) => [kind, new Map()]));
 
   constructor(rows: number) {
@@ -107,11 +123,10 @@ export class Planner {
     const changes: Operation[] = [];
     for (const kind of ORDER) {
       const before = this.#current.get(kind)!;
-      for (const [key, planned] of next.get(kind)!)
-        if (before.get(key)?.text !== planned.text) changes.push(planned.set);
+      for (const [key, planned] of next.get(kind)!) if (!isSame(before.get(key), planned)) changes.push(planned.set);
     }
     this.#current = next;
-    const stations = this.#stations.plan(this.#staticSources(model));
+    const stations = this.#planStations(model);
     const routes = this.#planRoutes(model);
     const operations = inTurn(stations.removals, removals, changes, routes, stations.settings);
     return { operations, freedRows: this.#forget(model) };
@@ -136,90 +151,71 @@ export class Planner {
 
   #describe(model: Model): Map<Kind, Map<string, Planned>> {
     const plan = new Map<Kind, Map<string, Planned>>(ORDER.map((kind) => [kind, new Map()]));
-    const add = (kind: Kind, key: string, set: Operation, remove: Operation): void => {
-      plan.get(kind)!.set(key, { set, remove, text: JSON.stringify(set) });
-    };
+    const add = (kind: Kind, key: string, planned: Planned): void => void plan.get(kind)!.set(key, planned);
     const learning: Operation = {
       op: 'set-learning',
       ageingSeconds: model.ageingSeconds,
       limit: model.learnedLimit,
     };
-    add('settings', 'learning', learning, learning);
-    for (const { name, mac, crossing, routeDomain, isLayer3 } of model.domains.values()) {
-      const id = this.#domains.of(name) + 1;
-      const spec = { id, name, localMember: this.#members.of(localKey(name)), mac, crossing, routeDomain, isLayer3 };
-      add('domain', name, { op: 'set-domain', spec }, { op: 'remove-domain', id });
+    add('settings', 'learning', { set: learning, remove: learning });
+    for (const domain of model.domains.values()) {
+      const { name } = domain;
+      add('domain', name, planDomain(domain, this.#domainId(name), this.#members.of(localKey(name))));
     }
     for (const member of model.interfaceMembers.values()) {
-      const id = this.#members.of(member.key);
-      const spec = {
+      const { key } = member;
+      const id = this.#members.of(key);
+      const domain = this.#domainId(member.domain);
+      const segment = this.#segments.of(member.segment) + 1;
+      const planned = planInterfaceMember(
+        member,
         id,
-        name: member.name,
-        row: this.#obtainRow(member.key),
-        domain: this.#domainId(member.domain),
-        port: this.port(member.interface),
-        vlan: member.vlan,
-        innerVlan: member.innerVlan,
-        tpid: member.tpid,
-        mtu: member.mtu,
-        enabled: member.enabled,
-        splitHorizonGroup: 0,
-        segment: this.#segments.of(member.segment) + 1,
-        checksSource: member.checksSource,
-      };
-      add('interface-member', member.key, { op: 'set-interface-member', spec }, { op: 'remove-member', id });
+        this.#obtainRow(key),
+        domain,
+        this.port(member.interface),
+        segment,
+      );
+      add('interface-member', key, planned);
     }
-    for (const { name, domain, splitHorizon, tunnel, group, subnets, ...rest } of model.tunnelMembers.values()) {
+    for (const member of model.tunnelMembers.values()) {
+      const { name, group, subnets } = member;
       const id = this.#members.of(name);
-      const spec = {
-        id,
-        name,
-        row: this.#obtainRow(name),
-        domain: this.#domainId(domain),
-        enabled: true,
-        splitHorizonGroup: splitHorizon ? this.#domainId(domain) : 0,
-        floods: rest.floods,
-        replicates: rest.replicates,
-        floodRemotes: rest.floodRemotes,
-        segment: this.#segments.of(name) + 1,
-        tunnel: {
-          ...tunnel,
-          member: id,
-          group: group === undefined ? undefined : { address: group.address, domain: this.#domainId(group.domain) },
-          subnets: subnets.map(({ tunnel: of, ...subnet }) => ({ ...subnet, member: this.#members.of(of) })),
-        },
-      };
-      add('tunnel-member', name, { op: 'set-tunnel-member', spec }, { op: 'remove-member', id });
+      const domain = this.#domainId(member.domain);
+      const groupDomain = group === undefined ? 0 : this.#domainId(group.domain);
+      const segment = this.#segments.of(name) + 1;
+      const behind = subnets.map(({ tunnel }) => this.#members.of(tunnel));
+      const planned = planTunnelMember(member, id, this.#obtainRow(name), domain, segment, groupDomain, ...behind);
+      add('tunnel-member', name, planned);
     }
-    for (const { name, domain, ...rest } of model.selfs.values()) {
-      const spec = { name, domain: this.#domainId(domain), ...rest };
-      add('self', name, { op: 'set-self', spec }, { op: 'remove-self', name });
-    }
+    for (const self of model.selfs.values()) add('self', self.name, planSelf(self, this.#domainId(self.domain)));
     for (const { domain, mac, ownMac, usesLastHop } of model.hostPaths.values()) {
       const id = this.#domainId(domain);
       const spec = { domain: id, port: this.port(hostPortKey(domain)), mac, ownMac, usesLastHop };
-      add('host-path', domain, { op: 'set-host-path', spec }, { op: 'remove-host-path', domain: id });
+      add('host-path', domain, { set: { op: 'set-host-path', spec }, remove: { op: 'remove-host-path', domain: id } });
     }
     for (const [key, { domain, address, mac }] of model.neighbours) {
       const id = this.#domainId(domain);
       const spec = { domain: id, address, mac };
-      add(
-        'neighbour',
-        key,
-        { op: 'set-static-neighbour', spec },
-        { op: 'remove-static-neighbour', domain: id, address },
-      );
+      const remove: Operation = { op: 'remove-static-neighbour', domain: id, address };
+      add('neighbour', key, { set: { op: 'set-static-neighbour', spec }, remove });
     }
     return plan;
   }
 
+  /** Tables that are the same as before lead to the same members, which have kept their numbers. */
+  #planStations(model: Model): ReturnType<StaticPlan['plan']> {
+    const before = this.#staticTables;
+    this.#staticTables = model.staticTables;
+    let isSame = before.size === model.staticTables.size;
+    for (const [key, table] of model.staticTables) isSame &&= before.get(key) === table;
+    return isSame ? { removals: [], settings: [] } : this.#stations.plan(this.#staticSources(model));
+  }
+
   #staticSources(model: Model): Map<string, StaticSource> {
     const sources = new Map<string, StaticSource>();
-    for (const [key, { domain, table, targets }] of model.staticTables) {
-      const numbered = targets.map(
-        (target) => target && { member: this.#members.of(target.member), remote: target.remote },
-      );
-      sources.set(key, { domain: this.#domainId(domain), table, targets: numbered });
+    for (const [key, table] of model.staticTables) {
+      const members = memberKeys(table).map((member) => this.#members.of(member));
+      sources.set(key, staticSource(table, this.#domainId(table.domain), ...members));
     }
     return sources;
   }
@@ -250,30 +246,110 @@ export class Planner {
 
   /** Gives back the numbers of what is no longer there; returns the rows that are to be cleared and recycled. */
   #forget(model: Model): number[] {
-    const domains = new Set(model.domains.keys());
+    const { domains, interfaceMembers, tunnelMembers } = model;
     const ports = new Set([...model.interfaces.keys(), ...model.sockets.keys()]);
-    for (const { interface: name } of model.interfaceMembers.values()) ports.add(name);
+    for (const { interface: name } of interfaceMembers.values()) ports.add(name);
     for (const domain of model.hostPaths.keys()) ports.add(hostPortKey(domain));
+    const segments = new Set([...interfaceMembers.values()].map(({ segment }) => segment));
+    // What is there has a number: where there are as many numbers as there is of it, nothing has gone.
+    const isAllThere =
+      this.#ports.size === ports.size &&
+      this.#domains.size === domains.size &&
+      this.#members.size === domains.size + interfaceMembers.size + tunnelMembers.size &&
+      this.#segments.size === segments.size + tunnelMembers.size;
+    if (isAllThere) return [];
+    for (const name of tunnelMembers.keys()) segments.add(name);
     const members = new Set([
-      ...model.interfaceMembers.keys(),
-      ...model.tunnelMembers.keys(),
-      ...[...domains].map(localKey),
+      ...interfaceMembers.keys(),
+      ...tunnelMembers.keys(),
+      ...[...domains.keys()].map(localKey),
     ]);
     this.#domains.keepOnly(domains);
     this.#members.keepOnly(members);
-    const vlans = [...model.interfaceMembers.values()].map(({ segment }) => segment);
-    this.#segments.keepOnly(new Set([...vlans, ...model.tunnelMembers.keys()]));
+    this.#segments.keepOnly(segments);
     this.#ports.keepOnly(ports);
-    const keys = new Set([...members, ...[...ports].map(portKey)]);
     const freed: number[] = [];
     for (const [key, row] of this.#rows) {
-      if (keys.has(key)) continue;
+      if (members.has(key) || (key.startsWith(PORT) && ports.has(key.slice(PORT.length)))) continue;
       this.#rows.delete(key);
       freed.push(row);
     }
     return freed;
   }
 }
+
+/** Whether the worker would be told the same. */
+function isSame(a: Planned | undefined, b: Planned): boolean {
+  return a === b || (a !== undefined && JSON.stringify(a.set) === JSON.stringify(b.set));
+}
+
+const planDomain = kept((domain: DomainModel, id: number, localMember: number): Planned => {
+  const { name, mac, crossing, routeDomain, isLayer3 } = domain;
+  const spec = { id, name, localMember, mac, crossing, routeDomain, isLayer3 };
+  return { set: { op: 'set-domain', spec }, remove: { op: 'remove-domain', id } };
+});
+
+const planInterfaceMember = kept(
+  (
+    { name, vlan, innerVlan, tpid, mtu, enabled, checksSource }: InterfaceMemberModel,
+    id: number,
+    row: number,
+    domain: number,
+    port: number,
+    segment: number,
+  ): Planned => {
+    const place = { id, name, row, domain, port, segment, splitHorizonGroup: 0 };
+    const spec = { ...place, vlan, innerVlan, tpid, mtu, enabled, checksSource };
+    return { set: { op: 'set-interface-member', spec }, remove: { op: 'remove-member', id } };
+  },
+);
+
+const planTunnelMember = kept(
+  (
+    { name, splitHorizon, floods, replicates, floodRemotes, tunnel, group, subnets }: TunnelMemberModel,
+    id: number,
+    row: number,
+    domain: number,
+    segment: number,
+    groupDomain: number,
+    ...behind: number[]
+  ): Planned => {
+    const splitHorizonGroup = splitHorizon ? domain : 0;
+    const place = { id, name, row, domain, enabled: true, segment, splitHorizonGroup };
+    const spec = {
+      ...place,
+      floods,
+      replicates,
+      floodRemotes,
+      tunnel: {
+        ...tunnel,
+        member: id,
+        group: group === undefined ? undefined : { address: group.address, domain: groupDomain },
+        subnets: subnets.map(({ tunnel: _, ...subnet }, index) => ({ ...subnet, member: behind[index]! })),
+      },
+    };
+    return { set: { op: 'set-tunnel-member', spec }, remove: { op: 'remove-member', id } };
+  },
+);
+
+const planSelf = kept(({ name, ...rest }: SelfModel, domain: number): Planned => {
+  const spec = { name, ...rest, domain };
+  return { set: { op: 'set-self', spec }, remove: { op: 'remove-self', name } };
+});
+
+/** The members that stations of a table live behind. */
+const memberKeys = kept((table: StaticTableModel): readonly string[] => [
+  ...new Set(table.targets.flatMap((target) => target?.member ?? [])),
+]);
+
+/** A table in numbers: those of the members, in the order of their keys. */
+const staticSource = kept((table: StaticTableModel, domain: number, ...members: number[]): StaticSource => {
+  const numbers = new Map(memberKeys(table).map((key, index) => [key, members[index]!]));
+  const targets = table.targets.map(
+    (target) => target && { member: numbers.get(target.member)!, remote: target.remote },
+  );
+  return { domain, table: table.table, targets };
+});
 
 function* inTurn(...lists: Iterable<Operation>[]): Generator<Operation, void> {
   for (const list of lists) yield* list;
@@ -283,4 +359,5 @@ function* inTurn(...lists: Iterable<Operation>[]): Generator<Operation, void> {
 export const hostPortKey = (domain: string): string => `host ${domain}`;
 export const isHostPort = (key: string): boolean => key.startsWith('host ');
 const localKey = (domain: string): string => `local ${domain}`;
-const portKey = (key: string): string => `port ${key}`;
+const PORT = 'port ';
+const portKey = (key: string): string => PORT + key;

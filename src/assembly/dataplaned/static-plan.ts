@@ -44,23 +44,27 @@ export class StaticPlan {
       const old = before.get(domain) ?? new Map<string, StaticSource>();
       const now = next.get(domain) ?? new Map<string, StaticSource>();
       if (sameSources(old, now)) continue;
-      const overlapped = this.#overlapping.has(domain);
-      const overlaps = hasOverlap(now);
-      if (overlaps) this.#overlapping.add(domain);
-      else this.#overlapping.delete(domain);
-      const changes = overlapped || overlaps ? compareWhole(old, now) : compareTables(old, now);
+      const changes = this.#compare(domain, old, now);
       removed.push(...changes.removed);
       set.push(...changes.set);
     }
     this.#current = next;
     return { removals: operations(removed, removal), settings: operations(set, setting) };
   }
+
+  #compare(domain: number, old: Sources, now: Sources): { removed: Rows[]; set: Rows[] } {
+    const overlapped = this.#overlapping.has(domain);
+    const changes = overlapped ? undefined : compareTables(old, now);
+    const overlaps = changes === undefined ? hasOverlap(now) : bringsOverlap(changes.set, now);
+    if (overlaps) this.#overlapping.add(domain);
+    else this.#overlapping.delete(domain);
+    return changes === undefined || overlaps ? compareWhole(old, now) : changes;
+  }
 }
 
 function byDomain(wanted: ReadonlyMap<string, StaticSource>): Map<number, Map<string, StaticSource>> {
   const domains = new Map<number, Map<string, StaticSource>>();
-  for (const key of [...wanted.keys()].sort()) {
-    const source = wanted.get(key)!;
+  for (const [key, source] of wanted) {
     const sources = domains.get(source.domain) ?? new Map<string, StaticSource>();
     domains.set(source.domain, sources.set(key, source));
   }
@@ -74,6 +78,7 @@ function sameSources(a: Sources, b: Sources): boolean {
 }
 
 function sameSource(a: StaticSource, b: StaticSource | undefined): boolean {
+  if (a === b) return true;
   return a.table === b?.table && a.targets.every((target, content) => sameTarget(target, b.targets[content]));
 }
 
@@ -96,6 +101,32 @@ const targetOf = ({ source, row }: Row): StaticTarget => source.targets[source.t
 
 const macOf = ({ source, row }: Row): number =>
   source.table.columns.high[row]! * 2 ** 32 + (source.table.columns.low[row]! >>> 0);
+
+/** Rows up to which each is looked for in all tables, rather than all of them sorted. */
+const FEW_ROWS = 16;
+
+/** Whether a MAC stands in more than one of the tables, where none did before these rows were set. */
+function bringsOverlap(set: readonly Rows[], now: Sources): boolean {
+  const count = set.reduce((total, { source, rows }) => total + (rows === 'all' ? source.table.size : rows.length), 0);
+  if (count > FEW_ROWS) return hasOverlap(now);
+  return set.some(({ source, rows }) =>
+    (rows === 'all' ? Array.from({ length: source.table.size }, (_, row) => row) : [...rows]).some(
+      (row) => isStation(source, row) && standsElsewhere({ source, row }, now),
+    ),
+  );
+}
+
+function standsElsewhere({ source, row }: Row, sources: Sources): boolean {
+  const [high, low] = [source.table.columns.high[row]!, source.table.columns.low[row]!];
+  for (const other of sources.values()) {
+    if (other === source) continue;
+    const { columns } = other.table;
+    for (let at = columns.low.indexOf(low); at !== -1; at = columns.low.indexOf(low, at + 1)) {
+      if (columns.high[at] === high && isStation(other, at)) return true;
+    }
+  }
+  return false;
+}
 
 /** Whether a MAC stands in more than one of the tables. */
 function hasOverlap(sources: Sources): boolean {
@@ -172,7 +203,8 @@ function compareWhole(old: Sources, now: Sources): { removed: Rows[]; set: Rows[
 /** The row that each MAC has in the end. */
 function effective(sources: Sources): Map<number, Row> {
   const rows = new Map<number, Row>();
-  for (const source of sources.values()) {
+  for (const key of [...sources.keys()].sort()) {
+    const source = sources.get(key)!;
     for (let row = 0; row < source.table.size; row++) {
       if (isStation(source, row)) rows.set(macOf({ source, row }), { source, row });
     }

@@ -14,21 +14,32 @@ import { tunnelRoutes } from './tunnel-paths.ts';
 
 /** Starts to follow configd; what it finds is logged by the keeper, each warning once. */
 export function adviseOnTraffic(host: AdvisedHost): Advisor {
-  const { configdSocket, directory, log } = host;
+  const { configdSocket, log } = host;
   const applier = new TrafficAdvisor(host);
   // Whether configd is there is not news: the supervisor itself says so.
   const quiet: Log = { ...log, warn: (message: string, fields?: LogFields) => log.debug(message, fields) };
   const subscriber = new ConfigSubscriber({
-    ...{ daemon: 'supervisor', socketPath: configdSocket, directory },
-    ...{ applier, log: quiet },
+    daemon: 'supervisor',
+    socketPath: configdSocket,
+    applier,
+    log: quiet,
   });
   subscriber.start().catch((error: unknown) => log.error(`no warnings about traffic: ${errorText(error)}`));
-  return { stop: () => subscriber.stop() };
+  return {
+    stop: () => {
+      applier.stop();
+      return subscriber.stop();
+    },
+  };
 }
+
+/** How long changes are left to come before they are looked at together: starting helper programs takes its time. */
+const REST_MS = 500;
 
 class TrafficAdvisor implements ConfigApplier {
   readonly #host: AdvisedHost;
   #objects: ObjectMap = new Map();
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(host: AdvisedHost) {
     this.#host = host;
@@ -42,8 +53,15 @@ class TrafficAdvisor implements ConfigApplier {
 
   onDiff(_generation: Generation, changes: readonly ConfigChange[]): ApplyFailure[] {
     this.#objects = applyChanges(this.#objects, changes);
-    void this.#look();
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      void this.#look();
+    }, REST_MS).unref();
     return [];
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
   }
 
   /** Not waited for: a commit must not depend on helper programs. */

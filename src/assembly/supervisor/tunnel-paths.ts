@@ -1,9 +1,8 @@
 // Which device carries each tunnel: its local address, the self IP that has it, that one's VLAN, an interface of the VLAN.
 
-import { parseAddressOrAny, parsePrefix, sameAddress, type IpAddress } from '../../core/address.ts';
 import { tunnelOverhead } from '../../tunnel/overhead.ts';
 import { serviceIsUdp, serviceNumber } from '../../tunnel/service.ts';
-import type { ConfigView, Self, Tunnel } from '../dataplaned/config-view.ts';
+import { bareAddress, type ConfigView } from '../dataplaned/config-view.ts';
 import { shapeOf } from '../dataplaned/tunnel-shape.ts';
 
 /** A tunnel over one interface of its underlay. */
@@ -23,19 +22,23 @@ const ETHERNET_MTU = 1500;
 
 /** One entry for each tunnel and each interface that may carry it; none for a tunnel whose local address nobody has. */
 export function tunnelRoutes(view: ConfigView): TunnelRoute[] {
+  const vlans = vlansByAddress(view);
+  const promised = mtusOfGroups(view);
   return [...view.tunnels.values()].flatMap((tunnel) => {
-    const local = parseAddressOrAny(tunnel.properties['local-address']);
+    const local = tunnel.properties['local-address'];
     const shape = shapeOf(view, tunnel);
-    const vlan = local && view.vlans.get(selfWith(view, local)?.properties.vlan ?? '');
+    const vlan = view.vlans.get(vlans.get(local) ?? '');
     if (!shape || !vlan) return [];
+    const { mtu } = tunnel.properties;
+    const innerMtu = mtu > 0 ? mtu : (promised.get(tunnel.name) ?? ETHERNET_MTU);
     return Object.keys(vlan.properties.interfaces).flatMap((name) => {
       const device = view.interfaces.get(name)?.properties.device;
       if (device === undefined) return [];
       return [
         {
           tunnel: tunnel.name,
-          innerMtu: innerMtu(view, tunnel),
-          overheadOctets: tunnelOverhead(shape, local.family === 6),
+          innerMtu,
+          overheadOctets: tunnelOverhead(shape, local.includes(':')),
           port: serviceIsUdp(shape.service) ? serviceNumber(shape.service) : undefined,
           vlan: vlan.name,
           vlanMtu: vlan.properties.mtu,
@@ -46,17 +49,24 @@ export function tunnelRoutes(view: ConfigView): TunnelRoute[] {
   });
 }
 
-function selfWith(view: ConfigView, local: IpAddress): Self | undefined {
-  return [...view.selfs.values()].find((self) => {
-    const prefix = parsePrefix(self.properties.address);
-    return prefix !== undefined && sameAddress(prefix.address, local);
-  });
+/** The VLAN of each self IP, by address; of two with one address the first counts. */
+function vlansByAddress(view: ConfigView): Map<string, string> {
+  const vlans = new Map<string, string>();
+  for (const self of view.selfs.values()) {
+    const address = bareAddress(self);
+    if (!vlans.has(address)) vlans.set(address, self.properties.vlan);
+  }
+  return vlans;
 }
 
-/** What the tunnel promises its hosts, or what the VLANs of its group do, or what hosts assume. */
-function innerMtu(view: ConfigView, tunnel: Tunnel): number {
-  if (tunnel.properties.mtu > 0) return tunnel.properties.mtu;
-  const group = [...view.vlanGroups.values()].find(({ properties }) => properties.members.includes(tunnel.name));
-  const mtus = (group?.properties.members ?? []).flatMap((member) => view.vlans.get(member)?.properties.mtu ?? []);
-  return mtus.length > 0 ? Math.max(...mtus) : ETHERNET_MTU;
+/** What the VLANs of its group promise the hosts of a tunnel that says nothing itself. */
+function mtusOfGroups(view: ConfigView): Map<string, number> {
+  const mtus = new Map<string, number>();
+  for (const { properties } of view.vlanGroups.values()) {
+    const ofVlans = properties.members.flatMap((member) => view.vlans.get(member)?.properties.mtu ?? []);
+    if (ofVlans.length === 0) continue;
+    const most = Math.max(...ofVlans);
+    for (const member of properties.members) if (!mtus.has(member)) mtus.set(member, most);
+  }
+  return mtus;
 }

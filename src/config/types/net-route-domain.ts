@@ -3,8 +3,9 @@
 import { MAX_ROUTE_DOMAIN, parseAddressOrAny } from '../../core/address.ts';
 import { integer, patternList, reference, referenceList, string, toggle } from '../kinds.ts';
 import { type AnyConfigObject, type CheckContext, objectType, type ObjectOf } from '../object-type.ts';
+import { remembered } from '../remembered.ts';
 import { carriesFrames, netInterface } from './net-interface.ts';
-import { netTunnelsTunnel } from './net-tunnels-tunnel.ts';
+import { netTunnelsTunnel, type Tunnel } from './net-tunnels-tunnel.ts';
 import { netVlanGroup } from './net-vlan-group.ts';
 import { netVlan } from './net-vlan.ts';
 
@@ -95,12 +96,16 @@ net self blue-self {
 
 export type RouteDomain = ObjectOf<typeof netRouteDomain>;
 
+const routeDomainOfLocal = remembered(
+  ({ properties }: Tunnel) => parseAddressOrAny(properties['local-address'])?.routeDomain,
+);
+
 /** Tunnels start in a route domain that there is; the definition of tunnels cannot know of this one. */
 function checkTunnels(byId: ReadonlyMap<number, string>, context: CheckContext): void {
   for (const tunnel of context.all(netTunnelsTunnel)) {
-    const local = parseAddressOrAny(tunnel.properties['local-address']);
-    if (local === undefined || byId.has(local.routeDomain)) continue;
-    refuseRouteDomain(tunnel, 'local-address', local.routeDomain, context);
+    const id = routeDomainOfLocal(tunnel, context);
+    if (id === undefined || byId.has(id)) continue;
+    refuseRouteDomain(tunnel, 'local-address', id, context);
   }
 }
 

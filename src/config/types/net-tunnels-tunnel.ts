@@ -4,7 +4,9 @@ import { isLimitedBroadcast, isLocalControlMulticast, isMulticast, isUnspecified
 import { parseAddressOrAny } from '../../core/address.ts';
 import { addressOrAny, choice, integer, integerOrWord, reference, string, toggle } from '../kinds.ts';
 import { objectType } from '../object-type.ts';
-import type { CheckContext, ObjectOf } from '../object-type.ts';
+import type { ObjectOf } from '../object-type.ts';
+import { remembered } from '../remembered.ts';
+import type { ObjectContext } from '../remembered.ts';
 import { type Encapsulation, encapsulationOf, type KeyPlace, keyPlaces } from '../tunnel-keys.ts';
 import { netTunnelsEtherip } from './net-tunnels-etherip.ts';
 import { netTunnelsGre } from './net-tunnels-gre.ts';
@@ -117,23 +119,12 @@ net tunnels tunnel vx1 {
   check(objects, context) {
     const taken = new TakenPlaces();
     for (const object of objects) {
-      const { key, profile, transparent } = object.properties;
-      const encapsulation = encapsulationOf(profile, context);
-      if (transparent) {
-        checkTransparent(object, encapsulation, context);
-        continue;
-      }
-      checkEnds(object, context);
-      checkSecondary(object, context);
-      if (encapsulation === undefined) continue;
-      checkKey(object, encapsulation, context);
-      checkFlooding(object, encapsulation, context);
-      for (const { place, shared, text } of placesOf(object, encapsulation)) {
+      for (const { place, shared, text } of checkTunnel(object, context)) {
         const twin = taken.claim(place, object.name, shared);
         if (twin === undefined) continue;
         context.error(object, `Tunnel (${object.name}): tunnel (${twin}) already has ${text}.`, {
           property: 'key',
-          value: String(key),
+          value: String(object.properties.key),
           hint: 'Give each tunnel between the same ends a key of its own.',
         });
         break;
@@ -144,12 +135,28 @@ net tunnels tunnel vx1 {
 
 export type Tunnel = ObjectOf<typeof netTunnelsTunnel>;
 
+/** What can be said of a tunnel without the others; what it takes for itself among them. */
+const checkTunnel = remembered((object: Tunnel, context) => {
+  const { profile, transparent } = object.properties;
+  const encapsulation = encapsulationOf(profile, context);
+  if (transparent) {
+    checkTransparent(object, encapsulation, context);
+    return [];
+  }
+  checkEnds(object, context);
+  checkSecondary(object, context);
+  if (encapsulation === undefined) return [];
+  checkKey(object, encapsulation, context);
+  checkFlooding(object, encapsulation, context);
+  return placesOf(object, encapsulation);
+});
+
 function wildcard(text: string): boolean {
   const address = parseAddressOrAny(text);
   return address === undefined || isUnspecified(address);
 }
 
-function checkEnds(tunnel: Tunnel, context: CheckContext): void {
+function checkEnds(tunnel: Tunnel, context: ObjectContext): void {
   const { 'local-address': localText, 'remote-address': remoteText } = tunnel.properties;
   const local = parseAddressOrAny(localText)!;
   const remote = parseAddressOrAny(remoteText)!;
@@ -208,7 +215,7 @@ function placesOf(tunnel: Tunnel, encapsulation: Encapsulation): (KeyPlace & { t
   });
 }
 
-function checkKey(tunnel: Tunnel, { keyName, label, maxKey }: Encapsulation, context: CheckContext): void {
+function checkKey(tunnel: Tunnel, { keyName, label, maxKey }: Encapsulation, context: ObjectContext): void {
   const { key } = tunnel.properties;
   if (key <= maxKey) return;
   const text =
@@ -218,7 +225,7 @@ function checkKey(tunnel: Tunnel, { keyName, label, maxKey }: Encapsulation, con
 }
 
 /** A transparent tunnel has no ends of its own: packets of all tunnels that pass are meant. */
-function checkTransparent(tunnel: Tunnel, encapsulation: Encapsulation | undefined, context: CheckContext): void {
+function checkTransparent(tunnel: Tunnel, encapsulation: Encapsulation | undefined, context: ObjectContext): void {
   const { 'local-address': local, 'remote-address': remote, key } = tunnel.properties;
   const refuse = (property: string, value: string, text: string, hint: string) =>
     context.error(tunnel, `Tunnel (${tunnel.name}): ${text}`, { property, value, hint });
@@ -242,7 +249,7 @@ function checkTransparent(tunnel: Tunnel, encapsulation: Encapsulation | undefin
   }
 }
 
-function checkSecondary(tunnel: Tunnel, context: CheckContext): void {
+function checkSecondary(tunnel: Tunnel, context: ObjectContext): void {
   const { 'local-address': localText, 'secondary-address': text } = tunnel.properties;
   const local = parseAddressOrAny(localText)!;
   const second = parseAddressOrAny(text)!;
@@ -262,7 +269,7 @@ function checkSecondary(tunnel: Tunnel, context: CheckContext): void {
   }
 }
 
-function checkFlooding(tunnel: Tunnel, { flooding, label }: Encapsulation, context: CheckContext): void {
+function checkFlooding(tunnel: Tunnel, { flooding, label }: Encapsulation, context: ObjectContext): void {
   const remoteText = tunnel.properties['remote-address'];
   const remote = parseAddressOrAny(remoteText)!;
   const profile = tunnel.properties.profile;

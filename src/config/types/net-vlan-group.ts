@@ -6,9 +6,10 @@
 import { choice, integer, referenceList, string, toggle } from '../kinds.ts';
 import { objectType } from '../object-type.ts';
 import type { AnyConfigObject, CheckContext } from '../object-type.ts';
+import { remembered } from '../remembered.ts';
 import { encapsulationOf } from '../tunnel-keys.ts';
 import { carriesPackets, netInterface } from './net-interface.ts';
-import { netTunnelsTunnel } from './net-tunnels-tunnel.ts';
+import { netTunnelsTunnel, type Tunnel } from './net-tunnels-tunnel.ts';
 import { netVlan } from './net-vlan.ts';
 
 export const netVlanGroup = objectType({
@@ -81,10 +82,14 @@ net vlan-group lan {
   },
 });
 
+const carriesOnlyPackets = remembered(
+  ({ properties }: Tunnel, context) => encapsulationOf(properties.profile, context)?.kind === 'gre',
+);
+
 /** A tunnel that carries packets has nothing to bridge. */
 function refuseLayer3(group: AnyConfigObject, member: string, context: CheckContext): void {
-  const profile = context.find(netTunnelsTunnel, member)?.properties.profile;
-  if (profile === undefined || encapsulationOf(profile, context)?.kind !== 'gre') return;
+  const tunnel = context.find(netTunnelsTunnel, member);
+  if (tunnel === undefined || !carriesOnlyPackets(tunnel, context)) return;
   context.error(group, `VLAN group (${group.name}): ${member} carries IP packets, not frames: it cannot be bridged.`, {
     property: 'members',
     value: member,
