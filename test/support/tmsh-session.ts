@@ -26,6 +26,10 @@ export class TmshSession implements TmshBackend {
     this.configuration = configuration;
   }
 
+  noteSubmitted(): void {
+    // Only configd has an audit log.
+  }
+
   noteLoaded(): void {
     // Only configd keeps account of what its file holds.
   }
