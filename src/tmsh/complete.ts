@@ -196,7 +196,8 @@ function completeOperand(scene: PropertyScene, operand: Operand, type?: AnyObjec
     if (operand.kind === 'existing' && type !== undefined) offerObjects(into, configuration, [type.path], folder);
     if (operand.kind === 'folder') into.addNames('Folders', foldersOf(configuration), () => '');
   }
-  if (!['existing', 'folder'].includes(operand.kind) && operand.words === undefined)
+  if (operand.kind === 'file') into.addFile(operand.kind, operand.help);
+  else if (!['existing', 'folder'].includes(operand.kind) && operand.words === undefined)
     into.addValue(operand.kind, operand.help);
   return false;
 }

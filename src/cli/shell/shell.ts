@@ -11,6 +11,7 @@ import { WordCursor } from '../../tmsh/word-cursor.ts';
 import { runLocally } from '../local-command.ts';
 import { describeFailure, userName } from '../tmsh-client.ts';
 import type { TmshClient } from '../tmsh-client.ts';
+import { withFileNames } from './file-names.ts';
 import { History, rememberedLine } from './history.ts';
 import { LineEditor } from './line-editor.ts';
 import type { Edit } from './line-editor.ts';
@@ -173,9 +174,11 @@ export class Shell {
     }
   }
 
-  #ask(before: string): Promise<Completion> {
+  async #ask(before: string): Promise<Completion> {
     const { folder } = this.#client;
-    return this.#client.request('complete', { text: this.#pending + before, folder, module: this.#module });
+    const text = this.#pending + before;
+    const found = await this.#client.request('complete', { text, folder, module: this.#module });
+    return found.isFile === true ? withFileNames(found, text.slice(text.length - found.replaces)) : found;
   }
 
   async #help(before: string): Promise<string> {
@@ -194,12 +197,13 @@ export class Shell {
       return { show: `${errorText(error)}\n` };
     }
     const typed = new WordCursor(this.#pending + before).prefix;
-    const end = found.count === 1 ? ' ' : '';
+    // A directory goes on.
+    const end = found.count !== 1 || (found.isFile === true && found.common.endsWith('/')) ? '' : ' ';
     const isSuffix = typed.length === found.replaces && found.common.startsWith(typed);
     if (isSuffix && found.common.length + end.length > typed.length) {
       return { remove: 0, insert: `${found.common.slice(typed.length)}${end}` };
     }
-    if (found.count === 1) return { remove: found.replaces, insert: `${found.common} ` };
+    if (found.count === 1 && !isSuffix) return { remove: found.replaces, insert: `${found.common}${end}` };
     return isSecond ? { show: renderCompletion(found, process.stdout.columns) } : { remove: 0, insert: '' };
   }
 }
