@@ -82,12 +82,24 @@ export function validate(
     });
     complete.set(type.path, objects);
   }
+  const recent = new Set<AnyConfigObject>();
+  for (const [key, object] of after.views) if (before.views.get(key) !== object) recent.add(object);
   for (const type of OBJECT_TYPES) {
     const objects = complete.get(type.path)!;
     if (type.inheritsBy !== undefined) checkInheritance(type, objects, after, error);
-    type.check?.(objects, context);
+    type.check?.(lastChanged(objects, recent), context);
   }
   return { errors, warnings };
+}
+
+/** Where two objects exclude each other, the one that was changed is at fault: checks see it behind the others. */
+function lastChanged(
+  objects: readonly AnyConfigObject[],
+  recent: ReadonlySet<AnyConfigObject>,
+): readonly AnyConfigObject[] {
+  const changed = objects.filter((object) => recent.has(object));
+  if (changed.length === 0 || changed.length === objects.length) return objects;
+  return [...objects.filter((object) => !recent.has(object)), ...changed];
 }
 
 type Report = (object: AnyConfigObject, code: ConfigCode, text: string, details?: CheckDetails) => void;

@@ -34,7 +34,9 @@ export type CompletionOptions = {
 /** `text` is the command up to the cursor. */
 export function complete(text: string, options: CompletionOptions): Completion {
   const { configuration, folder = COMMON, module } = options;
-  const cursor = new WordCursor(qualify(lastCommand(text), module ?? ''));
+  const command = lastCommand(text);
+  // A verb that is still being typed has no module behind it.
+  const cursor = new WordCursor(/\S\s/.test(command) ? qualify(command, module ?? '') : command);
   const into = new OfferCollector(cursor.prefix);
   completeVerb({ cursor, into, configuration, folder }, module);
   return into.finish(cursor.prefixCharacters);

@@ -144,7 +144,9 @@ describe('the shell', { timeout: 240_000 }, () => {
     terminal.press('Tab');
     terminal.type('merge');
     terminal.press('Enter');
-    await terminal.shows(/# load sys config verify file "two words\.conf" merge\nValidating[^]*two words\.conf\n[^]*#$/);
+    await terminal.shows(
+      /# load sys config verify file "two words\.conf" merge\nValidating[^]*two words\.conf\n[^]*#$/,
+    );
     await terminal.clear();
     terminal.type(`save sys config file ${root}/files/sa`);
     terminal.press('Tab');
