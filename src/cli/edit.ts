@@ -8,7 +8,7 @@ import { IpcError } from '../ipc/ipc-error.ts';
 import type { LocalCommandHost } from './local-host.ts';
 
 /** A message between processes holds a megabyte, in which line feeds take two octets each. */
-const MAX_CHARACTERS = 400_000;
+export const MAX_INPUT_CHARACTERS = 400_000;
 
 /** True when the objects are what the text says in the end. Throws an IpcError when there is nothing to edit. */
 export async function editObjects(command: string, host: LocalCommandHost): Promise<boolean> {
@@ -44,8 +44,8 @@ export async function editObjects(command: string, host: LocalCommandHost): Prom
 
 /** Why the text was refused; undefined when it was taken. */
 async function refusal(command: string, text: string, host: LocalCommandHost): Promise<string | undefined> {
-  if (text.length > MAX_CHARACTERS) {
-    return `The text has more than ${MAX_CHARACTERS} characters: write it to a file, and load sys config file FILE merge.`;
+  if (text.length > MAX_INPUT_CHARACTERS) {
+    return `The text has more than ${MAX_INPUT_CHARACTERS} characters: write it to a file, and load sys config file FILE merge.`;
   }
   try {
     host.print(await host.send(command, text));

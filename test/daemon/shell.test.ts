@@ -325,6 +325,49 @@ describe('the shell', { timeout: 240_000 }, () => {
     await terminal.shows(/delete cli transaction\n(?!\[)\S+ \S+#$/);
   });
 
+  it('loads what is typed or pasted up to Ctrl-D, as it is on a BIG-IP', async () => {
+    const terminal = await openShell();
+    terminal.enter('load sys config from-terminal merge');
+    await terminal.shows(/\nEnter configuration\. Press CTRL-D to submit or CTRL-C to cancel\.$/);
+    terminal.paste('net vlan /Common/typed {\n    description "is it?"\n    tag 71\n}\nltm node /Common/n {\n');
+    terminal.enter('    address 10.0.0.1');
+    terminal.enter('}');
+    terminal.press('C-d');
+    const screen = await terminal.shows(/Loading configuration\.\.\.\n {2}terminal\n[^]*\(tmos\)#$/);
+    assert.match(screen, /Warning: terminal:5:1: object "ltm node \/Common\/n" is of a type that is not known/);
+    await terminal.clear();
+    terminal.enter('load sys config from-terminal merge');
+    terminal.enter('net vlan /Common/typed { tag 5000 }');
+    terminal.press('C-d');
+    await terminal.shows(
+      /terminal:1:30: 01070734:3: [^\n]*tag must be an integer from 1 to 4094, not "5000"\.\n[^]*#$/,
+    );
+    await terminal.clear();
+    terminal.enter('load sys config from-terminal merge');
+    terminal.type('net vlan /Common/given { tag 72 }');
+    terminal.press('C-c');
+    await terminal.shows(/\^C\n\S+ \S+#$/);
+    await terminal.clear();
+    terminal.enter('list net vlan typed tag one-line');
+    await terminal.shows(/net vlan typed \{ tag 71 \}\n/);
+    terminal.press('Up', 'Up');
+    await terminal.shows(/# load sys config from-terminal merge$/);
+    terminal.press('C-c');
+    terminal.enter('list net vlan given');
+    await terminal.shows(/The requested VLAN \(\/Common\/given\) was not found/);
+    const run = (input: string, ...args: string[]) =>
+      spawnSync(process.execPath, [EXECUTABLE, 'tmsh', '--state', state, ...args], { encoding: 'utf8', input });
+    const text = 'net vlan /Common/piped {\n    tag 73\n}\n';
+    assert.equal(run(text, '-q', '-c', 'load sys config from-terminal merge').status, 0);
+    const after = run(`modify net vlan piped tag 74\nload /sys config merge from-terminal\n${text}`);
+    assert.deepEqual([after.status, after.stderr], [0, '']);
+    assert.match(run('', 'list', 'net', 'vlan', 'piped').stdout, /tag 73/);
+    const refused = run('net vlan x { tag 1 } }\n', '-c', 'load sys config from-terminal merge');
+    assert.equal(refused.status, 1);
+    assert.match(refused.stderr, /^terminal:1:22: Syntax Error: /);
+    run('', '-c', 'delete net vlan { typed piped }');
+  });
+
   it('says what failed, says that configd has gone, and goes on when it is back', async () => {
     const terminal = await openShell();
     terminal.enter('modify net vlan nothere mtu 1500');

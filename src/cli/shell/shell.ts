@@ -8,8 +8,8 @@ import { enteredModule, qualifyLine } from '../../tmsh/module-path.ts';
 import { CommandSplitter } from '../../tmsh/split.ts';
 import { findVerb } from '../../tmsh/verbs.ts';
 import { WordCursor } from '../../tmsh/word-cursor.ts';
-import { runLocally } from '../local-command.ts';
-import { describeFailure, userName } from '../tmsh-client.ts';
+import { mayBeLocal, runLocally } from '../local-command.ts';
+import { TYPING_HINT, describeFailure, userName } from '../tmsh-client.ts';
 import type { TmshClient } from '../tmsh-client.ts';
 import { withFileNames } from './file-names.ts';
 import { History, rememberedLine } from './history.ts';
@@ -19,9 +19,6 @@ import { PagedOutput } from './pager.ts';
 import { CONTINUATION_PROMPT, promptText } from './prompt.ts';
 import type { PromptState } from './prompt.ts';
 import { renderCompletion } from './render-completion.ts';
-
-/** What may start a program that needs the terminal (local-command.ts). */
-const LOCAL_VERBS: ReadonlySet<string> = new Set(['edit', 'run']);
 
 const HISTORY_FILE = '.wideplane_tmsh_history';
 
@@ -98,7 +95,7 @@ export class Shell {
     const verb = line.split(/\s/, 1)[0];
     if (module === undefined || (line !== 'exit' && findVerb(verb ?? '') !== undefined)) {
       const full = qualifyLine(command, this.#module);
-      if (LOCAL_VERBS.has(verb ?? '')) await this.#runHere(full, editor);
+      if (mayBeLocal(full)) await this.#runHere(full, editor);
       else await this.#runCommand(full, editor);
     } else this.#module = module;
     return false;
@@ -109,12 +106,13 @@ export class Shell {
     const ignore = () => undefined;
     process.on('SIGINT', ignore);
     editor.lendTerminal();
-    const host = this.#client.localHost(async (question) => {
+    const ask = async (question: string): Promise<string> => {
       editor.takeTerminal();
       const answer = await editor.readLine(question);
       editor.lendTerminal();
       return typeof answer === 'string' ? '' : answer.line;
-    });
+    };
+    const host = this.#client.localHost(() => readTyped(editor), ask);
     let isHere: boolean | undefined;
     try {
       isHere = await runLocally(command, host);
@@ -205,6 +203,23 @@ export class Shell {
     }
     if (found.count === 1 && !isSuffix) return { remove: found.replaces, insert: `${found.common}${end}` };
     return isSecond ? { show: renderCompletion(found, process.stdout.columns) } : { remove: 0, insert: '' };
+  }
+}
+
+/** Lines up to Ctrl-D; undefined after Ctrl-C. */
+async function readTyped(editor: LineEditor): Promise<string | undefined> {
+  process.stdout.write(TYPING_HINT);
+  editor.takeTerminal();
+  try {
+    let text = '';
+    for (;;) {
+      const result = await editor.readLine('');
+      if (result === 'ended') return text;
+      if (result === 'interrupted') return undefined;
+      text += `${result.line}\n`;
+    }
+  } finally {
+    editor.lendTerminal();
   }
 }
 

@@ -55,6 +55,15 @@ describe('tmsh commands', () => {
       assert.match((await session.refusal(command)) ?? 'accepted', expected);
   });
 
+  it('say how to paste what is no command but a part of a file', async () => {
+    const session = await basicSession();
+    const refusal = await session.refusal('net vlan x { tag 7 }');
+    assert.match(refusal!, /unexpected argument "net"\n.*\n\^\n {2}To paste .*: load sys config from-terminal merge$/);
+    assert.match((await session.refusal('net vlan x'))!, /A command starts with one of/);
+    assert.match((await session.refusal('load sys config from-terminal file x'))!, /file and from-terminal exclude/);
+    assert.match((await session.refusal('load sys config from-terminal'))!, /has no text/);
+  });
+
   it('make no object that could not be named alone', async () => {
     const session = await basicSession();
     for (const name of ['all', 'w*', '/Common/*'])
