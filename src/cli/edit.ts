@@ -9,7 +9,7 @@ import { listingDigest } from '../tmsh/edit-conflict.ts';
 import type { LocalCommandHost } from './local-host.ts';
 
 /** A message between processes holds a megabyte, in which line feeds take two octets each. */
-const MAX_CHARACTERS = 400_000;
+export const MAX_INPUT_CHARACTERS = 400_000;
 
 /** True when the objects are what the text says in the end. Throws an IpcError when there is nothing to edit. */
 export async function editObjects(command: string, host: LocalCommandHost): Promise<boolean> {
@@ -59,8 +59,8 @@ async function refusal(
   before: string,
   host: LocalCommandHost,
 ): Promise<Refusal | undefined> {
-  if (given.length > MAX_CHARACTERS) {
-    const text = `The text has more than ${MAX_CHARACTERS} characters: write it to a file, and load sys config file FILE merge.`;
+  if (given.length > MAX_INPUT_CHARACTERS) {
+    const text = `The text has more than ${MAX_INPUT_CHARACTERS} characters: write it to a file, and load sys config file FILE merge.`;
     return { text, isConflict: false };
   }
   try {

@@ -1,10 +1,12 @@
-// Commands that the process of whoever types has a part in: an editor, a program of this host. Everything else goes to
+// Commands that the process of whoever types has a part in: an editor, a program of this host, a
+// text that is typed. Everything else goes to
 // configd as it is.
 
 import { Scanner } from '../config/scanner.ts';
 import { ConfigSyntaxError } from '../core/errors.ts';
 import { UTILITIES } from '../tmsh/verbs/run.ts';
 import { editObjects } from './edit.ts';
+import { loadTyped } from './load-typed.ts';
 import type { LocalCommandHost } from './local-host.ts';
 import { runUtility } from './run-util.ts';
 
@@ -12,9 +14,20 @@ import { runUtility } from './run-util.ts';
 export async function runLocally(command: string, host: LocalCommandHost): Promise<boolean | undefined> {
   const words = wordsOf(command);
   if (words[0] === 'edit') return editObjects(command, host);
+  if (takesTypedText(words)) return loadTyped(command, host);
   const utility = UTILITIES.find((name) => name === words[2]);
   if (words[0] !== 'run' || bare(words[1]) !== 'util' || utility === undefined) return undefined;
   return (await runUtility(utility, words.slice(3))) === 0;
+}
+
+function takesTypedText(words: readonly string[]): boolean {
+  return words[0] === 'load' && words.includes('from-terminal');
+}
+
+/** Whether a command is one of those, so that it needs the terminal. */
+export function mayBeLocal(command: string): boolean {
+  const words = wordsOf(command);
+  return words[0] === 'edit' || words[0] === 'run' || takesTypedText(words);
 }
 
 function bare(word: string | undefined): string | undefined {

@@ -10,6 +10,8 @@ export type LocalCommandHost = {
   print(text: string): void;
   /** Prints what went wrong. */
   complain(text: string): void;
+  /** The text that the person types, or that standard input holds, up to its end; undefined when it is given up. */
+  readText(): Promise<string | undefined>;
   /** Asks the person; undefined where there is nobody to be asked. */
   ask?(question: string): Promise<string>;
 };

@@ -8,6 +8,9 @@ import { IpcError } from '../ipc/ipc-error.ts';
 import type { Method, ParamsOf, ResultOf } from '../ipc/schema.ts';
 import type { LocalCommandHost } from './local-host.ts';
 
+/** As on a BIG-IP. */
+export const TYPING_HINT = 'Enter configuration. Press CTRL-D to submit or CTRL-C to cancel.\n';
+
 export class TmshClient {
   /** The folder that bare names belong to. */
   folder = '/Common';
@@ -48,7 +51,7 @@ export class TmshClient {
   }
 
   /** For commands that are run here. */
-  localHost(ask?: LocalCommandHost['ask']): LocalCommandHost {
+  localHost(readText: LocalCommandHost['readText'], ask?: LocalCommandHost['ask']): LocalCommandHost {
     return {
       send: async (command, input, base) => {
         let output = '';
@@ -57,6 +60,7 @@ export class TmshClient {
       },
       print: (text) => process.stdout.write(text),
       complain: (text) => process.stderr.write(text),
+      readText,
       ...(ask === undefined ? {} : { ask }),
     };
   }

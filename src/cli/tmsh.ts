@@ -6,7 +6,7 @@
 import { createInterface } from 'node:readline/promises';
 import { CommandSplitter } from '../tmsh/split.ts';
 import { runLocally } from './local-command.ts';
-import { TmshClient, describeFailure } from './tmsh-client.ts';
+import { TYPING_HINT, TmshClient, describeFailure } from './tmsh-client.ts';
 
 export type TmshFlags = {
   state: string;
@@ -37,27 +37,42 @@ async function runAll(client: TmshClient, commands: readonly string[]): Promise<
     const splitter = new CommandSplitter();
     const lines = command.split('\n').map((line) => splitter.push(line));
     for (const single of [...lines, splitter.end()]) {
-      if (single !== undefined && !(await run(client, single))) return 1;
+      if (single !== undefined && !(await run(client, single, wholeInput))) return 1;
     }
   }
   return 0;
 }
 
+/** All of standard input. */
+async function wholeInput(): Promise<string> {
+  if (process.stdin.isTTY) process.stdout.write(TYPING_HINT);
+  process.stdin.setEncoding('utf8');
+  let text = '';
+  for await (const piece of process.stdin) text += piece as string;
+  return text;
+}
+
 /** Commands of standard input, as they come; stops at the first that fails. */
 async function readInput(client: TmshClient): Promise<number> {
   const splitter = new CommandSplitter();
-  for await (const line of createInterface({ input: process.stdin })) {
-    const command = splitter.push(line);
-    if (command !== undefined && !(await run(client, command))) return 1;
+  const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+  const restOfInput = async (): Promise<string> => {
+    let text = '';
+    for (let next = await lines.next(); next.done !== true; next = await lines.next()) text += `${next.value}\n`;
+    return text;
+  };
+  for (let next = await lines.next(); next.done !== true; next = await lines.next()) {
+    const command = splitter.push(next.value);
+    if (command !== undefined && !(await run(client, command, restOfInput))) return 1;
   }
   const rest = splitter.end();
-  return rest === undefined || (await run(client, rest)) ? 0 : 1;
+  return rest === undefined || (await run(client, rest, restOfInput)) ? 0 : 1;
 }
 
 /** False when the command failed; the reason has been printed. */
-async function run(client: TmshClient, command: string): Promise<boolean> {
+async function run(client: TmshClient, command: string, readText: () => Promise<string>): Promise<boolean> {
   try {
-    const isDone = await runLocally(command, client.localHost());
+    const isDone = await runLocally(command, client.localHost(readText));
     if (isDone !== undefined) return isDone;
     for await (const text of client.run(command)) {
       if (!process.stdout.write(text)) await new Promise((resolve) => process.stdout.once('drain', resolve));

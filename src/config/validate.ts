@@ -98,9 +98,19 @@ export function validate(
   for (const type of OBJECT_TYPES) {
     const objects = complete.get(type.path)!;
     if (type.inheritsBy !== undefined) checkInheritance(type, objects, after, error);
-    type.check?.(objects, context);
+    type.check?.(lastChanged(objects, changed), context);
   }
   return { errors, warnings };
+}
+
+/** Where two objects exclude each other, the one that was changed is at fault: checks see it behind the others. */
+function lastChanged(
+  objects: readonly AnyConfigObject[],
+  changed: ReadonlySet<AnyConfigObject>,
+): readonly AnyConfigObject[] {
+  const last = objects.filter((object) => changed.has(object));
+  if (last.length === 0 || last.length === objects.length) return objects;
+  return [...objects.filter((object) => !changed.has(object)), ...last];
 }
 
 type Report = (object: AnyConfigObject, code: ConfigCode, text: string, details?: CheckDetails) => void;

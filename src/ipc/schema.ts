@@ -190,6 +190,7 @@ const completionSchema = z.object({
   common: z.string(),
   count: z.number().int(),
   values: z.array(z.object({ expects: z.string(), help: z.string() })),
+  isFile: z.literal(true).optional(),
   problem: z.string().optional(),
 });
 

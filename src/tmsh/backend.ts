@@ -1,9 +1,10 @@
 // What tmsh needs of the process that owns the configuration.
 
 import type { Configuration } from '../config/configuration.ts';
-import type { Committed } from '../config/transaction.ts';
+import type { Committed, ConfigErrors } from '../config/transaction.ts';
 import type { ShowReply } from '../ipc/schema.ts';
 import type { EditWatch } from './edit-conflict.ts';
+import type { BatchCommand } from './batch.ts';
 
 /** What `show sys` can be asked about. */
 export type SystemTopic = 'clock' | 'hardware' | 'memory' | 'service' | 'version';
@@ -17,6 +18,8 @@ export interface TmshBackend {
   readonly edits: EditWatch;
   /** Makes a configuration the running one and publishes it. */
   commit(committed: Committed): void;
+  /** Notes what became of the commands of a transaction: all of them were made, or none and why. */
+  noteSubmitted(commands: readonly BatchCommand[], refusal?: ConfigErrors): void;
   /** Writes the running configuration, to its own file without a name; resolves to the path. Throws a StoreError. */
   save(file?: string): Promise<string>;
   /** The text of a file, of its own one without a name. Throws a StoreError. */

@@ -4,6 +4,7 @@ import { realCommand } from '../config/aliases.ts';
 import { COMMON } from '../config/name.ts';
 import { OBJECT_TYPES } from '../config/object-types.ts';
 import { Scanner } from '../config/scanner.ts';
+import { MODULES } from '../config/stanza-line.ts';
 import type { Token } from '../config/scanner.ts';
 import { ConfigSyntaxError } from '../core/errors.ts';
 import { unexpected } from './arguments.ts';
@@ -56,7 +57,12 @@ async function* runOne(written: string, backend: TmshBackend, session: Session, 
   if (first === undefined) return;
   const verb = first.kind === 'word' ? findVerb(first.text) : undefined;
   if (verb === undefined) {
-    throw unexpected(first, `A command starts with one of: ${VERBS.map(({ name }) => name).join(', ')}.`);
+    const verbs = `A command starts with one of: ${VERBS.map(({ name }) => name).join(', ')}.`;
+    const isStanza = MODULES.includes(bare(first.text)) && command.includes('{');
+    throw unexpected(
+      first,
+      isStanza ? 'To paste a part of a file, type first: load sys config from-terminal merge' : verbs,
+    );
   }
   const run = runOf(verb, scanner, leadingWords(command).slice(1));
   yield* run({ text: command.trim(), scanner, backend, session, ...texts });

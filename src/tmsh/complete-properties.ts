@@ -38,6 +38,9 @@ const VERB_HELP: Readonly<Record<string, string>> = {
   default: 'Back to the default.',
 };
 
+/** The kind of properties that name a file. */
+const FILE = 'path';
+
 const UNSET_HELP: Readonly<Record<string, string>> = { none: 'No value.', default: 'Back to the default.' };
 
 export function completeProperties(scene: PropertyScene, map: PropertyMap, place: PropertyPlace): boolean {
@@ -111,7 +114,8 @@ function offerScalar(
     for (const word of words) into.add('Values', word, wordHelp(property, word));
     if (kind.refersTo !== undefined) offerObjects(into, configuration, kind.refersTo, folder, isOffered);
   }
-  if (!isEnumeration(kind)) into.addValue(kind.expects, helpOf(property));
+  if (kind.name === FILE) into.addFile(kind.expects, helpOf(property));
+  else if (!isEnumeration(kind)) into.addValue(kind.expects, helpOf(property));
 }
 
 /** Whether the words are all that may be written. */

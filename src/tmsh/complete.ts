@@ -35,7 +35,9 @@ export type CompletionOptions = {
 /** `text` is the command up to the cursor. */
 export function complete(text: string, options: CompletionOptions): Completion {
   const { configuration, folder = COMMON, module } = options;
-  const cursor = new WordCursor(qualify(lastCommand(text), module ?? ''));
+  const command = lastCommand(text);
+  // A verb that is still being typed has no module behind it.
+  const cursor = new WordCursor(/\S\s/.test(command) ? qualify(command, module ?? '') : command);
   const into = new OfferCollector(cursor.prefix);
   completeVerb({ cursor, into, configuration, folder }, module);
   return into.finish(cursor.prefixCharacters);
@@ -197,7 +199,8 @@ function completeOperand(scene: PropertyScene, operand: Operand, type?: AnyObjec
     if (operand.kind === 'existing' && type !== undefined) offerObjects(into, configuration, [type.path], folder);
     if (operand.kind === 'folder') offerFolders(into, configuration, folder);
   }
-  if (!['existing', 'folder'].includes(operand.kind) && operand.words === undefined)
+  if (operand.kind === 'file') into.addFile(operand.kind, operand.help);
+  else if (!['existing', 'folder'].includes(operand.kind) && operand.words === undefined)
     into.addValue(operand.kind, operand.help);
   return false;
 }

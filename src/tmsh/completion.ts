@@ -35,6 +35,8 @@ export type Completion = {
   readonly count: number;
   /** Values that cannot be listed: what may be written, and what it means. */
   readonly values: { readonly expects: string; readonly help: string }[];
+  /** The word is the name of a file: whoever asks knows which ones there are. */
+  readonly isFile?: true | undefined;
   /** Why nothing may follow here: the text before the cursor is wrong. */
   readonly problem?: string | undefined;
 };
@@ -55,6 +57,7 @@ export class OfferCollector {
   readonly #values: { expects: string; help: string }[] = [];
   readonly #words = new CommonStart();
   readonly #delimiters = new CommonStart();
+  #isFile = false;
   #problem: string | undefined;
 
   constructor(prefix: string) {
@@ -97,6 +100,12 @@ export class OfferCollector {
     this.#values.push({ expects, help });
   }
 
+  /** A file, of which the client knows the names (src/cli/shell/file-names.ts). */
+  addFile(expects: string, help: string): void {
+    this.#isFile = true;
+    this.addValue(expects, help);
+  }
+
   /** The command is wrong before the cursor; the first problem stands. */
   refuse(problem: string): void {
     this.#problem ??= problem;
@@ -110,7 +119,8 @@ export class OfferCollector {
     }
     const problem = this.#problem === undefined ? {} : { problem: this.#problem };
     const { text: common, count } = this.#words.count > 0 ? this.#words : this.#delimiters;
-    return { replaces, groups, common, count, values: this.#values, ...problem };
+    const file = this.#isFile ? ({ isFile: true } as const) : {};
+    return { replaces, groups, common, count, values: this.#values, ...file, ...problem };
   }
 
   #group(title: string, isSorted: boolean): Group {

@@ -9,7 +9,7 @@ import { warningLines } from './warnings.ts';
 /** Throws a ConfigError or ConfigErrors. */
 export function* stage({ text, backend, session }: Command, change: Change): Generator<string> {
   if (session.batch !== undefined) {
-    addToBatch(session.batch, text, change);
+    addToBatch(session.batch, { text, folder: session.folder, change });
     return;
   }
   const transaction = new Transaction(backend.configuration);

@@ -110,6 +110,30 @@ function measureCreate({ device }: Bench): Promise<number> {
   );
 }
 
+/** Where a person hits Tab: a name of two thousand, a key of a forwarding table, and behind a long command. */
+const TABS = [
+  'list net tunnels tunnel ',
+  'modify net vlan-group x members add { vx',
+  'modify net fdb tunnel vx00017 records modify { ',
+  'modify net tunnels tunnel vx00017 key 7 description "text" remote-address any pro',
+];
+
+/** Milliseconds of the slowest of them, on one connection as a shell has it. */
+async function measureCompletion({ device }: Bench): Promise<number> {
+  const client = await IpcClient.connect(`${device.state}/state/configd.sock`);
+  try {
+    const times: number[] = [];
+    for (const text of TABS) {
+      const found = await client.request('complete', { text });
+      if (found.problem !== undefined || found.count === 0) throw new Error(`nothing completes ${text}`);
+      times.push(await medianMs(() => client.request('complete', { text })));
+    }
+    return Math.max(...times);
+  } finally {
+    client.close();
+  }
+}
+
 export const MANAGEMENT_BENCHMARKS: readonly DeviceBenchmark[] = [
   // With one other tunnel.
   { ...budget('create-one', 'ms', 20, measureCreate), start: startWideplane, directions: ['encapsulate'] },
@@ -117,6 +141,7 @@ export const MANAGEMENT_BENCHMARKS: readonly DeviceBenchmark[] = [
   budget('list-2000-tunnels', 's', 1, ({ device }) =>
     withTmsh(device, async (tmsh) => (await msOf(() => tmsh('list'))) / 1000),
   ),
+  budget('completion', 'ms', 50, measureCompletion),
   budget('tmsh-start-to-finish', 'ms', 250, ({ device }) => {
     const command = [process.execPath, WIDEPLANE, 'tmsh', '--state', `${device.state}/state`];
     return medianMs(() => run(onCore(Number(TRAFFIC_CORE), [...command, '-c', 'list net tunnels tunnel vx00017'])));

@@ -189,6 +189,37 @@ describe('the audit log', { timeout: 60_000 }, () => {
     await daemon.stop('SIGTERM');
   });
 
+  it('has two lines for a command of a transaction: that it waits, and what it came to', async () => {
+    const { state } = place();
+    const daemon = await new ConfigdProcess(state).ready();
+    tmsh(
+      state,
+      [],
+      'create cli transaction\ncreate net vlan a tag 5\ncreate net self s address 10.1.1.1/24 vlan b\nsubmit cli transaction\n',
+    );
+    tmsh(state, [], 'create cli transaction\ncd /\ncreate net vlan /Common/a tag 5\nsubmit cli transaction\n');
+    tmsh(state, [], 'create cli transaction\ndelete net vlan a\ndelete cli transaction\nsave sys config\n');
+    await daemon.says(/cmd_data=save sys config/);
+    const line = (status: string, command: string, folder = '/Common') =>
+      `stdin: ${folder} module=(tmos)# status=[${status}] cmd_data=${command}`;
+    const [vlan, self] = ['create net vlan a tag 5', 'create net self s address 10.1.1.1/24 vlan b'];
+    const missing = '01020036:3: The requested VLAN or VLAN group or Tunnel (/Common/b) was not found.';
+    assert.deepEqual(auditOf(daemon), [
+      line('Waits as command 1', vlan),
+      line('Waits as command 2', self),
+      line('Not made: the transaction was refused', vlan),
+      line(missing, self),
+      line(`command 2:1:39: ${missing}`, 'submit cli transaction'),
+      line('Waits as command 1', 'create net vlan /Common/a tag 5', '/'),
+      line('Command OK', 'create net vlan /Common/a tag 5', '/'),
+      line('Command OK', 'submit cli transaction', '/'),
+      line('Waits as command 1', 'delete net vlan a'),
+      line('Command OK', 'delete cli transaction'),
+      line('Command OK', 'save sys config'),
+    ]);
+    await daemon.stop('SIGTERM');
+  });
+
   it('has a line for the change of a client that has gone, and the change is whole', async () => {
     const { state } = place();
     const daemon = await new ConfigdProcess(state).ready();

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -48,13 +48,13 @@ async function stopConfigd(): Promise<void> {
   await ended;
 }
 
-type Place = { rows?: number; flags?: string; env?: Readonly<Record<string, string>> };
+type Place = { rows?: number; directory?: string; flags?: string; env?: Readonly<Record<string, string>> };
 
 /** A shell that has shown its prompt. */
-async function openShell({ rows = 40, flags = '', env = {} }: Place = {}): Promise<Terminal> {
+async function openShell({ rows = 40, directory = root, flags = '', env = {} }: Place = {}): Promise<Terminal> {
   const terminal = new Terminal({
     socket: join(root, `tmux${terminals.length}`),
-    command: `'${process.execPath}' '${EXECUTABLE}' tmsh --state '${state}' ${flags}`,
+    command: `cd '${directory}'; '${process.execPath}' '${EXECUTABLE}' tmsh --state '${state}' ${flags}`,
     env: { HOME: root, PAGER: '', ...env },
     rows,
   });
@@ -114,6 +114,51 @@ describe('the shell', { timeout: 240_000 }, () => {
     terminal.type('vlan ');
     await terminal.shows(/# modify net self wan-self vlan$/);
     terminal.press('C-c');
+  });
+
+  it('completes names of files where one is expected, with the eyes of whoever types', async () => {
+    mkdirSync(join(root, 'files/deep'), { recursive: true });
+    for (const name of ['one.conf', 'other.conf', 'two words.conf', '.hidden', 'deep/inner.conf'])
+      writeFileSync(join(root, 'files', name), 'net vlan from-file { tag 61 }\n');
+    const terminal = await openShell({ directory: join(root, 'files') });
+    terminal.type('load sys config file o');
+    terminal.press('Tab', 'Tab');
+    await terminal.shows(/^Files:\n {2}one\.conf +other\.conf\n[^]*# load sys config file o$/m);
+    terminal.press('C-u');
+    terminal.type('load sys config merge file ?');
+    const screen = await terminal.shows(/^Files:\n {2}"two words\.conf" +deep\/ +one\.conf +other\.conf\n/m);
+    assert.match(screen, /^Values:\n {2}\[file\] +a file name$/m);
+    assert.doesNotMatch(screen, /hidden/);
+    // Into a directory and on, without a space between.
+    terminal.type('de');
+    terminal.press('Tab', 'Tab');
+    await terminal.shows(/# load sys config merge file deep\/inner\.conf$/);
+    terminal.press('Enter');
+    await terminal.shows(/Loading configuration\.\.\.\n[^]*inner\.conf\n[^]*#$/);
+    await terminal.clear();
+    terminal.type('list net vlan from-file tag one-line');
+    terminal.press('Enter');
+    await terminal.shows(/net vlan from-file \{ tag 61 \}/);
+    await terminal.clear();
+    terminal.type('load sys config verify file tw');
+    terminal.press('Tab');
+    terminal.type('merge');
+    terminal.press('Enter');
+    await terminal.shows(
+      /# load sys config verify file "two words\.conf" merge\nValidating[^]*two words\.conf\n[^]*#$/,
+    );
+    await terminal.clear();
+    terminal.type(`save sys config file ${root}/files/sa`);
+    terminal.press('Tab');
+    terminal.type('ved');
+    terminal.press('Enter');
+    await terminal.shows(/Saving running configuration\.\.\.\n[^]*files\/saved\n/);
+    await terminal.clear();
+    terminal.type(`create net interface 9.9 replay-file ${root}/files/sav`);
+    terminal.press('Tab');
+    await terminal.shows(/files\/saved$/);
+    terminal.press('C-u');
+    terminal.enter('delete net vlan from-file');
   });
 
   it('lists what fits at the second Tab, with help, and goes on where it was', async () => {
@@ -278,6 +323,49 @@ describe('the shell', { timeout: 240_000 }, () => {
     await terminal.shows(/\n\[batch mode\]\S+ \S+#$/);
     terminal.enter('delete cli transaction');
     await terminal.shows(/delete cli transaction\n(?!\[)\S+ \S+#$/);
+  });
+
+  it('loads what is typed or pasted up to Ctrl-D, as it is on a BIG-IP', async () => {
+    const terminal = await openShell();
+    terminal.enter('load sys config from-terminal merge');
+    await terminal.shows(/\nEnter configuration\. Press CTRL-D to submit or CTRL-C to cancel\.$/);
+    terminal.paste('net vlan /Common/typed {\n    description "is it?"\n    tag 71\n}\nltm node /Common/n {\n');
+    terminal.enter('    address 10.0.0.1');
+    terminal.enter('}');
+    terminal.press('C-d');
+    const screen = await terminal.shows(/Loading configuration\.\.\.\n {2}terminal\n[^]*\(tmos\)#$/);
+    assert.match(screen, /Warning: terminal:5:1: object "ltm node \/Common\/n" is of a type that is not known/);
+    await terminal.clear();
+    terminal.enter('load sys config from-terminal merge');
+    terminal.enter('net vlan /Common/typed { tag 5000 }');
+    terminal.press('C-d');
+    await terminal.shows(
+      /terminal:1:30: 01070734:3: [^\n]*tag must be an integer from 1 to 4094, not "5000"\.\n[^]*#$/,
+    );
+    await terminal.clear();
+    terminal.enter('load sys config from-terminal merge');
+    terminal.type('net vlan /Common/given { tag 72 }');
+    terminal.press('C-c');
+    await terminal.shows(/\^C\n\S+ \S+#$/);
+    await terminal.clear();
+    terminal.enter('list net vlan typed tag one-line');
+    await terminal.shows(/net vlan typed \{ tag 71 \}\n/);
+    terminal.press('Up', 'Up');
+    await terminal.shows(/# load sys config from-terminal merge$/);
+    terminal.press('C-c');
+    terminal.enter('list net vlan given');
+    await terminal.shows(/The requested VLAN \(\/Common\/given\) was not found/);
+    const run = (input: string, ...args: string[]) =>
+      spawnSync(process.execPath, [EXECUTABLE, 'tmsh', '--state', state, ...args], { encoding: 'utf8', input });
+    const text = 'net vlan /Common/piped {\n    tag 73\n}\n';
+    assert.equal(run(text, '-q', '-c', 'load sys config from-terminal merge').status, 0);
+    const after = run(`modify net vlan piped tag 74\nload /sys config merge from-terminal\n${text}`);
+    assert.deepEqual([after.status, after.stderr], [0, '']);
+    assert.match(run('', 'list', 'net', 'vlan', 'piped').stdout, /tag 73/);
+    const refused = run('net vlan x { tag 1 } }\n', '-c', 'load sys config from-terminal merge');
+    assert.equal(refused.status, 1);
+    assert.match(refused.stderr, /^terminal:1:22: Syntax Error: /);
+    run('', '-c', 'delete net vlan { typed piped }');
   });
 
   it('says what failed, says that configd has gone, and goes on when it is back', async () => {

@@ -29,6 +29,10 @@ export class TmshSession implements TmshBackend {
     this.configuration = configuration;
   }
 
+  noteSubmitted(): void {
+    // Only configd has an audit log.
+  }
+
   noteLoaded(): void {
     // Only configd keeps account of what its file holds.
   }

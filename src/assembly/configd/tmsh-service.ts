@@ -12,7 +12,8 @@ import { EDIT_CONFLICT, IpcError } from '../../ipc/ipc-error.ts';
 import type { ItemOf, ParamsOf, ShowReply } from '../../ipc/schema.ts';
 import { StoreError, readFileIfThere } from '../../store/atomic-file.ts';
 import type { TmshBackend } from '../../tmsh/backend.ts';
-import { placeInBatch } from '../../tmsh/batch.ts';
+import { placeInBatch, placeOf } from '../../tmsh/batch.ts';
+import type { BatchCommand } from '../../tmsh/batch.ts';
 import { describeCommandError } from '../../tmsh/command-error.ts';
 import { isChange, newSession, runCommand } from '../../tmsh/command.ts';
 import { EditConflict, EditWatch } from '../../tmsh/edit-conflict.ts';
@@ -35,6 +36,10 @@ export type TmshServiceOptions = {
 
 /** Characters of output in one message. */
 const PIECE_CHARACTERS = 128 * 1024;
+
+/** Results in the audit log. */
+const OK = 'Command OK';
+const NOT_MADE = 'Not made: the transaction was refused';
 
 export class TmshService {
   readonly #options: TmshServiceOptions;
@@ -90,11 +95,13 @@ export class TmshService {
     const release = await this.#takeTurn();
     const { folder, batch } = session;
     const place = batch && placeInBatch(batch);
+    const waiting = batch?.last;
     try {
       const output: string[] = [];
       const running = runCommand(params.command, this.#backend(params), session, params.input, params.base);
       for await (const text of running) output.push(text);
-      this.#audit(params, folder, 'Command OK');
+      const isQueued = batch !== undefined && batch === session.batch && batch.last !== waiting;
+      this.#audit(params, folder, isQueued ? `Waits as ${placeOf({ number: batch.last })}` : OK);
       return output;
     } catch (error) {
       const text = describeCommandError(error, params.command, place);
@@ -126,6 +133,19 @@ export class TmshService {
     return release;
   }
 
+  /** One line for each command of a transaction that was submitted: what it has come to. */
+  #auditBatch(params: ParamsOf<'tmsh'>, commands: readonly BatchCommand[], refusal?: ConfigErrors): void {
+    const reasons = new Map<string | undefined, string>();
+    for (const error of refusal?.errors ?? []) {
+      const place = error.details.position?.file;
+      if (!reasons.has(place)) reasons.set(place, error.message);
+    }
+    for (const command of commands) {
+      const result = refusal === undefined ? OK : (reasons.get(placeOf(command)) ?? NOT_MADE);
+      this.#audit({ ...params, command: command.text, input: undefined }, command.folder, result);
+    }
+  }
+
   #audit({ command, input, user, source }: ParamsOf<'tmsh'>, folder: string, result: string): void {
     const text = auditText(input === undefined ? command : `${command}\n${input}`, result);
     const who = plainUser(user);
@@ -137,7 +157,8 @@ export class TmshService {
     );
   }
 
-  #backend({ command, directory, user }: ParamsOf<'tmsh'>): TmshBackend {
+  #backend(params: ParamsOf<'tmsh'>): TmshBackend {
+    const { command, directory, user } = params;
     const { owner, publisher, dataplaneSocket, state } = this.#options;
     const place = (file: string) => (isAbsolute(file) || directory === undefined ? file : join(directory, file));
     return {
@@ -155,6 +176,7 @@ export class TmshService {
           at: new Date(),
         }));
       },
+      noteSubmitted: (commands, refusal) => this.#auditBatch(params, commands, refusal),
       save: (file) => owner.save(file === undefined ? undefined : place(file), user),
       read: async (file) => {
         const path = file === undefined ? owner.file : place(file);

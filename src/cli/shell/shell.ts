@@ -8,9 +8,10 @@ import { enteredModule, qualifyLine } from '../../tmsh/module-path.ts';
 import { CommandSplitter } from '../../tmsh/split.ts';
 import { findVerb } from '../../tmsh/verbs.ts';
 import { WordCursor } from '../../tmsh/word-cursor.ts';
-import { runLocally } from '../local-command.ts';
-import { describeFailure, userName } from '../tmsh-client.ts';
+import { mayBeLocal, runLocally } from '../local-command.ts';
+import { TYPING_HINT, describeFailure, userName } from '../tmsh-client.ts';
 import type { TmshClient } from '../tmsh-client.ts';
+import { withFileNames } from './file-names.ts';
 import { History, rememberedLine } from './history.ts';
 import { LineEditor } from './line-editor.ts';
 import type { Edit } from './line-editor.ts';
@@ -18,9 +19,6 @@ import { PagedOutput } from './pager.ts';
 import { CONTINUATION_PROMPT, promptText } from './prompt.ts';
 import type { PromptState } from './prompt.ts';
 import { renderCompletion } from './render-completion.ts';
-
-/** What may start a program that needs the terminal (local-command.ts). */
-const LOCAL_VERBS: ReadonlySet<string> = new Set(['edit', 'run']);
 
 const HISTORY_FILE = '.wideplane_tmsh_history';
 
@@ -97,7 +95,7 @@ export class Shell {
     const verb = line.split(/\s/, 1)[0];
     if (module === undefined || (line !== 'exit' && findVerb(verb ?? '') !== undefined)) {
       const full = qualifyLine(command, this.#module);
-      if (LOCAL_VERBS.has(verb ?? '')) await this.#runHere(full, editor);
+      if (mayBeLocal(full)) await this.#runHere(full, editor);
       else await this.#runCommand(full, editor);
     } else this.#module = module;
     return false;
@@ -108,12 +106,13 @@ export class Shell {
     const ignore = () => undefined;
     process.on('SIGINT', ignore);
     editor.lendTerminal();
-    const host = this.#client.localHost(async (question) => {
+    const ask = async (question: string): Promise<string> => {
       editor.takeTerminal();
       const answer = await editor.readLine(question);
       editor.lendTerminal();
       return typeof answer === 'string' ? '' : answer.line;
-    });
+    };
+    const host = this.#client.localHost(() => readTyped(editor), ask);
     let isHere: boolean | undefined;
     try {
       isHere = await runLocally(command, host);
@@ -173,9 +172,11 @@ export class Shell {
     }
   }
 
-  #ask(before: string): Promise<Completion> {
+  async #ask(before: string): Promise<Completion> {
     const { folder } = this.#client;
-    return this.#client.request('complete', { text: this.#pending + before, folder, module: this.#module });
+    const text = this.#pending + before;
+    const found = await this.#client.request('complete', { text, folder, module: this.#module });
+    return found.isFile === true ? withFileNames(found, text.slice(text.length - found.replaces)) : found;
   }
 
   async #help(before: string): Promise<string> {
@@ -194,14 +195,31 @@ export class Shell {
       return { show: `${errorText(error)}\n` };
     }
     const typed = new WordCursor(this.#pending + before).prefix;
-    // A folder is only the start of a name.
+    // A folder is only the start of a name, and a directory goes on.
     const end = found.count === 1 && !found.common.endsWith('/') ? ' ' : '';
     const isSuffix = typed.length === found.replaces && found.common.startsWith(typed);
     if (isSuffix && found.common.length + end.length > typed.length) {
       return { remove: 0, insert: `${found.common.slice(typed.length)}${end}` };
     }
-    if (found.count === 1) return { remove: found.replaces, insert: `${found.common}${end}` };
+    if (found.count === 1 && !isSuffix) return { remove: found.replaces, insert: `${found.common}${end}` };
     return isSecond ? { show: renderCompletion(found, process.stdout.columns) } : { remove: 0, insert: '' };
+  }
+}
+
+/** Lines up to Ctrl-D; undefined after Ctrl-C. */
+async function readTyped(editor: LineEditor): Promise<string | undefined> {
+  process.stdout.write(TYPING_HINT);
+  editor.takeTerminal();
+  try {
+    let text = '';
+    for (;;) {
+      const result = await editor.readLine('');
+      if (result === 'ended') return text;
+      if (result === 'interrupted') return undefined;
+      text += `${result.line}\n`;
+    }
+  } finally {
+    editor.lendTerminal();
   }
 }
 

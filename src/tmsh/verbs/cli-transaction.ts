@@ -1,6 +1,8 @@
 // `cli transaction`: several changes that are made together or not at all. It belongs to the session of whoever types, and
 // ends with it.
 
+import { ConfigErrors } from '../../config/transaction.ts';
+import type { Committed } from '../../config/transaction.ts';
 import { ConfigError, ConfigSyntaxError } from '../../core/errors.ts';
 import { expectEnd, readWords, unexpected } from '../arguments.ts';
 import type { Batch } from '../batch.ts';
@@ -34,7 +36,7 @@ export const listTransaction: Phrase = {
   async *run({ scanner, session }) {
     expectEnd(scanner);
     yield openBatch(session)
-      .changes.map(({ text }, index) => `${index + 1}: ${text}\n`)
+      .commands.map(({ number, text }) => `${number}: ${text}\n`)
       .join('');
   },
 };
@@ -43,7 +45,6 @@ export const modifyTransaction: Phrase = {
   words: WORDS,
   help: 'Take commands out of the transaction: delete { NUMBER … }.',
   options: [{ word: 'delete', help: 'Commands to take out.', value: { kind: 'number', help: 'numbers in braces' } }],
-  changes: false,
   // eslint-disable-next-line @typescript-eslint/require-await
   async *run({ scanner, session }) {
     const batch = openBatch(session);
@@ -56,18 +57,19 @@ export const modifyTransaction: Phrase = {
     const gone = new Set<number>();
     for (const token of tokens) {
       const number = Number(token.text);
-      if (batch.changes[number - 1] === undefined) throw unexpected(token, 'list cli transaction shows the numbers.');
-      gone.add(number - 1);
+      if (!batch.commands.some((command) => command.number === number))
+        throw unexpected(token, 'list cli transaction shows the numbers.');
+      gone.add(number);
     }
-    const kept = batch.changes.filter((_, index) => !gone.has(index));
-    session.batch = { changes: kept, characters: kept.reduce((sum, { text }) => sum + text.length, 0) };
+    const commands = batch.commands.filter(({ number }) => !gone.has(number));
+    const characters = commands.reduce((sum, { text }) => sum + text.length, 0);
+    session.batch = { commands, characters, last: batch.last };
   },
 };
 
 export const deleteTransaction: Phrase = {
   words: WORDS,
   help: 'Drop the transaction with all that waits in it.',
-  changes: false,
   // eslint-disable-next-line @typescript-eslint/require-await
   async *run({ scanner, session }) {
     expectEnd(scanner);
@@ -93,9 +95,16 @@ export const submit: Verb = {
       async *run({ scanner, backend, session }) {
         const batch = openBatch(session);
         const isTrial = readOptions(scanner, 'submit cli transaction', SUBMIT_OPTIONS).has('validate-only');
-        const committed = finishBatch(batch, backend.configuration);
+        let committed: Committed;
+        try {
+          committed = finishBatch(batch, backend.configuration);
+        } catch (error) {
+          if (!isTrial && error instanceof ConfigErrors) backend.noteSubmitted(batch.commands, error);
+          throw error;
+        }
         if (!isTrial) {
           backend.commit(committed);
+          backend.noteSubmitted(batch.commands);
           delete session.batch;
         }
         yield* warningLines(committed.warnings);

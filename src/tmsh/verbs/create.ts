@@ -1,6 +1,10 @@
 // `create`: a new object, or a transaction for several changes.
 
 import { nameOf } from '../../config/load-text.ts';
+import type { AnyObjectType } from '../../config/object-type.ts';
+import type { Token } from '../../config/scanner.ts';
+import { ConfigError } from '../../core/errors.ts';
+import { isPattern } from '../arguments.ts';
 import { readObject } from '../read-object.ts';
 import { stage } from '../stage.ts';
 import type { Verb } from '../verb.ts';
@@ -17,9 +21,23 @@ export const create: Verb = {
     // eslint-disable-next-line @typescript-eslint/require-await
     async *run(command) {
       const { type, name, editsIn } = readObject(command);
+      if (name !== undefined && isPattern(name.text)) throw meansSeveral(type, name);
       const path = nameOf(type, name?.text ?? '', command.session.folder);
       yield* stage(command, (transaction) => transaction.create(type, path, editsIn(transaction), name?.position));
     },
   },
   phrases: [createTransaction],
 };
+
+/** A file may have an object of such a name; here nobody could name it alone. */
+function meansSeveral(type: AnyObjectType, { text, position }: Token): ConfigError {
+  return new ConfigError(
+    'configuration',
+    `"${text}" is not a valid ${type.label} name: it stands for several objects.`,
+    {
+      value: text,
+      position,
+      hint: 'Choose a name that is not all and has no star.',
+    },
+  );
+}

@@ -1,7 +1,7 @@
 // `load sys config`: a file becomes the running configuration, or a part of it.
 
 import { loadText } from '../../config/load-text.ts';
-import { ConfigSyntaxError, formatPosition } from '../../core/errors.ts';
+import { ConfigError, ConfigSyntaxError, formatPosition } from '../../core/errors.ts';
 import { readOptions } from '../options.ts';
 import type { OptionWord, Verb } from '../verb.ts';
 import { warningLines } from '../warnings.ts';
@@ -11,6 +11,7 @@ import { loadSysConfigDefault } from './load-sys-config-default.ts';
 const OPTIONS: readonly OptionWord[] = [
   { word: 'file', help: 'Another file than the own one.', value: { kind: 'file', help: 'a file name' } },
   { word: 'rollback', help: 'A version of the history.', value: { kind: 'number', help: 'the number of a version' } },
+  { word: 'from-terminal', help: 'What is typed or pasted next, up to Ctrl-D, or what standard input holds.' },
   { word: 'merge', help: 'Add to what runs instead of taking its place.' },
   { word: 'verify', help: 'Say what is wrong with it, and change nothing.' },
 ];
@@ -27,20 +28,24 @@ export const load: Verb = {
       words: ['sys', 'config'],
       help: 'Make a file the running configuration, all of it or none of it.',
       options: OPTIONS,
-      async *run({ scanner, backend }) {
+      async *run({ scanner, backend, input }) {
         const options = readOptions(scanner, 'load sys config', OPTIONS);
         const [isMerge, isVerify] = [options.has('merge'), options.has('verify')];
         const file = options.get('file');
         const rollback = options.get('rollback');
-        if (file !== undefined && rollback !== undefined) {
-          throw new ConfigSyntaxError('file and rollback exclude each other', scanner.endPosition(), 'Leave one out.');
+        const isTyped = options.has('from-terminal');
+        const sources = ['file', 'rollback', 'from-terminal'].filter((word) => options.has(word));
+        if (sources.length > 1) {
+          const what = `${sources.join(' and ')} exclude each other`;
+          throw new ConfigSyntaxError(what, scanner.endPosition(), 'Leave one out.');
         }
-        const { path, text } = await (rollback === undefined ? backend.read(file) : readRollback(backend, rollback));
+        const read = () => (rollback === undefined ? backend.read(file) : readRollback(backend, rollback));
+        const { path, text } = isTyped ? typedText(input) : await read();
         yield `${isVerify ? 'Validating' : 'Loading'} configuration...\n  ${path}\n`;
         const before = backend.configuration;
         const loaded = loadText(text, before, { file: path, ...(isMerge ? { mergeInto: before } : {}) });
         if (!isVerify) backend.commit(loaded);
-        if (!isVerify && !isMerge && file === undefined && rollback === undefined) backend.noteLoaded(text);
+        if (!isVerify && !isMerge && sources.length === 0) backend.noteLoaded(text);
         for (const { text: what, position } of loaded.unknown.slice(0, MOST_UNKNOWN)) {
           yield `Warning: ${formatPosition(position)}: ${what}; it is kept and saved, but has no effect.\n`;
         }
@@ -53,3 +58,11 @@ export const load: Verb = {
     loadSysConfigDefault,
   ],
 };
+
+/** The text that came with the command; positions call it `terminal`. Throws a ConfigError when none did. */
+function typedText(input: string | undefined): { path: string; text: string } {
+  if (input !== undefined) return { path: 'terminal', text: input };
+  throw new ConfigError('configuration', 'load sys config from-terminal has no text: whoever sends it reads that.', {
+    hint: 'Type it into wideplane tmsh by itself.',
+  });
+}

@@ -31,6 +31,49 @@ describe('tmsh commands', () => {
     );
   });
 
+  it('are at fault where what they make and what is there exclude each other, whatever the names', async () => {
+    const session = await basicSession();
+    await session.run(
+      'create net vlan inside',
+      'create net tunnels tunnel m local-address 10.1.1.1 remote-address any key 5 profile vxlan-multipoint',
+      'create net route m network 10.9.0.0/16 gw 10.1.1.7',
+    );
+    for (const [command, expected] of [
+      [
+        'create net tunnels tunnel a local-address 10.1.1.1 remote-address any key 5 profile vxlan-multipoint',
+        /^01070734:3: Configuration error: Tunnel \(\/Common\/a\): tunnel \(\/Common\/m\) already has .*\n.*\n {70}\^/,
+      ],
+      [
+        'create net self 1 address 10.1.1.7/24 vlan inside',
+        /Self IP \(\/Common\/1\): the subnet 10\.1\.1\.0\/24 is on \/Common\/wan already, by self IP \(\/Common\/10\.1\.1\.1\/24\)/,
+      ],
+      [
+        'create net route a network 10.9.0.0/16 gw 10.1.1.8',
+        /Route \(\/Common\/a\): the network .* has Route \(\/Common\/m\) already/,
+      ],
+    ] as const)
+      assert.match((await session.refusal(command)) ?? 'accepted', expected);
+  });
+
+  it('say how to paste what is no command but a part of a file', async () => {
+    const session = await basicSession();
+    const refusal = await session.refusal('net vlan x { tag 7 }');
+    assert.match(refusal!, /unexpected argument "net"\n.*\n\^\n {2}To paste .*: load sys config from-terminal merge$/);
+    assert.match((await session.refusal('net vlan x'))!, /A command starts with one of/);
+    assert.match((await session.refusal('load sys config from-terminal file x'))!, /file and from-terminal exclude/);
+    assert.match((await session.refusal('load sys config from-terminal'))!, /has no text/);
+  });
+
+  it('make no object that could not be named alone', async () => {
+    const session = await basicSession();
+    for (const name of ['all', 'w*', '/Common/*'])
+      assert.match(
+        (await session.refusal(`create net vlan ${name} tag 7`))!,
+        /is not a valid VLAN name: it stands for several/,
+      );
+    assert.equal(session.configuration.objects.has('net vlan /Common/all'), false);
+  });
+
   it('add, modify, delete and replace items of a list', async () => {
     const session = await basicSession();
     await session.run('create net vlan a', 'create net vlan b', 'create net vlan-group g members add { a b }');

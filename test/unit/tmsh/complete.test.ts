@@ -214,6 +214,9 @@ describe('completion at a prompt', () => {
     assert.deepEqual(offered(ask('modify vlan w', '/Common', 'net'))['VLAN names'], ['wan']);
     assert.deepEqual(offered(ask('modify w', '/Common', 'net vlan'))['VLAN names'], ['wan']);
     assert.deepEqual(offered(ask('modify /sy', '/Common', 'net vlan')), { Modules: ['/sys'] });
+    // The module stands behind a verb, not behind half of one.
+    const verb = ask('list', '/Common', 'net');
+    assert.deepEqual([verb.replaces, verb.common, verb.count], [4, 'list', 1]);
   });
 });
 

@@ -373,7 +373,10 @@ describe('cli transaction', () => {
     ])
       assert.match(refusal, expected);
     assert.equal(session.configuration, before);
-    await session.run('modify cli transaction delete { 2 3 4 }', 'submit cli transaction validate-only');
+    await session.run('modify cli transaction delete 2', 'delete net vlan gone');
+    assert.match(await session.run('list cli transaction'), /^1: .*\n3: .*\n4: .*\n5: delete net vlan gone\n$/);
+    assert.match((await session.refusal('submit cli transaction'))!, /^command 5:1:17: .*\(\/Common\/gone\)/m);
+    await session.run('modify cli transaction delete { 3 4 5 }', 'submit cli transaction validate-only');
     assert.equal(session.configuration, before);
     await session.run('submit cli transaction');
     assert.ok(session.configuration.objects.has('net vlan /Common/good'));
