@@ -165,15 +165,22 @@ static struct train *begin(struct joiner *joiner, const uint8_t *frame, size_t o
 	return train;
 }
 
+/* Completes all trains. Where no frame can be joined, none is open. */
+static void close_all(struct joiner *joiner)
+{
+	if (joiner->any_open) memset(joiner->open, 0, sizeof joiner->open);
+	joiner->any_open = false;
+}
+
 void joiner_clear(struct joiner *joiner)
 {
 	joiner->count = joiner->added = 0;
-	memset(joiner->open, 0, sizeof joiner->open);
+	close_all(joiner);
 }
 
 void joiner_add_alone(struct joiner *joiner, const uint8_t *frame, size_t octets)
 {
-	memset(joiner->open, 0, sizeof joiner->open);
+	close_all(joiner);
 	begin(joiner, frame, octets);
 }
 
@@ -212,7 +219,9 @@ void joiner_add(struct joiner *joiner, const uint8_t *frame, size_t octets, bool
 	train->segment_octets = (uint16_t)train->payload_octets;
 	train->is_open = !view.is_tcp || (tcp[13] & TCP_PSH) == 0;
 	if (view.is_tcp) train->next_sequence = read32(tcp + 4) + train->payload_octets;
-	if (train->is_open) *open = (uint16_t)joiner->count;
+	if (!train->is_open) return;
+	*open = (uint16_t)joiner->count;
+	joiner->any_open = true;
 }
 
 const uint8_t *joiner_render(struct joiner *joiner, int number)

@@ -42,6 +42,7 @@ struct joiner {
 	const uint8_t *frames[TRANSMIT_BATCH];
 	uint32_t octets[TRANSMIT_BATCH];
 	uint16_t open[JOIN_FLOWS];	     /* by hash of the flow: its open train plus 1, or 0 */
+	bool any_open;			     /* false: all of them are 0 */
 	uint8_t headers[TRANSMIT_BATCH][JOIN_HEADER_OCTETS]; /* of the super-frames, by train */
 };
 

@@ -110,7 +110,8 @@ describe('a file with a journal', () => {
     const file = fileAt(path);
     const expected: string[] = [];
     let id = 1;
-    for (file.keep({ id, text: LARGE }); ; expected.push(`${id - 1} to ${id}`)) {
+    file.keep({ id, text: LARGE });
+    for (; ; expected.push(`${id - 1} to ${id}`)) {
       await file.settled();
       if (idIn(path) !== '1') break;
       assert.deepEqual(await readRecords(path, 'state 1'), expected);
