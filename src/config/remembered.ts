@@ -64,7 +64,7 @@ class Recorder implements ObjectContext {
     name: string,
   ): TypedObject<Path, M> | undefined {
     const found = this.#context.find(type, name);
-    this.made.types.push(type as unknown as ObjectTypeOptions<string, PropertyMap>);
+    this.made.types.push(type);
     this.made.names.push(name);
     this.made.found.push(found as AnyConfigObject | undefined);
     return found;

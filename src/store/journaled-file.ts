@@ -1,9 +1,9 @@
 // A file that follows a state in memory: written whole, or, where that is much and what changed is little, by a record in
 // its journal. Whoever reads it back takes the file and then the records.
 
-import { join, dirname, basename } from "node:path";
-import { StoreError, removeFile, writeFileAtomic } from "./atomic-file.ts";
-import { Journal, readJournal } from "./journal.ts";
+import { join, dirname, basename } from 'node:path';
+import { StoreError, removeFile, writeFileAtomic } from './atomic-file.ts';
+import { Journal, readJournal } from './journal.ts';
 
 /** Characters up to which a file is written whole whatever changed: that costs no more than a record. */
 const SMALL_CHARACTERS = 64 * 1024;
@@ -21,12 +21,10 @@ export type JournaledFileOptions<State> = {
   readonly failed: (error: unknown) => void;
 };
 
-export const journalOf = (path: string): string =>
-  join(dirname(path), `${basename(path)}.journal`);
+export const journalOf = (path: string): string => join(dirname(path), `${basename(path)}.journal`);
 
 /** The records behind a file that holds the state of this name. Throws a StoreError. */
-export const readRecords = (path: string, id: string): Promise<string[]> =>
-  readJournal(journalOf(path), id);
+export const readRecords = (path: string, id: string): Promise<string[]> => readJournal(journalOf(path), id);
 
 export class JournaledFile<State> {
   readonly #options: JournaledFileOptions<State>;
@@ -36,7 +34,7 @@ export class JournaledFile<State> {
   /** What file and journal hold together; undefined: that is not known. */
   #kept: State | undefined;
   /** Name of the state that the file alone holds, and its length. */
-  #base = "";
+  #base = '';
   #characters = 0;
   #isWriting = false;
   #written: Promise<void> = Promise.resolve();
@@ -80,8 +78,7 @@ export class JournaledFile<State> {
       const kept = this.#kept;
       this.#kept = undefined;
       try {
-        if (kept === undefined || !(await this.#append(kept, state)))
-          await this.#writeWhole(state);
+        if (kept === undefined || !(await this.#append(kept, state))) await this.#writeWhole(state);
         this.#kept = state;
       } catch (error) {
         this.#options.failed(error);
@@ -93,26 +90,16 @@ export class JournaledFile<State> {
   async #append(kept: State, state: State): Promise<boolean> {
     if (this.#characters <= SMALL_CHARACTERS) return false;
     const record = this.#options.changeOf(kept, state);
-    if (
-      record === undefined ||
-      this.#journal.octets + record.length > this.#characters * JOURNAL_PART
-    )
-      return false;
+    if (record === undefined || this.#journal.octets + record.length > this.#characters * JOURNAL_PART) return false;
     try {
       await this.#journal.append(this.#base, record);
       return true;
     } catch (error) {
       // The next thing that such a disk refuses may be the whole file: whoever runs this should know.
-      const { code = "", message } = error as NodeJS.ErrnoException;
+      const { code = '', message } = error as NodeJS.ErrnoException;
       const reason = `cannot write a record of ${this.#options.path}: ${message}`;
       this.#options.failed(
-        new StoreError(
-          journalOf(this.#options.path),
-          "append",
-          code,
-          reason,
-          "the file is written whole instead",
-        ),
+        new StoreError(journalOf(this.#options.path), 'append', code, reason, 'the file is written whole instead'),
       );
       return false;
     }

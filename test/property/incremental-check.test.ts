@@ -1,68 +1,57 @@
 // A change is checked with what is remembered of the checks before it; the verdict is that of a check that remembers nothing.
 
-import assert from "node:assert/strict";
-import { describe, it } from "node:test";
-import fc from "fast-check";
-import { objectKey } from "../../src/config/change.ts";
-import { materialise } from "../../src/config/configuration.ts";
-import type {
-  Configuration,
-  StoredObject,
-} from "../../src/config/configuration.ts";
-import { RecordTable } from "../../src/config/record-table.ts";
-import { ConfigErrors, Transaction } from "../../src/config/transaction.ts";
-import { validate } from "../../src/config/validate.ts";
-import { viewChanges } from "../../src/config/view-changes.ts";
-import { isList, isTable } from "../../src/config/value.ts";
-import type { Properties, Value } from "../../src/config/value.ts";
-import { ConfigError, ConfigSyntaxError } from "../../src/core/errors.ts";
-import { emptyBatch } from "../../src/tmsh/batch.ts";
-import type { Batch } from "../../src/tmsh/batch.ts";
-import { anyCommand, FIRST_COMMANDS } from "../support/config-commands.ts";
-import { TmshSession } from "../support/tmsh-session.ts";
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { objectKey } from '../../src/config/change.ts';
+import { materialise } from '../../src/config/configuration.ts';
+import type { Configuration, StoredObject } from '../../src/config/configuration.ts';
+import { RecordTable } from '../../src/config/record-table.ts';
+import { ConfigErrors, Transaction } from '../../src/config/transaction.ts';
+import { validate } from '../../src/config/validate.ts';
+import { viewChanges } from '../../src/config/view-changes.ts';
+import { isList, isTable } from '../../src/config/value.ts';
+import type { Properties, Value } from '../../src/config/value.ts';
+import { ConfigError, ConfigSyntaxError } from '../../src/core/errors.ts';
+import { emptyBatch } from '../../src/tmsh/batch.ts';
+import type { Batch } from '../../src/tmsh/batch.ts';
+import { anyCommand, FIRST_COMMANDS } from '../support/config-commands.ts';
+import { TmshSession } from '../support/tmsh-session.ts';
 
 /** Something of each type, in use: a change may then break what it does not touch. */
 const START = [
   ...FIRST_COMMANDS,
-  "create net vlan a interfaces add { 1.2 }",
-  "create net vlan b interfaces add { 1.2 { tagged } }",
-  "create net self wan address 10.1.1.1/24 vlan wan",
-  "create net tunnels vxlan q { defaults-from vxlan-multipoint port 5000 }",
-  "create net tunnels gre g encapsulation transparent-ethernet-bridging",
-  "create net tunnels tunnel c { local-address 10.1.1.1 remote-address any profile q key 1 }",
-  "create net tunnels tunnel /Common/d { local-address 10.1.1.1 remote-address 10.1.1.2 profile g key 2 }",
-  "modify net fdb tunnel c records add { 00:00:00:00:00:02 { endpoint 10.1.1.2 } }",
-  "create net vlan-group /Other/e members add { a c }",
-  "create net route-domain 5 vlans add { b }",
-  "create net route wan { network default gw 10.1.1.9 }",
+  'create net vlan a interfaces add { 1.2 }',
+  'create net vlan b interfaces add { 1.2 { tagged } }',
+  'create net self wan address 10.1.1.1/24 vlan wan',
+  'create net tunnels vxlan q { defaults-from vxlan-multipoint port 5000 }',
+  'create net tunnels gre g encapsulation transparent-ethernet-bridging',
+  'create net tunnels tunnel c { local-address 10.1.1.1 remote-address any profile q key 1 }',
+  'create net tunnels tunnel /Common/d { local-address 10.1.1.1 remote-address 10.1.1.2 profile g key 2 }',
+  'modify net fdb tunnel c records add { 00:00:00:00:00:02 { endpoint 10.1.1.2 } }',
+  'create net vlan-group /Other/e members add { a c }',
+  'create net route-domain 5 vlans add { b }',
+  'create net route wan { network default gw 10.1.1.9 }',
   // A warning that comes again with each change, and enough VLANs for a place of a new one to be looked up among them.
-  "create net tunnels vxlan m { defaults-from vxlan flooding-type multicast port 5001 }",
-  "create net tunnels tunnel m { local-address 10.1.1.1 remote-address any profile m key 1 }",
-  ...Array.from(
-    { length: 24 },
-    (_, index) => `create net vlan ${"abc"[index % 3]}${index}`,
-  ),
+  'create net tunnels vxlan m { defaults-from vxlan flooding-type multicast port 5001 }',
+  'create net tunnels tunnel m { local-address 10.1.1.1 remote-address any profile m key 1 }',
+  ...Array.from({ length: 24 }, (_, index) => `create net vlan ${'abc'[index % 3]}${index}`),
 ];
 
 /** Each step is one change of as many commands as it has. */
 const steps = fc.array(fc.array(anyCommand, { minLength: 1, maxLength: 3 }), {
   minLength: 10,
   maxLength: 40,
-  size: "max",
+  size: 'max',
 });
 
 const noPositions = new Map<string, never>();
 
 function copyOfValue(value: Value): Value {
-  if (typeof value !== "object") return value;
+  if (typeof value !== 'object') return value;
   if (isList(value)) return [...value];
   if (!isTable(value)) {
-    return Object.fromEntries(
-      Object.entries(value).map(([key, record]) => [
-        key,
-        copyOfProperties(record),
-      ]),
-    );
+    return Object.fromEntries(Object.entries(value).map(([key, record]) => [key, copyOfProperties(record)]));
   }
   const { high, low, content } = value.columns;
   const columns = {
@@ -74,25 +63,15 @@ function copyOfValue(value: Value): Value {
 }
 
 function copyOfProperties(properties: Properties): Properties {
-  return Object.fromEntries(
-    Object.entries(properties).map(([name, value]) => [
-      name,
-      copyOfValue(value),
-    ]),
-  );
+  return Object.fromEntries(Object.entries(properties).map(([name, value]) => [name, copyOfValue(value)]));
 }
 
 /** Copies configurations so that objects which two of them share are shared by the copies too, and by nothing else. */
 class Copier {
   readonly #copies = new Map<StoredObject, StoredObject>();
 
-  copy(
-    { objects, unknown }: Configuration,
-    before: Configuration | undefined,
-  ): Configuration {
-    const copies = new Map(
-      [...objects].map(([key, object]) => [key, this.#copy(object)]),
-    );
+  copy({ objects, unknown }: Configuration, before: Configuration | undefined): Configuration {
+    const copies = new Map([...objects].map(([key, object]) => [key, this.#copy(object)]));
     return { objects: copies, views: materialise(copies, before), unknown };
   }
 
@@ -113,7 +92,7 @@ type Verdict = {
 };
 
 const plainError = (error: ConfigError | ConfigSyntaxError): object => {
-  const { position: _position, ...details } = error.details;
+  const details = { ...error.details, position: undefined };
   return {
     name: error.name,
     text: error.message,
@@ -134,9 +113,7 @@ class Follower {
   readonly session = new TmshSession();
 
   /** What one change leads to, valid or not, and what the transaction said of it. */
-  async make(
-    commands: readonly string[],
-  ): Promise<{ after: Configuration; errors: object[] }> {
+  async make(commands: readonly string[]): Promise<{ after: Configuration; errors: object[] }> {
     const { session } = this;
     const before = session.configuration;
     const batch: Batch = emptyBatch();
@@ -173,11 +150,10 @@ class Follower {
 }
 
 /** The kind of a text: without the names and numbers in it. */
-const kindOf = (text: string): string =>
-  text.replace(/\([^)]*\)|\/\S+|[0-9][0-9a-f.:%/]*/g, "…");
+const kindOf = (text: string): string => text.replace(/\([^)]*\)|\/\S+|[0-9][0-9a-f.:%/]*/g, '…');
 
-describe("the verdict on a change", () => {
-  it("is the same, in the same order, whether or not checks before it are remembered", async (context) => {
+describe('the verdict on a change', () => {
+  it('is the same, in the same order, whether or not checks before it are remembered', async (context) => {
     const kinds = new Set<string>();
     const counts = { valid: 0, invalid: 0 };
     await fc.assert(
@@ -192,22 +168,15 @@ describe("the verdict on a change", () => {
           const freshBefore = copier.copy(before, undefined);
           const fresh = verdictOf(freshBefore, copier.copy(after, freshBefore));
           assert.deepEqual(remembering, fresh);
-          for (const error of errors)
-            kinds.add(kindOf((error as { text: string }).text));
-          counts[errors.length === 0 ? "valid" : "invalid"]++;
+          for (const error of errors) kinds.add(kindOf((error as { text: string }).text));
+          counts[errors.length === 0 ? 'valid' : 'invalid']++;
         }
       }),
       { numRuns: 80 },
     );
     const seen = `${JSON.stringify(counts)}, ${kinds.size} kinds of errors`;
-    assert.ok(
-      counts.valid > 500 && counts.invalid > 400,
-      `${seen}: too few to say much`,
-    );
-    assert.ok(
-      kinds.size > 25 && [...kinds].some((kind) => kind.includes("in use")),
-      `${seen}: too few to say much`,
-    );
+    assert.ok(counts.valid > 500 && counts.invalid > 400, `${seen}: too few to say much`);
+    assert.ok(kinds.size > 25 && [...kinds].some((kind) => kind.includes('in use')), `${seen}: too few to say much`);
     context.diagnostic(seen);
   });
 });
