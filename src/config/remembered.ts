@@ -64,9 +64,9 @@ class Recorder implements ObjectContext {
     name: string,
   ): TypedObject<Path, M> | undefined {
     const found = this.#context.find(type, name);
-    this.made.types.push(type);
+    this.made.types.push(type as unknown as ObjectTypeOptions<string, PropertyMap>);
     this.made.names.push(name);
-    this.made.found.push(found as AnyConfigObject | undefined);
+    this.made.found.push(found);
     return found;
   }
 

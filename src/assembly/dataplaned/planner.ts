@@ -325,7 +325,12 @@ const planTunnelMember = kept(
         ...tunnel,
         member: id,
         group: group === undefined ? undefined : { address: group.address, domain: groupDomain },
-        subnets: subnets.map(({ tunnel: _, ...subnet }, index) => ({ ...subnet, member: behind[index]! })),
+        subnets: subnets.map(({ words, isIpv6, prefixBits }, index) => ({
+          words,
+          isIpv6,
+          prefixBits,
+          member: behind[index]!,
+        })),
       },
     };
     return { set: { op: 'set-tunnel-member', spec }, remove: { op: 'remove-member', id } };
