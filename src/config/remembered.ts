@@ -66,7 +66,7 @@ class Recorder implements ObjectContext {
     const found = this.#context.find(type, name);
     this.made.types.push(type as unknown as ObjectTypeOptions<string, PropertyMap>);
     this.made.names.push(name);
-    this.made.found.push(found as AnyConfigObject | undefined);
+    this.made.found.push(found);
     return found;
   }
 

@@ -2,7 +2,7 @@
 // its journal. Whoever reads it back takes the file and then the records.
 
 import { join, dirname, basename } from 'node:path';
-import { removeFile, writeFileAtomic } from './atomic-file.ts';
+import { StoreError, removeFile, writeFileAtomic } from './atomic-file.ts';
 import { Journal, readJournal } from './journal.ts';
 
 /** Characters up to which a file is written whole whatever changed: that costs no more than a record. */
@@ -17,7 +17,7 @@ export type JournaledFileOptions<State> = {
   readonly textOf: (state: State) => Iterable<string>;
   /** What a record says that leads from one state to another; undefined: nothing can, the file is to be written. */
   readonly changeOf: (from: State, to: State) => string | undefined;
-  /** A state could not be written; the files still hold an earlier one. */
+  /** A state could not be written, and the files still hold an earlier one; or a record, and the file is written whole. */
   readonly failed: (error: unknown) => void;
 };
 
@@ -91,10 +91,18 @@ export class JournaledFile<State> {
     if (this.#characters <= SMALL_CHARACTERS) return false;
     const record = this.#options.changeOf(kept, state);
     if (record === undefined || this.#journal.octets + record.length > this.#characters * JOURNAL_PART) return false;
-    return this.#journal.append(this.#base, record).then(
-      () => true,
-      () => false,
-    );
+    try {
+      await this.#journal.append(this.#base, record);
+      return true;
+    } catch (error) {
+      // The next thing that such a disk refuses may be the whole file: whoever runs this should know.
+      const { code = '', message } = error as NodeJS.ErrnoException;
+      const reason = `cannot write a record of ${this.#options.path}: ${message}`;
+      this.#options.failed(
+        new StoreError(journalOf(this.#options.path), 'append', code, reason, 'the file is written whole instead'),
+      );
+      return false;
+    }
   }
 
   async #writeWhole(state: State): Promise<void> {

@@ -36,7 +36,7 @@ import {
   writeIpv6Address,
 } from '../wire/ipv6.ts';
 import { writeNvgre } from '../wire/nvgre.ts';
-import { outerTos } from './ecn.ts';
+import { outerTos, packetTos } from './ecn.ts';
 import type { TunnelEndpoint } from './endpoint.ts';
 import { flowLabel } from './entropy.ts';
 import { frameTos, noteFlow, notePacketFlow } from './inner-packet.ts';
@@ -108,7 +108,7 @@ export function encapsulateDirectIpv4(arena: Arena, frame: Frame, endpoint: Tunn
   const { headers, headerAt: from, headerPad: pad, outerOctets, tunnel } = endpoint;
   const start = frame.start - outerOctets;
   const ipOctets = frame.end - start - IP;
-  const inner = tunnel.kind === TunnelKind.gre ? notePacketFlow(arena, frame) : frameTos(arena, frame);
+  const inner = tunnel.kind === TunnelKind.gre ? packetTos(bytes, frame.start) : frameTos(arena, frame);
   const tos = outerTos(tunnel.spec.tos, inner);
   let sum = endpoint.ipChecksumBase + ipOctets + tos;
   sum = ~((sum & 0xffff) + (sum >>> 16)) & 0xffff;

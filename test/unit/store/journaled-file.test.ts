@@ -5,14 +5,17 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
   rmSync,
   statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, describe, it } from 'node:test';
+import { dirname, join } from 'node:path';
+import { after, describe, it, mock } from 'node:test';
 import { Journal, readJournal } from '../../../src/store/journal.ts';
 import { JournaledFile, journalOf, readRecords } from '../../../src/store/journaled-file.ts';
 
@@ -144,4 +147,80 @@ describe('a file with a journal', () => {
     assert.equal(existsSync(path), false);
     assert.equal(existsSync(journalOf(path)), false);
   });
+
+  for (const code of ['EIO', 'ENOSPC']) {
+    for (const call of ['write', 'datasync'] as const) {
+      for (const isWholeRefused of [false, true]) {
+        const rest = isWholeRefused ? 'and the whole file after it' : 'but not the whole file';
+        it(`loses nothing when the disk refuses a record (${call}: ${code}), ${rest}`, async () => {
+          failures.length = 0;
+          const path = place();
+          const file = fileAt(path);
+          for (const id of [1, 2]) {
+            file.keep({ id, text: LARGE });
+            await file.settled();
+          }
+          assert.deepEqual(failures, []);
+          const restore = await refuse(call, code, isWholeRefused);
+          try {
+            file.keep({ id: 3, text: LARGE });
+            await file.settled();
+          } finally {
+            restore();
+          }
+          assert.match(
+            String(failures[0]),
+            new RegExp(`cannot write a record of ${path}: ${code}.*written whole instead`),
+          );
+          assert.equal(failures.length, isWholeRefused ? 2 : 1);
+          if (isWholeRefused) {
+            assert.match(String(failures[1]), new RegExp(`cannot write ${path}: .*the old file is intact`));
+            assert.equal(idIn(path), '1');
+            // A record that was written before its sync failed may be there; one of which half was written is not.
+            const expected = call === 'write' ? ['1 to 2'] : ['1 to 2', '2 to 3'];
+            assert.deepEqual(await readRecords(path, 'state 1'), expected);
+          } else {
+            assert.equal(idIn(path), '3');
+            assert.deepEqual(await readRecords(path, 'state 3'), []);
+          }
+          file.keep({ id: 4, text: LARGE });
+          await file.settled();
+          const [base, records] = isWholeRefused ? ['4', []] : ['3', ['3 to 4']];
+          assert.equal(idIn(path), base);
+          assert.deepEqual(await readRecords(path, `state ${base}`), records);
+          assert.equal(failures.length, isWholeRefused ? 2 : 1);
+          assert.deepEqual(
+            readdirSync(dirname(path)).filter((name) => name.endsWith('.tmp')),
+            [],
+          );
+          await file.close();
+        });
+      }
+    }
+  }
 });
+
+/** The next call of a record fails, a write in its middle; with `always` also the sync of a whole file. Undone by what it returns. */
+async function refuse(call: 'write' | 'datasync', code: string, always: boolean): Promise<() => void> {
+  const handle = await open(root, 'r');
+  const prototype = Object.getPrototypeOf(handle) as FileHandle;
+  await handle.close();
+  const refusal = (): Error => Object.assign(new Error(`${code}: refused, ${call}`), { code });
+  let isRefused = false;
+  // Called with the handle that it is a method of.
+  // eslint-disable-next-line @typescript-eslint/unbound-method
+  const original: (...given: never[]) => unknown = prototype[call];
+  const mocks = [
+    mock.method(prototype, call, async function (this: FileHandle, ...given: [Buffer, number, number, number]) {
+      if (isRefused) return Reflect.apply(original, this, given) as unknown;
+      isRefused = true;
+      const [octets, from, length, at] = given;
+      if (call === 'write') await Reflect.apply(original, this, [octets, from, length >> 1, at]);
+      throw refusal();
+    } as never),
+  ];
+  if (always) mocks.push(mock.method(prototype, 'sync', (() => Promise.reject(refusal())) as never));
+  return () => {
+    for (const each of mocks) each.mock.restore();
+  };
+}

@@ -1,0 +1,172 @@
+// Random tmsh commands over few names, so that most of them meet an object that is there.
+
+import fc from 'fast-check';
+
+/** What such commands begin with: without an interface hardly any VLAN is accepted. */
+export const FIRST_COMMANDS = [
+  'create net interface 1.1 device eth1',
+  'create net interface 1.2 device eth2',
+  'create net vlan wan interfaces { 1.1 }',
+  'create auth partition Other',
+  'create net self s { address 10.1.1.1/24 vlan wan }',
+];
+
+const name = fc.constantFrom('a', 'b', 'c', 'wan', '/Common/d', '/Other/e', '/Other/sub/f');
+const port = fc.constantFrom('1.1', '1.2', '2.1');
+const ip = fc.constantFrom('10.1.1.1', '10.1.1.2', '10.2.0.1%0', '2001:db8::1', '239.1.1.1');
+const mac = fc.constantFrom('0:0:0:0:0:1', '00:00:00:00:00:02', 'ff:ff:ff:ff:ff:ff');
+const profile = fc.constantFrom('vxlan', 'vxlan-multipoint', 'p', 'q');
+const text = fc.string({ maxLength: 12 }).map((value) => `"${value.replace(/["\\]/g, '\\$&')}"`);
+
+const property = fc.oneof(
+  fc.constantFrom('mtu 1400', 'mtu 1500', 'mtu default', 'tag 7', 'tag 4094', 'description none', 'failsafe enabled'),
+  text.map((value) => `description ${value}`),
+);
+
+export const command = fc.oneof(
+  port.map((key) => `create net interface ${key} { device eth${key} }`),
+  fc
+    .tuple(port, fc.constantFrom('enabled', 'disabled', 'adapter udp', 'adapter packet-ring'))
+    .map(([key, value]) => `modify net interface ${key} ${value}`),
+  fc
+    .tuple(name, port, fc.constantFrom('', '{ tagged }'), property)
+    .map(([key, on, how, value]) => `create net vlan ${key} { interfaces add { ${on} ${how} } ${value} }`),
+  fc.tuple(name, property).map(([key, value]) => `modify net vlan ${key} ${value}`),
+  fc
+    .tuple(name, fc.constantFrom('add', 'delete', 'replace-all-with', 'modify'), port)
+    .map(([key, verb, on]) => `modify net vlan ${key} interfaces ${verb} { ${on} }`),
+  fc
+    .tuple(
+      fc.constantFrom('p', 'q'),
+      profile,
+      fc.constantFrom('port 5000', 'port default', 'flooding-type none', 'udp-checksum enabled'),
+    )
+    .map(([key, parent, value]) => `create net tunnels vxlan ${key} { defaults-from ${parent} ${value} }`),
+  fc
+    .tuple(
+      fc.constantFrom('p', 'q', 'vxlan'),
+      fc.constantFrom('port 5000', 'port 4789', 'flooding-type multipoint', 'defaults-from q'),
+    )
+    .map(([key, value]) => `modify net tunnels vxlan ${key} ${value}`),
+  fc
+    .tuple(name, ip, ip, profile, fc.nat(3))
+    .map(
+      ([key, local, remote, of, vni]) =>
+        `create net tunnels tunnel ${key} { local-address ${local} remote-address ${remote} profile ${of} key ${vni} }`,
+    ),
+  fc
+    .tuple(name, profile)
+    .map(([key, of]) => `create net tunnels tunnel ${key} { local-address 10.1.1.1 profile ${of} }`),
+  fc
+    .tuple(name, fc.constantFrom('tos 46', 'tos preserve', 'ttl 64', 'mtu 1450', 'key 9'))
+    .map(([key, value]) => `modify net tunnels tunnel ${key} ${value}`),
+  fc.tuple(name, name, name).map(([key, one, two]) => `create net vlan-group ${key} members add { ${one} ${two} }`),
+  fc.tuple(name, ip, name).map(([key, address, on]) => `create net self ${key} { address ${address}/24 vlan ${on} }`),
+  fc.tuple(ip, mac).map(([address, at]) => `create net arp ${address} mac-address ${at}`),
+  fc
+    .tuple(name, fc.constantFrom('add', 'modify', 'replace-all-with'), mac, ip)
+    .map(
+      ([key, verb, at, end]) =>
+        `modify net fdb tunnel ${key} records ${verb} { ${at} { ${at.startsWith('ff') ? `endpoints replace-all-with { ${end} }` : `endpoint ${end}`} } }`,
+    ),
+  fc
+    .tuple(name, mac, port)
+    .map(([key, at, on]) => `modify net fdb vlan ${key} records add { ${at} { interface ${on} } }`),
+  fc
+    .tuple(
+      fc.constantFrom(
+        'net vlan',
+        'net tunnels tunnel',
+        'net tunnels vxlan',
+        'net vlan-group',
+        'net self',
+        'net interface',
+      ),
+      fc.oneof(name, port, fc.constantFrom('p', 'q')),
+    )
+    .map(([type, key]) => `delete ${type} ${key}`),
+  fc.constantFrom(
+    'create auth partition Other',
+    'create sys folder /Other/sub',
+    'delete auth partition Other',
+    'delete sys folder /Other/sub',
+    'create net route-domain 5 { id 5 vlans { wan } }',
+    'modify auth partition Other default-route-domain 5',
+    'modify auth partition Other default-route-domain 0',
+    'modify auth partition Other description x',
+  ),
+  fc
+    .tuple(fc.constantFrom('net vlan', 'net tunnels tunnel', 'net self', 'net route', 'ltm pool'), name)
+    .map(([type, key]) => `mv ${type} ${key} to-folder /Other`),
+  fc
+    .tuple(name, fc.constantFrom('10.1.1.9', '10.1.1.9%0', '10.1.1.9%5'), fc.constantFrom('', 'network default%0'))
+    .map(([key, gw, network]) => `create net route ${key} { gw ${gw} ${network} }`),
+  fc.tuple(name, ip).map(([key, member]) => `cd /Other; create ltm pool ${key} { members { ${member}:0 } }; cd`),
+  fc.constantFrom(
+    'modify ltm global-settings general l2-cache-timeout 60',
+    'modify ltm global-settings general l2-cache-timeout default',
+  ),
+);
+
+const domain = fc.constantFrom('0', '5', '6', '7');
+const encapsulation = fc.constantFrom('standard', 'transparent-ethernet-bridging', 'nvgre');
+const gre = fc.constantFrom('p', 'g', 'h');
+const network = fc.constantFrom('default', 'default%5', '10.5.0.0/16', '10.6.0.0/16%5', '2001:db8:5::/48');
+
+/** Route domains, routes, GRE, and what else can take from an object what others stand on. */
+const routedCommand = fc.oneof(
+  fc
+    .tuple(domain, fc.constantFrom('', 'parent 0', 'parent 5', 'parent 6'), fc.constantFrom('strict disabled', 'id 5'))
+    .map(([key, parent, value]) => `create net route-domain ${key} { ${parent} ${value} }`),
+  fc
+    .tuple(domain, fc.constantFrom('add', 'delete', 'replace-all-with'), name)
+    .map(([key, verb, vlan]) => `modify net route-domain ${key} vlans ${verb} { ${vlan} }`),
+  fc.tuple(domain, domain).map(([key, parent]) => `modify net route-domain ${key} parent ${parent}`),
+  fc
+    .tuple(name, network, fc.constantFrom('blackhole', 'gw 10.1.1.9', 'gw 10.2.0.9', 'gw 10.1.1.9%5', ''))
+    .map(([key, to, way]) => `create net route ${key} { network ${to} ${way} }`),
+  fc.tuple(name, network, name).map(([key, to, vlan]) => `create net route ${key} { network ${to} interface ${vlan} }`),
+  fc
+    .tuple(
+      name,
+      fc.oneof(
+        fc.constantFrom('gw 10.1.1.9', 'no-blackhole'),
+        name.map((vlan) => `interface ${vlan}`),
+      ),
+    )
+    .map(([key, way]) => `modify net route ${key} ${way}`),
+  fc
+    .tuple(name, fc.constantFrom('10.1.1.7%5/24', '10.1.1.7/24', '239.1.1.1/24'), name)
+    .map(([key, address, vlan]) => `create net self ${key} { address ${address} vlan ${vlan} }`),
+  fc.tuple(name, name).map(([key, vlan]) => `modify net self ${key} vlan ${vlan}`),
+  name.map((key) => `create net self ${key} address 10.3.0.1/24`),
+  fc.tuple(gre, encapsulation).map(([key, value]) => `create net tunnels gre ${key} encapsulation ${value}`),
+  fc.tuple(gre, encapsulation).map(([key, value]) => `modify net tunnels gre ${key} encapsulation ${value}`),
+  fc.tuple(gre, gre).map(([key, parent]) => `modify net tunnels gre ${key} defaults-from ${parent}`),
+  gre.map((key) => `create net tunnels etherip ${key}`),
+  fc
+    .tuple(name, fc.oneof(gre, profile), fc.constantFrom('10.1.1.1', '10.1.1.1%5', 'any', '2001:db8::1'))
+    .map(([key, of, local]) => `create net tunnels tunnel ${key} { local-address ${local} profile ${of} key 300 }`),
+  fc
+    .tuple(
+      name,
+      fc.oneof(
+        fc.constantFrom('transparent enabled', 'transparent disabled', 'secondary-address 10.1.1.7', 'key 1'),
+        fc.constantFrom('local-address 10.1.1.2', 'remote-address 10.1.1.2', 'remote-address any', 'key 16777216'),
+        fc.oneof(gre, profile).map((of) => `profile ${of}`),
+      ),
+    )
+    .map(([key, value]) => `modify net tunnels tunnel ${key} ${value}`),
+  fc
+    .tuple(name, fc.constantFrom('add', 'delete', 'replace-all-with'), name)
+    .map(([key, verb, member]) => `modify net vlan-group ${key} members ${verb} { ${member} }`),
+  fc
+    .tuple(
+      fc.constantFrom('net route-domain', 'net route', 'net tunnels gre', 'net tunnels etherip', 'net arp'),
+      fc.oneof(name, domain, gre, ip),
+    )
+    .map(([type, key]) => `delete ${type} ${key}`),
+);
+
+/** Over all types whose checks look at other objects. */
+export const anyCommand = fc.oneof(command, routedCommand);
