@@ -23,7 +23,6 @@ const START = [
   ...FIRST_COMMANDS,
   'create net vlan a interfaces add { 1.2 }',
   'create net vlan b interfaces add { 1.2 { tagged } }',
-  'create net self wan address 10.1.1.1/24 vlan wan',
   'create net tunnels vxlan q { defaults-from vxlan-multipoint port 5000 }',
   'create net tunnels gre g encapsulation transparent-ethernet-bridging',
   'create net tunnels tunnel c { local-address 10.1.1.1 remote-address any profile q key 1 }',
@@ -121,7 +120,7 @@ class Follower {
     for (const command of commands) await session.refusal(command);
     delete session.session.batch;
     const transaction = new Transaction(before);
-    for (const { change } of batch.changes) {
+    for (const { change } of batch.commands) {
       try {
         change(transaction);
       } catch (error) {

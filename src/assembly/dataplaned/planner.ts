@@ -326,13 +326,9 @@ const planTunnelMember = kept(
         member: id,
         group: group === undefined ? undefined : { address: group.address, domain: groupDomain },
         subnets: subnets.map(({ words, isIpv6, prefixBits }, index) => ({
-<<<<<<< HEAD
-          ...{ words, isIpv6, prefixBits },
-=======
           words,
           isIpv6,
           prefixBits,
->>>>>>> fast-create
           member: behind[index]!,
         })),
       },
