@@ -221,12 +221,19 @@ export function* referencesOf(map: PropertyMap, properties: Properties): Generat
 function checkNameSpaces({ added }: ViewChanges, { views }: Configuration, error: Report): void {
   const types = OBJECT_TYPES.filter(({ nameSpace }) => nameSpace !== undefined);
   const paths = new Set(types.map(({ path }) => path));
-  const names = new Set(added.filter(({ type }) => paths.has(type)).map(({ name }) => name));
+  const newcomers = new Set(added.filter(({ type }) => paths.has(type)));
+  const names = [...new Set([...newcomers].map(({ name }) => name))].sort(compareNames);
   const owners = new Map<string, AnyObjectType>();
-  for (const type of types) {
-    for (const name of [...names].sort(compareNames)) {
+  const found = types.flatMap((type) =>
+    names.flatMap((name) => {
       const object = views.get(objectKey({ type: type.path, name }));
-      if (object === undefined) continue;
+      return object === undefined ? [] : [{ type, name, object }];
+    }),
+  );
+  // Who was there first has the name.
+  for (const isNew of [false, true]) {
+    for (const { type, name, object } of found) {
+      if (newcomers.has(object) !== isNew) continue;
       const key = `${type.nameSpace!} ${name}`;
       const owner = owners.get(key);
       owners.set(key, owner ?? type);

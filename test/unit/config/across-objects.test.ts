@@ -192,6 +192,12 @@ const REFUSED: [string, string[], string, string][] = [
     '01020066:3: The requested VLAN (/Common/wan) already exists in partition Common.\n  A VLAN and a Tunnel cannot share a name: choose another one.',
   ],
   [
+    'a VLAN with the name of a tunnel',
+    [VX],
+    'create net vlan t',
+    '01020066:3: The requested Tunnel (/Common/t) already exists in partition Common.\n  A Tunnel and a VLAN cannot share a name: choose another one.',
+  ],
+  [
     'an object that exists',
     [VX],
     VX,
