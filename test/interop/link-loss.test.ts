@@ -40,7 +40,7 @@ it('packet-ring: the device of a VLAN is deleted and made again', async () => {
   await site.hostA.ip('link', 'set', 'e0', 'mtu', String(site.innerMtu));
   await site.hostA.addAddress('e0', `${HOST_A}/24`);
   await reach(site.hostA, HOST_B);
-  assert.equal(mentions(wideplane.log, from, 'device e1 does not exist'), 1, wideplane.log);
+  assert.equal(mentions(wideplane.log, from, 'port 1.2: device e1 does not exist'), 1, wideplane.log);
   const { received } = await ping(site.hostA, HOST_B, { count: 5 });
   assert.equal(received, 5);
   await wideplane.stop();
