@@ -13,8 +13,13 @@ import type { Wideplane } from './harness/wideplane.ts';
 
 const RUNS = 5;
 const SECONDS = 3;
-/** One probe of TCP, when acknowledgements pause for some milliseconds, repeats a super-frame of 64 KB. */
-const PROBE_SEGMENTS = 50;
+/** Retransmissions that prove nothing. */
+const STRAY = 10;
+/**
+ * Two wideplanes and both programs on two cores: acknowledgements pause for some milliseconds when a command takes a core, and a
+ * probe of TCP then repeats a super-frame of 64 KB, 46 segments. This is room for three.
+ */
+const STRAY_PROBES = 140;
 
 /** `wideplane` is changed while host-a sends to host-b. */
 type Lab = { hostA: Namespace; hostB: Namespace; wideplane: Wideplane };
@@ -32,13 +37,13 @@ async function buildGre(): Promise<Lab> {
   return { hostA: sides[0].host, hostB: sides[1].host, wideplane: sides[0].wideplane };
 }
 
-const LABS: readonly (readonly [string, () => Promise<Lab>])[] = [
-  ['packet-ring', () => buildSite({ adapter: 'packet-ring' })],
-  ['udp', () => buildSite({ adapter: 'udp' })],
-  ['GRE', buildGre],
+const LABS: readonly (readonly [string, () => Promise<Lab>, number])[] = [
+  ['packet-ring', () => buildSite({ adapter: 'packet-ring' }), STRAY],
+  ['udp', () => buildSite({ adapter: 'udp' }), STRAY],
+  ['GRE', buildGre, STRAY_PROBES],
 ];
 
-for (const [name, build] of LABS) {
+for (const [name, build, stray] of LABS) {
   it(`${name}: ${RUNS} runs with a VLAN added, ${RUNS} without`, async () => {
     const { hostA, hostB, wideplane } = await build();
     await reach(hostA, HOST_B);
@@ -75,7 +80,7 @@ for (const [name, build] of LABS) {
       learnedBefore,
     );
     // The range of the runs without, and as many again: five runs do not show the tail.
-    const allowed = 2 * Math.max(...retransmits.without) + PROBE_SEGMENTS;
+    const allowed = 2 * Math.max(...retransmits.without) + stray;
     assert.ok(Math.max(...retransmits.with) <= allowed, losses.join('\n'));
     await wideplane.stop();
 
