@@ -86,6 +86,26 @@ export const Drop = {
   icmpErrorRefused: 77,
   portLockdown: 78,
   hostUnsupported: 79,
+  ipsecTooShort: 80,
+  ipsecUnknownSpi: 81,
+  ipsecProtocolMismatch: 82,
+  ipsecExpired: 83,
+  ipsecReplayed: 84,
+  ipsecTooOld: 85,
+  ipsecIcvInvalid: 86,
+  ipsecPaddingInvalid: 87,
+  ipsecDummy: 88,
+  ipsecNextHeaderInvalid: 89,
+  ipsecPolicyMismatch: 90,
+  ipsecPolicyRequired: 91,
+  ipsecPolicyDiscard: 92,
+  ipsecNoSa: 93,
+  ipsecSequenceExhausted: 94,
+  ipsecSequenceUnreserved: 95,
+  ipsecCompressionInvalid: 96,
+  ipsecUnsupported: 97,
+  ipsecNotEsp: 98,
+  ipsecCryptoFailed: 99,
 } as const;
 
 export type DropKey = keyof typeof Drop;
@@ -177,6 +197,29 @@ export const DROP_HELP: Record<DropKey, string> = {
   portLockdown:
     'to a service that the self IP does not let in (allow-service), no answer to a socket of this host, and for no tunnel',
   hostUnsupported: 'from this host by a host path, and neither from a self IP of it nor to one other host',
+  ipsecTooShort: 'an ESP, AH or IPComp packet that is cut short, or not a whole number of cipher blocks',
+  ipsecUnknownSpi: 'no security association has this SPI at this address',
+  ipsecProtocolMismatch:
+    'the security association with this SPI is for the other protocol, or for the other side of UDP encapsulation',
+  ipsecExpired: 'the security association has reached the end of its lifetime',
+  ipsecReplayed: 'a sequence number that has been seen before (RFC 4303, section 3.4.3)',
+  ipsecTooOld: 'a sequence number to the left of the replay window',
+  ipsecIcvInvalid: 'the ICV is wrong: another key, or the packet was changed on its way',
+  ipsecPaddingInvalid: 'the ICV is right, but the padding is not 1, 2, 3 … or longer than the packet',
+  ipsecDummy: 'a dummy packet of traffic flow confidentiality (RFC 4303, section 2.6)',
+  ipsecNextHeaderInvalid: 'what was protected is no IP packet in tunnel mode, or of a protocol that cannot be inside',
+  ipsecPolicyMismatch:
+    'was protected by a security association whose traffic selectors it does not match (RFC 4301, section 5.2)',
+  ipsecPolicyRequired: 'came unprotected, although a traffic selector asks for protection',
+  ipsecPolicyDiscard: 'a traffic selector with action discard',
+  ipsecNoSa: 'a traffic selector asks for protection, and its policy has no security association to send by',
+  ipsecSequenceExhausted: 'the security association has sent its last sequence number, and needs new keys',
+  ipsecSequenceUnreserved: 'no sequence numbers are reserved on disk for the security association',
+  ipsecCompressionInvalid:
+    'an IPComp payload that is malformed, of an unknown CPI, or larger than a packet once decompressed',
+  ipsecUnsupported: 'options or extension headers that AH cannot authenticate, or a packet that cannot be protected',
+  ipsecNotEsp: 'a datagram to UDP 4500 with the non-ESP marker, which nobody has registered for',
+  ipsecCryptoFailed: 'the cryptographic library has refused, for want of memory',
 };
 
 const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
