@@ -1,0 +1,145 @@
+// The security association database (RFC 4301, section 4.4.2): by SPI for what comes in, by policy for what goes out.
+
+import { AddressMap } from '../core/address-map.ts';
+import { InboundSa } from './inbound-sa.ts';
+import { OutboundSa } from './outbound-sa.ts';
+import { selectors } from './packet-selectors.ts';
+import type { SecurityAssociationSpec } from './security-association.ts';
+
+/** An SA and its place among policies. */
+export type AssociationSpec = {
+  readonly id: number;
+  readonly name: string;
+  /** Of its counters. */
+  readonly row: number;
+  readonly routeDomain: number;
+  readonly policy: number;
+  /**
+   * In modes with two gateways: whether packets of the policy leave by it, rather than come in. In transport mode its ends say it.
+   */
+  readonly sends: boolean;
+  /** In interface mode: the bridge member that is the tunnel; -1: another mode. */
+  readonly tunnel: number;
+  /** Handle of its keys. */
+  readonly key: number;
+  readonly sa: SecurityAssociationSpec;
+};
+
+export class Association {
+  readonly spec: AssociationSpec;
+  readonly inbound: InboundSa;
+  readonly outbound: OutboundSa;
+  /** The association of the other way between the same ends, whose peer may be found at another port than it said. */
+  reverse: Association | undefined;
+
+  constructor(spec: AssociationSpec, nowMs: number) {
+    this.spec = spec;
+    this.inbound = new InboundSa(spec.sa, spec.key, nowMs);
+    this.outbound = new OutboundSa(spec.sa, spec.key, nowMs);
+  }
+}
+
+export class AssociationDatabase {
+  readonly #byId: (Association | undefined)[] = [];
+  /** By protocol and route domain; then by SPI and destination. */
+  readonly #inbound = new Map<number, AddressMap>();
+  /** By policy, the newest first. */
+  readonly #byPolicy: (Association[] | undefined)[] = [];
+  /** How many receive behind UDP. */
+  udpUsers = 0;
+  size = 0;
+
+  /** Adds an association; one of the same id goes. */
+  set(spec: AssociationSpec, nowMs: number): Association {
+    this.remove(spec.id);
+    const association = new Association(spec, nowMs);
+    this.#byId[spec.id] = association;
+    this.size += 1;
+    const { sa, routeDomain, policy } = spec;
+    if (sa.udpDestinationPort !== 0) this.udpUsers += 1;
+    const place = placeOf(sa.protocol, routeDomain);
+    let map = this.#inbound.get(place);
+    if (map === undefined) this.#inbound.set(place, (map = new AddressMap()));
+    map.set(sa.spi | 0, ...sa.destination, spec.id);
+    (this.#byPolicy[policy] ??= []).unshift(association);
+    this.#pairUp();
+    return association;
+  }
+
+  remove(id: number): Association | undefined {
+    const association = this.#byId[id];
+    if (association === undefined) return undefined;
+    this.#byId[id] = undefined;
+    this.size -= 1;
+    const { sa, routeDomain, policy } = association.spec;
+    if (sa.udpDestinationPort !== 0) this.udpUsers -= 1;
+    const map = this.#inbound.get(placeOf(sa.protocol, routeDomain))!;
+    // A successor may have taken the SPI over.
+    if (map.get(sa.spi | 0, ...sa.destination) === id) map.delete(sa.spi | 0, ...sa.destination);
+    const list = this.#byPolicy[policy]!;
+    list.splice(list.indexOf(association), 1);
+    this.#pairUp();
+    return association;
+  }
+
+  get(id: number): Association | undefined {
+    return this.#byId[id];
+  }
+
+  *all(): Generator<Association, void> {
+    for (const association of this.#byId) if (association !== undefined) yield association;
+  }
+
+  /** What packets with this SPI to this address come by; undefined: nothing. */
+  findInbound(
+    protocol: number,
+    routeDomain: number,
+    spi: number,
+    word0: number,
+    word1: number,
+    word2: number,
+    word3: number,
+  ): Association | undefined {
+    const id = this.#inbound.get(placeOf(protocol, routeDomain))?.get(spi, word0, word1, word2, word3) ?? -1;
+    return id === -1 ? undefined : this.#byId[id];
+  }
+
+  /** What the packet in `selectors` (packet-selectors.ts) leaves by; in transport mode that is between its own addresses. */
+  findOutbound(policy: number): Association | undefined {
+    const list = this.#byPolicy[policy];
+    if (list === undefined) return undefined;
+    for (let index = 0; index < list.length; index++) {
+      const association = list[index]!;
+      const { sa, sends } = association.spec;
+      if (sa.isTunnel ? sends : isBetween(sa)) return association;
+    }
+    return undefined;
+  }
+
+  #pairUp(): void {
+    const byEnds = new Map<string, Association>();
+    for (const association of this.all()) byEnds.set(endsOf(association, false), association);
+    for (const association of this.all()) association.reverse = byEnds.get(endsOf(association, true));
+  }
+}
+
+const placeOf = (protocol: number, routeDomain: number): number => routeDomain * 256 + protocol;
+
+function endsOf({ spec: { sa, routeDomain } }: Association, isReverse: boolean): string {
+  const [source, destination] = isReverse ? [sa.destination, sa.source] : [sa.source, sa.destination];
+  return `${routeDomain} ${source.join(' ')} ${destination.join(' ')}`;
+}
+
+function isBetween({ source, destination }: SecurityAssociationSpec): boolean {
+  const packet = selectors;
+  return (
+    destination[3] === packet.destination3 &&
+    source[3] === packet.source3 &&
+    destination[2] === packet.destination2 &&
+    source[2] === packet.source2 &&
+    destination[1] === packet.destination1 &&
+    source[1] === packet.source1 &&
+    destination[0] === packet.destination0 &&
+    source[0] === packet.source0
+  );
+}
