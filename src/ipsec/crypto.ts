@@ -127,9 +127,14 @@ export interface CryptoBatch {
   open(count: number): void;
   /**
    * AH: computes the ICV of `octets` from `source` on, with the high sequence number behind where `extended`, and writes it
-   * to `target`. With `aes-gmac` the IV, from the sequence number, is written in front of it (RFC 4543, section 6.1).
+   * to `target`, which may lie among what is authenticated: the caller has zeros there. With `aes-gmac` the IV, from the
+   * sequence number, is written to the 8 octets in front of `target` (RFC 4543, section 4), where there are zeros as well while
+   * the ICV is computed.
    */
   digest(count: number): void;
-  /** The same, but compares with what stands at `target`. */
+  /**
+   * The same, but compares with what stands at `target`, with the IV of `aes-gmac` in front of it. That is a copy, outside of
+   * what is authenticated, where the caller has put zeros in the place of both.
+   */
   verify(count: number): void;
 }

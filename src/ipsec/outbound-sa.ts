@@ -1,0 +1,60 @@
+// A security association that sends: the numbers that it may use next (RFC 4303, section 3.3.3).
+//
+// Numbers come in blocks, which the owner has made sure of (on disk) before it hands them in: with a key that survives a restart
+// no number, and so no IV of a combined cipher, is used twice. Numbers are integers; an extended SA ends at 2^53 - 1, which is
+// 28 years of ten million packets a second.
+
+import { Drop, FORWARD, type Verdict } from '../core/drop-reason.ts';
+import { CompressionPolicy } from './compression-policy.ts';
+import { SaState } from './sa-state.ts';
+import type { SecurityAssociationSpec } from './security-association.ts';
+
+const HALF = 0x1_0000_0000;
+
+export class OutboundSa extends SaState {
+  /** The last number there is. */
+  readonly lastSequence: number;
+  /** Both halves of the number that the last successful `takeSequence` took, unsigned. */
+  sequenceHigh = 0;
+  sequenceLow = 0;
+  readonly compression = new CompressionPolicy();
+  #next = 1;
+  #reservedEnd = 1;
+
+  constructor(spec: SecurityAssociationSpec, key: number, madeAtMs: number) {
+    super(spec, key, madeAtMs);
+    this.lastSequence = spec.extended ? Number.MAX_SAFE_INTEGER : HALF - 1;
+  }
+
+  /** The number that the next packet would have. */
+  get nextSequence(): number {
+    return this.#next;
+  }
+
+  /** How many packets can be sent before `reserve` has to be called again. */
+  get reservedLeft(): number {
+    return Math.min(this.#reservedEnd, this.lastSequence + 1) - this.#next;
+  }
+
+  /**
+   * Lets the numbers from `first` to `end` - 1 be used; what is left of the block before is used first where `first` follows it,
+   * and otherwise skipped. RangeError: numbers below those that were handed in before.
+   */
+  reserve(first: number, end: number): void {
+    if (!Number.isSafeInteger(first) || !Number.isSafeInteger(end) || first < this.#reservedEnd || end < first)
+      throw new RangeError(`sequence numbers ${first} to ${end}, after those below ${this.#reservedEnd}`);
+    if (first > this.#reservedEnd) this.#next = first;
+    this.#reservedEnd = end;
+  }
+
+  /** Takes the next number; ipsecSequenceExhausted behind the last one for good, ipsecSequenceUnreserved until `reserve`. */
+  takeSequence(): Verdict {
+    const next = this.#next;
+    if (next > this.lastSequence) return Drop.ipsecSequenceExhausted;
+    if (next >= this.#reservedEnd) return Drop.ipsecSequenceUnreserved;
+    this.sequenceHigh = Math.floor(next / HALF);
+    this.sequenceLow = next % HALF;
+    this.#next = next + 1;
+    return FORWARD;
+  }
+}
