@@ -8,12 +8,17 @@ import { netArp } from './types/net-arp.ts';
 import { netFdbTunnel } from './types/net-fdb-tunnel.ts';
 import { netFdbVlan } from './types/net-fdb-vlan.ts';
 import { netInterface } from './types/net-interface.ts';
+import { netIpsecIkeDaemon } from './types/net-ipsec-ike-daemon.ts';
+import { netIpsecIpsecPolicy } from './types/net-ipsec-ipsec-policy.ts';
+import { netIpsecManualSecurityAssociation } from './types/net-ipsec-manual-security-association.ts';
+import { netIpsecTrafficSelector } from './types/net-ipsec-traffic-selector.ts';
 import { netNdp } from './types/net-ndp.ts';
 import { netRouteDomain } from './types/net-route-domain.ts';
 import { netRoute } from './types/net-route.ts';
 import { netSelf } from './types/net-self.ts';
 import { netTunnelsEtherip } from './types/net-tunnels-etherip.ts';
 import { netTunnelsGre } from './types/net-tunnels-gre.ts';
+import { netTunnelsIpsec } from './types/net-tunnels-ipsec.ts';
 import { netTunnelsTunnel } from './types/net-tunnels-tunnel.ts';
 import { netTunnelsVxlan } from './types/net-tunnels-vxlan.ts';
 import { netVlanGroup } from './types/net-vlan-group.ts';
@@ -31,6 +36,11 @@ const ALL = [
   netTunnelsVxlan,
   netTunnelsGre,
   netTunnelsEtherip,
+  netIpsecIkeDaemon,
+  netIpsecIpsecPolicy,
+  netIpsecTrafficSelector,
+  netIpsecManualSecurityAssociation,
+  netTunnelsIpsec,
   netTunnelsTunnel,
   netVlanGroup,
   netRouteDomain,

@@ -22,6 +22,8 @@ export type ScalarKind<T extends Scalar = Scalar> = {
   readonly refersTo?: readonly string[];
   /** The value may be several words, as a rule over monitors is: `a and b`, `min 1 of { a b }`. */
   readonly isPhrase?: true;
+  /** What is written must not be shown: the value is a sealed text (secret-box.ts). */
+  readonly isSecret?: true;
   /** The word in this route domain where it is an address that names none, and may; absent: it is no address. */
   readonly inDomain?: (word: string, routeDomain: number) => string;
   read(word: string, folder: string): Reading<T>;

@@ -3,6 +3,7 @@
 import type { ObjectContext } from './remembered.ts';
 import { netTunnelsEtherip } from './types/net-tunnels-etherip.ts';
 import { netTunnelsGre } from './types/net-tunnels-gre.ts';
+import { netTunnelsIpsec } from './types/net-tunnels-ipsec.ts';
 import { netTunnelsVxlan } from './types/net-tunnels-vxlan.ts';
 
 /** 24 bits: a VNI (RFC 7348, section 5) or a VSID (RFC 7637, section 3.2). */
@@ -10,7 +11,7 @@ const MAX_24 = 0xff_ffff;
 const MAX_32 = 0xffff_ffff;
 
 export type Encapsulation = {
-  kind: 'vxlan' | 'gre' | 'teb' | 'nvgre' | 'etherip';
+  kind: 'vxlan' | 'gre' | 'teb' | 'nvgre' | 'etherip' | 'ipsec';
   /** As messages call it. */
   label: string;
   /** What messages call the key. */
@@ -19,6 +20,8 @@ export type Encapsulation = {
   flooding: string | undefined;
   /** Of VXLAN. */
   port: number | undefined;
+  /** Of IPsec: the traffic selector. */
+  selector?: string;
 };
 
 const GRE_KINDS = {
@@ -36,8 +39,18 @@ export function encapsulationOf(profile: string, context: ObjectContext): Encaps
   }
   const gre = context.find(netTunnelsGre, profile)?.properties;
   if (gre !== undefined) return { ...GRE_KINDS[gre.encapsulation], flooding: gre['flooding-type'], port: undefined };
+  const ipsec = context.find(netTunnelsIpsec, profile)?.properties;
+  if (ipsec !== undefined) {
+    const selector = ipsec['traffic-selector'];
+    return { kind: 'ipsec', label: 'IPsec', keyName: 'key', maxKey: 0, flooding: undefined, port: undefined, selector };
+  }
   if (context.find(netTunnelsEtherip, profile) === undefined) return undefined;
   return { kind: 'etherip', label: 'EtherIP', keyName: 'key', maxKey: 0, flooding: undefined, port: undefined };
+}
+
+/** Whether tunnels of the encapsulation carry IP packets, which nothing can bridge. */
+export function isLayer3({ kind }: Encapsulation): boolean {
+  return kind === 'gre' || kind === 'ipsec';
 }
 
 /** `shared`: others that share by the same word may have the place as well. */
@@ -47,7 +60,7 @@ export type KeyPlace = { place: string; shared?: string };
  * What two tunnels between the same ends cannot both have. A packet with a GRE key for frames may also be one of the virtual
  * subnet that the first 24 bits of the key name.
  */
-export function keyPlaces({ kind, port }: Encapsulation, key: number): KeyPlace[] {
+export function keyPlaces({ kind, port, selector }: Encapsulation, key: number): KeyPlace[] {
   switch (kind) {
     case 'vxlan':
       return [{ place: `vxlan ${port} ${key}` }];
@@ -60,5 +73,7 @@ export function keyPlaces({ kind, port }: Encapsulation, key: number): KeyPlace[
       return [{ place: `subnet ${key}` }];
     case 'etherip':
       return [{ place: 'etherip' }];
+    case 'ipsec':
+      return [{ place: `ipsec ${selector}` }];
   }
 }

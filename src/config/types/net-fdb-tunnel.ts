@@ -10,7 +10,7 @@ import { objectType } from '../object-type.ts';
 import type { ObjectOf } from '../object-type.ts';
 import { emptyTable } from '../record-table.ts';
 import { remembered } from '../remembered.ts';
-import { encapsulationOf } from '../tunnel-keys.ts';
+import { encapsulationOf, isLayer3 } from '../tunnel-keys.ts';
 import { netTunnelsTunnel } from './net-tunnels-tunnel.ts';
 
 export const netFdbTunnel = objectType({
@@ -71,7 +71,7 @@ const checkFdb = remembered((object: TunnelFdb, context) => {
   const local = tunnel && parseAddressOrAny(tunnel.properties['local-address']);
   const localText = tunnel?.properties['local-address'] ?? '';
   const encapsulation = tunnel && encapsulationOf(tunnel.properties.profile, context);
-  if (encapsulation?.kind === 'gre' && object.properties.records.size > 0) {
+  if (encapsulation !== undefined && isLayer3(encapsulation) && object.properties.records.size > 0) {
     const text = `Tunnel FDB (${object.name}): the tunnel carries IP packets, not frames: no station lives behind it.`;
     context.error(object, text, { property: 'records', hint: 'Delete the records.' });
   }

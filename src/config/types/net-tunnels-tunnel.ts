@@ -2,6 +2,7 @@
 
 import { isLimitedBroadcast, isLocalControlMulticast, isMulticast, isUnspecified } from '../../core/address.ts';
 import { parseAddressOrAny } from '../../core/address.ts';
+import { checkIpsecTunnel } from '../check-ipsec-tunnel.ts';
 import { addressOrAny, choice, integer, integerOrWord, reference, string, toggle } from '../kinds.ts';
 import { objectType } from '../object-type.ts';
 import type { ObjectOf } from '../object-type.ts';
@@ -10,6 +11,7 @@ import type { ObjectContext } from '../remembered.ts';
 import { type Encapsulation, encapsulationOf, type KeyPlace, keyPlaces } from '../tunnel-keys.ts';
 import { netTunnelsEtherip } from './net-tunnels-etherip.ts';
 import { netTunnelsGre } from './net-tunnels-gre.ts';
+import { netTunnelsIpsec } from './net-tunnels-ipsec.ts';
 import { netTunnelsVxlan } from './net-tunnels-vxlan.ts';
 
 export const netTunnelsTunnel = objectType({
@@ -50,7 +52,7 @@ net tunnels tunnel vx1 {
         default: 0,
         help:
           'What tells the tunnel from others between the same ends: the VNI of VXLAN, the VSID of NVGRE, or a GRE key, ' +
-          'which 0 leaves out. EtherIP has none.',
+          'which 0 leaves out. EtherIP and IPsec have none.',
         onChange: 'rebuild',
       },
     ),
@@ -77,7 +79,7 @@ net tunnels tunnel vx1 {
       { min: 0, max: 65515 },
       { default: 0, help: 'Largest inner IP packet in octets; 0: what the underlay leaves room for.' },
     ),
-    profile: reference([netTunnelsVxlan, netTunnelsGre, netTunnelsEtherip], {
+    profile: reference([netTunnelsVxlan, netTunnelsGre, netTunnelsEtherip, netTunnelsIpsec], {
       required: true,
       help: 'The tunnel profile, which decides the encapsulation.',
       onChange: 'rebuild',
@@ -148,6 +150,7 @@ const checkTunnel = remembered((object: Tunnel, context) => {
   if (encapsulation === undefined) return [];
   checkKey(object, encapsulation, context);
   checkFlooding(object, encapsulation, context);
+  checkIpsecTunnel(object, encapsulation, context);
   return placesOf(object, encapsulation);
 });
 
@@ -205,7 +208,7 @@ class TakenPlaces {
 function placesOf(tunnel: Tunnel, encapsulation: Encapsulation): (KeyPlace & { text: string })[] {
   const { key, 'local-address': local, 'remote-address': remoteText, 'secondary-address': second } = tunnel.properties;
   const remote = wildcard(remoteText) ? 'any' : remoteText;
-  const keyText = encapsulation.kind === 'etherip' ? 'an EtherIP profile' : `key ${key}`;
+  const keyText = keyTextOf(encapsulation, key);
   const { port } = encapsulation;
   const locals = wildcard(second) ? [local] : [local, second];
   return locals.flatMap((address) => {
@@ -213,6 +216,11 @@ function placesOf(tunnel: Tunnel, encapsulation: Encapsulation): (KeyPlace & { t
     const text = `local-address ${address}, remote-address ${remote}${last}`;
     return keyPlaces(encapsulation, key).map((one) => ({ ...one, place: `${address} ${remote} ${one.place}`, text }));
   });
+}
+
+function keyTextOf({ kind, selector }: Encapsulation, key: number): string {
+  if (kind === 'ipsec') return `traffic-selector ${selector}`;
+  return kind === 'etherip' ? 'an EtherIP profile' : `key ${key}`;
 }
 
 function checkKey(tunnel: Tunnel, { keyName, label, maxKey }: Encapsulation, context: ObjectContext): void {

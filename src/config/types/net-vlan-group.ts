@@ -7,7 +7,7 @@ import { choice, integer, referenceList, string, toggle } from '../kinds.ts';
 import { objectType } from '../object-type.ts';
 import type { AnyConfigObject, CheckContext } from '../object-type.ts';
 import { remembered } from '../remembered.ts';
-import { encapsulationOf } from '../tunnel-keys.ts';
+import { encapsulationOf, isLayer3 } from '../tunnel-keys.ts';
 import { carriesPackets, netInterface } from './net-interface.ts';
 import { netTunnelsTunnel, type Tunnel } from './net-tunnels-tunnel.ts';
 import { netVlan } from './net-vlan.ts';
@@ -82,9 +82,10 @@ net vlan-group lan {
   },
 });
 
-const carriesOnlyPackets = remembered(
-  ({ properties }: Tunnel, context) => encapsulationOf(properties.profile, context)?.kind === 'gre',
-);
+const carriesOnlyPackets = remembered(({ properties }: Tunnel, context) => {
+  const encapsulation = encapsulationOf(properties.profile, context);
+  return encapsulation !== undefined && isLayer3(encapsulation);
+});
 
 /** A tunnel that carries packets has nothing to bridge. */
 function refuseLayer3(group: AnyConfigObject, member: string, context: CheckContext): void {
