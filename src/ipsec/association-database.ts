@@ -31,6 +31,10 @@ export class Association {
   readonly outbound: OutboundSa;
   /** The association of the other way between the same ends, whose peer may be found at another port than it said. */
   reverse: Association | undefined;
+  /** The largest packets of IPv4 and IPv6 that can leave by it without being cut, and the state of affairs in which that was so. */
+  innerMtu4 = 0;
+  innerMtu6 = 0;
+  pathVersion = -1;
 
   constructor(spec: AssociationSpec, nowMs: number) {
     this.spec = spec;
@@ -48,6 +52,8 @@ export class AssociationDatabase {
   /** How many receive behind UDP. */
   udpUsers = 0;
   size = 0;
+  /** Grows with every change. */
+  version = 0;
 
   /** Adds an association; one of the same id goes. */
   set(spec: AssociationSpec, nowMs: number): Association {
@@ -117,6 +123,7 @@ export class AssociationDatabase {
   }
 
   #pairUp(): void {
+    this.version += 1;
     const byEnds = new Map<string, Association>();
     for (const association of this.all()) byEnds.set(endsOf(association, false), association);
     for (const association of this.all()) association.reverse = byEnds.get(endsOf(association, true));

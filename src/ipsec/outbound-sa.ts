@@ -31,6 +31,11 @@ export class OutboundSa extends SaState {
     return this.#next;
   }
 
+  /** Numbers from here on have not been handed in yet. */
+  get reservedEnd(): number {
+    return this.#reservedEnd;
+  }
+
   /** How many packets can be sent before `reserve` has to be called again. */
   get reservedLeft(): number {
     return Math.min(this.#reservedEnd, this.lastSequence + 1) - this.#next;

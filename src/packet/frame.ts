@@ -64,6 +64,14 @@ export class Frame {
   outerTos = 0;
   /** Hash of the inner flow, from which the outer source port is chosen (RFC 7348, section 5). */
   flowHash = 0;
+  /**
+   * What IPsec knows of it: 0, nothing yet. On the way in: 1 + the id of the security association that it came by, or -1, it came
+   * unprotected and may. On the way out: 1 + the id of the traffic selector that asks for protection.
+   */
+  protection = 0;
+  /** Of a packet that IPsec shall open: arena offset of its ESP, AH or UDP header, and the number of that protocol. */
+  upperStart = 0;
+  upperProtocol = 0;
   /** Index into the table of tunnel endpoints: where encapsulation shall send it; -1: the tunnel's own remote. */
   endpoint = -1;
 }
@@ -85,6 +93,7 @@ export function resetMetadata(frame: Frame): void {
   frame.gsoSize = 0;
   frame.innerStart = 0;
   frame.truncatedFrom = 0;
+  frame.protection = 0;
   frame.endpoint = -1;
 }
 
@@ -105,6 +114,7 @@ export function copyMetadata(from: Frame, to: Frame): void {
   to.outerPort = from.outerPort;
   to.outerTos = from.outerTos;
   to.flowHash = from.flowHash;
+  to.protection = from.protection;
   to.endpoint = from.endpoint;
 }
 

@@ -47,12 +47,23 @@ export const upperLayer = {
  * `end`. One object for all, because one a packet would be garbage.
  */
 export function findUpperLayer(bytes: Uint8Array, ipStart: number, end: number): boolean {
+  return find(bytes, ipStart, end, false);
+}
+
+/** The same, but an authentication header (AH) ends the search like an upper layer. */
+export function findUpperLayerOrAh(bytes: Uint8Array, ipStart: number, end: number): boolean {
+  return find(bytes, ipStart, end, true);
+}
+
+function find(bytes: Uint8Array, ipStart: number, end: number, endsAtAh: boolean): boolean {
   let nextHeaderAt = ipStart + IPV6_NEXT_HEADER;
   let at = ipStart + IPV6_HEADER_OCTETS;
   upperLayer.fragmentAt = 0;
   for (let count = 0; count < MAX_HEADERS; count++) {
     const nextHeader = bytes[nextHeaderAt]!;
-    if (!isIpv6Extension(nextHeader)) return found(nextHeader, at, nextHeaderAt);
+    if (!isIpv6Extension(nextHeader) || (endsAtAh && nextHeader === AUTHENTICATION)) {
+      return found(nextHeader, at, nextHeaderAt);
+    }
     if (end - at < IPV6_FRAGMENT_HEADER_OCTETS) return false;
     let octets = (bytes[at + 1]! + 1) << 3;
     if (nextHeader === AUTHENTICATION) octets = (bytes[at + 1]! + 2) << 2;

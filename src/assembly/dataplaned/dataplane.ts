@@ -19,12 +19,16 @@ import { MAX_L2_CACHE } from '../../config/types/ltm-global-settings-general.ts'
 import type { AddressWords } from '../../core/address.ts';
 import type { CounterTable } from '../../core/counters.ts';
 import { Drop } from '../../core/drop-reason.ts';
+import type { Compressor } from '../../ipsec/compressor.ts';
+import type { CryptoBatch } from '../../ipsec/crypto.ts';
+import { Opener } from '../../ipsec/opener.ts';
+import { Sealer } from '../../ipsec/sealer.ts';
 import { BURST, FrameBatch } from '../../packet/frame.ts';
 import type { FramePool } from '../../packet/pool.ts';
 import { type Books, imbalance } from '../../pipeline/books.ts';
 import { AddressConflicts } from '../../route/address-conflicts.ts';
 import { Disposal } from '../../pipeline/disposal.ts';
-import type { Outlet } from '../../pipeline/node.ts';
+import type { Outlet, PipelineNode } from '../../pipeline/node.ts';
 import { Scheduler } from '../../pipeline/scheduler.ts';
 import type { Tap } from '../../pipeline/tap.ts';
 import type { Port } from '../../port/port.ts';
@@ -33,6 +37,7 @@ import { PathMtuTable } from '../../route/path-mtu.ts';
 import { Reassembly } from '../../route/reassembly.ts';
 import { ETHERNET_HEADER_OCTETS } from '../../wire/ethernet.ts';
 import { IcmpError } from '../../wire/icmp-error.ts';
+import { AssociationStates, createAssociationStates } from './association-states.ts';
 import { EndpointTable } from './endpoint-table.ts';
 import { Fragmenter } from './fragmenter.ts';
 import { GroupService } from './group-service.ts';
@@ -40,12 +45,17 @@ import { HostPath } from './host-path.ts';
 import { IcmpErrors } from './icmp-errors.ts';
 import { Ingress } from './ingress.ts';
 import { InterfaceOutlet } from './interface-outlet.ts';
+import { IpsecGate } from './ipsec-gate.ts';
+import { IpsecPaths } from './ipsec-paths.ts';
+import { IpsecService } from './ipsec-service.ts';
 import { LocalAddresses } from './local-addresses.ts';
 import type { LocalDelivery } from './local-delivery.ts';
 import { ArpResponder } from './nodes/arp-responder.ts';
 import { DecapsulateNode } from './nodes/decapsulate-node.ts';
 import { DiscoveryResponder } from './nodes/discovery-responder.ts';
 import { EncapsulateNode } from './nodes/encapsulate-node.ts';
+import { IpsecInboundNode } from './nodes/ipsec-inbound-node.ts';
+import { IpsecOutboundNode } from './nodes/ipsec-outbound-node.ts';
 import { LocalNode } from './nodes/local-node.ts';
 import { PacketReceiver } from './nodes/packet-receiver.ts';
 import { RouteNode } from './nodes/route-node.ts';
@@ -60,6 +70,7 @@ import { Routes } from './routes.ts';
 import type {
   DomainSpec,
   InterfaceMemberSpec,
+  IpsecTunnelSpec,
   Operation,
   SelfSpec,
   StaticEntriesSpec,
@@ -67,6 +78,7 @@ import type {
 } from './spec.ts';
 import { TunnelErrors } from './tunnel-errors.ts';
 import { TunnelTable } from './tunnel-table.ts';
+import { TunnelProtection } from './tunnel-protection.ts';
 import { type ListenerPlace, Underlays } from './underlays.ts';
 
 export type DataplaneOptions = {
@@ -86,6 +98,12 @@ export type DataplaneOptions = {
   reassemblyLimit?: number;
   /** Who gets packets for our own addresses that nothing in the data plane takes; default: nobody. */
   makeLocalDelivery?: (members: readonly (Member | undefined)[], disposal: Disposal) => LocalDelivery;
+  /** Does the cryptography of IPsec; absent: nothing can be sealed or opened. */
+  crypto?: CryptoBatch | undefined;
+  /** Does the compression of IPComp. */
+  compressor?: Compressor | undefined;
+  /** Where the state of security associations is shared with who shows and feeds them. */
+  associations?: SharedArrayBuffer | undefined;
   /** Seconds after which a learned station that is not heard is forgotten. */
   ageingSeconds?: number;
   /** Checks the books after every breath and throws when they are out: for tests and debug builds. */
@@ -147,6 +165,9 @@ export class Dataplane {
   readonly route: RouteNode;
   readonly #decapsulate: DecapsulateNode;
   readonly #encapsulate: EncapsulateNode;
+  readonly #ipsec: IpsecGate;
+  readonly #ipsecService: IpsecService;
+  readonly #ipsecPaths: IpsecPaths;
   readonly #scheduler: Scheduler;
   #nextTickMs = 0;
   /** Slots of the FDB that ageing has still to look at before the next tick. */
@@ -168,6 +189,7 @@ export class Dataplane {
     this.fdb = new ForwardingDatabase(learnedLimit, staticLimit, entries);
     this.disposal = new Disposal(options.books, options.counters, options.pool, options.tap);
     const { disposal } = this;
+    this.#ipsec = new IpsecGate(disposal);
     const decapsulateInput = new FrameBatch();
     const localInput = new FrameBatch();
     const floodInput = new FrameBatch();
@@ -187,10 +209,12 @@ export class Dataplane {
     const { hostLimit = MAX_HOSTS } = options;
     this.#hops = new NextHops(this.#domains, this.#neighbours, hostLimit);
     this.#routes = new Routes(this.#hops, () => this.#disturb());
-    this.#underlays = new Underlays(this.#addresses, this.#domains, this.#routes, floodInput);
+    this.#underlays = new Underlays(this.#addresses, this.#domains, this.#routes, this.#ipsec, floodInput);
     const { table: neighbours } = this.#neighbours;
     const paths = new PathMtuTable();
-    this.#tunnels = new TunnelTable(new EndpointTable(paths), this.#underlays);
+    this.#ipsecPaths = new IpsecPaths(this.#routes, this.#domains, paths);
+    const protection = new TunnelProtection(this.#ipsec, this.#ipsecPaths);
+    this.#tunnels = new TunnelTable(new EndpointTable(paths, protection), this.#underlays);
 
     this.#flood = new FloodNode(floodInput, this.#members, this.#guard, disposal, localInput);
     this.#bridge = new BridgeNode(this.fdb, this.#guard, this.#members, disposal, floodInput, localInput);
@@ -209,7 +233,10 @@ export class Dataplane {
       this.fdb,
       fragmenter,
       disposal,
-      { originate: (frame, domain) => this.route.originate(frame, domain) },
+      {
+        originate: (frame, domain) => this.route.originate(frame, domain),
+        protect: (frame, domain) => this.#ipsec.protect(frame, domain),
+      },
       floodInput,
     );
     this.#receiver = new PacketReceiver(
@@ -222,6 +249,7 @@ export class Dataplane {
       this.#reassembly,
       fragmenter,
       this.#tunnelErrors,
+      this.#ipsec,
       disposal,
       decapsulateInput,
     );
@@ -235,10 +263,12 @@ export class Dataplane {
       this.#receiver,
       this.#errors,
       fragmenter,
+      this.#ipsec,
       disposal,
     );
     this.#neighbours.routed = this.route;
     this.#errors.originate = (frame, domain) => this.route.originate(frame, domain);
+    this.#receiver.originate = (frame, domain) => this.route.originate(frame, domain);
     this.#local = new LocalNode(
       localInput,
       this.#members,
@@ -269,10 +299,62 @@ export class Dataplane {
       disposal,
     );
     this.#ingress = new Ingress(disposal, this.#hostPath, this.#bridge.input, decapsulateInput, routeInput);
+    const states = new AssociationStates(options.associations ?? createAssociationStates());
+    this.#ipsecService = new IpsecService(
+      this.#ipsec,
+      this.#ipsecPaths,
+      states,
+      this.#addresses,
+      this.#domains,
+      options.counters,
+    );
     this.#scheduler = new Scheduler(
-      [this.#bridge, this.#local, this.#decapsulate, this.route, this.#flood, this.#encapsulate],
+      [
+        this.#bridge,
+        this.#local,
+        ...this.#ipsecNodes(options, states, fragmenter, routeInput),
+        this.#decapsulate,
+        this.route,
+        this.#flood,
+        this.#encapsulate,
+      ],
       disposal,
     );
+  }
+
+  /** Packets come in before they are routed, and may leave behind all that can ask for it: the scheduler goes round. */
+  #ipsecNodes(
+    { crypto, compressor }: DataplaneOptions,
+    states: AssociationStates,
+    fragmenter: Fragmenter,
+    routeInput: FrameBatch,
+  ): PipelineNode[] {
+    if (crypto === undefined) return [];
+    const { disposal } = this;
+    const inbound = new IpsecInboundNode(
+      this.#ipsec,
+      new Opener(disposal.pool, crypto, compressor),
+      this.#members,
+      this.#addresses,
+      disposal,
+      routeInput,
+      this.#receiver,
+    );
+    const outbound = new IpsecOutboundNode(
+      this.#ipsec,
+      new Sealer(disposal.pool, crypto, compressor),
+      this.#ipsecPaths,
+      states,
+      this.#errors,
+      fragmenter,
+      disposal,
+      (frame, { spec }) => {
+        const domain = this.#ipsecService.domainOf(spec);
+        if (domain === undefined) disposal.drop(frame, Drop.noRoute, spec.row);
+        else this.route.originateSealed(frame, domain);
+      },
+    );
+    return [inbound, outbound];
   }
 
   /**
@@ -482,6 +564,26 @@ export class Dataplane {
         this.#routes.setTable(operation.routeDomain, operation.routes);
         this.#disturb();
         break;
+      case 'set-traffic-selector':
+        this.#ipsecService.setSelector(operation.spec);
+        this.#disturb();
+        break;
+      case 'remove-traffic-selector':
+        this.#ipsecService.removeSelector(operation.id);
+        this.#disturb();
+        break;
+      case 'set-association':
+        this.#ipsecService.setAssociation(operation.spec, this.#now());
+        this.#disturb();
+        break;
+      case 'remove-association':
+        this.#ipsecService.removeAssociation(operation.id);
+        this.#disturb();
+        break;
+      case 'set-ipsec-tunnel':
+        if (!this.#leaveDomain(operation.spec)) return false;
+        this.#setIpsecTunnel(operation.spec);
+        break;
       case 'set-static-entries':
         this.#setStaticEntries(operation);
         break;
@@ -533,6 +635,7 @@ export class Dataplane {
     this.#reassembly.tick(nowMs);
     this.#tunnelErrors.tick(nowMs);
     this.#router.tick();
+    this.#ipsecService.tick(nowMs, this.second);
     this.#guard.tick(this.second);
     if (this.#hostPath.tick()) this.#wantGroups(nowMs);
     this.#groups.tick(nowMs);
@@ -639,6 +742,15 @@ export class Dataplane {
     const tunnel = this.#tunnels.set(spec.tunnel, spec.row);
     this.#regroups = true;
     member.floodEndpoints = this.#tunnels.holdAll(tunnel, spec.floodRemotes);
+  }
+
+  #setIpsecTunnel({ id, name, row, domain, enabled, mtu, selector }: IpsecTunnelSpec): void {
+    const outlet = this.#ipsecService.tunnelOutlet(row, selector);
+    const member = new Member(id, name, MemberKind.tunnel, this.#domains.get(domain)!, row, outlet);
+    member.enabled = enabled;
+    member.mtu = mtu;
+    this.#place(member);
+    this.#disturb();
   }
 
   /** Takes the member of this number out of its domain if it goes to another; false when that is not done yet. */

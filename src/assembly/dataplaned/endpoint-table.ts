@@ -18,6 +18,7 @@ import type { Tunnel } from '../../tunnel/tunnel.ts';
 import { prepareEthernet, prepareSocket } from '../../tunnel/encapsulate.ts';
 import { ETHERNET_HEADER_OCTETS } from '../../wire/ethernet.ts';
 import { groupMacHigh, groupMacLow } from '../../wire/group-mac.ts';
+import type { Protected, TunnelProtection } from './tunnel-protection.ts';
 
 /** The way from a local address to its remote ends. */
 export type Underlay =
@@ -31,6 +32,8 @@ export type Underlay =
       macLow: number;
       /** How often the routes of its route domain had changed. */
       routes: number;
+      /** How often the policies and associations of IPsec had changed. */
+      policies: number;
       /** The way to all that is on the domain, and the member that stands for ourselves there. */
       toGroup: { outlet: Outlet; member: number; mtu: number };
       /** The next hop to a remote address; undefined: no route leads there. */
@@ -51,8 +54,16 @@ class EndpointUser implements NextHopUser {
   readonly hop: NextHop;
   readonly underlay: EthernetUnderlay;
   readonly #paths: PathMtuTable;
+  readonly #protected: Protected | undefined;
 
-  constructor(endpoint: TunnelEndpoint, hop: NextHop, underlay: EthernetUnderlay, paths: PathMtuTable) {
+  constructor(
+    endpoint: TunnelEndpoint,
+    hop: NextHop,
+    underlay: EthernetUnderlay,
+    paths: PathMtuTable,
+    protection: TunnelProtection | undefined,
+  ) {
+    this.#protected = protection?.of(endpoint);
     this.endpoint = endpoint;
     this.hop = hop;
     this.underlay = underlay;
@@ -67,6 +78,10 @@ class EndpointUser implements NextHopUser {
     endpoint.outlet = hop.isTunnel ? { push: (frame) => this.#enterTunnel(frame) } : hop.outlet;
     endpoint.egress = hop.egress;
     endpoint.linkMtu = hop.mtu;
+    if (this.#protected !== undefined) {
+      endpoint.outlet = this.#protected.outlet;
+      endpoint.linkMtu = Math.min(hop.mtu, this.#protected.mtu);
+    }
     settleMtu(endpoint, this.#paths);
     prepareEthernet(endpoint, neighbour?.macHigh ?? 0, neighbour?.macLow ?? 0, macHigh, macLow);
   }
@@ -107,7 +122,11 @@ export class EndpointTable {
   readonly #users: (EndpointUser | undefined)[] = [];
   readonly #paths: PathMtuTable;
 
-  constructor(paths: PathMtuTable) {
+  readonly #protection: TunnelProtection | undefined;
+
+  /** `protection`: absent where there is no IPsec. */
+  constructor(paths: PathMtuTable, protection?: TunnelProtection) {
+    this.#protection = protection;
     this.#paths = paths;
   }
 
@@ -211,7 +230,7 @@ export class EndpointTable {
   #follow(endpoint: TunnelEndpoint, underlay: EthernetUnderlay): EndpointUser | undefined {
     const hop = underlay.hopTo(endpoint.remote);
     if (hop === undefined) return undefined;
-    const user = new EndpointUser(endpoint, hop, underlay, this.#paths);
+    const user = new EndpointUser(endpoint, hop, underlay, this.#paths, this.#protection);
     hop.users.push(user);
     user.nextHopChanged();
     return user;

@@ -53,6 +53,8 @@ import type { HostPathSpec } from './spec.ts';
 /** Sends packets that were made on this host; `start` is the IP header, `member` the local one of the domain. */
 export interface Originator {
   originate(frame: Frame, domain: Domain): void;
+  /** Takes the packet at `frame.start` if IPsec protects or discards it; false: it goes as it is. */
+  protect(frame: Frame, domain: Domain): boolean;
 }
 
 /** What is shared with the other direction. */
@@ -247,6 +249,9 @@ export class HostOutbound {
       return;
     }
     const flow = this.#noteFlow(domain);
+    frame.start = ip;
+    if (this.#originator.protect(frame, domain)) return;
+    frame.start = ip - ETHERNET_HEADER_OCTETS;
     if (flow !== NONE && path.usesLastHop && this.#sendBack(frame, flow)) return;
     frame.start = ip;
     this.#originator.originate(frame, domain);

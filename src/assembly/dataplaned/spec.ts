@@ -6,6 +6,8 @@
 import type { AddressWords } from '../../core/address.ts';
 import type { CrossingSpec } from '../../bridge/crossing.ts';
 import type { AllowedServices } from '../../route/port-lockdown.ts';
+import type { AssociationSpec } from '../../ipsec/association-database.ts';
+import type { SelectorSpec } from '../../ipsec/traffic-selector.ts';
 import type { PackedRoutes } from '../../route/route-table.ts';
 import type { TunnelSpec } from '../../tunnel/tunnel.ts';
 
@@ -127,6 +129,17 @@ export type StaticEntriesSpec = {
 
 export type StaticNeighbourSpec = { domain: number; address: AddressWords; mac: Mac };
 
+/** `selector`: id of the selector that its packets leave by. */
+export type IpsecTunnelSpec = {
+  id: number;
+  name: string;
+  row: number;
+  domain: number;
+  enabled: boolean;
+  mtu: number;
+  selector: number;
+};
+
 export type Operation =
   | { op: 'set-learning'; ageingSeconds: number; limit: number }
   /** Whether this device is the active one of its group; it is until it is told otherwise. */
@@ -151,5 +164,11 @@ export type Operation =
   | { op: 'set-route-table'; routeDomain: number; routes: PackedRoutes }
   | ({ op: 'set-static-entries' } & StaticEntriesSpec)
   | { op: 'remove-static-entries'; domain: number; high: Uint16Array; low: Int32Array }
+  | { op: 'set-traffic-selector'; spec: SelectorSpec }
+  | { op: 'remove-traffic-selector'; id: number }
+  | { op: 'set-association'; spec: AssociationSpec }
+  | { op: 'remove-association'; id: number }
+  /** A tunnel of IPsec in interface mode: packets that are routed into it are protected as its selector says. */
+  | { op: 'set-ipsec-tunnel'; spec: IpsecTunnelSpec }
   | { op: 'set-static-neighbour'; spec: StaticNeighbourSpec }
   | { op: 'remove-static-neighbour'; domain: number; address: AddressWords };

@@ -10,6 +10,7 @@ import { AddressMap } from '../../core/address-map.ts';
 import type { FrameBatch } from '../../packet/frame.ts';
 import { SERVICE_BITS, serviceIsUdp } from '../../tunnel/service.ts';
 import type { Underlay } from './endpoint-table.ts';
+import type { IpsecGate } from './ipsec-gate.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 import type { PortSlot } from './port-slot.ts';
 import type { Routes } from './routes.ts';
@@ -41,6 +42,7 @@ export class Underlays {
   readonly #addresses: LocalAddresses;
   readonly #domains: ReadonlyMap<number, Domain>;
   readonly #routes: Routes;
+  readonly #ipsec: IpsecGate;
   readonly #toFlood: FrameBatch;
   /** By route domain, then by address and (scope, service) in one number. */
   readonly #indexes = new Map<number, AddressMap>();
@@ -50,10 +52,17 @@ export class Underlays {
   /** Grows whenever a way may have become another. */
   #state = 0;
 
-  constructor(addresses: LocalAddresses, domains: ReadonlyMap<number, Domain>, routes: Routes, toFlood: FrameBatch) {
+  constructor(
+    addresses: LocalAddresses,
+    domains: ReadonlyMap<number, Domain>,
+    routes: Routes,
+    ipsec: IpsecGate,
+    toFlood: FrameBatch,
+  ) {
     this.#addresses = addresses;
     this.#domains = domains;
     this.#routes = routes;
+    this.#ipsec = ipsec;
     this.#toFlood = toFlood;
   }
 
@@ -146,6 +155,7 @@ export class Underlays {
       macHigh: domain.macHigh,
       macLow: domain.macLow,
       routes: this.#routes.versionOf(routeDomain),
+      policies: this.#ipsec.version,
       hopTo: (remote) => this.#routes.hopTo(routeDomain, remote),
       letGo: (hop) => this.#routes.letGo(hop),
       toGroup: {
@@ -220,6 +230,7 @@ function sameWay(a: Underlay | undefined, b: Underlay | undefined): boolean {
     a.changes === b.changes &&
     a.macHigh === b.macHigh &&
     a.macLow === b.macLow &&
-    a.routes === b.routes
+    a.routes === b.routes &&
+    a.policies === b.policies
   );
 }

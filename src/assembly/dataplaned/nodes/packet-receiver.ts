@@ -46,7 +46,7 @@ import {
   ipv6PseudoHeaderSum,
   ipv6TrafficClass,
 } from '../../../wire/ipv6.ts';
-import { findUpperLayer, isIpv6Extension, upperLayer } from '../../../wire/ipv6-extension.ts';
+import { findUpperLayer, findUpperLayerOrAh, isIpv6Extension, upperLayer } from '../../../wire/ipv6-extension.ts';
 import { findMld } from '../../../wire/mld.ts';
 import {
   checkUdp,
@@ -60,6 +60,7 @@ import {
 import { VXLAN_HEADER_OCTETS } from '../../../wire/vxlan.ts';
 import type { Fragmenter } from '../fragmenter.ts';
 import type { GroupService } from '../group-service.ts';
+import type { IpsecGate } from '../ipsec-gate.ts';
 import type { LocalAddresses } from '../local-addresses.ts';
 import type { LocalDelivery } from '../local-delivery.ts';
 import type { ReplyOutlet } from '../reply-outlet.ts';
@@ -69,6 +70,8 @@ import { TunnelDemultiplexer } from './tunnel-demultiplexer.ts';
 export class PacketReceiver {
   /** Milliseconds of the data plane's clock; set by the owner before a breath. */
   nowMs = 0;
+  /** Sends a packet by the routes; set by the owner. */
+  originate: (frame: Frame, domain: Domain) => void = () => undefined;
   readonly #members: readonly (Member | undefined)[];
   readonly #domains: ReadonlyMap<number, Domain>;
   readonly #addresses: LocalAddresses;
@@ -78,6 +81,7 @@ export class PacketReceiver {
   readonly #fragmenter: Fragmenter;
   readonly #tunnelErrors: TunnelErrors;
   readonly #replies: ReplyOutlet;
+  readonly #ipsec: IpsecGate;
   readonly #disposal: Disposal;
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
@@ -94,6 +98,7 @@ export class PacketReceiver {
     reassembly: Reassembly,
     fragmenter: Fragmenter,
     tunnelErrors: TunnelErrors,
+    ipsec: IpsecGate,
     disposal: Disposal,
     toDecapsulate: FrameBatch,
   ) {
@@ -106,6 +111,7 @@ export class PacketReceiver {
     this.#fragmenter = fragmenter;
     this.#tunnelErrors = tunnelErrors;
     this.#replies = replies;
+    this.#ipsec = ipsec;
     this.#disposal = disposal;
     this.#bytes = disposal.pool.arena.bytes;
     this.#words = disposal.pool.arena.words;
@@ -129,6 +135,7 @@ export class PacketReceiver {
     }
     const protocol = ipv4Protocol(bytes, ip);
     const payload = ip + ipv4HeaderOctets(bytes, ip);
+    if (this.#ipsec.takeProtected(frame, protocol, payload) || !this.#isAdmitted(frame, owner)) return;
     if (protocol === IpProtocol.udp) {
       if (!this.#toTunnelIpv4(frame, payload, owner)) this.#deliver(frame, owner);
     } else if (protocol === IpProtocol.igmp) {
@@ -165,19 +172,21 @@ export class PacketReceiver {
     const nextHeader = ipv6NextHeader(bytes, ip);
     if (ipv6HopLimit(bytes, ip) === 0) {
       this.#drop(frame, Drop.ttlExpired);
-    } else if (nextHeader === IpProtocol.udp) {
+      return;
+    }
+    if (this.#takeProtectedIpv6(frame, nextHeader)) return;
+    const fragmentAt = isIpv6Extension(nextHeader) && findUpperLayer(bytes, ip, frame.end) ? upperLayer.fragmentAt : 0;
+    if (fragmentAt !== 0) {
+      const isHeld = this.#reassembly.holdsIpv6(ip, fragmentAt, owner);
+      if (isHeld || !this.#isTakenByHost(frame, owner)) this.#putTogether(frame, owner, false);
+      return;
+    }
+    if (!this.#isAdmitted(frame, owner)) return;
+    if (nextHeader === IpProtocol.udp) {
       if (!this.#toTunnelIpv6(frame, owner)) this.#deliver(frame, owner);
     } else if (nextHeader === IpProtocol.icmpv6) {
       this.#echoV6(frame, owner);
-    } else if (isIpv6Extension(nextHeader)) {
-      const fragmentAt = findUpperLayer(bytes, ip, frame.end) ? upperLayer.fragmentAt : 0;
-      if (fragmentAt === 0) {
-        this.#deliver(frame, owner);
-      } else {
-        const isHeld = this.#reassembly.holdsIpv6(ip, fragmentAt, owner);
-        if (isHeld || !this.#isTakenByHost(frame, owner)) this.#putTogether(frame, owner, false);
-      }
-    } else if (!this.#demultiplexer.takeIpv6(frame, owner)) {
+    } else if (isIpv6Extension(nextHeader) || !this.#demultiplexer.takeIpv6(frame, owner)) {
       this.#deliver(frame, owner);
     }
   }
@@ -198,6 +207,26 @@ export class PacketReceiver {
     } else if (nextHeader !== IpProtocol.udp || !this.#toTunnelIpv6(frame, domain.id)) {
       if (!this.#delivery.acceptGroup(frame, domain)) this.#disposal.consume(frame);
     }
+  }
+
+  /** As IpsecGate.takeProtected; ESP and AH may stand behind extension headers (RFC 4303, section 3.1.1). */
+  #takeProtectedIpv6(frame: Frame, nextHeader: number): boolean {
+    const ipsec = this.#ipsec;
+    if (ipsec.associations.size === 0) return false;
+    if (!isIpv6Extension(nextHeader)) {
+      return ipsec.takeProtected(frame, nextHeader, frame.start + IPV6_HEADER_OCTETS);
+    }
+    // Fragments come back once they have been put together.
+    if (!findUpperLayerOrAh(this.#bytes, frame.start, frame.end) || upperLayer.fragmentAt !== 0) return false;
+    return ipsec.takeProtected(frame, upperLayer.protocol, upperLayer.start);
+  }
+
+  /** Whether a packet for us may come unprotected, or did not; if not it has been dropped. */
+  #isAdmitted(frame: Frame, owner: number): boolean {
+    const verdict = this.#ipsec.admit(frame, this.#domains.get(owner)?.routeDomain ?? 0, true);
+    if (verdict === FORWARD) return true;
+    this.#drop(frame, verdict);
+    return false;
   }
 
   /** Hands a packet to a group that came by a layer 3 tunnel to who has joined it; false: nobody has. */
@@ -399,6 +428,16 @@ export class PacketReceiver {
     const ip = frame.start;
     frame.checksumStart = 0;
     frame.outerStart = 0;
+    const selector = this.#ipsec.matchOwn(frame, domain.routeDomain);
+    if (selector !== undefined) {
+      this.#ipsec.take(frame, selector);
+      return;
+    }
+    if (frame.protection > 0 && !domain.isLayer3) {
+      // It came out of a security association: there is no station in front of it to answer to.
+      this.originate(frame, domain);
+      return;
+    }
     if (!domain.isLayer3) {
       frame.start -= ETHERNET_HEADER_OCTETS;
       copyMac(bytes, frame.start + ETHERNET_SOURCE, frame.start + ETHERNET_DESTINATION);

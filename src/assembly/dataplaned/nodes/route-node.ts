@@ -44,6 +44,7 @@ import {
 } from '../../../wire/ipv6.ts';
 import type { Fragmenter } from '../fragmenter.ts';
 import type { IcmpErrors } from '../icmp-errors.ts';
+import type { IpsecGate } from '../ipsec-gate.ts';
 import type { LocalAddresses } from '../local-addresses.ts';
 import type { NeighbourService, WaitingRouted } from '../neighbour-service.ts';
 import type { NextHops } from '../next-hops.ts';
@@ -63,6 +64,7 @@ export class RouteNode implements PipelineNode, WaitingRouted {
   readonly #receiver: PacketReceiver;
   readonly #errors: IcmpErrors;
   readonly #fragmenter: Fragmenter;
+  readonly #ipsec: IpsecGate;
   readonly #disposal: Disposal;
   readonly #bytes: Uint8Array;
 
@@ -91,6 +93,7 @@ export class RouteNode implements PipelineNode, WaitingRouted {
     receiver: PacketReceiver,
     errors: IcmpErrors,
     fragmenter: Fragmenter,
+    ipsec: IpsecGate,
     disposal: Disposal,
   ) {
     this.input = input;
@@ -102,6 +105,7 @@ export class RouteNode implements PipelineNode, WaitingRouted {
     this.#receiver = receiver;
     this.#errors = errors;
     this.#fragmenter = fragmenter;
+    this.#ipsec = ipsec;
     this.#disposal = disposal;
     this.#bytes = disposal.pool.arena.bytes;
   }
@@ -130,6 +134,14 @@ export class RouteNode implements PipelineNode, WaitingRouted {
    * which is right, and is of the domain's local member.
    */
   originate(frame: Frame, domain: Domain): void {
+    frame.member = domain.localMember;
+    const selector = this.#ipsec.matchOwn(frame, domain.routeDomain);
+    if (selector === undefined) this.originateSealed(frame, domain);
+    else this.#ipsec.take(frame, selector);
+  }
+
+  /** The same for a packet that IPsec has nothing more to do with. */
+  originateSealed(frame: Frame, domain: Domain): void {
     const bytes = this.#bytes;
     const { start } = frame;
     frame.member = domain.localMember;
@@ -197,23 +209,27 @@ export class RouteNode implements PipelineNode, WaitingRouted {
       this.#drop(frame, Drop.sourceNotForwarded);
       return;
     }
-    if (
+    const isLast =
       destination === this.#last3 &&
       routeDomain === this.#lastDomain &&
-      (this.#last0 | this.#last1 | this.#last2) === 0
-    ) {
-      hop = this.#lastHop;
-      this.#routeMtu = this.#lastMtu;
-    } else {
+      (this.#last0 | this.#last1 | this.#last2) === 0;
+    let result: number = RouteResult.none;
+    if (!isLast) {
       if (!isForwardableDestination(destination)) {
         if (!this.#receiver.offerGroup(frame)) this.#drop(frame, Drop.notForwarded);
         return;
       }
-      const result = this.#routes.findIpv4(routeDomain, destination);
+      result = this.#routes.findIpv4(routeDomain, destination);
       if (result === RouteResult.local) {
         this.#receiver.acceptIpv4(frame, this.#addresses.ownerOf(routeDomain, 0, 0, 0, destination));
         return;
       }
+    }
+    if (this.#ipsec.isActive && !this.#isForRouting(frame, routeDomain)) return;
+    if (isLast) {
+      hop = this.#lastHop;
+      this.#routeMtu = this.#lastMtu;
+    } else {
       hop = this.#choose(frame, routeDomain, result, 0, 0, 0, destination);
       if (hop === undefined) return;
     }
@@ -247,26 +263,30 @@ export class RouteNode implements PipelineNode, WaitingRouted {
       this.#refuse(frame, Drop.sourceNotForwarded, IcmpError.prohibited);
       return;
     }
-    if (
+    const isLast =
       word3 === this.#last3 &&
       word2 === this.#last2 &&
       word1 === this.#last1 &&
       word0 === this.#last0 &&
       routeDomain === this.#lastDomain &&
-      word0 !== 0
-    ) {
-      hop = this.#lastHop;
-      this.#routeMtu = this.#lastMtu;
-    } else {
+      word0 !== 0;
+    let result: number = RouteResult.none;
+    if (!isLast) {
       if (!isForwardableDestination6(word0, word1, word2)) {
         if (!this.#receiver.offerGroup(frame)) this.#drop(frame, Drop.notForwarded);
         return;
       }
-      const result = this.#routes.findIpv6(routeDomain, word0, word1, word2, word3);
+      result = this.#routes.findIpv6(routeDomain, word0, word1, word2, word3);
       if (result === RouteResult.local) {
         this.#receiver.acceptIpv6(frame, this.#addresses.ownerOf(routeDomain, word0, word1, word2, word3));
         return;
       }
+    }
+    if (this.#ipsec.isActive && !this.#isForRouting(frame, routeDomain)) return;
+    if (isLast) {
+      hop = this.#lastHop;
+      this.#routeMtu = this.#lastMtu;
+    } else {
       hop = this.#choose(frame, routeDomain, result, word0, word1, word2, word3);
       if (hop === undefined) return;
     }
@@ -277,6 +297,29 @@ export class RouteNode implements PipelineNode, WaitingRouted {
     if (!this.#fits(frame, hop!)) return;
     bytes[start + IPV6_HOP_LIMIT]! -= 1;
     this.#leave(frame, hop!);
+  }
+
+  /** Whether IPsec lets the packet pass as it is; if not it has been dropped, or is on its way to be sealed. */
+  #isForRouting(frame: Frame, routeDomain: number): boolean {
+    const verdict = this.#ipsec.admit(frame, routeDomain, false);
+    if (verdict !== FORWARD) {
+      this.#drop(frame, verdict);
+      return false;
+    }
+    const selector = this.#ipsec.match(frame, routeDomain);
+    if (selector === undefined) return true;
+    const bytes = this.#bytes;
+    const { start } = frame;
+    // A gateway of IPsec is a router as well (RFC 4301, section 5.1.2.1).
+    const isIpv4 = bytes[start]! >>> 4 === 4;
+    if ((isIpv4 ? ipv4Ttl(bytes, start) : ipv6HopLimit(bytes, start)) <= 1) {
+      this.#refuse(frame, Drop.ttlExpired, IcmpError.timeExceeded);
+      return false;
+    }
+    if (isIpv4) decrementTtl(bytes, start);
+    else bytes[start + IPV6_HOP_LIMIT]! -= 1;
+    this.#ipsec.take(frame, selector);
+    return false;
   }
 
   /** The rest of the way of a packet that was made here. */

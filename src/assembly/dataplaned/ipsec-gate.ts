@@ -1,0 +1,118 @@
+// Where IPsec stands in the way of packets (RFC 4301, section 5): what they meet before they leave and before they are believed.
+//
+// Packets that leave meet the selectors of direction out: those that the router forwards, those that were made here or come from the
+// host, and those of tunnels. Packets that come in unprotected meet the selectors of direction in; those that came by a security
+// association are looked at when they come out of it (nodes/ipsec-inbound-node.ts).
+//
+// Key exchange passes by (RFC 7296, section 2.23): it has to work before there is anything to protect it with.
+
+import type { Domain } from '../../bridge/domain.ts';
+import { Drop, FORWARD, type Verdict } from '../../core/drop-reason.ts';
+import { read16 } from '../../core/octets.ts';
+import { AssociationDatabase } from '../../ipsec/association-database.ts';
+import { readSelectors, selectors } from '../../ipsec/packet-selectors.ts';
+import { PolicyDatabase } from '../../ipsec/policy-database.ts';
+import { IpsecProtocol } from '../../ipsec/security-association.ts';
+import type { SelectorSpec } from '../../ipsec/traffic-selector.ts';
+import { type Frame, FrameBatch } from '../../packet/frame.ts';
+import type { Disposal } from '../../pipeline/disposal.ts';
+import { IpProtocol } from '../../wire/ipv4.ts';
+import { UDP_HEADER_OCTETS } from '../../wire/udp.ts';
+
+/** What `Frame.protection` is where a packet came in unprotected and may. */
+export const ADMITTED = -1;
+
+/** UDP ports of key exchange, and of ESP behind address translation (RFC 7296, section 2; RFC 3948). */
+const IKE_PORT = 500;
+const NAT_TRAVERSAL_PORT = 4500;
+
+export class IpsecGate {
+  readonly policies = new PolicyDatabase();
+  readonly associations = new AssociationDatabase();
+  /** Packets to be sealed: `Frame.protection` is 1 + the id of their selector; they start at their IP header. */
+  readonly toSeal = new FrameBatch();
+  /** Packets to be opened: they start at their IP header, and `Frame.upperStart` is where ESP, AH or UDP begins. */
+  readonly toOpen = new FrameBatch();
+  readonly #bytes: Uint8Array;
+  readonly #disposal: Disposal;
+
+  constructor(disposal: Disposal) {
+    this.#disposal = disposal;
+    this.#bytes = disposal.pool.arena.bytes;
+  }
+
+  /** Whether any packet has to be looked at. */
+  get isActive(): boolean {
+    return this.policies.hasIn || this.policies.hasOut;
+  }
+
+  /** The selector of direction out for a packet whose header has been checked; undefined: it goes as it is. */
+  match(frame: Frame, routeDomain: number): SelectorSpec | undefined {
+    if (!this.policies.hasOut) return undefined;
+    readSelectors(this.#bytes, frame.start, frame.end);
+    const found = this.policies.find('out', routeDomain);
+    return found === undefined || found.action === 'bypass' ? undefined : found;
+  }
+
+  /** The same for what was made here or comes from the host. */
+  matchOwn(frame: Frame, routeDomain: number): SelectorSpec | undefined {
+    const found = this.match(frame, routeDomain);
+    return found === undefined || isKeyExchange(selectors.sourcePort) ? undefined : found;
+  }
+
+  /** Takes a packet of the host if a selector is for it; false: it goes as it is. */
+  protect(frame: Frame, { routeDomain }: Domain): boolean {
+    const selector = this.matchOwn(frame, routeDomain);
+    if (selector === undefined) return false;
+    this.take(frame, selector);
+    return true;
+  }
+
+  /** Grows with every change. */
+  get version(): number {
+    return this.policies.version + this.associations.version;
+  }
+
+  /** Takes a packet that a selector is for: it is sealed, or dropped as the selector says. */
+  take(frame: Frame, selector: SelectorSpec): void {
+    if (selector.action === 'discard') {
+      this.#disposal.drop(frame, Drop.ipsecPolicyDiscard, selector.row);
+      return;
+    }
+    frame.protection = selector.id + 1;
+    this.toSeal.push(frame);
+  }
+
+  /** Whether a packet that came in unprotected, for us or to be forwarded, may: FORWARD, or why not. */
+  admit(frame: Frame, routeDomain: number, isForUs: boolean): Verdict {
+    if (frame.protection !== 0 || !this.policies.hasIn) return FORWARD;
+    readSelectors(this.#bytes, frame.start, frame.end);
+    const found = this.policies.find('in', routeDomain);
+    frame.protection = ADMITTED;
+    if (found === undefined || found.action === 'bypass') return FORWARD;
+    if (isForUs && isKeyExchange(selectors.destinationPort)) return FORWARD;
+    return found.action === 'discard' ? Drop.ipsecPolicyDiscard : Drop.ipsecPolicyRequired;
+  }
+
+  /**
+   * Takes a packet to an address of ours that is ESP or AH, or ESP behind UDP, with its upper layer at `upper`; false: it is
+   * none, or nobody here has an SA, and then it may be for a socket of the host.
+   */
+  takeProtected(frame: Frame, protocol: number, upper: number): boolean {
+    if (this.associations.size === 0) return false;
+    if (protocol === IpProtocol.udp) {
+      if (this.associations.udpUsers === 0 || frame.end - upper < UDP_HEADER_OCTETS) return false;
+      if (read16(this.#bytes, upper + 2) !== NAT_TRAVERSAL_PORT) return false;
+    } else if (protocol !== IpsecProtocol.esp && protocol !== IpsecProtocol.ah) {
+      return false;
+    }
+    frame.upperStart = upper;
+    frame.upperProtocol = protocol;
+    this.toOpen.push(frame);
+    return true;
+  }
+}
+
+/** Whether the packet in `selectors` is one of key exchange, by this port of it. */
+const isKeyExchange = (port: number): boolean =>
+  selectors.protocol === IpProtocol.udp && (port === IKE_PORT || port === NAT_TRAVERSAL_PORT);

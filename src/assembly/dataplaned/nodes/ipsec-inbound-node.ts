@@ -1,0 +1,234 @@
+// Inbound processing of IPsec (RFC 4301, section 5.2): packets to our addresses that are ESP or AH.
+//
+//   1. SPI, protocol and destination name the security association
+//   2. all packets of a batch are verified and decrypted at once
+//   3. what was inside matches a selector of the association's policy, or is dropped
+//   4. from a tunnel it is routed as a packet that came in here; in transport mode it is for us
+//
+// Behind UDP there may be keepalives, which end here, and messages of key exchange, which go to whoever has registered.
+
+import type { Member } from '../../../bridge/domain.ts';
+import { Column, ROW_STRIDE } from '../../../core/counters.ts';
+import { Drop, FORWARD, type Verdict } from '../../../core/drop-reason.ts';
+import { read32 } from '../../../core/octets.ts';
+import type { Association } from '../../../ipsec/association-database.ts';
+import type { Opener } from '../../../ipsec/opener.ts';
+import { readSelectors } from '../../../ipsec/packet-selectors.ts';
+import { IpsecProtocol } from '../../../ipsec/security-association.ts';
+import type { Frame, FrameBatch } from '../../../packet/frame.ts';
+import { Book } from '../../../pipeline/books.ts';
+import type { Disposal } from '../../../pipeline/disposal.ts';
+import type { PipelineNode } from '../../../pipeline/node.ts';
+import { Direction } from '../../../pipeline/tap.ts';
+import { IpProtocol, ipv4Destination } from '../../../wire/ipv4.ts';
+import { IPV6_DESTINATION } from '../../../wire/ipv6.ts';
+import { UDP_HEADER_OCTETS } from '../../../wire/udp.ts';
+import type { IpsecGate } from '../ipsec-gate.ts';
+import type { LocalAddresses } from '../local-addresses.ts';
+import type { PacketReceiver } from './packet-receiver.ts';
+
+/** A keepalive is one octet of ones (RFC 3948, section 2.3). */
+const KEEPALIVE = 0xff;
+/** Octets of zeros that ESP does not start with (RFC 3948, section 2.2). */
+const NON_ESP_MARKER_OCTETS = 4;
+/** SPI and sequence number. */
+const ESP_HEADER_OCTETS = 8;
+/** Next header, length, reserved, SPI. */
+const AH_SPI = 4;
+const AH_FIXED_OCTETS = 12;
+
+/** Takes a message of key exchange that came behind UDP 4500; false: nobody wants it. */
+export type TakeNotEsp = (frame: Frame, messageAt: number) => boolean;
+
+export class IpsecInboundNode implements PipelineNode {
+  readonly name = 'ipsec-inbound';
+  readonly input: FrameBatch;
+  /** Who gets messages of key exchange. */
+  notEsp: TakeNotEsp = () => false;
+  readonly #gate: IpsecGate;
+  readonly #opener: Opener;
+  readonly #members: readonly (Member | undefined)[];
+  readonly #addresses: LocalAddresses;
+  readonly #disposal: Disposal;
+  readonly #bytes: Uint8Array;
+  readonly #toRoute: FrameBatch;
+  readonly #receiver: PacketReceiver;
+  readonly #associations: Association[] = [];
+
+  constructor(
+    gate: IpsecGate,
+    opener: Opener,
+    members: readonly (Member | undefined)[],
+    addresses: LocalAddresses,
+    disposal: Disposal,
+    toRoute: FrameBatch,
+    receiver: PacketReceiver,
+  ) {
+    this.input = gate.toOpen;
+    this.#gate = gate;
+    this.#opener = opener;
+    this.#members = members;
+    this.#addresses = addresses;
+    this.#disposal = disposal;
+    this.#bytes = disposal.pool.arena.bytes;
+    this.#toRoute = toRoute;
+    this.#receiver = receiver;
+  }
+
+  process(): void {
+    const { frames, length } = this.input;
+    for (let index = 0; index < length; index++) this.#open(frames[index]!);
+    this.#flush();
+    // What comes out of one association may be for another.
+    this.input.removeFirst(length);
+  }
+
+  #drop(frame: Frame, why: Verdict): void {
+    this.#disposal.drop(frame, why, this.#members[frame.member]?.row ?? 0);
+  }
+
+  #open(frame: Frame): void {
+    const bytes = this.#bytes;
+    const { start } = frame;
+    let at = frame.upperStart;
+    const isIpv6 = bytes[start]! >>> 4 === 6;
+    let protocol = frame.upperProtocol;
+    const isUdp = protocol === IpProtocol.udp;
+    if (isUdp) {
+      at += UDP_HEADER_OCTETS;
+      if (!this.#isEsp(frame, at)) return;
+      protocol = IpsecProtocol.esp;
+    }
+    const isEsp = protocol === IpsecProtocol.esp;
+    if (frame.end - at < (isEsp ? ESP_HEADER_OCTETS : AH_FIXED_OCTETS)) {
+      this.#drop(frame, Drop.ipsecTooShort);
+      return;
+    }
+    const spi = read32(bytes, isEsp ? at : at + AH_SPI);
+    const { routeDomain } = this.#members[frame.member]!.domain;
+    const { associations } = this.#gate;
+    const to = start + IPV6_DESTINATION;
+    const association = isIpv6
+      ? associations.findInbound(
+          protocol,
+          routeDomain,
+          spi,
+          read32(bytes, to),
+          read32(bytes, to + 4),
+          read32(bytes, to + 8),
+          read32(bytes, to + 12),
+        )
+      : associations.findInbound(protocol, routeDomain, spi, 0, 0, 0, ipv4Destination(bytes, start));
+    if (association === undefined) {
+      this.#drop(frame, Drop.ipsecUnknownSpi);
+      return;
+    }
+    if (association.inbound.isUdp !== isUdp) {
+      this.#disposal.drop(frame, Drop.ipsecProtocolMismatch, association.spec.row);
+      return;
+    }
+    const verdict = this.#opener.add(frame, association.inbound, at);
+    if (verdict !== FORWARD) {
+      this.#disposal.drop(frame, verdict, association.spec.row);
+      return;
+    }
+    this.#associations[this.#opener.count - 1] = association;
+    if (this.#opener.isFull) this.#flush();
+  }
+
+  /** Whether a datagram to UDP 4500 carries ESP; if not it has been taken or dropped. */
+  #isEsp(frame: Frame, at: number): boolean {
+    const bytes = this.#bytes;
+    if (frame.end - at === 1 && bytes[at] === KEEPALIVE) {
+      this.#disposal.consume(frame);
+      return false;
+    }
+    if (frame.end - at < NON_ESP_MARKER_OCTETS || read32(bytes, at) !== 0) return true;
+    if (!this.notEsp(frame, at + NON_ESP_MARKER_OCTETS)) this.#drop(frame, Drop.ipsecNotEsp);
+    return false;
+  }
+
+  #flush(): void {
+    const opener = this.#opener;
+    if (opener.count === 0) return;
+    const disposal = this.#disposal;
+    const count = opener.flush();
+    for (let index = 0; index < count; index++) {
+      const source = opener.sources[index]!;
+      const association = this.#associations[index]!;
+      const verdict = opener.verdicts[index]!;
+      if (verdict !== FORWARD) {
+        disposal.drop(source, verdict, association.spec.row);
+        continue;
+      }
+      const frame = opener.opened[index]!;
+      if (frame !== source) {
+        disposal.books[Book.originated]! += 1;
+        disposal.consume(source);
+      }
+      this.#emerge(frame, association);
+    }
+    opener.clear();
+  }
+
+  /** A packet has come out of an association. */
+  #emerge(frame: Frame, association: Association): void {
+    const disposal = this.#disposal;
+    const { spec } = association;
+    const { row, tunnel, policy, id } = spec;
+    const { cells } = disposal.counters;
+    const base = row * ROW_STRIDE;
+    const octets = frame.end - frame.start;
+    cells[base + Column.inFrames]! += 1;
+    cells[base + Column.inOctets]! += octets;
+    readSelectors(this.#bytes, frame.start, frame.end);
+    const { policies } = this.#gate;
+    const found = policies.find('in', tunnel === -1 ? spec.routeDomain : tunnelScope(tunnel));
+    if (found?.action !== 'protect' || found.policy !== policy) {
+      disposal.drop(frame, Drop.ipsecPolicyMismatch, row);
+      return;
+    }
+    if (disposal.tap.passing) disposal.tap.recordPass(frame, row, Direction.inbound);
+    frame.protection = id + 1;
+    frame.outerStart = 0;
+    frame.vlanTci = 0;
+    if (!spec.sa.isTunnel) {
+      this.#acceptLocal(frame, spec.routeDomain);
+      return;
+    }
+    if (tunnel !== -1) {
+      const member = this.#members[tunnel];
+      if (member?.enabled !== true) {
+        disposal.drop(frame, Drop.tunnelDisabled, row);
+        return;
+      }
+      frame.member = tunnel;
+      const tunnelBase = member.row * ROW_STRIDE;
+      cells[tunnelBase + Column.inFrames]! += 1;
+      cells[tunnelBase + Column.inOctets]! += octets;
+    }
+    this.#toRoute.push(frame);
+  }
+
+  #acceptLocal(frame: Frame, routeDomain: number): void {
+    const bytes = this.#bytes;
+    const { start } = frame;
+    if (bytes[start]! >>> 4 === 4) {
+      const owner = this.#addresses.ownerOf(routeDomain, 0, 0, 0, ipv4Destination(bytes, start));
+      this.#receiver.acceptIpv4(frame, owner);
+      return;
+    }
+    const at = start + IPV6_DESTINATION;
+    const owner = this.#addresses.ownerOf(
+      routeDomain,
+      read32(bytes, at),
+      read32(bytes, at + 4),
+      read32(bytes, at + 8),
+      read32(bytes, at + 12),
+    );
+    this.#receiver.acceptIpv6(frame, owner);
+  }
+}
+
+/** Where the policy database keeps the selectors of an interface mode tunnel: none of its packets meets others. */
+export const tunnelScope = (member: number): number => -1 - member;
