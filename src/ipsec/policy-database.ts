@@ -11,7 +11,7 @@ import { ANY_PROTOCOL, type Direction, type SelectorSpec } from './traffic-selec
 
 export class PolicyDatabase {
   readonly #specs = new Map<number, SelectorSpec>();
-  /** By route domain; undefined: to be built when it is asked. */
+  /** By scope; undefined: to be built when it is asked. */
   #in: Map<number, SelectorClass[]> | undefined;
   #out: Map<number, SelectorClass[]> | undefined;
   /** Grows with every change. */
@@ -50,8 +50,8 @@ export class PolicyDatabase {
   }
 
   /** The selector for the packet in `selectors` (packet-selectors.ts), by its order; undefined: none matches. */
-  find(direction: Direction, routeDomain: number): SelectorSpec | undefined {
-    const classes = (direction === 'in' ? this.#inbound() : this.#outbound()).get(routeDomain);
+  find(direction: Direction, scope: number): SelectorSpec | undefined {
+    const classes = (direction === 'in' ? this.#inbound() : this.#outbound()).get(scope);
     if (classes === undefined) return undefined;
     let best: SelectorSpec | undefined;
     for (let index = 0; index < classes.length; index++) {
@@ -79,18 +79,18 @@ function classesOf(specs: Iterable<SelectorSpec>, direction: Direction): Map<num
   const members = new Map<string, SelectorSpec[]>();
   for (const spec of specs) {
     if (spec.direction !== direction) continue;
-    const key = [spec.routeDomain, ...shapeOf(spec)].join(' ');
+    const key = [spec.scope, ...shapeOf(spec)].join(' ');
     const list = members.get(key);
     if (list === undefined) members.set(key, [spec]);
     else list.push(spec);
   }
-  const byDomain = new Map<number, SelectorClass[]>();
+  const byScope = new Map<number, SelectorClass[]>();
   for (const list of members.values()) {
-    const { routeDomain } = list[0]!;
-    byDomain.set(routeDomain, [...(byDomain.get(routeDomain) ?? []), new SelectorClass(list)]);
+    const { scope } = list[0]!;
+    byScope.set(scope, [...(byScope.get(scope) ?? []), new SelectorClass(list)]);
   }
-  for (const classes of byDomain.values()) classes.sort((a, b) => (isBefore(a.best, b.best) ? -1 : 1));
-  return byDomain;
+  for (const classes of byScope.values()) classes.sort((a, b) => (isBefore(a.best, b.best) ? -1 : 1));
+  return byScope;
 }
 
 /** Which bits of a packet a selector looks at. */

@@ -16,7 +16,8 @@ export type SelectorSpec = {
   readonly name: string;
   /** Of its counters. */
   readonly row: number;
-  readonly routeDomain: number;
+  /** The route domain whose packets it is for, or the tunnel (tunnelScope). */
+  readonly scope: number;
   readonly direction: Direction;
   readonly action: SelectorAction;
   /** Number of the policy that protects. */
@@ -34,3 +35,6 @@ export type SelectorSpec = {
   /** ANY_PROTOCOL: any. */
   readonly protocol: number;
 };
+
+/** The scope of the selectors of an interface mode tunnel: its packets meet no others. `member`: of the bridge. */
+export const tunnelScope = (member: number): number => -1 - member;

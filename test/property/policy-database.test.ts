@@ -18,7 +18,7 @@ const protocol = fc.constantFrom(ANY_PROTOCOL, 6, 17, 97);
 
 const selector = fc.boolean().chain((isIpv6) =>
   fc.record({
-    routeDomain: fc.constantFrom(0, 1),
+    scope: fc.constantFrom(0, 1),
     direction: fc.constantFrom('in' as const, 'out' as const),
     order: fc.integer({ min: 0, max: 3 }),
     isIpv6: fc.constant(isIpv6),
@@ -98,12 +98,12 @@ void describe('the policy database', () => {
             for (const one of packets) {
               show(one);
               for (const direction of ['in', 'out'] as const) {
-                for (const routeDomain of [0, 1]) {
+                for (const scope of [0, 1]) {
                   const wanted = specs
-                    .filter((spec) => spec.direction === direction && spec.routeDomain === routeDomain)
+                    .filter((spec) => spec.direction === direction && spec.scope === scope)
                     .sort((a, b) => a.order - b.order || a.id - b.id)
                     .find((spec) => matches(spec, one));
-                  assert.equal(database.find(direction, routeDomain)?.id, wanted?.id);
+                  assert.equal(database.find(direction, scope)?.id, wanted?.id);
                 }
               }
             }

@@ -4,6 +4,7 @@ import type { CrossingSpec } from '../../bridge/crossing.ts';
 import { carriesPackets, ownsDevice } from '../../config/types/net-interface.ts';
 import { kept } from '../../core/kept.ts';
 import { kindIsLayer3 } from '../../tunnel/tunnel.ts';
+import { isIpsecTunnel } from './build-ipsec.ts';
 import { routeDomainsOf } from './build-routes.ts';
 import type { ConfigView, Tunnel, Vlan, VlanGroup } from './config-view.ts';
 import { madeMac } from './made-mac.ts';
@@ -75,6 +76,7 @@ class DomainBuilder {
 
   #isTunnelOfPackets(name: string): boolean {
     const tunnel = this.#view.tunnels.get(name);
+    if (tunnel !== undefined && isIpsecTunnel(this.#view, tunnel)) return true;
     const shape = tunnel && shapeOf(this.#view, tunnel);
     return shape !== undefined && kindIsLayer3(shape.kind);
   }

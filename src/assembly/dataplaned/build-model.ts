@@ -8,6 +8,7 @@ import { macHigh16, macLow32, parseMac } from '../../core/mac.ts';
 import { EtherType } from '../../wire/ethernet.ts';
 import { carriesFrames, makesDevice } from '../../config/types/net-interface.ts';
 import { addDomains } from './build-domains.ts';
+import { addIpsec } from './build-ipsec.ts';
 import { parentsOf, RouteBuilder } from './build-routes.ts';
 import { addStaticTables } from './build-static-tables.ts';
 import { addTunnels, hostInterfaceOf } from './build-tunnels.ts';
@@ -20,6 +21,8 @@ import type { Mac } from './spec.ts';
 const DEFAULT_AGEING_SECONDS = 300;
 /** `l2-cache-limit`. */
 const DEFAULT_LEARNED_LIMIT = 65_536;
+/** `isakmp-natt-port`. */
+const NAT_TRAVERSAL_PORT = 4500;
 /** Of a TAP device that is in no VLAN. */
 const ETHERNET_MTU = 1500;
 
@@ -42,6 +45,10 @@ class ModelBuilder {
     routes: [],
     staticTables: new Map(),
     neighbours: new Map(),
+    selectors: new Map(),
+    associations: new Map(),
+    ipsecTunnels: new Map(),
+    ipsecSettings: { natTraversalPort: NAT_TRAVERSAL_PORT, keepaliveSeconds: 0 },
     tapMtus: new Map(),
     domainOf: new Map(),
     ageingSeconds: DEFAULT_AGEING_SECONDS,
@@ -60,11 +67,17 @@ class ModelBuilder {
       this.#model.ageingSeconds = general['l2-cache-timeout'];
       this.#model.learnedLimit = general['l2-cache-limit'];
     }
+    const ike = this.#view.ikeDaemon?.properties;
+    if (ike !== undefined) {
+      const keepaliveSeconds = ike['natt-keep-alive'];
+      this.#model.ipsecSettings = { natTraversalPort: ike['isakmp-natt-port'], keepaliveSeconds };
+    }
     this.#addInterfaces();
     addDomains(this.#view, this.#devices, this.#model);
     this.#addInterfaceMembers();
     this.#addSelfs();
     addTunnels(this.#view, this.#devices, this.#model);
+    addIpsec(this.#view, this.#model);
     this.#addTapMtus();
     addStaticTables(this.#view, this.#model);
     this.#addNeighbours();

@@ -21,6 +21,7 @@ import { MssClamp } from '../../tunnel/mss.ts';
 import { tunnelOverhead } from '../../tunnel/overhead.ts';
 import { serviceIsUdp, serviceNumber } from '../../tunnel/service.ts';
 import { TOS_PRESERVE, TunnelKind, UdpChecksum } from '../../tunnel/tunnel.ts';
+import { isIpsecTunnel } from './build-ipsec.ts';
 import { addSockets, udpModel } from './build-sockets.ts';
 import {
   bareAddress,
@@ -155,7 +156,7 @@ class TunnelBuilder {
   add(): void {
     for (const tunnel of this.#view.tunnels.values()) {
       // Nothing listens to what such a tunnel is of: the router carries it, as it would without the tunnel.
-      if (tunnel.properties.transparent) continue;
+      if (tunnel.properties.transparent || isIpsecTunnel(this.#view, tunnel)) continue;
       const domain = this.#model.domainOf.get(tunnel.name)!;
       const records = this.#view.tunnelFdbs.get(tunnel.name)?.properties.records;
       this.#add(tunnel, standing(tunnel, this.#ground, domain, records));

@@ -7,12 +7,17 @@ import { netArp } from '../../config/types/net-arp.ts';
 import { netFdbTunnel } from '../../config/types/net-fdb-tunnel.ts';
 import { netFdbVlan } from '../../config/types/net-fdb-vlan.ts';
 import { netInterface } from '../../config/types/net-interface.ts';
+import { IKE_DAEMON, type IkeDaemon, netIpsecIkeDaemon } from '../../config/types/net-ipsec-ike-daemon.ts';
+import { netIpsecIpsecPolicy } from '../../config/types/net-ipsec-ipsec-policy.ts';
+import { netIpsecManualSecurityAssociation } from '../../config/types/net-ipsec-manual-security-association.ts';
+import { netIpsecTrafficSelector } from '../../config/types/net-ipsec-traffic-selector.ts';
 import { netNdp } from '../../config/types/net-ndp.ts';
 import { netRouteDomain } from '../../config/types/net-route-domain.ts';
 import { netRoute } from '../../config/types/net-route.ts';
 import { netSelf } from '../../config/types/net-self.ts';
 import { netTunnelsEtherip } from '../../config/types/net-tunnels-etherip.ts';
 import { netTunnelsGre } from '../../config/types/net-tunnels-gre.ts';
+import { netTunnelsIpsec } from '../../config/types/net-tunnels-ipsec.ts';
 import { netTunnelsTunnel } from '../../config/types/net-tunnels-tunnel.ts';
 import { netTunnelsVxlan } from '../../config/types/net-tunnels-vxlan.ts';
 import { netVlanGroup } from '../../config/types/net-vlan-group.ts';
@@ -34,6 +39,10 @@ export type Tunnel = ObjectOf<typeof netTunnelsTunnel>;
 export type VxlanProfile = ObjectOf<typeof netTunnelsVxlan>;
 export type GreProfile = ObjectOf<typeof netTunnelsGre>;
 export type EtheripProfile = ObjectOf<typeof netTunnelsEtherip>;
+export type IpsecPolicy = ObjectOf<typeof netIpsecIpsecPolicy>;
+export type ManualAssociation = ObjectOf<typeof netIpsecManualSecurityAssociation>;
+export type TrafficSelector = ObjectOf<typeof netIpsecTrafficSelector>;
+export type IpsecProfile = ObjectOf<typeof netTunnelsIpsec>;
 export type GeneralSettings = ObjectOf<typeof ltmGlobalSettingsGeneral>;
 
 export type ConfigView = {
@@ -52,6 +61,11 @@ export type ConfigView = {
   readonly vxlanProfiles: ReadonlyMap<string, VxlanProfile>;
   readonly greProfiles: ReadonlyMap<string, GreProfile>;
   readonly etheripProfiles: ReadonlyMap<string, EtheripProfile>;
+  readonly ipsecPolicies: ReadonlyMap<string, IpsecPolicy>;
+  readonly manualAssociations: ReadonlyMap<string, ManualAssociation>;
+  readonly trafficSelectors: ReadonlyMap<string, TrafficSelector>;
+  readonly ipsecProfiles: ReadonlyMap<string, IpsecProfile>;
+  readonly ikeDaemon: IkeDaemon | undefined;
   readonly general: GeneralSettings | undefined;
   readonly variables: ReadonlyMap<string, DbVariable>;
 };
@@ -82,6 +96,11 @@ export function viewOf(objects: Iterable<AnyConfigObject>, before?: ConfigView):
     vxlanProfiles: all<VxlanProfile>(netTunnelsVxlan),
     greProfiles: all<GreProfile>(netTunnelsGre),
     etheripProfiles: all<EtheripProfile>(netTunnelsEtherip),
+    ipsecPolicies: all<IpsecPolicy>(netIpsecIpsecPolicy),
+    manualAssociations: all<ManualAssociation>(netIpsecManualSecurityAssociation),
+    trafficSelectors: all<TrafficSelector>(netIpsecTrafficSelector),
+    ipsecProfiles: all<IpsecProfile>(netTunnelsIpsec),
+    ikeDaemon: all<IkeDaemon>(netIpsecIkeDaemon).get(IKE_DAEMON),
     general: [...all<GeneralSettings>(ltmGlobalSettingsGeneral).values()][0],
     variables: all<DbVariable>(sysDb),
   };

@@ -306,7 +306,7 @@ export class Dataplane {
       states,
       this.#addresses,
       this.#domains,
-      options.counters,
+      disposal,
     );
     this.#scheduler = new Scheduler(
       [
@@ -580,6 +580,10 @@ export class Dataplane {
         this.#ipsecService.removeAssociation(operation.id);
         this.#disturb();
         break;
+      case 'set-ipsec-settings':
+        this.#ipsec.natTraversalPort = operation.natTraversalPort;
+        this.#ipsecService.keepaliveSeconds = operation.keepaliveSeconds;
+        break;
       case 'set-ipsec-tunnel':
         if (!this.#leaveDomain(operation.spec)) return false;
         this.#setIpsecTunnel(operation.spec);
@@ -744,8 +748,8 @@ export class Dataplane {
     member.floodEndpoints = this.#tunnels.holdAll(tunnel, spec.floodRemotes);
   }
 
-  #setIpsecTunnel({ id, name, row, domain, enabled, mtu, selector }: IpsecTunnelSpec): void {
-    const outlet = this.#ipsecService.tunnelOutlet(row, selector);
+  #setIpsecTunnel({ id, name, row, domain, enabled, mtu }: IpsecTunnelSpec): void {
+    const outlet = this.#ipsecService.tunnelOutlet(id, row);
     const member = new Member(id, name, MemberKind.tunnel, this.#domains.get(domain)!, row, outlet);
     member.enabled = enabled;
     member.mtu = mtu;

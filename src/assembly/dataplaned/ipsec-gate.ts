@@ -24,7 +24,7 @@ export const ADMITTED = -1;
 
 /** UDP ports of key exchange, and of ESP behind address translation (RFC 7296, section 2; RFC 3948). */
 const IKE_PORT = 500;
-const NAT_TRAVERSAL_PORT = 4500;
+const DEFAULT_NAT_TRAVERSAL_PORT = 4500;
 
 export class IpsecGate {
   readonly policies = new PolicyDatabase();
@@ -33,6 +33,7 @@ export class IpsecGate {
   readonly toSeal = new FrameBatch();
   /** Packets to be opened: they start at their IP header, and `Frame.upperStart` is where ESP, AH or UDP begins. */
   readonly toOpen = new FrameBatch();
+  natTraversalPort = DEFAULT_NAT_TRAVERSAL_PORT;
   readonly #bytes: Uint8Array;
   readonly #disposal: Disposal;
 
@@ -57,7 +58,7 @@ export class IpsecGate {
   /** The same for what was made here or comes from the host. */
   matchOwn(frame: Frame, routeDomain: number): SelectorSpec | undefined {
     const found = this.match(frame, routeDomain);
-    return found === undefined || isKeyExchange(selectors.sourcePort) ? undefined : found;
+    return found === undefined || this.#isKeyExchange(selectors.sourcePort) ? undefined : found;
   }
 
   /** Takes a packet of the host if a selector is for it; false: it goes as it is. */
@@ -90,7 +91,7 @@ export class IpsecGate {
     const found = this.policies.find('in', routeDomain);
     frame.protection = ADMITTED;
     if (found === undefined || found.action === 'bypass') return FORWARD;
-    if (isForUs && isKeyExchange(selectors.destinationPort)) return FORWARD;
+    if (isForUs && this.#isKeyExchange(selectors.destinationPort)) return FORWARD;
     return found.action === 'discard' ? Drop.ipsecPolicyDiscard : Drop.ipsecPolicyRequired;
   }
 
@@ -102,7 +103,7 @@ export class IpsecGate {
     if (this.associations.size === 0) return false;
     if (protocol === IpProtocol.udp) {
       if (this.associations.udpUsers === 0 || frame.end - upper < UDP_HEADER_OCTETS) return false;
-      if (read16(this.#bytes, upper + 2) !== NAT_TRAVERSAL_PORT) return false;
+      if (read16(this.#bytes, upper + 2) !== this.natTraversalPort) return false;
     } else if (protocol !== IpsecProtocol.esp && protocol !== IpsecProtocol.ah) {
       return false;
     }
@@ -111,8 +112,9 @@ export class IpsecGate {
     this.toOpen.push(frame);
     return true;
   }
-}
 
-/** Whether the packet in `selectors` is one of key exchange, by this port of it. */
-const isKeyExchange = (port: number): boolean =>
-  selectors.protocol === IpProtocol.udp && (port === IKE_PORT || port === NAT_TRAVERSAL_PORT);
+  /** Whether the packet in `selectors` is one of key exchange, by this port of it. */
+  #isKeyExchange(port: number): boolean {
+    return selectors.protocol === IpProtocol.udp && (port === IKE_PORT || port === this.natTraversalPort);
+  }
+}

@@ -1,10 +1,13 @@
 // The worker's side of IPsec: policies and associations as they are told, ageing, keepalives, tunnels of interface mode.
 
 import type { Domain } from '../../bridge/domain.ts';
-import { Column, ROW_STRIDE, type CounterTable } from '../../core/counters.ts';
+import { Column, ROW_STRIDE } from '../../core/counters.ts';
+import { Drop } from '../../core/drop-reason.ts';
 import type { AssociationSpec } from '../../ipsec/association-database.ts';
-import type { SelectorSpec } from '../../ipsec/traffic-selector.ts';
+import { readSelectors } from '../../ipsec/packet-selectors.ts';
+import { tunnelScope, type SelectorSpec } from '../../ipsec/traffic-selector.ts';
 import type { Frame } from '../../packet/frame.ts';
+import type { Disposal } from '../../pipeline/disposal.ts';
 import type { Outlet } from '../../pipeline/node.ts';
 import type { AssociationStates } from './association-states.ts';
 import type { IpsecGate } from './ipsec-gate.ts';
@@ -12,12 +15,14 @@ import type { IpsecPaths } from './ipsec-paths.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 
 export class IpsecService {
+  /** Seconds between keepalives to other ends behind address translation; 0: none. */
+  keepaliveSeconds = 0;
   readonly #gate: IpsecGate;
   readonly #paths: IpsecPaths;
   readonly #states: AssociationStates;
   readonly #addresses: LocalAddresses;
   readonly #domains: ReadonlyMap<number, Domain>;
-  readonly #counters: CounterTable;
+  readonly #disposal: Disposal;
 
   constructor(
     gate: IpsecGate,
@@ -25,14 +30,14 @@ export class IpsecService {
     states: AssociationStates,
     addresses: LocalAddresses,
     domains: ReadonlyMap<number, Domain>,
-    counters: CounterTable,
+    disposal: Disposal,
   ) {
     this.#gate = gate;
     this.#paths = paths;
     this.#states = states;
     this.#addresses = addresses;
     this.#domains = domains;
-    this.#counters = counters;
+    this.#disposal = disposal;
   }
 
   setSelector(spec: SelectorSpec): void {
@@ -57,16 +62,20 @@ export class IpsecService {
   }
 
   /** What packets that are routed into an interface mode tunnel are pushed into. */
-  tunnelOutlet(row: number, selector: number): Outlet {
-    const { cells } = this.#counters;
-    const base = row * ROW_STRIDE;
-    const { toSeal } = this.#gate;
+  tunnelOutlet(member: number, row: number): Outlet {
     return {
       push: (frame: Frame) => {
+        const { cells } = this.#disposal.counters;
+        const base = row * ROW_STRIDE;
+        readSelectors(this.#disposal.pool.arena.bytes, frame.start, frame.end);
+        const selector = this.#gate.policies.find('out', tunnelScope(member));
+        if (selector === undefined) {
+          this.#disposal.drop(frame, Drop.ipsecPolicyMismatch, row);
+          return;
+        }
         cells[base + Column.outFrames]! += 1;
         cells[base + Column.outOctets]! += frame.end - frame.start;
-        frame.protection = selector + 1;
-        toSeal.push(frame);
+        this.#gate.take(frame, selector);
       },
     };
   }

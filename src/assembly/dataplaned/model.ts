@@ -2,8 +2,11 @@
 // what the planner, the ports and `show` work with.
 
 import type { AddressWords } from '../../core/address.ts';
+import type { KeyProperties } from '../../config/ipsec-keys.ts';
 import type { RecordTable } from '../../config/record-table.ts';
 import type { CrossingSpec } from '../../bridge/crossing.ts';
+import type { SecurityAssociationSpec } from '../../ipsec/security-association.ts';
+import type { SelectorSpec } from '../../ipsec/traffic-selector.ts';
 import type { Subnet } from '../../tunnel/subnets.ts';
 import type { TunnelSpec } from '../../tunnel/tunnel.ts';
 import type { AllowedServices } from '../../route/port-lockdown.ts';
@@ -159,6 +162,29 @@ export type StaticTableModel = {
 
 export type NeighbourModel = { domain: string; address: AddressWords; mac: Mac };
 
+/** One direction of a traffic selector; those of an interface mode tunnel are for its packets alone. */
+export type SelectorModel = Omit<SelectorSpec, 'id' | 'row' | 'scope' | 'policy'> & {
+  key: string;
+  tunnel: string | undefined;
+  routeDomain: number;
+  policy: string;
+};
+
+/** A security association; its keys are opened by who has the ciphers (key-ring.ts). */
+export type AssociationModel = {
+  name: string;
+  routeDomain: number;
+  policy: string;
+  /** As in AssociationSpec. */
+  sends: boolean;
+  tunnel: string | undefined;
+  sa: SecurityAssociationSpec;
+  /** The properties that say the keys, sealed. */
+  keys: KeyProperties;
+};
+
+export type IpsecTunnelModel = { name: string; domain: string; mtu: number };
+
 /** `object`: type and name, as in `net self /Common/wan`. */
 export type Failure = { object: string; reason: string };
 
@@ -178,6 +204,11 @@ export type Model = {
   /** By domain, type and name. */
   staticTables: Map<string, StaticTableModel>;
   neighbours: Map<string, NeighbourModel>;
+  /** By name and direction. */
+  selectors: Map<string, SelectorModel>;
+  associations: Map<string, AssociationModel>;
+  ipsecTunnels: Map<string, IpsecTunnelModel>;
+  ipsecSettings: { natTraversalPort: number; keepaliveSeconds: number };
   /** By name of an interface with a TAP: the largest IP packet that its VLANs, and what they are bridged to, carry. */
   tapMtus: Map<string, number>;
   /** Domain by name of a VLAN, VLAN group or tunnel: several VLANs of a group share one. */

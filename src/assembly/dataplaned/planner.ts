@@ -6,6 +6,7 @@
 
 import { RowAllocator } from '../../core/counters.ts';
 import { kept } from '../../core/kept.ts';
+import { tunnelScope } from '../../ipsec/traffic-selector.ts';
 import type {
   DomainModel,
   InterfaceMemberModel,
@@ -20,7 +21,17 @@ import type { Operation } from './spec.ts';
 import { type StaticSource, StaticPlan } from './static-plan.ts';
 
 /** One kind of object: the operation that makes or changes it, and the one that removes it. */
-type Kind = 'settings' | 'domain' | 'interface-member' | 'tunnel-member' | 'self' | 'host-path' | 'neighbour';
+type Kind =
+  | 'settings'
+  | 'domain'
+  | 'interface-member'
+  | 'tunnel-member'
+  | 'ipsec-tunnel'
+  | 'self'
+  | 'host-path'
+  | 'neighbour'
+  | 'association'
+  | 'selector';
 
 type Planned = { readonly set: Operation; readonly remove: Operation };
 
@@ -31,6 +42,9 @@ const ORDER: readonly Kind[] = [
   'interface-member',
   'self',
   'host-path',
+  'ipsec-tunnel',
+  'association',
+  'selector',
   'tunnel-member',
   'neighbour',
 ];
@@ -78,6 +92,9 @@ export class Planner {
   /** Of VLANs and tunnels, as what they are in a group. */
   readonly #segments = new Numbers();
   readonly #ports = new Numbers();
+  readonly #policies = new Numbers();
+  readonly #selectors = new Numbers();
+  readonly #associations = new Numbers();
   readonly #rowAllocator: RowAllocator;
   readonly #rows = new Map<string, number>();
   readonly #routes = new RoutePlan();
@@ -111,10 +128,13 @@ export class Planner {
 
   /**
    * The operations that lead from the state of the call before to this one, in their order; those of a million stations are
-   * made when they are asked for.
+   * made when they are asked for. `keyOf`: the handle of an association's keys; without one it is left out.
    */
-  plan(model: Model): { operations: Iterable<Operation>; freedRows: number[] } {
-    const next = this.#describe(model);
+  plan(
+    model: Model,
+    keyOf: (association: string) => number | undefined = () => undefined,
+  ): { operations: Iterable<Operation>; freedRows: number[] } {
+    const next = this.#describe(model, keyOf);
     const removals: Operation[] = [];
     for (const kind of [...ORDER].reverse()) {
       for (const [key, planned] of this.#current.get(kind)!)
@@ -149,7 +169,7 @@ export class Planner {
     return { ...target, gateways };
   }
 
-  #describe(model: Model): Map<Kind, Map<string, Planned>> {
+  #describe(model: Model, keyOf: (association: string) => number | undefined): Map<Kind, Map<string, Planned>> {
     const plan = new Map<Kind, Map<string, Planned>>(ORDER.map((kind) => [kind, new Map()]));
     const add = (kind: Kind, key: string, planned: Planned): void => void plan.get(kind)!.set(key, planned);
     const learning: Operation = {
@@ -193,6 +213,7 @@ export class Planner {
       const spec = { domain: id, port: this.port(hostPortKey(domain)), mac, ownMac, usesLastHop };
       add('host-path', domain, { set: { op: 'set-host-path', spec }, remove: { op: 'remove-host-path', domain: id } });
     }
+    this.#describeIpsec(model, keyOf, add);
     for (const [key, { domain, address, mac }] of model.neighbours) {
       const id = this.#domainId(domain);
       const spec = { domain: id, address, mac };
@@ -200,6 +221,48 @@ export class Planner {
       add('neighbour', key, { set: { op: 'set-static-neighbour', spec }, remove });
     }
     return plan;
+  }
+
+  #describeIpsec(
+    model: Model,
+    keyOf: (association: string) => number | undefined,
+    add: (kind: Kind, key: string, planned: Planned) => void,
+  ): void {
+    const settings: Operation = { op: 'set-ipsec-settings', ...model.ipsecSettings };
+    add('settings', 'ipsec', { set: settings, remove: settings });
+    for (const tunnel of model.ipsecTunnels.values()) {
+      const { name } = tunnel;
+      const place = { id: this.#members.of(name), row: this.#obtainRow(name), domain: this.#domainId(tunnel.domain) };
+      const spec = { ...place, name, mtu: tunnel.mtu, enabled: true };
+      add('ipsec-tunnel', name, {
+        set: { op: 'set-ipsec-tunnel', spec },
+        remove: { op: 'remove-member', id: spec.id },
+      });
+    }
+    for (const { tunnel, routeDomain, policy, key, ...rest } of model.selectors.values()) {
+      const id = this.#selectors.of(key);
+      const scope = tunnel === undefined ? routeDomain : tunnelScope(this.#members.of(tunnel));
+      const row = this.#obtainRow(selectorRowKey(rest.name));
+      const spec = { ...rest, id, row, scope, policy: this.#policies.of(policy) };
+      add('selector', key, {
+        set: { op: 'set-traffic-selector', spec },
+        remove: { op: 'remove-traffic-selector', id },
+      });
+    }
+    for (const { name, policy, tunnel, routeDomain, sends, sa } of model.associations.values()) {
+      const key = keyOf(name);
+      if (key === undefined) continue;
+      const id = this.#associations.of(name);
+      const row = this.#obtainRow(associationRowKey(name));
+      const member = tunnel === undefined ? -1 : this.#members.of(tunnel);
+      const spec = { id, name, row, routeDomain, policy: this.#policies.of(policy), sends, tunnel: member, key, sa };
+      add('association', name, { set: { op: 'set-association', spec }, remove: { op: 'remove-association', id } });
+    }
+  }
+
+  /** Number of an association, which its state has as well; undefined: there is none. */
+  association(name: string): number | undefined {
+    return this.#associations.find(name);
   }
 
   /** Tables that are the same as before lead to the same members, which have kept their numbers. */
@@ -251,26 +314,39 @@ export class Planner {
     for (const { interface: name } of interfaceMembers.values()) ports.add(name);
     for (const domain of model.hostPaths.keys()) ports.add(hostPortKey(domain));
     const segments = new Set([...interfaceMembers.values()].map(({ segment }) => segment));
+    const ipsec = [...model.selectors.values()];
+    const policies = new Set([...ipsec, ...model.associations.values()].map(({ policy }) => policy));
     // What is there has a number: where there are as many numbers as there is of it, nothing has gone.
     const isAllThere =
       this.#ports.size === ports.size &&
       this.#domains.size === domains.size &&
-      this.#members.size === domains.size + interfaceMembers.size + tunnelMembers.size &&
+      this.#members.size === domains.size + interfaceMembers.size + tunnelMembers.size + model.ipsecTunnels.size &&
+      this.#policies.size === policies.size &&
+      this.#selectors.size === model.selectors.size &&
+      this.#associations.size === model.associations.size &&
       this.#segments.size === segments.size + tunnelMembers.size;
     if (isAllThere) return [];
     for (const name of tunnelMembers.keys()) segments.add(name);
     const members = new Set([
       ...interfaceMembers.keys(),
       ...tunnelMembers.keys(),
+      ...model.ipsecTunnels.keys(),
       ...[...domains.keys()].map(localKey),
     ]);
     this.#domains.keepOnly(domains);
     this.#members.keepOnly(members);
     this.#segments.keepOnly(segments);
     this.#ports.keepOnly(ports);
+    this.#policies.keepOnly(policies);
+    this.#selectors.keepOnly(model.selectors);
+    this.#associations.keepOnly(model.associations);
+    const others = new Set([
+      ...ipsec.map(({ name }) => selectorRowKey(name)),
+      ...[...model.associations.keys()].map(associationRowKey),
+    ]);
     const freed: number[] = [];
     for (const [key, row] of this.#rows) {
-      if (members.has(key) || (key.startsWith(PORT) && ports.has(key.slice(PORT.length)))) continue;
+      if (members.has(key) || others.has(key) || (key.startsWith(PORT) && ports.has(key.slice(PORT.length)))) continue;
       this.#rows.delete(key);
       freed.push(row);
     }
@@ -364,5 +440,8 @@ function* inTurn(...lists: Iterable<Operation>[]): Generator<Operation, void> {
 export const hostPortKey = (domain: string): string => `host ${domain}`;
 export const isHostPort = (key: string): boolean => key.startsWith('host ');
 const localKey = (domain: string): string => `local ${domain}`;
+/** Keys of rows that belong to no member and no port. */
+export const selectorRowKey = (name: string): string => `selector ${name}`;
+export const associationRowKey = (name: string): string => `association ${name}`;
 const PORT = 'port ';
 const portKey = (key: string): string => PORT + key;

@@ -129,7 +129,7 @@ export type StaticEntriesSpec = {
 
 export type StaticNeighbourSpec = { domain: number; address: AddressWords; mac: Mac };
 
-/** `selector`: id of the selector that its packets leave by. */
+/** A tunnel of IPsec in interface mode. */
 export type IpsecTunnelSpec = {
   id: number;
   name: string;
@@ -137,7 +137,6 @@ export type IpsecTunnelSpec = {
   domain: number;
   enabled: boolean;
   mtu: number;
-  selector: number;
 };
 
 export type Operation =
@@ -164,11 +163,12 @@ export type Operation =
   | { op: 'set-route-table'; routeDomain: number; routes: PackedRoutes }
   | ({ op: 'set-static-entries' } & StaticEntriesSpec)
   | { op: 'remove-static-entries'; domain: number; high: Uint16Array; low: Int32Array }
+  /** The UDP port of ESP behind address translation, and how often keepalives leave; 0: never. */
+  | { op: 'set-ipsec-settings'; natTraversalPort: number; keepaliveSeconds: number }
   | { op: 'set-traffic-selector'; spec: SelectorSpec }
   | { op: 'remove-traffic-selector'; id: number }
   | { op: 'set-association'; spec: AssociationSpec }
   | { op: 'remove-association'; id: number }
-  /** A tunnel of IPsec in interface mode: packets that are routed into it are protected as its selector says. */
   | { op: 'set-ipsec-tunnel'; spec: IpsecTunnelSpec }
   | { op: 'set-static-neighbour'; spec: StaticNeighbourSpec }
   | { op: 'remove-static-neighbour'; domain: number; address: AddressWords };

@@ -15,6 +15,7 @@ import type { Association } from '../../../ipsec/association-database.ts';
 import type { Opener } from '../../../ipsec/opener.ts';
 import { readSelectors } from '../../../ipsec/packet-selectors.ts';
 import { IpsecProtocol } from '../../../ipsec/security-association.ts';
+import { tunnelScope } from '../../../ipsec/traffic-selector.ts';
 import type { Frame, FrameBatch } from '../../../packet/frame.ts';
 import { Book } from '../../../pipeline/books.ts';
 import type { Disposal } from '../../../pipeline/disposal.ts';
@@ -229,6 +230,3 @@ export class IpsecInboundNode implements PipelineNode {
     this.#receiver.acceptIpv6(frame, owner);
   }
 }
-
-/** Where the policy database keeps the selectors of an interface mode tunnel: none of its packets meets others. */
-export const tunnelScope = (member: number): number => -1 - member;
