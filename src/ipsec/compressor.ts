@@ -5,6 +5,6 @@ export interface Compressor {
   readonly output: Uint8Array;
   /** Compresses bytes[start, end); the octets that it made, or -1 when they would be more than `limit`. */
   compress(bytes: Uint8Array, start: number, end: number, limit: number): number;
-  /** The reverse; -1 also for what is no whole stream, or has octets behind its end. */
+  /** The reverse; -1 also for what is no whole stream. */
   decompress(bytes: Uint8Array, start: number, end: number, limit: number): number;
 }

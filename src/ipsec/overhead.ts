@@ -1,19 +1,15 @@
 // How much larger a security association makes packets, padding included; compression is not counted on.
 
+import { AH_FIXED_OCTETS } from '../wire/ah.ts';
+import { ESP_HEADER_OCTETS, ESP_TRAILER_OCTETS } from '../wire/esp.ts';
 import { IPV4_HEADER_OCTETS } from '../wire/ipv4.ts';
 import { IPV6_HEADER_OCTETS } from '../wire/ipv6.ts';
 import { UDP_HEADER_OCTETS } from '../wire/udp.ts';
 import { BLOCK_OCTETS, icvOctets, IV_OCTETS } from './crypto.ts';
 import { IpsecProtocol, type SecurityAssociationSpec } from './security-association.ts';
 
-/** SPI and sequence number of ESP. */
-const ESP_HEADER_OCTETS = 8;
-/** Pad length and next header of ESP. */
-const ESP_TRAILER_OCTETS = 2;
-/** AH in front of its ICV. */
-const AH_FIXED_OCTETS = 12;
-
-const ipHeaderOctets = (family: 4 | 6): number => (family === 4 ? IPV4_HEADER_OCTETS : IPV6_HEADER_OCTETS);
+/** Of a header without options or extension headers. */
+export const ipHeaderOctets = (family: 4 | 6): number => (family === 4 ? IPV4_HEADER_OCTETS : IPV6_HEADER_OCTETS);
 const roundUp = (octets: number, unit: number): number => Math.ceil(octets / unit) * unit;
 
 /** Octets of the AH of an SA, over this IP version (RFC 4302, section 3.3.3.2.1). */

@@ -4,14 +4,43 @@
 //   1. `add` makes a pool frame with everything but the ciphertext and the ICV
 //   2. `flush` has the batch of ciphers do all of them at once, and finishes checksums
 //
+//   tunnel      outer IP | [UDP] | ESP or AH | [IPComp] | IP packet        | ESP: padding, trailer, ICV
+//   transport   IP header, headers for routers | [UDP] | ESP or AH | [IPComp] | rest of the packet | …
+//
 // A frame's own octets are only read: they may lie in the ring of a port, where nothing may be written behind their end.
+//
+// Not supported: traffic flow confidentiality by padding or dummy packets.
 
-import type { Verdict } from '../core/drop-reason.ts';
-import type { Frame } from '../packet/frame.ts';
+import { Drop, FORWARD, type Verdict } from '../core/drop-reason.ts';
+import { packetTos } from '../packet/ecn.ts';
+import { copyMetadata, type Frame } from '../packet/frame.ts';
 import type { FramePool } from '../packet/pool.ts';
+import { AH_FIXED_OCTETS, writeAh } from '../wire/ah.ts';
+import { ESP_HEADER_OCTETS, ESP_TRAILER_OCTETS, espPadOctets, NextHeader, writeEsp } from '../wire/esp.ts';
+import { IPCOMP, IPCOMP_HEADER_OCTETS, writeIpComp } from '../wire/ipcomp.ts';
+import { IpProtocol, ipv4DontFragment, writeIpv4, writeIpv4Checksum } from '../wire/ipv4.ts';
+import {
+  IPV6_DESTINATION,
+  IPV6_HEADER_OCTETS,
+  IPV6_SOURCE,
+  ipv6PseudoHeaderSum,
+  writeIpv6,
+  writeIpv6Address,
+} from '../wire/ipv6.ts';
+import { UDP_HEADER_OCTETS, udpOctets, writeUdp, writeUdpChecksum } from '../wire/udp.ts';
 import type { Compressor } from './compressor.ts';
-import { type CryptoBatch, MAX_JOBS } from './crypto.ts';
+import { type CryptoBatch, Job, MAX_JOBS } from './crypto.ts';
+import { findInsertion, insertion, isIpv4, packetEnd, rewriteHeader } from './insertion.ts';
+import { JobQueue } from './job-queue.ts';
+import { clearMutableFields, MAX_SAVED_OCTETS, SavedHeaders } from './mutable-fields.ts';
 import type { OutboundSa } from './outbound-sa.ts';
+import { ahOctets, ipHeaderOctets } from './overhead.ts';
+import { IpsecProtocol } from './security-association.ts';
+
+/** Of outer headers (RFC 4301, section 5.1.2.1, leaves it open). */
+const OUTER_TTL = 64;
+const MAX_LENGTH = 0xffff;
+const FLOW_LABEL = 0xfffff;
 
 export class Sealer {
   /** Packets added since the last `clear`; once flushed, the outcomes below have so many entries. */
@@ -22,13 +51,32 @@ export class Sealer {
   /** After `flush`: FORWARD, or why there is no sealed packet. */
   readonly verdicts: Verdict[] = [];
   /**
-   * After `flush`, with FORWARD: a frame of the pool that starts at its outer IP header and ends behind its last octet, with the metadata of its
-   * source and all checksums right. With another verdict it is back in the pool.
+   * After `flush`, with FORWARD: a frame of the pool, the caller's, that starts at its outer IP header and ends behind its last
+   * octet, with the metadata of its source and all checksums right. With another verdict it is back in the pool.
    */
   readonly sealed: Frame[] = [];
+  readonly #pool: FramePool;
+  readonly #crypto: CryptoBatch;
+  readonly #compressor: Compressor | undefined;
+  readonly #queue: JobQueue;
+  readonly #saved = new SavedHeaders();
+  /** Arena offset of the ESP or AH header of each entry. */
+  readonly #headers = new Int32Array(MAX_JOBS);
+  #identification = 0;
+  /** What `#chooseInside` found of the packet at hand: what is protected, and the octets in front of it that stay. */
+  #insideStart = 0;
+  #insideProtocol = 0;
+  #frontOctets = 0;
+  #protocolAt = 0;
+  #outerFamily: 4 | 6 = 4;
 
   /** `compressor`: undefined where no SA compresses. */
-  constructor(_pool: FramePool, _crypto: CryptoBatch, _compressor?: Compressor) {}
+  constructor(pool: FramePool, crypto: CryptoBatch, compressor?: Compressor) {
+    this.#pool = pool;
+    this.#crypto = crypto;
+    this.#compressor = compressor;
+    this.#queue = new JobQueue(crypto);
+  }
 
   /** No more can be added before `flush` and `clear`. */
   get isFull(): boolean {
@@ -38,20 +86,173 @@ export class Sealer {
   /**
    * Queues a packet. `frame.start` is at its IP header, which has been checked; the packet is whole for transport mode, no
    * super-frame, and its checksums are finished. Octets behind its total length are left out. With another verdict than FORWARD
-   * nothing was queued: ipsecExpired, ipsecSequenceUnreserved, ipsecSequenceExhausted, ipsecUnsupported (a fragment in transport mode, headers
-   * that AH cannot authenticate, larger than an IP packet once sealed), noBuffer.
+   * nothing was queued: ipsecExpired, ipsecSequenceUnreserved, ipsecSequenceExhausted, ipsecUnsupported (a fragment in
+   * transport mode, headers that AH cannot authenticate, larger than an IP packet once sealed), noBuffer.
    */
-  add(_frame: Frame, _sa: OutboundSa): Verdict {
-    throw new Error('not written yet');
+  add(frame: Frame, sa: OutboundSa): Verdict {
+    if (sa.hardDue) return Drop.ipsecExpired;
+    const { bytes } = this.#pool.arena;
+    const { spi, extended, udpSourcePort, udpDestinationPort, compressionIndex } = sa.spec;
+    const ip = frame.start;
+    const end = packetEnd(bytes, ip);
+    if (end > frame.end || !this.#chooseInside(bytes, ip, end, sa)) return Drop.ipsecUnsupported;
+    const insideOctets = end - this.#insideStart;
+    const compressed = this.#compress(bytes, this.#insideStart, end, sa);
+    const payloadOctets = compressed < 0 ? insideOctets : IPCOMP_HEADER_OCTETS + compressed;
+    const udpOctetsHere = sa.isUdp ? UDP_HEADER_OCTETS : 0;
+    const padOctets = espPadOctets(payloadOctets, sa.blockOctets);
+    const headOctets = sa.isAh ? ahOctets(sa.spec, this.#outerFamily) : ESP_HEADER_OCTETS + sa.ivOctets;
+    const tailOctets = sa.isAh ? 0 : padOctets + ESP_TRAILER_OCTETS + sa.icvOctets;
+    const header = this.#frontOctets + udpOctetsHere;
+    const octets = header + headOctets + payloadOctets + tailOctets;
+    if (octets - (this.#outerFamily === 4 ? 0 : IPV6_HEADER_OCTETS) > MAX_LENGTH) return Drop.ipsecUnsupported;
+
+    const sealed = this.#pool.acquireForPacket(octets);
+    if (sealed === undefined) return Drop.noBuffer;
+    copyMetadata(frame, sealed);
+    sealed.checksumVerified = 0;
+    sealed.offloadsUnknown = 0;
+    sealed.end = sealed.start + octets;
+    const at = sealed.start + header;
+    this.#writeFront(frame, sealed, sa);
+    const entry = this.count;
+    const verdict = sa.isAh && !this.#clearFront(entry, sealed.start, at) ? Drop.ipsecUnsupported : sa.takeSequence();
+    if (verdict !== FORWARD) {
+      this.#pool.release(sealed);
+      return verdict;
+    }
+    sa.count(end - ip);
+    if (sa.isUdp)
+      writeUdp(bytes, at - UDP_HEADER_OCTETS, udpSourcePort, udpDestinationPort, sealed.end - at + UDP_HEADER_OCTETS);
+    const nextHeader = compressed < 0 ? this.#insideProtocol : IPCOMP;
+    const payload = at + headOctets;
+    if (compressed >= 0) {
+      writeIpComp(bytes, payload, this.#insideProtocol, compressionIndex);
+      bytes.set(this.#compressor!.output.subarray(0, compressed), payload + IPCOMP_HEADER_OCTETS);
+    }
+    const row = this.#queue.begin(entry, sa.isAh, sa.key, extended, sa.sequenceHigh, sa.sequenceLow);
+    const { rows } = this.#queue;
+    if (sa.isAh) {
+      if (compressed < 0) bytes.copyWithin(payload, this.#insideStart, end);
+      writeAh(bytes, at, nextHeader, headOctets, spi, sa.sequenceLow);
+      rows[row + Job.source] = sealed.start;
+      rows[row + Job.octets] = octets;
+      rows[row + Job.target] = at + AH_FIXED_OCTETS + sa.ivOctets;
+    } else {
+      writeEsp(bytes, at, spi, sa.sequenceLow);
+      rows[row + Job.source] = compressed < 0 ? this.#insideStart : payload;
+      rows[row + Job.octets] = payloadOctets;
+      rows[row + Job.target] = at;
+      rows[row + Job.padOctets] = padOctets;
+      rows[row + Job.nextHeader] = nextHeader;
+    }
+    this.#headers[entry] = at;
+    this.sources[entry] = frame;
+    this.associations[entry] = sa;
+    this.sealed[entry] = sealed;
+    this.count = entry + 1;
+    return FORWARD;
   }
 
   /** Seals what was added; how many that are. Outcomes stand in the arrays until `clear`. */
   flush(): number {
-    throw new Error('not written yet');
+    const { count } = this;
+    const espJobs = this.#queue.load(count, false);
+    if (espJobs > 0) this.#crypto.seal(espJobs);
+    this.#queue.store(espJobs);
+    const ahJobs = this.#queue.load(count, true);
+    if (ahJobs > 0) this.#crypto.digest(ahJobs);
+    this.#queue.store(ahJobs);
+    for (let entry = 0; entry < count; entry++) {
+      const verdict = this.#queue.verdict(entry);
+      this.verdicts[entry] = verdict;
+      if (verdict === FORWARD) this.#finish(entry);
+      else this.#pool.release(this.sealed[entry]!);
+    }
+    return count;
   }
 
   /** Forgets the outcomes. */
   clear(): void {
     this.count = 0;
   }
+
+  /** False: the SA cannot carry this packet. */
+  #chooseInside(bytes: Uint8Array, ip: number, end: number, sa: OutboundSa): boolean {
+    if (sa.isTunnel) {
+      this.#insideStart = ip;
+      this.#insideProtocol = isIpv4(bytes, ip) ? NextHeader.ipv4 : NextHeader.ipv6;
+      this.#outerFamily = sa.spec.family;
+      this.#frontOctets = ipHeaderOctets(sa.spec.family);
+      return true;
+    }
+    if (!findInsertion(bytes, ip, end) || insertion.isFragment) return false;
+    this.#insideStart = insertion.at;
+    this.#insideProtocol = insertion.protocol;
+    this.#protocolAt = insertion.protocolAt;
+    this.#outerFamily = isIpv4(bytes, ip) ? 4 : 6;
+    this.#frontOctets = insertion.at - ip;
+    if (sa.isAh) return !insertion.hasFragmentHeader && !insertion.isRouted && this.#frontOctets <= MAX_SAVED_OCTETS;
+    // The checksum of UDP over IPv6 is that of the last receiver's address, which stands in the routing header.
+    return !(sa.isUdp && insertion.isRouted);
+  }
+
+  /** Compresses what is inside to the compressor's output; its octets, or -1: it goes as it is. */
+  #compress(bytes: Uint8Array, start: number, end: number, sa: OutboundSa): number {
+    if (sa.spec.compression === 0 || this.#compressor === undefined || !sa.compression.wants(end - start)) return -1;
+    const octets = this.#compressor.compress(bytes, start, end, end - start - IPCOMP_HEADER_OCTETS - 1);
+    sa.compression.tried(octets >= 0);
+    return octets;
+  }
+
+  /** The outer IP header, or the packet's own with what it has to say now. */
+  #writeFront(frame: Frame, sealed: Frame, sa: OutboundSa): void {
+    const { bytes } = this.#pool.arena;
+    const { start, end } = sealed;
+    const protocol = sa.isUdp ? IpProtocol.udp : sa.isAh ? IpsecProtocol.ah : IpsecProtocol.esp;
+    if (!sa.isTunnel) {
+      bytes.copyWithin(start, frame.start, frame.start + this.#frontOctets);
+      rewriteHeader(bytes, start, end, start + this.#protocolAt - frame.start, protocol);
+      return;
+    }
+    const { source, destination, family, dontFragment } = sa.spec;
+    const tos = packetTos(bytes, frame.start);
+    const isInnerIpv4 = isIpv4(bytes, frame.start);
+    if (family === 4) {
+      const isCopied = !isInnerIpv4 || ipv4DontFragment(bytes, frame.start);
+      const isSet = dontFragment === 'copy' ? isCopied : dontFragment === 'set';
+      this.#identification = (this.#identification + 1) & 0xffff;
+      const [to, from] = [destination[3], source[3]];
+      writeIpv4(bytes, start, tos, end - start, this.#identification, isSet, OUTER_TTL, protocol, from, to);
+    } else {
+      const label = isInnerIpv4 ? 0 : flowLabel(bytes, frame.start);
+      writeIpv6(bytes, start, tos, label, end - start - IPV6_HEADER_OCTETS, protocol, OUTER_TTL);
+      writeIpv6Address(bytes, start + IPV6_SOURCE, source);
+      writeIpv6Address(bytes, start + IPV6_DESTINATION, destination);
+    }
+  }
+
+  /** Zeros for what AH does not authenticate in the headers in front of it; false: it cannot authenticate these. */
+  #clearFront(entry: number, start: number, end: number): boolean {
+    this.#saved.save(entry, this.#pool.arena.bytes, start, end);
+    return clearMutableFields(this.#pool.arena.bytes, start, end, true);
+  }
+
+  /** What can be written only behind the ciphertext and the ICV. */
+  #finish(entry: number): void {
+    const { bytes, words } = this.#pool.arena;
+    const { start } = this.sealed[entry]!;
+    const header = this.#headers[entry]!;
+    if (this.#queue.isAh(entry)) {
+      this.#saved.restore(entry, bytes, start, header);
+      if (isIpv4(bytes, start)) writeIpv4Checksum(bytes, start);
+    } else if (this.associations[entry]!.isUdp && !isIpv4(bytes, start)) {
+      // Over IPv4 it stays 0 (RFC 3948, section 2.1), over IPv6 there has to be one (RFC 8200, section 8.1).
+      const udp = header - UDP_HEADER_OCTETS;
+      writeUdpChecksum(bytes, words, udp, ipv6PseudoHeaderSum(bytes, start, IpProtocol.udp, udpOctets(bytes, udp)));
+    }
+  }
 }
+
+const flowLabel = (bytes: Uint8Array, ip: number): number =>
+  ((bytes[ip + 1]! << 16) | (bytes[ip + 2]! << 8) | bytes[ip + 3]!) & FLOW_LABEL;

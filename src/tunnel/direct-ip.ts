@@ -13,6 +13,7 @@
 
 import { checksumAdd, checksumFold } from '../core/checksum.ts';
 import { write16, write32 } from '../core/octets.ts';
+import { packetTos } from '../packet/ecn.ts';
 import type { Arena } from '../packet/arena.ts';
 import type { Frame } from '../packet/frame.ts';
 import { EtherType, ETHERNET_HEADER_OCTETS, writeEthernet } from '../wire/ethernet.ts';
@@ -36,7 +37,7 @@ import {
   writeIpv6Address,
 } from '../wire/ipv6.ts';
 import { writeNvgre } from '../wire/nvgre.ts';
-import { outerTos, packetTos } from './ecn.ts';
+import { outerTos } from './ecn.ts';
 import type { TunnelEndpoint } from './endpoint.ts';
 import { flowLabel } from './entropy.ts';
 import { frameTos, noteFlow, notePacketFlow } from './inner-packet.ts';

@@ -2,10 +2,11 @@
 
 import { hashPair } from '../core/pair-map.ts';
 import type { Arena } from '../packet/arena.ts';
+import { packetTos } from '../packet/ecn.ts';
 import type { Frame } from '../packet/frame.ts';
 import { ETHERNET_HEADER_OCTETS } from '../wire/ethernet.ts';
 import { IPV4_HEADER_OCTETS, IpProtocol } from '../wire/ipv4.ts';
-import { innerTos, packetTos } from './ecn.ts';
+import { innerTos } from './ecn.ts';
 import { combineAddresses, flowHash, packetFlowHash } from './entropy.ts';
 
 // As they stand in little-endian words of memory.

@@ -25,7 +25,7 @@ export const IPV4_TOTAL_LENGTH = 2;
 export const IPV4_IDENTIFICATION = 4;
 export const IPV4_FLAGS = 6;
 export const IPV4_TTL = 8;
-const PROTOCOL = 9;
+export const IPV4_PROTOCOL = 9;
 export const IPV4_CHECKSUM = 10;
 export const IPV4_SOURCE = 12;
 export const IPV4_DESTINATION = 16;
@@ -86,7 +86,7 @@ export function ipv4Ttl(bytes: Uint8Array, start: number): number {
 }
 
 export function ipv4Protocol(bytes: Uint8Array, start: number): number {
-  return bytes[start + PROTOCOL]!;
+  return bytes[start + IPV4_PROTOCOL]!;
 }
 
 /** Whether the packet is a fragment, the first one included. */
@@ -138,7 +138,7 @@ export function writeIpv4(
   write16(bytes, at + IPV4_IDENTIFICATION, identification);
   write16(bytes, at + IPV4_FLAGS, flags);
   bytes[at + IPV4_TTL] = ttl;
-  bytes[at + PROTOCOL] = protocol;
+  bytes[at + IPV4_PROTOCOL] = protocol;
   write32(bytes, at + IPV4_SOURCE, source);
   write32(bytes, at + IPV4_DESTINATION, destination);
   writeIpv4Checksum(bytes, at);

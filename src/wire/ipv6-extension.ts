@@ -16,9 +16,10 @@
 import { read16, read32, write16, write32 } from '../core/octets.ts';
 import { IPV6_FRAGMENT, IPV6_HEADER_OCTETS, IPV6_HOP_BY_HOP, IPV6_NEXT_HEADER } from './ipv6.ts';
 
-const ROUTING = 43;
+/** Next headers of two kinds of extension header (RFC 8200, sections 4.4 and 4.6). */
+export const IPV6_ROUTING = 43;
+export const IPV6_DESTINATION_OPTIONS = 60;
 const AUTHENTICATION = 51;
-const DESTINATION_OPTIONS = 60;
 
 export const IPV6_FRAGMENT_HEADER_OCTETS = 8;
 const OFFSET_AND_FLAGS = 2;
@@ -91,10 +92,10 @@ function found(protocol: number, start: number, protocolAt: number): boolean {
 
 export const isIpv6Extension = (nextHeader: number): boolean =>
   nextHeader === IPV6_HOP_BY_HOP ||
-  nextHeader === ROUTING ||
+  nextHeader === IPV6_ROUTING ||
   nextHeader === IPV6_FRAGMENT ||
   nextHeader === AUTHENTICATION ||
-  nextHeader === DESTINATION_OPTIONS;
+  nextHeader === IPV6_DESTINATION_OPTIONS;
 
 /** Octets of the fragmentable part in front of this fragment's, of the fragment header at `at`. */
 export function fragmentOffset(bytes: Uint8Array, at: number): number {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Drop, FORWARD } from '../../../src/core/drop-reason.ts';
-import { decapsulateEcn, encapsulatedTos, innerTos, outgoingEcn } from '../../../src/tunnel/ecn.ts';
+import { outgoingEcn } from '../../../src/packet/ecn.ts';
+import { decapsulateEcn, encapsulatedTos, innerTos } from '../../../src/tunnel/ecn.ts';
 import { checkIpv4 } from '../../../src/wire/ipv4.ts';
 import { fromHex, guard, vector } from '../../support/octets.ts';
 

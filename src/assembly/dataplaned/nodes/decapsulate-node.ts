@@ -17,11 +17,12 @@ import {
   completeUnannouncedChecksum,
   finishUnannouncedOffloads,
 } from '../../../packet/complete-checksum.ts';
+import { decapsulatePacketEcn, ECN_MASK } from '../../../packet/ecn.ts';
 import type { Frame, FrameBatch } from '../../../packet/frame.ts';
 import type { Disposal } from '../../../pipeline/disposal.ts';
 import type { Outlet, PipelineNode } from '../../../pipeline/node.ts';
 import { Direction } from '../../../pipeline/tap.ts';
-import { decapsulateEcn, decapsulatePacketEcn, ECN_MASK } from '../../../tunnel/ecn.ts';
+import { decapsulateEcn } from '../../../tunnel/ecn.ts';
 import { clampTunnelled, MssClamp } from '../../../tunnel/mss.ts';
 import { protocolService, serviceIsUdp } from '../../../tunnel/service.ts';
 import { type Subnet, subnetMember } from '../../../tunnel/subnets.ts';
