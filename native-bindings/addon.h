@@ -1,7 +1,7 @@
 /* Shared by the files of the addon: handles, arguments, errors.
  *
  * The addon opens, receives and transmits in batches, polls and closes. It decides nothing and knows no protocol beyond
- * what a ring or a segmentation offload needs; src/native/addon.ts is the description of every function. */
+ * what a ring, a segmentation offload or a batch of ciphers needs; src/native/addon.ts is the description of every function. */
 #ifndef WIDEPLANE_ADDON_H
 #define WIDEPLANE_ADDON_H
 
@@ -71,6 +71,7 @@ void wait_register(napi_env env, napi_value exports);
 void netlink_register(napi_env env, napi_value exports);
 void device_register(napi_env env, napi_value exports);
 void watch_register(napi_env env, napi_value exports);
+void esp_crypto_register(napi_env env, napi_value exports);
 
 #define ENTRIES(list) (list), (sizeof(list) / sizeof((list)[0]))
 

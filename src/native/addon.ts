@@ -256,6 +256,18 @@ export interface Addon {
   watchReadable(descriptor: number, callback: () => void): Watch;
   unwatch(watch: Watch): void;
 
+  /** Why this thread has no ipsec-mb; empty: it has. */
+  cryptoMultiBufferUnavailable(): string;
+  /**
+   * Keeps a key of IPsec for use by one thread at a time; gives its handle, of a number space of its own. `backend`: 0
+   * OpenSSL, 1 ipsec-mb. `transform`: cipher | MAC << 8. Lengths are checked by src/net/batch-crypto.ts alone.
+   */
+  cryptoOpenKey(backend: number, transform: number, key: Uint8Array, macKey: Uint8Array): number;
+  /** Overwrites it. Throws EBADF where there is none. */
+  cryptoCloseKey(key: number): void;
+  /** Does the first `count` jobs of src/ipsec/crypto.ts; `operation`: 0 seal, 1 open, 2 digest, 3 verify. */
+  cryptoRun(arena: number, operation: number, jobs: Int32Array, count: number): void;
+
   /** A NETLINK_ROUTE socket, bound to these multicast groups (bit mask of RTMGRP_*), non-blocking. */
   netlinkOpen(groups: number): number;
   netlinkSend(descriptor: number, message: Uint8Array): void;
