@@ -167,5 +167,6 @@ NAPI_MODULE_INIT(/* napi_env env, napi_value exports */)
 	netlink_register(env, exports);
 	device_register(env, exports);
 	watch_register(env, exports);
+	process_register(env, exports);
 	return exports;
 }
