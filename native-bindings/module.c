@@ -168,5 +168,6 @@ NAPI_MODULE_INIT(/* napi_env env, napi_value exports */)
 	device_register(env, exports);
 	watch_register(env, exports);
 	esp_crypto_register(env, exports);
+	process_register(env, exports);
 	return exports;
 }

@@ -2,7 +2,9 @@
 
 import { resolve } from 'node:path';
 import { errorText } from '../core/errors.ts';
+import { logEvent } from '../core/log-codes.ts';
 import type { Log, LogLevel } from '../core/log.ts';
+import { protectMemory } from '../native/protect-memory.ts';
 import type { DaemonName } from '../supervise/daemon-table.ts';
 import { createLog, type LogFormat } from './log.ts';
 
@@ -24,6 +26,10 @@ const ENTRY_POINTS: Record<DaemonName, () => Promise<(settings: DaemonSettings) 
 
 export async function run(flags: RunFlags): Promise<number> {
   const log = createLog({ daemon: flags.daemon, format: flags.logFormat, level: flags.logLevel });
+  const unprotected = protectMemory();
+  if (unprotected !== undefined) {
+    logEvent(log, 'memory-unprotected', `a core file of this process may hold keys: ${unprotected}`);
+  }
   try {
     const start = await ENTRY_POINTS[flags.daemon]();
     const config = flags.config === undefined ? {} : { config: resolve(flags.config) };

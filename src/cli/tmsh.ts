@@ -4,6 +4,7 @@
 // (shell/shell.ts). Errors go to standard error; the exit status is 1 when a command failed.
 
 import { createInterface } from 'node:readline/promises';
+import { protectMemory } from '../native/protect-memory.ts';
 import { CommandSplitter } from '../tmsh/split.ts';
 import { runLocally } from './local-command.ts';
 import { TYPING_HINT, TmshClient, describeFailure } from './tmsh-client.ts';
@@ -18,6 +19,8 @@ export type TmshFlags = {
 
 /** Resolves to the exit status. */
 export async function tmsh({ state, commands = [], quiet = false }: TmshFlags): Promise<number> {
+  // A command may hold a key. Where it cannot be done the daemons have said so.
+  protectMemory();
   // A reader that has gone (`| head`) ends the output, not with a stack trace.
   process.stdout.on('error', () => process.exit(0));
   const source = commands.length > 0 ? 'tmsh -c' : process.stdin.isTTY ? 'tmsh shell' : 'stdin';

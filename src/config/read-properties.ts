@@ -104,11 +104,11 @@ export function readProperties(
       context.extras.push({ path, after, name: token.text, text, position: token.position });
       continue;
     }
-    const { name, property } = found;
+    const { name } = found;
     after = name;
     const edit: Edit | undefined =
       found.flag === undefined
-        ? readValue(scanner, token, name, property, context, [...path, name])
+        ? readValue(scanner, token, found, vocabulary, context, [...path, name])
         : { verb: 'set', value: found.flag };
     if (edit !== undefined) edits.push({ property: name, position: token.position, edit });
   }
@@ -157,8 +157,8 @@ function indentationOf(scanner: Scanner, { start, position }: Token): number {
 function readValue(
   scanner: Scanner,
   at: Token,
-  name: string,
-  property: Property,
+  { name, property }: Found,
+  vocabulary: ReadonlyMap<string, Found>,
   context: ReadContext,
   path: readonly string[],
 ): Edit | undefined {
@@ -176,7 +176,17 @@ function readValue(
   const scalar = kind as ScalarKind;
   if (isUnset(token, scalar, property)) return { verb: 'unset' };
   const value = readScalar(scalar.isPhrase === true ? takePhrase(scanner, token) : token, name, scalar, context);
+  if (scalar.isSecret === true) refuseMoreWords(scanner, token, name, vocabulary);
   return value === undefined ? undefined : { verb: 'set', value };
+}
+
+/** What stands behind a secret on its line would be taken for a property, and be shown. */
+function refuseMoreWords(scanner: Scanner, value: Token, name: string, vocabulary: ReadonlyMap<string, unknown>): void {
+  const next = scanner.peek();
+  if (next?.kind !== 'word' || scanner.text.slice(value.end, next.start).includes('\n')) return;
+  if (next.text.startsWith('#') || (!next.isQuoted && vocabulary.has(next.text))) return;
+  const hint = 'A text of several words stands in double quotes.';
+  throw new ConfigSyntaxError(`${name} takes one word, but there is more behind it`, next.position, hint);
 }
 
 /** A token with what belongs to it, as one text: `a and b`, `min 1 of { a b }`. */
@@ -221,16 +231,15 @@ export function unsetWords(kind: ScalarKind, property: Property): readonly strin
 function readScalar(token: Token, name: string, kind: ScalarKind, context: ReadContext): Scalar | undefined {
   const reading = kind.read(wordInDomain(token.text, kind, context.routeDomain), context.folder);
   if ('value' in reading) return reading.value;
-  const error = new ConfigError(
-    'configuration',
-    `${context.object}: ${name} ${reading.problem}, not "${token.text}".`,
-    {
-      object: context.object,
-      property: name,
-      value: token.text,
-      position: token.position,
-    },
-  );
+  const { object } = context;
+  const position = { object, property: name, position: token.position };
+  const error =
+    kind.isSecret === true
+      ? new ConfigError('configuration', `${object}: ${name} ${reading.problem}.`, position)
+      : new ConfigError('configuration', `${object}: ${name} ${reading.problem}, not "${token.text}".`, {
+          ...position,
+          value: token.text,
+        });
   if (context.errors === undefined) throw error;
   context.errors.push(error);
   return undefined;

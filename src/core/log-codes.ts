@@ -16,6 +16,10 @@ export const LOG_CODES = entries({
   'daemon-stopping': { level: 'info', help: 'the daemon was asked to stop' },
   'daemon-failed': { level: 'error', help: 'the daemon cannot go on and exits' },
   'settings-refused': { level: 'error', help: 'an option or a file that the daemon was started with cannot be used' },
+  'memory-unprotected': {
+    level: 'warn',
+    help: 'a core file of the daemon may hold keys, or another process of its account may read them; the message says why',
+  },
 
   // Configuration
   'config-loaded': { level: 'info', help: 'a configuration was read, validated and made the running one' },

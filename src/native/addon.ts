@@ -274,6 +274,9 @@ export interface Addon {
   /** One datagram of netlink messages, or null when none waits; throws ENOBUFS as an Error with code when some were lost. */
   netlinkReceive(descriptor: number): Uint8Array | null;
 
+  /** From now on the process leaves no core files, and its memory is closed to others of its account. */
+  protectMemory(): void;
+
   /** The errno of the last call that returned short, in this thread. */
   lastError(): number;
 }

@@ -1,7 +1,7 @@
 // The state directory: who may enter it, and where things are in it.
 
 import { chmodSync, lchownSync, mkdirSync, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Account } from './capability.ts';
 
 export type StateLayout = {
@@ -11,6 +11,8 @@ export type StateLayout = {
   lock: string;
   deviceJournal: string;
   socket: string;
+  /** What seals the secrets of the configuration; of the daemons. */
+  masterKey: string;
 };
 
 export function stateLayout(state: string): StateLayout {
@@ -21,6 +23,7 @@ export function stateLayout(state: string): StateLayout {
     lock: join(own, 'lock'),
     deviceJournal: join(own, 'devices.json'),
     socket: join(state, 'supervisor.sock'),
+    masterKey: join(state, 'master.key'),
   };
 }
 
@@ -53,13 +56,15 @@ export function makeStateDirectory(layout: StateLayout): void {
 /** Gives the directory, and those of the daemons with all that is in them, to the account that the daemons run as. */
 export function giveStateTo(layout: StateLayout, account: Account, daemons: readonly string[]): void {
   const entries = readdirSync(layout.state);
-  const ours = new Set(['supervisor', ...daemons]);
+  const ours = new Set(['supervisor', basename(layout.masterKey), ...daemons]);
   const foreign = entries.filter((entry) => !ours.has(entry) && !entry.endsWith('.sock'));
   if (statSync(layout.state).uid !== account.uid && foreign.length > 0) {
     throw new Error(
       `state directory ${layout.state}: it holds other things (${foreign[0]!}) and does not belong to the account ${account.name}, as which the daemons run; name an empty or new directory with --state`,
     );
   }
+  const isNew = statSync(layout.state).uid !== account.uid;
+  if (isNew && entries.includes(basename(layout.masterKey))) lchownSync(layout.masterKey, account.uid, account.gid);
   // A directory that somebody uses for other things as well keeps its mode: it might be /etc.
   if (foreign.length === 0) {
     chmodSync(layout.state, PRIVATE);

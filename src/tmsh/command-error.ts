@@ -3,14 +3,22 @@
 import { ConfigErrors, omittedText } from '../config/transaction.ts';
 import { ConfigError, ConfigSyntaxError, errorText, formatPosition } from '../core/errors.ts';
 import { IpcError } from '../ipc/ipc-error.ts';
+import { findSecrets, starred, withoutWords } from './secrets.ts';
 
 /**
  * The message, the place in the command with a caret below it or the place in the file, and what to do next. `place` is what
- * positions call the command itself, where it is one of a batch.
+ * positions call the command itself, where it is one of a batch. Secrets of the command are masked.
  */
 export function describeCommandError(error: unknown, command: string, place?: string): string {
+  const hidden = findSecrets(command);
+  if (hidden.length === 0) return describe(error, command, place);
+  // What was masked in the line that is pointed at is no word any more.
+  return withoutWords(describe(error, starred(command, hidden), place), hidden);
+}
+
+function describe(error: unknown, command: string, place?: string): string {
   if (error instanceof ConfigErrors) {
-    const lines = error.errors.map((each) => describeCommandError(each, command, place));
+    const lines = error.errors.map((each) => describe(each, command, place));
     if (error.omitted > 0) lines.push(omittedText(error.omitted));
     return lines.join('\n');
   }

@@ -1,5 +1,6 @@
 // Random tmsh commands over few names, so that most of them meet an object that is there.
 
+import './secret-box.ts';
 import fc from 'fast-check';
 
 /** What such commands begin with: without an interface hardly any VLAN is accepted. */

@@ -1,5 +1,6 @@
 // tmsh without a daemon: commands run on a configuration in memory.
 
+import './secret-box.ts';
 import { emptyConfiguration } from '../../src/config/configuration.ts';
 import type { Configuration } from '../../src/config/configuration.ts';
 import { ConfigErrors } from '../../src/config/transaction.ts';

@@ -1,6 +1,7 @@
 // configd put together: the owner of the configuration, its publisher, and tmsh, behind one socket.
 
 import { join } from 'node:path';
+import { useSecretBox } from '../../config/secret-box.ts';
 import { ConfigErrors } from '../../config/transaction.ts';
 import { ConfigError, ConfigSyntaxError, describeConfigError, errorText, formatPosition } from '../../core/errors.ts';
 import { logEvent } from '../../core/log-codes.ts';
@@ -9,6 +10,8 @@ import { IpcServer } from '../../ipc/ipc-server.ts';
 import type { Loaded } from '../../config/load-text.ts';
 import type { ParamsOf, ResultOf } from '../../ipc/schema.ts';
 import { makeDirectory } from '../../store/atomic-file.ts';
+import { MasterKeyBox } from '../../store/master-key.ts';
+import { stateLayout } from '../../supervise/state-directory.ts';
 import { complete } from '../../tmsh/complete.ts';
 import { ConfigOwner } from './config-owner.ts';
 import { Publisher } from './publisher.ts';
@@ -69,6 +72,9 @@ export class Configd {
     const { log } = this.#options;
     await makeDirectory(this.#directory);
     try {
+      const secrets = new MasterKeyBox(stateLayout(this.#options.state).masterKey, { create: true });
+      secrets.load();
+      useSecretBox(secrets);
       this.#report(await this.#owner.load());
     } catch (error) {
       for (const line of reasons(error)) logEvent(log, 'config-refused', line);

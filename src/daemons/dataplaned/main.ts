@@ -5,12 +5,14 @@ import { join } from 'node:path';
 import { ConfigSubscriber } from '../../assembly/config-subscriber.ts';
 import { Dataplaned } from '../../assembly/dataplaned/dataplaned.ts';
 import { handlersOf } from '../../assembly/dataplaned/requests.ts';
+import { useSecretBox } from '../../config/secret-box.ts';
 import { errorText } from '../../core/errors.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import { IpcServer } from '../../ipc/ipc-server.ts';
 import { loadAddon } from '../../native/addon.ts';
 import { makeDirectory } from '../../store/atomic-file.ts';
+import { MasterKeyBox } from '../../store/master-key.ts';
 import { prepareDevice, readHostSockets, retainDevices, setHostPaths } from '../../supervise/device-client.ts';
 import { stateLayout } from '../../supervise/state-directory.ts';
 
@@ -44,6 +46,7 @@ export async function runDataplaned({ state, log }: DataplanedSettings): Promise
     log,
   });
   await dataplaned.start();
+  useSecretBox(new MasterKeyBox(stateLayout(state).masterKey, { create: false }));
   const directory = join(state, 'dataplaned');
   await makeDirectory(directory);
   const socketPath = join(state, 'configd.sock');

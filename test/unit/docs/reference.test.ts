@@ -1,5 +1,6 @@
 // The reference manual is what the definitions say, and every example in it loads.
 
+import '../../support/secret-box.ts';
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { describe, it } from 'node:test';
