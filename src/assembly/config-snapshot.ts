@@ -11,6 +11,9 @@ import { SCHEMA_VERSION, changeHeadSchema, generationSchema } from '../ipc/schem
 import { readFileIfThere } from '../store/atomic-file.ts';
 import { JournaledFile, readRecords } from '../store/journaled-file.ts';
 
+/** Name of the file in the directory of a daemon. */
+export const SNAPSHOT_FILE = 'config.snapshot';
+
 const headSchema = z.object({ v: z.literal(SCHEMA_VERSION), generation: generationSchema, objects: z.number().int() });
 
 export type Snapshot = { readonly generation: Generation; readonly objects: ObjectMap };

@@ -20,7 +20,7 @@ import { changeHeadSchema } from '../ipc/schema.ts';
 import type { ApplyFailure, ParamsOf, Update } from '../ipc/schema.ts';
 import { removeLeftovers } from '../store/atomic-file.ts';
 import type { JournaledFile } from '../store/journaled-file.ts';
-import { readSnapshot, snapshotFile } from './config-snapshot.ts';
+import { readSnapshot, SNAPSHOT_FILE, snapshotFile } from './config-snapshot.ts';
 import type { Snapshot } from './config-snapshot.ts';
 
 /** What applies the configuration; each returns the objects that could not be applied, and must not throw for those. */
@@ -71,7 +71,7 @@ export class ConfigSubscriber {
     this.#options = options;
     const { directory, log } = options;
     if (directory === undefined) return;
-    const path = join(directory, 'config.snapshot');
+    const path = join(directory, SNAPSHOT_FILE);
     this.#snapshotPath = path;
     this.#snapshots = snapshotFile(path, (error) => logEvent(log, 'snapshot-failed', errorText(error), { path }));
   }

@@ -62,6 +62,12 @@ export const LOG_CODES = entries({
     help: 'another station has the address of a self IP: it was heard by ARP or neighbour discovery',
   },
 
+  'sequence-store-failed': {
+    level: 'error',
+    help: 'sequence numbers of security associations cannot be reserved on disk: they stop sending when theirs run out',
+  },
+  'crypto-ready': { level: 'info', help: 'which library seals and opens the packets of IPsec' },
+
   // Messages between processes
   'ipc-refused': { level: 'warn', help: 'a peer on a Unix socket sent what is no valid message; it was disconnected' },
   'configd-lost': { level: 'warn', help: 'configd is not reachable; the daemon goes on with the configuration it has' },

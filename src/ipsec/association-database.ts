@@ -36,10 +36,11 @@ export class Association {
   innerMtu6 = 0;
   pathVersion = -1;
 
-  constructor(spec: AssociationSpec, nowMs: number) {
+  /** `before`: goes on where that one was, which has the same keys. */
+  constructor(spec: AssociationSpec, nowMs: number, before?: Association) {
     this.spec = spec;
-    this.inbound = new InboundSa(spec.sa, spec.key, nowMs);
-    this.outbound = new OutboundSa(spec.sa, spec.key, nowMs);
+    this.inbound = before?.inbound ?? new InboundSa(spec.sa, spec.key, nowMs);
+    this.outbound = before?.outbound ?? new OutboundSa(spec.sa, spec.key, nowMs);
   }
 }
 
@@ -55,10 +56,10 @@ export class AssociationDatabase {
   /** Grows with every change. */
   version = 0;
 
-  /** Adds an association; one of the same id goes. */
+  /** Adds an association; one of the same id goes, and with the same keys this one goes on where that was. */
   set(spec: AssociationSpec, nowMs: number): Association {
-    this.remove(spec.id);
-    const association = new Association(spec, nowMs);
+    const before = this.remove(spec.id);
+    const association = new Association(spec, nowMs, before?.spec.key === spec.key ? before : undefined);
     this.#byId[spec.id] = association;
     this.size += 1;
     const { sa, routeDomain, policy } = spec;

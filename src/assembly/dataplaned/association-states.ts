@@ -52,9 +52,10 @@ export class AssociationStates {
     this.#cells[id * STRIDE + AssociationCell.reservedEnd] = end;
   }
 
-  /** By the worker: takes over what has been reserved since. */
+  /** By the worker: takes over what has been reserved since, and says how far it is. */
   refill({ outbound, spec: { id } }: Association): void {
     const base = id * STRIDE;
+    this.#cells[base + AssociationCell.next] = outbound.nextSequence;
     const end = this.#cells[base + AssociationCell.reservedEnd]!;
     if (end <= outbound.reservedEnd) return;
     outbound.reserve(Math.max(this.#cells[base + AssociationCell.reservedFirst]!, outbound.reservedEnd), end);

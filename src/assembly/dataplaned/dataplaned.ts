@@ -12,6 +12,11 @@ import type { Log } from '../../core/log.ts';
 import { applyChanges, type ConfigChange, type Generation, mapObjects, type ObjectMap } from '../../config/change.ts';
 import type { AnyConfigObject } from '../../config/object-type.ts';
 import { makesDevice, ownsDevice } from '../../config/types/net-interface.ts';
+import { openCryptoBatch } from '../../net/batch-crypto.ts';
+import { logEvent } from '../../core/log-codes.ts';
+import type { SequenceStore } from '../../store/sequence-store.ts';
+import { AssociationKeeper } from './association-keeper.ts';
+import { AssociationStates } from './association-states.ts';
 import type { LoadedAddon } from '../../native/addon.ts';
 import { type Device, DeviceWatcher, type Devices } from '../../net/device-watcher.ts';
 import { PolledDevices } from '../../net/polled-devices.ts';
@@ -70,6 +75,7 @@ export class Dataplaned implements ConfigApplier {
   /** Whether a configuration has come, and the connections of this host have been asked for. */
   #isConfigured = false;
   readonly #conflicts: ConflictReporter;
+  #associations: AssociationKeeper | undefined;
 
   constructor(options: DataplanedOptions) {
     this.#options = options;
@@ -127,6 +133,18 @@ export class Dataplaned implements ConfigApplier {
     this.#conflicts.start();
   }
 
+  /** To be called before the first configuration comes: without it there is no IPsec. `ranBefore`: as in AssociationKeeper. */
+  startIpsec(store: SequenceStore, ranBefore: ReadonlySet<string>): void {
+    const { addon } = this.#options.addon;
+    const { associations } = this.#worker;
+    if (addon === undefined || associations === undefined) return;
+    const { log } = this.#options;
+    const crypto = openCryptoBatch(addon, this.#worker.arena);
+    logEvent(log, 'crypto-ready', `IPsec is sealed and opened by ${crypto.name}: ${crypto.reason}`);
+    const states = new AssociationStates(associations);
+    this.#associations = new AssociationKeeper({ crypto, store, states, ranBefore, log });
+  }
+
   /** Goes over to a configuration; resolves, when the worker runs it, to what could not be applied. */
   async onSnapshot(_generation: Generation, objects: readonly AnyConfigObject[]): Promise<Failure[]> {
     return this.#goOver(mapObjects(objects));
@@ -148,9 +166,15 @@ export class Dataplaned implements ConfigApplier {
   }
 
   failures(): Failure[] {
-    const failures = [...this.#model.failures, ...this.#keeper.failures()];
+    const failures = [...this.#model.failures, ...this.#keeper.failures(), ...this.#ipsecFailures()];
     const ofHostPaths = this.#hostPaths?.failures(this.#model) ?? [];
     return [...failures, ...ofHostPaths.filter(({ object }) => !failures.some((other) => other.object === object))];
+  }
+
+  #ipsecFailures(): readonly Failure[] {
+    if (this.#associations !== undefined) return this.#associations.failures();
+    const reason = 'IPsec needs the addon, which cannot be loaded';
+    return [...this.#view.manualAssociations.values()].map(({ type, name }) => ({ object: `${type} ${name}`, reason }));
   }
 
   /** What `show` and captures read. */
@@ -170,6 +194,7 @@ export class Dataplaned implements ConfigApplier {
     this.#hostPaths?.stop();
     this.#conflicts.stop();
     this.#keeper.stop();
+    this.#associations?.stop();
     this.#watcher.close();
     await this.#worker.stop();
   }
@@ -191,7 +216,10 @@ export class Dataplaned implements ConfigApplier {
     this.#model = buildModel(this.#view, this.#deviceFacts());
     if (this.#hostPaths === undefined) this.#model.hostPaths.clear();
     else if (this.#isConfigured) this.#hostPaths.want(this.#model);
-    const { operations, freedRows } = this.#planner.plan(this.#model);
+    const associations = this.#associations;
+    const closing = (await associations?.want(this.#model.associations)) ?? [];
+    const { operations, freedRows } = this.#planner.plan(this.#model, associations?.keyOf);
+    associations?.place((name) => this.#planner.association(name));
     this.#keeper.want(this.#model);
     const devices = this.#devicesInUse();
     if (this.#retained !== devices.join(' ')) {
@@ -206,6 +234,7 @@ export class Dataplaned implements ConfigApplier {
       batch = [];
     }
     await this.#apply(batch);
+    associations?.close(closing);
     for (const row of freedRows) this.#worker.counters.clear(row);
     this.#planner.recycle(freedRows);
   }

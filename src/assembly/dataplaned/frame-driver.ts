@@ -17,6 +17,8 @@ export type DriverEvents = {
 export interface FrameDriver extends PortHost {
   readonly counters: CounterTable;
   readonly capture: SharedArrayBuffer;
+  /** Of security associations (association-states.ts); undefined: IPsec needs the worker. */
+  readonly associations?: SharedArrayBuffer;
   /** Tables that the data plane writes. */
   readonly tables: WorkerTables;
   /** Second of the data plane's clock. */

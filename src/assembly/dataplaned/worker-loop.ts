@@ -4,6 +4,8 @@ import type { MessagePort } from 'node:worker_threads';
 import { receiveMessageOnPort } from 'node:worker_threads';
 import { CounterTable } from '../../core/counters.ts';
 import { loadAddon } from '../../native/addon.ts';
+import { openCryptoBatch } from '../../net/batch-crypto.ts';
+import { DeflateCompressor } from '../../net/deflate.ts';
 import { Arena } from '../../packet/arena.ts';
 import { FramePool } from '../../packet/pool.ts';
 import { CaptureWriter } from '../../pipeline/capture.ts';
@@ -65,6 +67,9 @@ class WorkerLoop {
       books: new Float64Array(setup.books),
       tap: new CaptureWriter(setup.capture, arena, () => performance.timeOrigin + performance.now()),
       now: () => performance.now(),
+      crypto: openCryptoBatch(addon, setup.arena),
+      compressor: new DeflateCompressor(),
+      associations: setup.associations,
       audit: setup.audit,
     });
     this.#watch();

@@ -14,6 +14,8 @@ export type WorkerSetup = {
   counters: SharedArrayBuffer;
   books: SharedArrayBuffer;
   capture: SharedArrayBuffer;
+  /** Of security associations, as in association-states.ts. */
+  associations: SharedArrayBuffer;
   /** CONTROL_* words. */
   control: SharedArrayBuffer;
   /** Descriptor that is signalled together with CONTROL_MESSAGES. */

@@ -7,6 +7,7 @@ import { Arena, ArenaAllocator } from '../../packet/arena.ts';
 import { DEFAULT_POOL, poolOctets } from '../../packet/pool.ts';
 import { type Books, createBooks } from '../../pipeline/books.ts';
 import { createCaptureMemory } from '../../pipeline/capture.ts';
+import { createAssociationStates } from './association-states.ts';
 import { COUNTER_ROWS, type DriverEvents, type FrameDriver } from './frame-driver.ts';
 import {
   CONTROL_HEARTBEAT,
@@ -33,6 +34,7 @@ export class WorkerThread implements FrameDriver {
   readonly counters = new CounterTable(COUNTER_ROWS);
   readonly books: Books = createBooks();
   readonly capture = createCaptureMemory();
+  readonly associations = createAssociationStates();
   /** Tables of the worker, once it is ready. */
   tables: WorkerTables = {
     fdb: new SharedArrayBuffer(0),
@@ -61,6 +63,7 @@ export class WorkerThread implements FrameDriver {
       counters: this.counters.buffer,
       books: this.books.buffer as SharedArrayBuffer,
       capture: this.capture,
+      associations: this.associations,
       control: this.#control.buffer,
       event: this.#event,
       audit: process.env.WIDEPLANE_AUDIT === '1',

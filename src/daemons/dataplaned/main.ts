@@ -2,7 +2,10 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { readSnapshot, SNAPSHOT_FILE } from '../../assembly/config-snapshot.ts';
 import { ConfigSubscriber } from '../../assembly/config-subscriber.ts';
+import { fingerprintsOf } from '../../assembly/dataplaned/association-keeper.ts';
+import { viewOf } from '../../assembly/dataplaned/config-view.ts';
 import { Dataplaned } from '../../assembly/dataplaned/dataplaned.ts';
 import { handlersOf } from '../../assembly/dataplaned/requests.ts';
 import { useSecretBox } from '../../config/secret-box.ts';
@@ -12,6 +15,7 @@ import type { Log } from '../../core/log.ts';
 import { IpcServer } from '../../ipc/ipc-server.ts';
 import { loadAddon } from '../../native/addon.ts';
 import { makeDirectory } from '../../store/atomic-file.ts';
+import { SequenceStore } from '../../store/sequence-store.ts';
 import { MasterKeyBox } from '../../store/master-key.ts';
 import { prepareDevice, readHostSockets, retainDevices, setHostPaths } from '../../supervise/device-client.ts';
 import { stateLayout } from '../../supervise/state-directory.ts';
@@ -50,6 +54,7 @@ export async function runDataplaned({ state, log }: DataplanedSettings): Promise
   const directory = join(state, 'dataplaned');
   await makeDirectory(directory);
   const socketPath = join(state, 'configd.sock');
+  await startIpsec(dataplaned, directory, log);
   const subscriber = new ConfigSubscriber({ daemon: 'dataplaned', socketPath, directory, applier: dataplaned, log });
   const server = new IpcServer(join(state, 'dataplaned.sock'), handlersOf(dataplaned), log);
 
@@ -64,4 +69,15 @@ export async function runDataplaned({ state, log }: DataplanedSettings): Promise
   await subscriber.stop();
   if (status === 0) await dataplaned.stop();
   return status;
+}
+
+/** Reads which sequence numbers have been used, and which keys ran before. */
+async function startIpsec(dataplaned: Dataplaned, directory: string, log: Log): Promise<void> {
+  try {
+    const store = await SequenceStore.open(join(directory, 'sequence-numbers'));
+    const before = await readSnapshot(join(directory, SNAPSHOT_FILE)).catch(() => undefined);
+    dataplaned.startIpsec(store, fingerprintsOf(viewOf(before?.objects.values() ?? [])));
+  } catch (error) {
+    logEvent(log, 'sequence-store-failed', `there is no IPsec: ${errorText(error)}; mend or remove that file`);
+  }
 }

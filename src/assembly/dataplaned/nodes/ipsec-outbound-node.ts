@@ -28,6 +28,9 @@ import type { IpsecPaths } from '../ipsec-paths.ts';
 /** Sends a sealed packet by the routes: it is looked at by no selector again. */
 export type SendSealed = (frame: Frame, association: Association) => void;
 
+/** Sequence numbers that an association has left when it is time to look for more. */
+const LOW_NUMBERS = 1 << 18;
+
 export class IpsecOutboundNode implements PipelineNode {
   readonly name = 'ipsec-outbound';
   readonly input: FrameBatch;
@@ -149,7 +152,7 @@ export class IpsecOutboundNode implements PipelineNode {
         return;
       }
     }
-    if (association.outbound.reservedLeft <= 0) this.#states.refill(association);
+    if (association.outbound.reservedLeft < LOW_NUMBERS) this.#states.refill(association);
     const verdict = this.#sealer.add(frame, association.outbound);
     if (verdict !== FORWARD) {
       this.#drop(frame, verdict, association);
