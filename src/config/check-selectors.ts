@@ -1,6 +1,6 @@
 // Checks of traffic selectors: each by itself, and against the others of its order.
 
-import { familyBits, formatAddress, networkOf, parsePrefix, prefixContains } from '../core/address.ts';
+import { familyBits, formatAddress, formatPrefix, networkOf, parsePrefix, prefixContains } from '../core/address.ts';
 import type { IpPrefix } from '../core/address.ts';
 import type { AnyConfigObject, CheckContext } from './object-type.ts';
 import { remembered } from './remembered.ts';
@@ -20,25 +20,35 @@ export type SelectorObject = AnyConfigObject & {
   };
 };
 
-type Parsed = {
-  readonly object: SelectorObject;
-  readonly source: IpPrefix;
-  readonly destination: IpPrefix;
-};
+type Parsed = { readonly object: SelectorObject; readonly source: IpPrefix; readonly destination: IpPrefix };
+
+/** A selector as it looks at the packets of one direction; one of both directions is two of these. */
+type OneWay = Parsed & { readonly index: number; readonly sourcePort: number; readonly destinationPort: number };
 
 const ANY_PROTOCOL = 255;
 
 export function checkSelectors(objects: readonly SelectorObject[], context: CheckContext): void {
-  const byOrder = new Map<number, Parsed[]>();
-  for (const object of objects) {
-    const selector = checkSelector(object, context);
-    if (selector === undefined) continue;
-    const { order } = object.properties;
-    const group = byOrder.get(order);
-    if (group === undefined) byOrder.set(order, [selector]);
+  const groups = new Map<string, OneWay[]>();
+  const add = (direction: 'in' | 'out', selector: OneWay): void => {
+    const key = `${direction} ${selector.object.properties.order}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [selector]);
     else group.push(selector);
+  };
+  for (const [index, object] of objects.entries()) {
+    const parsed = checkSelector(object, context);
+    if (parsed === undefined) continue;
+    const { direction, 'source-port': sourcePort, 'destination-port': destinationPort } = object.properties;
+    const { source, destination } = parsed;
+    const asWritten = { object, index, source, destination, sourcePort, destinationPort };
+    const exchanged = { ...asWritten, source: destination, destination: source };
+    if (direction !== 'in') add('out', asWritten);
+    if (direction === 'in') add('in', asWritten);
+    if (direction === 'both') add('in', { ...exchanged, sourcePort: destinationPort, destinationPort: sourcePort });
   }
-  for (const group of byOrder.values()) if (group.length > 1) warnOfOverlaps(group, context);
+  const found = new Map<SelectorObject, SelectorObject>();
+  for (const group of groups.values()) if (group.length > 1) findOverlaps(group, found);
+  warnOfOverlaps(found, context);
 }
 
 /** Undefined: it competes with no other, as those of tunnels. */
@@ -82,33 +92,29 @@ const checkSelector = remembered((object: SelectorObject, context): Parsed | und
 });
 
 /**
- * Warns of each selector that takes packets which another of the same order takes as well.
+ * Finds, for selectors that take packets which another of the same order takes as well, the other one.
  *
  * Prefixes overlap where one contains the other. In the order of their addresses, short ones first, all that contain a
  * prefix are on a stack when it comes; the side that tells more of them apart makes the stacks low.
  */
-function warnOfOverlaps(group: readonly Parsed[], context: CheckContext): void {
+function findOverlaps(group: readonly OneWay[], found: Map<SelectorObject, SelectorObject>): void {
   const side = distinct(group, 'source') >= distinct(group, 'destination') ? 'source' : 'destination';
-  const sorted = group
-    .map((selector, index) => ({ selector, index }))
-    .sort((a, b) => compare(a.selector[side], b.selector[side]));
-  const stack: { selector: Parsed; index: number }[] = [];
-  const found = new Map<number, { later: Parsed; earlier: Parsed }>();
-  for (const entry of sorted) {
-    const prefix = entry.selector[side];
-    while (stack.length > 0 && !contains(stack.at(-1)!.selector[side], prefix)) stack.pop();
-    for (const other of stack) {
-      if (!overlap(entry.selector, other.selector)) continue;
-      const [earlier, later] = entry.index < other.index ? [entry, other] : [other, entry];
-      if (!found.has(later.index)) found.set(later.index, { later: later.selector, earlier: earlier.selector });
-      break;
-    }
+  const stack: OneWay[] = [];
+  for (const entry of [...group].sort((a, b) => compare(a[side], b[side]))) {
+    while (stack.length > 0 && !contains(stack.at(-1)![side], entry[side])) stack.pop();
+    const other = stack.find((each) => overlap(entry, each));
     stack.push(entry);
+    if (other === undefined) continue;
+    const [earlier, later] = entry.index < other.index ? [entry, other] : [other, entry];
+    if (!found.has(later.object)) found.set(later.object, earlier.object);
   }
-  for (const [, { later, earlier }] of [...found].sort(([a], [b]) => a - b)) {
-    const { order } = later.object.properties;
-    const text = `order ${order} is also that of Traffic selector (${earlier.object.name}), and some packets fit both.`;
-    context.warn(later.object, `Traffic selector (${later.object.name}): ${text}`, {
+}
+
+function warnOfOverlaps(found: ReadonlyMap<SelectorObject, SelectorObject>, context: CheckContext): void {
+  for (const [later, earlier] of found) {
+    const { order } = later.properties;
+    const text = `order ${order} is also that of Traffic selector (${earlier.name}), and some packets fit both.`;
+    context.warn(later, `Traffic selector (${later.name}): ${text}`, {
       property: 'order',
       value: String(order),
       hint: 'Give the one that shall count the lower order.',
@@ -116,8 +122,8 @@ function warnOfOverlaps(group: readonly Parsed[], context: CheckContext): void {
   }
 }
 
-function distinct(group: readonly Parsed[], side: 'source' | 'destination'): number {
-  return new Set(group.map((selector) => selector.object.properties[`${side}-address`])).size;
+function distinct(group: readonly OneWay[], side: 'source' | 'destination'): number {
+  return new Set(group.map((selector) => formatPrefix(selector[side]))).size;
 }
 
 function compare(a: IpPrefix, b: IpPrefix): number {
@@ -135,39 +141,14 @@ function contains(outer: IpPrefix, inner: IpPrefix): boolean {
   return outer.length <= inner.length && prefixContains(outer, inner.address);
 }
 
-function overlap(a: Parsed, b: Parsed): boolean {
+function overlap(a: OneWay, b: OneWay): boolean {
+  const prefixesMeet = (one: IpPrefix, other: IpPrefix): boolean => contains(one, other) || contains(other, one);
+  const meet = (one: number, other: number, any: number): boolean => one === other || one === any || other === any;
   return (
-    (shareDirection(a, b) && fits(a.source, b.source) && fits(a.destination, b.destination) && portsMeet(a, b)) ||
-    // One of both directions also takes what comes the other way.
-    (crosses(a, b) && fits(a.source, b.destination) && fits(a.destination, b.source))
-  );
-}
-
-function fits(a: IpPrefix, b: IpPrefix): boolean {
-  return contains(a, b) || contains(b, a);
-}
-
-function shareDirection(a: Parsed, b: Parsed): boolean {
-  const [one, other] = [a.object.properties.direction, b.object.properties.direction];
-  return one === other || (one === 'both' && other === 'out') || (one === 'out' && other === 'both');
-}
-
-function crosses(a: Parsed, b: Parsed): boolean {
-  const [one, other] = [a.object.properties.direction, b.object.properties.direction];
-  return ((one === 'both' && other === 'in') || (one === 'in' && other === 'both')) && protocolsMeet(a, b);
-}
-
-function protocolsMeet(a: Parsed, b: Parsed): boolean {
-  const [one, other] = [a.object.properties['ip-protocol'], b.object.properties['ip-protocol']];
-  return one === other || one === ANY_PROTOCOL || other === ANY_PROTOCOL;
-}
-
-function portsMeet(a: Parsed, b: Parsed): boolean {
-  const meet = (one: number, other: number): boolean => one === other || one === 0 || other === 0;
-  const [one, other] = [a.object.properties, b.object.properties];
-  return (
-    protocolsMeet(a, b) &&
-    meet(one['source-port'], other['source-port']) &&
-    meet(one['destination-port'], other['destination-port'])
+    prefixesMeet(a.source, b.source) &&
+    prefixesMeet(a.destination, b.destination) &&
+    meet(a.object.properties['ip-protocol'], b.object.properties['ip-protocol'], ANY_PROTOCOL) &&
+    meet(a.sourcePort, b.sourcePort, 0) &&
+    meet(a.destinationPort, b.destinationPort, 0)
   );
 }

@@ -6,6 +6,7 @@
 
 import { z } from 'zod';
 import type { Value } from '../config/value.ts';
+import { associationFilterSchema, associationPageSchema, ipsecTotalsSchema } from './ipsec-schema.ts';
 
 export const SCHEMA_VERSION = 2;
 export const MAX_MESSAGE_OCTETS = 1 << 20;
@@ -257,6 +258,18 @@ export const METHODS = {
   },
   /** Any daemon: sets the counters of the objects to 0; how many there were. */
   'reset-stats': { params: typeAndNames, result: z.object({ objects: z.number().int() }) },
+  /** dataplaned: the security associations that fit, page by page. */
+  associations: {
+    params: z.object({ filter: associationFilterSchema, cursor: z.string().optional() }),
+    result: associationPageSchema,
+  },
+  /** dataplaned: ends those that fit; how many there were. */
+  'delete-associations': {
+    params: z.object({ filter: associationFilterSchema }),
+    result: z.object({ associations: z.number().int() }),
+  },
+  /** dataplaned: what was protected, by policy. */
+  'ipsec-totals': { params: z.object({}), result: z.object({ totals: z.array(ipsecTotalsSchema) }) },
   /** Supervisor: makes a device fit to be opened, or says why it must not be. */
   'prepare-device': {
     params: z.object({

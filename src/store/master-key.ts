@@ -70,7 +70,10 @@ export class MasterKeyBox implements SecretBox {
     }
     try {
       this.load();
-      if (this.#keys!.id !== id) this.#keys = keysFrom(readOrMake(this.#path, false));
+      if (this.#keys!.id !== id) {
+        const master = readKey(this.#path);
+        if (master !== undefined) this.#keys = keysFrom(master);
+      }
     } catch (error) {
       return { problem: `cannot be read: ${(error as Error).message}` };
     }

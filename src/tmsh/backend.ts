@@ -2,6 +2,7 @@
 
 import type { Configuration } from '../config/configuration.ts';
 import type { Committed, ConfigErrors } from '../config/transaction.ts';
+import type { AssociationFilter, AssociationPage, IpsecTotals } from '../ipc/ipsec-schema.ts';
 import type { ShowReply } from '../ipc/schema.ts';
 import type { EditWatch } from './edit-conflict.ts';
 import type { BatchCommand } from './batch.ts';
@@ -34,6 +35,12 @@ export interface TmshBackend {
   show(type: string, names: readonly string[] | undefined, cursor?: string): Promise<ShowReply>;
   /** Throws an IpcError. */
   resetStats(type: string, names: readonly string[] | undefined): Promise<number>;
+  /** Security associations of IPsec that fit, page by page. Throws an IpcError. */
+  associations(filter: AssociationFilter, cursor?: string): Promise<AssociationPage>;
+  /** Resolves to how many there were. Throws an IpcError. */
+  deleteAssociations(filter: AssociationFilter): Promise<number>;
+  /** Throws an IpcError. */
+  ipsecTotals(): Promise<readonly IpsecTotals[]>;
   /** What each daemon runs, and what it could not apply. */
   status(): ShowReply;
   /** The program, its processes and the machine. Throws an IpcError. */

@@ -196,7 +196,8 @@ function completeOperand(scene: PropertyScene, operand: Operand, type?: AnyObjec
   if (token !== undefined) return true;
   if (!cursor.isQuoted) {
     for (const word of operand.words ?? []) into.add('Values', word, '');
-    if (operand.kind === 'existing' && type !== undefined) offerObjects(into, configuration, [type.path], folder);
+    const path = operand.of ?? type?.path;
+    if (operand.kind === 'existing' && path !== undefined) offerObjects(into, configuration, [path], folder);
     if (operand.kind === 'folder') offerFolders(into, configuration, folder);
   }
   if (operand.kind === 'file') into.addFile(operand.kind, operand.help);

@@ -39,6 +39,8 @@ export type Operand = {
   /** `existing` is an object of the type before it, `text` the rest of the command. */
   readonly kind: 'file' | 'folder' | 'number' | 'name' | 'existing' | 'word' | 'text';
   readonly help: string;
+  /** Type of the objects where `existing` stands behind no type. */
+  readonly of?: string;
   /** Words to offer, when there are few. */
   readonly words?: readonly string[];
   readonly isOptional?: true;

@@ -1,10 +1,12 @@
 // tmsh without a daemon: commands run on a configuration in memory.
 
 import './secret-box.ts';
+import { IpsecService, type IpsecStatistics, NO_ASSOCIATIONS } from '../../src/assembly/dataplaned/ipsec-service.ts';
 import { emptyConfiguration } from '../../src/config/configuration.ts';
 import type { Configuration } from '../../src/config/configuration.ts';
 import { ConfigErrors } from '../../src/config/transaction.ts';
 import { ConfigError, ConfigSyntaxError } from '../../src/core/errors.ts';
+import type { AssociationFilter, AssociationPage, IpsecTotals } from '../../src/ipc/ipsec-schema.ts';
 import type { ShowReply } from '../../src/ipc/schema.ts';
 import type { SystemTopic, TmshBackend } from '../../src/tmsh/backend.ts';
 import { placeInBatch } from '../../src/tmsh/batch.ts';
@@ -23,6 +25,8 @@ export class TmshSession implements TmshBackend {
   /** What lasts from one command to the next. */
   readonly session: Session = newSession();
   replies: ShowReply[] = [];
+  /** What a data plane would say of IPsec. */
+  ipsec: IpsecStatistics = NO_ASSOCIATIONS;
   asked: { type: string; names: readonly string[] | undefined }[] = [];
 
   commit({ configuration }: { configuration: Configuration }): void {
@@ -65,6 +69,18 @@ export class TmshSession implements TmshBackend {
   resetStats(type: string, names: readonly string[] | undefined): Promise<number> {
     this.asked.push({ type, names });
     return Promise.resolve(names?.length ?? 1);
+  }
+
+  associations(filter: AssociationFilter, cursor?: string): Promise<AssociationPage> {
+    return Promise.resolve(new IpsecService(this.ipsec).list(filter, cursor));
+  }
+
+  deleteAssociations(filter: AssociationFilter): Promise<number> {
+    return Promise.resolve(new IpsecService(this.ipsec).remove(filter));
+  }
+
+  ipsecTotals(): Promise<readonly IpsecTotals[]> {
+    return Promise.resolve(new IpsecService(this.ipsec).totals());
   }
 
   status(): ShowReply {

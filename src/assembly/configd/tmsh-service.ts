@@ -200,6 +200,20 @@ export class TmshService {
         const { objects } = await withClient(dataplaneSocket, (client) => client.request('reset-stats', params));
         return objects;
       },
+      associations: (filter, cursor) =>
+        withClient(dataplaneSocket, (client) =>
+          client.request('associations', { filter, ...(cursor === undefined ? {} : { cursor }) }),
+        ),
+      deleteAssociations: async (filter) => {
+        const { associations } = await withClient(dataplaneSocket, (client) =>
+          client.request('delete-associations', { filter }),
+        );
+        return associations;
+      },
+      ipsecTotals: async () => {
+        const { totals } = await withClient(dataplaneSocket, (client) => client.request('ipsec-totals', {}));
+        return totals;
+      },
       status: () => publisher.status(),
       system: (topic) => showSystem(topic, state, owner.version),
     };

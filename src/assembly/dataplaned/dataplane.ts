@@ -47,7 +47,7 @@ import { Ingress } from './ingress.ts';
 import { InterfaceOutlet } from './interface-outlet.ts';
 import { IpsecGate } from './ipsec-gate.ts';
 import { IpsecPaths } from './ipsec-paths.ts';
-import { IpsecService } from './ipsec-service.ts';
+import { IpsecWorker } from './ipsec-worker.ts';
 import { LocalAddresses } from './local-addresses.ts';
 import type { LocalDelivery } from './local-delivery.ts';
 import { ArpResponder } from './nodes/arp-responder.ts';
@@ -166,7 +166,7 @@ export class Dataplane {
   readonly #decapsulate: DecapsulateNode;
   readonly #encapsulate: EncapsulateNode;
   readonly #ipsec: IpsecGate;
-  readonly #ipsecService: IpsecService;
+  readonly #ipsecWorker: IpsecWorker;
   readonly #ipsecPaths: IpsecPaths;
   readonly #scheduler: Scheduler;
   #nextTickMs = 0;
@@ -300,7 +300,7 @@ export class Dataplane {
     );
     this.#ingress = new Ingress(disposal, this.#hostPath, this.#bridge.input, decapsulateInput, routeInput);
     const states = new AssociationStates(options.associations ?? createAssociationStates());
-    this.#ipsecService = new IpsecService(
+    this.#ipsecWorker = new IpsecWorker(
       this.#ipsec,
       this.#ipsecPaths,
       states,
@@ -349,7 +349,7 @@ export class Dataplane {
       fragmenter,
       disposal,
       (frame, { spec }) => {
-        const domain = this.#ipsecService.domainOf(spec);
+        const domain = this.#ipsecWorker.domainOf(spec);
         if (domain === undefined) disposal.drop(frame, Drop.noRoute, spec.row);
         else this.route.originateSealed(frame, domain);
       },
@@ -565,24 +565,24 @@ export class Dataplane {
         this.#disturb();
         break;
       case 'set-traffic-selector':
-        this.#ipsecService.setSelector(operation.spec);
+        this.#ipsecWorker.setSelector(operation.spec);
         this.#disturb();
         break;
       case 'remove-traffic-selector':
-        this.#ipsecService.removeSelector(operation.id);
+        this.#ipsecWorker.removeSelector(operation.id);
         this.#disturb();
         break;
       case 'set-association':
-        this.#ipsecService.setAssociation(operation.spec, this.#now());
+        this.#ipsecWorker.setAssociation(operation.spec, this.#now());
         this.#disturb();
         break;
       case 'remove-association':
-        this.#ipsecService.removeAssociation(operation.id);
+        this.#ipsecWorker.removeAssociation(operation.id);
         this.#disturb();
         break;
       case 'set-ipsec-settings':
         this.#ipsec.natTraversalPort = operation.natTraversalPort;
-        this.#ipsecService.keepaliveSeconds = operation.keepaliveSeconds;
+        this.#ipsecWorker.keepaliveSeconds = operation.keepaliveSeconds;
         break;
       case 'set-ipsec-tunnel':
         if (!this.#leaveDomain(operation.spec)) return false;
@@ -639,7 +639,7 @@ export class Dataplane {
     this.#reassembly.tick(nowMs);
     this.#tunnelErrors.tick(nowMs);
     this.#router.tick();
-    this.#ipsecService.tick(nowMs, this.second);
+    this.#ipsecWorker.tick(nowMs, this.second);
     this.#guard.tick(this.second);
     if (this.#hostPath.tick()) this.#wantGroups(nowMs);
     this.#groups.tick(nowMs);
@@ -749,7 +749,7 @@ export class Dataplane {
   }
 
   #setIpsecTunnel({ id, name, row, domain, enabled, mtu }: IpsecTunnelSpec): void {
-    const outlet = this.#ipsecService.tunnelOutlet(id, row);
+    const outlet = this.#ipsecWorker.tunnelOutlet(id, row);
     const member = new Member(id, name, MemberKind.tunnel, this.#domains.get(domain)!, row, outlet);
     member.enabled = enabled;
     member.mtu = mtu;

@@ -1,93 +1,81 @@
-// The worker's side of IPsec: policies and associations as they are told, ageing, keepalives, tunnels of interface mode.
+// Answers what is asked of IPsec on dataplaned's socket: which associations there are, what they have carried, and away with them.
 
-import type { Domain } from '../../bridge/domain.ts';
-import { Column, ROW_STRIDE } from '../../core/counters.ts';
-import { Drop } from '../../core/drop-reason.ts';
-import type { AssociationSpec } from '../../ipsec/association-database.ts';
-import { readSelectors } from '../../ipsec/packet-selectors.ts';
-import { tunnelScope, type SelectorSpec } from '../../ipsec/traffic-selector.ts';
-import type { Frame } from '../../packet/frame.ts';
-import type { Disposal } from '../../pipeline/disposal.ts';
-import type { Outlet } from '../../pipeline/node.ts';
-import type { AssociationStates } from './association-states.ts';
-import type { IpsecGate } from './ipsec-gate.ts';
-import type { IpsecPaths } from './ipsec-paths.ts';
-import type { LocalAddresses } from './local-addresses.ts';
+import { IpcError } from '../../ipc/ipc-error.ts';
+import type { AssociationFilter, AssociationPage, AssociationRow, IpsecTotals } from '../../ipc/ipsec-schema.ts';
+
+/** What the service asks of the data plane. Nothing of it touches the worker: it reads memory that the worker shares. */
+export interface IpsecStatistics {
+  /**
+   * All associations, each once, in an order that stays as long as they do; counters as they are now. The rows are the
+   * caller's.
+   */
+  associations(): Iterable<AssociationRow>;
+  /**
+   * Ends associations. What a key exchange has made goes, and is made again when it is needed; a manual one is made again at once from
+   * the configuration, with counters and replay window anew, while its sequence numbers go on where they were.
+   */
+  remove(associations: readonly AssociationRow[]): void;
+  /** One row for each policy that has associations. */
+  totals(): readonly IpsecTotals[];
+}
+
+/** A data plane without IPsec. */
+export const NO_ASSOCIATIONS: IpsecStatistics = {
+  associations: () => [],
+  remove: () => undefined,
+  totals: () => [],
+};
+
+/** With the longest names a page stays below a message's limit. */
+const PAGE_ROWS = 250;
 
 export class IpsecService {
-  /** Seconds between keepalives to other ends behind address translation; 0: none. */
-  keepaliveSeconds = 0;
-  readonly #gate: IpsecGate;
-  readonly #paths: IpsecPaths;
-  readonly #states: AssociationStates;
-  readonly #addresses: LocalAddresses;
-  readonly #domains: ReadonlyMap<number, Domain>;
-  readonly #disposal: Disposal;
+  readonly #statistics: IpsecStatistics;
 
-  constructor(
-    gate: IpsecGate,
-    paths: IpsecPaths,
-    states: AssociationStates,
-    addresses: LocalAddresses,
-    domains: ReadonlyMap<number, Domain>,
-    disposal: Disposal,
-  ) {
-    this.#gate = gate;
-    this.#paths = paths;
-    this.#states = states;
-    this.#addresses = addresses;
-    this.#domains = domains;
-    this.#disposal = disposal;
+  constructor(statistics: IpsecStatistics) {
+    this.#statistics = statistics;
   }
 
-  setSelector(spec: SelectorSpec): void {
-    this.#gate.policies.set(spec);
+  /** The associations that fit, page by page. Throws an IpcError where the cursor is none. */
+  list(filter: AssociationFilter, cursor?: string): AssociationPage {
+    const start = Number(cursor ?? 0);
+    if (!Number.isSafeInteger(start) || start < 0) throw new IpcError('refused', `${cursor} is no place in the list`);
+    const fitting = this.#fitting(filter);
+    const associations = fitting.slice(start, start + PAGE_ROWS);
+    const end = start + associations.length;
+    return end < fitting.length ? { associations, next: String(end) } : { associations };
   }
 
-  removeSelector(id: number): void {
-    this.#gate.policies.remove(id);
+  /** How many went. */
+  remove(filter: AssociationFilter): number {
+    const fitting = this.#fitting(filter);
+    this.#statistics.remove(fitting);
+    return fitting.length;
   }
 
-  setAssociation(spec: AssociationSpec, nowMs: number): void {
-    this.#gate.associations.set(spec, nowMs);
+  totals(): readonly IpsecTotals[] {
+    return this.#statistics.totals();
   }
 
-  removeAssociation(id: number): void {
-    this.#gate.associations.remove(id);
+  #fitting(filter: AssociationFilter): AssociationRow[] {
+    return [...this.#statistics.associations()].filter((row) => fits(row, filter));
   }
+}
 
-  /** The domain whose address an association sends from; undefined while that is no self IP. */
-  domainOf({ routeDomain, sa: { source } }: AssociationSpec): Domain | undefined {
-    return this.#domains.get(this.#addresses.ownerOf(routeDomain, ...source));
-  }
+/** Whether the association is one of those that are meant. */
+export function fits(row: AssociationRow, filter: AssociationFilter): boolean {
+  const { spi, source, destination, selector, policy } = filter;
+  return (
+    (spi === undefined || row.spi === spi) &&
+    (source === undefined || row.source === source || isHost(row.selectorSource, source)) &&
+    (destination === undefined || row.destination === destination || isHost(row.selectorDestination, destination)) &&
+    (selector === undefined || row.selector === selector) &&
+    (policy === undefined || row.policy === policy)
+  );
+}
 
-  /** What packets that are routed into an interface mode tunnel are pushed into. */
-  tunnelOutlet(member: number, row: number): Outlet {
-    return {
-      push: (frame: Frame) => {
-        const { cells } = this.#disposal.counters;
-        const base = row * ROW_STRIDE;
-        readSelectors(this.#disposal.pool.arena.bytes, frame.start, frame.end);
-        const selector = this.#gate.policies.find('out', tunnelScope(member));
-        if (selector === undefined) {
-          this.#disposal.drop(frame, Drop.ipsecPolicyMismatch, row);
-          return;
-        }
-        cells[base + Column.outFrames]! += 1;
-        cells[base + Column.outOctets]! += frame.end - frame.start;
-        this.#gate.take(frame, selector);
-      },
-    };
-  }
-
-  /** A few times a second. */
-  tick(nowMs: number, second: number): void {
-    this.#paths.changed();
-    for (const association of this.#gate.associations.all()) {
-      association.inbound.age(nowMs);
-      association.outbound.age(nowMs);
-      this.#states.refill(association);
-      this.#states.publish(association, second);
-    }
-  }
+/** Whether a selector's network is this one address, or is written just so. */
+function isHost(network: string | undefined, address: string): boolean {
+  if (network === undefined) return false;
+  return network === address || network.replace(/\/(?:32|128)$/, '') === address;
 }

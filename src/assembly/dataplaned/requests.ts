@@ -6,11 +6,13 @@ import { CaptureReader } from '../../pipeline/capture.ts';
 import { allCapturePoints, findCapturePoints } from './capture-points.ts';
 import { CaptureService } from './capture-service.ts';
 import type { Dataplaned } from './dataplaned.ts';
+import { IpsecService, type IpsecStatistics, NO_ASSOCIATIONS } from './ipsec-service.ts';
 import { ShowService } from './show-service.ts';
 
-export function handlersOf(dataplaned: Dataplaned): Handlers {
+export function handlersOf(dataplaned: Dataplaned, statistics: IpsecStatistics = NO_ASSOCIATIONS): Handlers {
   const { sources } = dataplaned;
   const shows = new ShowService(sources);
+  const ipsec = new IpsecService(statistics);
   const captures = new CaptureService(new CaptureReader(sources().worker.capture), {
     find: (name) => findCapturePoints(sources(), name),
     all: () => allCapturePoints(sources()),
@@ -18,6 +20,9 @@ export function handlersOf(dataplaned: Dataplaned): Handlers {
   return {
     show: (params) => shows.show(params) ?? refuse(params.type),
     'reset-stats': ({ type, names }) => ({ objects: shows.reset(type, names) ?? refuse(type) }),
+    associations: ({ filter, cursor }) => ipsec.list(filter, cursor),
+    'delete-associations': ({ filter }) => ({ associations: ipsec.remove(filter) }),
+    'ipsec-totals': () => ({ totals: [...ipsec.totals()] }),
     capture: (params, context) => captures.capture(params, context),
   };
 }

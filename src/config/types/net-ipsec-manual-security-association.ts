@@ -25,7 +25,7 @@ net ipsec manual-security-association branch-out {
     auth-algorithm aes-gcm128
     destination-address 198.51.100.1
     encrypt-algorithm aes-gcm128
-    encrypt-key "20 octets with a salt"
+    encrypt-key "20 octets and a salt"
     ipsec-policy to-branch
     source-address 192.0.2.1
     spi 4096

@@ -5,6 +5,7 @@ import { expectEnd, isPattern, readType, readWords, resolveNames } from '../argu
 import { stage } from '../stage.ts';
 import type { Verb } from '../verb.ts';
 import { deleteTransaction } from './cli-transaction.ts';
+import { deleteIpsecSa } from './ipsec-sa.ts';
 
 export const remove: Verb = {
   name: 'delete',
@@ -30,5 +31,5 @@ export const remove: Verb = {
       });
     },
   },
-  phrases: [deleteTransaction],
+  phrases: [deleteTransaction, deleteIpsecSa],
 };

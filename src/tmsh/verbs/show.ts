@@ -8,6 +8,7 @@ import { readOptions } from '../options.ts';
 import { renderPages } from '../show.ts';
 import { SHOW_SYS } from './show-sys.ts';
 import type { OptionWord, Verb } from '../verb.ts';
+import { showIpsecSa, showIpsecStat } from './ipsec-sa.ts';
 import { showRunningConfig } from './list.ts';
 import { showSysConfigStatus } from './show-sys-config-status.ts';
 import { showSysConfigUnknown } from './show-sys-config-unknown.ts';
@@ -53,5 +54,5 @@ export const show: Verb = {
       yield* renderPages(title, page, session.folder);
     },
   },
-  phrases: [showSysConfigStatus, showSysConfigUnknown, ...SHOW_SYS, showRunningConfig],
+  phrases: [showSysConfigStatus, showSysConfigUnknown, ...SHOW_SYS, showRunningConfig, showIpsecSa, showIpsecStat],
 };

@@ -30,6 +30,13 @@ net tunnels etherip e2 { defaults-from e1 }
 net tunnels tunnel vx { local-address 10.1.1.1 remote-address 10.1.1.2 key 7 profile p2 }
 net tunnels tunnel teb { local-address 10.1.1.1 remote-address 10.1.1.3 profile g2 }
 net tunnels tunnel eip { local-address 10.1.1.1 remote-address 10.1.1.4 profile e2 }
+net ipsec ipsec-policy q1 { mode interface }
+net ipsec ipsec-policy q2 { mode tunnel tunnel-local-address 10.1.1.1 tunnel-remote-address 10.1.1.5 }
+net ipsec traffic-selector s1 { ipsec-policy q1 }
+net ipsec manual-security-association m { source-address 10.1.1.1 destination-address 10.1.1.5 spi 300 auth-key 0x0102030405060708090a0b0c0d0e0f1011121314 encrypt-algorithm null ipsec-policy q2 }
+net tunnels ipsec i1 { traffic-selector s1 }
+net tunnels ipsec i2 { defaults-from i1 }
+net tunnels tunnel sec { local-address 10.1.1.1 remote-address 10.1.1.6 profile i2 }
 net vlan-group bridge { members { lan vx } mode transparent }
 net route-domain 5 { id 5 }
 net route-domain 6 { id 6 parent 5 vlans { teb } }

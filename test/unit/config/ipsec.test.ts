@@ -35,12 +35,11 @@ function errors(text: string): string[] {
   return [];
 }
 
-/** Asserts that the text is refused for one reason, in such words, which show nothing of a key. */
+/** Asserts that the text is refused in such words, and that nothing shows a key. */
 function refused(text: string, words: RegExp): void {
-  const messages = errors(text);
-  assert.equal(messages.length, 1, messages.join('\n'));
-  assert.match(messages[0]!, words);
-  assert.doesNotMatch(messages[0]!, /SENTINEL|abcd/i);
+  const messages = errors(text).join('\n');
+  assert.match(messages, words);
+  assert.doesNotMatch(messages, /SENTINEL|abcd/i);
 }
 
 const keys = (more: string): IpsecKeys => {

@@ -216,7 +216,7 @@ describe('tmsh commands', () => {
       ],
       [
         'create net vlam x',
-        /unexpected argument "vlam"\ncreate net vlam x\n {11}\^\n {2}Expected one of: interface, vlan, tunnels, vlan-group, route-domain, self, route, arp, ndp, fdb\./,
+        /unexpected argument "vlam"\ncreate net vlam x\n {11}\^\n {2}Expected one of: interface, vlan, tunnels, ipsec, vlan-group, route-domain, self, route, arp, ndp, fdb\./,
       ],
       ['create net vlan', /a VLAN name is missing/],
       [
@@ -237,7 +237,7 @@ describe('tmsh commands', () => {
       ['list net vlan nope', /01020036:3: The requested VLAN \(\/Common\/nope\) was not found/],
       ['list net nope', /unexpected argument "nope"/],
       ['show net vlan nope', /01020036:3: The requested VLAN/],
-      ['show net', /a component is missing/],
+      ['show net', /the command is not complete\nshow net/],
       ['show sys bogus', /unexpected argument "bogus"\nshow sys bogus\n {9}\^\n {2}Expected one of: config/],
       ['save sys', /the command is not complete\nsave sys\n {8}\^\n {2}Expected one of: config/],
       ['save sys config bogus', /unexpected argument "bogus"/],

@@ -18,7 +18,7 @@ describe('modules at the prompt', () => {
   it('hold components', () => {
     assert.equal(modulesWithin('').get('sys'), 'folder, db');
     assert.ok(modulesWithin('net').has('tunnels'));
-    assert.deepEqual([...modulesWithin('net tunnels').keys()].sort(), ['etherip', 'gre', 'tunnel', 'vxlan']);
+    assert.deepEqual([...modulesWithin('net tunnels').keys()].sort(), ['etherip', 'gre', 'ipsec', 'tunnel', 'vxlan']);
   });
 
   it('are put into the commands that are typed within them', () => {

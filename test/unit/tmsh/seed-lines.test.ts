@@ -5,12 +5,13 @@ import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { parse } from 'yaml';
 import { OBJECT_TYPES } from '../../../src/config/object-types.ts';
+import { FakeIpsecStatistics } from '../../support/ipsec-statistics.ts';
 import { SEED_LINES } from '../../support/seed-lines.ts';
 import type { SeedLine } from '../../support/seed-lines.ts';
 import { TmshSession, basicSession } from '../../support/tmsh-session.ts';
 
 /** Lines that wait for a later part: this number may only fall. */
-const MOST_DEFERRED = 78;
+const MOST_DEFERRED = 31;
 
 type Check = {
   /** What is typed for a line that has a blank to fill in. */
@@ -89,6 +90,28 @@ const SINGLE: Readonly<Record<number, Check>> = {
   820: { then: 'list sys db config.allow.rfc3927 one-line', shows: /value enable/ },
 };
 
+/** Lines that chapters repeat, by what they say. */
+function repeated(command: string): Check | undefined {
+  const list = 'list net ipsec ike-daemon ikedaemon';
+  const [, level] = /ike-daemon ikedaemon log-level (\S+)$/.exec(command) ?? [];
+  if (level !== undefined) return { then: `${list} log-level one-line`, shows: new RegExp(`log-level ${level} \\}`) };
+  switch (command.replace(/^tmsh /, '')) {
+    case 'modify net ipsec ike-daemon ikedaemon log-publisher ipsec':
+      return { then: `${list} one-line`, shows: /log-publisher ipsec/ };
+    case 'show net ipsec ipsec-sa':
+    case 'show net ipsec ipsec-sa traffic-selector ts_codec':
+      return { shows: /^10\.100\.20\.3 -> 165\.160\.15\.20 SPI\(0x7b438626\) in esp \(tmm: 6\)$/m };
+    case 'show net ipsec ipsec-sa all-properties':
+      return { shows: /Authenticated Encryption : aes-gmac128\n {2}Current Usage: 307488 bytes/ };
+    case 'show net ipsec-stat':
+      return { shows: /TUNNEL\s+353\.9K\s+252\.4M\s+24\.9K\s+1\.8M/ };
+    case 'delete net ipsec ipsec-sa':
+      return { then: 'show net ipsec ipsec-sa', shows: /Total records returned: 0/ };
+    default:
+      return undefined;
+  }
+}
+
 const BEFORE: Readonly<Record<number, readonly string[]>> = {
   437: ['create net tunnels tunnel vxlan0 local-address 10.1.1.1 profile vxlan-multipoint'],
   444: [
@@ -129,7 +152,8 @@ describe('the lines of the texts that this project started from', () => {
       const session = await basicSession();
       session.replies = [{ rows: [{ name: '/Common/seen', stats: { Packets: 1 } }] }];
       await session.run(...(BEFORE[line.line] ?? []));
-      await holds(session, line, SINGLE[line.line]!);
+      session.ipsec = new FakeIpsecStatistics();
+      await holds(session, line, (SINGLE[line.line] ?? repeated(line.command))!);
     });
   }
 
