@@ -23,10 +23,10 @@ export function expectEnd(scanner: Scanner): void {
 }
 
 /**
- * Reads module and component: the types that they name, one or those of a whole module. `isNext` tells what may follow a
- * module whose component is left out.
+ * Reads module and component: the types that they name, one or those of a whole module. `takes` is asked of each word
+ * that is neither: true takes it, so that options may stand before the module and between its words.
  */
-export function readTypes(scanner: Scanner, isNext: (word: string) => boolean = () => false): readonly AnyObjectType[] {
+export function readTypes(scanner: Scanner, takes: (token: Token) => boolean = () => false): readonly AnyObjectType[] {
   let path = '';
   for (;;) {
     const token = scanner.peek();
@@ -41,15 +41,22 @@ export function readTypes(scanner: Scanner, isNext: (word: string) => boolean = 
     const type = findObjectType(path);
     if (type !== undefined) return [type];
     const under = OBJECT_TYPES.filter((candidate) => path === '' || candidate.path.startsWith(`${path} `));
-    if (token === undefined || isNext(token.text)) return under;
+    if (token === undefined) return under;
+    if (takes(token)) {
+      scanner.next();
+      continue;
+    }
     const words = new Set(under.map((candidate) => candidate.path.slice(path.length).trim().split(' ')[0]));
     throw unexpected(token, `Expected one of: ${[...words].join(', ')}.`);
   }
 }
 
+/** Words that stand for every component, of all modules or of the one before them, for verbs that take modules. */
+export const ALL_WORDS: readonly string[] = ['all', '/', '/all'];
+
 /** Reads module and component down to one type. */
-export function readType(scanner: Scanner): AnyObjectType {
-  const types = readTypes(scanner);
+export function readType(scanner: Scanner, takes?: (token: Token) => boolean): AnyObjectType {
+  const types = readTypes(scanner, takes);
   if (types.length === 1) return types[0]!;
   const paths = types.map((type) => type.path).join(', ');
   throw new ConfigSyntaxError('a component is missing', scanner.endPosition(), `Expected one of: ${paths}.`);
@@ -122,34 +129,43 @@ export function resolveOne(objects: Objects, type: AnyObjectType, token: Token, 
   });
 }
 
-/** A type, and its objects that a command names; undefined: all in the folder, with `isRecursive` also those below it. */
+/** A type, and its objects that a command names; undefined: all in the folder, with `recursive` also those below it. */
 export type Target = {
   readonly type: AnyObjectType;
-  readonly namesIn: (isRecursive: boolean) => string[] | undefined;
+  readonly names: string[] | undefined;
+  /** The options that were written. */
+  readonly options: ReadonlySet<string>;
 };
 
-/** The options that may follow are left to be read. */
+/** Reads a type, names and options, to the end of the command. Options take no value, and may stand anywhere. */
 export function resolveTarget(
   scanner: Scanner,
   configuration: Configuration,
   folder: string,
   options: readonly OptionWord[] = [],
 ): Target {
-  const type = readType(scanner);
-  const next = scanner.peek();
-  const isOption =
-    options.some(({ word }) => word === next?.text) && !namesObject(configuration, type, next!.text, folder);
-  if (next === undefined || isOption) return { type, namesIn: () => undefined };
-  const tokens = readWords(scanner, `a ${type.label} name`);
-  if (options.length === 0) expectEnd(scanner);
-  const isAll = tokens.some((token) => token.text === 'all');
-  return {
-    type,
-    namesIn: (isRecursive) => {
-      const names = tokens.flatMap((token) => resolveNames(configuration, type, token, folder, isRecursive));
-      return isAll ? undefined : names;
-    },
-  };
+  const given = new Set<string>();
+  const takes = (token: Token): boolean => takeOption(token, options, given);
+  const type = readType(scanner, takes);
+  let tokens: Token[] | undefined;
+  for (let next = scanner.peek(); next !== undefined; next = scanner.peek()) {
+    const isName = tokens === undefined && namesObject(configuration, type, next.text, folder);
+    if (!isName && takes(next)) scanner.next();
+    else if (tokens === undefined && type.naming !== 'singleton') tokens = readWords(scanner, `a ${type.label} name`);
+    else if (options.length === 0) expectEnd(scanner);
+    else throw unexpected(next, `${type.path} takes: ${options.map(({ word }) => word).join(', ')}`);
+  }
+  const isRecursive = given.has('recursive');
+  const names = tokens?.flatMap((token) => resolveNames(configuration, type, token, folder, isRecursive));
+  return { type, names: tokens?.some(({ text }) => text === 'all') === true ? undefined : names, options: given };
+}
+
+/** Whether a word is one of the options, which is noted; throws a ConfigSyntaxError where it was given before. */
+function takeOption(token: Token, options: readonly OptionWord[], given: Set<string>): boolean {
+  if (token.kind !== 'word' || token.isQuoted || !options.some(({ word }) => word === token.text)) return false;
+  if (given.has(token.text)) throw unexpected(token, `${token.text} stands there already.`);
+  given.add(token.text);
+  return true;
 }
 
 /** What `all` and wildcards match lies in the folder that they are written for. */

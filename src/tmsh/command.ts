@@ -110,7 +110,8 @@ function runOf(verb: Verb, scanner: Scanner, words: readonly string[]): Run {
   }
   const inPhrases = Math.max(0, ...phrases.map((each) => commonWords(each.words, words)));
   const isType = paths.some((path) => commonWords(path, words) === path.length);
-  const isModule = objects?.takesModules === true && inPhrases === inTypes;
+  const isOption = objects?.areOptionsAnywhere === true && objects.options?.some(({ word }) => word === words[inTypes]);
+  const isModule = inPhrases === inTypes && (objects?.takesModules === true || isOption === true);
   if (objects !== undefined && (inPhrases < inTypes || inPhrases === 0 || isType || isModule)) return objects.run;
   const path = words.slice(0, inPhrases);
   let token: Token | undefined;

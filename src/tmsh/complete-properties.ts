@@ -27,6 +27,8 @@ export type PropertyPlace = {
   readonly own: Properties | undefined;
   /** Properties must be there at the end: the object is new. */
   readonly isNew: boolean;
+  /** Braces with nothing in them are refused. */
+  readonly isNeverEmpty?: boolean;
 };
 
 const VERB_HELP: Readonly<Record<string, string>> = {
@@ -56,7 +58,8 @@ export function completeProperties(scene: PropertyScene, map: PropertyMap, place
         into.add('Properties', word, helpOf(property), given.has(name) ? 'given' : isRequired ? 'required' : undefined);
       }
       if (place.brace === 'optional' && given.size === 0) into.add(DELIMITERS, '{', 'Starts the properties.');
-      if (place.brace === 'open') into.add(DELIMITERS, '}', 'Ends the properties.');
+      const isEnd = place.brace === 'open' && !(place.isNeverEmpty === true && given.size === 0);
+      if (isEnd) into.add(DELIMITERS, '}', 'Ends the properties.');
       return false;
     }
     if (token.kind === 'close' && place.brace === 'open') return true;

@@ -12,7 +12,7 @@ import { namingProblem } from '../config/object-type.ts';
 import type { AnyObjectType } from '../config/object-type.ts';
 import { OBJECT_TYPES } from '../config/object-types.ts';
 import { vocabularyOf } from '../config/read-properties.ts';
-import { isNear } from './arguments.ts';
+import { ALL_WORDS, isNear } from './arguments.ts';
 import { completeProperties, helpOf } from './complete-properties.ts';
 import type { PropertyScene } from './complete-properties.ts';
 import { offerObjects } from './complete-names.ts';
@@ -87,29 +87,46 @@ function completeModule({ cursor, into }: PropertyScene, module: string, first: 
 }
 
 /** The words behind a verb up to those that say what it works on. */
-function completeTarget(scene: PropertyScene, verb: Verb): void {
+function completeTarget(scene: PropertyScene, verb: Pick<Verb, 'objects' | 'phrases'>): void {
   const { cursor, into } = scene;
-  const { objects, phrases = [] } = verb;
+  const { objects } = verb;
   const types = objects === undefined ? [] : OBJECT_TYPES.filter((type) => objects.accepts?.(type) ?? true);
+  const early = objects?.areOptionsAnywhere === true ? (objects.options ?? []) : [];
+  const given = new Set<string>();
+  let phrases = verb.phrases ?? [];
   let path: readonly string[] = [];
-  for (;;) {
+  let type: AnyObjectType | undefined;
+  let isAll = false;
+  while (type === undefined && !isAll) {
     const token = cursor.peek();
     if (token?.kind !== 'word' || token.isQuoted) break;
     const next = [...path, path.length === 0 ? token.text.replace(/^\/(?=.)/, '') : token.text];
-    const goesOn = types.some((type) => startsWith(type.path.split(' '), next));
-    if (!goesOn && !phrases.some(({ words }) => startsWith(words, next))) break;
+    if (goesOn(types, phrases, next)) {
+      path = next;
+      type = types.find((candidate) => candidate.path === path.join(' '));
+    } else if (goesOn(types, [], path) && early.some(({ word }) => word === token.text) && !given.has(token.text)) {
+      given.add(token.text);
+      phrases = [];
+    } else if (goesOn(types, [], path) && objects?.takesModules === true && ALL_WORDS.includes(next.at(-1)!)) isAll = true;
+    else break;
     cursor.next();
-    path = next;
   }
   const phrase = phrases.find(({ words }) => words.length === path.length && startsWith(words, path));
-  const type = types.find((candidate) => candidate.path === path.join(' '));
   const isAtCursor = cursor.peek() === undefined;
-  if (isAtCursor && !cursor.isQuoted) offerPathWords(into, path, types, phrases);
-  if (type !== undefined && objects !== undefined) completeObject(scene, type, objects);
+  if (isAtCursor && !cursor.isQuoted && !isAll && type === undefined) {
+    offerPathWords(into, path, types, phrases);
+    if (objects?.takesModules === true && goesOn(types, [], path)) into.add('Values', 'all', 'Every component.');
+  }
+  if (type !== undefined && objects !== undefined) completeObject(scene, type, objects, given);
   else if (phrase !== undefined) completePhrase(scene, phrase);
-  else if (objects?.takesModules === true && types.some((each) => startsWith(each.path.split(' '), path)))
-    completeOptions(scene, objects.options ?? []);
+  else if ((objects?.takesModules === true || (early.length > 0 && isAtCursor)) && goesOn(types, [], path))
+    completeOptions(scene, objects?.options ?? [], given);
   else if (!isAtCursor) into.refuse(`unexpected argument "${cursor.peek()!.text}"`);
+}
+
+/** Whether the words are the start of the path of a type or of a phrase. */
+function goesOn(types: readonly AnyObjectType[], phrases: readonly Phrase[], start: readonly string[]): boolean {
+  return types.some(({ path }) => startsWith(path.split(' '), start)) || phrases.some(({ words }) => startsWith(words, start));
 }
 
 function startsWith(words: readonly string[], start: readonly string[]): boolean {
@@ -143,8 +160,13 @@ function byWord([a]: readonly [string, unknown], [b]: readonly [string, unknown]
   return a < b ? -1 : 1;
 }
 
-function completePhrase(scene: PropertyScene, { operand, options = [] }: Phrase): void {
+function completePhrase(scene: PropertyScene, { operand, options = [], like }: Phrase): void {
   const { cursor } = scene;
+  const { objects } = (like === undefined ? undefined : findVerb(like)) ?? {};
+  if (objects !== undefined) {
+    completeTarget(scene, { objects });
+    return;
+  }
   if (operand !== undefined) {
     const isLeftOut = operand.isOptional === true && options.some(({ word }) => word === cursor.peek()?.text);
     if (!isLeftOut && !completeOperand(scene, operand)) {
@@ -156,9 +178,12 @@ function completePhrase(scene: PropertyScene, { operand, options = [] }: Phrase)
 }
 
 /** Options in any order, each once; nothing may follow them. */
-function completeOptions(scene: PropertyScene, options: readonly OptionWord[]): void {
+function completeOptions(
+  scene: PropertyScene,
+  options: readonly OptionWord[],
+  given: Set<string> = new Set<string>(),
+): void {
   const { cursor, into } = scene;
-  const given = new Set<string>();
   for (;;) {
     const token = cursor.next();
     if (token === undefined) {
@@ -187,6 +212,10 @@ function takeOption(scene: PropertyScene, options: readonly OptionWord[], word: 
 /** False where it ends at the cursor. */
 function completeOperand(scene: PropertyScene, operand: Operand, type?: AnyObjectType): boolean {
   const { cursor, into, configuration, folder } = scene;
+  if (operand.kind === 'topic') {
+    completeTopic(scene);
+    return false;
+  }
   const token = cursor.next();
   if (operand.kind === 'text') {
     while (cursor.next() !== undefined);
@@ -206,9 +235,28 @@ function completeOperand(scene: PropertyScene, operand: Operand, type?: AnyObjec
   return false;
 }
 
-function completeObject(scene: PropertyScene, type: AnyObjectType, objects: Objects): void {
+/** What `help` takes: a verb, a module or a component, or one of these behind a verb. */
+function completeTopic(scene: PropertyScene): void {
+  const { cursor, into } = scene;
+  const token = cursor.peek();
+  if (token === undefined && !cursor.isQuoted) {
+    for (const { name, help } of VERBS) into.add('Commands', name, help);
+  }
+  if (token !== undefined && findVerb(token.text) !== undefined) cursor.next();
+  let path: readonly string[] = [];
+  for (let next = cursor.next(); next !== undefined; next = cursor.next()) {
+    path = [...path, path.length === 0 ? next.text.replace(/^\/(?=.)/, '') : next.text];
+    if (!goesOn(OBJECT_TYPES, [], path)) {
+      into.refuse(`unexpected argument "${next.text}"`);
+      return;
+    }
+  }
+  if (!cursor.isQuoted) offerPathWords(into, path, OBJECT_TYPES, []);
+}
+
+function completeObject(scene: PropertyScene, type: AnyObjectType, objects: Objects, given: Set<string>): void {
   if (objects.properties === 'edit') completeEdit(scene, type, objects);
-  else if (objects.properties === 'select') completeSelection(scene, type, objects);
+  else if (objects.areOptionsAnywhere === true) completeSelection(scene, type, objects, given);
   else completeNames(scene, type, objects);
 }
 
@@ -239,7 +287,8 @@ function completeEdit(scene: PropertyScene, type: AnyObjectType, objects: Object
     own = configuration.objects.get(objectKey({ type: type.path, name }))?.own;
   } else own = configuration.objects.get(type.path)?.own;
   if (!isOpen && cursor.peek()?.kind === 'open') isOpen = cursor.next() !== undefined;
-  if (!completeProperties(scene, type.properties, { brace: isOpen ? 'open' : 'optional', own, isNew })) return;
+  const place = { brace: isOpen ? 'open' : 'optional', own, isNew, isNeverEmpty: !isNew } as const;
+  if (!completeProperties(scene, type.properties, place)) return;
   const rest = cursor.next();
   if (rest !== undefined) into.refuse(`unexpected argument "${rest.text}"`);
 }
@@ -262,9 +311,18 @@ function offerNewName({ into, configuration, cursor }: PropertyScene, type: AnyO
   into.addValue(`a name for the ${type.label}${place}`, type.help);
 }
 
-function offerExisting(scene: PropertyScene, type: AnyObjectType, { names }: Objects): void {
+function offerExisting(scene: PropertyScene, type: AnyObjectType, { names, properties }: Objects): void {
+  if (!hasObjects(scene, type)) return;
   offerObjects(scene.into, scene.configuration, [type.path], scene.folder);
   if (names === 'many' && hasObjectsNear(scene, type)) scene.into.add('Values', 'all', `Every ${type.label}.`);
+  if (names === 'many' && properties !== 'edit') scene.into.add(DELIMITERS, '{', 'Starts several names.');
+}
+
+/** Whether there is something to be named; says so where there is not. */
+function hasObjects({ configuration, into }: PropertyScene, type: AnyObjectType): boolean {
+  for (const object of configuration.objects.values()) if (object.type === type.path) return true;
+  into.addValue(`a name of a ${type.label}`, 'There is none yet.');
+  return false;
 }
 
 /** Whether `all` names something: it stands for what lies in the folder. */
@@ -275,36 +333,34 @@ function hasObjectsNear({ configuration, folder }: PropertyScene, type: AnyObjec
   return false;
 }
 
-/** `list`: options, names and properties in any order. */
-function completeSelection(scene: PropertyScene, type: AnyObjectType, objects: Objects): void {
+/** `list` and `show`: options and names in any order; `list` takes several names, and properties. */
+function completeSelection(scene: PropertyScene, type: AnyObjectType, objects: Objects, given: Set<string>): void {
   const { cursor, into } = scene;
   const options = objects.options ?? [];
-  const given = new Set<string>();
+  const hasProperties = objects.properties === 'select';
   let isNamed = type.naming === 'singleton';
   for (;;) {
     const token = cursor.next();
     if (token === undefined) {
       if (cursor.isQuoted) return;
-      if (!isNamed) {
-        offerExisting(scene, type, objects);
-        into.add(DELIMITERS, '{', 'Starts several names.');
-      }
-      for (const [word, { property }] of vocabularyOf(type.properties)) {
+      if (!isNamed) offerExisting(scene, type, objects);
+      for (const [word, { property }] of hasProperties ? vocabularyOf(type.properties) : []) {
         into.add('Properties', word, helpOf(property), given.has(word) ? 'given' : undefined);
       }
       offerOptions(into, options, given);
       return;
     }
-    if (token.kind === 'close') {
-      into.refuse('unexpected argument "}"');
+    const isOption = options.some(({ word }) => word === token.text);
+    if (token.kind === 'close' || (isNamed && !hasProperties && !isOption)) {
+      into.refuse(`unexpected argument "${token.text}"`);
       return;
     }
     if (token.kind === 'open') {
       if (!completeNameList(scene, type)) return;
       isNamed = true;
-    } else if (options.some(({ word }) => word === token.text)) {
+    } else if (isOption) {
       if (!takeOption(scene, options, token.text, given)) return;
-    } else if (vocabularyOf(type.properties).has(token.text)) given.add(token.text);
+    } else if (hasProperties && vocabularyOf(type.properties).has(token.text)) given.add(token.text);
     else isNamed = true;
   }
 }
@@ -319,7 +375,6 @@ function completeNames(scene: PropertyScene, type: AnyObjectType, objects: Objec
     if (token === undefined) {
       if (cursor.isQuoted) return;
       offerExisting(scene, type, objects);
-      if (objects.names === 'many') into.add(DELIMITERS, '{', 'Starts several names.');
       if (objects.isNameOptional === true) offerOptions(into, options, new Set());
       return;
     }
@@ -347,6 +402,7 @@ function completeNameList(scene: PropertyScene, type: AnyObjectType): boolean {
     const token = cursor.next();
     if (token === undefined) {
       if (cursor.isQuoted) return false;
+      if (given.size === 0 && !hasObjects(scene, type)) return false;
       offerObjects(into, configuration, [type.path], folder, (name) => !given.has(name));
       if (given.size > 0) into.add(DELIMITERS, '}', 'Ends the names.');
       return false;

@@ -36,8 +36,8 @@ export type Run = (command: Command) => Output;
 
 /** A word that is no keyword: what it names, for the prompt and for completion. */
 export type Operand = {
-  /** `existing` is an object of the type before it, `text` the rest of the command. */
-  readonly kind: 'file' | 'folder' | 'number' | 'name' | 'existing' | 'word' | 'text';
+  /** `existing` is an object of the type before it, `text` the rest of the command, `topic` what help is about. */
+  readonly kind: 'file' | 'folder' | 'number' | 'name' | 'existing' | 'word' | 'text' | 'topic';
   readonly help: string;
   /** Type of the objects where `existing` stands behind no type. */
   readonly of?: string;
@@ -64,6 +64,8 @@ export type Phrase = {
   /** Stands before the options. */
   readonly operand?: Operand;
   readonly options?: readonly OptionWord[];
+  /** The verb whose object types, with all that it takes there, may follow. */
+  readonly like?: string;
   /** Where it differs from the verb. */
   readonly changes?: boolean;
   readonly run: Run;
@@ -84,6 +86,8 @@ export type Objects = {
   /** Stands behind the name. */
   readonly operand?: Operand;
   readonly options?: readonly OptionWord[];
+  /** Options stand in front of the module, between its words, before or behind names. */
+  readonly areOptionsAnywhere?: true;
   readonly run: Run;
 };
 

@@ -94,21 +94,35 @@ const budget = (
 
 const CREATE = `create net tunnels tunnel added { key 70000 local-address ${DEVICE_ADDRESS} profile vxlan-multipoint remote-address ${UNDERLAY_ADDRESS} }`;
 
-/** Milliseconds from a command until every daemon has acknowledged what it leads to. */
-function measureCreate({ device }: Bench): Promise<number> {
+const DELETE = 'delete net tunnels tunnel added';
+
+/** Milliseconds from a command until every daemon has acknowledged what it leads to; each time, another undoes it. */
+async function measureChange({ device }: Bench, change: string, undo: string): Promise<number> {
   return withTmsh(device, (tmsh) =>
     medianMs(
       async () => {
-        await tmsh(CREATE);
+        await tmsh(change);
         await awaitAcknowledged(device, tmsh, 1);
       },
       async () => {
-        await tmsh('delete net tunnels tunnel added');
+        await tmsh(undo);
         await awaitAcknowledged(device, tmsh, 10);
       },
     ),
   );
 }
+
+const measureCreate = (bench: Bench): Promise<number> => measureChange(bench, CREATE, DELETE);
+
+async function measureDelete(bench: Bench): Promise<number> {
+  await withTmsh(bench.device, (tmsh) => tmsh(CREATE));
+  const ms = await measureChange(bench, DELETE, CREATE);
+  await withTmsh(bench.device, (tmsh) => tmsh(DELETE));
+  return ms;
+}
+
+const measureModify = (bench: Bench): Promise<number> =>
+  measureChange(bench, 'modify net tunnels tunnel vx00017 tos 8', 'modify net tunnels tunnel vx00017 tos preserve');
 
 /** Where a person hits Tab: a name of two thousand, a key of a forwarding table, and behind a long command. */
 const TABS = [
@@ -138,6 +152,8 @@ export const MANAGEMENT_BENCHMARKS: readonly DeviceBenchmark[] = [
   // With one other tunnel.
   { ...budget('create-one', 'ms', 20, measureCreate), start: startWideplane, directions: ['encapsulate'] },
   budget('create-one-beside-2000-tunnels', 'ms', 20, measureCreate),
+  budget('modify-one-beside-2000-tunnels', 'ms', 20, measureModify),
+  budget('delete-one-beside-2000-tunnels', 'ms', 20, measureDelete),
   budget('list-2000-tunnels', 's', 1, ({ device }) =>
     withTmsh(device, async (tmsh) => (await msOf(() => tmsh('list'))) / 1000),
   ),

@@ -16,7 +16,7 @@ export function help(verbs: () => readonly Verb[]): Verb {
       {
         words: [],
         help: 'The verbs, what a verb takes, or what an object type has.',
-        operand: { kind: 'text', help: 'a verb or an object type', isOptional: true },
+        operand: { kind: 'topic', help: 'a verb or an object type', isOptional: true },
         // eslint-disable-next-line @typescript-eslint/require-await
         async *run({ scanner }) {
           const first = scanner.peek();
@@ -73,8 +73,9 @@ function typeText(type: AnyObjectType): string {
   return `${type.path}: ${type.help}\n\n${table(rows)}`;
 }
 
-export function phraseForm(verb: Verb, { words, operand, options = [] }: Phrase): string {
+export function phraseForm(verb: Verb, { words, operand, options = [], like }: Phrase): string {
   const parts = [verb.name, ...words, ...(operand === undefined ? [] : [operandForm(operand)])];
+  if (like !== undefined) parts.push(`[as behind ${like}]`);
   for (const { word, value } of options) parts.push(`[${word}${value === undefined ? '' : ` ${operandForm(value)}`}]`);
   return parts.join(' ');
 }

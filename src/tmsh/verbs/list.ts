@@ -13,7 +13,7 @@ import type { Token } from '../../config/scanner.ts';
 import { FIRST, placesOf } from '../../config/unknown.ts';
 import type { UnknownObject } from '../../config/unknown.ts';
 import { ConfigSyntaxError } from '../../core/errors.ts';
-import { isNear, namesObject, readTypes, resolveNames, unexpected } from '../arguments.ts';
+import { ALL_WORDS, isNear, namesObject, readTypes, resolveNames, unexpected } from '../arguments.ts';
 import type { Command, OptionWord, Output, Phrase, Verb } from '../verb.ts';
 import { listTransaction } from './cli-transaction.ts';
 import { listSysConfigHistory } from './list-sys-config-history.ts';
@@ -49,6 +49,7 @@ export const list: Verb = {
     isNameOptional: true,
     properties: 'select',
     options: OPTIONS,
+    areOptionsAnywhere: true,
     run: listObjects,
   },
   phrases: [listTransaction, listSysConfigHistory],
@@ -58,26 +59,29 @@ export const list: Verb = {
 export const showRunningConfig: Phrase = {
   words: ['running-config'],
   help: 'The running configuration as text that load reads: the same as list.',
-  operand: { kind: 'text', help: 'what list takes', isOptional: true },
+  like: 'list',
   run: listObjects,
 };
 
 // eslint-disable-next-line @typescript-eslint/require-await
 export async function* listObjects({ scanner, backend, session }: Command): Output {
   const { folder } = session;
-  const types = readTypes(scanner, (word) => Object.hasOwn(PRINT_OPTIONS, word));
+  let options: PrintOptions = { folder };
+  let isRecursive = false;
+  const takesOption = ({ text, isQuoted }: Token): boolean => {
+    if (isQuoted || !Object.hasOwn(PRINT_OPTIONS, text)) return false;
+    options = { ...options, ...PRINT_OPTIONS[text] };
+    isRecursive ||= text === 'recursive';
+    return true;
+  };
+  const types = readTypes(scanner, (token) => ALL_WORDS.includes(token.text) || takesOption(token));
   const { configuration } = backend;
   const single = types.length === 1 ? types[0] : undefined;
-  let options: PrintOptions = { folder };
   const wanted: Token[] = [];
-  let isRecursive = false;
   const only: string[] = [];
   for (let token = scanner.next(); token !== undefined; token = scanner.next()) {
-    const option = PRINT_OPTIONS[token.text];
-    if (option !== undefined && Object.hasOwn(PRINT_OPTIONS, token.text)) {
-      options = { ...options, ...option };
-      isRecursive ||= token.text === 'recursive';
-    } else if (token.kind === 'open' && single !== undefined) {
+    if (takesOption(token)) continue;
+    if (token.kind === 'open' && single !== undefined) {
       const vocabulary = vocabularyOf(single.properties);
       let inner = scanner.next();
       for (; inner?.kind === 'word'; inner = scanner.next()) {

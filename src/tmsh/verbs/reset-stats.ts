@@ -1,7 +1,7 @@
 // `reset-stats`: counters of objects start at 0 again.
 
 import { objectsOf } from '../../config/configuration.ts';
-import { expectEnd, isNear, resolveTarget } from '../arguments.ts';
+import { isNear, resolveTarget } from '../arguments.ts';
 import type { Verb } from '../verb.ts';
 
 export const resetStats: Verb = {
@@ -14,11 +14,10 @@ export const resetStats: Verb = {
     properties: 'none',
     async *run({ scanner, backend, session }) {
       const { configuration } = backend;
-      const { type, namesIn } = resolveTarget(scanner, configuration, session.folder);
-      expectEnd(scanner);
+      const { type, names: named } = resolveTarget(scanner, configuration, session.folder);
       const all = objectsOf(configuration, type).map(({ name }) => name);
       const near = all.filter((name) => isNear(type, name, session.folder, false));
-      const names = namesIn(false) ?? (near.length === all.length ? undefined : near);
+      const names = named ?? (near.length === all.length ? undefined : near);
       const objects = await backend.resetStats(type.path, names);
       if (objects === 0) yield `No ${type.label} has counters.\n`;
     },

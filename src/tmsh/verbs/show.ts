@@ -4,7 +4,6 @@ import { objectKey } from '../../config/change.ts';
 import type { ShowReply, ShowRow } from '../../ipc/schema.ts';
 import { isNear, resolveTarget } from '../arguments.ts';
 import { fieldPages } from '../field-format.ts';
-import { readOptions } from '../options.ts';
 import { renderPages } from '../show.ts';
 import { SHOW_SYS } from './show-sys.ts';
 import type { OptionWord, Verb } from '../verb.ts';
@@ -29,13 +28,12 @@ export const show: Verb = {
     isNameOptional: true,
     properties: 'none',
     options: OPTIONS,
+    areOptionsAnywhere: true,
     async *run({ scanner, backend, session }) {
       const { configuration } = backend;
       const { folder } = session;
-      const { type, namesIn } = resolveTarget(scanner, configuration, folder, OPTIONS);
-      const options = readOptions(scanner, `show ${type.path}`, OPTIONS);
+      const { type, names, options } = resolveTarget(scanner, configuration, folder, OPTIONS);
       const isRecursive = options.has('recursive');
-      const names = namesIn(isRecursive);
       // Rows that are no objects, as tables of a whole route domain, lie in no folder.
       const isShown = ({ name }: ShowRow): boolean =>
         names !== undefined ||

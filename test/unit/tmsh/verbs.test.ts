@@ -37,6 +37,48 @@ describe('the table of verbs', () => {
   });
 });
 
+describe('modules and options', () => {
+  it('stand for all that is below them, with all as without', async () => {
+    const session = await basicSession();
+    const everything = await session.run('list');
+    for (const command of ['list all', 'list /', 'list / all', 'list /all', 'show running-config all'])
+      assert.equal(await session.run(command), everything, command);
+    const net = await session.run('list net');
+    for (const command of ['list /net', 'list net all', 'show running-config net', 'tmsh list net all'])
+      assert.equal(await session.run(command), net, command);
+    assert.match(await session.run('list net tunnels'), /^net tunnels vxlan vxlan \{ \}\n[^]*net tunnels gre gre/);
+    assert.match((await session.refusal('list all bogus'))!, /unexpected argument "bogus"\n.*\n {9}\^/);
+    assert.match((await session.refusal('list net all bogus'))!, /unexpected argument "bogus"\n.*\n {13}\^/);
+    assert.match((await session.refusal('delete all'))!, /unexpected argument "all"/);
+  });
+
+  it('takes options of list and show in front of the module, between its words, and behind', async () => {
+    const session = await basicSession();
+    session.replies = [{ rows: [{ name: '/Common/wan', stats: { MTU: 1550 } }] }];
+    const line = await session.run('list net vlan wan one-line all-properties');
+    for (const command of [
+      'list one-line all-properties net vlan wan',
+      'list net one-line vlan all-properties wan',
+      'show running-config one-line net vlan wan all-properties',
+      'show running-config all-properties net one-line vlan wan',
+    ])
+      assert.equal(await session.run(command), line, command);
+    await session.run('create sys folder sub', 'create net vlan sub/inner { tag 5 }');
+    for (const command of ['list recursive net vlan', 'show running-config recursive net vlan', 'list net recursive vlan'])
+      assert.match(await session.run(command), /net vlan sub\/inner/, command);
+    for (const command of [
+      'show net vlan wan field-fmt',
+      'show net vlan field-fmt wan',
+      'show field-fmt net vlan wan',
+      'show net field-fmt raw vlan wan',
+      'show net vlan { wan } field-fmt',
+    ])
+      assert.equal(await session.run(command), 'net vlan wan {\n    mtu 1550\n}\n', command);
+    assert.match((await session.refusal('show raw net vlan raw'))!, /"raw"\n.*\n {18}\^\n {2}raw stands there already/);
+    assert.match((await session.refusal('show net vlan wan wan'))!, /"wan"\n.*\n {18}\^\n {2}net vlan takes: all-prop/);
+  });
+});
+
 describe('several commands on one line', () => {
   it('run one after the other up to the first that is refused', async () => {
     const session = await basicSession();
