@@ -57,6 +57,8 @@ export const associationSchema = z.object({
   packets: z.number(),
   /** Octets that were protected: those of the packets before, or behind it on the way in. */
   octets: z.number(),
+  /** Drop reason (kebab-case, core/drop-reason.ts) → packets of it that were dropped; only what was. */
+  drops: z.record(z.string(), z.number()).optional(),
   hardLifetime: lifetimeSchema,
   softLifetime: lifetimeSchema,
   /** Packets; 0: replays are not looked for. */

@@ -33,6 +33,13 @@ describe('IPsec between two gateways', () => {
     await capture.stop();
     assert.deepEqual(await readFields(capture.file, 'icmp || tcp', ['frame.number']), []);
     assert.ok((await readFields(capture.file, 'esp', ['frame.number'])).length > 100);
+    const page = await pair.wideplanes.a.tmsh('show net ipsec ipsec-sa all-properties');
+    assert.match(page, /Direction: out; {2}SPI: 0x00001001\(4097\)/, page);
+    assert.match(page, /Condition: up \(green\)/, page);
+    assert.doesNotMatch(page, /Dropped/, page);
+    console.log(page, await pair.wideplanes.a.tmsh('show net ipsec-stat'));
+    await pair.wideplanes.a.tmsh('delete net ipsec ipsec-sa');
+    await reach(a, HOST.b);
     await pair.stop();
   });
 });

@@ -65,7 +65,9 @@ class Walk {
 
   /** Whether an option was written: others beside it are not offered otherwise than at first. */
   #hasOption(text: string, offered: readonly string[]): boolean {
-    const options = VERBS.flatMap(({ objects, phrases = [] }) => [objects, ...phrases]).flatMap((each) => each?.options ?? []);
+    const options = VERBS.flatMap(({ objects, phrases = [] }) => [objects, ...phrases]).flatMap(
+      (each) => each?.options ?? [],
+    );
     return text.split(' ').some((word) => options.some((option) => option.word === word) && !offered.includes(word));
   }
 
@@ -99,9 +101,11 @@ function* expectedWords(map: PropertyMap, place: string): Generator<[place: RegE
     const { kind } = property;
     const at = `${place}${name} `;
     if (kind.shape === 'scalar') yield [new RegExp(`${at}$`), [...(kind.words ?? []), ...unsetWords(kind, property)]];
-    if (kind.shape === 'list' || kind.shape === 'records') yield [new RegExp(`${at}$`), [...blockVerbs(kind, 'command'), '{']];
+    if (kind.shape === 'list' || kind.shape === 'records')
+      yield [new RegExp(`${at}$`), [...blockVerbs(kind, 'command'), '{']];
     if (kind.shape === 'list') yield [new RegExp(`${at}replace-all-with \\{ $`), kind.item.words?.slice() ?? []];
-    if (kind.shape === 'records') yield* expectedWords(kind.properties, `${at}(?:add |replace-all-with )?\\{ \\S+ \\{ `);
+    if (kind.shape === 'records')
+      yield* expectedWords(kind.properties, `${at}(?:add |replace-all-with )?\\{ \\S+ \\{ `);
   }
 }
 
@@ -122,7 +126,8 @@ describe('every position of a command', { timeout: 300_000 }, () => {
     );
     for (const { name, objects, phrases = [] } of VERBS) {
       for (const { words, options = [] } of phrases) {
-        for (const [index, word] of words.entries()) expect(new RegExp(`^${[name, ...words.slice(0, index)].join(' ')} $`), [word]);
+        for (const [index, word] of words.entries())
+          expect(new RegExp(`^${[name, ...words.slice(0, index)].join(' ')} $`), [word]);
         expect(
           new RegExp(`^${[name, ...words].join(' ')} `),
           options.map(({ word }) => word),
@@ -131,16 +136,21 @@ describe('every position of a command', { timeout: 300_000 }, () => {
       if (objects === undefined) continue;
       for (const type of OBJECT_TYPES.filter((each) => objects.accepts?.(each) ?? true)) {
         const words = type.path.split(' ');
-        for (const [index, word] of words.entries()) expect(new RegExp(`^${[name, ...words.slice(0, index)].join(' ')} $`), [word]);
-        const options = (objects.options ?? []).filter(({ inFolders }) => inFolders !== true || type.naming === 'full-path');
+        for (const [index, word] of words.entries())
+          expect(new RegExp(`^${[name, ...words.slice(0, index)].join(' ')} $`), [word]);
+        const options = (objects.options ?? []).filter(
+          ({ inFolders }) => inFolders !== true || type.naming === 'full-path',
+        );
         expect(
           new RegExp(`^${name} ${type.path} `),
           options.map(({ word }) => word),
         );
-        if (objects.properties === 'select') expect(new RegExp(`^${name} ${type.path} $`), [...vocabularyOf(type.properties).keys()]);
+        if (objects.properties === 'select')
+          expect(new RegExp(`^${name} ${type.path} $`), [...vocabularyOf(type.properties).keys()]);
         const someName = type.naming === 'singleton' ? '' : '\\S+ ';
         if (objects.properties === 'edit' && (objects.names === 'new' || walk.offers.has(`${name} ${type.path} `)))
-          for (const [place, each] of expectedWords(type.properties, `^${name} ${type.path} ${someName}`)) expect(place, each);
+          for (const [place, each] of expectedWords(type.properties, `^${name} ${type.path} ${someName}`))
+            expect(place, each);
       }
     }
     assert.deepEqual(missing, []);

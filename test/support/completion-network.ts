@@ -5,7 +5,17 @@ import { ConfigError, ConfigSyntaxError } from '../../src/core/errors.ts';
 import type { Completion } from '../../src/tmsh/completion.ts';
 import { TmshSession } from './tmsh-session.ts';
 
-export const VALUES = ['7', '1500', '10.1.1.7', '10.3.0.0/16', '02:00:00:00:00:09', 'fresh', 'own', '"some text"', 'tcp:443'];
+export const VALUES = [
+  '7',
+  '1500',
+  '10.1.1.7',
+  '10.3.0.0/16',
+  '02:00:00:00:00:09',
+  'fresh',
+  'own',
+  '"some text"',
+  'tcp:443',
+];
 
 export async function network(): Promise<TmshSession> {
   const session = new TmshSession();

@@ -23,7 +23,8 @@ const LARGEST_BLOCK = 1 << 22;
 const LOOK_MS = 100;
 
 const TYPE = 'net ipsec manual-security-association';
-const LOST =
+/** Why an association does not send, and what to do. */
+export const LOST_SEQUENCE =
   'its sequence numbers are not on record although it ran before, so it sends nothing: give it new keys on both sides, or ' +
   'delete it and create it again if nothing was ever sent with its keys';
 
@@ -37,6 +38,9 @@ type Entry = {
   id: number | undefined;
   size: number;
   busy: boolean;
+  readonly madeAtMs: number;
+  /** It is to be made anew. */
+  stale: boolean;
 };
 
 export type AssociationKeeperOptions = {
@@ -69,7 +73,7 @@ export class AssociationKeeper {
     this.#failures = [];
     for (const [name, model] of associations) {
       const known = before.get(name);
-      const entry = known?.model === model ? known : this.#open(name, model);
+      const entry = known?.model === model && !known.stale ? known : this.#open(name, model);
       if (entry === undefined) continue;
       entries.set(name, entry);
       if (entry !== known) fresh.push(entry);
@@ -77,7 +81,7 @@ export class AssociationKeeper {
     this.#entries = entries;
     await this.#reserveFirst(fresh);
     for (const [name, { block }] of entries) {
-      if (block === undefined) this.#failures.push({ object: `${TYPE} ${name}`, reason: LOST });
+      if (block === undefined) this.#failures.push({ object: `${TYPE} ${name}`, reason: LOST_SEQUENCE });
     }
     return [...before.values()].filter((entry) => !isIn(entries, entry)).map(({ key }) => key);
   }
@@ -102,6 +106,24 @@ export class AssociationKeeper {
     for (const key of keys) this.#options.crypto.closeKey(key);
   }
 
+  /** With the next `want` these are made anew: keys, numbers and replay window. */
+  forget(names: readonly string[]): void {
+    for (const name of names) {
+      const entry = this.#entries.get(name);
+      if (entry !== undefined) entry.stale = true;
+    }
+  }
+
+  /** When it was made; undefined: there is none. */
+  madeAtMs(name: string): number | undefined {
+    return this.#entries.get(name)?.madeAtMs;
+  }
+
+  /** Whether it has numbers to send with. */
+  canSend(name: string): boolean {
+    return this.#entries.get(name)?.block !== undefined;
+  }
+
   failures(): readonly Failure[] {
     return this.#failures;
   }
@@ -120,7 +142,17 @@ export class AssociationKeeper {
     const fingerprint = fingerprintOf(keys.key, keys.macKey);
     keys.key.fill(0);
     keys.macKey.fill(0);
-    return { model, key, fingerprint, block: undefined, id: undefined, size: FIRST_BLOCK, busy: false };
+    return {
+      model,
+      key,
+      fingerprint,
+      block: undefined,
+      id: undefined,
+      size: FIRST_BLOCK,
+      busy: false,
+      madeAtMs: Date.now(),
+      stale: false,
+    };
   }
 
   async #reserveFirst(entries: readonly Entry[]): Promise<void> {

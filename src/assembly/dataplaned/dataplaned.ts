@@ -28,7 +28,8 @@ import { COUNTER_ROWS, type DriverEvents, type FrameDriver } from './frame-drive
 import { buildModel } from './build-model.ts';
 import { HostPathClient, type HostPathService } from './host-path-client.ts';
 import type { DeviceFacts, Failure, Model } from './model.ts';
-import { isHostPort, Planner } from './planner.ts';
+import { DataplaneIpsecStatistics } from './ipsec-statistics.ts';
+import { associationRowKey, isHostPort, Planner } from './planner.ts';
 import { PortOpener } from './port-factory.ts';
 import type { DeviceWishes } from '../../ipc/schema.ts';
 import { type DeviceState, PortKeeper, type PrepareDevice } from './port-keeper.ts';
@@ -76,6 +77,17 @@ export class Dataplaned implements ConfigApplier {
   #isConfigured = false;
   readonly #conflicts: ConflictReporter;
   #associations: AssociationKeeper | undefined;
+  #states: AssociationStates | undefined;
+  /** Why there is no IPsec. */
+  #noIpsec = 'IPsec needs the addon, which cannot be loaded';
+  /** What `show` says of security associations. */
+  readonly ipsec = new DataplaneIpsecStatistics(
+    () => this.sources(),
+    () => {
+      const [keeper, states] = [this.#associations, this.#states];
+      return keeper && states && { keeper, states, remake: (names) => this.#remake(names) };
+    },
+  );
 
   constructor(options: DataplanedOptions) {
     this.#options = options;
@@ -142,7 +154,20 @@ export class Dataplaned implements ConfigApplier {
     const crypto = openCryptoBatch(addon, this.#worker.arena);
     logEvent(log, 'crypto-ready', `IPsec is sealed and opened by ${crypto.name}: ${crypto.reason}`);
     const states = new AssociationStates(associations);
+    this.#states = states;
     this.#associations = new AssociationKeeper({ crypto, store, states, ranBefore, log });
+  }
+
+  /** The same, where there can be none for a reason. */
+  refuseIpsec(reason: string): void {
+    this.#noIpsec = reason;
+  }
+
+  /** Takes associations down and up again. */
+  #remake(names: readonly string[]): void {
+    this.#associations?.forget(names);
+    for (const name of names) this.#worker.counters.clear(this.#planner.row(associationRowKey(name)));
+    void this.#reconcile();
   }
 
   /** Goes over to a configuration; resolves, when the worker runs it, to what could not be applied. */
@@ -173,7 +198,7 @@ export class Dataplaned implements ConfigApplier {
 
   #ipsecFailures(): readonly Failure[] {
     if (this.#associations !== undefined) return this.#associations.failures();
-    const reason = 'IPsec needs the addon, which cannot be loaded';
+    const reason = this.#noIpsec;
     return [...this.#view.manualAssociations.values()].map(({ type, name }) => ({ object: `${type} ${name}`, reason }));
   }
 

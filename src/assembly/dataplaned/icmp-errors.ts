@@ -61,10 +61,13 @@ export class IcmpErrors {
     const word3 = isIpv4 ? ipv4Source(bytes, start) : read32(bytes, at + 12);
     if (!this.#limiter.allows(word0, word1, word2, word3, this.nowMs)) return;
     // What is put together here was sent to us, and the answer comes from where it was sent (RFC 4443, section 2.2 a).
+    // About what came by a security association the side speaks that it was meant for: its selectors name that one.
     const source =
       error === IcmpError.reassemblyTimeExceeded
         ? destinationOf(bytes, start, isIpv4)
-        : this.#addresses.sourceFor(domain.id, [word0, word1, word2, word3], !isIpv4);
+        : ((frame.protection > 0
+            ? this.#addresses.neighbourOf(domain.routeDomain, destinationOf(bytes, start, isIpv4), !isIpv4)
+            : undefined) ?? this.#addresses.sourceFor(domain.id, [word0, word1, word2, word3], !isIpv4));
     if (source === undefined) return;
     const octets = icmpErrorOctets(bytes, start, end);
     const reply = pool.acquire(ETHERNET_HEADER_OCTETS + octets);

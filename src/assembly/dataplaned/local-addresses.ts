@@ -135,6 +135,16 @@ export class LocalAddresses implements SourceCheck {
     return first;
   }
 
+  /** Our own address on the network that another one is of, in its route domain; undefined: it is on none of ours. */
+  neighbourOf(routeDomain: number, other: AddressWords, isIpv6: boolean): AddressWords | undefined {
+    let best: LocalAddress | undefined;
+    for (const local of this.#all) {
+      if (local.isIpv6 !== isIpv6 || (local.routeDomain ?? 0) !== routeDomain || !isOn(local, ...other)) continue;
+      if (best === undefined || local.prefixBits > best.prefixBits) best = local;
+    }
+    return best?.words;
+  }
+
   of(domain: number): readonly LocalAddress[] {
     return this.#byDomain.get(domain) ?? [];
   }

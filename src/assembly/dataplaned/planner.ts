@@ -260,6 +260,11 @@ export class Planner {
     }
   }
 
+  /** Number of a policy, from 1 on; 0: there is none. */
+  policy(name: string): number {
+    return (this.#policies.find(name) ?? -1) + 1;
+  }
+
   /** Number of an association, which its state has as well; undefined: there is none. */
   association(name: string): number | undefined {
     return this.#associations.find(name);

@@ -6,13 +6,13 @@ import { CaptureReader } from '../../pipeline/capture.ts';
 import { allCapturePoints, findCapturePoints } from './capture-points.ts';
 import { CaptureService } from './capture-service.ts';
 import type { Dataplaned } from './dataplaned.ts';
-import { IpsecService, type IpsecStatistics, NO_ASSOCIATIONS } from './ipsec-service.ts';
+import { IpsecService } from './ipsec-service.ts';
 import { ShowService } from './show-service.ts';
 
-export function handlersOf(dataplaned: Dataplaned, statistics: IpsecStatistics = NO_ASSOCIATIONS): Handlers {
+export function handlersOf(dataplaned: Dataplaned): Handlers {
   const { sources } = dataplaned;
   const shows = new ShowService(sources);
-  const ipsec = new IpsecService(statistics);
+  const ipsec = new IpsecService(dataplaned.ipsec);
   const captures = new CaptureService(new CaptureReader(sources().worker.capture), {
     find: (name) => findCapturePoints(sources(), name),
     all: () => allCapturePoints(sources()),

@@ -78,6 +78,9 @@ async function startIpsec(dataplaned: Dataplaned, directory: string, log: Log): 
     const before = await readSnapshot(join(directory, SNAPSHOT_FILE)).catch(() => undefined);
     dataplaned.startIpsec(store, fingerprintsOf(viewOf(before?.objects.values() ?? [])));
   } catch (error) {
-    logEvent(log, 'sequence-store-failed', `there is no IPsec: ${errorText(error)}; mend or remove that file`);
+    // Without the file nobody knows which numbers have been used.
+    const reason = `the record of sequence numbers cannot be used: ${errorText(error)}`;
+    logEvent(log, 'sequence-store-failed', reason);
+    dataplaned.refuseIpsec(reason);
   }
 }

@@ -149,6 +149,8 @@ function fullText(row: AssociationRow): string {
     `Keys: ${row.manual ?? 'key exchange'};  Sequence numbers: ${row.extendedSequence ? 64 : 32} bits`,
   ];
   if (udpPorts !== undefined) lines.push(`UDP encapsulation: ${udpPorts[0]} -> ${udpPorts[1]}`);
+  const drops = Object.entries(row.drops ?? {}).map(([name, packets]) => `${packets} ${name}`);
+  if (drops.length > 0) lines.push(`Dropped: ${drops.join(', ')}`);
   if (row.reason !== undefined) lines.push(`Reason: ${row.reason}`);
   return `${row.source} -> ${row.destination}\n${RULE}\n${lines.map((line) => `  ${line}\n`).join('')}`;
 }

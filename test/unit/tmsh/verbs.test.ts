@@ -64,7 +64,11 @@ describe('modules and options', () => {
     ])
       assert.equal(await session.run(command), line, command);
     await session.run('create sys folder sub', 'create net vlan sub/inner { tag 5 }');
-    for (const command of ['list recursive net vlan', 'show running-config recursive net vlan', 'list net recursive vlan'])
+    for (const command of [
+      'list recursive net vlan',
+      'show running-config recursive net vlan',
+      'list net recursive vlan',
+    ])
       assert.match(await session.run(command), /net vlan sub\/inner/, command);
     for (const command of [
       'show net vlan wan field-fmt',
