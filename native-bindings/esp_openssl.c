@@ -1,8 +1,10 @@
 /* The ciphers of IPsec by OpenSSL, as the process exports it. A context holds its key for good; a packet sets the IV. */
 #include "esp_crypto.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <openssl/params.h>
 
 static const EVP_CIPHER *cipher_of(const struct esp_key *key)
 {
@@ -24,8 +26,10 @@ bool esp_openssl_open_cipher(struct esp_key *key, const uint8_t *octets)
 	key->decrypt = EVP_CIPHER_CTX_new();
 	bool opened = cipher != NULL && key->encrypt != NULL && key->decrypt != NULL &&
 		      EVP_EncryptInit_ex(key->encrypt, cipher, NULL, octets, NULL) == 1 &&
-		      EVP_DecryptInit_ex(key->decrypt, cipher, NULL, octets, NULL) == 1 &&
-		      EVP_CIPHER_CTX_set_padding(key->encrypt, 0) == 1 && EVP_CIPHER_CTX_set_padding(key->decrypt, 0) == 1;
+		      EVP_DecryptInit_ex(key->decrypt, cipher, NULL, octets, NULL) == 1;
+	/* Whoever has none is spared setting it again with each IV. */
+	if (opened && has_cipher(key))
+		opened = EVP_CIPHER_CTX_set_padding(key->encrypt, 0) == 1 && EVP_CIPHER_CTX_set_padding(key->decrypt, 0) == 1;
 	EVP_CIPHER_free(cipher);
 	return opened;
 }
@@ -117,17 +121,16 @@ static bool gcm_begin(EVP_CIPHER_CTX *context, const struct esp_job *job)
 static bool gcm_tag(EVP_CIPHER_CTX *context, uint8_t tag[ESP_TAG_OCTETS])
 {
 	int octets;
-	return EVP_CipherFinal_ex(context, tag, &octets) == 1 &&
-	       EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, ESP_TAG_OCTETS, tag) == 1;
+	OSSL_PARAM parameters[] = {OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, tag, ESP_TAG_OCTETS), OSSL_PARAM_END};
+	return EVP_CipherFinal_ex(context, tag, &octets) == 1 && EVP_CIPHER_CTX_get_params(context, parameters) == 1;
 }
 
 static enum esp_status gcm_open(const struct esp_job *job)
 {
 	EVP_CIPHER_CTX *context = job->key->decrypt;
 	int octets;
-	if (!gcm_begin(context, job) ||
-	    EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, ESP_TAG_OCTETS, job->icv) != 1)
-		return ESP_FAILED;
+	OSSL_PARAM parameters[] = {OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, job->icv, ESP_TAG_OCTETS), OSSL_PARAM_END};
+	if (!gcm_begin(context, job) || EVP_CIPHER_CTX_set_params(context, parameters) != 1) return ESP_FAILED;
 	if (EVP_CipherFinal_ex(context, job->text, &octets) == 1) return ESP_OK;
 	/* Decrypting and checking are one pass: what came out of it is made what it was. */
 	ERR_clear_error();

@@ -32,7 +32,10 @@ cpio cpio
 tmux tmux
 less less
 strace strace
+openssl openssl
 LIST
+  # There is none elsewhere.
+  [ "$(uname -m)" != x86_64 ] || echo "libipsec-mb-dev /usr/include/intel-ipsec-mb.h"
 }
 
 missing_packages() {

@@ -13,6 +13,7 @@ import {
 import { startOvsGre, startWideplaneEtherIp, startWideplaneGre, startWideplaneTeb } from './direct.ts';
 import { startKernel, startOvs, startSingleCForwarder, startWideplane, startWideplaneOverIpv6 } from './device.ts';
 import { pause } from './command.ts';
+import { CRYPTO_BENCHMARKS } from './crypto.ts';
 import { LARGE_BENCHMARKS } from './large.ts';
 import { MANAGEMENT_BENCHMARKS } from './management.ts';
 import { ROUTED_BENCHMARKS } from './routed.ts';
@@ -57,7 +58,15 @@ export type BulkBenchmark = Judged & {
   wire: boolean;
 };
 
-export type Benchmark = DeviceBenchmark | BulkBenchmark;
+/** Programs that move no frames. */
+export type ProgramBenchmark = Judged & {
+  own: (measureMs: number) => Promise<number>;
+  peer: { name: string; measure: (measureMs: number) => Promise<number> };
+};
+
+export type Benchmark = DeviceBenchmark | BulkBenchmark | ProgramBenchmark;
+
+export const isProgram = (benchmark: Benchmark): benchmark is ProgramBenchmark => 'own' in benchmark;
 
 export const isBulk = (benchmark: Benchmark): benchmark is BulkBenchmark => 'wire' in benchmark;
 
@@ -182,6 +191,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   ...LARGE_BENCHMARKS,
   ...ROUTED_BENCHMARKS,
   ...MANAGEMENT_BENCHMARKS,
+  ...CRYPTO_BENCHMARKS,
 ];
 
 export const peerNameOf = ({ peer }: Benchmark): string => (typeof peer === 'string' ? peer : peer.name);

@@ -6,7 +6,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
-import { BENCHMARKS, CONTROL_OCTETS, isBulk, peerNameOf } from './benchmark.ts';
+import { BENCHMARKS, CONTROL_OCTETS, isBulk, isProgram, peerNameOf } from './benchmark.ts';
 import { BulkPair } from './bulk.ts';
 import { startCForwarder, startWideplane } from './device.ts';
 import { awaitRest, isQuiet } from './quiet.ts';
@@ -106,7 +106,11 @@ async function runBenchmark(benchmark: Benchmark): Promise<Result> {
   };
   try {
     const control = await start('control', startCForwarder, { directions: ['encapsulate'], discard: true });
-    const contestants = isBulk(benchmark) ? await startEnds(benchmark) : await startDevices(benchmark);
+    const contestants = isProgram(benchmark)
+      ? { wideplane: benchmark.own, peer: benchmark.peer.measure }
+      : isBulk(benchmark)
+        ? await startEnds(benchmark)
+        : await startDevices(benchmark);
     const rounds: Round[] = [];
     // A disturbed round is kept and one more is run, but nobody waits forever for a machine to come to rest.
     while (quietRounds(benchmark, rounds) < wantedRounds && rounds.length < 2 * wantedRounds) {
