@@ -61,6 +61,8 @@ export class ReplayWindow {
     this.#topHigh = high;
     this.#topLow = low;
     this.#bits.fill(-1);
+    // Those above it in its word are still to come.
+    this.#bits[(low >>> 5) & this.#mask] = -1 >>> (31 - (low & 31));
   }
 
   /** Whether a packet with this lower half could be new, and which upper half it has. Changes nothing. */
