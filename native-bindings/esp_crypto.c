@@ -11,7 +11,7 @@
 
 /* Words of a job: src/ipsec/crypto.ts. */
 #define JOB_WORDS 16
-enum { KEY, SOURCE, OCTETS, TARGET, SEQUENCE_HIGH, PAD_OCTETS, NEXT_HEADER, STATUS, EXTENDED, SEQUENCE_LOW };
+enum { KEY, SOURCE, OCTETS, TARGET, SEQUENCE_HIGH, PAD_OCTETS, NEXT_HEADER, STATUS, EXTENDED, SEQUENCE_LOW, IV_OFFSET };
 
 /* What an IP packet carries at most, and what AH authenticates at most: that with an IPv6 header. */
 #define MAX_PACKET_OCTETS 65535
@@ -167,7 +167,7 @@ static enum esp_status lay_out(const struct arena *arena, const int32_t *words, 
 	trailer[pad_octets + 1] = (uint8_t)words[NEXT_HEADER];
 	if (has_cipher(key)) return write_random(job->text - key->iv_octets, key->iv_octets) ? ESP_OK : ESP_FAILED;
 	if (key->iv_octets != 0) {
-		store_be32(job->text - 8, job->sequence_high);
+		store_be32(job->text - 8, job->sequence_high + (uint32_t)words[IV_OFFSET]);
 		memcpy(job->text - 4, job->packet + 4, 4);
 	}
 	return ESP_OK;
@@ -206,7 +206,7 @@ static enum esp_status look_at_digest(const struct arena *arena, enum esp_operat
 	if (operation == ESP_VERIFY) {
 		memcpy(job->iv, job->icv - iv_octets, iv_octets);
 	} else {
-		store_be32(job->iv, job->sequence_high);
+		store_be32(job->iv, job->sequence_high + (uint32_t)words[IV_OFFSET]);
 		store_be32(job->iv + 4, (uint32_t)words[SEQUENCE_LOW]);
 	}
 	return ESP_OK;

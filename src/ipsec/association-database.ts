@@ -20,8 +20,9 @@ export type AssociationSpec = {
   readonly sends: boolean;
   /** In interface mode: the bridge member that is the tunnel; -1: another mode. */
   readonly tunnel: number;
-  /** Handle of its keys. */
+  /** Handle of its keys, and the second of the calendar in which they were opened (OutboundSa.ivOffset). */
   readonly key: number;
+  readonly openedSecond: number;
   readonly sa: SecurityAssociationSpec;
 };
 
@@ -41,6 +42,7 @@ export class Association {
     this.spec = spec;
     this.inbound = before?.inbound ?? new InboundSa(spec.sa, spec.key, nowMs);
     this.outbound = before?.outbound ?? new OutboundSa(spec.sa, spec.key, nowMs);
+    this.outbound.ivOffset = spec.openedSecond;
   }
 }
 

@@ -89,6 +89,8 @@ export const Job = {
   extended: 8,
   /** Lower half of the sequence number, for digest; seal and open read it from the ESP header. */
   sequenceLow: 9,
+  /** Added to the upper half of the sequence number where that is the upper half of an IV. */
+  ivOffset: 10,
 } as const;
 
 export const JobStatus = {
@@ -117,7 +119,7 @@ export interface CryptoBatch {
    * ESP on its way out. From `target` on there will be: SPI and sequence number (written by the caller), IV, the payload
    * copied from `source`, padding 1, 2, 3 …, pad length, next header, all of that encrypted, and the ICV. Source and target
    * do not overlap, or the payload lies already where it shall lie. The IV of a combined cipher is the 64-bit sequence
-   * number, `sequenceHigh` its upper half, so that no IV comes twice; that of a block cipher cannot be predicted.
+   * number, `sequenceHigh` + `ivOffset` its upper half, so that no IV comes twice; that of a block cipher cannot be predicted.
    */
   seal(count: number): void;
   /**

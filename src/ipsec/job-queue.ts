@@ -23,13 +23,14 @@ export class JobQueue {
   }
 
   /** Starts the row of an entry; returns the index of its first word. */
-  begin(entry: number, isAh: boolean, key: number, extended: boolean, high: number, low: number): number {
+  begin(entry: number, isAh: boolean, key: number, extended: boolean, high: number, low: number, ivOffset = 0): number {
     const row = entry * JOB_WORDS;
     this.#isAh[entry] = isAh ? 1 : 0;
     this.rows[row + Job.key] = key;
     this.rows[row + Job.extended] = extended ? 1 : 0;
     this.rows[row + Job.sequenceHigh] = high;
     this.rows[row + Job.sequenceLow] = low;
+    this.rows[row + Job.ivOffset] = ivOffset;
     return row;
   }
 

@@ -17,6 +17,11 @@ export class OutboundSa extends SaState {
   /** Both halves of the number that the last successful `takeSequence` took, unsigned. */
   sequenceHigh = 0;
   sequenceLow = 0;
+  /**
+   * Added to the upper half of the numbers in the IVs of combined ciphers. The second in which the process began to use the key: so no
+   * IV comes twice even where the record of numbers was lost, as long as the clock goes on. Numbers grow by 2^32 no faster than that.
+   */
+  ivOffset = 0;
   readonly compression = new CompressionPolicy();
   #next = 1;
   #reservedEnd = 1;

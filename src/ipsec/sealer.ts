@@ -130,7 +130,7 @@ export class Sealer {
       writeIpComp(bytes, payload, this.#insideProtocol, compressionIndex);
       bytes.set(this.#compressor!.output.subarray(0, compressed), payload + IPCOMP_HEADER_OCTETS);
     }
-    const row = this.#queue.begin(entry, sa.isAh, sa.key, extended, sa.sequenceHigh, sa.sequenceLow);
+    const row = this.#queue.begin(entry, sa.isAh, sa.key, extended, sa.sequenceHigh, sa.sequenceLow, sa.ivOffset);
     const { rows } = this.#queue;
     if (sa.isAh) {
       if (compressed < 0) bytes.copyWithin(payload, this.#insideStart, end);

@@ -16,6 +16,7 @@ import type { CryptoBatch } from '../../ipsec/crypto.ts';
 import type { SequenceStore } from '../../store/sequence-store.ts';
 import { AssociationCell, type AssociationStates } from './association-states.ts';
 import type { AssociationModel, Failure } from './model.ts';
+import type { KeyOf } from './planner.ts';
 
 /** Numbers in the first block of a key: what is sent in half a second at a million packets a second. */
 const FIRST_BLOCK = 1 << 19;
@@ -86,8 +87,11 @@ export class AssociationKeeper {
     return [...before.values()].filter((entry) => !isIn(entries, entry)).map(({ key }) => key);
   }
 
-  /** Handle of the keys of an association; undefined: they cannot be had. */
-  readonly keyOf = (name: string): number | undefined => this.#entries.get(name)?.key;
+  /** The keys of an association; undefined: they cannot be had. */
+  readonly keyOf: KeyOf = (name) => {
+    const entry = this.#entries.get(name);
+    return entry && { key: entry.key, openedSecond: Math.floor(entry.madeAtMs / 1000) };
+  };
 
   /** Tells the worker of the numbers of associations that it has not been told of yet: before it is told of themselves. */
   place(idOf: (name: string) => number | undefined): void {

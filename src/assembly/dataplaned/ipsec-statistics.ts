@@ -117,9 +117,8 @@ export class DataplaneIpsecStatistics implements IpsecStatistics {
     };
   }
 
-  /** In transport mode the side whose address is ours sends; in the other modes the policy says it. */
-  #leaves({ sa, sends, routeDomain }: AssociationModel): boolean {
-    if (sa.isTunnel) return sends;
+  /** Whether the side that sends is ours. */
+  #leaves({ sa, routeDomain }: AssociationModel): boolean {
     const { model } = this.#sources();
     return [...model.selfs.values()].some(
       ({ words, routeDomain: own }) => own === routeDomain && words.every((word, at) => word === sa.source[at]),

@@ -86,6 +86,9 @@ class Numbers {
   }
 }
 
+/** The keys of an association: as in AssociationSpec. */
+export type KeyOf = (association: string) => { key: number; openedSecond: number } | undefined;
+
 export class Planner {
   readonly #domains = new Numbers();
   readonly #members = new Numbers();
@@ -130,10 +133,7 @@ export class Planner {
    * The operations that lead from the state of the call before to this one, in their order; those of a million stations are
    * made when they are asked for. `keyOf`: the handle of an association's keys; without one it is left out.
    */
-  plan(
-    model: Model,
-    keyOf: (association: string) => number | undefined = () => undefined,
-  ): { operations: Iterable<Operation>; freedRows: number[] } {
+  plan(model: Model, keyOf: KeyOf = () => undefined): { operations: Iterable<Operation>; freedRows: number[] } {
     const next = this.#describe(model, keyOf);
     const removals: Operation[] = [];
     for (const kind of [...ORDER].reverse()) {
@@ -169,7 +169,7 @@ export class Planner {
     return { ...target, gateways };
   }
 
-  #describe(model: Model, keyOf: (association: string) => number | undefined): Map<Kind, Map<string, Planned>> {
+  #describe(model: Model, keyOf: KeyOf): Map<Kind, Map<string, Planned>> {
     const plan = new Map<Kind, Map<string, Planned>>(ORDER.map((kind) => [kind, new Map()]));
     const add = (kind: Kind, key: string, planned: Planned): void => void plan.get(kind)!.set(key, planned);
     const learning: Operation = {
@@ -223,11 +223,7 @@ export class Planner {
     return plan;
   }
 
-  #describeIpsec(
-    model: Model,
-    keyOf: (association: string) => number | undefined,
-    add: (kind: Kind, key: string, planned: Planned) => void,
-  ): void {
+  #describeIpsec(model: Model, keyOf: KeyOf, add: (kind: Kind, key: string, planned: Planned) => void): void {
     const settings: Operation = { op: 'set-ipsec-settings', ...model.ipsecSettings };
     add('settings', 'ipsec', { set: settings, remove: settings });
     for (const tunnel of model.ipsecTunnels.values()) {
@@ -250,12 +246,22 @@ export class Planner {
       });
     }
     for (const { name, policy, tunnel, routeDomain, sends, sa } of model.associations.values()) {
-      const key = keyOf(name);
-      if (key === undefined) continue;
+      const opened = keyOf(name);
+      if (opened === undefined) continue;
       const id = this.#associations.of(name);
       const row = this.#obtainRow(associationRowKey(name));
       const member = tunnel === undefined ? -1 : this.#members.of(tunnel);
-      const spec = { id, name, row, routeDomain, policy: this.#policies.of(policy), sends, tunnel: member, key, sa };
+      const spec = {
+        id,
+        name,
+        row,
+        routeDomain,
+        policy: this.#policies.of(policy),
+        sends,
+        tunnel: member,
+        ...opened,
+        sa,
+      };
       add('association', name, { set: { op: 'set-association', spec }, remove: { op: 'remove-association', id } });
     }
   }
