@@ -4,6 +4,7 @@
 // no number, and so no IV of a combined cipher, is used twice. Numbers are integers; an extended SA ends at 2^53 - 1, which is
 // 28 years of ten million packets a second.
 
+import type { AddressWords } from '../core/address.ts';
 import { Drop, FORWARD, type Verdict } from '../core/drop-reason.ts';
 import { CompressionPolicy } from './compression-policy.ts';
 import { SaState } from './sa-state.ts';
@@ -23,12 +24,29 @@ export class OutboundSa extends SaState {
    */
   ivOffset = 0;
   readonly compression = new CompressionPolicy();
+  /** Where the other end is: behind address translation that may be found out, and may change (RFC 3948, section 2). */
+  peer: AddressWords;
+  peerPort: number;
   #next = 1;
   #reservedEnd = 1;
 
   constructor(spec: SecurityAssociationSpec, key: number, madeAtMs: number) {
     super(spec, key, madeAtMs);
+    this.peer = spec.destination;
+    this.peerPort = spec.udpDestinationPort;
     this.lastSequence = spec.extended ? Number.MAX_SAFE_INTEGER : HALF - 1;
+  }
+
+  /** Sends to where the other end was heard from, in a packet whose ICV was right; true: that is another place than before. */
+  follow(word0: number, word1: number, word2: number, word3: number, port: number): boolean {
+    const { peer } = this;
+    const isSame =
+      this.peerPort === port && peer[3] === word3 && peer[2] === word2 && peer[1] === word1 && peer[0] === word0;
+    if (isSame || !this.isUdp) return false;
+    this.peerPort = port;
+    // In transport mode packets are sent to the address that they are for.
+    if (this.isTunnel) this.peer = [word0, word1, word2, word3];
+    return true;
   }
 
   /** The number that the next packet would have. */

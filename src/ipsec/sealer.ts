@@ -92,7 +92,7 @@ export class Sealer {
   add(frame: Frame, sa: OutboundSa): Verdict {
     if (sa.hardDue) return Drop.ipsecExpired;
     const { bytes } = this.#pool.arena;
-    const { spi, extended, udpSourcePort, udpDestinationPort, compressionIndex } = sa.spec;
+    const { spi, extended, udpSourcePort, compressionIndex } = sa.spec;
     const ip = frame.start;
     const end = packetEnd(bytes, ip);
     if (end > frame.end || !this.#chooseInside(bytes, ip, end, sa)) return Drop.ipsecUnsupported;
@@ -123,7 +123,7 @@ export class Sealer {
     }
     sa.count(end - ip);
     if (sa.isUdp)
-      writeUdp(bytes, at - UDP_HEADER_OCTETS, udpSourcePort, udpDestinationPort, sealed.end - at + UDP_HEADER_OCTETS);
+      writeUdp(bytes, at - UDP_HEADER_OCTETS, udpSourcePort, sa.peerPort, sealed.end - at + UDP_HEADER_OCTETS);
     const nextHeader = compressed < 0 ? this.#insideProtocol : IPCOMP;
     const payload = at + headOctets;
     if (compressed >= 0) {
@@ -215,7 +215,8 @@ export class Sealer {
       rewriteHeader(bytes, start, end, start + this.#protocolAt - frame.start, protocol);
       return;
     }
-    const { source, destination, family, dontFragment } = sa.spec;
+    const { source, family, dontFragment } = sa.spec;
+    const destination = sa.peer;
     const tos = packetTos(bytes, frame.start);
     const isInnerIpv4 = isIpv4(bytes, frame.start);
     if (family === 4) {

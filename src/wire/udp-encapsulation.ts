@@ -7,7 +7,8 @@ import { ESP_HEADER_OCTETS } from './esp.ts';
 export const UDP_ENCAPSULATION_PORT = 4500;
 /** Zeros in the place of the SPI, which is never 0. */
 export const NON_ESP_MARKER_OCTETS = 4;
-const KEEPALIVE = 0xff;
+/** All of a keepalive (section 2.3). */
+export const UDP_KEEPALIVE = 0xff;
 
 export const UdpEncapsulated = {
   esp: 0,
@@ -22,7 +23,7 @@ export type UdpEncapsulated = (typeof UdpEncapsulated)[keyof typeof UdpEncapsula
 /** What the payload of a datagram is. */
 export function classifyUdpEncapsulated(bytes: Uint8Array, start: number, end: number): UdpEncapsulated {
   const octets = end - start;
-  if (octets === 1 && bytes[start] === KEEPALIVE) return UdpEncapsulated.keepalive;
+  if (octets === 1 && bytes[start] === UDP_KEEPALIVE) return UdpEncapsulated.keepalive;
   if (octets < NON_ESP_MARKER_OCTETS) return UdpEncapsulated.tooShort;
   if (read32(bytes, start) === 0) return UdpEncapsulated.nonEsp;
   return octets < ESP_HEADER_OCTETS ? UdpEncapsulated.tooShort : UdpEncapsulated.esp;

@@ -19,11 +19,12 @@ import { MAX_L2_CACHE } from '../../config/types/ltm-global-settings-general.ts'
 import type { AddressWords } from '../../core/address.ts';
 import type { CounterTable } from '../../core/counters.ts';
 import { Drop } from '../../core/drop-reason.ts';
+import type { Association } from '../../ipsec/association-database.ts';
 import type { Compressor } from '../../ipsec/compressor.ts';
 import type { CryptoBatch } from '../../ipsec/crypto.ts';
 import { Opener } from '../../ipsec/opener.ts';
 import { Sealer } from '../../ipsec/sealer.ts';
-import { BURST, FrameBatch } from '../../packet/frame.ts';
+import { BURST, type Frame, FrameBatch } from '../../packet/frame.ts';
 import type { FramePool } from '../../packet/pool.ts';
 import { type Books, imbalance } from '../../pipeline/books.ts';
 import { AddressConflicts } from '../../route/address-conflicts.ts';
@@ -307,6 +308,7 @@ export class Dataplane {
       this.#addresses,
       this.#domains,
       disposal,
+      (frame, association) => this.#sendSealed(frame, association),
     );
     this.#scheduler = new Scheduler(
       [
@@ -348,13 +350,16 @@ export class Dataplane {
       this.#errors,
       fragmenter,
       disposal,
-      (frame, { spec }) => {
-        const domain = this.#ipsecWorker.domainOf(spec);
-        if (domain === undefined) disposal.drop(frame, Drop.noRoute, spec.row);
-        else this.route.originateSealed(frame, domain);
-      },
+      (frame, association) => this.#sendSealed(frame, association),
     );
     return [inbound, outbound];
+  }
+
+  /** Sends a packet of an association by the routes of its source address. */
+  #sendSealed(frame: Frame, { spec }: Association): void {
+    const domain = this.#ipsecWorker.domainOf(spec);
+    if (domain === undefined) this.disposal.drop(frame, Drop.noRoute, spec.row);
+    else this.route.originateSealed(frame, domain);
   }
 
   /**
@@ -582,7 +587,7 @@ export class Dataplane {
         break;
       case 'set-ipsec-settings':
         this.#ipsec.natTraversalPort = operation.natTraversalPort;
-        this.#ipsecWorker.keepaliveSeconds = operation.keepaliveSeconds;
+        this.#ipsecWorker.keepalive.seconds = operation.keepaliveSeconds;
         break;
       case 'set-ipsec-tunnel':
         if (!this.#leaveDomain(operation.spec)) return false;

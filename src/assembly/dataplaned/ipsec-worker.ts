@@ -3,7 +3,7 @@
 import type { Domain } from '../../bridge/domain.ts';
 import { Column, ROW_STRIDE } from '../../core/counters.ts';
 import { Drop } from '../../core/drop-reason.ts';
-import type { AssociationSpec } from '../../ipsec/association-database.ts';
+import type { Association, AssociationSpec } from '../../ipsec/association-database.ts';
 import { readSelectors } from '../../ipsec/packet-selectors.ts';
 import { tunnelScope, type SelectorSpec } from '../../ipsec/traffic-selector.ts';
 import type { Frame } from '../../packet/frame.ts';
@@ -13,16 +13,16 @@ import type { AssociationStates } from './association-states.ts';
 import type { IpsecGate } from './ipsec-gate.ts';
 import type { IpsecPaths } from './ipsec-paths.ts';
 import type { LocalAddresses } from './local-addresses.ts';
+import { NatKeepalive } from './nat-keepalive.ts';
 
 export class IpsecWorker {
-  /** Seconds between keepalives to other ends behind address translation; 0: none. */
-  keepaliveSeconds = 0;
   readonly #gate: IpsecGate;
   readonly #paths: IpsecPaths;
   readonly #states: AssociationStates;
   readonly #addresses: LocalAddresses;
   readonly #domains: ReadonlyMap<number, Domain>;
   readonly #disposal: Disposal;
+  readonly keepalive: NatKeepalive;
 
   constructor(
     gate: IpsecGate,
@@ -31,6 +31,7 @@ export class IpsecWorker {
     addresses: LocalAddresses,
     domains: ReadonlyMap<number, Domain>,
     disposal: Disposal,
+    send: (frame: Frame, association: Association) => void,
   ) {
     this.#gate = gate;
     this.#paths = paths;
@@ -38,6 +39,7 @@ export class IpsecWorker {
     this.#addresses = addresses;
     this.#domains = domains;
     this.#disposal = disposal;
+    this.keepalive = new NatKeepalive(gate.associations, disposal, send);
   }
 
   setSelector(spec: SelectorSpec): void {
@@ -89,5 +91,6 @@ export class IpsecWorker {
       this.#states.refill(association);
       this.#states.publish(association, second);
     }
+    this.keepalive.tick(second, ({ spec }) => this.domainOf(spec) !== undefined);
   }
 }

@@ -12,6 +12,7 @@ import { Column, ROW_STRIDE } from '../../../core/counters.ts';
 import { Drop, FORWARD, type Verdict } from '../../../core/drop-reason.ts';
 import { read32 } from '../../../core/octets.ts';
 import type { Association } from '../../../ipsec/association-database.ts';
+import { MAX_JOBS } from '../../../ipsec/crypto.ts';
 import type { Opener } from '../../../ipsec/opener.ts';
 import { readSelectors } from '../../../ipsec/packet-selectors.ts';
 import { IpsecProtocol } from '../../../ipsec/security-association.ts';
@@ -21,22 +22,21 @@ import { Book } from '../../../pipeline/books.ts';
 import type { Disposal } from '../../../pipeline/disposal.ts';
 import type { PipelineNode } from '../../../pipeline/node.ts';
 import { Direction } from '../../../pipeline/tap.ts';
-import { IpProtocol, ipv4Destination } from '../../../wire/ipv4.ts';
-import { IPV6_DESTINATION } from '../../../wire/ipv6.ts';
-import { UDP_HEADER_OCTETS } from '../../../wire/udp.ts';
+import { IpProtocol, ipv4Destination, ipv4Source } from '../../../wire/ipv4.ts';
+import { IPV6_DESTINATION, IPV6_SOURCE } from '../../../wire/ipv6.ts';
+import { UDP_HEADER_OCTETS, udpSourcePort } from '../../../wire/udp.ts';
+import { classifyUdpEncapsulated, NON_ESP_MARKER_OCTETS, UdpEncapsulated } from '../../../wire/udp-encapsulation.ts';
 import type { IpsecGate } from '../ipsec-gate.ts';
 import type { LocalAddresses } from '../local-addresses.ts';
 import type { PacketReceiver } from './packet-receiver.ts';
 
-/** A keepalive is one octet of ones (RFC 3948, section 2.3). */
-const KEEPALIVE = 0xff;
-/** Octets of zeros that ESP does not start with (RFC 3948, section 2.2). */
-const NON_ESP_MARKER_OCTETS = 4;
 /** SPI and sequence number. */
 const ESP_HEADER_OCTETS = 8;
 /** Next header, length, reserved, SPI. */
 const AH_SPI = 4;
 const AH_FIXED_OCTETS = 12;
+
+const SENDER_WORDS = 5;
 
 /** Takes a message of key exchange that came behind UDP 4500; false: nobody wants it. */
 export type TakeNotEsp = (frame: Frame, messageAt: number) => boolean;
@@ -55,6 +55,8 @@ export class IpsecInboundNode implements PipelineNode {
   readonly #toRoute: FrameBatch;
   readonly #receiver: PacketReceiver;
   readonly #associations: Association[] = [];
+  /** Of each packet in the opener that came behind UDP: four words of address, and a port. */
+  readonly #senders = new Int32Array(MAX_JOBS * SENDER_WORDS);
 
   constructor(
     gate: IpsecGate,
@@ -128,25 +130,52 @@ export class IpsecInboundNode implements PipelineNode {
       this.#disposal.drop(frame, Drop.ipsecProtocolMismatch, association.spec.row);
       return;
     }
+    const { count } = this.#opener;
+    if (isUdp) this.#noteSender(count, start, isIpv6, at - UDP_HEADER_OCTETS);
     const verdict = this.#opener.add(frame, association.inbound, at);
     if (verdict !== FORWARD) {
       this.#disposal.drop(frame, verdict, association.spec.row);
       return;
     }
-    this.#associations[this.#opener.count - 1] = association;
+    this.#associations[count] = association;
     if (this.#opener.isFull) this.#flush();
   }
 
   /** Whether a datagram to UDP 4500 carries ESP; if not it has been taken or dropped. */
   #isEsp(frame: Frame, at: number): boolean {
-    const bytes = this.#bytes;
-    if (frame.end - at === 1 && bytes[at] === KEEPALIVE) {
-      this.#disposal.consume(frame);
-      return false;
+    switch (classifyUdpEncapsulated(this.#bytes, at, frame.end)) {
+      case UdpEncapsulated.esp:
+        return true;
+      case UdpEncapsulated.keepalive:
+        this.#disposal.consume(frame);
+        return false;
+      case UdpEncapsulated.nonEsp:
+        if (!this.notEsp(frame, at + NON_ESP_MARKER_OCTETS)) this.#drop(frame, Drop.ipsecNotEsp);
+        return false;
+      default:
+        this.#drop(frame, Drop.ipsecTooShort);
+        return false;
     }
-    if (frame.end - at < NON_ESP_MARKER_OCTETS || read32(bytes, at) !== 0) return true;
-    if (!this.notEsp(frame, at + NON_ESP_MARKER_OCTETS)) this.#drop(frame, Drop.ipsecNotEsp);
-    return false;
+  }
+
+  /** Keeps where a packet behind UDP came from, until it is known whether to believe it. */
+  #noteSender(entry: number, ip: number, isIpv6: boolean, udp: number): void {
+    const bytes = this.#bytes;
+    const senders = this.#senders;
+    const at = entry * SENDER_WORDS;
+    const source = ip + IPV6_SOURCE;
+    senders[at] = isIpv6 ? read32(bytes, source) : 0;
+    senders[at + 1] = isIpv6 ? read32(bytes, source + 4) : 0;
+    senders[at + 2] = isIpv6 ? read32(bytes, source + 8) : 0;
+    senders[at + 3] = isIpv6 ? read32(bytes, source + 12) : ipv4Source(bytes, ip);
+    senders[at + 4] = udpSourcePort(bytes, udp);
+  }
+
+  /** Sends to where the other end is now, in the other direction. */
+  #follow(entry: number, { reverse }: Association): void {
+    const senders = this.#senders;
+    const at = entry * SENDER_WORDS;
+    reverse?.outbound.follow(senders[at]!, senders[at + 1]!, senders[at + 2]!, senders[at + 3]!, senders[at + 4]!);
   }
 
   #flush(): void {
@@ -167,6 +196,7 @@ export class IpsecInboundNode implements PipelineNode {
         disposal.books[Book.originated]! += 1;
         disposal.consume(source);
       }
+      if (association.inbound.isUdp) this.#follow(index, association);
       this.#emerge(frame, association);
     }
     opener.clear();
