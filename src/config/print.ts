@@ -30,7 +30,7 @@ export type PrintOptions = {
   /** These properties only, set or not. */
   readonly only?: readonly string[];
   readonly oneLine?: boolean;
-  /** Leaves out what no BIG-IP knows. */
+  /** Leaves out what no BIG-IP knows, or can read: secrets that this machine has sealed. */
   readonly withoutExtensions?: boolean;
 };
 
@@ -128,7 +128,8 @@ function printProperties(
   for (const [name, property] of Object.entries(map)) {
     const items = here.length === extras.length ? [] : extrasAt(extras, [...path, name], options);
     const value = items.length > 0 ? (values[name] ?? emptyValue(property)) : values[name];
-    const isLeftOut = options.withoutExtensions === true && property.extension === true;
+    const isForeign = property.extension === true || property.secret === true;
+    const isLeftOut = options.withoutExtensions === true && isForeign;
     if (value !== undefined && !isLeftOut) {
       lines.push(printValue(name, property, value, extras, options, [...path, name], isFull));
     } else if (isFull && !isLeftOut && property.kind.shape !== 'flag') {

@@ -3,6 +3,7 @@
 import type { AnyObjectType } from '../config/object-type.ts';
 import { OBJECT_TYPES } from '../config/object-types.ts';
 import type { PropertyMap } from '../config/property.ts';
+import { vocabularyOf } from '../config/read-properties.ts';
 import { Scanner } from '../config/scanner.ts';
 import type { Token } from '../config/scanner.ts';
 import { SEALED } from '../config/secret-box.ts';
@@ -27,15 +28,21 @@ function hasSecret(map: PropertyMap, words: ReadonlySet<string>): boolean {
   );
 }
 
-let known: ReadonlySet<string> | undefined;
+/** Properties whose values are secret, in records too: each with those that may stand behind it. */
+export type SecretNames = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** Names of all properties that are marked as secret, in records too. */
-export function secretNames(): ReadonlySet<string> {
+let known: SecretNames | undefined;
+
+export function secretNames(): SecretNames {
   if (known !== undefined) return known;
-  const names = new Set<string>();
+  const names = new Map<string, Set<string>>();
   const collect = (properties: PropertyMap): void => {
     for (const [name, { secret, kind }] of Object.entries(properties)) {
-      if (secret === true) names.add(name);
+      if (secret === true) {
+        const neighbours = names.get(name) ?? new Set<string>();
+        for (const other of vocabularyOf(properties).keys()) neighbours.add(other);
+        names.set(name, neighbours);
+      }
       if (kind.shape === 'records') collect(kind.properties);
     }
   };
@@ -47,7 +54,7 @@ export function secretNames(): ReadonlySet<string> {
 export type Hidden = { start: number; end: number; words: string[] };
 
 /** What stands behind the name of a secret, wherever the name stands, also in a command that cannot be read. */
-export function findSecrets(command: string, secrets: ReadonlySet<string> = secretNames()): Hidden[] {
+export function findSecrets(command: string, secrets: SecretNames = secretNames()): Hidden[] {
   const found: Hidden[] = [];
   if (secrets.size === 0) return found;
   const scanner = new Scanner(command);
@@ -59,12 +66,21 @@ export function findSecrets(command: string, secrets: ReadonlySet<string> = secr
       return token;
     };
     for (let token = next(); token !== undefined; token = next()) {
-      if (!secrets.has(token.text)) continue;
+      const neighbours = secrets.get(token.text);
+      if (neighbours === undefined) continue;
       let value = next();
       while (value !== undefined && OPERATIONS.has(value.text)) value = next();
       // Two names in a row: the first may be a value of something else.
       if (value === undefined) break;
       hide(value, next, found);
+      if (value.kind !== 'word') continue;
+      // Who leaves out the quotes of several words has typed a secret all the same.
+      for (let more = scanner.peek(); more?.kind === 'word'; more = scanner.peek()) {
+        if (!more.isQuoted && neighbours.has(more.text)) break;
+        const last = found.at(-1)!;
+        last.end = next()!.end;
+        if (isWord(more.text)) last.words.push(more.text);
+      }
     }
   } catch (error) {
     if (!(error instanceof ConfigSyntaxError)) throw error;
@@ -100,19 +116,30 @@ const isWord = (text: string): boolean => text !== '' && text !== '{' && text !=
 /** A message without the words of secrets. */
 export function withoutWords(text: string, hidden: readonly Hidden[]): string {
   const words = hidden.flatMap(({ words: inside }) => inside).sort((a, b) => b.length - a.length);
-  let masked = text;
-  for (const word of words) masked = masked.replaceAll(word, MASK);
-  return masked;
+  let said = text;
+  for (const word of words) said = said.replaceAll(word, MASK);
+  return said;
+}
+
+/** The command as others may read it. */
+export function masked(command: string, hidden: readonly Hidden[] = findSecrets(command)): string {
+  let text = '';
+  let at = 0;
+  for (const { start, end } of hidden) {
+    text += `${command.slice(at, start)}${MASK}`;
+    at = end;
+  }
+  return text + command.slice(at);
 }
 
 /** The command with stars for each character of a secret: what stands behind it stays where it is. Sealed texts stay. */
 export function starred(command: string, hidden: readonly Hidden[]): string {
-  let masked = '';
+  let text = '';
   let at = 0;
   for (const { start, end } of hidden) {
     const secret = command.slice(start, end);
-    masked += command.slice(at, start) + (secret.startsWith(SEALED) ? secret : secret.replace(/[^\n]/g, '*'));
+    text += command.slice(at, start) + (secret.startsWith(SEALED) ? secret : secret.replace(/[^\n]/g, '*'));
     at = end;
   }
-  return masked + command.slice(at);
+  return text + command.slice(at);
 }

@@ -1,6 +1,6 @@
 // What the audit log keeps of a command: one line, without secrets, and short enough to be read.
 
-import { MASK, findSecrets, secretNames, withoutWords } from '../../tmsh/secrets.ts';
+import { findSecrets, masked, secretNames, withoutWords, type SecretNames } from '../../tmsh/secrets.ts';
 
 /** Of a pasted command of many thousand records, the log keeps the beginning. */
 const MAX_CHARACTERS = 4096;
@@ -11,17 +11,10 @@ export type Audited = { readonly command: string; readonly result: string };
  * The command and its result for the log. The value behind the name of a secret is masked wherever the name stands, also
  * in a command that was refused, and what was masked in the command is masked in the result.
  */
-export function auditText(command: string, result: string, secrets?: ReadonlySet<string>): Audited {
+export function auditText(command: string, result: string, secrets?: SecretNames): Audited {
   const hidden = findSecrets(command, secrets ?? secretNames());
-  let masked = '';
-  let at = 0;
-  for (const { start, end } of hidden) {
-    masked += `${command.slice(at, start)}${MASK}`;
-    at = end;
-  }
-  masked += command.slice(at);
   const said = withoutWords(result.split('\n', 1)[0]!, hidden);
-  return { command: oneLine(masked), result: oneLine(said) };
+  return { command: oneLine(masked(command, hidden)), result: oneLine(said) };
 }
 
 /** No line feeds and no control characters: nobody can write a line of their own into the log. */

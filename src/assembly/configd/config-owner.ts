@@ -9,6 +9,7 @@ import type { Configuration } from '../../config/configuration.ts';
 import { loadText } from '../../config/load-text.ts';
 import type { Loaded } from '../../config/load-text.ts';
 import { printPieces } from '../../config/print.ts';
+import { sealedText } from '../../config/seal-text.ts';
 import type { Committed } from '../../config/transaction.ts';
 import { errorText } from '../../core/errors.ts';
 import { logEvent } from '../../core/log-codes.ts';
@@ -206,7 +207,7 @@ export class ConfigOwner {
       if (old !== undefined && digest(old.octets) === next.digest) return;
       const changed =
         this.#saved === undefined ? {} : { changed: diffObjects(this.#saved, configuration.views).length };
-      await this.#versions.keep(old, { ...next, ...changed });
+      await this.#versions.keep(old && { ...old, octets: sealedOctets(old.octets) }, { ...next, ...changed });
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       const text = `cannot write ${file}: the version that it replaces cannot be kept: ${error.reason}`;
@@ -260,6 +261,13 @@ function* noting(pieces: Iterable<string>, note: (piece: string) => void): Gener
     note(piece);
     yield piece;
   }
+}
+
+/** What somebody has written by hand may hold secrets in clear: the copy that is kept does not. */
+function sealedOctets(octets: Uint8Array): Uint8Array {
+  const text = Buffer.from(octets).toString('utf8');
+  const sealed = sealedText(text);
+  return sealed === text ? octets : Buffer.from(sealed);
 }
 
 function digest(content: string | Uint8Array): string {

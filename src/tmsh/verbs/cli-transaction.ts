@@ -9,6 +9,7 @@ import type { Batch } from '../batch.ts';
 import { emptyBatch, finishBatch } from '../batch.ts';
 import { readOptions } from '../options.ts';
 import type { OptionWord, Phrase, Session, Verb } from '../verb.ts';
+import { masked } from '../secrets.ts';
 import { warningLines } from '../warnings.ts';
 
 const WORDS = ['cli', 'transaction'];
@@ -36,7 +37,7 @@ export const listTransaction: Phrase = {
   async *run({ scanner, session }) {
     expectEnd(scanner);
     yield openBatch(session)
-      .commands.map(({ number, text }) => `${number}: ${text}\n`)
+      .commands.map(({ number, text }) => `${number}: ${masked(text)}\n`)
       .join('');
   },
 };

@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { auditText } from '../../../src/assembly/configd/audit.ts';
 
-const SECRETS = new Set(['passphrase', 'password']);
+const NEIGHBOURS = new Set(['passphrase', 'password', 'shell', 'tag']);
+const SECRETS = new Map([
+  ['passphrase', NEIGHBOURS],
+  ['password', NEIGHBOURS],
+]);
 const audit = (command: string, result = 'Command OK') => auditText(command, result, SECRETS);
 
 describe('a line of the audit log', () => {
@@ -28,6 +32,7 @@ describe('a line of the audit log', () => {
       ['modify x { password "hunter2', 'modify x { password********'],
       ['modify x { passphrase { hunter2 "b', 'modify x { passphrase ****************'],
       ['modify x password', 'modify x password'],
+      ['modify x { password hunter2 "b c" hunter3 tag 5 }', 'modify x { password ******** tag 5 }'],
     ] as const) {
       assert.equal(audit(written).command, kept);
     }

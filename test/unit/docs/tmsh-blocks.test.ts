@@ -164,7 +164,7 @@ it('every tmsh block of the README and of docs/ is understood', async () => {
   ];
   const sections = new Map<string, string[]>();
   for (const file of files.filter(
-    (name) => name.endsWith('.md') && !/^docs\/interop\/bigip-(?:vxlan|gre|etherip)\.md$/.test(name),
+    (name) => name.endsWith('.md') && !/^docs\/interop\/bigip-(?:vxlan|gre|etherip|ipsec)\.md$/.test(name),
   )) {
     for (const { heading, text } of tmshBlocks(file)) {
       const key = `${file}: ${heading}`;
@@ -176,4 +176,73 @@ it('every tmsh block of the README and of docs/ is understood', async () => {
     const session = new TmshSession();
     for (const block of blocks) await enter(session, block);
   }
+});
+
+describe('docs/interop/bigip-ipsec.md', () => {
+  const file = 'docs/interop/bigip-ipsec.md';
+  const masked = /encrypt-key \$M\$/;
+
+  it('what to type on a BIG-IP, whose interfaces are there already', async () => {
+    const session = new TmshSession();
+    await session.run(...INTERFACES);
+    const [commands, ...others] = under(file, 'On the BIG-IP');
+    await enter(session, commands!);
+    assert.deepEqual(others, []);
+    const listing = await session.run('list net ipsec manual-security-association');
+    assert.match(listing, masked);
+    assert.doesNotMatch(listing, /1111|2222/);
+  });
+
+  it('the file and the commands for wideplane make the same configuration', async () => {
+    const [text, commands, ...others] = under(file, 'On wideplane');
+    assert.deepEqual(others, []);
+    const loaded = new TmshSession();
+    await enter(loaded, text!);
+    const typed = new TmshSession();
+    await enter(typed, commands!);
+    const listing = await loaded.run('list net');
+    assert.match(listing, masked);
+    assert.equal(await typed.run('list net'), listing);
+    assert.deepEqual(typed.saved, ['own']);
+  });
+
+  it('both ends have the same keys for each direction, in every mode', async () => {
+    const start = async (heading: string, block: number): Promise<TmshSession> => {
+      const session = new TmshSession();
+      if (heading === 'On the BIG-IP') await session.run(...INTERFACES);
+      await enter(session, under(file, heading)[block]!);
+      return session;
+    };
+    const [bigip, here] = [await start('On the BIG-IP', 0), await start('On wideplane', 1)];
+    for (const heading of ['EtherIP inside IPsec', 'Interface mode']) {
+      const [device, own, ...others] = under(file, heading);
+      assert.deepEqual(others, []);
+      await enter(bigip, device!);
+      await enter(here, own!);
+    }
+    const associations = (session: TmshSession): unknown[] =>
+      [...session.configuration.views.values()]
+        .filter(({ type }) => type === 'net ipsec manual-security-association')
+        .map(({ properties: { 'ipsec-policy': _, ...properties } }) => properties)
+        .sort((a, b) => Number(a.spi) - Number(b.spi));
+    assert.equal(associations(here).length, 4);
+    assert.deepEqual(associations(here), associations(bigip));
+    assert.match(await here.run('list net tunnels tunnel far-if'), /profile far-if/);
+    assert.match(await bigip.run('list net ipsec traffic-selector eip-in'), /ip-protocol 97/);
+  });
+
+  it('shows to a BIG-IP nothing that it does not know', async () => {
+    const session = new TmshSession();
+    await enter(session, under(file, 'On wideplane')[0]!);
+    const more = 'replay-window-size 64 extended-sequence-numbers enabled udp-encapsulation 4500';
+    await session.run(`modify net ipsec manual-security-association far-in ${more}`);
+    const listing = await session.run('list net ipsec manual-security-association far-in tmos');
+    const lines = listing.split('\n');
+    const comments = lines.filter((line) => line.startsWith('#')).map((line) => line.replace(/.*, as /, ''));
+    assert.deepEqual(comments, [
+      'no BIG-IP has it: replay-window-size, extended-sequence-numbers, udp-encapsulation',
+      'it is masked with the master key of this machine: auth-key, encrypt-key',
+    ]);
+    assert.doesNotMatch(lines.filter((line) => !line.startsWith('#')).join(' '), /replay|extended|udp-encaps|-key/);
+  });
 });
