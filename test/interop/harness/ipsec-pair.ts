@@ -22,6 +22,8 @@ export type IpsecSetup = {
   authKey?: string;
   encrypt: string;
   encryptKey?: string;
+  /** Instead of one for both ways: that of the packets which each side sends. */
+  encryptKeys?: Readonly<Record<Side, string>>;
   /** IP version of the gateways, and of what is protected in mode tunnel. */
   outer?: 4 | 6;
   inner?: 4 | 6;
@@ -32,7 +34,7 @@ export type IpsecSetup = {
   spis?: Readonly<Record<Side, number>>;
 };
 
-const SPIS = { a: 0x1001, b: 0x2002 } as const;
+export const SPIS = { a: 0x1001, b: 0x2002 } as const;
 const NETWORK = {
   4: { a: '10.1.0.0/16', b: '10.2.0.0/16' },
   6: { a: '2001:db8:a::/64', b: '2001:db8:b::/64' },
@@ -67,9 +69,10 @@ export function ipsec(side: Side, setup: IpsecSetup): string {
       const to = other(from);
       const [source, destination] = [gateway(from, outer), gateway(to, outer)];
       const ends = mode === 'tunnel' ? [NETWORK[inner][from], NETWORK[inner][to]] : [source, destination];
+      const encryptKey = setup.encryptKeys?.[from] ?? setup.encryptKey;
       const keys = [
         setup.authKey === undefined ? '' : `auth-key "${setup.authKey}"`,
-        setup.encryptKey === undefined ? '' : `encrypt-key "${setup.encryptKey}"`,
+        encryptKey === undefined ? '' : `encrypt-key "${encryptKey}"`,
       ];
       const tunnelEnds = mode === 'tunnel' ? `tunnel-local-address ${source} tunnel-remote-address ${destination}` : '';
       return `
@@ -120,7 +123,6 @@ export class IpsecPair {
     return new IpsecPair(sites, hosts, { a, b });
   }
 
-  /** Replaces what a side says of IPsec by another set-up. */
   async stop(): Promise<void> {
     await this.wideplanes.a.stop();
     await this.wideplanes.b.stop();
