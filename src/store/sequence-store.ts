@@ -41,17 +41,33 @@ export class SequenceStore {
     return this.#next.has(fingerprint);
   }
 
-  /** Reserves `count` numbers for each key, in one write; resolves, in the same order, once they are safe on the disk. */
+  /**
+   * Reserves `count` numbers for each key, in one write; resolves, in the same order, once they are safe on the disk. When that
+   * fails nobody has got them, and they are there for whoever asks next.
+   */
   async reserve(wanted: readonly { fingerprint: string; count: number }[]): Promise<SequenceBlock[]> {
-    const blocks = wanted.map(({ fingerprint, count }) => {
-      const first = this.#next.get(fingerprint) ?? 1;
+    const taken = wanted.map(({ fingerprint, count }) => {
+      const before = this.#next.get(fingerprint);
+      const first = before ?? 1;
       this.#next.set(fingerprint, first + count);
-      return { first, end: first + count };
+      return { fingerprint, before, first, end: first + count };
     });
     const turn = this.#turn.catch(() => undefined).then(() => this.#write());
     this.#turn = turn;
-    await turn;
-    return blocks;
+    try {
+      await turn;
+    } catch (error) {
+      for (const { fingerprint, before, end } of taken.reverse()) this.#giveBack(fingerprint, before, end);
+      throw error;
+    }
+    return taken.map(({ first, end }) => ({ first, end }));
+  }
+
+  /** Not where somebody else has got the numbers behind them meanwhile. */
+  #giveBack(fingerprint: string, before: number | undefined, end: number): void {
+    if (this.#next.get(fingerprint) !== end) return;
+    if (before === undefined) this.#next.delete(fingerprint);
+    else this.#next.set(fingerprint, before);
   }
 
   async #write(): Promise<void> {

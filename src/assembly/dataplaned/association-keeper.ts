@@ -22,21 +22,26 @@ import type { KeyOf } from './planner.ts';
 const FIRST_BLOCK = 1 << 19;
 const LARGEST_BLOCK = 1 << 22;
 const LOOK_MS = 100;
+/** How long it waits after a failure: a disk that is full is asked no ten times a second. */
+const RETRY_MS = 1000;
 
 const TYPE = 'net ipsec manual-security-association';
 /** Why an association does not send, and what to do. */
 export const LOST_SEQUENCE =
-  'its sequence numbers are not on record although it ran before, so it sends nothing: give it new keys on both sides, or ' +
-  'delete it and create it again if nothing was ever sent with its keys';
+  'its sequence numbers are not on record although it ran before, so it sends nothing, and only receives: ' +
+  'give it new keys on both sides';
 
 type Entry = {
   readonly model: AssociationModel;
   readonly key: number;
   readonly fingerprint: string;
-  /** The last block handed in; undefined: none, because what was sent before is not known. */
+  /** What was sent before is not known. */
+  isLost: boolean;
+  /** The last block handed in; undefined: none yet. */
   block: { first: number; end: number } | undefined;
   /** The number under which the worker knows it. */
   id: number | undefined;
+  /** Numbers in that block, or in the first one. */
   size: number;
   busy: boolean;
   readonly madeAtMs: number;
@@ -49,7 +54,7 @@ export type AssociationKeeperOptions = {
   crypto: CryptoBatch;
   store: SequenceStore;
   states: AssociationStates;
-  /** Fingerprints of the keys that ran when this process was started (fingerprintsOf). */
+  /** Fingerprints of the keys that ran before this process was started (fingerprintsOf). */
   ranBefore: ReadonlySet<string>;
   log: Log;
 };
@@ -58,6 +63,9 @@ export class AssociationKeeper {
   readonly #options: AssociationKeeperOptions;
   #entries = new Map<string, Entry>();
   #failures: Failure[] = [];
+  /** Why numbers cannot be reserved; undefined: they can. */
+  #problem: string | undefined;
+  #retryAtMs = 0;
   readonly #timer: NodeJS.Timeout;
 
   constructor(options: AssociationKeeperOptions) {
@@ -80,10 +88,10 @@ export class AssociationKeeper {
       if (entry !== known) fresh.push(entry);
     }
     this.#entries = entries;
-    await this.#reserveFirst(fresh);
-    for (const [name, { block }] of entries) {
-      if (block === undefined) this.#failures.push({ object: `${TYPE} ${name}`, reason: LOST_SEQUENCE });
-    }
+    const { store, ranBefore } = this.#options;
+    for (const entry of fresh) entry.isLost = !store.knows(entry.fingerprint) && ranBefore.has(entry.fingerprint);
+    const owed = fresh.filter(({ isLost }) => !isLost);
+    if (owed.length > 0) await this.#reserve(owed);
     return [...before.values()].filter((entry) => !isIn(entries, entry)).map(({ key }) => key);
   }
 
@@ -101,7 +109,7 @@ export class AssociationKeeper {
       entry.id = idOf(name);
       if (entry.id === undefined) continue;
       states.clear(entry.id);
-      if (entry.block !== undefined) states.reserve(entry.id, entry.block.first, entry.block.end);
+      if (entry.block !== undefined) states.reserve(entry.id, entry.key, entry.block.first, entry.block.end);
     }
   }
 
@@ -129,7 +137,13 @@ export class AssociationKeeper {
   }
 
   failures(): readonly Failure[] {
-    return this.#failures;
+    const failures = [...this.#failures];
+    for (const [name, { isLost, block }] of this.#entries) {
+      const object = `${TYPE} ${name}`;
+      if (isLost) failures.push({ object, reason: LOST_SEQUENCE });
+      else if (this.#problem !== undefined) failures.push({ object, reason: withoutRecord(this.#problem, block) });
+    }
+    return failures;
   }
 
   stop(): void {
@@ -150,6 +164,7 @@ export class AssociationKeeper {
       model,
       key,
       fingerprint,
+      isLost: false,
       block: undefined,
       id: undefined,
       size: FIRST_BLOCK,
@@ -159,39 +174,57 @@ export class AssociationKeeper {
     };
   }
 
-  async #reserveFirst(entries: readonly Entry[]): Promise<void> {
-    const { store, ranBefore } = this.#options;
-    const known = entries.filter(({ fingerprint }) => store.knows(fingerprint) || !ranBefore.has(fingerprint));
-    if (known.length > 0) await this.#reserve(known);
-  }
-
   /** Looks whose numbers run low. */
   async #look(): Promise<void> {
     const { states } = this.#options;
-    const low = [...this.#entries.values()].filter(({ id, block, size, busy, model }) => {
-      if (id === undefined || block === undefined || busy) return false;
+    if (this.#problem !== undefined && performance.now() < this.#retryAtMs) return;
+    const low = [...this.#entries.values()].filter(({ id, block, size, busy, model, isLost }) => {
+      if (id === undefined || isLost || busy) return false;
+      if (block === undefined) return true;
       const last = model.sa.extended ? Number.MAX_SAFE_INTEGER : 0xffff_ffff;
-      return block.end <= last && block.end - states.read(id, AssociationCell.next) < size;
+      return block.end <= last && block.end - states.read(id, AssociationCell.next) < size / 2;
     });
-    if (low.length === 0) return;
-    for (const entry of low) entry.size = Math.min(LARGEST_BLOCK, entry.size * 2);
-    await this.#reserve(low);
-    for (const { id, block } of low) if (id !== undefined) states.reserve(id, block!.first, block!.end);
+    if (low.length === 0 || !(await this.#reserve(low))) return;
+    for (const entry of low) {
+      // Others may have come in their places meanwhile.
+      if (isIn(this.#entries, entry)) states.reserve(entry.id!, entry.key, entry.block!.first, entry.block!.end);
+    }
   }
 
-  async #reserve(entries: readonly Entry[]): Promise<void> {
+  /** Whether that has worked; blocks behind a first one are larger than the one before. */
+  async #reserve(entries: readonly Entry[]): Promise<boolean> {
     const { store, log } = this.#options;
+    const wanted = entries.map(({ fingerprint, block, size }) => {
+      return { fingerprint, count: block === undefined ? size : Math.min(LARGEST_BLOCK, size * 2) };
+    });
     for (const entry of entries) entry.busy = true;
     try {
-      const blocks = await store.reserve(entries.map(({ fingerprint, size }) => ({ fingerprint, count: size })));
-      entries.forEach((entry, index) => (entry.block = blocks[index]!));
+      const blocks = await store.reserve(wanted);
+      entries.forEach((entry, index) => {
+        entry.block = blocks[index]!;
+        entry.size = wanted[index]!.count;
+      });
+      this.#problem = undefined;
+      return true;
     } catch (error) {
-      logEvent(log, 'sequence-store-failed', `sequence numbers cannot be reserved: ${errorText(error)}`);
+      const problem = errorText(error);
+      // Once for as long as it lasts.
+      if (this.#problem !== problem) {
+        logEvent(log, 'sequence-store-failed', `sequence numbers cannot be reserved: ${problem}`);
+      }
+      this.#problem = problem;
+      this.#retryAtMs = performance.now() + RETRY_MS;
+      return false;
     } finally {
       for (const entry of entries) entry.busy = false;
     }
   }
 }
+
+/** What it means for an association that numbers cannot be reserved. */
+const withoutRecord = (problem: string, block: object | undefined): string =>
+  `its sequence numbers cannot be reserved: ${problem}; ` +
+  (block === undefined ? 'it sends nothing until they can' : 'it stops sending when those that it has are used up');
 
 function isIn(entries: ReadonlyMap<string, Entry>, entry: Entry): boolean {
   return entries.get(entry.model.name) === entry;

@@ -9,7 +9,10 @@ import type { Association } from '../../ipsec/association-database.ts';
 export const MAX_ASSOCIATIONS = 16_384;
 
 export const AssociationCell = {
-  /** By the main thread: sequence numbers from `reservedFirst` to `reservedEnd` - 1 may be used. `reservedEnd` is written last. */
+  /**
+   * By the main thread: sequence numbers from `reservedFirst` to `reservedEnd` - 1 may be used with the keys of handle `key`.
+   * `key` is written first and read last, `reservedEnd` the other way round.
+   */
   reservedFirst: 0,
   reservedEnd: 1,
   /** By the worker: the number that the next packet will have, and the highest that was received. */
@@ -19,10 +22,12 @@ export const AssociationCell = {
   lifetime: 4,
   /** By the worker: second of its clock in which a packet last came or went. */
   usedSecond: 5,
+  key: 6,
 } as const;
 
 const STRIDE = 8;
 const HALF = 0x1_0000_0000;
+const NO_KEY = -1;
 
 /** `lifetime` of a row. */
 export const SOFT_LIFETIME = 1;
@@ -43,22 +48,28 @@ export class AssociationStates {
 
   /** For another association with this id: by the main thread, before the worker is told of it. */
   clear(id: number): void {
-    this.#cells.fill(0, id * STRIDE, (id + 1) * STRIDE);
+    this.#cells[id * STRIDE + AssociationCell.key] = NO_KEY;
+    this.#cells.fill(0, id * STRIDE, id * STRIDE + AssociationCell.key);
   }
 
   /** By the main thread. */
-  reserve(id: number, first: number, end: number): void {
+  reserve(id: number, key: number, first: number, end: number): void {
+    this.#cells[id * STRIDE + AssociationCell.key] = key;
     this.#cells[id * STRIDE + AssociationCell.reservedFirst] = first;
     this.#cells[id * STRIDE + AssociationCell.reservedEnd] = end;
   }
 
-  /** By the worker: takes over what has been reserved since, and says how far it is. */
-  refill({ outbound, spec: { id } }: Association): void {
+  /**
+   * By the worker: takes over what has been reserved since, and says how far it is. What is reserved for the successor of an
+   * association, under the same id but with other keys, is left to that.
+   */
+  refill({ outbound, spec: { id, key } }: Association): void {
     const base = id * STRIDE;
     this.#cells[base + AssociationCell.next] = outbound.nextSequence;
     const end = this.#cells[base + AssociationCell.reservedEnd]!;
-    if (end <= outbound.reservedEnd) return;
-    outbound.reserve(Math.max(this.#cells[base + AssociationCell.reservedFirst]!, outbound.reservedEnd), end);
+    const first = Math.max(this.#cells[base + AssociationCell.reservedFirst]!, outbound.reservedEnd);
+    // Where the main thread is just writing, `first` may be that of the block behind `end`.
+    if (end > first && this.#cells[base + AssociationCell.key] === key) outbound.reserve(first, end);
   }
 
   /** By the worker, a few times a second. */

@@ -4,6 +4,7 @@ import type { AddressWords } from '../../core/address.ts';
 import { fullPath } from '../../config/name.ts';
 import { carriesPackets, usesHostStack } from '../../config/types/net-interface.ts';
 import { serviceIsUdp, serviceNumber } from '../../tunnel/service.ts';
+import { associationRowKey, selectorRowKey } from './planner.ts';
 import type { ShowSources } from './show-service.ts';
 
 export type CapturePoint = {
@@ -39,12 +40,22 @@ export function findCapturePoints(sources: Sources, name: string): CapturePoint[
   return memberPoints(sources, path);
 }
 
-/** Every point there is, and the row of drops that can be charged to no object. */
+/**
+ * Every point there is: those that have names here, traffic selectors and security associations, and the row of drops that can be
+ * charged to no object.
+ */
 export function allCapturePoints(sources: Sources): CapturePoint[] {
   const { view } = sources;
   const names = [...view.interfaces.keys(), ...view.vlans.keys(), ...view.tunnels.keys()];
   const points = names.flatMap((name) => findCapturePoints(sources, name) ?? []);
-  return [{ row: NO_OBJECT, name: 'no object', socket: undefined }, ...points];
+  return [{ row: NO_OBJECT, name: 'no object', socket: undefined }, ...points, ...ipsecPoints(sources)];
+}
+
+/** What is dropped there starts at its IP header. */
+function ipsecPoints({ model, planner }: Sources): CapturePoint[] {
+  const selectors = new Set([...model.selectors.values()].map(({ name }) => selectorRowKey(name)));
+  const keys = [...selectors, ...[...model.associations.keys()].map(associationRowKey)];
+  return keys.map((key) => ({ row: planner.row(key), name: key, socket: undefined, isPackets: true })).filter(exists);
 }
 
 function memberPoints({ view, model, planner }: Sources, path: string): CapturePoint[] | undefined {

@@ -9,7 +9,7 @@ import { conflictsOf } from './conflict-reporter.ts';
 import { FdbListing } from './fdb-listing.ts';
 import { bareAddress, type ConfigView, type Interface, type Self, type Tunnel } from './config-view.ts';
 import type { DeviceFacts, Model } from './model.ts';
-import type { Planner } from './planner.ts';
+import { associationRowKey, type Planner, selectorRowKey } from './planner.ts';
 import type { PortKeeper } from './port-keeper.ts';
 import type { FrameDriver } from './frame-driver.ts';
 import { RelativeCounters } from './relative-counters.ts';
@@ -71,6 +71,10 @@ export class ShowService {
         return pageOf(wanted(view.tunnels), cursor, (page, isLast) =>
           this.#tunnels(sources, page, isLast && asked === undefined),
         );
+      case 'net ipsec traffic-selector':
+        return pageOf(wanted(view.trafficSelectors), cursor, (page) => this.#counted(page, selectorRowKey));
+      case 'net ipsec manual-security-association':
+        return pageOf(wanted(view.manualAssociations), cursor, (page) => this.#counted(page, associationRowKey));
       case 'net self':
         return pageOf(wanted(view.selfs), cursor, (page) => this.#selfs(sources, page));
       case 'net route':
@@ -92,21 +96,30 @@ export class ShowService {
 
   /** Sets the counters of objects to 0; how many objects there were, or undefined for a type that has none. */
   reset(type: string, names: string[] | undefined): number | undefined {
-    const { view, planner } = this.#sources();
+    const { view } = this.#sources();
     const known: Record<string, ReadonlyMap<string, unknown>> = {
       'net interface': view.interfaces,
       'net vlan': view.vlans,
       'net vlan-group': view.vlanGroups,
       'net tunnels tunnel': view.tunnels,
+      'net ipsec traffic-selector': view.trafficSelectors,
+      'net ipsec manual-security-association': view.manualAssociations,
     };
     const objects = known[type];
     if (objects === undefined) return undefined;
     const chosen = [...objects.keys()].filter((name) => names === undefined || names.includes(name));
     for (const name of chosen) {
-      const rows = type === 'net interface' ? [planner.portRow(name)] : this.#rowsOf(name);
-      for (const row of rows) this.#counters.reset(row);
+      for (const row of this.#rowsOfType(type, name)) if (row !== NO_OBJECT) this.#counters.reset(row);
     }
     return chosen.length;
+  }
+
+  #rowsOfType(type: string, name: string): number[] {
+    const { planner } = this.#sources();
+    if (type === 'net interface') return [planner.portRow(name)];
+    if (type === 'net ipsec traffic-selector') return [planner.row(selectorRowKey(name))];
+    if (type === 'net ipsec manual-security-association') return [planner.row(associationRowKey(name))];
+    return this.#rowsOf(name);
   }
 
   /** Counter rows of a VLAN's members, of a group's members, or of a tunnel. */
@@ -154,6 +167,18 @@ export class ShowService {
       const domain = planner.domain(model.domainOf.get(name) ?? '');
       const found = loops.filter((loop) => loop.domain === domain).map(describeLoop);
       return { name, stats: found.length === 0 ? stats : { Loops: found.join('; '), ...stats }, drops };
+    });
+  }
+
+  /** Objects with nothing but counters; `keyOf`: of their row. */
+  #counted(page: readonly [string, unknown][], keyOf: (name: string) => string): ShowRow[] {
+    const { planner } = this.#sources();
+    return page.map(([name]) => {
+      const row = planner.row(keyOf(name));
+      if (row === NO_OBJECT) return { name };
+      const { stats, drops } = readRow(this.#counters, row);
+      delete stats['Receive Overruns'];
+      return { name, stats, drops };
     });
   }
 

@@ -1,5 +1,6 @@
 // Captures of what passes on a device, and what tshark thinks of them.
 
+import { readFileSync } from 'node:fs';
 import type { Namespace } from './namespace.ts';
 import { run, type Program } from './program.ts';
 import { waitFor } from './wait.ts';
@@ -47,6 +48,19 @@ export async function readFields(
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => line.split('\t'));
+}
+
+/** The frames of a capture of ours, as they are: of large ones without tshark, which takes minutes. */
+export function readFrames(file: string): Buffer[] {
+  const octets = readFileSync(file);
+  const frames: Buffer[] = [];
+  // A header of 24 octets, and one of 16 in front of each frame, whose third word is the octets kept (pcap-savefile(5)).
+  for (let at = 24; at + 16 <= octets.length;) {
+    const kept = octets.readUInt32LE(at + 8);
+    frames.push(octets.subarray(at + 16, at + 16 + kept));
+    at += 16 + kept;
+  }
+  return frames;
 }
 
 export async function countPackets(file: string): Promise<number> {

@@ -22,23 +22,29 @@ export type IpsecSetup = {
   authKey?: string;
   encrypt: string;
   encryptKey?: string;
+  /** Instead of one for both ways: that of the packets which each side sends. */
+  encryptKeys?: Readonly<Record<Side, string>>;
   /** IP version of the gateways, and of what is protected in mode tunnel. */
   outer?: 4 | 6;
   inner?: 4 | 6;
   /** More properties of the policy and of the associations. */
   policy?: string;
   association?: string;
-  /** Which port of UDP encapsulation, if any. */
+  /** Instead of the networks behind the gateways in mode tunnel: packets of the gateways themselves. */
+  protects?: 'gateways';
+  /** More properties of the selectors. */
+  selector?: string;
   spis?: Readonly<Record<Side, number>>;
 };
 
-const SPIS = { a: 0x1001, b: 0x2002 } as const;
+export const SPIS = { a: 0x1001, b: 0x2002 } as const;
 const NETWORK = {
   4: { a: '10.1.0.0/16', b: '10.2.0.0/16' },
   6: { a: '2001:db8:a::/64', b: '2001:db8:b::/64' },
 } as const;
 
-const gateway = (side: Side, version: 4 | 6): string => (version === 4 ? GATEWAY : GATEWAY6)[side];
+/** Address of a side's gateway. */
+export const gateway = (side: Side, version: 4 | 6): string => (version === 4 ? GATEWAY : GATEWAY6)[side];
 
 /** Interfaces, self IPs and routes of a side. */
 export function network(side: Side): string {
@@ -66,10 +72,14 @@ export function ipsec(side: Side, setup: IpsecSetup): string {
       const from = way === 'out' ? side : other(side);
       const to = other(from);
       const [source, destination] = [gateway(from, outer), gateway(to, outer)];
-      const ends = mode === 'tunnel' ? [NETWORK[inner][from], NETWORK[inner][to]] : [source, destination];
+      const ends =
+        mode === 'tunnel' && setup.protects === undefined
+          ? [NETWORK[inner][from], NETWORK[inner][to]]
+          : [source, destination];
+      const encryptKey = setup.encryptKeys?.[from] ?? setup.encryptKey;
       const keys = [
         setup.authKey === undefined ? '' : `auth-key "${setup.authKey}"`,
-        setup.encryptKey === undefined ? '' : `encrypt-key "${setup.encryptKey}"`,
+        encryptKey === undefined ? '' : `encrypt-key "${encryptKey}"`,
       ];
       const tunnelEnds = mode === 'tunnel' ? `tunnel-local-address ${source} tunnel-remote-address ${destination}` : '';
       return `
@@ -81,10 +91,31 @@ net ipsec manual-security-association sa-${way} {
 }
 net ipsec traffic-selector ts-${way} {
     source-address ${ends[0]} destination-address ${ends[1]} direction ${way} ipsec-policy p-${way} order 10
+    ${setup.selector ?? ''}
 }
 `;
     })
     .join('');
+}
+
+/** All that a wideplane has dropped, by reason, whatever it is charged to. */
+export async function dropsOf(wideplane: Wideplane): Promise<Record<string, number>> {
+  const types = ['net tunnels tunnel', 'net ipsec traffic-selector', 'net ipsec manual-security-association'];
+  const rows = (await Promise.all(types.map((type) => wideplane.show(type)))).flat();
+  const total: Record<string, number> = {};
+  for (const { drops = {} } of rows) {
+    for (const [reason, count] of Object.entries(drops)) total[reason] = (total[reason] ?? 0) + count;
+  }
+  return total;
+}
+
+/** What has been dropped between two looks. */
+export function dropsSince(
+  before: Readonly<Record<string, number>>,
+  after: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const grown = Object.entries(after).map(([reason, count]) => [reason, count - (before[reason] ?? 0)] as const);
+  return Object.fromEntries(grown.filter(([, count]) => count !== 0));
 }
 
 export class IpsecPair {
@@ -103,7 +134,11 @@ export class IpsecPair {
   }
 
   /** `more`: of the configuration of a side, behind its network. */
-  static async start(more: (side: Side) => string, options: { offloads?: boolean } = {}): Promise<IpsecPair> {
+  static async start(
+    more: (side: Side) => string,
+    options: { offloads?: boolean; network?: (side: Side) => string } = {},
+  ): Promise<IpsecPair> {
+    const base = options.network ?? network;
     const sites = { a: await Namespace.create('site-a'), b: await Namespace.create('site-b') };
     const hosts = { a: await Namespace.create('host-a'), b: await Namespace.create('host-b') };
     await connect([sites.a, 'e0'], [sites.b, 'e0']);
@@ -115,12 +150,11 @@ export class IpsecPair {
         await hosts[side].ip('route', 'add', 'default', 'via', via, 'dev', 'e0');
       }
     }
-    const a = await Wideplane.start(sites.a, network('a') + more('a'));
-    const b = await Wideplane.start(sites.b, network('b') + more('b'));
+    const a = await Wideplane.start(sites.a, base('a') + more('a'));
+    const b = await Wideplane.start(sites.b, base('b') + more('b'));
     return new IpsecPair(sites, hosts, { a, b });
   }
 
-  /** Replaces what a side says of IPsec by another set-up. */
   async stop(): Promise<void> {
     await this.wideplanes.a.stop();
     await this.wideplanes.b.stop();

@@ -52,6 +52,26 @@ export function vxlanPacket(packet: VxlanPacket): Buffer {
   return Buffer.concat([...ethernet, ip, udp, vxlan, inner]);
 }
 
+/** Ethernet, an IPv4 header without options, and what is behind it as it is. */
+export function ethernetIpv4(
+  destinationMac: string,
+  sourceMac: string,
+  source: string,
+  destination: string,
+  protocol: number,
+  payload: Buffer,
+): Buffer {
+  const ip = Buffer.alloc(20);
+  ip.writeUInt8(0x45, 0);
+  ip.writeUInt16BE(ip.length + payload.length, 2);
+  ip.writeUInt8(64, 8);
+  ip.writeUInt8(protocol, 9);
+  octetsOfIpv4(source).copy(ip, 12);
+  octetsOfIpv4(destination).copy(ip, 16);
+  ip.writeUInt16BE(internetChecksum(ip), 10);
+  return Buffer.concat([octetsOfMac(destinationMac), octetsOfMac(sourceMac), Buffer.from([0x08, 0x00]), ip, payload]);
+}
+
 /** RFC 1071, over an even number of octets. */
 function internetChecksum(octets: Buffer): number {
   let sum = 0;
