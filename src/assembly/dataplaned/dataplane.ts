@@ -46,6 +46,7 @@ import { HostPath } from './host-path.ts';
 import { IcmpErrors } from './icmp-errors.ts';
 import { Ingress } from './ingress.ts';
 import { InterfaceOutlet } from './interface-outlet.ts';
+import { IpsecErrors } from './ipsec-errors.ts';
 import { IpsecGate } from './ipsec-gate.ts';
 import { IpsecPaths } from './ipsec-paths.ts';
 import { IpsecWorker } from './ipsec-worker.ts';
@@ -251,6 +252,7 @@ export class Dataplane {
       fragmenter,
       this.#tunnelErrors,
       this.#ipsec,
+      new IpsecErrors(this.#ipsec.associations, paths, options.pool.arena),
       disposal,
       decapsulateInput,
     );

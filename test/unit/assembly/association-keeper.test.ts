@@ -74,10 +74,10 @@ class Bench {
     keeper.place((name) => this.#idOf(name));
     meanwhile();
     for (const { name, sa } of models) {
-      const key = keeper.keyOf(name)!;
-      if (this.associations.get(name)?.spec.key === key) continue;
+      const opened = keeper.keyOf(name)!;
+      if (this.associations.get(name)?.spec.key === opened.key) continue;
       const place = { id: this.#idOf(name), name, row: 1, routeDomain: 0, policy: 1, sends: true, tunnel: -1 };
-      this.associations.set(name, new Association({ ...place, key, sa }, 0));
+      this.associations.set(name, new Association({ ...place, ...opened, sa }, 0));
     }
     keeper.close(closing);
   }

@@ -60,6 +60,7 @@ import {
 import { VXLAN_HEADER_OCTETS } from '../../../wire/vxlan.ts';
 import type { Fragmenter } from '../fragmenter.ts';
 import type { GroupService } from '../group-service.ts';
+import { type IpsecErrors, NOT_OF_AN_ASSOCIATION } from '../ipsec-errors.ts';
 import type { IpsecGate } from '../ipsec-gate.ts';
 import type { LocalAddresses } from '../local-addresses.ts';
 import type { LocalDelivery } from '../local-delivery.ts';
@@ -80,6 +81,7 @@ export class PacketReceiver {
   readonly #reassembly: Reassembly;
   readonly #fragmenter: Fragmenter;
   readonly #tunnelErrors: TunnelErrors;
+  readonly #ipsecErrors: IpsecErrors;
   readonly #replies: ReplyOutlet;
   readonly #ipsec: IpsecGate;
   readonly #disposal: Disposal;
@@ -99,6 +101,7 @@ export class PacketReceiver {
     fragmenter: Fragmenter,
     tunnelErrors: TunnelErrors,
     ipsec: IpsecGate,
+    ipsecErrors: IpsecErrors,
     disposal: Disposal,
     toDecapsulate: FrameBatch,
   ) {
@@ -112,6 +115,7 @@ export class PacketReceiver {
     this.#tunnelErrors = tunnelErrors;
     this.#replies = replies;
     this.#ipsec = ipsec;
+    this.#ipsecErrors = ipsecErrors;
     this.#disposal = disposal;
     this.#bytes = disposal.pool.arena.bytes;
     this.#words = disposal.pool.arena.words;
@@ -413,8 +417,9 @@ export class PacketReceiver {
   /** Takes an ICMP error, which has been read, if it is about a packet of a tunnel of ours; returns whether it was. */
   #hearError(frame: Frame, owner: number): boolean {
     const routeDomain = this.#domains.get(owner)?.routeDomain ?? 0;
-    const verdict = this.#tunnelErrors.hear(owner, routeDomain, this.nowMs);
-    if (verdict === NOT_OF_A_TUNNEL) return false;
+    let verdict = this.#tunnelErrors.hear(owner, routeDomain, this.nowMs);
+    if (verdict === NOT_OF_A_TUNNEL) verdict = this.#ipsecErrors.hear(routeDomain, this.nowMs);
+    if (verdict === NOT_OF_AN_ASSOCIATION) return false;
     if (verdict === FORWARD) this.#disposal.consume(frame);
     else this.#drop(frame, verdict);
     return true;
