@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <intel-ipsec-mb.h>
 #include <pthread.h>
+#include <stdio.h>
 
 #define LIBRARY "libIPSec_MB.so.1"
 #define BURST IMB_MAX_BURST_SIZE
@@ -19,6 +20,7 @@ _Static_assert(sizeof(struct gcm_key_data) <= sizeof((struct esp_key *)0)->mater
 static struct {
 	pthread_once_t once;
 	const char *reason;
+	char text[256];
 	IMB_MGR *(*alloc)(uint64_t flags);
 	void (*init)(IMB_MGR *manager, IMB_ARCH *architecture);
 	void (*free)(IMB_MGR *manager);
@@ -37,7 +39,9 @@ static void load(void)
 {
 	void *handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
 	if (handle == NULL) {
-		library.reason = LIBRARY " is not installed";
+		/* It names the file. */
+		snprintf(library.text, sizeof library.text, "%s", dlerror());
+		library.reason = library.text;
 		return;
 	}
 	unsigned (*version)(void) = (unsigned (*)(void))dlsym(handle, "imb_get_version");
