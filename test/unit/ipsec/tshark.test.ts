@@ -2,7 +2,7 @@
 // tshark, given the keys, verifies and decrypts what the sealer makes.
 
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import { FORWARD } from '../../../src/core/drop-reason.ts';
 import { MAC_KEY_OCTETS, type Transform } from '../../../src/ipsec/crypto.ts';
 import { IpsecProtocol, type SecurityAssociationSpec } from '../../../src/ipsec/security-association.ts';
@@ -43,20 +43,18 @@ const MACS: Readonly<Record<string, string>> = {
 };
 const hex = (key: Uint8Array): string => (key.length === 0 ? '' : `0x${Buffer.from(key).toString('hex')}`);
 
-/** What tshark has to know of an SA. */
-function preferences(transform: Transform, keyOctets: number): string[] {
+/** What tshark has to know of an SA, for both versions outside. */
+function records(transform: Transform, keyOctets: number, spi: string): string[] {
   const key = hex(keyOf(keyOctets));
   const macKey = hex(macKeyOf(MAC_KEY_OCTETS[transform.mac]));
-  const record = (version: string): string =>
-    [version, '*', '*', '*', CIPHERS[transform.cipher]!, key, MACS[transform.mac]!, macKey, '32-bit']
-      .map((field) => `"${field}"`)
-      .join(',');
-  return [
-    'esp.enable_encryption_decode:TRUE',
-    'esp.enable_authentication_check:TRUE',
-    ...['IPv4', 'IPv6'].map((version) => `uat:esp_sa:${record(version)}`),
-  ];
+  const { cipher, mac } = transform;
+  return ['IPv4', 'IPv6'].map((version) => {
+    const fields = [version, '*', '*', spi, CIPHERS[cipher]!, key, MACS[mac]!, macKey, '32-bit'];
+    return `uat:esp_sa:${fields.map((field) => `"${field}"`).join(',')}`;
+  });
 }
+
+const DECRYPT = ['esp.enable_encryption_decode:TRUE', 'esp.enable_authentication_check:TRUE'];
 
 const echo = (size: number): Buffer => {
   const message = Buffer.concat([octets('0800 0000 004d 0001'), Buffer.alloc(size, 0x61)]);
@@ -72,30 +70,45 @@ function sealAll(spec: SecurityAssociationSpec, keyOctets: number, packets: read
   return sealed.map(({ octets: wire }) => wire);
 }
 
+const FORMS = [
+  { family: 4, isTunnel: true },
+  { family: 4, isTunnel: false },
+  { family: 6, isTunnel: true },
+] as const;
+/** Each form of each transform has an SPI of its own, so that one capture holds all of them. */
+const spiOf = (row: number, form: number): string => `0x${(0x1000 + 16 * row + form).toString(16).padStart(8, '0')}`;
 const ROWS = ESP_TRANSFORMS.filter(
   ({ cipher, mac }) => cipher !== 'aes-gmac' && !(cipher === 'aes-cbc' && mac === 'none'),
-);
+).map(({ keyOctets, ...transform }, row) => ({ keyOctets, transform, row }));
 
 describe('what is sealed is read by tshark', () => {
-  for (const { keyOctets, ...transform } of ROWS) {
+  let read: string[][] = [];
+  before(() => {
+    const keys = [...DECRYPT];
+    const wires: Buffer[] = [];
+    for (const { keyOctets, transform, row } of ROWS) {
+      for (const [index, form] of FORMS.entries()) {
+        const spi = spiOf(row, index);
+        keys.push(...records(transform, keyOctets, spi));
+        wires.push(...sealAll(specOf({ ...form, transform, spi: Number(spi) }), keyOctets, inner));
+      }
+    }
+    const fields = ['esp.spi', 'esp.sequence', 'esp.protocol', 'icmp.ident', 'icmp.checksum.status', 'data.len'];
+    const file = capture(wires);
+    assert.deepEqual(tsharkComplaints(file, keys), []);
+    read = tsharkFields(file, [...fields, 'esp.icv_good'], keys);
+  });
+
+  for (const { keyOctets, transform, row } of ROWS) {
     it(`ESP ${transform.cipher} ${keyOctets * 8}, ${transform.mac}`, () => {
-      const keys = preferences(transform, keyOctets);
-      const forms = [
-        { spi: 0x1001, family: 4, isTunnel: true },
-        { spi: 0x1002, family: 4, isTunnel: false },
-        { spi: 0x1003, family: 6, isTunnel: true },
-      ] as const;
-      const file = capture(forms.flatMap((form) => sealAll(specOf({ ...form, transform }), keyOctets, inner)));
-      assert.deepEqual(tsharkComplaints(file, keys), []);
-      const fields = ['esp.spi', 'esp.sequence', 'esp.protocol', 'icmp.ident', 'icmp.checksum.status', 'data.len'];
-      const read = tsharkFields(file, [...fields, 'esp.icv_good'], keys);
-      const expected = forms.flatMap(({ spi, isTunnel }) =>
+      const expected = FORMS.flatMap(({ isTunnel }, form) =>
         SIZES.map((size, index) => {
           const body = size === 0 ? '' : String(size);
-          return [`0x0000${spi.toString(16)}`, String(index + 1), isTunnel ? '0x04' : '0x01', '77', '1', body, '1'];
+          return [spiOf(row, form), String(index + 1), isTunnel ? '0x04' : '0x01', '77', '1', body, '1'];
         }),
       );
-      assert.deepEqual(read, expected);
+      const packets = FORMS.length * SIZES.length;
+      assert.deepEqual(read.slice(row * packets, (row + 1) * packets), expected);
     });
   }
 
@@ -110,7 +123,7 @@ describe('what is sealed is read by tshark', () => {
           inner,
         ),
       );
-      const keys = preferences(transform, 20);
+      const keys = [...DECRYPT, ...records(transform, 20, '*')];
       assert.deepEqual(tsharkComplaints(file, keys), []);
       const read = tsharkFields(file, ['udp.dstport', 'esp.protocol', 'icmp.ident'], keys);
       assert.deepEqual(
