@@ -32,7 +32,7 @@ export function keysOf(properties: KeyProperties): IpsecKeys | KeyProblem {
   const { protocol, 'auth-algorithm': auth, 'encrypt-algorithm': encrypt } = properties;
   const algorithms = pairOf(protocol, auth, encrypt);
   if ('problem' in algorithms) return { ...algorithms, property: `${algorithms.property}-algorithm` };
-  const opened: { [Name in KeyName]?: Uint8Array } = {};
+  const opened: Partial<Record<KeyName, Uint8Array>> = {};
   for (const property of ['auth-key', 'encrypt-key'] as const) {
     const sealed = properties[property];
     if (sealed === undefined) continue;
@@ -57,7 +57,7 @@ export function keysOf(properties: KeyProperties): IpsecKeys | KeyProblem {
 
 /** The one key of AES-GCM and AES-GMAC, whichever property it stands in. */
 function combinedKey(
-  opened: { readonly [Name in KeyName]?: Uint8Array },
+  opened: Readonly<Partial<Record<KeyName, Uint8Array>>>,
   { keyOctets: octets }: PairOfAlgorithms,
   algorithm: string,
 ): Uint8Array | KeyProblem {

@@ -69,7 +69,6 @@ export const deleteIpsecSa: Phrase = {
   words: WORDS,
   help: 'End security associations. Key exchange makes new ones when they are needed, the configuration manual ones at once.',
   options: FILTERS,
-  // eslint-disable-next-line require-yield
   async *run(command) {
     const options = readOptions(command.scanner, `delete ${WORDS.join(' ')}`, FILTERS);
     await command.backend.deleteAssociations(filterOf(options, command));
@@ -131,7 +130,7 @@ const RULE = '-'.repeat(77);
 
 function fullText(row: AssociationRow): string {
   const { spi, policyId, authAlgorithm, encryptAlgorithm, selector, udpPorts } = row;
-  const isCombined = /^aes-g/.test(authAlgorithm);
+  const isCombined = authAlgorithm.startsWith('aes-g');
   const lines = [
     `tmm: ${row.worker}`,
     `Direction: ${row.direction};  SPI: ${hex(spi, 8)}(${spi});  ReqID: ${hex(policyId)}(${policyId})`,
@@ -157,7 +156,7 @@ function fullText(row: AssociationRow): string {
 
 function lifetimeText(which: string, { seconds, octets }: AssociationRow['hardLifetime']): string {
   const time = seconds === undefined ? 'unlimited seconds' : `${Math.floor(seconds)} seconds`;
-  return `${which} lifetime: ${time}; ${octets === undefined ? 'unlimited' : octets} bytes`;
+  return `${which} lifetime: ${time}; ${octets ?? 'unlimited'} bytes`;
 }
 
 /** `12/13/2012:10:42`, in the time zone of the daemon. */

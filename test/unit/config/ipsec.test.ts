@@ -265,9 +265,9 @@ describe('a traffic selector', () => {
     const { views } = load(selector('s', 'source-address 10.1.1.1 destination-address 10.2.0.0/16')).configuration;
     assert.equal(views.get('net ipsec traffic-selector /Common/s')!.properties['source-address'], '10.1.1.1/32');
     refused(selector('s', 'source-address 10.1.0.0/16'), /has another IP version/);
-    refused(selector('s', `${ends}`.replace('10.2.0.0/16', '10.2.0.0%4/16')), /has another route domain/);
+    refused(selector('s', ends.replace('10.2.0.0/16', '10.2.0.0%4/16')), /has another route domain/);
     refused(
-      selector('s', `${ends}`.replace('10.2.0.0/16', '10.2.0.1/16')),
+      selector('s', ends.replace('10.2.0.0/16', '10.2.0.1/16')),
       /has bits behind its length. Write 10\.2\.0\.0\/16/,
     );
   });

@@ -66,10 +66,11 @@ describe('show net ipsec ipsec-sa', () => {
     ] as const) {
       assert.ok((await show('all-properties', [{ ...OUTBOUND, state }])).includes(`Condition: ${words}`));
     }
-    const { hardLifetime: _, lastUseMs: __, ...rest } = OUTBOUND;
+    const neverUsed = { ...OUTBOUND };
+    delete neverUsed.lastUseMs;
     const text = await show('all-properties', [
       {
-        ...rest,
+        ...neverUsed,
         state: 'dead',
         reason: 'its sequence numbers are lost: give it new keys.',
         hardLifetime: { octets: 4096 },
