@@ -5,7 +5,7 @@ import type { Configuration } from '../../src/config/configuration.ts';
 import { ConfigErrors } from '../../src/config/transaction.ts';
 import { ConfigError, ConfigSyntaxError } from '../../src/core/errors.ts';
 import type { ShowReply } from '../../src/ipc/schema.ts';
-import type { SystemTopic, TmshBackend } from '../../src/tmsh/backend.ts';
+import type { ServiceAction, ServiceOutcome, SystemTopic, TmshBackend } from '../../src/tmsh/backend.ts';
 import { placeInBatch } from '../../src/tmsh/batch.ts';
 import { describeCommandError } from '../../src/tmsh/command-error.ts';
 import { newSession, runCommand } from '../../src/tmsh/command.ts';
@@ -22,6 +22,7 @@ export class TmshSession implements TmshBackend {
   /** What lasts from one command to the next. */
   readonly session: Session = newSession();
   replies: ShowReply[] = [];
+  readonly controlled: string[] = [];
   asked: { type: string; names: readonly string[] | undefined }[] = [];
 
   commit({ configuration }: { configuration: Configuration }): void {
@@ -66,12 +67,18 @@ export class TmshSession implements TmshBackend {
     return Promise.resolve(names?.length ?? 1);
   }
 
-  status(): ShowReply {
-    return { rows: [{ name: 'configd', stats: { Generation: 7 } }] };
+  status(patienceMs = 0): Promise<ShowReply> {
+    return Promise.resolve({ rows: [{ name: 'configd', stats: { Generation: 7, 'Waited ms': patienceMs } }] });
   }
 
   system(topic: SystemTopic): Promise<ShowReply> {
     return Promise.resolve({ rows: [{ name: '', stats: { Topic: topic } }] });
+  }
+
+  controlService(name: string, action: ServiceAction): Promise<ServiceOutcome> {
+    this.controlled.push(`${action} ${name}`);
+    if (name === 'configd') return Promise.resolve({ before: 7, isLater: true });
+    return Promise.resolve(action === 'stop' ? { before: 8 } : { before: 8, after: action === 'start' ? 8 : 9 });
   }
 
   /** The output of commands, one a call; rejects with what the last one threw. */

@@ -22,6 +22,7 @@ import { auditText } from './audit.ts';
 import type { ConfigOwner } from './config-owner.ts';
 import { historyReply } from './history-reply.ts';
 import type { Publisher } from './publisher.ts';
+import { controlService } from './service-control.ts';
 import { showSystem } from './system-pages.ts';
 
 export type TmshServiceOptions = {
@@ -200,8 +201,12 @@ export class TmshService {
         const { objects } = await withClient(dataplaneSocket, (client) => client.request('reset-stats', params));
         return objects;
       },
-      status: () => publisher.status(),
+      status: async (patienceMs) => {
+        if (patienceMs !== undefined) await publisher.settled(patienceMs);
+        return publisher.status();
+      },
       system: (topic) => showSystem(topic, state, owner.version),
+      controlService: (name, action) => controlService(state, name, action),
     };
   }
 }
