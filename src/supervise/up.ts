@@ -12,7 +12,7 @@ import type { Log } from '../core/log.ts';
 import { IpcError } from '../ipc/ipc-error.ts';
 import { IpcServer } from '../ipc/ipc-server.ts';
 import { parseCapabilities, setprivArguments, type Account, type ProcessCapabilities } from './capability.ts';
-import { DaemonProcess } from './daemon-process.ts';
+import { DaemonProcess, RESTART_SIGNAL } from './daemon-process.ts';
 import { daemonSocket, type DaemonEntry } from './daemon-table.ts';
 import { currentPlace, DeviceJournal } from './device-journal.ts';
 import { DeviceKeeper } from './device-keeper.ts';
@@ -149,7 +149,7 @@ async function superviseDaemons(options: UpOptions, layout: StateLayout, keeper:
         const change = async (): Promise<void> => {
           if (action === 'start' && isRunning) return;
           // Also one that waits to be started again.
-          await daemon.stop();
+          await daemon.stop(name === 'configd' ? RESTART_SIGNAL : 'SIGTERM');
           if (action === 'stop' || ending.begun) return;
           await Promise.race([daemon.start(), finished, delay(CONTROL_PATIENCE_MS)]);
         };

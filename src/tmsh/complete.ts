@@ -107,7 +107,8 @@ function completeTarget(scene: PropertyScene, verb: Pick<Verb, 'objects' | 'phra
     } else if (goesOn(types, [], path) && early.some(({ word }) => word === token.text) && !given.has(token.text)) {
       given.add(token.text);
       phrases = [];
-    } else if (goesOn(types, [], path) && objects?.takesModules === true && ALL_WORDS.includes(next.at(-1)!)) isAll = true;
+    } else if (goesOn(types, [], path) && objects?.takesModules === true && ALL_WORDS.includes(next.at(-1)!))
+      isAll = true;
     else break;
     cursor.next();
   }
@@ -126,7 +127,10 @@ function completeTarget(scene: PropertyScene, verb: Pick<Verb, 'objects' | 'phra
 
 /** Whether the words are the start of the path of a type or of a phrase. */
 function goesOn(types: readonly AnyObjectType[], phrases: readonly Phrase[], start: readonly string[]): boolean {
-  return types.some(({ path }) => startsWith(path.split(' '), start)) || phrases.some(({ words }) => startsWith(words, start));
+  return (
+    types.some(({ path }) => startsWith(path.split(' '), start)) ||
+    phrases.some(({ words }) => startsWith(words, start))
+  );
 }
 
 function startsWith(words: readonly string[], start: readonly string[]): boolean {

@@ -71,6 +71,39 @@ test('show sys service tells process, memory, restarts and last error of each da
   });
 });
 
+test('restart, stop and start sys service do it, and say by which process', async () => {
+  await withWideplane(async (up, state) => {
+    const first = await up.daemon('dataplaned');
+    const [, ended, answers] = /process (\d+) has ended, process (\d+) answers/.exec(
+      tmsh(state, 'restart sys service dataplaned'),
+    )!;
+    assert.equal(Number(ended), first);
+    assert.equal(Number(answers), await up.daemon('dataplaned'));
+    assert.match(tmsh(state, 'show sys config status wait'), /dataplaned\n-+\nState +in sync/);
+    assert.equal(block(tmsh(state, 'show sys service dataplaned'), 'Sys::Service: dataplaned').Restarts, '0');
+
+    assert.match(
+      tmsh(state, 'stop sys service dataplaned'),
+      new RegExp(`process ${answers} has ended; start sys service `),
+    );
+    assert.equal(block(tmsh(state, 'show sys service'), 'Sys::Service: dataplaned').State, 'stopped');
+    // What changes meanwhile is there when it comes back.
+    tmsh(state, 'create net vlan later tag 10');
+    assert.match(tmsh(state, 'start sys service dataplaned'), /^Starting dataplaned\.\.\.\n {2}process \d+ answers\n$/);
+    assert.match(tmsh(state, 'show sys config status wait'), /dataplaned\n-+\nState +in sync/);
+    assert.match(tmsh(state, 'show net vlan later'), /Net::VLAN: later/);
+
+    const configd = await up.daemon('configd');
+    assert.match(tmsh(state, 'restart sys service configd'), new RegExp(`process ${configd} ends now`));
+    const other = await eventually('another configd', async () => {
+      const now = await up.daemon('configd');
+      return now !== configd && now;
+    });
+    assert.equal(block(tmsh(state, 'show sys service configd'), 'Sys::Service: configd').PID, String(other));
+    assert.match(tmsh(state, 'list net vlan later tag'), /tag 10/);
+  });
+});
+
 test('show sys version, clock, memory and hardware', async () => {
   await withWideplane((_up, state) => {
     const version = block(tmsh(state, 'show sys version'), 'Sys::Version');

@@ -1,5 +1,6 @@
 // Every position of every command, from the empty line: each verb, phrase, option, type, property, enumeration and list
 // operation is offered somewhere, something is offered everywhere, and the parser takes each word that is.
+// time-out: 300 s
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -53,7 +54,9 @@ class Walk {
     const ways: string[] = [];
     for (const { title, offers } of groups) {
       const words = offers.map((offer) => offer.text);
-      if (title === DELIMITERS) ways.push(...words);
+      // Behind `show running-config` all is as behind `list`.
+      if (text.startsWith('show running-config ')) ways.push(words[0]!);
+      else if (title === DELIMITERS) ways.push(...words);
       else if (isBehind || (title === 'Options' && this.#hasOption(text, words))) continue;
       else if (title.endsWith(' names') || title === 'Folders' || isAnywhere(title, text)) ways.push(words[0]!);
       else ways.push(...words);
@@ -65,7 +68,9 @@ class Walk {
 
   /** Whether an option was written: others beside it are not offered otherwise than at first. */
   #hasOption(text: string, offered: readonly string[]): boolean {
-    const options = VERBS.flatMap(({ objects, phrases = [] }) => [objects, ...phrases]).flatMap((each) => each?.options ?? []);
+    const options = VERBS.flatMap(({ objects, phrases = [] }) => [objects, ...phrases]).flatMap(
+      (each) => each?.options ?? [],
+    );
     return text.split(' ').some((word) => options.some((option) => option.word === word) && !offered.includes(word));
   }
 
@@ -87,9 +92,12 @@ class Walk {
   }
 }
 
-/** Options of verbs that take them anywhere lead all to the same, and each takes no value. */
+/** Options and properties that are only chosen, as those of `list`, lead all to the same, and none takes a value. */
 function isAnywhere(title: string, text: string): boolean {
-  return title === 'Options' && VERBS.some(({ name, objects }) => objects?.areOptionsAnywhere && text.startsWith(name));
+  return (
+    ['Options', 'Properties'].includes(title) &&
+    VERBS.some(({ name, objects }) => objects?.areOptionsAnywhere && text.startsWith(name))
+  );
 }
 
 /** What must be offered somewhere behind `place`: path of properties → the words at each of them. */
@@ -99,9 +107,11 @@ function* expectedWords(map: PropertyMap, place: string): Generator<[place: RegE
     const { kind } = property;
     const at = `${place}${name} `;
     if (kind.shape === 'scalar') yield [new RegExp(`${at}$`), [...(kind.words ?? []), ...unsetWords(kind, property)]];
-    if (kind.shape === 'list' || kind.shape === 'records') yield [new RegExp(`${at}$`), [...blockVerbs(kind, 'command'), '{']];
+    if (kind.shape === 'list' || kind.shape === 'records')
+      yield [new RegExp(`${at}$`), [...blockVerbs(kind, 'command'), '{']];
     if (kind.shape === 'list') yield [new RegExp(`${at}replace-all-with \\{ $`), kind.item.words?.slice() ?? []];
-    if (kind.shape === 'records') yield* expectedWords(kind.properties, `${at}(?:add |replace-all-with )?\\{ \\S+ \\{ `);
+    if (kind.shape === 'records')
+      yield* expectedWords(kind.properties, `${at}(?:add |replace-all-with )?\\{ \\S+ \\{ `);
   }
 }
 
@@ -122,7 +132,8 @@ describe('every position of a command', { timeout: 300_000 }, () => {
     );
     for (const { name, objects, phrases = [] } of VERBS) {
       for (const { words, options = [] } of phrases) {
-        for (const [index, word] of words.entries()) expect(new RegExp(`^${[name, ...words.slice(0, index)].join(' ')} $`), [word]);
+        for (const [index, word] of words.entries())
+          expect(new RegExp(`^${[name, ...words.slice(0, index)].join(' ')} $`), [word]);
         expect(
           new RegExp(`^${[name, ...words].join(' ')} `),
           options.map(({ word }) => word),
@@ -131,16 +142,21 @@ describe('every position of a command', { timeout: 300_000 }, () => {
       if (objects === undefined) continue;
       for (const type of OBJECT_TYPES.filter((each) => objects.accepts?.(each) ?? true)) {
         const words = type.path.split(' ');
-        for (const [index, word] of words.entries()) expect(new RegExp(`^${[name, ...words.slice(0, index)].join(' ')} $`), [word]);
-        const options = (objects.options ?? []).filter(({ inFolders }) => inFolders !== true || type.naming === 'full-path');
+        for (const [index, word] of words.entries())
+          expect(new RegExp(`^${[name, ...words.slice(0, index)].join(' ')} $`), [word]);
+        const options = (objects.options ?? []).filter(
+          ({ inFolders }) => inFolders !== true || type.naming === 'full-path',
+        );
         expect(
           new RegExp(`^${name} ${type.path} `),
           options.map(({ word }) => word),
         );
-        if (objects.properties === 'select') expect(new RegExp(`^${name} ${type.path} $`), [...vocabularyOf(type.properties).keys()]);
+        if (objects.properties === 'select')
+          expect(new RegExp(`^${name} ${type.path} $`), [...vocabularyOf(type.properties).keys()]);
         const someName = type.naming === 'singleton' ? '' : '\\S+ ';
         if (objects.properties === 'edit' && (objects.names === 'new' || walk.offers.has(`${name} ${type.path} `)))
-          for (const [place, each] of expectedWords(type.properties, `^${name} ${type.path} ${someName}`)) expect(place, each);
+          for (const [place, each] of expectedWords(type.properties, `^${name} ${type.path} ${someName}`))
+            expect(place, each);
       }
     }
     assert.deepEqual(missing, []);

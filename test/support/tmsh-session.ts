@@ -72,7 +72,8 @@ export class TmshSession implements TmshBackend {
   }
 
   system(topic: SystemTopic): Promise<ShowReply> {
-    return Promise.resolve({ rows: [{ name: '', stats: { Topic: topic } }] });
+    const row = (name: string) => ({ name, stats: { Topic: topic } });
+    return Promise.resolve({ rows: topic === 'service' ? ['configd', 'dataplaned'].map(row) : [row('')] });
   }
 
   controlService(name: string, action: ServiceAction): Promise<ServiceOutcome> {

@@ -9,5 +9,8 @@ import type { ServiceAction, ServiceOutcome } from '../../tmsh/backend.ts';
 export async function controlService(state: string, name: DaemonName, action: ServiceAction): Promise<ServiceOutcome> {
   const outcome = await askSupervisor(state, 'control-daemon', { daemon: name, action });
   if (outcome !== undefined) return outcome;
-  throw new IpcError('failed', `No supervisor runs, so nothing can ${action} ${name}. Start wideplane with: wideplane up`);
+  throw new IpcError(
+    'failed',
+    `No supervisor runs, so nothing can ${action} ${name}. Start wideplane with: wideplane up`,
+  );
 }
