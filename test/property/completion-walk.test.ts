@@ -54,9 +54,7 @@ class Walk {
     const ways: string[] = [];
     for (const { title, offers } of groups) {
       const words = offers.map((offer) => offer.text);
-      // Behind `show running-config` all is as behind `list`.
-      if (text.startsWith('show running-config ')) ways.push(words[0]!);
-      else if (title === DELIMITERS) ways.push(...words);
+      if (title === DELIMITERS) ways.push(...words);
       else if (isBehind || (title === 'Options' && this.#hasOption(text, words))) continue;
       else if (title.endsWith(' names') || title === 'Folders' || isAnywhere(title, text)) ways.push(words[0]!);
       else ways.push(...words);

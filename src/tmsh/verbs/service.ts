@@ -10,6 +10,13 @@ import type { Operand, Verb } from '../verb.ts';
 /** Also for `show sys service`. */
 export const SERVICE: Operand = { kind: 'word', help: 'a daemon, or all', words: [...DAEMON_NAMES, 'all'] };
 
+/** Without what answers tmsh. */
+const STOPPABLE: Operand = {
+  kind: 'word',
+  help: 'a daemon but configd',
+  words: DAEMON_NAMES.filter((name) => name !== 'configd'),
+};
+
 const DOING: Readonly<Record<ServiceAction, string>> = {
   restart: 'Restarting',
   start: 'Starting',
@@ -29,7 +36,7 @@ function serviceVerb(action: ServiceAction, help: string): Verb {
       {
         words: ['sys', 'service'],
         help,
-        operand: SERVICE,
+        operand: action === 'stop' ? STOPPABLE : SERVICE,
         async *run({ scanner, backend }) {
           const words = readWords(scanner, 'the name of a daemon');
           expectEnd(scanner);
