@@ -80,7 +80,7 @@ class Walk {
 
   async #isComplete(text: string): Promise<boolean> {
     this.#reset();
-    return !/^Syntax Error/.test((await this.#session.refusal(text)) ?? '');
+    return (await this.#session.refusal(text))?.startsWith('Syntax Error') !== true;
   }
 
   #reset(): void {
