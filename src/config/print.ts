@@ -7,7 +7,7 @@ import { defaultRouteDomainOf, printedValues } from './default-route-domain.ts';
 import { formatHeader } from './format.ts';
 import { textInDomain } from './in-domain.ts';
 import { indent } from './indentation.ts';
-import { relativeName } from './name.ts';
+import { COMMON, partitionOf, relativeName } from './name.ts';
 import type { AnyConfigObject, AnyObjectType } from './object-type.ts';
 import { OBJECT_TYPES, findObjectType } from './object-types.ts';
 import type { Property, PropertyMap, RecordsKind, ScalarKind } from './property.ts';
@@ -15,6 +15,7 @@ import { COMMENT } from './read-properties.ts';
 import type { Extra } from './read-properties.ts';
 import type { RecordTable } from './record-table.ts';
 import { quote } from './scanner.ts';
+import { PARTITION } from './shared-properties.ts';
 import { FIRST, placesOf } from './unknown.ts';
 import type { UnknownObject } from './unknown.ts';
 import { isList, isRecords, isTable, sameProperties } from './value.ts';
@@ -29,6 +30,8 @@ export type PrintOptions = {
   readonly allProperties?: boolean;
   /** These properties only, set or not. */
   readonly only?: readonly string[];
+  /** The partition that the object is in, before them. */
+  readonly withPartition?: boolean;
   readonly oneLine?: boolean;
   /** Leaves out what no BIG-IP knows, or can read: secrets that this machine has sealed. */
   readonly withoutExtensions?: boolean;
@@ -108,7 +111,9 @@ type Lines = string[];
 function printBody(type: AnyObjectType, object: StoredObject, view: AnyConfigObject, options: PrintOptions): Lines {
   if (options.only !== undefined) {
     const chosen = Object.fromEntries(options.only.map((name) => [name, type.properties[name]!]));
-    return printProperties(chosen, view.properties, [], options, [], true);
+    const partition = type.naming === 'full-path' ? partitionOf(object.name) : partitionOf(COMMON);
+    const first = options.withPartition === true ? [`${PARTITION} ${partition}`] : [];
+    return [...first, ...printProperties(chosen, view.properties, [], options, [], true)];
   }
   const isFull = options.allProperties === true;
   const values = isFull ? view.properties : printedValues(type, object, options.routeDomain ?? 0);

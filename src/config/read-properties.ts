@@ -12,6 +12,7 @@ import { wordInDomain } from './in-domain.ts';
 import { dedent } from './indentation.ts';
 import type { Kind, ListKind, Property, PropertyMap, RecordsKind, ScalarKind } from './property.ts';
 import type { Scanner, Token } from './scanner.ts';
+import { SHARED_PROPERTIES, takeSharedValue } from './shared-properties.ts';
 import { RecordTableBuilder } from './record-table.ts';
 import type { MutableProperties, Properties, Scalar } from './value.ts';
 
@@ -99,8 +100,10 @@ export function readProperties(
     }
     const found = token.kind === 'word' ? vocabulary.get(token.text) : undefined;
     if (found === undefined) {
-      if (token.kind !== 'word' || context.mode === 'command') throw unexpected(token, vocabulary, context);
-      const text = skipUnknown(scanner, token, vocabulary);
+      const isCommand = context.mode === 'command';
+      const isTaken = token.kind === 'word' && (!isCommand || SHARED_PROPERTIES.includes(token.text));
+      if (!isTaken) throw unexpected(token, vocabulary, context);
+      const text = isCommand ? takeShared(scanner, token) : skipUnknown(scanner, token, vocabulary);
       context.extras.push({ path, after, name: token.text, text, position: token.position });
       continue;
     }
@@ -126,6 +129,10 @@ function unexpected(token: Token, vocabulary: ReadonlyMap<string, Found>, contex
     token.position,
     `${context.object} takes: ${words}`,
   );
+}
+
+function takeShared(scanner: Scanner, name: Token): string {
+  return dedent(`${name.text} ${takeSharedValue(scanner, name)}`, indentationOf(scanner, name));
 }
 
 /** Skips the value of an unknown property: the rest of its line, or up to the end of the block that starts on it. */

@@ -133,6 +133,24 @@ export class Transaction {
     this.#put(type, object, edits, extras ?? withoutReplaced(object.extras, edits), position);
   }
 
+  /**
+   * Keeps what a command says and the definition does not have, in place of what was kept of the same name; `none` takes
+   * that away.
+   */
+  keepExtras(type: AnyObjectType, name: string, extras: readonly Extra[]): void {
+    const key = objectKey({ type: type.path, name });
+    const object = this.#objects.get(key);
+    if (object === undefined || extras.length === 0) return;
+    const isSame = (a: Extra, b: Extra): boolean => a.name === b.name && a.path.join(' ') === b.path.join(' ');
+    const others = object.extras.filter((old) => !extras.some((extra) => isSame(extra, old)));
+    const kept = extras.filter(({ name: property, text }) => text !== `${property} none`);
+    this.#objects.set(key, { ...object, extras: [...others, ...kept] });
+    for (const extra of kept) {
+      const text = `${[key, ...extra.path].join(' ')}: property "${extra.name}" is not known; it is kept and saved, but has no effect.`;
+      this.#warnings.push({ object: key, text });
+    }
+  }
+
   /** Throws a ConfigError. */
   delete(type: AnyObjectType, name: string, position?: TextPosition): void {
     const object = this.#find(type, name, position);

@@ -7,6 +7,7 @@
 import { z } from 'zod';
 import type { Value } from '../config/value.ts';
 import { associationFilterSchema, associationPageSchema, ipsecTotalsSchema } from './ipsec-schema.ts';
+import { DAEMON_NAMES } from './daemon-name.ts';
 
 export const SCHEMA_VERSION = 2;
 export const MAX_MESSAGE_OCTETS = 1 << 20;
@@ -306,6 +307,16 @@ export const METHODS = {
   'host-sockets': { params: z.object({}), result: z.object({ sockets: z.array(hostSocketSchema) }) },
   /** Supervisor: the daemons and the devices that it cares for. */
   'show-processes': { params: z.object({}), result: processesSchema },
+  /** Supervisor: starts, stops or restarts a daemon; answered when it is done, but to configd about itself before. */
+  'control-daemon': {
+    params: z.object({ daemon: z.enum(DAEMON_NAMES), action: z.enum(['start', 'stop', 'restart']) }),
+    /** Its process before and after; absent: none. */
+    result: z.object({
+      before: z.number().int().optional(),
+      after: z.number().int().optional(),
+      isLater: z.literal(true).optional(),
+    }),
+  },
 } as const satisfies Record<string, MethodSchema>;
 
 type MethodSchema = { params: z.ZodType; result?: z.ZodType; item?: z.ZodType };

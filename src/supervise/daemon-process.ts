@@ -16,6 +16,9 @@ const READY_POLL_MS = 50;
 /** EX_CONFIG of sysexits.h: the daemon cannot start with what it was given, and trying again is of no use. */
 export const EXIT_CONFIGURATION = 78;
 
+/** Asks a daemon to end for another that goes on where it was. */
+export const RESTART_SIGNAL = 'SIGHUP';
+
 export type DaemonCommand = {
   name: string;
   /** Program and arguments, privileges already dropped by them. */
@@ -92,14 +95,14 @@ export class DaemonProcess {
     return this.#readiness;
   }
 
-  /** SIGTERM, then SIGKILL after a deadline; resolves when it has gone. */
-  async stop(): Promise<void> {
+  /** The signal, then SIGKILL after a deadline; resolves when it has gone. */
+  async stop(signal: 'SIGTERM' | typeof RESTART_SIGNAL = 'SIGTERM'): Promise<void> {
     clearTimeout(this.#timer);
     const child = this.#child;
     this.#state = 'stopped';
     if (!child || !isAlive(child)) return;
     const gone = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGTERM');
+    child.kill(signal);
     const deadline = setTimeout(() => {
       this.#log.warn(`${this.#spec.name} did not stop in time and is killed`, { pid: child.pid });
       child.kill('SIGKILL');

@@ -1,8 +1,9 @@
 // The daemons: what `wideplane up` starts, in this order, and what each may do.
 
+import type { DaemonName } from '../ipc/daemon-name.ts';
 import type { CapabilityName } from './capability.ts';
 
-export type DaemonName = 'configd' | 'dataplaned';
+export type { DaemonName };
 
 export type DaemonEntry = {
   name: DaemonName;

@@ -9,9 +9,10 @@ import { chownSync, existsSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errorText } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import { IpcError } from '../ipc/ipc-error.ts';
 import { IpcServer } from '../ipc/ipc-server.ts';
 import { parseCapabilities, setprivArguments, type Account, type ProcessCapabilities } from './capability.ts';
-import { DaemonProcess } from './daemon-process.ts';
+import { DaemonProcess, RESTART_SIGNAL } from './daemon-process.ts';
 import { daemonSocket, type DaemonEntry } from './daemon-table.ts';
 import { currentPlace, DeviceJournal } from './device-journal.ts';
 import { DeviceKeeper } from './device-keeper.ts';
@@ -56,6 +57,11 @@ const AUDIT_MS = 10_000;
 
 /** How long a daemon may delay the start of the next one. */
 const START_PATIENCE_MS = 3000;
+
+/** How long somebody who restarts a daemon waits until it answers. */
+const CONTROL_PATIENCE_MS = 10_000;
+/** Enough for an answer to be on its way before the one who gets it is ended. */
+const ANSWER_MS = 200;
 
 /** Runs until a signal asks for the end. Resolves to the exit status; rejects when it cannot start at all. */
 export async function runUp(options: UpOptions): Promise<number> {
@@ -135,6 +141,32 @@ async function superviseDaemons(options: UpOptions, layout: StateLayout, keeper:
       },
       'set-host-paths': async ({ paths }) => ({ paths: await keeper.setHostPaths(paths) }),
       'host-sockets': async () => ({ sockets: await keeper.hostSockets() }),
+      'control-daemon': async ({ daemon: name, action }) => {
+        const daemon = processes[daemons.findIndex((each) => each.name === name)];
+        if (daemon === undefined) throw new IpcError('refused', `no ${name} belongs to this wideplane`);
+        const before = daemon.report().pid;
+        const isRunning = before !== undefined;
+        const change = async (): Promise<void> => {
+          if (action === 'start' && isRunning) return;
+          // Also one that waits to be started again.
+          await daemon.stop(name === 'configd' ? RESTART_SIGNAL : 'SIGTERM');
+          if (action === 'stop' || ending.begun) return;
+          await Promise.race([daemon.start(), finished, delay(CONTROL_PATIENCE_MS)]);
+        };
+        log.info(`${name}: ${action}, as somebody asked`);
+        if (name === 'configd' && action === 'restart') {
+          // It waits for the answer.
+          setTimeout(() => void change(), ANSWER_MS);
+          return { ...(before === undefined ? {} : { before }), isLater: true };
+        }
+        await change();
+        const { pid: after, state } = daemon.report();
+        if (action !== 'stop' && state !== 'ready') {
+          const hint = `after ${CONTROL_PATIENCE_MS / 1000} s: show sys service says what happened to it`;
+          throw new IpcError('failed', `${name} does not answer ${hint}`);
+        }
+        return { ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) };
+      },
       'show-processes': () => ({
         daemons: processes.map((daemon) => daemon.report()),
         supervisor: { pid: process.pid, sinceMs: begunMs, memoryOctets: process.memoryUsage.rss() },

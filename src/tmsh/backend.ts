@@ -3,9 +3,19 @@
 import type { Configuration } from '../config/configuration.ts';
 import type { Committed, ConfigErrors } from '../config/transaction.ts';
 import type { AssociationFilter, AssociationPage, IpsecTotals } from '../ipc/ipsec-schema.ts';
+import type { DaemonName } from '../ipc/daemon-name.ts';
 import type { ShowReply } from '../ipc/schema.ts';
 import type { EditWatch } from './edit-conflict.ts';
 import type { BatchCommand } from './batch.ts';
+
+export type ServiceAction = 'restart' | 'start' | 'stop';
+
+/** Processes of a daemon, before and after; undefined: none. `isLater`: it is about to happen. */
+export type ServiceOutcome = {
+  readonly before?: number | undefined;
+  readonly after?: number | undefined;
+  readonly isLater?: true | undefined;
+};
 
 /** What `show sys` can be asked about. */
 export type SystemTopic = 'clock' | 'hardware' | 'memory' | 'service' | 'version';
@@ -41,8 +51,10 @@ export interface TmshBackend {
   deleteAssociations(filter: AssociationFilter): Promise<number>;
   /** Throws an IpcError. */
   ipsecTotals(): Promise<readonly IpsecTotals[]>;
-  /** What each daemon runs, and what it could not apply. */
-  status(): ShowReply;
+  /** What each daemon runs, and what it could not apply; with a time, not before all run the same or it has passed. */
+  status(patienceMs?: number): Promise<ShowReply>;
   /** The program, its processes and the machine. Throws an IpcError. */
   system(topic: SystemTopic): Promise<ShowReply>;
+  /** Has the supervisor start, stop or restart a daemon. Throws an IpcError, also where the daemon does not answer. */
+  controlService(name: DaemonName, action: ServiceAction): Promise<ServiceOutcome>;
 }

@@ -6,6 +6,7 @@
 import type { Configuration } from '../config/configuration.ts';
 import type { ListKind, Property, PropertyMap, RecordsKind, ScalarKind } from '../config/property.ts';
 import { blockVerbs, unsetWords, vocabularyOf } from '../config/read-properties.ts';
+import { SHARED_PROPERTIES } from '../config/shared-properties.ts';
 import { isList, isRecords, isTable } from '../config/value.ts';
 import type { Properties, Value } from '../config/value.ts';
 import { offerObjects, offerTableKeys } from './complete-names.ts';
@@ -64,9 +65,29 @@ export function completeProperties(scene: PropertyScene, map: PropertyMap, place
     }
     if (token.kind === 'close' && place.brace === 'open') return true;
     const found = token.kind === 'word' ? vocabulary.get(token.text) : undefined;
+    if (found === undefined && SHARED_PROPERTIES.includes(token.text)) {
+      if (!completeShared(scene)) return false;
+      given.add(token.text);
+      continue;
+    }
     if (found === undefined) return refuse(scene, token.text);
     given.add(found.name);
     if (found.flag === undefined && !completeValue(scene, found.name, found.property, place)) return false;
+  }
+}
+
+/** The value of a property that is kept without effect: a word, or a block that nothing is known of. */
+function completeShared({ cursor, into }: PropertyScene): boolean {
+  for (let depth = 0; ;) {
+    const token = cursor.next();
+    if (token === undefined) {
+      into.addValue('a name, or none', 'Kept, but without effect here.');
+      return false;
+    }
+    if (token.kind === 'open') depth++;
+    else if (token.kind === 'close') depth--;
+    const isVerb = token.kind === 'word' && cursor.peek()?.kind === 'open';
+    if (depth <= 0 && !isVerb) return true;
   }
 }
 

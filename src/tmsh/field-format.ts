@@ -23,7 +23,10 @@ export async function* fieldPages(
   let cursor: string | undefined;
   do {
     const reply = await page(cursor);
-    for (const row of reply.rows) yield `${block(`${path} ${quote(relativeName(row.name, folder))}`, fieldsOf(row))}\n`;
+    for (const row of reply.rows) {
+      const name = row.name === '' ? '' : ` ${quote(relativeName(row.name, folder))}`;
+      yield `${block(`${path}${name}`, fieldsOf(row))}\n`;
+    }
     cursor = reply.next;
   } while (cursor !== undefined);
 }

@@ -2,7 +2,7 @@
 
 import type { Scanner } from '../config/scanner.ts';
 import { readWord, unexpected } from './arguments.ts';
-import type { OptionWord } from './verb.ts';
+import type { Operand, OptionWord } from './verb.ts';
 
 /** Option → its value, the empty string for one that takes none. Reads up to the end of the command. */
 export function readOptions(scanner: Scanner, what: string, options: readonly OptionWord[]): Map<string, string> {
@@ -13,10 +13,23 @@ export function readOptions(scanner: Scanner, what: string, options: readonly Op
       throw unexpected(token, `${what} takes: ${options.map(describeOption).join(', ')}`);
     }
     if (found.has(option.word)) throw unexpected(token, `${option.word} stands there already.`);
-    found.set(option.word, option.value === undefined ? '' : readWord(scanner, option.value.help).text);
+    found.set(option.word, option.value === undefined ? '' : readValue(scanner, option.value));
   }
   return found;
 }
+
+function readValue(scanner: Scanner, { help, words }: Operand): string {
+  const token = readWord(scanner, help);
+  if (words?.includes(token.text) === false) throw unexpected(token, `Expected ${words.join(' or ')}.`);
+  return token.text;
+}
+
+/** Templates of F5 write it out; here one file holds the objects of every partition. */
+export const PARTITIONS: OptionWord = {
+  word: 'partitions',
+  help: 'Of all partitions, as without it.',
+  value: { kind: 'word', help: 'all', words: ['all'] },
+};
 
 function describeOption({ word, value }: OptionWord): string {
   return value === undefined ? word : `${word} ${value.kind.toUpperCase()}`;

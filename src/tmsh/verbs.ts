@@ -17,6 +17,7 @@ import { exit, quit } from './verbs/quit.ts';
 import { resetStats } from './verbs/reset-stats.ts';
 import { run } from './verbs/run.ts';
 import { save } from './verbs/save.ts';
+import { restart, start, stop } from './verbs/service.ts';
 import { show } from './verbs/show.ts';
 
 export const VERBS: readonly Verb[] = [
@@ -32,6 +33,9 @@ export const VERBS: readonly Verb[] = [
   save,
   load,
   submit,
+  restart,
+  start,
+  stop,
   run,
   cd,
   pwd,

@@ -1,5 +1,5 @@
 // `show sys …` of a running wideplane, also after a daemon was killed.
-// time-out: 90 s
+// time-out: 180 s
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -68,6 +68,39 @@ test('show sys service tells process, memory, restarts and last error of each da
     assert.equal(facts.Restarts, '1');
     assert.match(facts['Last Error']!, /^was ended by SIGKILL \(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\)$/);
     assert.equal(block(after, 'Sys::Service: configd').Restarts, '0');
+  });
+});
+
+test('restart, stop and start sys service do it, and say by which process', async () => {
+  await withWideplane(async (up, state) => {
+    const first = await up.daemon('dataplaned');
+    const [, ended, answers] = /process (\d+) has ended, process (\d+) answers/.exec(
+      tmsh(state, 'restart sys service dataplaned'),
+    )!;
+    assert.equal(Number(ended), first);
+    assert.equal(Number(answers), await up.daemon('dataplaned'));
+    assert.match(tmsh(state, 'show sys config status wait'), /dataplaned\n-+\nState +in sync/);
+    assert.equal(block(tmsh(state, 'show sys service dataplaned'), 'Sys::Service: dataplaned').Restarts, '0');
+
+    assert.match(
+      tmsh(state, 'stop sys service dataplaned'),
+      new RegExp(`process ${answers} has ended; start sys service `),
+    );
+    assert.equal(block(tmsh(state, 'show sys service'), 'Sys::Service: dataplaned').State, 'stopped');
+    // What changes meanwhile is there when it comes back.
+    tmsh(state, 'create net vlan later tag 10');
+    assert.match(tmsh(state, 'start sys service dataplaned'), /^Starting dataplaned\.\.\.\n {2}process \d+ answers\n$/);
+    assert.match(tmsh(state, 'show sys config status wait'), /dataplaned\n-+\nState +in sync/);
+    assert.match(tmsh(state, 'show net vlan later'), /Net::VLAN: later/);
+
+    const configd = await up.daemon('configd');
+    assert.match(tmsh(state, 'restart sys service configd'), new RegExp(`process ${configd} ends now`));
+    const other = await eventually('another configd', async () => {
+      const now = await up.daemon('configd');
+      return now !== configd && now;
+    });
+    assert.equal(block(tmsh(state, 'show sys service configd'), 'Sys::Service: configd').PID, String(other));
+    assert.match(tmsh(state, 'list net vlan later tag'), /tag 10/);
   });
 });
 

@@ -1,5 +1,6 @@
 // Every position of every command, from the empty line: each verb, phrase, option, type, property, enumeration and list
 // operation is offered somewhere, something is offered everywhere, and the parser takes each word that is.
+// time-out: 300 s
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -79,7 +80,7 @@ class Walk {
 
   async #isComplete(text: string): Promise<boolean> {
     this.#reset();
-    return !/^Syntax Error/.test((await this.#session.refusal(text)) ?? '');
+    return (await this.#session.refusal(text))?.startsWith('Syntax Error') !== true;
   }
 
   #reset(): void {
@@ -89,9 +90,12 @@ class Walk {
   }
 }
 
-/** Options of verbs that take them anywhere lead all to the same, and each takes no value. */
+/** Options and properties that are only chosen, as those of `list`, lead all to the same, and none takes a value. */
 function isAnywhere(title: string, text: string): boolean {
-  return title === 'Options' && VERBS.some(({ name, objects }) => objects?.areOptionsAnywhere && text.startsWith(name));
+  return (
+    ['Options', 'Properties'].includes(title) &&
+    VERBS.some(({ name, objects }) => objects?.areOptionsAnywhere && text.startsWith(name))
+  );
 }
 
 /** What must be offered somewhere behind `place`: path of properties → the words at each of them. */

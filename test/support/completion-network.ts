@@ -40,7 +40,8 @@ export async function network(): Promise<TmshSession> {
 export function choices(text: string, found: Completion, complete: (text: string) => Completion): string[] {
   const words = found.groups.flatMap(({ offers }) => offers.map((offer) => offer.text));
   // Text may be anything to completion, though not to each verb.
-  if (found.values.every(({ expects }) => expects === 'text')) return words;
+  // Where nothing can be named yet, any name is one that is not there.
+  if (found.values.every(({ expects, help }) => expects === 'text' || help === 'There is none yet.')) return words;
   return [...words, ...VALUES.filter((value) => complete(`${text}${value} `).problem === undefined)];
 }
 

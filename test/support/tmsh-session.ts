@@ -8,7 +8,7 @@ import { ConfigErrors } from '../../src/config/transaction.ts';
 import { ConfigError, ConfigSyntaxError } from '../../src/core/errors.ts';
 import type { AssociationFilter, AssociationPage, IpsecTotals } from '../../src/ipc/ipsec-schema.ts';
 import type { ShowReply } from '../../src/ipc/schema.ts';
-import type { SystemTopic, TmshBackend } from '../../src/tmsh/backend.ts';
+import type { ServiceAction, ServiceOutcome, SystemTopic, TmshBackend } from '../../src/tmsh/backend.ts';
 import { placeInBatch } from '../../src/tmsh/batch.ts';
 import { describeCommandError } from '../../src/tmsh/command-error.ts';
 import { newSession, runCommand } from '../../src/tmsh/command.ts';
@@ -27,6 +27,7 @@ export class TmshSession implements TmshBackend {
   replies: ShowReply[] = [];
   /** What a data plane would say of IPsec. */
   ipsec: IpsecStatistics = NO_ASSOCIATIONS;
+  readonly controlled: string[] = [];
   asked: { type: string; names: readonly string[] | undefined }[] = [];
 
   commit({ configuration }: { configuration: Configuration }): void {
@@ -83,12 +84,19 @@ export class TmshSession implements TmshBackend {
     return Promise.resolve(new IpsecService(this.ipsec).totals());
   }
 
-  status(): ShowReply {
-    return { rows: [{ name: 'configd', stats: { Generation: 7 } }] };
+  status(patienceMs = 0): Promise<ShowReply> {
+    return Promise.resolve({ rows: [{ name: 'configd', stats: { Generation: 7, 'Waited ms': patienceMs } }] });
   }
 
   system(topic: SystemTopic): Promise<ShowReply> {
-    return Promise.resolve({ rows: [{ name: '', stats: { Topic: topic } }] });
+    const row = (name: string) => ({ name, stats: { Topic: topic } });
+    return Promise.resolve({ rows: topic === 'service' ? ['configd', 'dataplaned'].map(row) : [row('')] });
+  }
+
+  controlService(name: string, action: ServiceAction): Promise<ServiceOutcome> {
+    this.controlled.push(`${action} ${name}`);
+    if (name === 'configd') return Promise.resolve({ before: 7, isLater: true });
+    return Promise.resolve(action === 'stop' ? { before: 8 } : { before: 8, after: action === 'start' ? 8 : 9 });
   }
 
   /** The output of commands, one a call; rejects with what the last one threw. */

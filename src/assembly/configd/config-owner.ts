@@ -242,9 +242,10 @@ export class ConfigOwner {
     this.#keepRunning();
   }
 
-  /** An end in order: what was not saved is gone. */
-  async close(): Promise<void> {
-    await this.#running.remove();
+  /** An end in order: what was not saved is gone, unless the files are kept for whoever goes on. */
+  async close(isKept = false): Promise<void> {
+    if (isKept) await this.#running.close();
+    else await this.#running.remove();
   }
 
   #keepRunning(): void {

@@ -84,10 +84,11 @@ export class Configd {
     logEvent(log, 'daemon-started', `configd serves ${this.#server.path}`, { config: this.#owner.file });
   }
 
-  async stop(): Promise<void> {
+  /** With `isRestart` the next configd goes on with what runs; otherwise what was not saved is gone. */
+  async stop(isRestart = false): Promise<void> {
     logEvent(this.#options.log, 'daemon-stopping', 'configd stops');
     await this.#server.close();
-    await this.#owner.close();
+    await this.#owner.close(isRestart);
   }
 
   #complete({ text, folder, module }: ParamsOf<'complete'>): ResultOf<'complete'> {

@@ -28,6 +28,9 @@ export class Publisher {
   /** The last difference from a configuration, for as long as that is known to somebody. */
   readonly #differences = new WeakMap<ObjectMap, { after: ObjectMap; changes: readonly ConfigChange[] }>();
 
+  /** Those who wait until every daemon runs what configd has. */
+  readonly #waiting = new Set<() => void>();
+
   constructor(owner: ConfigOwner, log: Log) {
     this.#owner = owner;
     this.#log = log;
@@ -79,9 +82,33 @@ export class Publisher {
       daemon,
       failed: failures.length,
     });
+    if (this.#waiting.size > 0 && this.#isSettled) for (const end of this.#waiting) end();
     for (const { object, reason } of failures) {
       logEvent(this.#log, 'config-apply-failed', `${daemon}: ${object}: ${reason}`, { daemon, object });
     }
+  }
+
+  /** Whether every daemon runs what configd has; one that has gone away does not. */
+  get #isSettled(): boolean {
+    const { epoch, number } = this.#owner.generation;
+    return [...this.#daemons.values()].every(
+      ({ subscriptions, generation }) =>
+        subscriptions > 0 && generation?.number === number && generation.epoch === epoch,
+    );
+  }
+
+  /** Resolves when every daemon runs what configd has, or after this time. */
+  async settled(patienceMs: number): Promise<void> {
+    if (this.#isSettled) return;
+    await new Promise<void>((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        this.#waiting.delete(end);
+        resolve();
+      };
+      const timer = setTimeout(end, patienceMs);
+      this.#waiting.add(end);
+    });
   }
 
   /** `show sys config status`. */

@@ -22,6 +22,7 @@ import { auditText } from './audit.ts';
 import type { ConfigOwner } from './config-owner.ts';
 import { historyReply } from './history-reply.ts';
 import type { Publisher } from './publisher.ts';
+import { controlService } from './service-control.ts';
 import { showSystem } from './system-pages.ts';
 
 export type TmshServiceOptions = {
@@ -214,8 +215,12 @@ export class TmshService {
         const { totals } = await withClient(dataplaneSocket, (client) => client.request('ipsec-totals', {}));
         return totals;
       },
-      status: () => publisher.status(),
+      status: async (patienceMs) => {
+        if (patienceMs !== undefined) await publisher.settled(patienceMs);
+        return publisher.status();
+      },
       system: (topic) => showSystem(topic, state, owner.version),
+      controlService: (name, action) => controlService(state, name, action),
     };
   }
 }

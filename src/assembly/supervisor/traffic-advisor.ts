@@ -33,13 +33,19 @@ export function adviseOnTraffic(host: AdvisedHost): Advisor {
   };
 }
 
-/** How long changes are left to come before they are looked at together: starting helper programs takes its time. */
+/**
+ * How long nothing has to change before the whole is looked at, and how long that can be put off: starting helper programs
+ * holds up whatever shares the core, the next change before all.
+ */
 const REST_MS = 500;
+const LONGEST_MS = 10_000;
 
 class TrafficAdvisor implements ConfigApplier {
   readonly #host: AdvisedHost;
   #objects: ObjectMap = new Map();
   #timer: NodeJS.Timeout | undefined;
+  /** When the first change came that was not looked at yet. */
+  #sinceMs = 0;
 
   constructor(host: AdvisedHost) {
     this.#host = host;
@@ -53,10 +59,13 @@ class TrafficAdvisor implements ConfigApplier {
 
   onDiff(_generation: Generation, changes: readonly ConfigChange[]): ApplyFailure[] {
     this.#objects = applyChanges(this.#objects, changes);
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      void this.#look();
-    }, REST_MS).unref();
+    if (this.#timer === undefined) {
+      this.#sinceMs = performance.now();
+      this.#timer = setTimeout(() => {
+        this.#timer = undefined;
+        void this.#look();
+      }, REST_MS).unref();
+    } else if (performance.now() - this.#sinceMs < LONGEST_MS - REST_MS) this.#timer.refresh();
     return [];
   }
 

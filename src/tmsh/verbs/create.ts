@@ -20,10 +20,13 @@ export const create: Verb = {
     properties: 'edit',
     // eslint-disable-next-line @typescript-eslint/require-await
     async *run(command) {
-      const { type, name, editsIn } = readObject(command);
+      const { type, name, extras, editsIn } = readObject(command);
       if (name !== undefined && isPattern(name.text)) throw meansSeveral(type, name);
       const path = nameOf(type, name?.text ?? '', command.session.folder);
-      yield* stage(command, (transaction) => transaction.create(type, path, editsIn(transaction), name?.position));
+      yield* stage(command, (transaction) => {
+        transaction.create(type, path, editsIn(transaction), name?.position);
+        transaction.keepExtras(type, path, extras);
+      });
     },
   },
   phrases: [createTransaction],

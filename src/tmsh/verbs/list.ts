@@ -22,6 +22,7 @@ const PRINT_OPTIONS: Readonly<Record<string, PrintOptions>> = {
   'all-properties': { allProperties: true },
   'non-default-properties': {},
   'one-line': { oneLine: true },
+  partition: { withPartition: true },
   recursive: {},
   tmos: { withoutExtensions: true },
   'without-extensions': { withoutExtensions: true },
@@ -31,6 +32,7 @@ const OPTIONS: readonly OptionWord[] = [
   { word: 'all-properties', help: 'Every property with its value.' },
   { word: 'non-default-properties', help: 'Only properties that were set, as without it.' },
   { word: 'one-line', help: 'Each object on one line.' },
+  { word: 'partition', help: 'The partition that each object is in, instead of its properties.' },
   { word: 'recursive', help: 'Objects of folders below as well.' },
   { word: 'tmos', help: 'Without what no BIG-IP knows, to be pasted into one; says what is left out.' },
   { word: 'without-extensions', help: 'The same.' },
@@ -107,7 +109,7 @@ export async function* listObjects({ scanner, backend, session }: Command): Outp
     single === undefined || wanted.length === 0
       ? undefined
       : new Set(wanted.flatMap((token) => resolveNames(configuration, single, token, folder, isRecursive)));
-  if (only.length > 0) options = { ...options, only };
+  if (only.length > 0 || options.withPartition === true) options = { ...options, only };
   const isForBigIp = options.withoutExtensions === true;
   const objects = types
     .filter((type) => !isForBigIp || type.extension !== true)

@@ -2,7 +2,7 @@
 
 import { loadText } from '../../config/load-text.ts';
 import { ConfigError, ConfigSyntaxError, formatPosition } from '../../core/errors.ts';
-import { readOptions } from '../options.ts';
+import { PARTITIONS, readOptions } from '../options.ts';
 import type { OptionWord, Verb } from '../verb.ts';
 import { warningLines } from '../warnings.ts';
 import { readRollback } from './load-rollback.ts';
@@ -13,6 +13,7 @@ const OPTIONS: readonly OptionWord[] = [
   { word: 'rollback', help: 'A version of the history.', value: { kind: 'number', help: 'the number of a version' } },
   { word: 'from-terminal', help: 'What is typed or pasted next, up to Ctrl-D, or what standard input holds.' },
   { word: 'merge', help: 'Add to what runs instead of taking its place.' },
+  PARTITIONS,
   { word: 'verify', help: 'Say what is wrong with it, and change nothing.' },
 ];
 

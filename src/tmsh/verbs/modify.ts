@@ -18,14 +18,17 @@ export const modify: Verb = {
     async *run(command) {
       const { scanner } = command;
       const { folder } = command.session;
-      const { type, name: token, count, editsIn } = readObject(command);
+      const { type, name: token, count, extras, editsIn } = readObject(command);
       if (count === 0) {
         throw new ConfigSyntaxError('one or more properties must be specified', scanner.endPosition());
       }
       yield* stage(command, (transaction) => {
         const edits = editsIn(transaction);
         const names = token === undefined ? [''] : resolveNames(transaction, type, token, folder);
-        for (const name of names) transaction.modify(type, name, edits, undefined, token?.position);
+        for (const name of names) {
+          transaction.modify(type, name, edits, undefined, token?.position);
+          transaction.keepExtras(type, name, extras);
+        }
       });
     },
   },

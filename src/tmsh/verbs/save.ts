@@ -1,10 +1,11 @@
 // `save sys config`: the running configuration goes to a file.
 
-import { readOptions } from '../options.ts';
+import { PARTITIONS, readOptions } from '../options.ts';
 import type { OptionWord, Verb } from '../verb.ts';
 
 const OPTIONS: readonly OptionWord[] = [
   { word: 'file', help: 'Another file than the own one.', value: { kind: 'file', help: 'a file name' } },
+  PARTITIONS,
 ];
 
 export const save: Verb = {

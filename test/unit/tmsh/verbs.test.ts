@@ -83,6 +83,109 @@ describe('modules and options', () => {
   });
 });
 
+describe('sys service', () => {
+  it('has daemons restarted, started and stopped, says what became of them, configd last', async () => {
+    const session = new TmshSession();
+    assert.equal(
+      await session.run('restart sys service all'),
+      'Restarting dataplaned...\n  process 8 has ended, process 9 answers\n' +
+        'Restarting configd...\n  process 7 ends now, and another takes its place\n',
+    );
+    assert.match(
+      await session.run('stop sys service dataplaned'),
+      /process 8 has ended; start sys service dataplaned /,
+    );
+    assert.match(await session.run('tmsh start /sys service { dataplaned }'), /process 8 runs already/);
+    const asked = ['restart dataplaned', 'restart configd', 'stop dataplaned', 'start dataplaned'];
+    assert.deepEqual(session.controlled, asked);
+    assert.match(
+      (await session.refusal('stop sys service all'))!,
+      /^Syntax Error: configd cannot be stopped from here/,
+    );
+    assert.match(
+      (await session.refusal('restart sys service tmm'))!,
+      /"tmm"\n.*\n {20}\^\n {2}Expected one of: configd, /,
+    );
+    assert.match((await session.refusal('restart sys service'))!, /the name of a daemon is missing/);
+    assert.deepEqual(session.controlled, asked);
+    for (const verb of ['restart', 'start', 'stop'])
+      assert.equal(isChange(`${verb} sys service dataplaned`), true, verb);
+  });
+
+  it('is shown by name, and like all of show sys for programs', async () => {
+    const session = new TmshSession();
+    const one = await session.run('show sys service dataplaned');
+    assert.match(one, /^-+\nSys::Service: dataplaned\n/);
+    assert.doesNotMatch(one, /configd/);
+    assert.equal(await session.run('show sys service all'), await session.run('show sys service'));
+    assert.equal(
+      await session.run('show sys service { configd } field-fmt'),
+      'sys service configd {\n    topic service\n}\n',
+    );
+    assert.equal(await session.run('show sys version field-fmt'), 'sys version {\n    topic version\n}\n');
+    assert.match((await session.refusal('show sys service tmm'))!, /unexpected argument "tmm"/);
+    assert.match((await session.refusal('show sys version 1'))!, /unexpected argument "1"/);
+  });
+});
+
+describe('properties that a BIG-IP has on every type', () => {
+  it('are taken by commands, and kept with a warning as by load', async () => {
+    const session = await basicSession();
+    const warning =
+      /^Warning: net tunnels vxlan \/Common\/x: property "app-service" is not known; it is kept and saved, /;
+    assert.equal(
+      await session.run('create net tunnels vxlan fl { app-service none port 8472 flooding-type none }'),
+      '',
+    );
+    assert.match(await session.run('create net tunnels vxlan x app-service my.app/my port 5000'), warning);
+    const text = await session.run('list net tunnels vxlan x');
+    assert.equal(text, 'net tunnels vxlan x {\n    app-service my.app/my\n    port 5000\n}\n');
+    session.files.set('own', printConfiguration(session.configuration, '1'));
+    await session.run('load sys config');
+    assert.equal(await session.run('list net tunnels vxlan x'), text);
+    await session.run('modify net tunnels vxlan x app-service other');
+    assert.match(await session.run('list net tunnels vxlan x one-line'), /\{ app-service other port 5000 \}/);
+    assert.equal(await session.run('modify net tunnels vxlan x { app-service none }'), '');
+    assert.doesNotMatch(await session.run('list net tunnels vxlan x'), /app-service/);
+    await session.run('modify net vlan wan metadata add { owner { value me } } mtu 1500');
+    assert.match(await session.run('list net vlan wan one-line'), /metadata \{ owner \{ value me \} \}/);
+    await session.run('modify net vlan wan interfaces modify { 1.1 { app-service none } }');
+    assert.match(
+      (await session.refusal('modify net vlan wan app-service'))!,
+      /"app-service" needs a value\n.*\n {20}\^/,
+    );
+    assert.match((await session.refusal('modify net vlan wan app-sirvice none'))!, /unexpected argument "app-sirvice"/);
+  });
+
+  it('include the partition, which the name says', async () => {
+    const session = await basicSession();
+    await session.run('create auth partition test', 'create net vlan /test/a { partition test tag 5 }');
+    const refusal = await session.refusal('create net vlan b { partition test tag 6 }');
+    assert.match(
+      refusal!,
+      /The partition of VLAN \(\/Common\/b\) is Common, [^]*\n {20}\^\n {2}Write its name as \/test\/b/,
+    );
+    assert.equal(
+      await session.run('list net vlan /test/a partition one-line'),
+      'net vlan /test/a { partition test }\n',
+    );
+    assert.equal(
+      await session.run('list net vlan partition tag one-line'),
+      'net vlan wan { partition Common tag 4094 }\n',
+    );
+  });
+
+  it('as save sys config partitions all, which templates write', async () => {
+    const session = await basicSession();
+    await session.run('save sys config partitions all', 'save sys config file other partitions all');
+    assert.deepEqual(session.saved, ['own', 'other']);
+    assert.match(
+      (await session.refusal('save sys config partitions some'))!,
+      /"some"\n.*\n {27}\^\n {2}Expected all\./,
+    );
+  });
+});
+
 describe('several commands on one line', () => {
   it('run one after the other up to the first that is refused', async () => {
     const session = await basicSession();
