@@ -36,6 +36,11 @@ const POOLS = [
 /** Reasons that no frame in the pipeline can meet, and what proves them instead. */
 const ELSEWHERE: Record<number, string> = {
   [Drop.adapterDown]: 'names the state of an interface whose adapter could not be loaded; no frame comes that far',
+  ...Object.fromEntries(
+    Object.entries(Drop)
+      .filter(([key]) => key.startsWith('ipsec'))
+      .map(([, verdict]) => [verdict, 'needs keys and policies: test/fuzz/ipsec.test.ts and test/interop/ipsec-policies.test.ts']),
+  ),
 };
 
 function mutateMetadata(mutator: Mutator, metadata: OfferedMetadata, octets: number): OfferedMetadata {

@@ -21,6 +21,8 @@ import type { Mac } from './spec.ts';
 const DEFAULT_AGEING_SECONDS = 300;
 /** `l2-cache-limit`. */
 const DEFAULT_LEARNED_LIMIT = 65_536;
+/** What `natt-keep-alive 0` means, as on a BIG-IP. */
+const DEFAULT_KEEPALIVE_SECONDS = 20;
 /** `isakmp-natt-port`. */
 const NAT_TRAVERSAL_PORT = 4500;
 /** Of a TAP device that is in no VLAN. */
@@ -48,7 +50,7 @@ class ModelBuilder {
     selectors: new Map(),
     associations: new Map(),
     ipsecTunnels: new Map(),
-    ipsecSettings: { natTraversalPort: NAT_TRAVERSAL_PORT, keepaliveSeconds: 0 },
+    ipsecSettings: { natTraversalPort: NAT_TRAVERSAL_PORT, keepaliveSeconds: DEFAULT_KEEPALIVE_SECONDS },
     tapMtus: new Map(),
     domainOf: new Map(),
     ageingSeconds: DEFAULT_AGEING_SECONDS,
@@ -69,7 +71,7 @@ class ModelBuilder {
     }
     const ike = this.#view.ikeDaemon?.properties;
     if (ike !== undefined) {
-      const keepaliveSeconds = ike['natt-keep-alive'];
+      const keepaliveSeconds = ike['natt-keep-alive'] || DEFAULT_KEEPALIVE_SECONDS;
       this.#model.ipsecSettings = { natTraversalPort: ike['isakmp-natt-port'], keepaliveSeconds };
     }
     this.#addInterfaces();
