@@ -27,6 +27,8 @@ for (const [outer, inner] of [
     const capture = await Capture.start(pair.sites.b, 'e0', `${makeDirectory('capture')}/wan.pcap`);
     await reach(a, to);
     for (const size of [1300, 1450, 8000, 60_000]) {
+      // Hosts of IPv6 are told the MTU first.
+      await reach(a, to, 5, { size, forbidsNothing: true });
       const { sent, received, text } = await ping(a, to, { size, count: 3, forbidsNothing: true });
       assert.equal(received, sent, `${size}: ${text}`);
     }

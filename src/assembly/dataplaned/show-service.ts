@@ -193,7 +193,7 @@ export class ShowService {
         'Remote Address': properties['remote-address'],
         Key: properties.key,
         Profile: properties.profile,
-        MTU: member?.tunnel.mtu ?? properties.mtu,
+        MTU: member?.tunnel.mtu ?? model.ipsecTunnels.get(name)?.mtu ?? properties.mtu,
       };
       const { stats, drops } = readRow(this.#counters, planner.row(name));
       delete stats['Receive Overruns'];

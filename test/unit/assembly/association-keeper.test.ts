@@ -13,7 +13,6 @@ import {
 } from '../../../src/assembly/dataplaned/association-states.ts';
 import type { AssociationModel } from '../../../src/assembly/dataplaned/model.ts';
 import { sealSecret } from '../../../src/config/secret-box.ts';
-import type { Log } from '../../../src/core/log.ts';
 import { Drop, FORWARD } from '../../../src/core/drop-reason.ts';
 import { Association } from '../../../src/ipsec/association-database.ts';
 import { SequenceStore } from '../../../src/store/sequence-store.ts';
@@ -60,7 +59,7 @@ class Bench {
 
   constructor(store: SequenceStore, before: ReadonlySet<string> = new Set()) {
     const say = (text: string): void => void this.lines.push(text);
-    const log = { debug: say, info: say, warn: say, error: say } as unknown as Log;
+    const log = { debug: say, info: say, warn: say, error: say };
     const crypto = new NodeCryptoBatch(new Uint8Array(4096));
     this.keeper = new AssociationKeeper({ crypto, store, states: this.states, ranBefore: before, log });
     keepers.push(this.keeper);
