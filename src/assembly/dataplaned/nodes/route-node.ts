@@ -476,6 +476,8 @@ export class RouteNode implements PipelineNode, WaitingRouted {
     }
     const kept = disposal.pool.copy(frame);
     if (kept === undefined) {
+      // Where only packets come that are too large to be kept, the next one shall find a neighbour.
+      this.#neighbours.table.need(neighbour, this.nowMs);
       this.#drop(frame, Drop.noBuffer);
       return;
     }
