@@ -2,11 +2,13 @@
 # Sourced after say.sh. Nothing is installed: another kernel among those that a machine may boot is nobody's wish.
 
 # Programs of the guest; prepare.sh lists their packages.
-GUEST_PROGRAMS='dash ip bridge modprobe ethtool tcpdump ping traceroute tracepath iperf3'
+GUEST_PROGRAMS='dash ip bridge modprobe ethtool tcpdump ping traceroute tracepath iperf3 socat'
 
 # Modules by name; what they depend on comes along.
 GUEST_MODULES='virtio_pci virtio_net virtio_console af_packet
-  veth bridge dummy vrf 8021q vxlan geneve gre ip_gre ip6_gre ipip sit ip6_tunnel fou macsec'
+  veth bridge dummy vrf 8021q vxlan geneve gre ip_gre ip6_gre ipip sit ip6_tunnel fou macsec
+  xfrm_user xfrm_interface esp4 esp6 ah4 ah6 ipcomp ipcomp6 xfrm4_tunnel xfrm6_tunnel deflate crypto_null authenc authencesn
+  seqiv echainiv drbg jitterentropy_rng aes_generic gcm ctr ghash-generic cbc ecb des_generic sha1_generic sha256_generic sha512_generic hmac'
 
 guest_directory() { printf '%s/wideplane/guest' "${XDG_CACHE_HOME:-${HOME:-/root}/.cache}"; }
 

@@ -17,6 +17,7 @@ ethtool ethtool
 nftables nft
 python3 /usr/bin/python3
 iperf3 iperf3
+socat socat
 tcpdump tcpdump
 tshark tshark
 tcpreplay tcpreplay

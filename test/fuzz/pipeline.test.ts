@@ -39,7 +39,10 @@ const ELSEWHERE: Record<number, string> = {
   ...Object.fromEntries(
     Object.entries(Drop)
       .filter(([key]) => key.startsWith('ipsec'))
-      .map(([, verdict]) => [verdict, 'needs keys and policies: test/fuzz/ipsec.test.ts and test/interop/ipsec-policies.test.ts']),
+      .map(([, verdict]) => [
+        verdict,
+        'needs keys and policies: test/fuzz/ipsec.test.ts and test/interop/ipsec-policies.test.ts',
+      ]),
   ),
 };
 

@@ -9,8 +9,8 @@ import { Wideplane } from './wideplane.ts';
 
 export const HOST = { a: '10.1.0.10', b: '10.2.0.20' } as const;
 export const HOST6 = { a: '2001:db8:a::10', b: '2001:db8:b::20' } as const;
-const GATEWAY = { a: '192.0.2.1', b: '192.0.2.2' } as const;
-const GATEWAY6 = { a: '2001:db8:f::1', b: '2001:db8:f::2' } as const;
+export const GATEWAY = { a: '192.0.2.1', b: '192.0.2.2' } as const;
+export const GATEWAY6 = { a: '2001:db8:f::1', b: '2001:db8:f::2' } as const;
 
 export type Side = 'a' | 'b';
 export const other = (side: Side): Side => (side === 'a' ? 'b' : 'a');
@@ -34,11 +34,21 @@ export type IpsecSetup = {
   protects?: 'gateways';
   /** More properties of the selectors. */
   selector?: string;
+  /** IPComp, where it makes packets smaller. */
+  compress?: boolean;
+  /** Packets that may come late; 0, the default: replays are not looked for. */
+  replayWindow?: number;
+  /** Extended sequence numbers. */
+  extended?: boolean;
+  /** The port of UDP encapsulation, if any. */
+  udpPort?: number;
+  /** Mode transport: the one IP protocol that is protected. Default: all. */
+  only?: number;
   spis?: Readonly<Record<Side, number>>;
 };
 
 export const SPIS = { a: 0x1001, b: 0x2002 } as const;
-const NETWORK = {
+export const NETWORK = {
   4: { a: '10.1.0.0/16', b: '10.2.0.0/16' },
   6: { a: '2001:db8:a::/64', b: '2001:db8:b::/64' },
 } as const;
@@ -81,16 +91,21 @@ export function ipsec(side: Side, setup: IpsecSetup): string {
         setup.authKey === undefined ? '' : `auth-key "${setup.authKey}"`,
         encryptKey === undefined ? '' : `encrypt-key "${encryptKey}"`,
       ];
+      const window = setup.replayWindow === undefined ? '' : `replay-window-size ${setup.replayWindow}`;
+      const extended = setup.extended === true ? 'extended-sequence-numbers enabled' : '';
+      const udp = setup.udpPort === undefined ? '' : `udp-encapsulation ${setup.udpPort}`;
+      const ipcomp = setup.compress === true ? 'ipcomp deflate' : '';
+      const only = setup.only === undefined ? '' : `ip-protocol ${setup.only}`;
       const tunnelEnds = mode === 'tunnel' ? `tunnel-local-address ${source} tunnel-remote-address ${destination}` : '';
       return `
-net ipsec ipsec-policy p-${way} { mode ${mode} protocol ${setup.protocol ?? 'esp'} ${tunnelEnds} ${setup.policy ?? ''} }
+net ipsec ipsec-policy p-${way} { mode ${mode} protocol ${setup.protocol ?? 'esp'} ${tunnelEnds} ${ipcomp} ${setup.policy ?? ''} }
 net ipsec manual-security-association sa-${way} {
     auth-algorithm ${setup.auth} encrypt-algorithm ${setup.encrypt} ${keys.join(' ')}
     source-address ${source} destination-address ${destination} spi ${spis[from]} ipsec-policy p-${way}
-    protocol ${setup.protocol ?? 'esp'} ${setup.association ?? ''}
+    protocol ${setup.protocol ?? 'esp'} ${window} ${extended} ${udp} ${setup.association ?? ''}
 }
 net ipsec traffic-selector ts-${way} {
-    source-address ${ends[0]} destination-address ${ends[1]} direction ${way} ipsec-policy p-${way} order 10
+    source-address ${ends[0]} destination-address ${ends[1]} direction ${way} ipsec-policy p-${way} order 10 ${only}
     ${setup.selector ?? ''}
 }
 `;

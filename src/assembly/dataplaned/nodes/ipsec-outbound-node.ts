@@ -134,6 +134,9 @@ export class IpsecOutboundNode implements PipelineNode {
     const mtu = isIpv6 ? association.innerMtu6 : association.innerMtu4;
     if (frame.end - frame.start <= mtu) {
       this.#add(frame, association);
+    } else if (isIpv6 && !association.spec.sa.isTunnel) {
+      // In mode transport it is our own, and is cut once it is sealed (RFC 4303, section 3.3.4).
+      this.#add(frame, association);
     } else if (this.#mustReport(frame, association)) {
       this.#report(frame, association, mtu);
     } else if (mustCutBefore(association)) {

@@ -82,6 +82,8 @@ export class RouteNode implements PipelineNode, WaitingRouted {
   #routeMtu = 0;
   /** What the packet that was looked at last is to be cut to; 0: it fits. */
   #cutTo = 0;
+  /** Whether it is one of IPv6 that was made or sealed here: then it is us who cut it (RFC 8200, section 5). */
+  #isOwn = false;
 
   constructor(
     input: FrameBatch,
@@ -161,8 +163,13 @@ export class RouteNode implements PipelineNode, WaitingRouted {
     const result = isLinkLocal6(word0)
       ? RouteResult.none
       : this.#routes.findIpv6(domain.routeDomain, word0, word1, word2, word3);
-    if (result !== RouteResult.local) this.#go(frame, domain, result, word0, word1, word2, word3);
-    else this.#receiver.acceptIpv6(frame, this.#addresses.ownerOf(domain.routeDomain, word0, word1, word2, word3));
+    if (result === RouteResult.local) {
+      this.#receiver.acceptIpv6(frame, this.#addresses.ownerOf(domain.routeDomain, word0, word1, word2, word3));
+      return;
+    }
+    this.#isOwn = true;
+    this.#go(frame, domain, result, word0, word1, word2, word3);
+    this.#isOwn = false;
   }
 
   /** Sends a packet that has waited for its next hop. */
@@ -401,7 +408,8 @@ export class RouteNode implements PipelineNode, WaitingRouted {
     const isWhole = frame.gsoType === Gso.none;
     if (!isWhole && this.#segmentPacketOctets(frame) <= mtu) return true;
     const bytes = this.#bytes;
-    if (isWhole && bytes[frame.start]! >>> 4 === 4 && !ipv4DontFragment(bytes, frame.start)) {
+    const mayBeCut = bytes[frame.start]! >>> 4 === 4 ? !ipv4DontFragment(bytes, frame.start) : this.#isOwn;
+    if (isWhole && mayBeCut) {
       this.#cutTo = mtu;
       return true;
     }
@@ -429,7 +437,7 @@ export class RouteNode implements PipelineNode, WaitingRouted {
 
   #sendPieces(frame: Frame, hop: NextHop): void {
     const row = this.#members[frame.member]?.row ?? 0;
-    const pieces = this.#fragmenter.cut(frame, frame.start, this.#cutTo, false, row);
+    const pieces = this.#fragmenter.cut(frame, frame.start, this.#cutTo, this.#isOwn, row);
     for (let index = 0; index < pieces.length; index++) this.#send(pieces.frames[index]!, hop);
   }
 
@@ -468,6 +476,8 @@ export class RouteNode implements PipelineNode, WaitingRouted {
     }
     const kept = disposal.pool.copy(frame);
     if (kept === undefined) {
+      // Where only packets come that are too large to be kept, the next one shall find a neighbour.
+      this.#neighbours.table.need(neighbour, this.nowMs);
       this.#drop(frame, Drop.noBuffer);
       return;
     }

@@ -1,0 +1,265 @@
+// time-out: 900 s
+// IPsec with manual keys against the kernel of a Debian guest, all in one boot and with one process of ours that is reconfigured
+// from one combination to the next. WIDEPLANE_LONG=1: every algorithm with every mode, protocol and IP version.
+//
+//   host-a ──── e1 [ site: wideplane ] e0 ════ eth0 [ guest: xfrm, lo ]
+//   10.1.0.10       10.1.0.1   192.0.2.1       192.0.2.2   10.2.0.20
+//   2001:db8:a::10             2001:db8:f::1   2001:db8:f::2   2001:db8:b::20
+
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { TmshClient } from '../../src/cli/tmsh-client.ts';
+import { Capture, readFields } from './harness/capture.ts';
+import { Guest } from './harness/guest.ts';
+import type { Host } from './harness/host.ts';
+import { gateway, HOST, HOST6, ipsec, type IpsecSetup, NETWORK, network } from './harness/ipsec-pair.ts';
+import { connect, makeDirectory, Namespace } from './harness/namespace.ts';
+import { pairwise } from './harness/pairwise.ts';
+import type { Program } from './harness/program.ts';
+import { ping, reach } from './harness/traffic.ts';
+import { Wideplane } from './harness/wideplane.ts';
+import { describeXfrm, openEncapsulation, readXfrm, setXfrm } from './harness/xfrm.ts';
+
+type Case = {
+  cipher: string;
+  mac: string;
+  protocol: 'esp' | 'ah' | 'ipcomp and esp';
+  mode: 'tunnel' | 'transport';
+  outer: 4 | 6;
+  inner: 4 | 6;
+  sequence: 'unchecked' | 'window 64' | 'extended, window 256';
+  udp: 'no' | '4500';
+};
+
+const COMBINED = ['aes-gcm', 'aes-gmac'].flatMap((name) => [128, 192, 256].map((bits) => `${name}${bits}`));
+const MACS = ['sha1', 'sha256', 'sha384', 'sha512'];
+/** Octets of keys, the salt included. */
+const KEY_OCTETS: Readonly<Record<string, number>> = {
+  ...{ null: 0, '3des': 24, aes128: 16, aes192: 24, aes256: 32, sha1: 20, sha256: 32, sha384: 48, sha512: 64 },
+  ...Object.fromEntries(COMBINED.map((name) => [name, Number(name.slice(-3)) / 8 + 4])),
+};
+
+/** Everything that both ends can do. */
+const EVERYTHING: readonly Case[] = [
+  ...['null', '3des', 'aes128', 'aes192', 'aes256'].flatMap((cipher) => MACS.map((mac) => ({ cipher, mac }))),
+  ...COMBINED.map((cipher) => ({ cipher, mac: 'none' })),
+].flatMap((algorithms) =>
+  (['esp', 'ah', 'ipcomp and esp'] as const)
+    // Linux has no AES-GMAC for AH.
+    .filter((protocol) => protocol !== 'ah' || (algorithms.cipher === 'null' && algorithms.mac !== 'none'))
+    .flatMap((protocol) => placesOf(protocol).map((place) => ({ ...algorithms, protocol, ...place }))),
+);
+
+function placesOf(protocol: Case['protocol']): Pick<Case, 'mode' | 'outer' | 'inner' | 'sequence' | 'udp'>[] {
+  const modes = (['tunnel', 'transport'] as const).flatMap((mode) =>
+    ([4, 6] as const).flatMap((outer) =>
+      ([4, 6] as const)
+        // Linux has no IPComp around packets of the other IP version.
+        .filter((inner) => inner === outer || (mode === 'tunnel' && protocol !== 'ipcomp and esp'))
+        .map((inner) => ({ mode, outer, inner })),
+    ),
+  );
+  return modes.flatMap((place) =>
+    (['unchecked', 'window 64', 'extended, window 256'] as const).flatMap((sequence) =>
+      (protocol === 'ah' ? (['no'] as const) : (['no', '4500'] as const)).map((udp) => ({ ...place, sequence, udp })),
+    ),
+  );
+}
+
+/** Each combination of all but sequence numbers and UDP, which vary from one to the next. */
+function everyPlace(all: readonly Case[]): Case[] {
+  const groups = new Map<string, Case[]>();
+  for (const one of all) {
+    const key = [one.cipher, one.mac, one.protocol, one.mode, one.outer, one.inner].join(' ');
+    groups.set(key, [...(groups.get(key) ?? []), one]);
+  }
+  return [...groups.values()].map((group, index) => group[index % group.length]!);
+}
+
+const CASES = process.env.WIDEPLANE_LONG === '1' ? everyPlace(EVERYTHING) : pairwise(EVERYTHING);
+
+/** Another key for everybody who asks: no two associations have one in common. */
+let keys = 0;
+function makeKey(octets: number): string {
+  keys += 1;
+  return `0x${Array.from({ length: octets }, (_, index) => ((index * 29 + keys * 7 + (index % 3) * keys) & 0xff).toString(16).padStart(2, '0')).join('')}`;
+}
+
+function setupOf({ cipher, mac, protocol, mode, outer, inner, sequence, udp }: Case, index: number): IpsecSetup {
+  const isCombined = mac === 'none';
+  const octets = KEY_OCTETS[cipher]!;
+  return {
+    protocol: protocol === 'ah' ? 'ah' : 'esp',
+    mode,
+    outer,
+    inner,
+    auth: isCombined ? cipher : mac,
+    encrypt: cipher,
+    ...(isCombined ? {} : { authKey: makeKey(KEY_OCTETS[mac]!) }),
+    ...(octets === 0 ? {} : { encryptKey: makeKey(octets) }),
+    ...(protocol === 'ipcomp and esp' ? { compress: true } : {}),
+    ...(sequence === 'unchecked' ? {} : { replayWindow: sequence === 'window 64' ? 64 : 256 }),
+    ...(sequence === 'extended, window 256' ? { extended: true } : {}),
+    ...(udp === 'no' ? {} : { udpPort: Number(udp) }),
+    spis: { a: 0x10_000 + 2 * index, b: 0x10_001 + 2 * index },
+  };
+}
+
+let site: Namespace;
+let hostA: Namespace;
+let guest: Guest;
+let wideplane: Wideplane;
+let tmsh: TmshClient;
+let wire: Capture;
+let dropped: { program: Program; file: string };
+
+before(async () => {
+  site = await Namespace.create('site');
+  hostA = await Namespace.create('host-a');
+  await connect([hostA, 'e0'], [site, 'e1']);
+  await hostA.addAddress('e0', `${HOST.a}/24`, `${HOST6.a}/64`);
+  for (const via of ['10.1.0.1', '2001:db8:a::1']) await hostA.ip('route', 'add', 'default', 'via', via, 'dev', 'e0');
+  guest = await Guest.start(site);
+  await guest.addAddress('eth0', `${gateway('b', 4)}/24`, `${gateway('b', 6)}/64`);
+  await guest.addAddress('lo', `${HOST.b}/32`, `${HOST6.b}/128`);
+  await guest.ip('route', 'add', NETWORK[4].a, 'via', gateway('a', 4), 'src', HOST.b);
+  await guest.ip('route', 'add', NETWORK[6].a, 'via', gateway('a', 6), 'src', HOST6.b);
+  await openEncapsulation(guest, 4500);
+  wideplane = await Wideplane.start(site, network('a'));
+  tmsh = new TmshClient(wideplane.state, 'stdin');
+  wire = await Capture.start(site, 'e0', `${makeDirectory('wire')}/wire.pcap`, { filter: 'ip or ip6' });
+  const file = `${makeDirectory('dropped')}/dropped.pcapng`;
+  dropped = { program: site.start(wideplane.command('tcpdump', '--dropped', '-w', file)), file };
+  await dropped.program.expect(/listening on/, 5);
+});
+
+after(async () => {
+  tmsh.close();
+  await wideplane.stop();
+  await guest.stop();
+});
+
+/** Makes a text all that our side is told. */
+async function load(text: string): Promise<void> {
+  for await (const part of tmsh.run('load sys config from-terminal', network('a') + text)) {
+    assert.doesNotMatch(part, /^Warning/m);
+  }
+}
+
+const ECHOES = [
+  { size: 56, count: 2, intervalSeconds: 0.02 },
+  { size: 60_000, count: 2, intervalSeconds: 0.02 },
+];
+
+/**
+ * Echoes, short and long, both ways: from the host or, in mode transport, from our own address by the host path. There long ones
+ * come from the guest alone, which is long packets both ways: those of the host come in fragments, which mode transport does not take.
+ */
+async function exchange({ mode, outer = 4, inner = 4 }: IpsecSetup): Promise<void> {
+  const isTransport = mode === 'transport';
+  const hosts = inner === 4 ? { ours: HOST.a, theirs: HOST.b } : { ours: HOST6.a, theirs: HOST6.b };
+  const { ours, theirs } = isTransport ? { ours: gateway('a', outer), theirs: gateway('b', outer) } : hosts;
+  const ways: { host: Host; to: string; source: string | undefined }[] = [
+    { host: isTransport ? site : hostA, to: theirs, source: isTransport ? ours : undefined },
+    { host: guest, to: ours, source: theirs },
+  ];
+  const first = await readXfrm(guest);
+  // Large packets may have to learn first how large they may be.
+  for (const { host, to, source } of ways) {
+    const size = isTransport && host === site ? 56 : 60_000;
+    await reach(host, to, 5, { size, source, waitSeconds: 1 }).catch(async (error: unknown) => {
+      throw new Error(`${String(error)}\n${JSON.stringify(first.errors)}\n${await describeXfrm(guest)}`);
+    });
+  }
+  const before = await readXfrm(guest);
+  for (const { host, to, source } of ways) {
+    for (const echo of isTransport && host === site ? ECHOES.slice(0, 1) : ECHOES) {
+      const { sent, received, text } = await ping(host, to, { ...echo, source });
+      assert.equal(received, sent, `${echo.size} octets from ${host.name}\n${text}`);
+    }
+  }
+  const after = await readXfrm(guest);
+  assert.deepEqual(after.errors, before.errors);
+  for (const [spi, { packets, replayed, failed }] of after.states) {
+    assert.deepEqual({ replayed, failed }, { replayed: 0, failed: 0 });
+    assert.ok(packets - before.states.get(spi)!.packets > 5, `${packets} packets by SPI ${spi}`);
+  }
+}
+
+const nameOf = ({ cipher, mac, protocol, mode, outer, inner, sequence, udp }: Case): string =>
+  `${protocol}, ${mode}, IPv${inner} in IPv${outer}, ${cipher}${mac === 'none' ? '' : ` ${mac}`}, ${sequence}` +
+  (udp === 'no' ? '' : `, UDP ${udp}`);
+
+describe('IPsec with the kernel of a guest', () => {
+  const setups = CASES.map((one, index) => ({ name: nameOf(one), setup: setupOf(one, index) }));
+  for (const { name, setup } of setups) {
+    it(name, async () => {
+      await load(ipsec('a', setup));
+      await setXfrm(guest, 'b', setup);
+      await exchange(setup);
+    });
+  }
+
+  it('carried every combination in its own associations, none in the clear, and dropped nothing', async () => {
+    await wire.stop();
+    await dropped.program.stop('SIGINT');
+    const spis = await readFields(wire.file, 'esp || ah', ['esp.spi', 'ah.spi']);
+    const seen = new Map<number, number>();
+    for (const found of spis) {
+      const spi = Number(found.find((text) => text !== ''));
+      seen.set(spi, (seen.get(spi) ?? 0) + 1);
+    }
+    for (const { name, setup } of setups) {
+      for (const spi of Object.values(setup.spis!))
+        assert.ok((seen.get(spi) ?? 0) > 5, `${name}: ${seen.get(spi)} packets`);
+    }
+    // What is authenticated only can be read on the way, but not without AH in front of it.
+    const echoes = '(icmp.type in {0, 8} || icmpv6.type in {128, 129}) && !ah';
+    assert.deepEqual(await readFields(wire.file, echoes, ['frame.number']), []);
+    const reasons = await readFields(dropped.file, 'frame.comment contains "ipsec"', ['frame.comment']);
+    assert.deepEqual(reasons, []);
+  });
+});
+
+/** How many packets our side drops for each reason of IPsec while something is going on. */
+async function dropsDuring(action: () => Promise<unknown>): Promise<Record<string, number>> {
+  const file = `${makeDirectory('dropped')}/dropped.pcapng`;
+  const program = site.start(wideplane.command('tcpdump', '--dropped', '-w', file));
+  await program.expect(/listening on/, 5);
+  await action();
+  await program.stop('SIGINT');
+  const counts: Record<string, number> = {};
+  for (const [comment = ''] of await readFields(file, 'frame.comment contains "ipsec"', ['frame.comment'])) {
+    const reason = /ipsec-[a-z-]+/.exec(comment)![0];
+    counts[reason] = (counts[reason] ?? 0) + 1;
+  }
+  return counts;
+}
+
+describe('what goes wrong between the kernel of a guest and us', () => {
+  const right: IpsecSetup = {
+    auth: 'sha256',
+    encrypt: 'aes128',
+    authKey: makeKey(32),
+    encryptKey: makeKey(16),
+    spis: { a: 0x20_000, b: 0x20_001 },
+  };
+  const knock = (): Promise<unknown> =>
+    ping(guest, HOST.a, { count: 3, intervalSeconds: 0.1, source: HOST.b, waitSeconds: 1 });
+
+  before(async () => {
+    await load(ipsec('a', right));
+    await setXfrm(guest, 'b', right);
+    await reach(guest, HOST.a, 5, { source: HOST.b });
+  });
+
+  it('another SPI', async () => {
+    await setXfrm(guest, 'b', { ...right, spis: { a: 0x20_000, b: 0x20_003 } });
+    assert.deepEqual(await dropsDuring(knock), { 'ipsec-unknown-spi': 3 });
+  });
+
+  it('no protection where a selector asks for it', async () => {
+    await guest.run(['sh', '-c', 'ip xfrm state flush; ip xfrm policy flush']);
+    assert.deepEqual(await dropsDuring(knock), { 'ipsec-policy-required': 3 });
+  });
+});
