@@ -82,7 +82,7 @@ export class RouteNode implements PipelineNode, WaitingRouted {
   #routeMtu = 0;
   /** What the packet that was looked at last is to be cut to; 0: it fits. */
   #cutTo = 0;
-  /** Whether it is one of IPv6 that was made or sealed here: then it is us who cut it (RFC 8200, section 5). */
+  /** Whether it was sealed here: then it is us who cut it, also if it is of IPv6 (RFC 8200, section 5). */
   #isOwn = false;
 
   constructor(
@@ -138,12 +138,18 @@ export class RouteNode implements PipelineNode, WaitingRouted {
   originate(frame: Frame, domain: Domain): void {
     frame.member = domain.localMember;
     const selector = this.#ipsec.matchOwn(frame, domain.routeDomain);
-    if (selector === undefined) this.originateSealed(frame, domain);
+    if (selector === undefined) this.#originate(frame, domain);
     else this.#ipsec.take(frame, selector);
   }
 
-  /** The same for a packet that IPsec has nothing more to do with. */
+  /** Sends a packet that IPsec has made, and has nothing more to do with; what is too large is cut here (RFC 4303, section 3.3.4). */
   originateSealed(frame: Frame, domain: Domain): void {
+    this.#isOwn = true;
+    this.#originate(frame, domain);
+    this.#isOwn = false;
+  }
+
+  #originate(frame: Frame, domain: Domain): void {
     const bytes = this.#bytes;
     const { start } = frame;
     frame.member = domain.localMember;
@@ -163,13 +169,8 @@ export class RouteNode implements PipelineNode, WaitingRouted {
     const result = isLinkLocal6(word0)
       ? RouteResult.none
       : this.#routes.findIpv6(domain.routeDomain, word0, word1, word2, word3);
-    if (result === RouteResult.local) {
-      this.#receiver.acceptIpv6(frame, this.#addresses.ownerOf(domain.routeDomain, word0, word1, word2, word3));
-      return;
-    }
-    this.#isOwn = true;
-    this.#go(frame, domain, result, word0, word1, word2, word3);
-    this.#isOwn = false;
+    if (result !== RouteResult.local) this.#go(frame, domain, result, word0, word1, word2, word3);
+    else this.#receiver.acceptIpv6(frame, this.#addresses.ownerOf(domain.routeDomain, word0, word1, word2, word3));
   }
 
   /** Sends a packet that has waited for its next hop. */
@@ -437,7 +438,8 @@ export class RouteNode implements PipelineNode, WaitingRouted {
 
   #sendPieces(frame: Frame, hop: NextHop): void {
     const row = this.#members[frame.member]?.row ?? 0;
-    const pieces = this.#fragmenter.cut(frame, frame.start, this.#cutTo, this.#isOwn, row);
+    const isIpv6 = this.#bytes[frame.start]! >>> 4 === 6;
+    const pieces = this.#fragmenter.cut(frame, frame.start, this.#cutTo, isIpv6, row);
     for (let index = 0; index < pieces.length; index++) this.#send(pieces.frames[index]!, hop);
   }
 
