@@ -211,7 +211,7 @@ describe('IPsec with the kernel of a guest', () => {
     }
     for (const { name, setup } of setups) {
       for (const spi of Object.values(setup.spis!))
-        assert.ok((seen.get(spi) ?? 0) > 5, `${name}: ${seen.get(spi)} packets`);
+        assert.ok((seen.get(spi) ?? 0) >= 4, `${name}: ${seen.get(spi)} packets`);
     }
     // What is authenticated only can be read on the way, but not without AH in front of it.
     const echoes = '(icmp.type in {0, 8} || icmpv6.type in {128, 129}) && !ah';

@@ -10,9 +10,7 @@ import { ANY_PROTOCOL, type SelectorSpec } from '../../src/ipsec/traffic-selecto
 
 const word = fc.constantFrom(0x0a000001, 0x0a000002, 0x0a010001, 0xc0a80101 | 0, 0x20010db8, 0, -1);
 const address = (isIpv6: boolean): fc.Arbitrary<AddressWords> =>
-  isIpv6
-    ? fc.tuple(word, word, word, word)
-    : fc.tuple(fc.constant(0 as number), fc.constant(0 as number), fc.constant(0 as number), word);
+  isIpv6 ? fc.tuple(word, word, word, word) : fc.tuple(fc.constant(0), fc.constant(0), fc.constant(0), word);
 const port = fc.constantFrom(0, 80, 4500);
 const protocol = fc.constantFrom(ANY_PROTOCOL, 6, 17, 97);
 
