@@ -14,6 +14,7 @@ import { startOvsGre, startWideplaneEtherIp, startWideplaneGre, startWideplaneTe
 import { startKernel, startOvs, startSingleCForwarder, startWideplane, startWideplaneOverIpv6 } from './device.ts';
 import { pause } from './command.ts';
 import { CRYPTO_BENCHMARKS } from './crypto.ts';
+import { IPSEC_BENCHMARKS } from './ipsec.ts';
 import { LARGE_BENCHMARKS } from './large.ts';
 import { MANAGEMENT_BENCHMARKS } from './management.ts';
 import { ROUTED_BENCHMARKS } from './routed.ts';
@@ -190,6 +191,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   },
   ...LARGE_BENCHMARKS,
   ...ROUTED_BENCHMARKS,
+  ...IPSEC_BENCHMARKS,
   ...MANAGEMENT_BENCHMARKS,
   ...CRYPTO_BENCHMARKS,
 ];
