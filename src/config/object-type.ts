@@ -40,6 +40,8 @@ export type ObjectTypeOptions<Path extends string, M extends PropertyMap> = {
   readonly inheritsBy?: keyof M & string;
   /** Objects that exist on every system and cannot be deleted; the values are those that are not defaults. */
   readonly builtIn?: Readonly<Record<string, Properties>>;
+  /** There are those of `builtIn` and no others. */
+  readonly isFixed?: true;
   /** Why this cannot be a name; undefined when it can. Absent: what `naming` says. */
   nameProblem?(name: string): string | undefined;
   /** Its objects hold others, and are objects of another type as well. */

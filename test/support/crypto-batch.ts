@@ -74,7 +74,7 @@ export class NodeCryptoBatch implements CryptoBatch {
 
   digest(count: number): void {
     this.#each(count, (row, key) => {
-      const iv = Buffer.concat([word(row.sequenceHigh), word(row.sequenceLow)]);
+      const iv = Buffer.concat([word(row.sequenceHigh + row.ivOffset), word(row.sequenceLow)]);
       const icv = this.#ahIcv(row, key, iv);
       this.#bytes.set(icv, row.target);
       if (isCombined(key.transform.cipher)) this.#bytes.set(iv, row.target - iv.length);
@@ -107,7 +107,7 @@ export class NodeCryptoBatch implements CryptoBatch {
     const padding = Buffer.from(Array.from({ length: row.padOctets }, (_, index) => index + 1));
     const trailer = Buffer.from([row.padOctets, row.nextHeader]);
     const plain = Buffer.concat([this.#copy(row.source, row.source + row.octets), padding, trailer]);
-    const sequence = Buffer.concat([word(row.sequenceHigh), head.subarray(4)]);
+    const sequence = Buffer.concat([word(row.sequenceHigh + row.ivOffset), head.subarray(4)]);
     const iv = isCombined(cipher) ? sequence : randomBytes(IV_OCTETS[cipher]);
     const body = isCombined(cipher)
       ? this.#sealCombined(row, key, head, iv, plain)

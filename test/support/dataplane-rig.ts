@@ -18,6 +18,7 @@ import type { AddressWords } from '../../src/core/address.ts';
 import { parseAddress, parseIpv4, parsePrefix } from '../../src/core/address.ts';
 import { Column, CounterTable } from '../../src/core/counters.ts';
 import { DROP_NAMES } from '../../src/core/drop-reason.ts';
+import type { CryptoBatch } from '../../src/ipsec/crypto.ts';
 import { macHigh16, macLow32, parseMac } from '../../src/core/mac.ts';
 import { Arena, ArenaAllocator } from '../../src/packet/arena.ts';
 import { type Frame, FrameBatch } from '../../src/packet/frame.ts';
@@ -60,6 +61,9 @@ export type RigOptions = {
   hostLimit?: number;
   reassemblyLimit?: number;
   ageingSeconds?: number;
+  /** Ciphers of IPsec over the rig's own arena, and where numbers are handed in; absent: there are none. */
+  makeCrypto?: (arena: Arena) => CryptoBatch;
+  associations?: SharedArrayBuffer;
   /** Whether port 0 takes super-frames behind outer headers. */
   cutsTunnelled?: boolean;
 };
@@ -101,6 +105,8 @@ export class Rig {
       tap: options.makeTap?.(this.arena) ?? options.tap ?? new NullTap(),
       random: () => 0.5,
       now: () => (this.#isRealClock ? performance.now() : this.nowMs),
+      crypto: options.makeCrypto?.(this.arena),
+      associations: options.associations,
       learnedLimit: options.learnedLimit ?? 1024,
       staticLimit: options.staticLimit ?? 1024,
       ...(options.hostLimit === undefined ? {} : { hostLimit: options.hostLimit }),

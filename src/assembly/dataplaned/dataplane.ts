@@ -59,6 +59,7 @@ import { EncapsulateNode } from './nodes/encapsulate-node.ts';
 import { IpsecInboundNode } from './nodes/ipsec-inbound-node.ts';
 import { IpsecOutboundNode } from './nodes/ipsec-outbound-node.ts';
 import { LocalNode } from './nodes/local-node.ts';
+import { UnsealedNode } from './nodes/unsealed-node.ts';
 import { PacketReceiver } from './nodes/packet-receiver.ts';
 import { RouteNode } from './nodes/route-node.ts';
 import { NeighbourService } from './neighbour-service.ts';
@@ -333,8 +334,8 @@ export class Dataplane {
     fragmenter: Fragmenter,
     routeInput: FrameBatch,
   ): PipelineNode[] {
-    if (crypto === undefined) return [];
     const { disposal } = this;
+    if (crypto === undefined) return [new UnsealedNode(this.#ipsec, disposal)];
     const inbound = new IpsecInboundNode(
       this.#ipsec,
       new Opener(disposal.pool, crypto, compressor),

@@ -18,6 +18,7 @@ net ipsec ike-daemon ikedaemon {
   naming: 'full-path',
   sync: 'local',
   builtIn: { [IKE_DAEMON]: {} },
+  isFixed: true,
   nameProblem: (name) => (name === IKE_DAEMON ? undefined : 'there is one only, ikedaemon'),
   properties: {
     description: string({ help: 'Text for people.' }),

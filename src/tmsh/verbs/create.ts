@@ -15,7 +15,7 @@ export const create: Verb = {
   help: 'Make a new object.',
   changes: true,
   objects: {
-    accepts: (type) => type.naming !== 'singleton' && type.companionOf === undefined,
+    accepts: (type) => type.naming !== 'singleton' && type.companionOf === undefined && type.isFixed !== true,
     names: 'new',
     properties: 'edit',
     // eslint-disable-next-line @typescript-eslint/require-await

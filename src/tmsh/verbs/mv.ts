@@ -9,7 +9,8 @@ import { stage } from '../stage.ts';
 import type { Command, Objects, Output, Verb } from '../verb.ts';
 
 const OBJECTS = {
-  accepts: (type: AnyObjectType) => type.naming !== 'singleton' && type.companionOf === undefined,
+  accepts: (type: AnyObjectType) =>
+    type.naming !== 'singleton' && type.companionOf === undefined && type.isFixed !== true,
   names: 'one',
   properties: 'none',
   operand: { kind: 'name', help: 'the new name' },
