@@ -96,6 +96,20 @@ export class IpsecGate {
   }
 
   /**
+   * The same for a fragment for us, so that none that came unprotected is put together with others that did not. What may be a piece
+   * of a protected packet passes, and all are looked at once more when they are whole.
+   */
+  admitFragment(frame: Frame, routeDomain: number): Verdict {
+    const verdict = this.admit(frame, routeDomain, true);
+    if (frame.protection !== ADMITTED) return verdict;
+    frame.protection = 0;
+    const { protocol } = selectors;
+    const isProtected = protocol === IpsecProtocol.esp || protocol === IpsecProtocol.ah;
+    const mayBe = protocol === IpProtocol.udp && this.associations.udpUsers > 0;
+    return isProtected || mayBe ? FORWARD : verdict;
+  }
+
+  /**
    * Takes a packet to an address of ours that is ESP or AH, or ESP behind UDP, with its upper layer at `upper`; false: it is
    * none, or nobody here has an SA, and then it may be for a socket of the host.
    */

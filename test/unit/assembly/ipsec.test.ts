@@ -156,6 +156,25 @@ describe('traffic selectors in front of a tunnel', () => {
   });
 });
 
+describe('fragments for us', () => {
+  const piece = (protocol: number): Buffer =>
+    ethernet(
+      WAN_MAC,
+      PEER_MAC,
+      0x0800,
+      ipv4Packet({ source: REMOTE, destination: LOCAL, protocol, flags: 0x2000 }, Buffer.alloc(64, 3)),
+    );
+
+  it('wait for the rest where they may be pieces of protected packets, and not where they cannot be', () => {
+    const rig = makeRig();
+    rig.apply(selector('in', 'protect'));
+    rig.send(0, piece(17));
+    assert.deepEqual(rig.drops(), { 'ipsec-policy-required': 1 });
+    rig.send(0, piece(IpsecProtocol.esp));
+    assert.deepEqual(rig.drops(), { 'ipsec-policy-required': 1 });
+  });
+});
+
 describe('VXLAN in ESP', () => {
   it('leaves as ESP, with numbers from 1 on and the second of the key in the IV, and comes back out of it', () => {
     const rig = withKeys();

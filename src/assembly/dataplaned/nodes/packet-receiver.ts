@@ -133,6 +133,7 @@ export class PacketReceiver {
     const ip = frame.start;
     if (!this.#isAlive(frame)) return;
     if (ipv4IsFragment(bytes, ip)) {
+      if (!this.#isFragmentAdmitted(frame, owner)) return;
       const isHeld = this.#reassembly.holdsIpv4(ip, owner);
       if (isHeld || !this.#isTakenByHost(frame, owner)) this.#putTogether(frame, owner, true);
       return;
@@ -181,6 +182,7 @@ export class PacketReceiver {
     if (this.#takeProtectedIpv6(frame, nextHeader)) return;
     const fragmentAt = isIpv6Extension(nextHeader) && findUpperLayer(bytes, ip, frame.end) ? upperLayer.fragmentAt : 0;
     if (fragmentAt !== 0) {
+      if (!this.#isFragmentAdmitted(frame, owner)) return;
       const isHeld = this.#reassembly.holdsIpv6(ip, fragmentAt, owner);
       if (isHeld || !this.#isTakenByHost(frame, owner)) this.#putTogether(frame, owner, false);
       return;
@@ -223,6 +225,13 @@ export class PacketReceiver {
     // Fragments come back once they have been put together.
     if (!findUpperLayerOrAh(this.#bytes, frame.start, frame.end) || upperLayer.fragmentAt !== 0) return false;
     return ipsec.takeProtected(frame, upperLayer.protocol, upperLayer.start);
+  }
+
+  #isFragmentAdmitted(frame: Frame, owner: number): boolean {
+    const verdict = this.#ipsec.admitFragment(frame, this.#domains.get(owner)?.routeDomain ?? 0);
+    if (verdict === FORWARD) return true;
+    this.#drop(frame, verdict);
+    return false;
   }
 
   /** Whether a packet for us may come unprotected, or did not; if not it has been dropped. */
