@@ -124,6 +124,21 @@ before(async () => {
   await guest.addAddress('lo', `${HOST.b}/32`, `${HOST6.b}/128`);
   await guest.ip('route', 'add', NETWORK[4].a, 'via', gateway('a', 4), 'src', HOST.b);
   await guest.ip('route', 'add', NETWORK[6].a, 'via', gateway('a', 6), 'src', HOST6.b);
+  // In mode transport the kernel asks protection of neighbour discovery as well, and takes no answer that has none.
+  const [link] = JSON.parse(await site.ip('-j', 'link', 'show', 'e0')) as [{ address: string }];
+  for (const version of [4, 6] as const) {
+    await guest.ip(
+      'neighbour',
+      'replace',
+      gateway('a', version),
+      'lladdr',
+      link.address,
+      'dev',
+      'eth0',
+      'nud',
+      'permanent',
+    );
+  }
   await openEncapsulation(guest, 4500);
   wideplane = await Wideplane.start(site, network('a'));
   tmsh = new TmshClient(wideplane.state, 'stdin');
