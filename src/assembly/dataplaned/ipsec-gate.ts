@@ -17,6 +17,7 @@ import type { SelectorSpec } from '../../ipsec/traffic-selector.ts';
 import { type Frame, FrameBatch } from '../../packet/frame.ts';
 import type { Disposal } from '../../pipeline/disposal.ts';
 import { IpProtocol } from '../../wire/ipv4.ts';
+import { findUpperLayerOrAh, upperLayer } from '../../wire/ipv6-extension.ts';
 import { UDP_HEADER_OCTETS } from '../../wire/udp.ts';
 
 /** What `Frame.protection` is where a packet came in unprotected and may. */
@@ -103,7 +104,10 @@ export class IpsecGate {
     const verdict = this.admit(frame, routeDomain, true);
     if (frame.protection !== ADMITTED) return verdict;
     frame.protection = 0;
-    const { protocol } = selectors;
+    // To selectors AH is an extension header of IPv6, which they look behind.
+    const isIpv6 = this.#bytes[frame.start]! >>> 4 === 6;
+    const isFound = isIpv6 && findUpperLayerOrAh(this.#bytes, frame.start, frame.end);
+    const protocol = isFound ? upperLayer.protocol : selectors.protocol;
     const isProtected = protocol === IpsecProtocol.esp || protocol === IpsecProtocol.ah;
     const mayBe = protocol === IpProtocol.udp && this.associations.udpUsers > 0;
     return isProtected || mayBe ? FORWARD : verdict;
