@@ -25,7 +25,8 @@ type Parsed = { readonly object: SelectorObject; readonly source: IpPrefix; read
 /** A selector as it looks at the packets of one direction; one of both directions is two of these. */
 type OneWay = Parsed & { readonly index: number; readonly sourcePort: number; readonly destinationPort: number };
 
-const ANY_PROTOCOL = 255;
+/** What `ip-protocol` says where any protocol is meant. */
+export const ANY_PROTOCOL = 255;
 
 export function checkSelectors(objects: readonly SelectorObject[], context: CheckContext): void {
   const groups = new Map<string, OneWay[]>();

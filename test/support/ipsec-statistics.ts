@@ -67,3 +67,10 @@ export class FakeIpsecStatistics implements IpsecStatistics {
     return MANUAL_TOTALS;
   }
 }
+
+/** A data plane without IPsec. */
+export const NO_ASSOCIATIONS: IpsecStatistics = {
+  associations: () => [],
+  remove: () => undefined,
+  totals: () => [],
+};

@@ -1,7 +1,7 @@
 // tmsh without a daemon: commands run on a configuration in memory.
 
 import './secret-box.ts';
-import { IpsecService, type IpsecStatistics, NO_ASSOCIATIONS } from '../../src/assembly/dataplaned/ipsec-service.ts';
+import { IpsecService, type IpsecStatistics } from '../../src/assembly/dataplaned/ipsec-service.ts';
 import { emptyConfiguration } from '../../src/config/configuration.ts';
 import type { Configuration } from '../../src/config/configuration.ts';
 import { ConfigErrors } from '../../src/config/transaction.ts';
@@ -14,6 +14,7 @@ import { describeCommandError } from '../../src/tmsh/command-error.ts';
 import { newSession, runCommand } from '../../src/tmsh/command.ts';
 import { EditWatch } from '../../src/tmsh/edit-conflict.ts';
 import type { Session } from '../../src/tmsh/verb.ts';
+import { NO_ASSOCIATIONS } from './ipsec-statistics.ts';
 
 export class TmshSession implements TmshBackend {
   configuration: Configuration = emptyConfiguration();

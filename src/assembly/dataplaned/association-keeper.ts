@@ -16,7 +16,7 @@ import type { CryptoBatch } from '../../ipsec/crypto.ts';
 import type { SequenceStore } from '../../store/sequence-store.ts';
 import { AssociationCell, type AssociationStates } from './association-states.ts';
 import type { AssociationModel, Failure } from './model.ts';
-import type { KeyOf } from './planner.ts';
+import type { KeyOf } from './ipsec-plan.ts';
 
 /** Numbers in the first block of a key: what is sent in half a second at a million packets a second. */
 const FIRST_BLOCK = 1 << 19;

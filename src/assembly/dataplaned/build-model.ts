@@ -6,6 +6,7 @@ import { parseAddress, parsePrefix, wordsShareNetwork } from '../../core/address
 import { kept } from '../../core/kept.ts';
 import { macHigh16, macLow32, parseMac } from '../../core/mac.ts';
 import { EtherType } from '../../wire/ethernet.ts';
+import { UDP_ENCAPSULATION_PORT } from '../../wire/udp-encapsulation.ts';
 import { carriesFrames, makesDevice } from '../../config/types/net-interface.ts';
 import { addDomains } from './build-domains.ts';
 import { addIpsec } from './build-ipsec.ts';
@@ -23,8 +24,6 @@ const DEFAULT_AGEING_SECONDS = 300;
 const DEFAULT_LEARNED_LIMIT = 65_536;
 /** What `natt-keep-alive 0` means, as on a BIG-IP. */
 const DEFAULT_KEEPALIVE_SECONDS = 20;
-/** `isakmp-natt-port`. */
-const NAT_TRAVERSAL_PORT = 4500;
 /** Of a TAP device that is in no VLAN. */
 const ETHERNET_MTU = 1500;
 
@@ -50,7 +49,7 @@ class ModelBuilder {
     selectors: new Map(),
     associations: new Map(),
     ipsecTunnels: new Map(),
-    ipsecSettings: { natTraversalPort: NAT_TRAVERSAL_PORT, keepaliveSeconds: DEFAULT_KEEPALIVE_SECONDS },
+    ipsecSettings: { natTraversalPort: UDP_ENCAPSULATION_PORT, keepaliveSeconds: DEFAULT_KEEPALIVE_SECONDS },
     tapMtus: new Map(),
     domainOf: new Map(),
     ageingSeconds: DEFAULT_AGEING_SECONDS,

@@ -4,7 +4,7 @@ import type { AddressWords } from '../../core/address.ts';
 import { fullPath } from '../../config/name.ts';
 import { carriesPackets, usesHostStack } from '../../config/types/net-interface.ts';
 import { serviceIsUdp, serviceNumber } from '../../tunnel/service.ts';
-import { associationRowKey, selectorRowKey } from './planner.ts';
+import { associationRowKey, selectorRowKey } from './ipsec-plan.ts';
 import type { ShowSources } from './show-service.ts';
 
 export type CapturePoint = {

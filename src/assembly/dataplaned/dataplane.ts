@@ -19,17 +19,14 @@ import { MAX_L2_CACHE } from '../../config/types/ltm-global-settings-general.ts'
 import type { AddressWords } from '../../core/address.ts';
 import type { CounterTable } from '../../core/counters.ts';
 import { Drop } from '../../core/drop-reason.ts';
-import type { Association } from '../../ipsec/association-database.ts';
 import type { Compressor } from '../../ipsec/compressor.ts';
 import type { CryptoBatch } from '../../ipsec/crypto.ts';
-import { Opener } from '../../ipsec/opener.ts';
-import { Sealer } from '../../ipsec/sealer.ts';
-import { BURST, type Frame, FrameBatch } from '../../packet/frame.ts';
+import { BURST, FrameBatch } from '../../packet/frame.ts';
 import type { FramePool } from '../../packet/pool.ts';
 import { type Books, imbalance } from '../../pipeline/books.ts';
 import { AddressConflicts } from '../../route/address-conflicts.ts';
 import { Disposal } from '../../pipeline/disposal.ts';
-import type { Outlet, PipelineNode } from '../../pipeline/node.ts';
+import type { Outlet } from '../../pipeline/node.ts';
 import { Scheduler } from '../../pipeline/scheduler.ts';
 import type { Tap } from '../../pipeline/tap.ts';
 import type { Port } from '../../port/port.ts';
@@ -56,10 +53,7 @@ import { ArpResponder } from './nodes/arp-responder.ts';
 import { DecapsulateNode } from './nodes/decapsulate-node.ts';
 import { DiscoveryResponder } from './nodes/discovery-responder.ts';
 import { EncapsulateNode } from './nodes/encapsulate-node.ts';
-import { IpsecInboundNode } from './nodes/ipsec-inbound-node.ts';
-import { IpsecOutboundNode } from './nodes/ipsec-outbound-node.ts';
 import { LocalNode } from './nodes/local-node.ts';
-import { UnsealedNode } from './nodes/unsealed-node.ts';
 import { PacketReceiver } from './nodes/packet-receiver.ts';
 import { RouteNode } from './nodes/route-node.ts';
 import { NeighbourService } from './neighbour-service.ts';
@@ -170,7 +164,6 @@ export class Dataplane {
   readonly #encapsulate: EncapsulateNode;
   readonly #ipsec: IpsecGate;
   readonly #ipsecWorker: IpsecWorker;
-  readonly #ipsecPaths: IpsecPaths;
   readonly #scheduler: Scheduler;
   #nextTickMs = 0;
   /** Slots of the FDB that ageing has still to look at before the next tick. */
@@ -215,8 +208,8 @@ export class Dataplane {
     this.#underlays = new Underlays(this.#addresses, this.#domains, this.#routes, this.#ipsec, floodInput);
     const { table: neighbours } = this.#neighbours;
     const paths = new PathMtuTable();
-    this.#ipsecPaths = new IpsecPaths(this.#routes, this.#domains, paths);
-    const protection = new TunnelProtection(this.#ipsec, this.#ipsecPaths);
+    const ipsecPaths = new IpsecPaths(this.#routes, this.#domains, paths);
+    const protection = new TunnelProtection(this.#ipsec, ipsecPaths);
     this.#tunnels = new TunnelTable(new EndpointTable(paths, protection), this.#underlays);
 
     this.#flood = new FloodNode(floodInput, this.#members, this.#guard, disposal, localInput);
@@ -306,18 +299,25 @@ export class Dataplane {
     const states = new AssociationStates(options.associations ?? createAssociationStates());
     this.#ipsecWorker = new IpsecWorker(
       this.#ipsec,
-      this.#ipsecPaths,
+      ipsecPaths,
       states,
       this.#addresses,
       this.#domains,
       disposal,
-      (frame, association) => this.#sendSealed(frame, association),
+      this.route,
     );
+    const surroundings = {
+      members: this.#members,
+      receiver: this.#receiver,
+      errors: this.#errors,
+      fragmenter,
+      toRoute: routeInput,
+    };
     this.#scheduler = new Scheduler(
       [
         this.#bridge,
         this.#local,
-        ...this.#ipsecNodes(options, states, fragmenter, routeInput),
+        ...this.#ipsecWorker.nodes(surroundings, options.crypto, options.compressor),
         this.#decapsulate,
         this.route,
         this.#flood,
@@ -325,44 +325,6 @@ export class Dataplane {
       ],
       disposal,
     );
-  }
-
-  /** Packets come in before they are routed, and may leave behind all that can ask for it: the scheduler goes round. */
-  #ipsecNodes(
-    { crypto, compressor }: DataplaneOptions,
-    states: AssociationStates,
-    fragmenter: Fragmenter,
-    routeInput: FrameBatch,
-  ): PipelineNode[] {
-    const { disposal } = this;
-    if (crypto === undefined) return [new UnsealedNode(this.#ipsec, disposal)];
-    const inbound = new IpsecInboundNode(
-      this.#ipsec,
-      new Opener(disposal.pool, crypto, compressor),
-      this.#members,
-      this.#addresses,
-      disposal,
-      routeInput,
-      this.#receiver,
-    );
-    const outbound = new IpsecOutboundNode(
-      this.#ipsec,
-      new Sealer(disposal.pool, crypto, compressor),
-      this.#ipsecPaths,
-      states,
-      this.#errors,
-      fragmenter,
-      disposal,
-      (frame, association) => this.#sendSealed(frame, association),
-    );
-    return [inbound, outbound];
-  }
-
-  /** Sends a packet of an association by the routes of its source address. */
-  #sendSealed(frame: Frame, { spec }: Association): void {
-    const domain = this.#ipsecWorker.domainOf(spec);
-    if (domain === undefined) this.disposal.drop(frame, Drop.noRoute, spec.row);
-    else this.route.originateSealed(frame, domain);
   }
 
   /**
@@ -572,25 +534,13 @@ export class Dataplane {
         this.#routes.setTable(operation.routeDomain, operation.routes);
         this.#disturb();
         break;
-      case 'set-traffic-selector':
-        this.#ipsecWorker.setSelector(operation.spec);
-        this.#disturb();
-        break;
-      case 'remove-traffic-selector':
-        this.#ipsecWorker.removeSelector(operation.id);
-        this.#disturb();
-        break;
-      case 'set-association':
-        this.#ipsecWorker.setAssociation(operation.spec, this.#now());
-        this.#disturb();
-        break;
-      case 'remove-association':
-        this.#ipsecWorker.removeAssociation(operation.id);
-        this.#disturb();
-        break;
       case 'set-ipsec-settings':
-        this.#ipsec.natTraversalPort = operation.natTraversalPort;
-        this.#ipsecWorker.keepalive.seconds = operation.keepaliveSeconds;
+      case 'set-traffic-selector':
+      case 'remove-traffic-selector':
+      case 'set-association':
+      case 'remove-association':
+        this.#ipsecWorker.apply(operation, this.#now());
+        this.#disturb();
         break;
       case 'set-ipsec-tunnel':
         if (!this.#leaveDomain(operation.spec)) return false;

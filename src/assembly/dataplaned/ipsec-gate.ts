@@ -19,13 +19,13 @@ import type { Disposal } from '../../pipeline/disposal.ts';
 import { IpProtocol } from '../../wire/ipv4.ts';
 import { findUpperLayerOrAh, upperLayer } from '../../wire/ipv6-extension.ts';
 import { UDP_HEADER_OCTETS } from '../../wire/udp.ts';
+import { UDP_ENCAPSULATION_PORT } from '../../wire/udp-encapsulation.ts';
 
 /** What `Frame.protection` is where a packet came in unprotected and may. */
 export const ADMITTED = -1;
 
-/** UDP ports of key exchange, and of ESP behind address translation (RFC 7296, section 2; RFC 3948). */
+/** UDP port of key exchange (RFC 7296, section 2). */
 const IKE_PORT = 500;
-const DEFAULT_NAT_TRAVERSAL_PORT = 4500;
 
 export class IpsecGate {
   readonly policies = new PolicyDatabase();
@@ -34,7 +34,8 @@ export class IpsecGate {
   readonly toSeal = new FrameBatch();
   /** Packets to be opened: they start at their IP header, and `Frame.upperStart` is where ESP, AH or UDP begins. */
   readonly toOpen = new FrameBatch();
-  natTraversalPort = DEFAULT_NAT_TRAVERSAL_PORT;
+  /** UDP port of ESP behind address translation, and of key exchange then. */
+  natTraversalPort = UDP_ENCAPSULATION_PORT;
   readonly #bytes: Uint8Array;
   readonly #disposal: Disposal;
 

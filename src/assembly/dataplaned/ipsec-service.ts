@@ -19,13 +19,6 @@ export interface IpsecStatistics {
   totals(): readonly IpsecTotals[];
 }
 
-/** A data plane without IPsec. */
-export const NO_ASSOCIATIONS: IpsecStatistics = {
-  associations: () => [],
-  remove: () => undefined,
-  totals: () => [],
-};
-
 /** With the longest names a page stays below a message's limit. */
 const PAGE_ROWS = 250;
 

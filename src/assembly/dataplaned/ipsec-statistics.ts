@@ -8,7 +8,7 @@ import { AssociationCell, HARD_LIFETIME, SOFT_LIFETIME, type AssociationStates }
 import type { ManualAssociation, TrafficSelector } from './config-view.ts';
 import type { IpsecStatistics } from './ipsec-service.ts';
 import type { AssociationModel } from './model.ts';
-import { associationRowKey } from './planner.ts';
+import { associationRowKey } from './ipsec-plan.ts';
 import type { ShowSources } from './show-service.ts';
 import { readDrops } from './statistics.ts';
 

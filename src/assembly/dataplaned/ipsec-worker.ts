@@ -1,19 +1,40 @@
 // The worker's side of IPsec: policies and associations as they are told, ageing, keepalives, tunnels of interface mode.
 
-import type { Domain } from '../../bridge/domain.ts';
+import type { Domain, Member } from '../../bridge/domain.ts';
 import { Column, ROW_STRIDE } from '../../core/counters.ts';
 import { Drop } from '../../core/drop-reason.ts';
 import type { Association, AssociationSpec } from '../../ipsec/association-database.ts';
+import type { Compressor } from '../../ipsec/compressor.ts';
+import type { CryptoBatch } from '../../ipsec/crypto.ts';
+import { Opener } from '../../ipsec/opener.ts';
 import { readSelectors } from '../../ipsec/packet-selectors.ts';
-import { tunnelScope, type SelectorSpec } from '../../ipsec/traffic-selector.ts';
-import type { Frame } from '../../packet/frame.ts';
+import { Sealer } from '../../ipsec/sealer.ts';
+import { tunnelScope } from '../../ipsec/traffic-selector.ts';
+import type { Frame, FrameBatch } from '../../packet/frame.ts';
 import type { Disposal } from '../../pipeline/disposal.ts';
-import type { Outlet } from '../../pipeline/node.ts';
+import type { Outlet, PipelineNode } from '../../pipeline/node.ts';
 import type { AssociationStates } from './association-states.ts';
+import type { Fragmenter } from './fragmenter.ts';
+import type { IcmpErrors } from './icmp-errors.ts';
 import type { IpsecGate } from './ipsec-gate.ts';
 import type { IpsecPaths } from './ipsec-paths.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 import { NatKeepalive } from './nat-keepalive.ts';
+import { IpsecInboundNode } from './nodes/ipsec-inbound-node.ts';
+import { IpsecOutboundNode } from './nodes/ipsec-outbound-node.ts';
+import type { PacketReceiver } from './nodes/packet-receiver.ts';
+import { UnsealedNode } from './nodes/unsealed-node.ts';
+import type { IpsecOperation } from './spec.ts';
+
+/** What of the data plane outbound and inbound processing need besides. */
+export type IpsecSurroundings = {
+  members: readonly (Member | undefined)[];
+  receiver: PacketReceiver;
+  errors: IcmpErrors;
+  fragmenter: Fragmenter;
+  /** Where what comes out of a tunnel goes. */
+  toRoute: FrameBatch;
+};
 
 export class IpsecWorker {
   readonly #gate: IpsecGate;
@@ -22,8 +43,10 @@ export class IpsecWorker {
   readonly #addresses: LocalAddresses;
   readonly #domains: ReadonlyMap<number, Domain>;
   readonly #disposal: Disposal;
-  readonly keepalive: NatKeepalive;
+  readonly #originator: { originateSealed(frame: Frame, domain: Domain): void };
+  readonly #keepalive: NatKeepalive;
 
+  /** `originator`: the router. */
   constructor(
     gate: IpsecGate,
     paths: IpsecPaths,
@@ -31,7 +54,7 @@ export class IpsecWorker {
     addresses: LocalAddresses,
     domains: ReadonlyMap<number, Domain>,
     disposal: Disposal,
-    send: (frame: Frame, association: Association) => void,
+    originator: { originateSealed(frame: Frame, domain: Domain): void },
   ) {
     this.#gate = gate;
     this.#paths = paths;
@@ -39,27 +62,57 @@ export class IpsecWorker {
     this.#addresses = addresses;
     this.#domains = domains;
     this.#disposal = disposal;
-    this.keepalive = new NatKeepalive(gate.associations, disposal, send);
+    this.#originator = originator;
+    this.#keepalive = new NatKeepalive(gate.associations, disposal, this.#send);
   }
 
-  setSelector(spec: SelectorSpec): void {
-    this.#gate.policies.set(spec);
+  /** The nodes of the pipeline: packets come in before they are routed, and the scheduler goes round for what leaves. */
+  nodes(
+    { members, receiver, errors, fragmenter, toRoute }: IpsecSurroundings,
+    crypto: CryptoBatch | undefined,
+    compressor: Compressor | undefined,
+  ): PipelineNode[] {
+    const [gate, disposal] = [this.#gate, this.#disposal];
+    if (crypto === undefined) return [new UnsealedNode(gate, disposal)];
+    const opener = new Opener(disposal.pool, crypto, compressor);
+    const sealer = new Sealer(disposal.pool, crypto, compressor);
+    return [
+      new IpsecInboundNode(gate, opener, members, this.#addresses, disposal, toRoute, receiver),
+      new IpsecOutboundNode(gate, sealer, this.#paths, this.#states, errors, fragmenter, disposal, this.#send),
+    ];
   }
 
-  removeSelector(id: number): void {
-    this.#gate.policies.remove(id);
+  apply(operation: IpsecOperation, nowMs: number): void {
+    const { policies, associations } = this.#gate;
+    switch (operation.op) {
+      case 'set-ipsec-settings':
+        this.#gate.natTraversalPort = operation.natTraversalPort;
+        this.#keepalive.seconds = operation.keepaliveSeconds;
+        break;
+      case 'set-traffic-selector':
+        policies.set(operation.spec);
+        break;
+      case 'remove-traffic-selector':
+        policies.remove(operation.id);
+        break;
+      case 'set-association':
+        associations.set(operation.spec, nowMs);
+        break;
+      case 'remove-association':
+        associations.remove(operation.id);
+        break;
+    }
   }
 
-  setAssociation(spec: AssociationSpec, nowMs: number): void {
-    this.#gate.associations.set(spec, nowMs);
-  }
-
-  removeAssociation(id: number): void {
-    this.#gate.associations.remove(id);
-  }
+  /** Sends a packet of an association by the routes of its source address. */
+  readonly #send = (frame: Frame, { spec }: Association): void => {
+    const domain = this.#domainOf(spec);
+    if (domain === undefined) this.#disposal.drop(frame, Drop.noRoute, spec.row);
+    else this.#originator.originateSealed(frame, domain);
+  };
 
   /** The domain whose address an association sends from; undefined while that is no self IP. */
-  domainOf({ routeDomain, sa: { source } }: AssociationSpec): Domain | undefined {
+  #domainOf({ routeDomain, sa: { source } }: AssociationSpec): Domain | undefined {
     return this.#domains.get(this.#addresses.ownerOf(routeDomain, ...source));
   }
 
@@ -91,6 +144,6 @@ export class IpsecWorker {
       this.#states.refill(association);
       this.#states.publish(association, second);
     }
-    this.keepalive.tick(second, ({ spec }) => this.domainOf(spec) !== undefined);
+    this.#keepalive.tick(second, ({ spec }) => this.#domainOf(spec) !== undefined);
   }
 }

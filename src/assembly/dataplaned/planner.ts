@@ -6,7 +6,7 @@
 
 import { RowAllocator } from '../../core/counters.ts';
 import { kept } from '../../core/kept.ts';
-import { tunnelScope } from '../../ipsec/traffic-selector.ts';
+import { IpsecPlan, type KeyOf } from './ipsec-plan.ts';
 import type {
   DomainModel,
   InterfaceMemberModel,
@@ -16,6 +16,7 @@ import type {
   TargetModel,
   TunnelMemberModel,
 } from './model.ts';
+import { Numbers } from './numbers.ts';
 import { RoutePlan, type RouteTarget } from './route-plan.ts';
 import type { Operation } from './spec.ts';
 import { type StaticSource, StaticPlan } from './static-plan.ts';
@@ -49,59 +50,17 @@ const ORDER: readonly Kind[] = [
   'neighbour',
 ];
 
-/** Gives out the smallest free number for a key and keeps it for as long as the key is used. */
-class Numbers {
-  readonly #byKey = new Map<string, number>();
-  readonly #taken: boolean[] = [];
-
-  of(key: string): number {
-    const known = this.#byKey.get(key);
-    if (known !== undefined) return known;
-    const hole = this.#taken.indexOf(false);
-    const number = hole === -1 ? this.#taken.length : hole;
-    this.#taken[number] = true;
-    this.#byKey.set(key, number);
-    return number;
-  }
-
-  find(key: string): number | undefined {
-    return this.#byKey.get(key);
-  }
-
-  keepOnly(keys: { has(key: string): boolean }): void {
-    for (const [key, number] of this.#byKey) {
-      if (keys.has(key)) continue;
-      this.#byKey.delete(key);
-      this.#taken[number] = false;
-    }
-  }
-
-  /** How many keys have a number. */
-  get size(): number {
-    return this.#byKey.size;
-  }
-
-  entries(): Iterable<[string, number]> {
-    return this.#byKey;
-  }
-}
-
-/** The keys of an association: as in AssociationSpec. */
-export type KeyOf = (association: string) => { key: number; openedSecond: number } | undefined;
-
 export class Planner {
   readonly #domains = new Numbers();
   readonly #members = new Numbers();
   /** Of VLANs and tunnels, as what they are in a group. */
   readonly #segments = new Numbers();
   readonly #ports = new Numbers();
-  readonly #policies = new Numbers();
-  readonly #selectors = new Numbers();
-  readonly #associations = new Numbers();
   readonly #rowAllocator: RowAllocator;
   readonly #rows = new Map<string, number>();
   readonly #routes = new RoutePlan();
   readonly #stations = new StaticPlan();
+  readonly #ipsec = new IpsecPlan();
   #staticTables: Model['staticTables'] = new Map();
   #current = new Map<Kind, Map<string, Planned>>(ORDER.map((kind) => [kind, new Map()]));
 
@@ -213,7 +172,16 @@ export class Planner {
       const spec = { domain: id, port: this.port(hostPortKey(domain)), mac, ownMac, usesLastHop };
       add('host-path', domain, { set: { op: 'set-host-path', spec }, remove: { op: 'remove-host-path', domain: id } });
     }
-    this.#describeIpsec(model, keyOf, add);
+    const settings: Operation = { op: 'set-ipsec-settings', ...model.ipsecSettings };
+    add('settings', 'ipsec', { set: settings, remove: settings });
+    for (const { name, domain, mtu } of model.ipsecTunnels.values()) {
+      const id = this.#members.of(name);
+      const spec = { id, row: this.#obtainRow(name), domain: this.#domainId(domain), name, mtu, enabled: true };
+      add('ipsec-tunnel', name, { set: { op: 'set-ipsec-tunnel', spec }, remove: { op: 'remove-member', id } });
+    }
+    const places = { row: (key: string) => this.#obtainRow(key), member: (name: string) => this.#members.of(name) };
+    for (const { kind, key, set, remove } of this.#ipsec.describe(model, keyOf, places))
+      add(kind, key, { set, remove });
     for (const [key, { domain, address, mac }] of model.neighbours) {
       const id = this.#domainId(domain);
       const spec = { domain: id, address, mac };
@@ -223,57 +191,14 @@ export class Planner {
     return plan;
   }
 
-  #describeIpsec(model: Model, keyOf: KeyOf, add: (kind: Kind, key: string, planned: Planned) => void): void {
-    const settings: Operation = { op: 'set-ipsec-settings', ...model.ipsecSettings };
-    add('settings', 'ipsec', { set: settings, remove: settings });
-    for (const tunnel of model.ipsecTunnels.values()) {
-      const { name } = tunnel;
-      const place = { id: this.#members.of(name), row: this.#obtainRow(name), domain: this.#domainId(tunnel.domain) };
-      const spec = { ...place, name, mtu: tunnel.mtu, enabled: true };
-      add('ipsec-tunnel', name, {
-        set: { op: 'set-ipsec-tunnel', spec },
-        remove: { op: 'remove-member', id: spec.id },
-      });
-    }
-    for (const { tunnel, routeDomain, policy, key, ...rest } of model.selectors.values()) {
-      const id = this.#selectors.of(key);
-      const scope = tunnel === undefined ? routeDomain : tunnelScope(this.#members.of(tunnel));
-      const row = this.#obtainRow(selectorRowKey(rest.name));
-      const spec = { ...rest, id, row, scope, policy: this.#policies.of(policy) };
-      add('selector', key, {
-        set: { op: 'set-traffic-selector', spec },
-        remove: { op: 'remove-traffic-selector', id },
-      });
-    }
-    for (const { name, policy, tunnel, routeDomain, sends, sa } of model.associations.values()) {
-      const opened = keyOf(name);
-      if (opened === undefined) continue;
-      const id = this.#associations.of(name);
-      const row = this.#obtainRow(associationRowKey(name));
-      const member = tunnel === undefined ? -1 : this.#members.of(tunnel);
-      const spec = {
-        id,
-        name,
-        row,
-        routeDomain,
-        policy: this.#policies.of(policy),
-        sends,
-        tunnel: member,
-        ...opened,
-        sa,
-      };
-      add('association', name, { set: { op: 'set-association', spec }, remove: { op: 'remove-association', id } });
-    }
-  }
-
-  /** Number of a policy, from 1 on; 0: there is none. */
+  /** Number of a policy of IPsec, from 1 on; 0: there is none. */
   policy(name: string): number {
-    return (this.#policies.find(name) ?? -1) + 1;
+    return this.#ipsec.policy(name);
   }
 
   /** Number of an association, which its state has as well; undefined: there is none. */
   association(name: string): number | undefined {
-    return this.#associations.find(name);
+    return this.#ipsec.association(name);
   }
 
   /** Tables that are the same as before lead to the same members, which have kept their numbers. */
@@ -325,16 +250,12 @@ export class Planner {
     for (const { interface: name } of interfaceMembers.values()) ports.add(name);
     for (const domain of model.hostPaths.keys()) ports.add(hostPortKey(domain));
     const segments = new Set([...interfaceMembers.values()].map(({ segment }) => segment));
-    const ipsec = [...model.selectors.values()];
-    const policies = new Set([...ipsec, ...model.associations.values()].map(({ policy }) => policy));
     // What is there has a number: where there are as many numbers as there is of it, nothing has gone.
     const isAllThere =
       this.#ports.size === ports.size &&
       this.#domains.size === domains.size &&
       this.#members.size === domains.size + interfaceMembers.size + tunnelMembers.size + model.ipsecTunnels.size &&
-      this.#policies.size === policies.size &&
-      this.#selectors.size === model.selectors.size &&
-      this.#associations.size === model.associations.size &&
+      this.#ipsec.isAllThere(model) &&
       this.#segments.size === segments.size + tunnelMembers.size;
     if (isAllThere) return [];
     for (const name of tunnelMembers.keys()) segments.add(name);
@@ -348,16 +269,11 @@ export class Planner {
     this.#members.keepOnly(members);
     this.#segments.keepOnly(segments);
     this.#ports.keepOnly(ports);
-    this.#policies.keepOnly(policies);
-    this.#selectors.keepOnly(model.selectors);
-    this.#associations.keepOnly(model.associations);
-    const others = new Set([
-      ...ipsec.map(({ name }) => selectorRowKey(name)),
-      ...[...model.associations.keys()].map(associationRowKey),
-    ]);
+    const ipsecRows = this.#ipsec.keepOnly(model);
     const freed: number[] = [];
     for (const [key, row] of this.#rows) {
-      if (members.has(key) || others.has(key) || (key.startsWith(PORT) && ports.has(key.slice(PORT.length)))) continue;
+      if (members.has(key) || ipsecRows.has(key) || (key.startsWith(PORT) && ports.has(key.slice(PORT.length))))
+        continue;
       this.#rows.delete(key);
       freed.push(row);
     }
@@ -451,8 +367,5 @@ function* inTurn(...lists: Iterable<Operation>[]): Generator<Operation, void> {
 export const hostPortKey = (domain: string): string => `host ${domain}`;
 export const isHostPort = (key: string): boolean => key.startsWith('host ');
 const localKey = (domain: string): string => `local ${domain}`;
-/** Keys of rows that belong to no member and no port. */
-export const selectorRowKey = (name: string): string => `selector ${name}`;
-export const associationRowKey = (name: string): string => `association ${name}`;
 const PORT = 'port ';
 const portKey = (key: string): string => PORT + key;

@@ -139,6 +139,14 @@ export type IpsecTunnelSpec = {
   mtu: number;
 };
 
+export type IpsecOperation =
+  /** The UDP port of ESP behind address translation, and how often keepalives leave; 0: never. */
+  | { op: 'set-ipsec-settings'; natTraversalPort: number; keepaliveSeconds: number }
+  | { op: 'set-traffic-selector'; spec: SelectorSpec }
+  | { op: 'remove-traffic-selector'; id: number }
+  | { op: 'set-association'; spec: AssociationSpec }
+  | { op: 'remove-association'; id: number };
+
 export type Operation =
   | { op: 'set-learning'; ageingSeconds: number; limit: number }
   /** Whether this device is the active one of its group; it is until it is told otherwise. */
@@ -163,12 +171,7 @@ export type Operation =
   | { op: 'set-route-table'; routeDomain: number; routes: PackedRoutes }
   | ({ op: 'set-static-entries' } & StaticEntriesSpec)
   | { op: 'remove-static-entries'; domain: number; high: Uint16Array; low: Int32Array }
-  /** The UDP port of ESP behind address translation, and how often keepalives leave; 0: never. */
-  | { op: 'set-ipsec-settings'; natTraversalPort: number; keepaliveSeconds: number }
-  | { op: 'set-traffic-selector'; spec: SelectorSpec }
-  | { op: 'remove-traffic-selector'; id: number }
-  | { op: 'set-association'; spec: AssociationSpec }
-  | { op: 'remove-association'; id: number }
+  | IpsecOperation
   | { op: 'set-ipsec-tunnel'; spec: IpsecTunnelSpec }
   | { op: 'set-static-neighbour'; spec: StaticNeighbourSpec }
   | { op: 'remove-static-neighbour'; domain: number; address: AddressWords };

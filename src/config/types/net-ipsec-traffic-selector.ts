@@ -1,14 +1,11 @@
 // `net ipsec traffic-selector`: which packets a policy is for (RFC 4301, section 4.4.1).
 
-import { checkSelectors } from '../check-selectors.ts';
+import { ANY_PROTOCOL, checkSelectors } from '../check-selectors.ts';
 import { namedInteger, network } from '../ipsec-kinds.ts';
 import { choice, integer, reference, string } from '../kinds.ts';
 import { objectType } from '../object-type.ts';
 import type { ObjectOf } from '../object-type.ts';
 import { netIpsecIpsecPolicy } from './net-ipsec-ipsec-policy.ts';
-
-/** What `ip-protocol` says where any protocol is meant. */
-export const ANY_PROTOCOL = 255;
 
 const PROTOCOLS = {
   any: ANY_PROTOCOL,

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Operation } from '../../../src/assembly/dataplaned/spec.ts';
-import { IpsecProtocol, NO_LIFETIME } from '../../../src/ipsec/security-association.ts';
+import { IpsecProtocol } from '../../../src/ipsec/security-association.ts';
 import { ANY_PROTOCOL, type Direction, type SelectorAction } from '../../../src/ipsec/traffic-selector.ts';
 import { AssociationStates, createAssociationStates } from '../../../src/assembly/dataplaned/association-states.ts';
 import { NodeCryptoBatch } from '../../support/crypto-batch.ts';
@@ -22,6 +22,7 @@ import {
   words,
 } from '../../support/dataplane-rig.ts';
 import { ethernet, ipv4Packet, udp, vxlan } from '../../support/frames.ts';
+import { specOf } from '../../support/ipsec-rig.ts';
 
 const HOST_MAC = '02:aa:00:00:00:01';
 const FAR_MAC = '02:bb:00:00:00:01';
@@ -53,25 +54,7 @@ function selector(direction: Direction, action: SelectorAction, order = 10, prot
 
 function association(key: number, sends: boolean): Operation {
   const [source, destination] = sends ? [LOCAL, REMOTE] : [REMOTE, LOCAL];
-  const sa = {
-    spi: SPI,
-    protocol: IpsecProtocol.esp,
-    isTunnel: false,
-    family: 4,
-    source: words(source),
-    destination: words(destination),
-    transform: { cipher: 'aes-gcm', mac: 'none' },
-    extended: false,
-    replayWindow: 64,
-    compression: 0,
-    compressionIndex: 2,
-    udpSourcePort: 0,
-    udpDestinationPort: 0,
-    ahAlign8: false,
-    dontFragment: 'copy',
-    softLifetime: NO_LIFETIME,
-    hardLifetime: NO_LIFETIME,
-  } as const;
+  const sa = specOf({ spi: SPI, isTunnel: false, source: words(source), destination: words(destination) });
   const id = sends ? 0 : 1;
   const place = { id, name: `sa${id}`, row: 200 + id, routeDomain: 0, policy: POLICY, sends, tunnel: -1 };
   return { op: 'set-association', spec: { ...place, key, openedSecond: 7, sa } };
