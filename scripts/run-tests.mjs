@@ -9,9 +9,9 @@ import { coverageLeg, prepareCoverage } from './lib/coverage.mjs';
 import { runCheck } from './lib/checks.mjs';
 import { findTestFiles, runTestFile } from './lib/test-files.mjs';
 
-// Kinds whose files take no notice of one another run two at a time; the others measure times or load the machine.
-const PARALLEL_KINDS = new Set(['unit', 'property', 'vectors', 'exchange', 'config', 'meta']);
-const COVERED_KINDS = new Set(['unit', 'property', 'vectors', 'config']);
+// Two files run at once, in namespaces of their own, those with the longest time-out first; one that is alone measures how
+// long something takes, or what is lost meanwhile. Coverage is taken of the pure kinds.
+const isPure = ({ kind }) => kind === 'unit' || kind === 'property';
 const CHECKS = ['types', 'lint', 'imports', 'format'];
 
 const words = process.argv.slice(2);
@@ -35,7 +35,7 @@ async function runFiles(files, atOnce) {
   const worker = async () => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
       const begun = Date.now();
-      const results = await runTestFile(file, { coverage: everything && COVERED_KINDS.has(file.kind) });
+      const results = await runTestFile(file, { coverage: everything && isPure(file) });
       record(file.source, results, Date.now() - begun);
     }
   };
@@ -54,13 +54,15 @@ if (everything) {
     record(`npm run check:${name}`, [await runCheck(name)], Date.now() - begun);
   }
 }
+await runFiles(files.filter(isPure), 2);
+if (everything) record('coverage of the pure layers', [await coverageLeg()], 0);
+const others = files.filter((file) => !isPure(file)).sort((one, other) => other.timeOutSeconds - one.timeOutSeconds);
 await runFiles(
-  files.filter(({ kind }) => PARALLEL_KINDS.has(kind)),
+  others.filter(({ isAlone }) => !isAlone),
   2,
 );
-if (everything) record('coverage of the pure layers', [await coverageLeg()], 0);
 await runFiles(
-  files.filter(({ kind }) => !PARALLEL_KINDS.has(kind)),
+  others.filter(({ isAlone }) => isAlone),
   1,
 );
 record(

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 
-const DEFAULT_TIME_OUT_SECONDS = 120;
+const DEFAULT_TIME_OUT_SECONDS = 300;
 const RESULTS = 'dist/results';
 const REPORTER = new URL('./json-reporter.mjs', import.meta.url).pathname;
 
@@ -12,19 +12,22 @@ ip link set lo up || exit 1
 "$@"
 exit $?`;
 
-/** Every test/KIND/NAME.test.ts, as { source, kind, compiled, timeOutSeconds }; stale files in dist are not looked at. */
+/** Every test/KIND/NAME.test.ts, as { source, kind, compiled, timeOutSeconds, isAlone }; stale files in dist are not looked at. */
 export function findTestFiles() {
   return readdirSync('test', { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.test.ts') && !path.startsWith('fixtures/'))
     .sort()
     .map((path) => {
       const source = `test/${path}`;
-      const declared = /^\/\/ time-out: (\d+) s$/m.exec(readFileSync(source, 'utf8'));
+      const text = readFileSync(source, 'utf8');
+      const [kind] = path.split('/');
+      const declared = /^\/\/ time-out: (\d+) s$/m.exec(text);
       return {
         source,
-        kind: path.split('/')[0],
+        kind,
         compiled: `dist/${source.replace(/\.ts$/, '.js')}`,
         timeOutSeconds: declared ? Number(declared[1]) : DEFAULT_TIME_OUT_SECONDS,
+        isAlone: kind === 'conformance' || /^\/\/ alone$/m.test(text),
       };
     });
 }

@@ -1,4 +1,3 @@
-// time-out: 240 s
 // The ciphers of IPsec in the addon, by each of its libraries, against node:crypto.
 
 import assert from 'node:assert/strict';

@@ -1,4 +1,4 @@
-// time-out: 300 s
+// time-out: 600 s
 // ESP and AH against scapy, which has both on its own: what we seal it opens, and the reverse, packet for packet.
 
 import assert from 'node:assert/strict';

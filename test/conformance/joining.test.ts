@@ -1,4 +1,3 @@
-// time-out: 120 s
 // Frames of one flow that leave a packet ring joined (native-bindings/join.h): on a device whose kernel cuts and finishes
 // them, whoever receives sees the frames that were sent; on a veth pair with its offloads on the super-frame itself shows.
 

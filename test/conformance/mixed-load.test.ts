@@ -1,4 +1,4 @@
-// time-out: 300 s
+// time-out: 600 s
 // A mixed load of 10,000 flows through every adapter, in both directions: each flow in order, nothing twice, and what is
 // missing is counted.
 //

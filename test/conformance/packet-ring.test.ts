@@ -1,4 +1,3 @@
-// time-out: 240 s
 // The packet ring over veth pairs: here (the port) and there (a kernel socket in another namespace).
 //
 //   this namespace                       namespace of the peer

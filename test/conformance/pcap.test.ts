@@ -1,4 +1,3 @@
-// time-out: 240 s
 // libpcap over veth pairs, in both forms: the port in the thread of libpcap, as without the addon, and the port behind the
 // rings and eventfds of a worker.
 //

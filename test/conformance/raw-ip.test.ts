@@ -1,4 +1,4 @@
-// time-out: 300 s
+// time-out: 600 s
 // The underlay through raw IP sockets, over veth pairs: in both forms, by the addon and by the package raw-socket; the peer is
 // a kernel's raw socket in another namespace.
 

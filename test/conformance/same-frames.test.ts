@@ -1,4 +1,3 @@
-// time-out: 120 s
 // What tcpreplay sends from one capture file, every adapter receives with the same octets: libpcap and the packet ring from
 // the same device at the same time, AF_XDP from another replay, and the file itself.
 

@@ -1,4 +1,3 @@
-// time-out: 240 s
 // A TUN device: one side is the port, the other side the kernel, where a packet socket is the peer. What passes starts at the
 // IP header.
 

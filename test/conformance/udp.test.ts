@@ -1,4 +1,3 @@
-// time-out: 180 s
 // The UDP underlay over a veth pair: here (the port) and there (a kernel's UDP socket in another namespace).
 
 import assert from 'node:assert/strict';

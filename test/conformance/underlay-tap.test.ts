@@ -1,4 +1,3 @@
-// time-out: 240 s
 // A packet ring with an underlay TAP (src/net/underlay-tap.ts): whatever it does without one, and super-frames behind the
 // outer headers of a tunnel, which the kernel or the addon cuts into the packets that we would have made.
 //

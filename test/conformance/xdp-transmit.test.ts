@@ -1,4 +1,3 @@
-// time-out: 120 s
 // Finished frames that leave a packet ring on a veth by AF_XDP (native-bindings/xdp_transmit.h): the other end sees the frames
 // that were sent, in order, whatever way those beside them take. A capture on the device itself tells the way: it sees what the
 // packet socket of a device that joins sends, and nothing of AF_XDP.

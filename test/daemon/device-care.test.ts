@@ -1,7 +1,6 @@
 // The supervisor and devices, in namespaces of the kernel: what is taken is given back, whatever happens.
 //
 //   namespace hostN:  eth1 ── veth ── peer        (eth1 is what wideplane takes)
-// time-out: 90 s
 
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';

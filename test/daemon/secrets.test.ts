@@ -1,7 +1,16 @@
 // Keys of IPsec over a whole run: typed, pasted, mistyped, loaded, saved, lost and found again, and nowhere to be read.
 
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -126,9 +135,8 @@ describe('secrets', { timeout: 180_000 }, () => {
         terminal.enter(`create ${association('shell', 305, `"${SENTINELS.shell}"`)}`);
         await eventually('typed at the shell', () => type('list net ipsec').includes('spi 305'));
         terminal.enter('list net vlan');
-        await eventually('the history', () =>
-          readFileSync(join(home, '.wideplane_tmsh_history'), 'utf8').includes('vlan'),
-        );
+        const history = join(home, '.wideplane_tmsh_history');
+        await eventually('the history', () => existsSync(history) && readFileSync(history, 'utf8').includes('vlan'));
       } finally {
         terminal.end();
       }

@@ -1,5 +1,4 @@
 // `show sys …` of a running wideplane, also after a daemon was killed.
-// time-out: 180 s
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

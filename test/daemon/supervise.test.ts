@@ -1,5 +1,4 @@
 // The supervisor with daemons that do nothing: care for processes.
-// time-out: 90 s
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

@@ -1,7 +1,6 @@
 // `wideplane up` with the real daemons, in a namespace of the kernel:
 //
 //   host: eth1 ── veth ── peer      eth2 ── veth ── peer2, with the default route
-// time-out: 90 s
 
 import assert from 'node:assert/strict';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// time-out: 600 s
+// time-out: 900 s
 // Mutated packets through the opener: each is accepted or dropped by name, no octet outside of it is written, and no frame is
 // kept. WIDEPLANE_FUZZ_FRAMES says how many (a million otherwise, ten in the long form), WIDEPLANE_FUZZ_SEED with which seed.
 

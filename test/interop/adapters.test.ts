@@ -1,4 +1,4 @@
-// time-out: 300 s
+// time-out: 900 s
 // VXLAN with the Linux kernel through the adapters that are not the usual ones, on the underlay and towards the host.
 
 import assert from 'node:assert/strict';

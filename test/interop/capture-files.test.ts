@@ -1,4 +1,3 @@
-// time-out: 120 s
 // A capture file is replayed into a VLAN; a host sees it, and another interface records it. With the addon and without.
 //
 //   9.1 replays ─┐

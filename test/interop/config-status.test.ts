@@ -1,4 +1,3 @@
-// time-out: 60 s
 // `show sys config status` while devices come and go under a running data plane (topology: one namespace).
 
 import assert from 'node:assert/strict';

@@ -1,4 +1,3 @@
-// time-out: 180 s
 // Everything that goes wrong on the wire is dropped with a reason of its own, which a user sees in `show` and in
 // `tcpdump --dropped` (topology: harness/site.ts, with a second tunnel vx2 that does not flood).
 

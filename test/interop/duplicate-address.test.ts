@@ -1,4 +1,3 @@
-// time-out: 60 s
 // Self IPs that a kernel on the same VLAN has as well: the probe makes it say so, and wideplane names it.
 //
 //   [ site: wideplane on e0, 10.1.0.1, 2001:db8:a::1 ] ──── e0 10.1.0.1, 2001:db8:a::1 [ twin ]

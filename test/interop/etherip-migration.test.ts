@@ -1,4 +1,3 @@
-// time-out: 240 s
 // A virtual machine moves from one data centre to another and keeps its TCP connection: on each side a VLAN group of an
 // EtherIP tunnel and the VLAN where virtual machines live, as the manual's chapter on EtherIP sets it up (IPsec aside).
 //

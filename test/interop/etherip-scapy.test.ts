@@ -1,4 +1,4 @@
-// time-out: 300 s
+// time-out: 600 s
 // EtherIP against scapy, in both forms of its header and over both IP versions; tshark judges what wideplane sends.
 //
 //   host-a ──── e1 [ site: wideplane ] e0 ════ e0 [ far: scapy, a station 172.16.0.2 behind it ]

@@ -1,4 +1,4 @@
-// time-out: 300 s
+// time-out: 600 s
 // EtherIP between two wideplanes, hosts bridged behind both (topology: harness/pair.ts); tshark judges what is between them.
 
 import assert from 'node:assert/strict';

@@ -1,4 +1,4 @@
-// time-out: 300 s
+// time-out: 600 s
 // Packets that do not fit, against Linux: cut, reported and put together; path MTU through a router; TCP through a clamp.
 //
 //   host-a ── e1 [ site: wideplane ] e0 ════ r0 [ router: kernel ] r1 ════ e0 [ far: kernel VXLAN ] e1 ── host-b

@@ -1,4 +1,4 @@
-// time-out: 600 s
+// time-out: 900 s
 // GRE in every form against the kernel of a Debian guest: layer 3 (gre, ip6gre), Ethernet in GRE (gretap, ip6gretap) and NVGRE;
 // and the collector of a clone pool, a Linux gretap that a routed network lies in front of.
 //

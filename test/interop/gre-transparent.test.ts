@@ -1,4 +1,3 @@
-// time-out: 60 s
 // A transparent tunnel: GRE between two others, through wideplane. The ends are raw sockets of Linux.
 //
 //   end-a ──── e1 [ site: wideplane ] e2 ──── end-b

@@ -1,4 +1,3 @@
-// time-out: 180 s
 // A Debian kernel under QEMU as a peer: the harness first, then VXLAN between its kernel and wideplane.
 //
 //   host-a ──── e1 [ site: wideplane ] e0 ════ eth0 [ guest: kernel VXLAN vx0 172.16.0.2 ]

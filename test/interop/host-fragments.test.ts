@@ -1,4 +1,3 @@
-// time-out: 240 s
 // Packets in fragments for sockets of this host and for self IPs, against Linux: in another order than they were sent in, and
 // from a sender whose MTU is larger.
 //

@@ -1,4 +1,3 @@
-// time-out: 120 s
 // Multicast between sockets on self IPs and hosts on a VLAN and behind a tunnel, both ways, over both IP versions.
 //
 //   host-a ──── e1 [ site: wideplane, sockets ] e0 ════ e0 [ far: kernel VXLAN ]

@@ -1,4 +1,4 @@
-// time-out: 400 s
+// time-out: 900 s
 // Ordinary sockets on self IPs: of a VLAN, of a tunnel, and of a tunnel in a route domain of its own.
 //
 //   host-a ──── e1 [ site: wideplane ] e0 ════ e0 [ far: kernel VXLAN ] ──── e0 [ beyond ]

@@ -1,4 +1,4 @@
-// time-out: 300 s
+// time-out: 600 s
 // Tunnels of layer 2 inside IPsec, by selectors on what they are outside: EtherIP (protocol 97), GRE (47), VXLAN (UDP 4789).
 //
 //   client ──┐                                                              ┌── (vm, afterwards)

@@ -1,4 +1,3 @@
-// time-out: 180 s
 // Interface mode between two gateways of ours: a tunnel with self IPs of its own, and routes through it.
 //
 //   host-a ── [ site-a ] ── tunnel t1, 172.16.0.1 and 2001:db8:16::1 ═══ 172.16.0.2 and 2001:db8:16::2 ── [ site-b ] ── host-b

@@ -1,3 +1,4 @@
+// alone
 // time-out: 900 s
 // IPsec with manual keys against the kernel of a Debian guest, all in one boot and with one process of ours that is reconfigured
 // from one combination to the next. WIDEPLANE_LONG=1: every algorithm with every mode, protocol and IP version.

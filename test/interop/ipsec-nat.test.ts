@@ -1,4 +1,3 @@
-// time-out: 120 s
 // UDP encapsulation (RFC 3948) with one side behind a real masquerade.
 //
 //   host-a ── [ site-a ] e0 ── inside [ nat ] outside ── e0 [ site-b ] ── host-b

@@ -1,4 +1,3 @@
-// time-out: 240 s
 // IPsec between two gateways of ours, with hosts behind them whose kernels know nothing of it.
 
 import assert from 'node:assert/strict';

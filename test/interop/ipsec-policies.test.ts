@@ -1,4 +1,3 @@
-// time-out: 240 s
 // What meets which policy, and what becomes of packets that are not what they should be: each has a counter of its own.
 
 import assert from 'node:assert/strict';

@@ -1,4 +1,4 @@
-// time-out: 180 s
+// alone
 // Security associations are replaced under traffic: what receives first, then what sends, and then the old ones go. Nothing is lost.
 
 import assert from 'node:assert/strict';

@@ -1,4 +1,3 @@
-// time-out: 240 s
 // Packets of each IP version inside gateways' packets of the other.
 
 import assert from 'node:assert/strict';

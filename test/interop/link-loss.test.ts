@@ -1,4 +1,3 @@
-// time-out: 180 s
 // Links go down and come back, devices are deleted and made again (topology: harness/site.ts).
 
 import assert from 'node:assert/strict';

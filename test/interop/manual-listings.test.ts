@@ -1,4 +1,4 @@
-// time-out: 300 s
+// time-out: 600 s
 // The manual's two sample listings, typed in as they are printed: a VLAN of today's network reaches networks behind two tunnel
 // endpoints, by routes of route domain 5000 and static ARP and FDB entries.
 //

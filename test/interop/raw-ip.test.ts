@@ -1,4 +1,4 @@
-// time-out: 420 s
+// time-out: 900 s
 // GRE and EtherIP over an address that is the kernel's: by raw sockets of the addon, and without it by the package raw-socket.
 //
 //   host-a ──── e1 [ site: wideplane, raw-ip ] e0 ════ e0 [ far: Open vSwitch, or wideplane with packet-ring ] e1 ──── host-b

@@ -1,4 +1,5 @@
-// time-out: 400 s
+// alone
+// time-out: 900 s
 // Daemons die under traffic (topology: harness/site.ts). Numbered datagrams, 1000 a second, say how long nothing passed.
 
 import assert from 'node:assert/strict';

@@ -1,4 +1,4 @@
-// time-out: 300 s
+// time-out: 600 s
 // wideplane as a router between hosts with real kernels.
 //
 //   host-a ── e1, VLAN a [ wideplane ] VLAN b, e2 ── host-b

@@ -1,4 +1,4 @@
-// time-out: 300 s
+// time-out: 600 s
 // The life of the device of an interface with adapter tap, and what the host gave it (topology: harness/pair.ts).
 
 import assert from 'node:assert/strict';

@@ -1,4 +1,3 @@
-// time-out: 240 s
 // The overlay as a layer 3 interface of the host: what the host sends by it is routed, and what is routed to it arrives.
 //
 //   host-a ──── e1 [ wideplane: 172.16.2.254, 172.16.1.254 ] tun0 ──── the host itself: 172.16.1.1

@@ -1,4 +1,4 @@
-// time-out: 600 s
+// time-out: 900 s
 // Super-frames that leave a packet ring whole, behind the outer headers of VXLAN, through an underlay TAP.
 //
 //   host-a ──── e1 [ site: wideplane ] e0 ════ e0 [ far: kernel VXLAN vx0 ]       (ring)

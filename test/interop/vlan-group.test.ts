@@ -1,4 +1,4 @@
-// time-out: 300 s
+// time-out: 600 s
 // VLAN groups between real hosts, in every mode, and what the hosts believe of each other.
 //
 //   host-a ──── e1, VLAN left [ wideplane ] VLAN right, e2 ──── host-b

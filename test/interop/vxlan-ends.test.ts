@@ -1,4 +1,4 @@
-// time-out: 300 s
+// time-out: 600 s
 // Several ends at once: three of one tunnel, each of which gets what is flooded exactly once; and three tunnels with the same
 // VNI that differ in port or local address.
 

@@ -66,7 +66,7 @@ describe('outer headers', () => {
       const file = `${makeDirectory('capture')}/headers.pcap`;
       const capture = await Capture.start(site.far, 'e0', file, { filter: 'udp port 4789', direction: 'in' });
       await site.hostA.run(['ping', '-n', '-c', '3', '-i', '0.1', '-Q', '0xb9', HOST_B]);
-      await capture.stop(3);
+      await capture.stop(3, 'icmp.type == 8');
       const fields = ['ipv6.src', 'ipv6.tclass', 'ipv6.hlim', 'ipv6.flow', 'udp.checksum', 'ipv6.plen'];
       const packets = await readFields(file, `icmp.type == 8 && ip.src == ${HOST_A}`, fields);
       assert.equal(packets.length, 3);

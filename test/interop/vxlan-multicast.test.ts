@@ -1,4 +1,4 @@
-// time-out: 600 s
+// time-out: 900 s
 // Flooding by multicast, against two kernels and a switch that snoops: what we do not join, we do not get.
 //
 //                                        ┌── e0 …2 [ kernel ] e1 ──── host-b 172.16.0.2

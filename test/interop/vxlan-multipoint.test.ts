@@ -1,4 +1,3 @@
-// time-out: 180 s
 // One tunnel with remote `any` and several other ends: what is flooded is replicated to the endpoints of ff:ff:ff:ff:ff:ff,
 // stations are learned behind the end that they spoke from, and what came by the tunnel does not leave by it again.
 //

@@ -1,4 +1,4 @@
-// time-out: 600 s
+// time-out: 900 s
 // VXLAN against Open vSwitch in user-space mode, hosts bridged behind both ends (topology: harness/site.ts).
 
 import assert from 'node:assert/strict';

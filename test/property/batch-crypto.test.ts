@@ -1,4 +1,4 @@
-// time-out: 600 s
+// time-out: 900 s
 // The two libraries of the batch of ciphers against each other: the same jobs, drawn at random, give the same packets, and each
 // opens what the other has sealed, or refuses it. WIDEPLANE_LONG=1 does a million jobs.
 

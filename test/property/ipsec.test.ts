@@ -1,4 +1,4 @@
-// time-out: 300 s
+// time-out: 600 s
 // What is sealed comes out as it was: every transform, both modes, both IP versions inside and outside, with options, extension
 // headers and fragments, in batches; and it is as large as the arithmetic says.
 

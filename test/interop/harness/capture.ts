@@ -27,9 +27,10 @@ export class Capture {
     return new Capture(file, program);
   }
 
-  /** Stops when at least `packets` are in the file. */
-  async stop(packets = 0): Promise<void> {
-    await waitFor(`${this.file} holds ${packets} packets`, 3, async () => (await countPackets(this.file)) >= packets);
+  /** Stops when at least `packets` that match a display filter are in the file. */
+  async stop(packets = 0, filter = 'frame'): Promise<void> {
+    const what = `${this.file} holds ${packets} packets`;
+    await waitFor(what, 3, async () => (await countPackets(this.file, filter)) >= packets);
     await this.#program.stop('SIGINT');
   }
 }
@@ -63,8 +64,8 @@ export function readFrames(file: string): Buffer[] {
   return frames;
 }
 
-export async function countPackets(file: string): Promise<number> {
-  const { length } = await readFields(file, 'frame', ['frame.number']).catch(() => []);
+export async function countPackets(file: string, filter = 'frame'): Promise<number> {
+  const { length } = await readFields(file, filter, ['frame.number']).catch(() => []);
   return length;
 }
 

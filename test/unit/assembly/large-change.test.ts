@@ -1,4 +1,4 @@
-// time-out: 300 s
+// time-out: 600 s
 // 2,000 tunnels and 100,000 stations come to a data plane that moves frames: in slices, and without touching the rest.
 
 import assert from 'node:assert/strict';

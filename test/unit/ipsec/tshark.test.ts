@@ -1,4 +1,4 @@
-// time-out: 300 s
+// time-out: 600 s
 // tshark, given the keys, verifies and decrypts what the sealer makes.
 
 import assert from 'node:assert/strict';
