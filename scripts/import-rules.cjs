@@ -4,7 +4,7 @@ const TIERS = [
   ['core'],
   ['wire', 'packet', 'native'],
   ['pipeline'],
-  ['tunnel', 'bridge', 'route', 'ipsec', 'config'],
+  ['tunnel', 'bridge', 'route', 'ipsec', 'dns', 'config'],
   ['port', 'net', 'store', 'ipc'],
   ['tmsh', 'cli', 'assembly', 'supervise', 'manual'],
   ['daemons'],
@@ -38,7 +38,7 @@ const forbidden = [
     name: 'pure-tiers-touch-no-platform',
     comment: 'node: modules and npm packages belong to tier 3 and above; native is the only loader of the addon',
     severity: 'error',
-    from: { path: '^(src|test/fixtures/imports)/(core|wire|packet|tunnel|bridge|route|ipsec|pipeline|config)/' },
+    from: { path: '^(src|test/fixtures/imports)/(core|wire|packet|tunnel|bridge|route|ipsec|dns|pipeline|config)/' },
     to: { dependencyTypes: ['core', 'npm', 'npm-dev'] },
   },
   {

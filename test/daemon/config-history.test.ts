@@ -182,7 +182,7 @@ describe('the audit log', { timeout: 60_000 }, () => {
       `tmsh -c: /Common ${what} status=[Syntax Error: unexpected argument "creat"] cmd_data=creat net vlan b`,
       `tmsh -c: /Common ${what} status=[Syntax Error: unexpected argument "tagg"] cmd_data=modify net vlan a tagg 5`,
       `tmsh -c: /Common ${what} status=[01020036:3: The requested VLAN (/Common/b) was not found.] cmd_data=delete net vlan b`,
-      `tmsh -c: /Common ${what} status=[there is no file /absent] cmd_data=load sys config file /absent`,
+      `tmsh -c: /Common ${what} status=[01020036:3: The requested file (/absent) was not found.] cmd_data=load sys config file /absent`,
       `tmsh -c: /Common ${what} status=[Command OK] cmd_data=save sys config`,
     ]);
     assert.match(daemon.log, /AUDIT - user=[\w.-]+ folder/);

@@ -182,7 +182,11 @@ export class TmshService {
       read: async (file) => {
         const path = file === undefined ? owner.file : place(file);
         const text = await readFileIfThere(path);
-        if (text === undefined) throw new StoreError(path, 'open', 'ENOENT', `there is no file ${path}`);
+        if (text === undefined) {
+          throw new ConfigError('notFound', `The requested file (${path}) was not found.`, {
+            hint: 'Give its path from / on, or from the directory that tmsh was started in.',
+          });
+        }
         return { path, text };
       },
       noteLoaded: (text) => owner.noteLoaded(text),

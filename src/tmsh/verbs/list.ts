@@ -35,7 +35,7 @@ const OPTIONS: readonly OptionWord[] = [
   { word: 'partition', help: 'The partition that each object is in, instead of its properties.' },
   { word: 'recursive', help: 'Objects of folders below as well.' },
   { word: 'tmos', help: 'Without what no BIG-IP knows, to be pasted into one; says what is left out.' },
-  { word: 'without-extensions', help: 'The same.' },
+  { word: 'without-extensions', help: 'The same as tmos.' },
 ];
 
 /** Characters that are sent at once. */
