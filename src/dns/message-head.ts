@@ -1,0 +1,63 @@
+// What a reply has in front of and behind the records of its source: the header, written over that of the query, and OPT.
+
+import { write16, write32 } from '../core/octets.ts';
+import { HEADER_OCTETS, type Query } from './query.ts';
+import type { Reply } from './reply.ts';
+
+const QR = 0x8000;
+const AA = 0x0400;
+const TC = 0x0200;
+/** Opcode, RD and CD are the sender's (RFC 1035, section 4.1.1; RFC 4035, section 3.2.2). */
+const KEPT = 0x7800 | 0x0100 | 0x0010;
+
+/** Octets of OPT without options (RFC 6891, section 6.1.2). */
+export const OPT_OCTETS = 11;
+
+/**
+ * Writes the header of a reply at `at`; the id stays. `questions`: 0 when the question could not be read. With `hasOpt` the
+ * additional section counts one more, and the upper bits of the code are in OPT.
+ */
+export function writeHeader(
+  octets: Uint8Array,
+  at: number,
+  query: Query,
+  reply: Reply,
+  questions: number,
+  hasOpt: boolean,
+): void {
+  const flags =
+    QR | (query.flags & KEPT) | (reply.isAuthoritative ? AA : 0) | (reply.isTruncated ? TC : 0) | (reply.rcode & 15);
+  write16(octets, at + 2, flags);
+  write16(octets, at + 4, questions);
+  write16(octets, at + 6, reply.answers);
+  write16(octets, at + 8, reply.authorities);
+  write16(octets, at + 10, reply.additionals + (hasOpt ? 1 : 0));
+}
+
+/**
+ * Writes OPT without options: what we take over UDP, the upper eight bits of the code, version 0, and DO as it came
+ * (RFC 3225). Returns where its length stands, for options to be put behind.
+ */
+export function writeOpt(octets: Uint8Array, at: number, query: Query, rcode: number, udpOctets: number): number {
+  octets[at] = 0;
+  write16(octets, at + 1, 41);
+  write16(octets, at + 3, udpOctets);
+  write32(octets, at + 5, ((rcode >>> 4) << 24) | (query.wantsDnssec ? 0x8000 : 0));
+  write16(octets, at + 9, 0);
+  return at + 9;
+}
+
+/**
+ * The whole message of a reply into `into`, for streams and tests: header, question, records, OPT when the query had it.
+ * Returns its octets; `into` has room for what the reply was limited to.
+ */
+export function writeMessage(query: Query, reply: Reply, udpOctets: number, into: Uint8Array): number {
+  const head = query.questionEnd - query.start;
+  into.set(query.octets.subarray(query.start, query.questionEnd));
+  writeHeader(into, 0, query, reply, head > HEADER_OCTETS ? 1 : 0, query.hasEdns);
+  into.set(reply.tail.subarray(reply.tailAt, reply.tailAt + reply.tailOctets), head);
+  const end = head + reply.tailOctets;
+  if (!query.hasEdns) return end;
+  writeOpt(into, end, query, reply.rcode, udpOctets);
+  return end + OPT_OCTETS;
+}

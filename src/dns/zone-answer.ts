@@ -1,0 +1,325 @@
+// What a zone answers (RFC 1034, section 4.3.2; wildcards by RFC 4592, DNAME by RFC 6672, negative answers by RFC 2308, ANY by
+// RFC 8482). A name that has what was asked for is answered with octets that were rendered when the zone was read; aliases,
+// referrals and what is put together from several names are written when they are asked for.
+
+import { read16 } from '../core/octets.ts';
+import { dataNames } from './data-names.ts';
+import { hashName } from './name-hash.ts';
+import type { MessageWriter } from './message-writer.ts';
+import { type Query, Rcode } from './query.ts';
+import type { Reply } from './reply.ts';
+import { RecordType } from './types.ts';
+import {
+  findName,
+  findNode,
+  findSet,
+  NODE_NUMBERS,
+  NodeField,
+  SET_NUMBERS,
+  SetField,
+  type ZoneTable,
+} from './zone-table.ts';
+
+/** Aliases that are followed within a zone. What is behind, a resolver asks for itself. */
+const MAX_ALIASES = 16;
+/** The name that a DNAME leads to is too long (RFC 6672, section 2.2). */
+const YX_DOMAIN = 6;
+const NAME_OCTETS = 255;
+/** Owner, type, class, TTL and length in front of rendered data. */
+const RENDERED_OCTETS = 12;
+
+/** What an answer is made of, besides the zone: memory for a message, and how it goes out. */
+export type AnswerMeans = {
+  readonly writer: MessageWriter;
+  /** Octets of the whole message, without OPT, that the sender takes. */
+  limit: number;
+  /** Whether everything of a name is given to ANY, as over TCP (RFC 8482, section 4.4). */
+  isStream: boolean;
+};
+
+/** Where a name ended up in a zone. */
+const Place = { node: 0, wildcard: 1, referral: 2, dname: 3, nothing: 4 } as const;
+type Place = (typeof Place)[keyof typeof Place];
+
+/** Answers from zones, one query at a time. */
+export class ZoneAnswerer {
+  readonly #name = new Uint8Array(NAME_OCTETS + 1);
+  readonly #target = new Uint8Array(NAME_OCTETS + 1);
+  readonly #data = new Uint8Array(65_535);
+  /** What `#locate` found: the node, or that of the cut, the wildcard or the DNAME. */
+  #node = 0;
+
+  /** Answers a question about a name at or below the origin of `table`. */
+  answer(table: ZoneTable, query: Query, reply: Reply, means: AnswerMeans): void {
+    reply.clear();
+    reply.isAuthoritative = true;
+    const node = findNode(table, query, 0);
+    if (node >= 0 && !this.#isCut(table, node, query.type)) {
+      const set = findSet(table, node, query.type);
+      if (set >= 0) {
+        this.#answerRendered(table, set, query, reply, means.limit);
+        return;
+      }
+    }
+    this.#compose(table, query, reply, means);
+  }
+
+  /** Whether the node is delegated away, or hidden by a DNAME. Of a delegation itself the parent has the DS (RFC 4035, 3.1.4.1). */
+  #isCut(table: ZoneTable, node: number, type: number): boolean {
+    const cut = table.nodes[node * NODE_NUMBERS + NodeField.cut]!;
+    return cut >= 0 && !(cut === node && type === RecordType.ds);
+  }
+
+  #answerRendered(table: ZoneTable, set: number, query: Query, reply: Reply, limit: number): void {
+    const base = set * SET_NUMBERS;
+    reply.tail = table.octets;
+    reply.tailAt = table.sets[base + SetField.at]!;
+    reply.tailOctets = table.sets[base + SetField.octets]!;
+    reply.answers = table.sets[base + SetField.records]!;
+    if (query.questionEnd - query.start + reply.tailOctets > limit) this.#truncate(reply);
+  }
+
+  #truncate(reply: Reply): void {
+    reply.answers = reply.authorities = reply.additionals = reply.tailOctets = 0;
+    reply.isTruncated = true;
+  }
+
+  /** Everything that is not rendered: from the question on, alias by alias, until there is an answer or none. */
+  #compose(table: ZoneTable, query: Query, reply: Reply, means: AnswerMeans): void {
+    const { writer } = means;
+    writer.start(query, means.limit);
+    let length = query.nameOctets;
+    for (let index = 0; index < length; index++) this.#name[index] = query.octets[query.nameStart + index]!;
+    for (let aliases = 0; ; aliases++) {
+      const place = this.#locate(table, length, query.type);
+      if (place === Place.referral) {
+        // What an alias leads out of the zone is not ours to say; a referral of the question itself is no answer (AA clear).
+        if (aliases === 0) {
+          reply.isAuthoritative = false;
+        }
+        this.#writeReferral(table, query, reply, writer);
+        break;
+      }
+      if (place === Place.nothing) {
+        reply.rcode = Rcode.nxDomain;
+        this.#writeNegative(table, reply, writer);
+        break;
+      }
+      if (place !== Place.dname) {
+        const outcome = this.#writeAnswer(table, query, reply, means);
+        if (outcome !== 'alias') break;
+        length = this.#follow(table);
+      } else {
+        const whole = this.#writeDname(table, reply, writer, length);
+        if (whole <= 0) break;
+        length = whole;
+      }
+      if (aliases === MAX_ALIASES || !this.#isInside(table, length)) break;
+    }
+    if (reply.isTruncated) {
+      this.#truncate(reply);
+      return;
+    }
+    reply.tail = writer.octets;
+    reply.tailAt = writer.tailAt;
+    reply.tailOctets = writer.tailOctets;
+  }
+
+  /** Where `#name` is in the zone; the node that this is about is in `#node`. */
+  #locate(table: ZoneTable, length: number, type: number): Place {
+    const labels: number[] = [];
+    for (let at = 0; this.#name[at] !== 0; at += this.#name[at]! + 1) labels.push(at);
+    const depth = labels.length - table.labels;
+    for (let label = 0; label <= depth; label++) {
+      const at = labels[label] ?? length - 1;
+      const node = findName(table, this.#name, at, length - at, hashName(this.#name, at));
+      if (node < 0) continue;
+      const cut = table.nodes[node * NODE_NUMBERS + NodeField.cut]!;
+      if (cut >= 0 && (label > 0 || this.#isCut(table, node, type))) {
+        this.#node = cut;
+        const isDelegation = cut !== node ? findSet(table, cut, RecordType.dname) < 0 : true;
+        return isDelegation ? Place.referral : Place.dname;
+      }
+      this.#node = node;
+      if (label === 0) return Place.node;
+      if (findSet(table, node, RecordType.dname) >= 0) return Place.dname;
+      const wildcard = table.nodes[node * NODE_NUMBERS + NodeField.wildcard]!;
+      if (wildcard < 0) return Place.nothing;
+      this.#node = wildcard;
+      return Place.wildcard;
+    }
+    return Place.nothing;
+  }
+
+  #isInside(table: ZoneTable, length: number): boolean {
+    const originOctets = table.nodes[NodeField.nameOctets]!;
+    const at = length - originOctets;
+    if (at < 0) return false;
+    let label = 0;
+    while (label < at) label += this.#name[label]! + 1;
+    return label === at && findName(table, this.#name, at, originOctets, hashName(this.#name, at)) === 0;
+  }
+
+  /** Writes what `#node` has for the type, under the name in `#name`; or says that it is an alias, having written it. */
+  #writeAnswer(table: ZoneTable, query: Query, reply: Reply, means: AnswerMeans): 'answer' | 'alias' {
+    const node = this.#node;
+    const { writer } = means;
+    if (query.type === RecordType.any) {
+      const first = table.nodes[node * NODE_NUMBERS + NodeField.firstSet]!;
+      const sets = table.nodes[node * NODE_NUMBERS + NodeField.sets]!;
+      const given = means.isStream ? sets : Math.min(sets, 1);
+      for (let set = first; set < first + given; set++) {
+        reply.answers += this.#writeSet(table, node, set, this.#name, 0, writer, reply);
+      }
+      if (sets === 0) this.#writeNegative(table, reply, writer);
+      return 'answer';
+    }
+    const set = findSet(table, node, query.type);
+    if (set >= 0) {
+      reply.answers += this.#writeSet(table, node, set, this.#name, 0, writer, reply);
+      return 'answer';
+    }
+    const alias = findSet(table, node, RecordType.cname);
+    if (alias < 0) {
+      this.#writeNegative(table, reply, writer);
+      return 'answer';
+    }
+    reply.answers += this.#writeSet(table, node, alias, this.#name, 0, writer, reply);
+    return reply.isTruncated ? 'answer' : 'alias';
+  }
+
+  /** The name that the alias at `#node` stands for goes into `#name`; returns its octets. */
+  #follow(table: ZoneTable): number {
+    const set = findSet(table, this.#node, RecordType.cname);
+    const length = this.#expand(table, this.#node, set, 0);
+    this.#name.set(this.#data.subarray(0, length));
+    return length;
+  }
+
+  /** DNAME, and the CNAME that it means for this name; returns the octets of the new name, 0 when it is too long (YXDOMAIN). */
+  #writeDname(table: ZoneTable, reply: Reply, writer: MessageWriter, length: number): number {
+    const node = this.#node;
+    const base = node * NODE_NUMBERS;
+    const set = findSet(table, node, RecordType.dname);
+    const nameAt = table.nodes[base + NodeField.nameAt]!;
+    reply.answers += this.#writeSet(table, node, set, table.octets, nameAt, writer, reply);
+    const prefix = length - table.nodes[base + NodeField.nameOctets]!;
+    const targetOctets = this.#expand(table, node, set, 0);
+    if (prefix + targetOctets > NAME_OCTETS) {
+      reply.rcode = YX_DOMAIN;
+      return 0;
+    }
+    this.#target.set(this.#name.subarray(0, prefix));
+    this.#target.set(this.#data.subarray(0, targetOctets), prefix);
+    const whole = prefix + targetOctets;
+    const ttl = table.sets[set * SET_NUMBERS + SetField.ttl]!;
+    if (reply.isTruncated || !writer.record(this.#name, 0, RecordType.cname, ttl, this.#target, 0, whole)) {
+      reply.isTruncated = true;
+      return 0;
+    }
+    reply.answers++;
+    this.#name.set(this.#target.subarray(0, whole));
+    return whole;
+  }
+
+  /** The name servers of the cut in `#node`, and the addresses of those that are in this zone. */
+  #writeReferral(table: ZoneTable, query: Query, reply: Reply, writer: MessageWriter): void {
+    const cut = this.#node;
+    const nameAt = table.nodes[cut * NODE_NUMBERS + NodeField.nameAt]!;
+    const servers = findSet(table, cut, RecordType.ns);
+    reply.authorities += this.#writeSet(table, cut, servers, table.octets, nameAt, writer, reply);
+    if (query.wantsDnssec) {
+      const signer = findSet(table, cut, RecordType.ds);
+      if (signer >= 0) reply.authorities += this.#writeSet(table, cut, signer, table.octets, nameAt, writer, reply);
+    }
+    const count = table.sets[servers * SET_NUMBERS + SetField.records]!;
+    for (let index = 0; index < count && !reply.isTruncated; index++) {
+      const length = this.#expand(table, cut, servers, index);
+      this.#name.set(this.#data.subarray(0, length));
+      if (!this.#isInside(table, length)) continue;
+      const node = findName(table, this.#name, 0, length, hashName(this.#name, 0));
+      if (node < 0) continue;
+      for (const type of [RecordType.a, RecordType.aaaa]) {
+        const set = findSet(table, node, type);
+        if (set < 0) continue;
+        const at = writer.at;
+        const written = this.#writeSet(table, node, set, this.#name, 0, writer, reply);
+        // An address that has no room is asked for, unless nobody else could say it (RFC 9471).
+        if (reply.isTruncated && table.nodes[node * NODE_NUMBERS + NodeField.cut] !== cut) {
+          reply.isTruncated = false;
+          writer.rewind(at);
+          return;
+        }
+        reply.additionals += written;
+      }
+    }
+  }
+
+  /** The SOA of the zone, for as long as "there is none" may be kept. */
+  #writeNegative(table: ZoneTable, reply: Reply, writer: MessageWriter): void {
+    const set = findSet(table, 0, RecordType.soa);
+    const length = this.#expand(table, 0, set, 0);
+    const originAt = table.nodes[NodeField.nameAt]!;
+    if (writer.record(table.octets, originAt, RecordType.soa, table.negativeTtl, this.#data, 0, length)) {
+      reply.authorities++;
+    } else {
+      reply.isTruncated = true;
+    }
+  }
+
+  /** Writes the records of a set under a name; returns how many, and 0 with the reply marked when they have no room. */
+  #writeSet(
+    table: ZoneTable,
+    node: number,
+    set: number,
+    names: Uint8Array,
+    owner: number,
+    writer: MessageWriter,
+    reply: Reply,
+  ): number {
+    const base = set * SET_NUMBERS;
+    const type = table.sets[base + SetField.type]!;
+    const ttl = table.sets[base + SetField.ttl]!;
+    const count = table.sets[base + SetField.records]!;
+    for (let index = 0; index < count; index++) {
+      const length = this.#expand(table, node, set, index);
+      if (!writer.record(names, owner, type, ttl, this.#data, 0, length)) {
+        reply.isTruncated = true;
+        return 0;
+      }
+    }
+    return count;
+  }
+
+  /** The data of a rendered record without compression, into `#data`; returns its octets. */
+  #expand(table: ZoneTable, node: number, set: number, index: number): number {
+    const { octets } = table;
+    const base = set * SET_NUMBERS;
+    let at = table.sets[base + SetField.at]!;
+    for (let skipped = 0; skipped < index; skipped++) at += RENDERED_OCTETS + read16(octets, at + 10);
+    const end = at + RENDERED_OCTETS + read16(octets, at + 10);
+    at += RENDERED_OCTETS;
+    const { skip, names } = dataNames(table.sets[base + SetField.type]!);
+    let length = 0;
+    for (let count = 0; count < skip; count++) this.#data[length++] = octets[at++]!;
+    for (let count = 0; count < names; count++) {
+      while (octets[at] !== 0 && octets[at]! < 0xc0) {
+        for (let left = octets[at]!; left >= 0; left--) this.#data[length++] = octets[at++]!;
+      }
+      if (octets[at] === 0) {
+        this.#data[length++] = octets[at++]!;
+        continue;
+      }
+      // A pointer into the question: the owner from there on.
+      const numbers = node * NODE_NUMBERS;
+      const nameAt = table.nodes[numbers + NodeField.nameAt]!;
+      const nameEnd = nameAt + table.nodes[numbers + NodeField.nameOctets]!;
+      for (let from = nameAt + (read16(octets, at) & 0x3fff) - 12; from < nameEnd; from++) {
+        this.#data[length++] = octets[from]!;
+      }
+      at += 2;
+    }
+    while (at < end) this.#data[length++] = octets[at++]!;
+    return length;
+  }
+}
