@@ -1,3 +1,4 @@
+// alone
 // time-out: 900 s
 // GRE and EtherIP over an address that is the kernel's: by raw sockets of the addon, and without it by the package raw-socket.
 //

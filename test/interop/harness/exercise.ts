@@ -32,10 +32,10 @@ export async function exerciseStreams({ hostA, hostB, innerMtu }: Site): Promise
   const server = await Iperf3Server.start(hostB, HOST_B);
   for (const reverse of [false, true]) {
     const way = reverse ? 'from host-b to host-a' : 'from host-a to host-b';
-    const tcp = await server.measure(hostA, { reverse, seconds: 2 });
+    const tcp = await server.measure(hostA, { reverse, seconds: 1 });
     assert.ok(tcp.bitsPerSecond > 20e6, `TCP ${way}: ${tcp.bitsPerSecond} bit/s`);
     // IPv4 20, UDP 8. The rate is one that the socket buffer of a host which gets no CPU time for a while can bear.
-    const udp = await server.measure(hostA, { reverse, seconds: 2, udpRate: '5M', length: innerMtu - 28 });
+    const udp = await server.measure(hostA, { reverse, seconds: 1, udpRate: '5M', length: innerMtu - 28 });
     assert.ok(udp.packets > 50, `UDP ${way}: ${udp.packets} packets`);
     assert.ok(udp.lostPercent < 1, `UDP ${way}: ${udp.lostPercent} % lost`);
   }

@@ -62,7 +62,7 @@ export type Iperf3Result = {
   bitsPerSecond: number;
   /** TCP only. */
   retransmits: number;
-  /** UDP only. */
+  /** UDP only: on the way, without what waited in the receiver's socket for CPU time until there was no room. */
   lostPercent: number;
   packets: number;
 };
@@ -84,25 +84,36 @@ export type Iperf3Options = {
 type Iperf3Report = {
   error?: string;
   end: {
-    sum?: { lost_percent: number; packets: number; bits_per_second: number };
+    sum?: { lost_packets: number; packets: number; bits_per_second: number };
     sum_sent?: { retransmits?: number };
     sum_received?: { bits_per_second: number };
   };
 };
 
+/** Datagrams for which sockets of this host had no room so far (RcvbufErrors of both IP versions). */
+async function overflows(host: Host): Promise<number> {
+  const text = await host.run(['cat', '/proc/net/snmp', '/proc/net/snmp6']);
+  const [names, values] = text.split('\n').filter((line) => line.startsWith('Udp: '));
+  const column = names!.split(' ').indexOf('RcvbufErrors');
+  const of6 = /^Udp6RcvbufErrors\s+(\d+)$/m.exec(text)?.[1] ?? '0';
+  return Number(values!.split(' ')[column]) + Number(of6);
+}
+
 export class Iperf3Server {
   readonly address: string;
+  readonly #host: Host;
   readonly #program: Program;
   #runs = 0;
 
-  private constructor(program: Program, address: string) {
+  private constructor(host: Host, program: Program, address: string) {
+    this.#host = host;
     this.#program = program;
     this.address = address;
   }
 
   static async start(namespace: Namespace, address: string): Promise<Iperf3Server> {
     const program = namespace.start(['iperf3', '--server', '--bind', address, '--forceflush']);
-    const server = new Iperf3Server(program, address);
+    const server = new Iperf3Server(namespace, program, address);
     await server.#listening();
     return server;
   }
@@ -121,8 +132,11 @@ export class Iperf3Server {
     if (length !== undefined) argv.push('--length', String(length));
     if (reverse) argv.push('--reverse');
     if (mss !== undefined) argv.push('--set-mss', String(mss));
+    const receiver = reverse ? client : this.#host;
+    const before = udpRate === undefined ? 0 : await overflows(receiver);
     const { stdout, stderr } = await client.attempt(argv, { seconds: seconds + 10 });
     await this.#listening();
+    const overflown = udpRate === undefined ? 0 : (await overflows(receiver)) - before;
     const report = JSON.parse(stdout === '' ? '{}' : stdout) as Iperf3Report;
     if (report.error !== undefined || stdout === '') {
       throw new Error(`${argv.join(' ')}: ${report.error ?? 'no report'}\n${stderr}${this.#program.output}`);
@@ -131,7 +145,7 @@ export class Iperf3Server {
     return {
       bitsPerSecond: (udpRate === undefined ? sum_received : sum)?.bits_per_second ?? 0,
       retransmits: sum_sent?.retransmits ?? 0,
-      lostPercent: sum?.lost_percent ?? 0,
+      lostPercent: sum === undefined ? 0 : (100 * Math.max(0, sum.lost_packets - overflown)) / sum.packets,
       packets: sum?.packets ?? 0,
     };
   }
