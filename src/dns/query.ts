@@ -166,20 +166,14 @@ function readAdditional(query: Query, count: number): QueryVerdict {
   let verdict: QueryVerdict = QueryVerdict.question;
   for (let index = 0; index < count; index++) {
     const recordStart = at;
-    // The owner of OPT is the root; that of others may be compressed.
-    while (at < end && octets[at]! !== 0 && octets[at]! < 0xc0) {
-      if (octets[at]! > 63) return QueryVerdict.malformed;
-      at += octets[at]! + 1;
-    }
-    const isRoot = octets[recordStart] === 0;
-    at += octets[at]! === 0 ? 1 : 2;
-    if (at + 10 > end) return QueryVerdict.malformed;
+    at = skipOwner(octets, at, end);
+    if (at < 0 || at + 10 > end) return QueryVerdict.malformed;
     const type = read16(octets, at);
     const dataStart = at + 10;
     const dataEnd = dataStart + read16(octets, at + 8);
     if (dataEnd > end) return QueryVerdict.malformed;
     if (type === OPT) {
-      if (query.hasEdns || !isRoot) return QueryVerdict.malformed;
+      if (query.hasEdns || octets[recordStart] !== 0) return QueryVerdict.malformed;
       query.hasEdns = true;
       query.udpOctets = Math.max(PLAIN_UDP_OCTETS, read16(octets, at + 2));
       query.wantsDnssec = (octets[at + 6]! & 0x80) !== 0;
@@ -192,6 +186,18 @@ function readAdditional(query: Query, count: number): QueryVerdict {
     at = dataEnd;
   }
   return verdict;
+}
+
+/** Where the owner of a record ends, which may be compressed; -1 when it does not end as a name does. */
+function skipOwner(octets: Uint8Array, start: number, end: number): number {
+  for (let at = start; at < end;) {
+    const length = octets[at]!;
+    if (length === 0) return at + 1;
+    if (length >= 0xc0) return at + 2;
+    if (length > 63) return -1;
+    at += length + 1;
+  }
+  return -1;
 }
 
 function readOptions(query: Query, start: number, end: number): boolean {

@@ -245,7 +245,7 @@ export class ZoneAnswerer {
         const at = writer.at;
         const written = this.#writeSet(table, node, set, this.#name, 0, writer, reply);
         // An address that has no room is asked for, unless nobody else could say it (RFC 9471).
-        if (reply.isTruncated && table.nodes[node * NODE_NUMBERS + NodeField.cut] !== cut) {
+        if (written < 0 && table.nodes[node * NODE_NUMBERS + NodeField.cut] !== cut) {
           reply.isTruncated = false;
           writer.rewind(at);
           return;
@@ -267,7 +267,7 @@ export class ZoneAnswerer {
     }
   }
 
-  /** Writes the records of a set under a name; returns how many, and 0 with the reply marked when they have no room. */
+  /** Writes the records of a set under a name; returns how many, or -1 with the reply marked when they have no room. */
   #writeSet(
     table: ZoneTable,
     node: number,
@@ -285,7 +285,7 @@ export class ZoneAnswerer {
       const length = this.#expand(table, node, set, index);
       if (!writer.record(names, owner, type, ttl, this.#data, 0, length)) {
         reply.isTruncated = true;
-        return 0;
+        return -1;
       }
     }
     return count;
