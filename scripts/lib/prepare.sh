@@ -33,6 +33,8 @@ cpio cpio
 tmux tmux
 less less
 strace strace
+bind9 named
+knot knotd
 openssl openssl
 LIST
   # There is none elsewhere.

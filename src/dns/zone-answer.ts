@@ -111,7 +111,8 @@ export class ZoneAnswerer {
         length = this.#follow(table);
       } else {
         const whole = this.#writeDname(table, reply, writer, length);
-        if (whole <= 0) break;
+        // The CNAME that it makes is itself what was asked for.
+        if (whole <= 0 || query.type === RecordType.cname) break;
         length = whole;
       }
       if (aliases === MAX_ALIASES || !this.#isInside(table, length)) break;
