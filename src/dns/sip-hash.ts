@@ -72,10 +72,10 @@ export function sipHash(
     else high |= octets[at]! << (bits - 32);
   }
   mix(high, low);
-  v[5]! ^= 0xff;
+  v[5] ^= 0xff;
   for (let count = 0; count < 4; count++) round();
-  const hashLow = v[1]! ^ v[3]! ^ v[5]! ^ v[7]!;
-  const hashHigh = v[0]! ^ v[2]! ^ v[4]! ^ v[6]!;
+  const hashLow = v[1] ^ v[3] ^ v[5] ^ v[7];
+  const hashHigh = v[0] ^ v[2] ^ v[4] ^ v[6];
   // Little-endian, as the algorithm gives it.
   write32(output, into, reverse(hashLow));
   write32(output, into + 4, reverse(hashHigh));

@@ -1,0 +1,54 @@
+// What a server says of itself in class CHAOS: its version and its name (RFC 4892; `version.bind` is BIND's, `id.server` of all).
+
+import { write16, write32 } from '../core/octets.ts';
+import { LOWER } from './name-hash.ts';
+import { HEADER_OCTETS, type Query, RecordClass } from './query.ts';
+import type { Reply } from './reply.ts';
+import type { AnswerMeans } from './zone-answer.ts';
+
+/** Texts of at most 255 octets; one that is missing is not told. */
+export type ChaosNames = { readonly version?: string; readonly hostname?: string };
+
+const TXT = 16;
+const NAMES: readonly (readonly [name: string, what: keyof ChaosNames])[] = [
+  ['version.bind', 'version'],
+  ['version.server', 'version'],
+  ['hostname.bind', 'hostname'],
+  ['id.server', 'hostname'],
+];
+
+/** The name of the question in small letters. Questions in this class are rare. */
+function nameText(query: Query): string {
+  const labels: string[] = [];
+  for (let label = 0; label < query.labels; label++) {
+    const at = query.labelStarts[label]!;
+    const octets = query.octets.subarray(at + 1, at + 1 + query.octets[at]!);
+    labels.push(String.fromCharCode(...octets.map((octet) => LOWER[octet]!)));
+  }
+  return labels.join('.');
+}
+
+/** Answers a question in class CHAOS; false for what is not told. */
+export function answerChaos(names: ChaosNames, query: Query, reply: Reply, { writer, limit }: AnswerMeans): boolean {
+  if (query.class !== RecordClass.chaos || query.type !== TXT) return false;
+  const name = nameText(query);
+  const what = NAMES.find(([known]) => known === name)?.[1];
+  const text = what === undefined ? undefined : names[what];
+  if (text === undefined) return false;
+  const data = Buffer.from(text).subarray(0, 255);
+  writer.start(query, limit);
+  const { octets, at } = writer;
+  write16(octets, at, 0xc000 | HEADER_OCTETS);
+  write16(octets, at + 2, TXT);
+  write16(octets, at + 4, RecordClass.chaos);
+  write32(octets, at + 6, 0);
+  write16(octets, at + 10, data.length + 1);
+  octets[at + 12] = data.length;
+  octets.set(data, at + 13);
+  reply.isAuthoritative = true;
+  reply.answers = 1;
+  reply.tail = octets;
+  reply.tailAt = at;
+  reply.tailOctets = 13 + data.length;
+  return true;
+}

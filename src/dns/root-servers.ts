@@ -1,0 +1,32 @@
+// The name servers of the root, a to m, which a server gives that knows nothing better (the action `hint`).
+
+import { type Query, Rcode } from './query.ts';
+import type { Reply } from './reply.ts';
+import { RecordType } from './types.ts';
+import type { AnswerMeans } from './zone-answer.ts';
+
+/** Seconds that the root zone itself gives them. */
+const TTL = 518_400;
+const ROOT = Uint8Array.of(0);
+
+const SERVERS: readonly Uint8Array[] = Array.from('abcdefghijklm', (letter) => {
+  const labels = [letter, 'root-servers', 'net'].flatMap((label) => [label.length, ...Buffer.from(label)]);
+  return Uint8Array.from([...labels, 0]);
+});
+
+/** A referral to the root; its addresses everybody has who asks servers like us. */
+export function writeRootServers(query: Query, reply: Reply, { writer, limit }: AnswerMeans): void {
+  reply.clear(Rcode.noError);
+  writer.start(query, limit);
+  for (const server of SERVERS) {
+    if (!writer.record(ROOT, 0, RecordType.ns, TTL, server, 0, server.length)) {
+      reply.isTruncated = true;
+      reply.authorities = 0;
+      return;
+    }
+    reply.authorities++;
+  }
+  reply.tail = writer.octets;
+  reply.tailAt = writer.tailAt;
+  reply.tailOctets = writer.tailOctets;
+}
