@@ -51,7 +51,7 @@ const FIRST_META_TYPE = 128;
 
 /** Who asks: octets of the address, and by what. */
 export type Sender = {
-  readonly addresses: Uint8Array;
+  addresses: Uint8Array;
   addressAt: number;
   addressOctets: number;
   isStream: boolean;

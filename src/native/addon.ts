@@ -118,6 +118,27 @@ export type RawOptions = {
   shiftOctets: number;
 };
 
+/** Words per request of a reply socket. */
+export const REPLY_STRIDE = 6;
+/**
+ * Reply descriptor words: 0 octets received, or -1 when there were more than a slot has; octets to send, or 0 for none; 1 the
+ * sender's port; 2–5 the octets of its address, as they are on the wire (IPv4 in word 2).
+ */
+
+export type ReplyOptions = {
+  family: 4 | 6;
+  address: string;
+  port: number;
+  /** The device whose traffic alone is served; empty: all. */
+  device: string;
+  /** How long a step waits at most. */
+  waitMs: number;
+  /** Arena extent of `slots` times `slotOctets`; at most 256 slots. */
+  slotsOffset: number;
+  slotOctets: number;
+  slots: number;
+};
+
 export type TapOptions = {
   device: string;
   /** Whether it is a TUN device: what passes starts at the IP header. */
@@ -195,6 +216,18 @@ export interface Addon {
   rawOverruns(socket: number): number;
   rawDescriptors(socket: number): number[];
   rawClose(socket: number): void;
+
+  replyOpen(arena: number, options: ReplyOptions): number;
+  /**
+   * Sends the replies that stand in the first `count` slots, then waits for requests; blocks the thread for up to `waitMs`.
+   * `descriptors`: REPLY_STRIDE words a slot. Returns how many came, or -1 when the socket is broken.
+   */
+  replyStep(socket: number, descriptors: Int32Array, count: number): number;
+  /** Replies that the kernel did not take. */
+  replyFailed(socket: number): number;
+  /** Requests for which the kernel had no room. */
+  replyOverruns(socket: number): number;
+  replyClose(socket: number): void;
 
   /** Attaches to a TAP or TUN device; makes it where there is none, and then it goes when it is closed. */
   tapOpen(arena: number, options: TapOptions): number;

@@ -1,0 +1,114 @@
+// The engine on sockets, in the network namespace of the test: dig and kdig ask it, by every kind of address.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { after, before, describe, it } from 'node:test';
+import { SocketEngine } from '../../src/assembly/dnsd/socket-engine.ts';
+import { Outcome } from '../../src/dns/responder.ts';
+import { buildZoneTable } from '../../src/dns/zone-builder.ts';
+import { ip } from '../lib/namespace.ts';
+import { ask } from '../support/dns-peers.ts';
+import { linesOf, queryOf, zoneOf } from '../support/dns.ts';
+
+const PORT = 5310;
+
+function zone(serial: number, address: string) {
+  const soa = {
+    mname: 'ns.example.com',
+    rname: 'host.example.com',
+    serial,
+    refresh: 1,
+    retry: 1,
+    expire: 1,
+    minimum: 60,
+  };
+  return buildZoneTable(
+    zoneOf('example.com', [
+      { type: 'SOA', name: 'example.com', ttl: 60, data: soa },
+      { type: 'NS', name: 'example.com', ttl: 60, data: 'ns.example.com' },
+      { type: 'A', name: 'www.example.com', ttl: 60, data: address },
+    ]),
+  );
+}
+
+const dig = (...args: string[]): string =>
+  execFileSync('dig', ['+time=5', '+tries=1', '-p', String(PORT), ...args], { encoding: 'utf8' });
+const kdig = (...args: string[]): string =>
+  execFileSync('kdig', ['+timeout=5', '+retry=0', '-p', String(PORT), ...args], { encoding: 'utf8' });
+
+const engines: SocketEngine[] = [];
+
+before(async () => {
+  ip('address add 192.0.2.1/32 dev lo');
+  ip('address add 192.0.2.2/32 dev lo');
+  ip('address add 2001:db8::1/128 dev lo nodad');
+  const responder = {
+    ...({ unhandled: 'reject', udpOctets: 1232, nsid: new Uint8Array(Buffer.from('lab')) } as const),
+    cookieKey: new Uint8Array(16).fill(7),
+  };
+  for (const [family, address] of [
+    [4, '0.0.0.0'],
+    [6, '::'],
+  ] as const) {
+    const engine = new SocketEngine({
+      socket: { family, address, port: PORT },
+      responder,
+      zones: [zone(1, '192.0.2.80')],
+    });
+    engines.push(engine);
+    await engine.listening();
+  }
+});
+after(() => Promise.all(engines.map((engine) => engine.stop())));
+
+describe('the engine on sockets', () => {
+  for (const address of ['127.0.0.1', '192.0.2.1', '192.0.2.2', '::1', '2001:db8::1']) {
+    it(`answers from the address that was asked: ${address}`, () => {
+      // dig refuses what comes from elsewhere.
+      assert.equal(dig(`@${address}`, 'www.example.com', 'A', '+short').trim(), '192.0.2.80');
+      assert.match(kdig(`@${address}`, 'www.example.com', 'AAAA'), /AUTHORITY: 1/);
+    });
+  }
+
+  it('has a cookie for dig, which takes it for one', () => {
+    const text = dig('@127.0.0.1', 'www.example.com', 'A', '+cookie', '+nsid');
+    assert.match(text, /COOKIE: [0-9a-f]{48} \(good\)/);
+    assert.match(text, /NSID: 6c 61 62 \("lab"\)/);
+    assert.match(text, /flags: qr aa rd; QUERY: 1, ANSWER: 1/);
+  });
+
+  it('refuses what it does not serve', () => {
+    assert.match(dig('@127.0.0.1', 'www.elsewhere.net'), /status: REFUSED/);
+    assert.match(dig('@127.0.0.1', '+opcode=2', 'www.example.com'), /status: NOTIMP/);
+  });
+
+  it('takes other zones without losing a query', async () => {
+    const [engine] = engines;
+    const query = queryOf({ name: 'www.example.com', type: 'A' });
+    const before = engine!.counts[Outcome.zone]!;
+    let isDone = false;
+    const changes = (async () => {
+      let serial = 2;
+      while (!isDone) {
+        engine!.setZones([zone(serial, `192.0.2.${100 + (serial % 100)}`)]);
+        serial++;
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      return serial;
+    })();
+    const answers = await ask(PORT, new Array<Uint8Array>(20_000).fill(query), 60_000);
+    isDone = true;
+    const serial = await changes;
+    assert.ok(serial > 3, String(serial));
+    const addresses = answers.map((answer) => linesOf(answer!)[1]!.split(' ').at(-1)!);
+    assert.ok(addresses.every((address) => address.startsWith('192.0.2.')));
+    assert.ok(new Set(addresses).size > 2, 'answers of several zones came');
+    assert.equal(engine!.counts[Outcome.zone]! - before, 20_000);
+  });
+
+  it('says that an address is taken', async () => {
+    const socket = { family: 4, address: '192.0.2.99', port: PORT } as const;
+    const engine = new SocketEngine({ socket, responder: { unhandled: 'drop', udpOctets: 1232 }, zones: [] });
+    await assert.rejects(engine.listening(), /192\.0\.2\.99: bind: Cannot assign requested address/);
+  });
+});
