@@ -192,7 +192,6 @@ async function exerciseEchoes(host: string, far: string, mtu: number): Promise<v
       const { sent, received, text } = await ping(from, to, {
         size,
         count: 3,
-        burst: true,
         dontFragment: size === largest,
       });
       assert.equal(received, sent, `${size} octets from ${from.name}\n${text}`);

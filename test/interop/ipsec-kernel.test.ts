@@ -165,7 +165,7 @@ async function load(text: string): Promise<void> {
 // After a first reply ping waits for the last one no longer than an interval or two round trips, and an emulated guest takes
 // breaks: those sent at once are waited for a second, a single one for three.
 const ECHOES = [
-  { size: 56, count: 3, burst: true },
+  { size: 56, count: 3 },
   { size: 60_000, count: 1 },
 ];
 

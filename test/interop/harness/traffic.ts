@@ -12,12 +12,12 @@ export type PingOptions = {
   count?: number;
   /** Octets of ICMP payload. */
   size?: number;
-  intervalSeconds?: number;
   /**
-   * All at once. ping waits for the last reply no longer than an interval or two round trips; then it is a second, which a peer
-   * that gets no CPU time for a while can bear.
+   * Without it all are sent at once, unless that is more than queues on the way hold. ping waits for the last reply no longer
+   * than an interval or two round trips; of those at once it is a second, which a peer that gets no CPU time for a while can
+   * bear.
    */
-  burst?: boolean;
+  intervalSeconds?: number;
   /** Forbids fragments at the sender. */
   dontFragment?: boolean;
   /** Allows fragments on the way, which the kernel otherwise forbids for what fits the first link. */
@@ -28,10 +28,14 @@ export type PingOptions = {
   waitSeconds?: number;
 };
 
+/** Payload that is sent at once. */
+const BURST_OCTETS = 60_000;
+
 export async function ping(from: Host, to: string, options: PingOptions = {}): Promise<PingResult> {
-  const { count = 5, size = 56, intervalSeconds = 0.1, burst = false } = options;
+  const { count = 5, size = 56 } = options;
+  const { intervalSeconds = count * size <= BURST_OCTETS ? undefined : 0.1 } = options;
   const { dontFragment = false, forbidsNothing = false, source, waitSeconds = 3 } = options;
-  const pace = burst ? ['-l', String(count), '-i', '1'] : ['-i', String(intervalSeconds)];
+  const pace = intervalSeconds === undefined ? ['-l', String(count), '-i', '1'] : ['-i', String(intervalSeconds)];
   const argv = ['ping', '-n', '-c', String(count), ...pace, '-s', String(size), '-W', String(waitSeconds)];
   const discovery = dontFragment ? ['-M', 'do'] : forbidsNothing ? ['-M', 'dont'] : [];
   const bound = source === undefined ? [] : ['-I', source];
