@@ -39,16 +39,21 @@ export function zoneOf(origin: string, records: readonly TestRecord[]): Zone {
   return { origin: nameOf(origin), sets: [...sets.values()] };
 }
 
-export type TestQuestion = { name: string; type: string; edns?: { udpPayloadSize?: number; flags?: number } };
+export type TestQuestion = {
+  name: string;
+  type: string;
+  class?: string;
+  edns?: { udpPayloadSize?: number; flags?: number };
+};
 
 /** A query, as dns-packet writes it. */
-export function queryOf({ name, type, edns }: TestQuestion): Uint8Array {
+export function queryOf({ name, type, class: kind = 'IN', edns }: TestQuestion): Uint8Array {
   const additionals = edns === undefined ? [] : [{ type: 'OPT', name: '.', udpPayloadSize: 4096, ...edns }];
   return packet.encode({
     type: 'query',
     id: 0x1234,
     flags: packet.RECURSION_DESIRED,
-    questions: [{ type: type as packet.RecordType, name }],
+    questions: [{ type: type as packet.RecordType, class: kind as packet.RecordClass, name }],
     additionals: additionals as packet.Answer[],
   });
 }

@@ -1,0 +1,154 @@
+// Mutated messages to the responder: each gets a reply that is whole and of its size, or none and a count; no octet outside of the
+// slot is written. WIDEPLANE_FUZZ_MESSAGES says how many (a million otherwise, ten in the long form), WIDEPLANE_FUZZ_SEED with
+// which seed.
+
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { Cookies } from '../../src/dns/cookie.ts';
+import { Outcome, Responder, type Sender } from '../../src/dns/responder.ts';
+import { buildZoneTable } from '../../src/dns/zone-builder.ts';
+import { ZoneSet } from '../../src/dns/zone-set.ts';
+import { randomQuestion, randomZone } from '../support/dns-zones.ts';
+import { queryOf, zoneOf } from '../support/dns.ts';
+import { type Layout, Mutator } from './mutator.ts';
+
+const { WIDEPLANE_FUZZ_MESSAGES, WIDEPLANE_FUZZ_SEED, WIDEPLANE_LONG } = process.env;
+const MESSAGES = Number(WIDEPLANE_FUZZ_MESSAGES ?? (WIDEPLANE_LONG === undefined ? 1_000_000 : 10_000_000));
+const SEED = Number(WIDEPLANE_FUZZ_SEED ?? 20_261_129);
+const UDP_OCTETS = 1232;
+const SLOT = 4096;
+const GUARD = 64;
+const FILLER = 0xa5;
+/** Messages of each outcome at least. */
+const HITS = 100;
+
+const one = (...values: number[]): Uint8Array[] => values.map((value) => Uint8Array.of(value));
+const two = (...values: number[]): Uint8Array[] => values.map((value) => Uint8Array.of(value >>> 8, value & 255));
+const mutator = new Mutator(SEED, {
+  // Label lengths and pointers; types, classes, option codes; flags.
+  length: one(0, 1, 3, 63, 64, 0x80, 0xbf, 0xc0, 0xff),
+  type: two(1, 2, 5, 6, 12, 15, 28, 33, 39, 41, 43, 250, 251, 252, 255, 257, 65_535),
+  small: two(0, 1, 2, 3, 255, 8, 10, 4, 24),
+  flags: two(0, 0x100, 0x8000, 0x2800, 0x2000, 0x7800, 0x110),
+});
+const { random } = mutator;
+const zones = Array.from({ length: 20 }, (_, index) => randomZone(random, `zone${index}.test`));
+// A name with more addresses than a plain datagram takes.
+const many = zones[0]!;
+for (let host = 0; host < 60; host++) {
+  many.records.push({ type: 'A', name: `many.${many.origin}`, ttl: 60, data: `198.51.100.${host}` });
+}
+const QUESTIONS = [
+  { name: `many.${many.origin}`, type: 'A' },
+  { name: 'version.bind', type: 'TXT', class: 'CH' },
+  { name: 'id.server', type: 'TXT', class: 'CH' },
+] as const;
+
+const tables = new ZoneSet(zones.map(({ origin, records }) => buildZoneTable(zoneOf(origin, records))));
+
+type Seed = { message: Uint8Array; layout: Layout };
+
+/** OPT with a cookie, NSID and a client subnet. */
+const OPT = Buffer.from(
+  '000029100000008000001b000a0008010203040506070800030000000800070001180 0c00002'.replace(/ /g, ''),
+  'hex',
+);
+
+const seeds: Seed[] = Array.from({ length: 500 }, (_, index) => {
+  const question = QUESTIONS[index % 20] ?? randomQuestion(random, random.pick(zones));
+  const plain = queryOf(question);
+  const message = random.chance(60) ? Uint8Array.from(Buffer.concat([plain, OPT])) : plain;
+  if (message !== plain) message[11] = 1;
+  const layout: Layout = { fields: [{ at: 2, octets: 2, kind: 'flags' }], ipv4Headers: [] };
+  for (let at = 4; at < 12; at += 2) layout.fields.push({ at, octets: 2, kind: 'small' });
+  let at = 12;
+  for (; message[at] !== 0; at += message[at]! + 1) layout.fields.push({ at, octets: 1, kind: 'length' });
+  layout.fields.push({ at: at + 1, octets: 2, kind: 'type' }, { at: at + 3, octets: 2, kind: 'small' });
+  for (let opt = at + 5; opt + 2 <= message.length; opt += 2) {
+    layout.fields.push({ at: opt, octets: 2, kind: random.pick(['type', 'small', 'any']) });
+  }
+  return { message, layout };
+});
+
+/** Where a name of a message ends; throws when a pointer does not go backwards. */
+function skipName(octets: Uint8Array, start: number): number {
+  let at = start;
+  let end = -1;
+  let lowest = start;
+  for (;;) {
+    const length = octets[at]!;
+    if (length >= 0xc0) {
+      const target = ((length & 0x3f) << 8) | octets[at + 1]!;
+      if (end < 0) end = at + 2;
+      assert.ok(target < lowest && target >= 12, `a pointer from ${at} to ${target}`);
+      lowest = at = target;
+      continue;
+    }
+    assert.ok(length <= 63);
+    at += length + 1;
+    if (length === 0) return end < 0 ? at : end;
+  }
+}
+
+/** That a reply is what its header says, to the last octet. */
+function checkReply(reply: Uint8Array, message: Uint8Array): void {
+  const word = (at: number): number => (reply[at]! << 8) | reply[at + 1]!;
+  assert.equal(word(0), (message[0]! << 8) | message[1]!, 'the id');
+  assert.equal(word(2) >>> 15, 1, 'QR');
+  let at = 12;
+  for (let left = word(4); left > 0; left--) {
+    // The question comes back to the bit.
+    const end = skipName(reply, at) + 4;
+    assert.deepEqual(reply.subarray(at, end), message.subarray(at, end));
+    at = end;
+  }
+  for (let left = word(6) + word(8) + word(10); left > 0; left--) {
+    at = skipName(reply, at);
+    at += 10 + word(at + 8);
+    assert.ok(at <= reply.length);
+  }
+  assert.equal(at, reply.length, 'the end');
+}
+
+it(`${MESSAGES} messages`, () => {
+  const cookies = new Cookies(new Uint8Array(16).fill(1));
+  const nsid = new Uint8Array(Buffer.from('fuzz'));
+  const responders = (['reject', 'hint', 'drop'] as const).map(
+    (unhandled) =>
+      new Responder(tables, {
+        unhandled,
+        udpOctets: UDP_OCTETS,
+        cookies,
+        nsid,
+        chaos: { version: 'fuzz', hostname: 'fuzz' },
+      }),
+  );
+  const sender: Sender = {
+    ...{ addresses: Uint8Array.of(192, 0, 2, 1), addressAt: 0, addressOctets: 4, isStream: false },
+    now: 1_700_000_000,
+  };
+  const memory = new Uint8Array(GUARD + SLOT + GUARD).fill(FILLER);
+  let replies = 0;
+  let largest = 0;
+  for (let count = 0; count < MESSAGES; count++) {
+    const { message, layout } = seeds[count % seeds.length]!;
+    const octets = mutator.mutate(message, layout, random.pick(seeds).message).slice(0, SLOT);
+    memory.set(octets, GUARD);
+    const responder = responders[count % responders.length]!;
+    const end = responder.respond(memory, GUARD, GUARD + octets.length, sender);
+    if (end === GUARD) continue;
+    replies++;
+    const reply = memory.subarray(GUARD, end);
+    largest = Math.max(largest, reply.length);
+    checkReply(reply, octets);
+  }
+  assert.ok(memory.subarray(0, GUARD).every((octet) => octet === FILLER));
+  assert.ok(memory.subarray(GUARD + SLOT).every((octet) => octet === FILLER));
+  assert.ok(largest <= UDP_OCTETS, String(largest));
+  const total = (outcome: Outcome): number => responders.reduce((sum, { counts }) => sum + counts[outcome]!, 0);
+  const counts = Object.entries(Outcome).map(([name, outcome]) => [name, total(outcome)] as const);
+  console.log(`${replies} replies; ${counts.map(([name, count]) => `${name} ${count}`).join(', ')}`);
+  for (const [name, count] of counts) assert.ok(count >= HITS, `${name}: ${count}`);
+  const ends = counts.filter(([name]) => name !== 'truncated').reduce((sum, [, count]) => sum + count, 0);
+  assert.equal(ends, MESSAGES, 'each message has one outcome');
+});
