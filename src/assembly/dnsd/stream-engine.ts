@@ -1,0 +1,186 @@
+// DNS over TCP (RFC 7766): messages with their length in front, several at once on a connection, answered in the order in which
+// they came. Memory and time that a client can hold are bounded: of connections, of a message that does not come to its end, of
+// replies that nobody reads.
+
+import { createServer, type Server, type Socket } from 'node:net';
+import { parseIpv4, parseIpv6 } from '../../core/address.ts';
+import type { Responder, Sender } from '../../dns/responder.ts';
+
+export type StreamOptions = {
+  readonly address: string;
+  readonly port: number;
+  /** Connections at most; another one takes the place of that which has been idle for longest (RFC 7766, section 6.2.3). */
+  readonly maxConnections: number;
+  /** How long a connection may be idle, and how long a message may take to come whole, in milliseconds. */
+  readonly idleMs: number;
+};
+
+export type StreamCounts = {
+  accepted: number;
+  messages: number;
+  /** Closed because of nothing to do, of a message that did not end, for another's sake, for a length that nothing fits. */
+  idle: number;
+  slow: number;
+  displaced: number;
+  invalid: number;
+};
+
+const LENGTH_OCTETS = 2;
+const HEADER_OCTETS = 12;
+const SWEEP_MS = 500;
+/** Replies that may wait for a client to read them. */
+const MAX_UNREAD_OCTETS = 256 * 1024;
+
+type Connection = {
+  readonly socket: Socket;
+  readonly address: Uint8Array;
+  /** What came of a message that is not whole. */
+  rest: Buffer;
+  /** When something was last done for it, and since when a message has been on its way; 0: none is. */
+  activeMs: number;
+  partialSinceMs: number;
+};
+
+export class StreamEngine {
+  readonly counts: StreamCounts = { accepted: 0, messages: 0, idle: 0, slow: 0, displaced: 0, invalid: 0 };
+  readonly #options: StreamOptions;
+  readonly #responder: Responder;
+  readonly #server: Server;
+  /** The longest idle first: each goes to the end when it is active. */
+  readonly #connections = new Set<Connection>();
+  readonly #sender: Sender = { addresses: new Uint8Array(16), addressAt: 0, addressOctets: 4, isStream: true, now: 0 };
+  readonly #message = Buffer.alloc(LENGTH_OCTETS + 65_535 + 4096);
+  #sweep: NodeJS.Timeout | undefined;
+
+  constructor(responder: Responder, options: StreamOptions) {
+    this.#responder = responder;
+    this.#options = options;
+    this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+  }
+
+  /** Resolves when connections are taken; rejects when the address cannot be had. */
+  async listen(): Promise<void> {
+    const { address, port } = this.#options;
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ host: address, port, ipv6Only: true, backlog: 1024 }, () => {
+        this.#server.off('error', reject);
+        resolve();
+      });
+    });
+    this.#sweep = setInterval(() => this.#closeIdle(Date.now()), SWEEP_MS);
+  }
+
+  get open(): number {
+    return this.#connections.size;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#sweep);
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const connection of this.#connections) this.#end(connection);
+    await closed;
+  }
+
+  #accept(socket: Socket): void {
+    this.counts.accepted++;
+    if (this.#connections.size >= this.#options.maxConnections) {
+      const [oldest] = this.#connections;
+      this.counts.displaced++;
+      this.#end(oldest!);
+    }
+    const address = addressOctets(socket.remoteAddress ?? '');
+    const connection: Connection = { socket, address, rest: EMPTY, activeMs: Date.now(), partialSinceMs: 0 };
+    this.#connections.add(connection);
+    socket.on('data', (chunk) => this.#take(connection, chunk));
+    socket.on('drain', () => {
+      socket.resume();
+      this.#take(connection, EMPTY);
+    });
+    // A client that goes away in the middle of something is nothing to report.
+    socket.on('error', () => this.#end(connection));
+    socket.on('close', () => this.#connections.delete(connection));
+  }
+
+  #end(connection: Connection): void {
+    this.#connections.delete(connection);
+    connection.socket.destroy();
+  }
+
+  #take(connection: Connection, chunk: Buffer): void {
+    const { socket } = connection;
+    const octets = connection.rest.length === 0 ? chunk : Buffer.concat([connection.rest, chunk]);
+    const now = Date.now();
+    let at = 0;
+    socket.cork();
+    while (octets.length - at >= LENGTH_OCTETS) {
+      const length = octets.readUInt16BE(at);
+      if (length < HEADER_OCTETS) {
+        this.counts.invalid++;
+        this.#end(connection);
+        return;
+      }
+      if (octets.length - at < LENGTH_OCTETS + length) break;
+      // Who does not read what it asked for gets no more, and is not listened to, until it has.
+      if (socket.writableLength > MAX_UNREAD_OCTETS) {
+        socket.pause();
+        break;
+      }
+      this.#answer(connection, octets, at + LENGTH_OCTETS, length, now);
+      at += LENGTH_OCTETS + length;
+    }
+    socket.uncork();
+    // What is left is copied: a piece of a chunk would keep all of it in memory.
+    connection.rest = at === octets.length ? EMPTY : Buffer.from(octets.subarray(at));
+    if (at > 0) {
+      connection.activeMs = now;
+      this.#connections.delete(connection);
+      this.#connections.add(connection);
+    }
+    if (connection.rest.length === 0) connection.partialSinceMs = 0;
+    else if (at > 0 || connection.partialSinceMs === 0) connection.partialSinceMs = now;
+  }
+
+  #answer({ socket, address }: Connection, octets: Buffer, at: number, length: number, now: number): void {
+    const message = this.#message;
+    octets.copy(message, LENGTH_OCTETS, at, at + length);
+    const sender = this.#sender;
+    sender.addresses.set(address);
+    sender.addressOctets = address.length;
+    sender.now = Math.floor(now / 1000);
+    this.counts.messages++;
+    const end = this.#responder.respond(message, LENGTH_OCTETS, LENGTH_OCTETS + length, sender);
+    if (end === LENGTH_OCTETS) return;
+    message.writeUInt16BE(end - LENGTH_OCTETS, 0);
+    socket.write(Buffer.from(message.subarray(0, end)));
+  }
+
+  #closeIdle(now: number): void {
+    const { idleMs } = this.#options;
+    for (const connection of this.#connections) {
+      if (connection.partialSinceMs > 0 && now - connection.partialSinceMs > idleMs) {
+        this.counts.slow++;
+        this.#end(connection);
+      } else if (now - connection.activeMs > idleMs) {
+        this.counts[connection.partialSinceMs > 0 || connection.socket.isPaused() ? 'slow' : 'idle']++;
+        this.#end(connection);
+      }
+    }
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+
+/** 4 or 16 octets of an address as node:net writes it. */
+function addressOctets(text: string): Uint8Array {
+  const { words, isIpv6 } = parseWords(text.replace(/%.*$/, ''));
+  const octets = Uint8Array.from(
+    words.flatMap((word) => [word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255]),
+  );
+  return isIpv6 ? octets : octets.subarray(12);
+}
+
+function parseWords(text: string): { words: readonly number[]; isIpv6: boolean } {
+  const words = parseIpv6(text);
+  return words === undefined ? { words: [0, 0, 0, parseIpv4(text) ?? 0], isIpv6: false } : { words, isIpv6: true };
+}
