@@ -35,7 +35,7 @@ export function answerChaos(names: ChaosNames, query: Query, reply: Reply, { wri
   const what = NAMES.find(([known]) => known === name)?.[1];
   const text = what === undefined ? undefined : names[what];
   if (text === undefined) return false;
-  const data = Buffer.from(text).subarray(0, 255);
+  const data = new TextEncoder().encode(text).subarray(0, 255);
   writer.start(query, limit);
   const { octets, at } = writer;
   write16(octets, at, 0xc000 | HEADER_OCTETS);

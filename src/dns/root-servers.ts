@@ -10,7 +10,7 @@ const TTL = 518_400;
 const ROOT = Uint8Array.of(0);
 
 const SERVERS: readonly Uint8Array[] = Array.from('abcdefghijklm', (letter) => {
-  const labels = [letter, 'root-servers', 'net'].flatMap((label) => [label.length, ...Buffer.from(label)]);
+  const labels = [letter, 'root-servers', 'net'].flatMap((label) => [label.length, ...new TextEncoder().encode(label)]);
   return Uint8Array.from([...labels, 0]);
 });
 

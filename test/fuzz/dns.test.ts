@@ -110,7 +110,7 @@ function checkReply(reply: Uint8Array, message: Uint8Array): void {
   assert.equal(at, reply.length, 'the end');
 }
 
-it(`${MESSAGES} messages`, () => {
+it('mutated messages', () => {
   const cookies = new Cookies(new Uint8Array(16).fill(1));
   const nsid = new Uint8Array(Buffer.from('fuzz'));
   const responders = (['reject', 'hint', 'drop'] as const).map(
@@ -147,7 +147,9 @@ it(`${MESSAGES} messages`, () => {
   assert.ok(largest <= UDP_OCTETS, String(largest));
   const total = (outcome: Outcome): number => responders.reduce((sum, { counts }) => sum + counts[outcome]!, 0);
   const counts = Object.entries(Outcome).map(([name, outcome]) => [name, total(outcome)] as const);
-  console.log(`${replies} replies; ${counts.map(([name, count]) => `${name} ${count}`).join(', ')}`);
+  console.log(
+    `${MESSAGES} messages, ${replies} replies; ${counts.map(([name, count]) => `${name} ${count}`).join(', ')}`,
+  );
   for (const [name, count] of counts) assert.ok(count >= HITS, `${name}: ${count}`);
   const ends = counts.filter(([name]) => name !== 'truncated').reduce((sum, [, count]) => sum + count, 0);
   assert.equal(ends, MESSAGES, 'each message has one outcome');

@@ -1,0 +1,124 @@
+// Benchmarks of DNS: one server after the other on core 0, a generator on core 1, over loopback. All servers have the same zone and
+// get the same questions.
+
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { ProgramBenchmark } from './benchmark.ts';
+import { onCore, run, Running, type Command } from './command.ts';
+import { DEVICE_CORE, PROGRAMS, STATE } from './device.ts';
+import { benchMasterFile, benchQuestions, ORIGIN } from './dns-zone.ts';
+import { TRAFFIC_CORE } from './traffic.ts';
+
+const PROGRAM = fileURLToPath(new URL('./dns-program.js', import.meta.url));
+const PORT = 5300;
+const RECORDS = 10_000;
+/** Questions on their way at a time. */
+const WINDOW = 256;
+const LATENCY_RATE = 10_000;
+
+/** A directory with the zone and the questions, and what else a server needs. */
+function prepare(files: Record<string, string>): string {
+  const directory = `${STATE}/dns`;
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(`${directory}/zones`, { recursive: true });
+  mkdirSync(`${directory}/run`);
+  const all = { 'zone.txt': benchMasterFile(RECORDS), 'questions.txt': benchQuestions(RECORDS), ...files };
+  for (const [name, text] of Object.entries(all)) writeFileSync(`${directory}/${name}`, text);
+  return directory;
+}
+
+type Server = {
+  name: string;
+  files: (directory: string) => Record<string, string>;
+  command: (directory: string) => Command;
+};
+
+const WIDEPLANE: Server = {
+  name: 'wideplane',
+  files: () => ({}),
+  command: () => [process.execPath, PROGRAM, String(PORT), String(RECORDS)],
+};
+
+const GDNSD: Server = {
+  name: 'gdnsd',
+  files: (directory) => ({
+    config: `options => { listen => 127.0.0.1:${PORT}, udp_threads => 1, tcp_threads => 1, run_dir => ${directory}/run, state_dir => ${directory}/run }\n`,
+    [`zones/${ORIGIN}`]: benchMasterFile(RECORDS),
+  }),
+  command: (directory) => ['gdnsd', '-c', directory, '-x', 'start'],
+};
+
+const KNOT: Server = {
+  name: 'knot',
+  files: (directory) => ({
+    'knot.conf': `server:\n  listen: 127.0.0.1@${PORT}\n  rundir: ${directory}/run\n  udp-workers: 1\n  tcp-workers: 1\n  background-workers: 1\ndatabase:\n  storage: ${directory}/run\nzone:\n  - domain: ${ORIGIN}\n    file: ${directory}/zone.txt\n    zonefile-sync: -1\n`,
+  }),
+  command: (directory) => ['knotd', '-c', `${directory}/knot.conf`],
+};
+
+const NSD: Server = {
+  name: 'nsd',
+  files: (directory) => ({
+    'nsd.conf': `server:\n  ip-address: 127.0.0.1@${PORT}\n  server-count: 1\n  username: root\n  zonesdir: "${directory}"\n  pidfile: "${directory}/run/nsd.pid"\n  xfrdfile: "${directory}/run/xfrd"\n  zonelistfile: "${directory}/run/zones"\n  database: ""\n  rrl-ratelimit: 0\nremote-control:\n  control-enable: no\nzone:\n  name: ${ORIGIN}\n  zonefile: zone.txt\n`,
+  }),
+  command: (directory) => ['nsd', '-d', '-c', `${directory}/nsd.conf`],
+};
+
+const NAMED: Server = {
+  name: 'named',
+  files: (directory) => ({
+    'named.conf': `options { directory "${directory}"; pid-file none; session-keyfile none; listen-on port ${PORT} { 127.0.0.1; }; listen-on-v6 { none; }; recursion no; dnssec-validation no; notify no; minimal-responses yes; };\ncontrols { };\nzone "${ORIGIN}" { type primary; file "zone.txt"; };\n`,
+  }),
+  command: (directory) => ['named', '-g', '-n', '1', '-c', `${directory}/named.conf`],
+};
+
+/** Starts a server, waits until it answers, and gives what `dns-load` prints of it. */
+async function load(server: Server, options: readonly string[]): Promise<Record<string, number>> {
+  const directory = prepare(server.files(`${STATE}/dns`));
+  const running = await Running.start(onCore(DEVICE_CORE, server.command(directory)));
+  const ask = async (seconds: number, more: readonly string[]): Promise<Record<string, number>> => {
+    const where = ['--port', String(PORT), '--questions', `${directory}/questions.txt`, '--core', TRAFFIC_CORE];
+    const printed = await run([`${PROGRAMS}/dns-load`, ...where, '--seconds', String(seconds), ...more]);
+    return JSON.parse(printed) as Record<string, number>;
+  };
+  try {
+    // Until it is there, then until it is warm.
+    for (let tries = 0; (await ask(0.3, ['--window', '64'])).answersPerSecond! < 1000; tries++) {
+      if (tries > 50) throw new Error(`${server.name} does not answer:\n${running.output}`);
+    }
+    await ask(1, ['--window', String(WINDOW)]);
+    return await ask(Number(options[1]), options.slice(2));
+  } finally {
+    await running.stop();
+  }
+}
+
+const answersOf =
+  (server: Server) =>
+  async (measureMs: number): Promise<number> => {
+    const options = ['--seconds', String(measureMs / 1000), '--window', String(WINDOW)];
+    return (await load(server, options)).answersPerSecond! / 1000;
+  };
+
+const tailOf =
+  (server: Server) =>
+  async (measureMs: number): Promise<number> =>
+    (await load(server, ['--seconds', String(measureMs / 1000), '--rate', String(LATENCY_RATE)])).p99Us!;
+
+const against = (peer: Server, atLeast: number): ProgramBenchmark => ({
+  ...{ name: `dns-static-vs-${peer.name}`, unit: 'k answers/s', atLeast, moreIsBetter: true },
+  own: answersOf(WIDEPLANE),
+  peer: { name: peer.name, measure: answersOf(peer) },
+});
+
+export const DNS_BENCHMARKS: readonly ProgramBenchmark[] = [
+  against(GDNSD, 1),
+  against(KNOT, 1.3),
+  against(NSD, 1.3),
+  against(NAMED, 2.5),
+  {
+    ...{ name: 'dns-p99-vs-gdnsd', unit: 'µs', atLeast: 0.5, moreIsBetter: false },
+    own: tailOf(WIDEPLANE),
+    peer: { name: GDNSD.name, measure: tailOf(GDNSD) },
+  },
+];
