@@ -33,6 +33,10 @@ cpio cpio
 tmux tmux
 less less
 strace strace
+charon-systemd charon-systemd
+strongswan-swanctl swanctl
+libcharon-extra-plugins /usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so
+libstrongswan-standard-plugins /usr/lib/ipsec/plugins/libstrongswan-gcm.so
 openssl openssl
 LIST
   # There is none elsewhere.
