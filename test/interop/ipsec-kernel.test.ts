@@ -1,4 +1,4 @@
-// time-out: 900 s
+// time-out: 1800 s
 // IPsec with manual keys against the kernel of a Debian guest, all in one boot and with one process of ours that is reconfigured
 // from one combination to the next. WIDEPLANE_LONG=1: every algorithm with every mode, protocol and IP version.
 //
@@ -166,11 +166,12 @@ after(async () => {
   await guest.stop();
 });
 
-/** Makes a text all that our side is told. */
+/** Makes a text all that our side is told; resolves when its data plane runs it, so that what the kernel sends is expected. */
 async function load(text: string): Promise<void> {
   for await (const part of tmsh.run('load sys config from-terminal', network('a') + text)) {
     assert.doesNotMatch(part, /^Warning/m);
   }
+  for await (const part of tmsh.run('show sys config status wait')) assert.doesNotMatch(part, /failed/);
 }
 
 // After a first reply ping waits for the last one no longer than an interval or two round trips, and an emulated guest takes

@@ -1,4 +1,4 @@
-// time-out: 300 s
+// time-out: 600 s
 // `kill -9` of dataplaned under traffic: no nonce of a key is ever seen twice on the wire, and the other side takes the first packet
 // of each new process for a new one. WIDEPLANE_LONG=1 kills a hundred times.
 
