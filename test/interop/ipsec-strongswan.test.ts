@@ -53,7 +53,7 @@ async function joinSites(a: Namespace, b: Namespace, isTranslated: boolean): Pro
   await b.ip('route', 'add', 'default', 'via', TRANSLATED.gateway);
 }
 
-/** Two charons, and wideplane in the place of one. `ours`: the algorithms that we take them for, if others. */
+/** Two charons that agree on associations, and then wideplane in the place of one. */
 async function build(algorithms: Algorithms, isTranslated = false): Promise<Lab> {
   const sites = { a: await Namespace.create('site-a'), b: await Namespace.create('site-b') };
   const hosts = { a: await Namespace.create('host-a'), b: await Namespace.create('host-b') };
@@ -107,7 +107,7 @@ async function exchange({ hosts, wideplane, charon }: Lab): Promise<void> {
     [hosts.a, HOST.b],
     [hosts.b, HOST.a],
   ] as const) {
-    // 1330 and 1480 are around what fits into a packet of ESP; what is 8000 octets long comes in fragments.
+    // All that padding may be, around what fits into one packet, and what comes in fragments.
     for (const size of [0, 1, 2, 3, 4, 56, 1330, 1472, 8000]) {
       await reach(from, to, 5, { size, forbidsNothing: true });
       const { sent, received, text } = await ping(from, to, { size, count: 3, burst: true, forbidsNothing: true });
@@ -133,11 +133,10 @@ async function refusalsOf(wideplane: Wideplane): Promise<Record<string, number>>
 /** What strongSwan says of packets that it does not take. */
 const COMPLAINT = /\[ESP\].*(?:fail|invalid|replay|error|mismatch|no matching inbound)/i;
 
-const nothing = { 'Incoming Frames': 0, 'Outgoing Frames': 0 };
 async function countsOf(wideplane: Wideplane): Promise<{ incoming: number; outgoing: number }> {
-  const rows = await Promise.all(['sa-in', 'sa-out'].map((name) => wideplane.show(ASSOCIATION, name)));
-  const [incoming, outgoing] = rows.map(([row]) => ({ ...nothing, ...row?.stats }));
-  return { incoming: Number(incoming!['Incoming Frames']), outgoing: Number(outgoing!['Outgoing Frames']) };
+  const count = async (name: string, label: string): Promise<number> =>
+    Number((await wideplane.show(ASSOCIATION, name))[0]?.stats?.[label] ?? 0);
+  return { incoming: await count('sa-in', 'Incoming Frames'), outgoing: await count('sa-out', 'Outgoing Frames') };
 }
 
 const SAME: readonly Algorithms[] = [

@@ -111,7 +111,7 @@ export class Charon {
   /** Makes the associations with the other end; resolves to what this end sends by, and what the other does. */
   async initiate(): Promise<{ own: Keys; far: Keys }> {
     await this.control('--initiate', '--child', 'networks');
-    await waitFor('the associations are in the log', 5, () => /INSTALLING => INSTALLED/.test(this.log));
+    await waitFor('the associations are in the log', 5, () => this.log.includes('INSTALLING => INSTALLED'));
     const keysOf = (role: 'initiator' | 'responder', way: 'inbound' | 'outbound'): Keys => {
       const authKey = readKey(this.log, `integrity ${role}`);
       return {
