@@ -9,6 +9,7 @@ import { makeDirectory } from './harness/namespace.ts';
 import { reach, UdpSequence } from './harness/traffic.ts';
 import { waitFor } from './harness/wait.ts';
 
+// Of an odd number of loads each: what is modified in one goes and comes anew in the next.
 const ROUNDS = process.env.WIDEPLANE_LONG === '1' ? 10 : 2;
 const combined: IpsecSetup = { auth: 'aes-gcm128', encrypt: 'aes-gcm128', encryptKey: `0x${'c0'.repeat(20)}` };
 const separate: IpsecSetup = {
@@ -22,6 +23,7 @@ const SETUPS: Readonly<Record<string, IpsecSetup>> = {
   UDP: { ...combined, udpPort: 4500 },
   'over IPv6': { ...combined, outer: 6 },
   IPComp: { ...combined, compress: true },
+  'a replay window': { ...combined, replayWindow: 64 },
   'a narrower selector': { ...combined, selector: 'ip-protocol 17' },
 };
 
@@ -32,9 +34,13 @@ it('nothing leaves in the clear while one configuration is loaded after the othe
   const file = `${makeDirectory('wan')}/clear.pcap`;
   const capture = await Capture.start(sites.b, 'e0', file, { filter: 'udp port 9000', direction: 'in' });
   const traffic = await UdpSequence.start(hosts.a, hosts.b, HOST.b, { perSecond: 5000 });
+  let loads = 0;
   const load = async (setup: IpsecSetup): Promise<void> => {
     const argv = wideplanes.a.command('tmsh', '-c', 'load sys config from-terminal');
-    await sites.a.run(argv, { input: network('a') + ipsec('a', setup) });
+    // Every other time by other names: then nothing is modified, all of it goes, and all comes anew.
+    loads += 1;
+    const text = ipsec('a', setup).replaceAll(/\b(ts|p|sa)-(in|out)\b/g, `$1-$2-${Math.ceil(loads / 2)}`);
+    await sites.a.run(argv, { input: network('a') + text });
     await wideplanes.a.tmsh('show sys config status wait');
   };
   for (let round = 0; round < ROUNDS; round++) {
