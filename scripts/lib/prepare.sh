@@ -35,6 +35,10 @@ less less
 strace strace
 bind9 named
 knot knotd
+charon-systemd charon-systemd
+strongswan-swanctl swanctl
+libcharon-extra-plugins /usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so
+libstrongswan-standard-plugins /usr/lib/ipsec/plugins/libstrongswan-gcm.so
 openssl openssl
 LIST
   # There is none elsewhere.

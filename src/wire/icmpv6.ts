@@ -59,8 +59,9 @@ const REDIRECT = 137;
 export const OPTION_SOURCE_LINK_LAYER = 1;
 export const OPTION_TARGET_LINK_LAYER = 2;
 
+const ND_FLAG_ROUTER = 0x80;
 const ND_FLAG_SOLICITED = 0x40;
-export const ND_FLAG_OVERRIDE = 0x20;
+const ND_FLAG_OVERRIDE = 0x20;
 
 /** Proof that a neighbour discovery packet comes from the link: no router forwards 255. */
 export const ND_HOP_LIMIT = 255;
@@ -141,6 +142,7 @@ export function turnIntoEchoReplyV6(bytes: Uint8Array, ipStart: number): void {
 /**
  * Writes the advertisement that answers the solicitation at `solicitationIp`, for the station (high, low) that owns its
  * target: ND_PACKET_OCTETS from `at`, IPv6 header included. A probe from `::` is answered to all nodes (section 7.2.4).
+ * The station routes what is sent to its MAC, and says so: hosts trust no other next hop, and Linux forgets the path MTUs behind one.
  */
 export function writeNeighbourAdvertisement(
   bytes: Uint8Array,
@@ -156,7 +158,7 @@ export function writeNeighbourAdvertisement(
   copyIpv6Address(bytes, target, at + IPV6_HEADER_OCTETS + ND_TARGET);
   if (isProbe) writeIpv6Address(bytes, at + IPV6_DESTINATION, ALL_NODES);
   else copyIpv6Address(bytes, solicitationIp + IPV6_SOURCE, at + IPV6_DESTINATION);
-  const flags = isProbe ? ND_FLAG_OVERRIDE : ND_FLAG_SOLICITED | ND_FLAG_OVERRIDE;
+  const flags = ND_FLAG_ROUTER | ND_FLAG_OVERRIDE | (isProbe ? 0 : ND_FLAG_SOLICITED);
   writeMessage(bytes, words, at, NEIGHBOUR_ADVERTISEMENT, flags, OPTION_TARGET_LINK_LAYER, high, low);
 }
 
@@ -198,7 +200,7 @@ export function writeDuplicateAddressProbe(
   finishMessage(bytes, words, at, ND_OPTIONS);
 }
 
-/** Writes the advertisement, to all nodes, by which `address` makes itself known that nobody asked for (section 7.2.6). */
+/** Writes the advertisement, to all nodes, by which `address` of a router makes itself known that nobody asked for (section 7.2.6). */
 export function writeUnsolicitedAdvertisement(
   bytes: Uint8Array,
   words: Int32Array,
@@ -210,7 +212,8 @@ export function writeUnsolicitedAdvertisement(
   writeIpv6Address(bytes, at + IPV6_SOURCE, address);
   writeIpv6Address(bytes, at + IPV6_HEADER_OCTETS + ND_TARGET, address);
   writeIpv6Address(bytes, at + IPV6_DESTINATION, ALL_NODES);
-  writeMessage(bytes, words, at, NEIGHBOUR_ADVERTISEMENT, ND_FLAG_OVERRIDE, OPTION_TARGET_LINK_LAYER, high, low);
+  const flags = ND_FLAG_ROUTER | ND_FLAG_OVERRIDE;
+  writeMessage(bytes, words, at, NEIGHBOUR_ADVERTISEMENT, flags, OPTION_TARGET_LINK_LAYER, high, low);
 }
 
 /** ff02::1, all that speak IPv6 on a link. */

@@ -1,5 +1,5 @@
 // alone
-// time-out: 900 s
+// time-out: 1800 s
 // IPsec with manual keys against the kernel of a Debian guest, all in one boot and with one process of ours that is reconfigured
 // from one combination to the next. WIDEPLANE_LONG=1: every algorithm with every mode, protocol and IP version.
 //
@@ -8,16 +8,28 @@
 //   2001:db8:a::10             2001:db8:f::1   2001:db8:f::2   2001:db8:b::20
 
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { after, before, beforeEach, describe, it } from 'node:test';
 import { TmshClient } from '../../src/cli/tmsh-client.ts';
-import { Capture, readFields } from './harness/capture.ts';
+import { Capture, readFields, readFrames } from './harness/capture.ts';
 import { Guest } from './harness/guest.ts';
 import type { Host } from './harness/host.ts';
-import { gateway, HOST, HOST6, ipsec, type IpsecSetup, NETWORK, network } from './harness/ipsec-pair.ts';
+import {
+  dropsSince,
+  gateway,
+  HOST,
+  HOST6,
+  ipsec,
+  type IpsecSetup,
+  NETWORK,
+  network,
+  type Side,
+} from './harness/ipsec-pair.ts';
 import { connect, makeDirectory, Namespace } from './harness/namespace.ts';
+import { sendRaw } from './harness/packets.ts';
 import { pairwise } from './harness/pairwise.ts';
 import type { Program } from './harness/program.ts';
 import { ping, reach } from './harness/traffic.ts';
+import { waitFor } from './harness/wait.ts';
 import { Wideplane } from './harness/wideplane.ts';
 import { describeXfrm, openEncapsulation, readXfrm, setXfrm } from './harness/xfrm.ts';
 
@@ -155,18 +167,19 @@ after(async () => {
   await guest.stop();
 });
 
-/** Makes a text all that our side is told. */
+/** Makes a text all that our side is told; resolves when its data plane runs it, so that what the kernel sends is expected. */
 async function load(text: string): Promise<void> {
   for await (const part of tmsh.run('load sys config from-terminal', network('a') + text)) {
     assert.doesNotMatch(part, /^Warning/m);
   }
+  for await (const part of tmsh.run('show sys config status wait')) assert.doesNotMatch(part, /failed/);
 }
 
 // After a first reply ping waits for the last one no longer than an interval or two round trips, and an emulated guest takes
-// breaks: those sent at once are waited for a second, a single one for three.
+// breaks: those sent at once are waited for a second, a single one for ten.
 const ECHOES = [
   { size: 56, count: 3 },
-  { size: 60_000, count: 1 },
+  { size: 60_000, count: 1, waitSeconds: 10 },
 ];
 
 /**
@@ -233,7 +246,16 @@ describe('IPsec with the kernel of a guest', () => {
     }
     // What is authenticated only can be read on the way, but not without AH in front of it.
     const echoes = '(icmp.type in {0, 8} || icmpv6.type in {128, 129}) && !ah';
-    assert.deepEqual(await readFields(wire.file, echoes, ['frame.number']), []);
+    const said = [
+      'frame.time_relative',
+      'ip.src',
+      'ip.dst',
+      'ipv6.src',
+      'ipv6.dst',
+      '_ws.col.Protocol',
+      '_ws.col.Info',
+    ];
+    assert.deepEqual(await readFields(wire.file, echoes, said), []);
     const reasons = await readFields(dropped.file, 'frame.comment contains "ipsec"', ['frame.comment']);
     assert.deepEqual(reasons, []);
   });
@@ -255,25 +277,89 @@ async function dropsDuring(action: () => Promise<unknown>): Promise<Record<strin
 }
 
 describe('what goes wrong between the kernel of a guest and us', () => {
-  const right: IpsecSetup = {
-    auth: 'sha256',
-    encrypt: 'aes128',
-    authKey: makeKey(32),
-    encryptKey: makeKey(16),
-    spis: { a: 0x20_000, b: 0x20_001 },
+  let right: IpsecSetup;
+  let spi: Record<Side, number>;
+  let serial = 0;
+  const knock = (from: Host = guest): Promise<unknown> => {
+    const [to, source] = from === guest ? [HOST.a, HOST.b] : [HOST.b, HOST.a];
+    return ping(from, to, { count: 3, intervalSeconds: 0.1, source, waitSeconds: 1 });
   };
-  const knock = (): Promise<unknown> =>
-    ping(guest, HOST.a, { count: 3, intervalSeconds: 0.1, source: HOST.b, waitSeconds: 1 });
 
-  before(async () => {
-    await load(ipsec('a', right));
-    await setXfrm(guest, 'b', right);
+  /** Associations of their own for each test: numbers begin with 1 again, and a window remembers nothing. */
+  async function set(change: { ours?: Partial<IpsecSetup>; theirs?: Partial<IpsecSetup> } = {}): Promise<void> {
+    serial += 1;
+    spi = { a: 0x20_000 + 16 * serial, b: 0x30_000 + 16 * serial };
+    const keys = { authKey: makeKey(32), encryptKey: makeKey(16) };
+    right = { auth: 'sha256', encrypt: 'aes128', ...keys, replayWindow: 64, spis: spi };
+    await load(ipsec('a', { ...right, ...change.ours }));
+    await setXfrm(guest, 'b', { ...right, ...change.theirs });
+  }
+
+  beforeEach(async () => {
+    await set();
     await reach(guest, HOST.a, 5, { source: HOST.b });
   });
 
+  /** What the kernel has counted once `count` packets of ours have failed or come again. */
+  async function errorsDuring(
+    what: 'failed' | 'replayed',
+    count: number,
+    action: () => Promise<unknown>,
+  ): Promise<unknown> {
+    const before = await readXfrm(guest);
+    await action();
+    const after = await waitFor(
+      `the kernel counts ${count} packets that ${what}`,
+      5,
+      async () => {
+        const now = await readXfrm(guest);
+        return now.states.get(spi.a)![what] === count && now;
+      },
+      () => describeXfrm(guest),
+    );
+    return dropsSince(before.errors, after.errors);
+  }
+
+  /** A packet that one side has sent during echoes that went well. */
+  async function record(direction: 'in' | 'out'): Promise<Buffer> {
+    const file = `${makeDirectory('record')}/esp.pcap`;
+    const capture = await Capture.start(site, 'e0', file, { filter: 'esp', direction });
+    await knock();
+    await capture.stop(1);
+    return readFrames(file)[0]!;
+  }
+
   it('another SPI', async () => {
-    await setXfrm(guest, 'b', { ...right, spis: { a: 0x20_000, b: 0x20_003 } });
+    await setXfrm(guest, 'b', { ...right, spis: { a: spi.a, b: spi.b + 1 } });
     assert.deepEqual(await dropsDuring(knock), { 'ipsec-unknown-spi': 3 });
+  });
+
+  it('another key: the kernel counts packets of ours that fail', async () => {
+    await set({ ours: { authKey: makeKey(32) } });
+    const errors = await errorsDuring('failed', 3, () => knock(hostA));
+    assert.deepEqual(errors, { XfrmInStateProtoError: 3 });
+  });
+
+  it('another key: we count packets of the kernel that fail', async () => {
+    await set({ theirs: { authKey: makeKey(32) } });
+    assert.deepEqual(await dropsDuring(knock), { 'ipsec-icv-invalid': 3 });
+  });
+
+  it('a packet of ours comes again: the kernel counts a replay', async () => {
+    const frame = await record('out');
+    const errors = await errorsDuring('replayed', 2, () => sendRaw(site, 'e0', [frame, frame]));
+    assert.deepEqual(errors, { XfrmInStateSeqError: 2 });
+    await reach(hostA, HOST.b);
+  });
+
+  it('a packet of the kernel comes again: we count a replay', async () => {
+    const frame = await record('in');
+    const send = `echo ${frame.toString('base64')} | base64 -d | socat -u STDIN INTERFACE:eth0`;
+    const drops = await dropsDuring(async () => {
+      for (let count = 0; count < 2; count++) await guest.run(['sh', '-c', send]);
+    });
+    assert.deepEqual(drops, { 'ipsec-replayed': 2 });
+    await reach(guest, HOST.a, 5, { source: HOST.b });
   });
 
   it('no protection where a selector asks for it', async () => {

@@ -108,6 +108,25 @@ describe('routing between two VLANs', () => {
     assert.deepEqual(await readFields(capture.file, '_ws.malformed', ['frame.number']), []);
   });
 
+  it('is a router to neighbour discovery: hosts keep what they learned of the path behind it', async () => {
+    const site = await Namespace.create('site');
+    const hostA = await addHost(site, HOST_A);
+    const hostB = await addHost(site, HOST_B);
+    await hostB.ip('link', 'set', 'e0', 'mtu', '1400');
+    const wideplane = await Wideplane.start(site, VLANS);
+    await reach(hostA, IP6_B);
+    // The first is told the MTU, the next one fits.
+    await reach(hostA, IP6_B, 5, { size: 1452 });
+    const route = (): Promise<string> => hostA.ip('-6', 'route', 'get', IP6_B);
+    assert.match(await route(), /mtu 1400/);
+    // Linux forgets the MTU behind a next hop that is no router, each time it tidies up.
+    await hostA.sysctl({ 'net.ipv6.route.flush': '1' });
+    assert.match(await route(), /mtu 1400/);
+    const neighbours = await hostA.ip('-6', 'neighbour', 'show', '2001:db8:a::1', 'dev', 'e0');
+    assert.match(neighbours, /lladdr .* router /);
+    await wideplane.stop();
+  });
+
   it('says when there is no route, and when a host does not answer', async () => {
     const site = await Namespace.create('site');
     const hostA = await addHost(site, HOST_A);

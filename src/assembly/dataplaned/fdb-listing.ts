@@ -1,6 +1,7 @@
 // The stations of many tunnels or VLANs in order, page by page, from a table that is in order of hashes.
 //
-// One pass over the table sorts the places of its entries by owner. The pages that follow read from there, also when a
+// One pass over the table finds the places of its entries, which are then sorted by owner. One, because the data plane goes on
+// learning: whoever counts first and looks a second time finds others. The pages that follow read from these places, also when a
 // minute goes by between two of them; what moves in the table meanwhile may be missed, as with any reader of it.
 
 import { FDB_STRIDE, FdbField } from '../../bridge/fdb.ts';
@@ -20,28 +21,35 @@ export class FdbListing {
     this.names = names;
     this.#table = new Int32Array(buffer);
     this.#ownerOf = ownersOfMembers(members, names);
-    const counts = new Uint32Array(names.length + 1);
-    this.#visit((owner) => (counts[owner + 1]! += 1));
-    for (let owner = 0; owner < names.length; owner++) counts[owner + 1]! += counts[owner]!;
-    this.#starts = counts;
-    this.#places = new Uint32Array(counts[names.length]!);
-    const next = counts.slice();
-    this.#visit((owner, place) => {
-      // What was learned since the count has no place; it is on the next listing.
-      const at = next[owner]!;
-      if (at === counts[owner + 1]) return;
-      this.#places[at] = place;
-      next[owner] = at + 1;
-    });
+    const found = this.#find();
+    const starts = new Uint32Array(names.length + 1);
+    for (let at = 0; at < found.length; at += 2) starts[found[at]! + 1]! += 1;
+    for (let owner = 0; owner < names.length; owner++) starts[owner + 1]! += starts[owner]!;
+    this.#starts = starts;
+    this.#places = new Uint32Array(found.length / 2);
+    const next = starts.slice();
+    for (let at = 0; at < found.length; at += 2) this.#places[next[found[at]!]!++] = found[at + 1]!;
   }
 
-  #visit(take: (owner: number, place: number) => void): void {
+  /** Pairs of an owner and a place, in order of places. */
+  #find(): Uint32Array {
     const table = this.#table;
+    let found = new Uint32Array(1024);
+    let length = 0;
     for (let index = 0; index < table.length; index += FDB_STRIDE) {
       const member = table[index + FdbField.memberPlusOne]! - 1;
       const owner = member === -1 ? -1 : (this.#ownerOf[member] ?? -1);
-      if (owner !== -1) take(owner, index / FDB_STRIDE);
+      if (owner === -1) continue;
+      if (length === found.length) {
+        const larger = new Uint32Array(2 * length);
+        larger.set(found);
+        found = larger;
+      }
+      found[length] = owner;
+      found[length + 1] = index / FDB_STRIDE;
+      length += 2;
     }
+    return found.subarray(0, length);
   }
 
   /** Entries of an owner, in all. */

@@ -23,6 +23,7 @@ export type IpsecSetup = {
   encrypt: string;
   encryptKey?: string;
   /** Instead of one for both ways: that of the packets which each side sends. */
+  authKeys?: Readonly<Record<Side, string>>;
   encryptKeys?: Readonly<Record<Side, string>>;
   /** IP version of the gateways, and of what is protected in mode tunnel. */
   outer?: 4 | 6;
@@ -86,9 +87,10 @@ export function ipsec(side: Side, setup: IpsecSetup): string {
         mode === 'tunnel' && setup.protects === undefined
           ? [NETWORK[inner][from], NETWORK[inner][to]]
           : [source, destination];
+      const authKey = setup.authKeys?.[from] ?? setup.authKey;
       const encryptKey = setup.encryptKeys?.[from] ?? setup.encryptKey;
       const keys = [
-        setup.authKey === undefined ? '' : `auth-key "${setup.authKey}"`,
+        authKey === undefined ? '' : `auth-key "${authKey}"`,
         encryptKey === undefined ? '' : `encrypt-key "${encryptKey}"`,
       ];
       const window = setup.replayWindow === undefined ? '' : `replay-window-size ${setup.replayWindow}`;
