@@ -112,6 +112,9 @@ export class Sealer {
     copyMetadata(frame, sealed);
     sealed.checksumVerified = 0;
     sealed.offloadsUnknown = 0;
+    // Without a checksum over IPv4, which one may be added to where packets leave joined: nobody may depend on there being none
+    // (RFC 3948, section 2.1).
+    sealed.ownUdp = sa.isUdp ? 1 : 0;
     sealed.end = sealed.start + octets;
     const at = sealed.start + header;
     this.#writeFront(frame, sealed, sa);
