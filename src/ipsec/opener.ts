@@ -58,7 +58,11 @@ export class Opener {
   readonly #compressor: Compressor | undefined;
   readonly #queue: JobQueue;
   readonly #saved = new SavedHeaders();
-  /** Arena offsets of each entry: ESP or AH header, behind the packet, and the octet that announces what was protected. */
+  /**
+   * Arena offsets of each entry: outer IP header, ESP or AH header, behind the packet, and the octet that announces what was
+   * protected.
+   */
+  readonly #ips = new Int32Array(MAX_JOBS);
   readonly #headers = new Int32Array(MAX_JOBS);
   readonly #ends = new Int32Array(MAX_JOBS);
   readonly #protocolsAt = new Int32Array(MAX_JOBS);
@@ -107,13 +111,39 @@ export class Opener {
       this.#queue.rows[row + Job.source] = headerAt;
       this.#queue.rows[row + Job.octets] = end - headerAt;
     }
+    this.#protocolsAt[entry] = protocolAt;
+    this.#queueUp(frame, sa, ip, headerAt, end);
+    return FORWARD;
+  }
+
+  /**
+   * The same for ESP of tunnel mode that came joined with others in one super-frame of UDP: the frame is what is behind the UDP
+   * header, and `ip` the arena offset of the IP header that they have in common, which stays until `flush`.
+   */
+  addJoined(frame: Frame, sa: InboundSa, ip: number): Verdict {
+    if (sa.hardDue) return Drop.ipsecExpired;
+    const { start, end } = frame;
+    if (end - start < ESP_HEADER_OCTETS) return Drop.ipsecTooShort;
+    const lengthVerdict = checkEsp(start, end, sa);
+    if (lengthVerdict !== FORWARD) return lengthVerdict;
+    const sequence = espSequence(this.#pool.arena.bytes, start);
+    const replayVerdict = sa.window.check(sequence);
+    if (replayVerdict !== FORWARD) return replayVerdict;
+    const row = this.#queue.begin(this.count, false, sa.key, sa.spec.extended, sa.window.high, sequence);
+    this.#queue.rows[row + Job.source] = start;
+    this.#queue.rows[row + Job.octets] = end - start;
+    this.#queueUp(frame, sa, ip, start, end);
+    return FORWARD;
+  }
+
+  #queueUp(frame: Frame, sa: InboundSa, ip: number, headerAt: number, end: number): void {
+    const entry = this.count;
+    this.#ips[entry] = ip;
     this.#headers[entry] = headerAt;
     this.#ends[entry] = end;
-    this.#protocolsAt[entry] = protocolAt;
     this.sources[entry] = frame;
     this.associations[entry] = sa;
     this.count = entry + 1;
-    return FORWARD;
   }
 
   /** Opens what was added; how many that are. Outcomes stand in the arrays until `clear`. */
@@ -196,7 +226,9 @@ export class Opener {
     if (nextHeader === IPCOMP) return this.#decompress(entry, payload, end);
     const frame = this.sources[entry]!;
     const { bytes } = this.#pool.arena;
-    if (sa.isTunnel) return this.#openTunnel(entry, frame, packetTos(bytes, frame.start), nextHeader, payload, end);
+    if (sa.isTunnel) {
+      return this.#openTunnel(entry, frame, packetTos(bytes, this.#ips[entry]!), nextHeader, payload, end);
+    }
     const front = this.#frontOctets(entry);
     if (!canFollow(nextHeader, isIpv4(bytes, frame.start))) return Drop.ipsecNextHeaderInvalid;
     const start = payload - front;
@@ -279,7 +311,7 @@ export class Opener {
     const frameEnd = frame.start + front + octets;
     const protocolAt = this.#protocolsAt[entry]! - source.start + frame.start;
     const verdict = sa.isTunnel
-      ? this.#openTunnel(entry, frame, packetTos(arena.bytes, source.start), nextHeader, frame.start, frameEnd)
+      ? this.#openTunnel(entry, frame, packetTos(arena.bytes, this.#ips[entry]!), nextHeader, frame.start, frameEnd)
       : this.#openTransport(entry, frame, frame.start, frameEnd, protocolAt, nextHeader);
     if (verdict !== FORWARD) this.#pool.release(frame);
     return verdict;

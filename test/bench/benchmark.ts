@@ -19,6 +19,7 @@ import { IPSEC_BENCHMARKS } from './ipsec.ts';
 import { LARGE_BENCHMARKS } from './large.ts';
 import { MANAGEMENT_BENCHMARKS } from './management.ts';
 import { ROUTED_BENCHMARKS } from './routed.ts';
+import { SEALED_BENCHMARKS } from './sealed.ts';
 import { measureRoundTrip, measureThroughput, octetsBehind } from './traffic.ts';
 import type { StartEnd } from './bulk.ts';
 import type { Device, StartDevice } from './device.ts';
@@ -193,6 +194,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   ...LARGE_BENCHMARKS,
   ...ROUTED_BENCHMARKS,
   ...IPSEC_BENCHMARKS,
+  ...SEALED_BENCHMARKS,
   ...MANAGEMENT_BENCHMARKS,
   ...CRYPTO_BENCHMARKS,
   ...DNS_BENCHMARKS,

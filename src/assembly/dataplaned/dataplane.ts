@@ -21,6 +21,7 @@ import type { CounterTable } from '../../core/counters.ts';
 import { Drop } from '../../core/drop-reason.ts';
 import type { Compressor } from '../../ipsec/compressor.ts';
 import type { CryptoBatch } from '../../ipsec/crypto.ts';
+import { DatagramFrames } from '../../packet/datagrams.ts';
 import { BURST, FrameBatch } from '../../packet/frame.ts';
 import type { FramePool } from '../../packet/pool.ts';
 import { type Books, imbalance } from '../../pipeline/books.ts';
@@ -145,6 +146,7 @@ export class Dataplane {
   readonly #underlays: Underlays;
 
   readonly #received = new FrameBatch();
+  readonly #datagrams = new DatagramFrames();
   readonly #ingress: Ingress;
   readonly #bridge: BridgeNode;
   readonly #flood: FloodNode;
@@ -249,6 +251,7 @@ export class Dataplane {
       new IpsecErrors(this.#ipsec.associations, paths, options.pool.arena),
       disposal,
       decapsulateInput,
+      this.#datagrams,
     );
     this.route = new RouteNode(
       routeInput,
@@ -312,6 +315,7 @@ export class Dataplane {
       errors: this.#errors,
       fragmenter,
       toRoute: routeInput,
+      datagrams: this.#datagrams,
     };
     this.#scheduler = new Scheduler(
       [
@@ -583,6 +587,7 @@ export class Dataplane {
   #run(): void {
     this.#scheduler.run();
     for (let index = 0; index < this.#slots.length; index++) this.#slots[index]?.flush();
+    this.#datagrams.clear();
     if (this.#audit && imbalance(this.books) !== 0) {
       throw new Error(`the books are out by ${imbalance(this.books)}: ${[...this.books].join(' ')}`);
     }

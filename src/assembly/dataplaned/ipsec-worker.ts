@@ -10,6 +10,7 @@ import { Opener } from '../../ipsec/opener.ts';
 import { readSelectors } from '../../ipsec/packet-selectors.ts';
 import { Sealer } from '../../ipsec/sealer.ts';
 import { tunnelScope } from '../../ipsec/traffic-selector.ts';
+import type { DatagramFrames } from '../../packet/datagrams.ts';
 import type { Frame, FrameBatch } from '../../packet/frame.ts';
 import type { Disposal } from '../../pipeline/disposal.ts';
 import type { Outlet, PipelineNode } from '../../pipeline/node.ts';
@@ -34,6 +35,8 @@ export type IpsecSurroundings = {
   fragmenter: Fragmenter;
   /** Where what comes out of a tunnel goes. */
   toRoute: FrameBatch;
+  /** For datagrams that came joined. */
+  datagrams: DatagramFrames;
 };
 
 export class IpsecWorker {
@@ -68,7 +71,7 @@ export class IpsecWorker {
 
   /** The nodes of the pipeline: packets come in before they are routed, and the scheduler goes round for what leaves. */
   nodes(
-    { members, receiver, errors, fragmenter, toRoute }: IpsecSurroundings,
+    { members, receiver, errors, fragmenter, toRoute, datagrams }: IpsecSurroundings,
     crypto: CryptoBatch | undefined,
     compressor: Compressor | undefined,
   ): PipelineNode[] {
@@ -77,7 +80,7 @@ export class IpsecWorker {
     const opener = new Opener(disposal.pool, crypto, compressor);
     const sealer = new Sealer(disposal.pool, crypto, compressor);
     return [
-      new IpsecInboundNode(gate, opener, members, this.#addresses, disposal, toRoute, receiver),
+      new IpsecInboundNode(gate, opener, members, this.#addresses, disposal, toRoute, receiver, datagrams),
       new IpsecOutboundNode(gate, sealer, this.#paths, this.#states, errors, fragmenter, disposal, this.#send),
     ];
   }

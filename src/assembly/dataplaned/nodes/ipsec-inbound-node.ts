@@ -10,21 +10,22 @@
 import type { Member } from '../../../bridge/domain.ts';
 import { Column, ROW_STRIDE } from '../../../core/counters.ts';
 import { Drop, FORWARD, type Verdict } from '../../../core/drop-reason.ts';
-import { read32 } from '../../../core/octets.ts';
+import { read32, write16 } from '../../../core/octets.ts';
 import type { Association } from '../../../ipsec/association-database.ts';
 import { MAX_JOBS } from '../../../ipsec/crypto.ts';
 import type { Opener } from '../../../ipsec/opener.ts';
 import { readSelectors } from '../../../ipsec/packet-selectors.ts';
 import { IpsecProtocol } from '../../../ipsec/security-association.ts';
 import { tunnelScope } from '../../../ipsec/traffic-selector.ts';
-import type { Frame, FrameBatch } from '../../../packet/frame.ts';
+import { canSplit, type DatagramFrames } from '../../../packet/datagrams.ts';
+import { copyMetadata, type Frame, FrameBatch, Gso } from '../../../packet/frame.ts';
 import { Book } from '../../../pipeline/books.ts';
 import type { Disposal } from '../../../pipeline/disposal.ts';
 import type { PipelineNode } from '../../../pipeline/node.ts';
 import { Direction } from '../../../pipeline/tap.ts';
-import { IpProtocol, ipv4Destination, ipv4Source } from '../../../wire/ipv4.ts';
-import { IPV6_DESTINATION, IPV6_SOURCE } from '../../../wire/ipv6.ts';
-import { UDP_HEADER_OCTETS, udpSourcePort } from '../../../wire/udp.ts';
+import { IPV4_TOTAL_LENGTH, IpProtocol, ipv4Destination, ipv4Source, writeIpv4Checksum } from '../../../wire/ipv4.ts';
+import { IPV6_DESTINATION, IPV6_HEADER_OCTETS, IPV6_PAYLOAD_LENGTH, IPV6_SOURCE } from '../../../wire/ipv6.ts';
+import { UDP_HEADER_OCTETS, UDP_LENGTH, udpSourcePort } from '../../../wire/udp.ts';
 import { classifyUdpEncapsulated, NON_ESP_MARKER_OCTETS, UdpEncapsulated } from '../../../wire/udp-encapsulation.ts';
 import type { IpsecGate } from '../ipsec-gate.ts';
 import type { LocalAddresses } from '../local-addresses.ts';
@@ -55,6 +56,8 @@ export class IpsecInboundNode implements PipelineNode {
   readonly #toRoute: FrameBatch;
   readonly #receiver: PacketReceiver;
   readonly #associations: Association[] = [];
+  readonly #datagrams: DatagramFrames;
+  readonly #joined = new FrameBatch();
   /** Of each packet in the opener that came behind UDP: four words of address, and a port. */
   readonly #senders = new Int32Array(MAX_JOBS * SENDER_WORDS);
 
@@ -66,7 +69,9 @@ export class IpsecInboundNode implements PipelineNode {
     disposal: Disposal,
     toRoute: FrameBatch,
     receiver: PacketReceiver,
+    datagrams: DatagramFrames,
   ) {
+    this.#datagrams = datagrams;
     this.input = gate.toOpen;
     this.#gate = gate;
     this.#opener = opener;
@@ -94,10 +99,13 @@ export class IpsecInboundNode implements PipelineNode {
     const bytes = this.#bytes;
     const { start } = frame;
     let at = frame.upperStart;
-    const isIpv6 = bytes[start]! >>> 4 === 6;
     let protocol = frame.upperProtocol;
     const isUdp = protocol === IpProtocol.udp;
     if (isUdp) {
+      if (frame.gsoType !== Gso.none) {
+        this.#openJoined(frame);
+        return;
+      }
       at += UDP_HEADER_OCTETS;
       if (!this.#isEsp(frame, at)) return;
       protocol = IpsecProtocol.esp;
@@ -107,11 +115,26 @@ export class IpsecInboundNode implements PipelineNode {
       this.#drop(frame, Drop.ipsecTooShort);
       return;
     }
-    const spi = read32(bytes, isEsp ? at : at + AH_SPI);
+    const association = this.#find(frame, start, protocol, read32(bytes, isEsp ? at : at + AH_SPI));
+    if (association === undefined) {
+      this.#drop(frame, Drop.ipsecUnknownSpi);
+      return;
+    }
+    if (association.inbound.isUdp !== isUdp) {
+      this.#disposal.drop(frame, Drop.ipsecProtocolMismatch, association.spec.row);
+      return;
+    }
+    if (isUdp) this.#noteSender(this.#opener.count, start, at - UDP_HEADER_OCTETS);
+    this.#note(frame, association, this.#opener.add(frame, association.inbound, at));
+  }
+
+  /** The association of an SPI, by the addresses in the IP header at `ip`. */
+  #find(frame: Frame, ip: number, protocol: number, spi: number): Association | undefined {
+    const bytes = this.#bytes;
     const { routeDomain } = this.#members[frame.member]!.domain;
     const { associations } = this.#gate;
-    const to = start + IPV6_DESTINATION;
-    const association = isIpv6
+    const to = ip + IPV6_DESTINATION;
+    return bytes[ip]! >>> 4 === 6
       ? associations.findInbound(
           protocol,
           routeDomain,
@@ -121,24 +144,78 @@ export class IpsecInboundNode implements PipelineNode {
           read32(bytes, to + 8),
           read32(bytes, to + 12),
         )
-      : associations.findInbound(protocol, routeDomain, spi, 0, 0, 0, ipv4Destination(bytes, start));
-    if (association === undefined) {
-      this.#drop(frame, Drop.ipsecUnknownSpi);
-      return;
-    }
-    if (association.inbound.isUdp !== isUdp) {
-      this.#disposal.drop(frame, Drop.ipsecProtocolMismatch, association.spec.row);
-      return;
-    }
-    const { count } = this.#opener;
-    if (isUdp) this.#noteSender(count, start, isIpv6, at - UDP_HEADER_OCTETS);
-    const verdict = this.#opener.add(frame, association.inbound, at);
+      : associations.findInbound(protocol, routeDomain, spi, 0, 0, 0, ipv4Destination(bytes, ip));
+  }
+
+  /** What the opener has said of the packet that it was given. */
+  #note(frame: Frame, association: Association, verdict: Verdict): void {
     if (verdict !== FORWARD) {
       this.#disposal.drop(frame, verdict, association.spec.row);
       return;
     }
-    this.#associations[count] = association;
+    this.#associations[this.#opener.count - 1] = association;
     if (this.#opener.isFull) this.#flush();
+  }
+
+  /** Datagrams that came joined: ESP of tunnel mode is opened where it lies, all else is taken apart first. */
+  #openJoined(frame: Frame): void {
+    const disposal = this.#disposal;
+    const { start: ip, upperStart: udp } = frame;
+    const payload = udp + UDP_HEADER_OCTETS;
+    if (frame.gsoType !== Gso.udpL4 || !canSplit(frame, payload)) {
+      this.#drop(frame, Drop.gsoUnsupported);
+      return;
+    }
+    const { frames, length } = this.#split(frame, payload);
+    for (let index = 0; index < length; index++) {
+      const datagram = frames[index]!;
+      const { start, end } = datagram;
+      const isEsp = classifyUdpEncapsulated(this.#bytes, start, end) === UdpEncapsulated.esp;
+      const association = isEsp ? this.#find(frame, ip, IpsecProtocol.esp, read32(this.#bytes, start)) : undefined;
+      // Of one that is dropped a capture shall show the headers.
+      if (association?.inbound.isUdp !== true || !association.inbound.isTunnel || disposal.tap.dropped) {
+        this.#openApart(datagram, ip, udp);
+        continue;
+      }
+      this.#noteSender(this.#opener.count, ip, udp);
+      this.#note(datagram, association, this.#opener.addJoined(datagram, association.inbound, ip));
+    }
+    this.#joined.clear();
+    disposal.consume(frame);
+  }
+
+  #split(frame: Frame, payload: number): FrameBatch {
+    this.#datagrams.split(frame, payload, this.#joined);
+    this.#disposal.books[Book.originated]! += this.#joined.length;
+    return this.#joined;
+  }
+
+  /** Opens a datagram as if it had come alone, behind a copy of the headers that it came behind. */
+  #openApart(datagram: Frame, ip: number, udp: number): void {
+    const disposal = this.#disposal;
+    const bytes = this.#bytes;
+    const headerOctets = udp + UDP_HEADER_OCTETS - ip;
+    const octets = headerOctets + datagram.end - datagram.start;
+    const alone = disposal.pool.acquire(octets);
+    if (alone === undefined) {
+      this.#drop(datagram, Drop.noBuffer);
+      return;
+    }
+    copyMetadata(datagram, alone);
+    const { start } = alone;
+    alone.end = start + octets;
+    bytes.copyWithin(start, ip, ip + headerOctets);
+    bytes.copyWithin(start + headerOctets, datagram.start, datagram.end);
+    const isIpv4 = bytes[start]! >>> 4 === 4;
+    if (isIpv4) write16(bytes, start + IPV4_TOTAL_LENGTH, octets);
+    else write16(bytes, start + IPV6_PAYLOAD_LENGTH, octets - IPV6_HEADER_OCTETS);
+    if (isIpv4) writeIpv4Checksum(bytes, start);
+    alone.upperStart = start + udp - ip;
+    alone.upperProtocol = IpProtocol.udp;
+    write16(bytes, alone.upperStart + UDP_LENGTH, alone.end - alone.upperStart);
+    disposal.books[Book.originated]! += 1;
+    disposal.consume(datagram);
+    this.#open(alone);
   }
 
   /** Whether a datagram to UDP 4500 carries ESP; if not it has been taken or dropped. */
@@ -159,8 +236,9 @@ export class IpsecInboundNode implements PipelineNode {
   }
 
   /** Keeps where a packet behind UDP came from, until it is known whether to believe it. */
-  #noteSender(entry: number, ip: number, isIpv6: boolean, udp: number): void {
+  #noteSender(entry: number, ip: number, udp: number): void {
     const bytes = this.#bytes;
+    const isIpv6 = bytes[ip]! >>> 4 === 6;
     const senders = this.#senders;
     const at = entry * SENDER_WORDS;
     const source = ip + IPV6_SOURCE;

@@ -10,7 +10,9 @@ import type { Domain, Member } from '../../../bridge/domain.ts';
 import { Drop, FORWARD, type Verdict } from '../../../core/drop-reason.ts';
 import { read32 } from '../../../core/octets.ts';
 import { completeUnannouncedChecksum } from '../../../packet/complete-checksum.ts';
-import type { Frame, FrameBatch } from '../../../packet/frame.ts';
+import { canSplit, type DatagramFrames } from '../../../packet/datagrams.ts';
+import { type Frame, type FrameBatch, Gso } from '../../../packet/frame.ts';
+import { Book } from '../../../pipeline/books.ts';
 import type { Disposal } from '../../../pipeline/disposal.ts';
 import type { Reassembly } from '../../../route/reassembly.ts';
 import { udpService } from '../../../tunnel/service.ts';
@@ -89,6 +91,7 @@ export class PacketReceiver {
   readonly #words: Int32Array;
   readonly #toDecapsulate: FrameBatch;
   readonly #demultiplexer: TunnelDemultiplexer;
+  readonly #datagrams: DatagramFrames;
 
   constructor(
     members: readonly (Member | undefined)[],
@@ -104,7 +107,9 @@ export class PacketReceiver {
     ipsecErrors: IpsecErrors,
     disposal: Disposal,
     toDecapsulate: FrameBatch,
+    datagrams: DatagramFrames,
   ) {
+    this.#datagrams = datagrams;
     this.#members = members;
     this.#domains = domains;
     this.#addresses = addresses;
@@ -379,7 +384,25 @@ export class PacketReceiver {
     if (frame.outerStart === 0) frame.outerStart = frame.start;
     frame.start = udp + UDP_HEADER_OCTETS;
     frame.end = udp + octets;
-    this.#toDecapsulate.push(frame);
+    if (frame.gsoType === Gso.none) this.#toDecapsulate.push(frame);
+    else this.#decapsulateJoined(frame);
+  }
+
+  /** Hands datagrams on that came joined. */
+  #decapsulateJoined(frame: Frame): void {
+    if (frame.gsoType !== Gso.udpL4 || !canSplit(frame, frame.start)) {
+      this.#drop(frame, Drop.gsoUnsupported);
+      return;
+    }
+    const batch = this.#toDecapsulate;
+    const before = batch.length;
+    this.#datagrams.split(frame, frame.start, batch);
+    for (let index = before; index < batch.length; index++) {
+      const datagram = batch.frames[index]!;
+      datagram.outerStart = datagram.start;
+    }
+    this.#disposal.books[Book.originated]! += batch.length - before;
+    this.#disposal.consume(frame);
   }
 
   /**
