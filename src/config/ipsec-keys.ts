@@ -14,6 +14,11 @@ export type KeyProperties = {
   readonly 'encrypt-key'?: string;
 };
 
+/** The same of an association that a daemon makes, which says its keys as they are. */
+export type OpenKeyProperties = Omit<KeyProperties, KeyName> & { readonly opened: OpenedKeys };
+
+type OpenedKeys = Readonly<Partial<Record<KeyName, Uint8Array>>>;
+
 export type IpsecKeys = {
   readonly algorithms: PairOfAlgorithms;
   /** Of the cipher, the salt of a combined one behind it; empty for `null`. */
@@ -28,18 +33,12 @@ export type KeyProblem = { readonly property: string; readonly problem: string; 
 type KeyName = 'auth-key' | 'encrypt-key';
 
 /** Opens the keys and holds them against the lengths that the algorithms want. */
-export function keysOf(properties: KeyProperties): IpsecKeys | KeyProblem {
+export function keysOf(properties: KeyProperties | OpenKeyProperties): IpsecKeys | KeyProblem {
   const { protocol, 'auth-algorithm': auth, 'encrypt-algorithm': encrypt } = properties;
   const algorithms = pairOf(protocol, auth, encrypt);
   if ('problem' in algorithms) return { ...algorithms, property: `${algorithms.property}-algorithm` };
-  const opened: Partial<Record<KeyName, Uint8Array>> = {};
-  for (const property of ['auth-key', 'encrypt-key'] as const) {
-    const sealed = properties[property];
-    if (sealed === undefined) continue;
-    const secret = openSecret(sealed);
-    if ('problem' in secret) return { property, problem: secret.problem, hint: `Write the ${property} itself.` };
-    opened[property] = keyOctets(secret.text);
-  }
+  const opened = 'opened' in properties ? properties.opened : unseal(properties);
+  if ('problem' in opened) return opened;
   if (algorithms.mac === 'none') {
     const key = combinedKey(opened, algorithms, auth);
     return key instanceof Uint8Array ? { algorithms, key, macKey: new Uint8Array() } : key;
@@ -55,9 +54,21 @@ export function keysOf(properties: KeyProperties): IpsecKeys | KeyProblem {
   };
 }
 
+function unseal(properties: KeyProperties): OpenedKeys | KeyProblem {
+  const opened: Partial<Record<KeyName, Uint8Array>> = {};
+  for (const property of ['auth-key', 'encrypt-key'] as const) {
+    const sealed = properties[property];
+    if (sealed === undefined) continue;
+    const secret = openSecret(sealed);
+    if ('problem' in secret) return { property, problem: secret.problem, hint: `Write the ${property} itself.` };
+    opened[property] = keyOctets(secret.text);
+  }
+  return opened;
+}
+
 /** The one key of AES-GCM and AES-GMAC, whichever property it stands in. */
 function combinedKey(
-  opened: Readonly<Partial<Record<KeyName, Uint8Array>>>,
+  opened: OpenedKeys,
   { keyOctets: octets }: PairOfAlgorithms,
   algorithm: string,
 ): Uint8Array | KeyProblem {

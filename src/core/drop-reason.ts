@@ -106,6 +106,7 @@ export const Drop = {
   ipsecUnsupported: 97,
   ipsecNotEsp: 98,
   ipsecCryptoFailed: 99,
+  ipsecKeyExchangeFull: 100,
 } as const;
 
 export type DropKey = keyof typeof Drop;
@@ -220,6 +221,7 @@ export const DROP_HELP: Record<DropKey, string> = {
   ipsecUnsupported: 'options or extension headers that AH cannot authenticate, or a packet that cannot be protected',
   ipsecNotEsp: 'a datagram to UDP 4500 with the non-ESP marker, which nobody has registered for',
   ipsecCryptoFailed: 'the cryptographic library has refused, for want of memory',
+  ipsecKeyExchangeFull: 'messages of key exchange came faster than the daemon takes them that has registered for them',
 };
 
 const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

@@ -6,6 +6,7 @@
 
 import { z } from 'zod';
 import type { Value } from '../config/value.ts';
+import { keyExchangeItemSchema, keyExchangeMessageSchema, newAssociationSchema } from './ipsec-daemon-schema.ts';
 import { associationFilterSchema, associationPageSchema, ipsecTotalsSchema } from './ipsec-schema.ts';
 import { DAEMON_NAMES } from './daemon-name.ts';
 
@@ -269,6 +270,18 @@ export const METHODS = {
     params: z.object({ filter: associationFilterSchema }),
     result: z.object({ associations: z.number().int() }),
   },
+  /**
+   * dataplaned: makes one; answered once packets go by it. One that sends is used from then on in place of the one before of its policy,
+   * which stays until it is deleted.
+   */
+  'add-association': { params: newAssociationSchema, result: z.null() },
+  /**
+   * dataplaned: registers the caller for messages of key exchange that come behind UDP 4500, and hands them over; the first item is
+   * empty, and says that it has.
+   */
+  'key-exchange': { params: z.object({}), item: keyExchangeItemSchema },
+  /** dataplaned: sends one from UDP 4500 of an address of ours, behind a marker. */
+  'send-key-exchange': { params: keyExchangeMessageSchema, result: z.null() },
   /** dataplaned: what was protected, by policy. */
   'ipsec-totals': { params: z.object({}), result: z.object({ totals: z.array(ipsecTotalsSchema) }) },
   /** Supervisor: makes a device fit to be opened, or says why it must not be. */

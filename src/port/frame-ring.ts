@@ -52,13 +52,23 @@ export class FrameRing {
     return Atomics.load(this.#control, LOST) >>> 0;
   }
 
+  /** Whether the next frame finds no slot: for who fills. */
+  get isFull(): boolean {
+    return ((this.#control[FILLED]! - Atomics.load(this.#control, EMPTIED)) | 0) >= this.#slots;
+  }
+
+  /** Counts a frame that was not filled in. */
+  lose(): void {
+    Atomics.add(this.#control, LOST, 1);
+  }
+
   /** Copies a frame into the next slot; false, and counted, when none is free. */
   fill(source: Uint8Array, start: number, octets: number): boolean {
-    const filled = this.#control[FILLED]!;
-    if (((filled - Atomics.load(this.#control, EMPTIED)) | 0) >= this.#slots) {
-      Atomics.add(this.#control, LOST, 1);
+    if (this.isFull) {
+      this.lose();
       return false;
     }
+    const filled = this.#control[FILLED]!;
     const slot = filled & (this.#slots - 1);
     const to = this.start(slot);
     const bytes = this.#bytes;

@@ -25,6 +25,7 @@ import { type Frame, FrameBatch } from '../../src/packet/frame.ts';
 import { FramePool, poolOctets, type PoolSizes } from '../../src/packet/pool.ts';
 import { createBooks } from '../../src/pipeline/books.ts';
 import { NullTap, type Tap } from '../../src/pipeline/tap.ts';
+import { createFrameRing, type FrameRingMemory, frameRingOctets } from '../../src/port/frame-ring.ts';
 import { createMemoryPair, type MemoryPort } from '../../src/port/memory.ts';
 import type { PortMedium } from '../../src/port/port.ts';
 import { udpService } from '../../src/tunnel/service.ts';
@@ -64,6 +65,8 @@ export type RigOptions = {
   /** Ciphers of IPsec over the rig's own arena, and where numbers are handed in; absent: there are none. */
   makeCrypto?: (arena: Arena) => CryptoBatch;
   associations?: SharedArrayBuffer;
+  /** Messages of key exchange that may wait for a daemon, a power of two; absent: none can register. */
+  keyExchangeSlots?: number;
   /** Whether port 0 takes super-frames behind outer headers. */
   cutsTunnelled?: boolean;
 };
@@ -80,6 +83,7 @@ export class Rig {
   readonly books = createBooks();
   readonly pool: FramePool;
   readonly dataplane: Dataplane;
+  readonly keyExchange: FrameRingMemory | undefined;
   nowMs = 10_000;
   #isRealClock = false;
   /** The far ends of the ports: `send` goes in there, `received` comes out. */
@@ -98,6 +102,9 @@ export class Rig {
     const pool = options.pool ?? POOL;
     this.counters = new CounterTable(options.counterRows ?? 256);
     this.pool = new FramePool(this.arena, this.allocator.allocate(poolOctets(pool))!, pool);
+    const { keyExchangeSlots: slots } = options;
+    this.keyExchange =
+      slots === undefined ? undefined : createFrameRing(this.allocator.allocate(frameRingOctets(slots))!, slots);
     this.dataplane = new Dataplane({
       pool: this.pool,
       counters: this.counters,
@@ -107,6 +114,7 @@ export class Rig {
       now: () => (this.#isRealClock ? performance.now() : this.nowMs),
       crypto: options.makeCrypto?.(this.arena),
       associations: options.associations,
+      keyExchange: this.keyExchange,
       learnedLimit: options.learnedLimit ?? 1024,
       staticLimit: options.staticLimit ?? 1024,
       ...(options.hostLimit === undefined ? {} : { hostLimit: options.hostLimit }),

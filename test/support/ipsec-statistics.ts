@@ -58,9 +58,10 @@ export class FakeIpsecStatistics implements IpsecStatistics {
     return this.rows;
   }
 
-  remove(associations: readonly AssociationRow[]): void {
+  remove(associations: readonly AssociationRow[]): Promise<void> {
     this.removed.push(...associations);
     this.rows = this.rows.filter((row) => !associations.includes(row));
+    return Promise.resolve();
   }
 
   totals(): readonly IpsecTotals[] {
@@ -71,6 +72,6 @@ export class FakeIpsecStatistics implements IpsecStatistics {
 /** A data plane without IPsec. */
 export const NO_ASSOCIATIONS: IpsecStatistics = {
   associations: () => [],
-  remove: () => undefined,
+  remove: () => Promise.resolve(),
   totals: () => [],
 };

@@ -14,8 +14,10 @@ import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import type { CryptoBatch } from '../../ipsec/crypto.ts';
 import type { SequenceStore } from '../../store/sequence-store.ts';
+import { VolatileSequences } from '../../store/volatile-sequences.ts';
 import { AssociationCell, type AssociationStates } from './association-states.ts';
 import type { AssociationModel, Failure } from './model.ts';
+import { forgetKeys } from './run-time-associations.ts';
 import type { KeyOf } from './ipsec-plan.ts';
 
 /** Numbers in the first block of a key: what is sent in half a second at a million packets a second. */
@@ -61,6 +63,8 @@ export type AssociationKeeperOptions = {
 
 export class AssociationKeeper {
   readonly #options: AssociationKeeperOptions;
+  /** Of what a daemon has made: its keys are not there after a restart. */
+  readonly #volatile = new VolatileSequences();
   #entries = new Map<string, Entry>();
   #failures: Failure[] = [];
   /** Why numbers cannot be reserved; undefined: they can. */
@@ -89,7 +93,10 @@ export class AssociationKeeper {
     }
     this.#entries = entries;
     const { store, ranBefore } = this.#options;
-    for (const entry of fresh) entry.isLost = !store.knows(entry.fingerprint) && ranBefore.has(entry.fingerprint);
+    for (const entry of fresh) {
+      const { fingerprint, model } = entry;
+      entry.isLost = model.isRunTime !== true && !store.knows(fingerprint) && ranBefore.has(fingerprint);
+    }
     const owed = fresh.filter(({ isLost }) => !isLost);
     if (owed.length > 0) await this.#reserve(owed);
     return [...before.values()].filter((entry) => !isIn(entries, entry)).map(({ key }) => key);
@@ -138,7 +145,8 @@ export class AssociationKeeper {
 
   failures(): readonly Failure[] {
     const failures = [...this.#failures];
-    for (const [name, { isLost, block }] of this.#entries) {
+    for (const [name, { isLost, block, model }] of this.#entries) {
+      if (model.isRunTime === true) continue;
       const object = `${TYPE} ${name}`;
       if (isLost) failures.push({ object, reason: LOST_SEQUENCE });
       else if (this.#problem !== undefined) failures.push({ object, reason: withoutRecord(this.#problem, block) });
@@ -160,6 +168,7 @@ export class AssociationKeeper {
     const fingerprint = fingerprintOf(keys.key, keys.macKey);
     keys.key.fill(0);
     keys.macKey.fill(0);
+    forgetKeys(model);
     return {
       model,
       key,
@@ -177,30 +186,39 @@ export class AssociationKeeper {
   /** Looks whose numbers run low. */
   async #look(): Promise<void> {
     const { states } = this.#options;
-    if (this.#problem !== undefined && performance.now() < this.#retryAtMs) return;
+    const isWaiting = this.#problem !== undefined && performance.now() < this.#retryAtMs;
     const low = [...this.#entries.values()].filter(({ id, block, size, busy, model, isLost }) => {
-      if (id === undefined || isLost || busy) return false;
+      if (id === undefined || isLost || busy || (isWaiting && model.isRunTime !== true)) return false;
       if (block === undefined) return true;
       const last = model.sa.extended ? Number.MAX_SAFE_INTEGER : 0xffff_ffff;
       return block.end <= last && block.end - states.read(id, AssociationCell.next) < size / 2;
     });
-    if (low.length === 0 || !(await this.#reserve(low))) return;
-    for (const entry of low) {
-      // Others may have come in their places meanwhile.
-      if (isIn(this.#entries, entry)) states.reserve(entry.id!, entry.key, entry.block!.first, entry.block!.end);
+    for (const isRunTime of [true, undefined]) {
+      const some = low.filter(({ model }) => model.isRunTime === isRunTime);
+      if (some.length === 0 || !(await this.#reserve(some))) continue;
+      for (const entry of some) {
+        // Others may have come in their places meanwhile.
+        if (isIn(this.#entries, entry)) states.reserve(entry.id!, entry.key, entry.block!.first, entry.block!.end);
+      }
     }
   }
 
   /** Whether that has worked; blocks behind a first one are larger than the one before. */
   async #reserve(entries: readonly Entry[]): Promise<boolean> {
     const { store, log } = this.#options;
-    const wanted = entries.map(({ fingerprint, block, size }) => {
+    const durable: Entry[] = [];
+    for (const entry of entries) {
+      if (entry.model.isRunTime === true) this.#reserveVolatile(entry);
+      else durable.push(entry);
+    }
+    if (durable.length === 0) return true;
+    const wanted = durable.map(({ fingerprint, block, size }) => {
       return { fingerprint, count: block === undefined ? size : Math.min(LARGEST_BLOCK, size * 2) };
     });
-    for (const entry of entries) entry.busy = true;
+    for (const entry of durable) entry.busy = true;
     try {
       const blocks = await store.reserve(wanted);
-      entries.forEach((entry, index) => {
+      durable.forEach((entry, index) => {
         entry.block = blocks[index]!;
         entry.size = wanted[index]!.count;
       });
@@ -216,8 +234,14 @@ export class AssociationKeeper {
       this.#retryAtMs = performance.now() + RETRY_MS;
       return false;
     } finally {
-      for (const entry of entries) entry.busy = false;
+      for (const entry of durable) entry.busy = false;
     }
+  }
+
+  #reserveVolatile(entry: Entry): void {
+    const { fingerprint, block, size } = entry;
+    entry.size = block === undefined ? size : Math.min(LARGEST_BLOCK, size * 2);
+    entry.block = this.#volatile.reserve({ fingerprint, count: entry.size });
   }
 }
 

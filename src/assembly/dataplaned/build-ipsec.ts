@@ -14,7 +14,7 @@ import type { AssociationModel, IpsecTunnelModel, Model, SelectorModel } from '.
 const UNKNOWN_OVERHEAD = 100;
 /** Of an underlay that nobody has configured. */
 const UNKNOWN_MTU = 1500;
-const DEFLATE = 2;
+export const DEFLATE = 2;
 const WINDOW_STEP = 32;
 
 /** Adds what IPsec needs to a model that has its domains. */
@@ -35,7 +35,9 @@ export function addIpsec(view: ConfigView, model: Model): void {
     const policy = view.ipsecPolicies.get(association.properties['ipsec-policy']);
     if (policy === undefined || policy.properties.mode === 'isession') continue;
     const { mode } = policy.properties;
-    const tunnel = mode === 'interface' ? tunnelOf(association, tunnels, view)?.name : undefined;
+    const { 'source-address': source, 'destination-address': destination } = association.properties;
+    const tunnel =
+      mode === 'interface' ? tunnelOf({ source, destination }, policy.name, tunnels, view)?.name : undefined;
     const made = associationModel(association, policy, tunnel);
     if (made === undefined) continue;
     if (mode === 'interface' && tunnel === undefined) {
@@ -70,13 +72,22 @@ function ipsecTunnelsOf(view: ConfigView): IpsecTunnel[] {
   });
 }
 
+/** Packets that a replay window of this size looks back. */
+export const roundedWindow = (packets: number): number => Math.ceil(packets / WINDOW_STEP) * WINDOW_STEP;
+
+type Ends = { readonly source: string; readonly destination: string };
+
+/** Name of the tunnel that an association of interface mode between two ends is for. */
+export const tunnelBetween = (ends: Ends, policy: string, view: ConfigView): string | undefined =>
+  tunnelOf(ends, policy, ipsecTunnelsOf(view), view)?.name;
+
 /** The tunnel that an association of interface mode is for: the one between its ends, whichever way. */
 function tunnelOf(
-  { properties }: ManualAssociation,
+  { source, destination }: Ends,
+  policy: string,
   tunnels: readonly IpsecTunnel[],
   view: ConfigView,
 ): Tunnel | undefined {
-  const { 'source-address': source, 'destination-address': destination, 'ipsec-policy': policy } = properties;
   return tunnels.find(({ tunnel, selector }) => {
     if (view.trafficSelectors.get(selector)?.properties['ipsec-policy'] !== policy) return false;
     const { 'local-address': local, 'remote-address': remote } = tunnel.properties;
@@ -146,7 +157,7 @@ const associationModel = kept(
       destination: destination.words,
       transform: { cipher: transform.cipher, mac: transform.mac },
       extended: properties['extended-sequence-numbers'],
-      replayWindow: Math.ceil(properties['replay-window-size'] / WINDOW_STEP) * WINDOW_STEP,
+      replayWindow: roundedWindow(properties['replay-window-size']),
       compression: policy.ipcomp === 'deflate' ? DEFLATE : 0,
       compressionIndex: DEFLATE,
       udpSourcePort: udp?.source ?? 0,

@@ -30,6 +30,7 @@ import { Disposal } from '../../pipeline/disposal.ts';
 import type { Outlet } from '../../pipeline/node.ts';
 import { Scheduler } from '../../pipeline/scheduler.ts';
 import type { Tap } from '../../pipeline/tap.ts';
+import { FrameRing, type FrameRingMemory } from '../../port/frame-ring.ts';
 import type { Port } from '../../port/port.ts';
 import type { HostGroup } from '../../route/host-groups.ts';
 import { PathMtuTable } from '../../route/path-mtu.ts';
@@ -48,6 +49,7 @@ import { IpsecErrors } from './ipsec-errors.ts';
 import { IpsecGate } from './ipsec-gate.ts';
 import { IpsecPaths } from './ipsec-paths.ts';
 import { IpsecWorker } from './ipsec-worker.ts';
+import { KeyExchange } from './key-exchange.ts';
 import { LocalAddresses } from './local-addresses.ts';
 import type { LocalDelivery } from './local-delivery.ts';
 import { ArpResponder } from './nodes/arp-responder.ts';
@@ -102,6 +104,8 @@ export type DataplaneOptions = {
   compressor?: Compressor | undefined;
   /** Where the state of security associations is shared with who shows and feeds them. */
   associations?: SharedArrayBuffer | undefined;
+  /** Where messages of key exchange wait for who has registered (key-exchange.ts); absent: nobody can. */
+  keyExchange?: FrameRingMemory | undefined;
   /** Seconds after which a learned station that is not heard is forgotten. */
   ageingSeconds?: number;
   /** Checks the books after every breath and throws when they are out: for tests and debug builds. */
@@ -300,10 +304,12 @@ export class Dataplane {
     );
     this.#ingress = new Ingress(disposal, this.#hostPath, this.#bridge.input, decapsulateInput, routeInput);
     const states = new AssociationStates(options.associations ?? createAssociationStates());
+    const ring = options.keyExchange && new FrameRing(options.pool.arena, options.keyExchange);
     this.#ipsecWorker = new IpsecWorker(
       this.#ipsec,
       ipsecPaths,
       states,
+      new KeyExchange(this.#ipsec, ring, this.#members, this.#domains, this.#addresses, disposal, this.route),
       this.#addresses,
       this.#domains,
       disposal,
@@ -537,6 +543,10 @@ export class Dataplane {
       case 'set-route-table':
         this.#routes.setTable(operation.routeDomain, operation.routes);
         this.#disturb();
+        break;
+      case 'set-key-exchange':
+      case 'send-key-exchange':
+        this.#ipsecWorker.apply(operation, this.#now());
         break;
       case 'set-ipsec-settings':
       case 'set-traffic-selector':

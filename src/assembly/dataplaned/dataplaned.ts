@@ -26,12 +26,16 @@ import { ConflictReporter } from './conflict-reporter.ts';
 import { EventLoopDriver } from './event-loop-driver.ts';
 import { COUNTER_ROWS, type DriverEvents, type FrameDriver } from './frame-driver.ts';
 import { buildModel } from './build-model.ts';
+import type { KeyExchangePlane } from './key-exchange-service.ts';
 import { HostPathClient, type HostPathService } from './host-path-client.ts';
 import type { DeviceFacts, Failure, Model } from './model.ts';
 import { DataplaneIpsecStatistics } from './ipsec-statistics.ts';
 import { associationRowKey } from './ipsec-plan.ts';
 import { isHostPort, Planner } from './planner.ts';
 import { PortOpener } from './port-factory.ts';
+import { RunTimeAssociations } from './run-time-associations.ts';
+import { IpcError } from '../../ipc/ipc-error.ts';
+import type { NewAssociation } from '../../ipc/ipsec-daemon-schema.ts';
 import type { DeviceWishes } from '../../ipc/schema.ts';
 import { type DeviceState, PortKeeper, type PrepareDevice } from './port-keeper.ts';
 import type { ShowSources } from './show-service.ts';
@@ -79,6 +83,8 @@ export class Dataplaned implements ConfigApplier {
   readonly #conflicts: ConflictReporter;
   #associations: AssociationKeeper | undefined;
   #states: AssociationStates | undefined;
+  /** Associations that a daemon of key exchange has made. */
+  readonly #runTime = new RunTimeAssociations();
   /** Why there is no IPsec. */
   #noIpsec = 'IPsec needs the addon, which cannot be loaded';
   /** What `show` says of security associations. */
@@ -89,6 +95,25 @@ export class Dataplaned implements ConfigApplier {
       return keeper && states && { keeper, states, remake: (names) => this.#remake(names) };
     },
   );
+
+  /** What a daemon of key exchange reaches. */
+  readonly keyExchange: KeyExchangePlane = {
+    memory: () => {
+      const { memory: arena, keyExchange: ring } = this.#worker;
+      return this.#associations && ring && { arena, ring };
+    },
+    want: (isWanted) => this.#apply([{ op: 'set-key-exchange', isWanted }]),
+    send: (spec) => this.#apply([{ op: 'send-key-exchange', spec }]),
+    isOurs: (routeDomain, address) =>
+      [...this.#model.selfs.values()].some(
+        ({ words, routeDomain: own }) => own === routeDomain && words.every((word, at) => word === address[at]),
+      ),
+    nameOf: (member) => {
+      const key = this.#planner.memberNames().get(member);
+      // A packet that came out of a security association has come to the domain itself.
+      return key && (this.#model.interfaceMembers.get(key)?.segment ?? key.replace(/^local /, ''));
+    },
+  };
 
   constructor(options: DataplanedOptions) {
     this.#options = options;
@@ -164,11 +189,20 @@ export class Dataplaned implements ConfigApplier {
     this.#noIpsec = reason;
   }
 
-  /** Takes associations down and up again. */
-  #remake(names: readonly string[]): void {
-    this.#associations?.forget(names);
-    for (const name of names) this.#worker.counters.clear(this.#planner.row(associationRowKey(name)));
-    void this.#reconcile();
+  /** Takes associations down, and those of the configuration up again. */
+  async #remake(names: readonly string[]): Promise<void> {
+    const manual = names.filter((name) => !this.#runTime.has(name));
+    for (const name of names) this.#runTime.remove(name);
+    this.#associations?.forget(manual);
+    for (const name of manual) this.#worker.counters.clear(this.#planner.row(associationRowKey(name)));
+    await this.#reconcile();
+  }
+
+  /** Makes an association that a daemon asks for; resolves when packets go by it. Throws an IpcError. */
+  async addAssociation(wanted: NewAssociation): Promise<void> {
+    if (this.#associations === undefined) throw new IpcError('refused', this.#noIpsec);
+    this.#runTime.add(wanted, this.#view, this.#model);
+    await this.#reconcile();
   }
 
   /** Goes over to a configuration; resolves, when the worker runs it, to what could not be applied. */
@@ -240,6 +274,7 @@ export class Dataplaned implements ConfigApplier {
 
   async #reconcileNow(): Promise<void> {
     this.#model = buildModel(this.#view, this.#deviceFacts());
+    this.#runTime.addTo(this.#model, this.#view);
     if (this.#hostPaths === undefined) this.#model.hostPaths.clear();
     else if (this.#isConfigured) this.#hostPaths.want(this.#model);
     const associations = this.#associations;

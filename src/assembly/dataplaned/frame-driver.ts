@@ -1,6 +1,7 @@
 // What runs the data plane, as the rest of dataplaned sees it: the worker thread, or the event loop where the addon is absent.
 
 import type { CounterTable } from '../../core/counters.ts';
+import type { FrameRingMemory } from '../../port/frame-ring.ts';
 import type { PortHost } from './port-factory.ts';
 import type { ToWorker, WorkerTables } from './worker-protocol.ts';
 
@@ -19,6 +20,8 @@ export interface FrameDriver extends PortHost {
   readonly capture: SharedArrayBuffer;
   /** Of security associations (association-states.ts); undefined: IPsec needs the worker. */
   readonly associations?: SharedArrayBuffer;
+  /** Messages of key exchange that wait for who has registered (key-exchange.ts). */
+  readonly keyExchange?: FrameRingMemory;
   /** Tables that the data plane writes. */
   readonly tables: WorkerTables;
   /** Second of the data plane's clock. */

@@ -36,6 +36,8 @@ export class IpsecGate {
   readonly toOpen = new FrameBatch();
   /** UDP port of ESP behind address translation, and of key exchange then. */
   natTraversalPort = UDP_ENCAPSULATION_PORT;
+  /** Whether a daemon has registered for the messages of key exchange that come there. */
+  hasKeyExchange = false;
   readonly #bytes: Uint8Array;
   readonly #disposal: Disposal;
 
@@ -47,6 +49,16 @@ export class IpsecGate {
   /** Whether any packet has to be looked at. */
   get isActive(): boolean {
     return this.policies.hasIn || this.policies.hasOut;
+  }
+
+  /** Whether packets to addresses of ours may be for us rather than for a socket of the host. */
+  get opens(): boolean {
+    return this.associations.size > 0 || this.hasKeyExchange;
+  }
+
+  /** Whether datagrams to `natTraversalPort` are. */
+  get #opensUdp(): boolean {
+    return this.associations.udpUsers > 0 || this.hasKeyExchange;
   }
 
   /** The selector of direction out for a packet whose header has been checked; undefined: it goes as it is. */
@@ -105,23 +117,35 @@ export class IpsecGate {
     const verdict = this.admit(frame, routeDomain, true);
     if (frame.protection !== ADMITTED) return verdict;
     frame.protection = 0;
-    // To selectors AH is an extension header of IPv6, which they look behind.
-    const isIpv6 = this.#bytes[frame.start]! >>> 4 === 6;
-    const isFound = isIpv6 && findUpperLayerOrAh(this.#bytes, frame.start, frame.end);
-    const protocol = isFound ? upperLayer.protocol : selectors.protocol;
+    const protocol = this.#protocolOf(frame);
     const isProtected = protocol === IpsecProtocol.esp || protocol === IpsecProtocol.ah;
-    const mayBe = protocol === IpProtocol.udp && this.associations.udpUsers > 0;
+    const mayBe = protocol === IpProtocol.udp && this.#opensUdp;
     return isProtected || mayBe ? FORWARD : verdict;
   }
 
+  /** Whether a first fragment for us is of a packet that `takeProtected` would take, so that no socket of the host gets it. */
+  ownsFragment(frame: Frame): boolean {
+    if (!this.opens) return false;
+    readSelectors(this.#bytes, frame.start, frame.end);
+    const protocol = this.#protocolOf(frame);
+    if (protocol === IpProtocol.udp) return this.#opensUdp && selectors.destinationPort === this.natTraversalPort;
+    return this.associations.size > 0 && (protocol === IpsecProtocol.esp || protocol === IpsecProtocol.ah);
+  }
+
+  /** That of the packet in `selectors`. To them AH is an extension header of IPv6, which they look behind. */
+  #protocolOf({ start, end }: Frame): number {
+    const isIpv6 = this.#bytes[start]! >>> 4 === 6;
+    return isIpv6 && findUpperLayerOrAh(this.#bytes, start, end) ? upperLayer.protocol : selectors.protocol;
+  }
+
   /**
-   * Takes a packet to an address of ours that is ESP or AH, or ESP behind UDP, with its upper layer at `upper`; false: it is
-   * none, or nobody here has an SA, and then it may be for a socket of the host.
+   * Takes a packet to an address of ours that is ESP or AH, or ESP or key exchange behind UDP, with its upper layer at `upper`;
+   * false: it is none, or nobody here has an SA or has registered, and then it may be for a socket of the host.
    */
   takeProtected(frame: Frame, protocol: number, upper: number): boolean {
-    if (this.associations.size === 0) return false;
+    if (!this.opens) return false;
     if (protocol === IpProtocol.udp) {
-      if (this.associations.udpUsers === 0 || frame.end - upper < UDP_HEADER_OCTETS) return false;
+      if (!this.#opensUdp || frame.end - upper < UDP_HEADER_OCTETS) return false;
       if (read16(this.#bytes, upper + 2) !== this.natTraversalPort) return false;
     } else if (protocol !== IpsecProtocol.esp && protocol !== IpsecProtocol.ah) {
       return false;

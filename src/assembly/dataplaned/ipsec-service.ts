@@ -12,9 +12,10 @@ export interface IpsecStatistics {
   associations(): Iterable<AssociationRow>;
   /**
    * Ends associations. What a key exchange has made goes, and is made again when it is needed; a manual one is made again at once from
-   * the configuration, with counters and replay window anew, while its sequence numbers go on where they were.
+   * the configuration, with counters and replay window anew, while its sequence numbers go on where they were. Resolves when no packet
+   * goes by those that are gone.
    */
-  remove(associations: readonly AssociationRow[]): void;
+  remove(associations: readonly AssociationRow[]): Promise<void>;
   /** One row for each policy that has associations. */
   totals(): readonly IpsecTotals[];
 }
@@ -40,9 +41,9 @@ export class IpsecService {
   }
 
   /** How many went. */
-  remove(filter: AssociationFilter): number {
+  async remove(filter: AssociationFilter): Promise<number> {
     const fitting = this.#fitting(filter);
-    this.#statistics.remove(fitting);
+    await this.#statistics.remove(fitting);
     return fitting.length;
   }
 

@@ -3,11 +3,13 @@
 import { formatBareAddress } from '../../core/address.ts';
 import { Column } from '../../core/counters.ts';
 import type { AssociationRow, IpsecTotals } from '../../ipc/ipsec-schema.ts';
+import type { Lifetime } from '../../ipsec/security-association.ts';
 import { type AssociationKeeper, LOST_SEQUENCE } from './association-keeper.ts';
 import { AssociationCell, HARD_LIFETIME, SOFT_LIFETIME, type AssociationStates } from './association-states.ts';
-import type { ManualAssociation, TrafficSelector } from './config-view.ts';
+import type { TrafficSelector } from './config-view.ts';
 import type { IpsecStatistics } from './ipsec-service.ts';
 import type { AssociationModel } from './model.ts';
+import { runTimeName } from './run-time-associations.ts';
 import { associationRowKey } from './ipsec-plan.ts';
 import type { ShowSources } from './show-service.ts';
 import { readDrops } from './statistics.ts';
@@ -19,8 +21,8 @@ const ENDED = 'its lifetime is over: give it new keys on both sides';
 export type IpsecSources = {
   keeper: AssociationKeeper;
   states: AssociationStates;
-  /** Takes the named associations down and up again. */
-  remake: (names: readonly string[]) => void;
+  /** Takes the named associations down, and those of the configuration up again. */
+  remake: (names: readonly string[]) => Promise<void>;
 };
 
 export class DataplaneIpsecStatistics implements IpsecStatistics {
@@ -38,13 +40,16 @@ export class DataplaneIpsecStatistics implements IpsecStatistics {
     if (ipsec === undefined) return;
     const selectors = selectorsByPolicy([...view.trafficSelectors.values()]);
     for (const association of model.associations.values()) {
-      const configured = view.manualAssociations.get(association.name);
-      if (configured !== undefined) yield this.#row(association, configured, selectors, ipsec);
+      if (association.isRunTime === true || view.manualAssociations.has(association.name)) {
+        yield this.#row(association, selectors, ipsec);
+      }
     }
   }
 
-  remove(associations: readonly AssociationRow[]): void {
-    this.#ipsec()?.remake(associations.flatMap(({ manual }) => manual ?? []));
+  async remove(associations: readonly AssociationRow[]): Promise<void> {
+    await this.#ipsec()?.remake(
+      associations.map(({ manual, protocol, destination, spi }) => manual ?? runTimeName(protocol, destination, spi)),
+    );
   }
 
   totals(): readonly IpsecTotals[] {
@@ -68,12 +73,11 @@ export class DataplaneIpsecStatistics implements IpsecStatistics {
 
   #row(
     association: AssociationModel,
-    { properties }: ManualAssociation,
     selectors: ReadonlyMap<string, readonly TrafficSelector[]>,
     { keeper, states }: IpsecSources,
   ): AssociationRow {
     const { view, planner, worker } = this.#sources();
-    const { name, policy, sa, routeDomain, tunnel } = association;
+    const { name, policy, sa, routeDomain, tunnel, keys } = association;
     const id = planner.association(name);
     const isOut = this.#leaves(association);
     const direction = isOut ? 'out' : 'in';
@@ -84,13 +88,15 @@ export class DataplaneIpsecStatistics implements IpsecStatistics {
     const selector = selectorFor(selectors.get(policy) ?? [], direction);
     const address = (words: AssociationModel['sa']['source']): string =>
       formatBareAddress({ family: sa.family, words, routeDomain }) + (routeDomain === 0 ? '' : `%${routeDomain}`);
+    const createdMs = keeper.madeAtMs(name) ?? Date.now();
+    const ageSeconds = (Date.now() - createdMs) / 1000;
     const isMirrored = selector?.properties.direction === 'both' && !isOut;
     return {
       spi: sa.spi,
       source: address(sa.source),
       destination: address(sa.destination),
       direction,
-      protocol: properties.protocol,
+      protocol: keys.protocol,
       mode: tunnel !== undefined ? 'interface' : mode === 'tunnel' ? 'tunnel' : 'transport',
       ...this.#state(association, id, isOut, keeper, states),
       worker: 0,
@@ -101,24 +107,25 @@ export class DataplaneIpsecStatistics implements IpsecStatistics {
         selectorSource: selector.properties[isMirrored ? 'destination-address' : 'source-address'],
         selectorDestination: selector.properties[isMirrored ? 'source-address' : 'destination-address'],
       }),
-      manual: name,
-      authAlgorithm: properties['auth-algorithm'],
-      encryptAlgorithm: properties['encrypt-algorithm'],
+      ...(association.isRunTime !== true && { manual: name }),
+      authAlgorithm: keys['auth-algorithm'],
+      encryptAlgorithm: keys['encrypt-algorithm'],
       packets: count(Column.inFrames) + count(Column.outFrames),
       octets: count(Column.inOctets) + count(Column.outOctets),
-      hardLifetime: {},
-      softLifetime: {},
+      hardLifetime: lifetimeOf(sa.hardLifetime, ageSeconds),
+      softLifetime: lifetimeOf(sa.softLifetime, ageSeconds),
       drops: readDrops(worker.counters, row),
       replayWindow: sa.replayWindow,
       extendedSequence: sa.extended,
       ...(sa.udpDestinationPort !== 0 && { udpPorts: [sa.udpSourcePort, sa.udpDestinationPort] as [number, number] }),
       ...(used !== 0 && { lastUseMs: Date.now() - (worker.second - used) * 1000 }),
-      createdMs: keeper.madeAtMs(name) ?? Date.now(),
+      createdMs,
     };
   }
 
   /** Whether the side that sends is ours. */
-  #leaves({ sa, routeDomain }: AssociationModel): boolean {
+  #leaves({ sa, routeDomain, isRunTime, sends }: AssociationModel): boolean {
+    if (isRunTime === true) return sends;
     const { model } = this.#sources();
     return [...model.selfs.values()].some(
       ({ words, routeDomain: own }) => own === routeDomain && words.every((word, at) => word === sa.source[at]),
@@ -142,6 +149,11 @@ export class DataplaneIpsecStatistics implements IpsecStatistics {
     return { state: lifetime === SOFT_LIFETIME ? 'dying' : 'mature' };
   }
 }
+
+const lifetimeOf = ({ seconds, octets }: Lifetime, ageSeconds: number): AssociationRow['hardLifetime'] => ({
+  ...(seconds !== 0 && { seconds: Math.max(0, Math.round(seconds - ageSeconds)) }),
+  ...(octets !== 0 && { octets }),
+});
 
 function selectorsByPolicy(selectors: readonly TrafficSelector[]): Map<string, TrafficSelector[]> {
   const byPolicy = new Map<string, TrafficSelector[]>();

@@ -19,6 +19,7 @@ import type { Fragmenter } from './fragmenter.ts';
 import type { IcmpErrors } from './icmp-errors.ts';
 import type { IpsecGate } from './ipsec-gate.ts';
 import type { IpsecPaths } from './ipsec-paths.ts';
+import type { KeyExchange } from './key-exchange.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 import { NatKeepalive } from './nat-keepalive.ts';
 import { IpsecInboundNode } from './nodes/ipsec-inbound-node.ts';
@@ -47,6 +48,7 @@ export class IpsecWorker {
   readonly #domains: ReadonlyMap<number, Domain>;
   readonly #disposal: Disposal;
   readonly #originator: { originateSealed(frame: Frame, domain: Domain): void };
+  readonly #keyExchange: KeyExchange;
   readonly #keepalive: NatKeepalive;
 
   /** `originator`: the router. */
@@ -54,6 +56,7 @@ export class IpsecWorker {
     gate: IpsecGate,
     paths: IpsecPaths,
     states: AssociationStates,
+    keyExchange: KeyExchange,
     addresses: LocalAddresses,
     domains: ReadonlyMap<number, Domain>,
     disposal: Disposal,
@@ -62,6 +65,7 @@ export class IpsecWorker {
     this.#gate = gate;
     this.#paths = paths;
     this.#states = states;
+    this.#keyExchange = keyExchange;
     this.#addresses = addresses;
     this.#domains = domains;
     this.#disposal = disposal;
@@ -79,8 +83,11 @@ export class IpsecWorker {
     if (crypto === undefined) return [new UnsealedNode(gate, disposal)];
     const opener = new Opener(disposal.pool, crypto, compressor);
     const sealer = new Sealer(disposal.pool, crypto, compressor);
+    const addresses = this.#addresses;
+    const inbound = new IpsecInboundNode(gate, opener, members, addresses, disposal, toRoute, receiver, datagrams);
+    inbound.notEsp = this.#keyExchange.take;
     return [
-      new IpsecInboundNode(gate, opener, members, this.#addresses, disposal, toRoute, receiver, datagrams),
+      inbound,
       new IpsecOutboundNode(gate, sealer, this.#paths, this.#states, errors, fragmenter, disposal, this.#send),
     ];
   }
@@ -103,6 +110,12 @@ export class IpsecWorker {
         break;
       case 'remove-association':
         associations.remove(operation.id);
+        break;
+      case 'set-key-exchange':
+        this.#gate.hasKeyExchange = operation.isWanted;
+        break;
+      case 'send-key-exchange':
+        this.#keyExchange.send(operation.spec);
         break;
     }
   }

@@ -2,7 +2,7 @@
 // what the planner, the ports and `show` work with.
 
 import type { AddressWords } from '../../core/address.ts';
-import type { KeyProperties } from '../../config/ipsec-keys.ts';
+import type { KeyProperties, OpenKeyProperties } from '../../config/ipsec-keys.ts';
 import type { RecordTable } from '../../config/record-table.ts';
 import type { CrossingSpec } from '../../bridge/crossing.ts';
 import type { SecurityAssociationSpec } from '../../ipsec/security-association.ts';
@@ -179,8 +179,10 @@ export type AssociationModel = {
   sends: boolean;
   tunnel: string | undefined;
   sa: SecurityAssociationSpec;
-  /** The properties that say the keys, sealed. */
-  keys: KeyProperties;
+  /** The properties that say the keys, sealed; or open, where a daemon has made the association, until they have been used. */
+  keys: KeyProperties | OpenKeyProperties;
+  /** A daemon has made it, not the configuration. */
+  isRunTime?: true;
 };
 
 export type IpsecTunnelModel = { name: string; domain: string; mtu: number };

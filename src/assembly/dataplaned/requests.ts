@@ -6,6 +6,7 @@ import { CaptureReader } from '../../pipeline/capture.ts';
 import { allCapturePoints, findCapturePoints } from './capture-points.ts';
 import { CaptureService } from './capture-service.ts';
 import type { Dataplaned } from './dataplaned.ts';
+import { KeyExchangeService } from './key-exchange-service.ts';
 import { IpsecService } from './ipsec-service.ts';
 import { ShowService } from './show-service.ts';
 
@@ -13,6 +14,7 @@ export function handlersOf(dataplaned: Dataplaned): Handlers {
   const { sources } = dataplaned;
   const shows = new ShowService(sources);
   const ipsec = new IpsecService(dataplaned.ipsec);
+  const keyExchange = new KeyExchangeService(dataplaned.keyExchange);
   const captures = new CaptureService(new CaptureReader(sources().worker.capture), {
     find: (name) => findCapturePoints(sources(), name),
     all: () => allCapturePoints(sources()),
@@ -21,7 +23,16 @@ export function handlersOf(dataplaned: Dataplaned): Handlers {
     show: (params) => shows.show(params) ?? refuse(params.type),
     'reset-stats': ({ type, names }) => ({ objects: shows.reset(type, names) ?? refuse(type) }),
     associations: ({ filter, cursor }) => ipsec.list(filter, cursor),
-    'delete-associations': ({ filter }) => ({ associations: ipsec.remove(filter) }),
+    'delete-associations': async ({ filter }) => ({ associations: await ipsec.remove(filter) }),
+    'add-association': async (params) => {
+      await dataplaned.addAssociation(params);
+      return null;
+    },
+    'key-exchange': (params, context) => keyExchange.register(params, context),
+    'send-key-exchange': async (params) => {
+      await keyExchange.send(params);
+      return null;
+    },
     'ipsec-totals': () => ({ totals: [...ipsec.totals()] }),
     capture: (params, context) => captures.capture(params, context),
   };

@@ -8,6 +8,7 @@ import type { CrossingSpec } from '../../bridge/crossing.ts';
 import type { AllowedServices } from '../../route/port-lockdown.ts';
 import type { AssociationSpec } from '../../ipsec/association-database.ts';
 import type { SelectorSpec } from '../../ipsec/traffic-selector.ts';
+import type { KeyExchangeMessageSpec } from './key-exchange.ts';
 import type { PackedRoutes } from '../../route/route-table.ts';
 import type { TunnelSpec } from '../../tunnel/tunnel.ts';
 
@@ -145,7 +146,10 @@ export type IpsecOperation =
   | { op: 'set-traffic-selector'; spec: SelectorSpec }
   | { op: 'remove-traffic-selector'; id: number }
   | { op: 'set-association'; spec: AssociationSpec }
-  | { op: 'remove-association'; id: number };
+  | { op: 'remove-association'; id: number }
+  /** Whether a daemon has registered for messages of key exchange; one that it sends. */
+  | { op: 'set-key-exchange'; isWanted: boolean }
+  | { op: 'send-key-exchange'; spec: KeyExchangeMessageSpec };
 
 export type Operation =
   | { op: 'set-learning'; ageingSeconds: number; limit: number }

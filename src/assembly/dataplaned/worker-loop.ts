@@ -70,6 +70,7 @@ class WorkerLoop {
       crypto: openCryptoBatch(addon, setup.arena),
       compressor: new DeflateCompressor(),
       associations: setup.associations,
+      keyExchange: setup.keyExchange,
       audit: setup.audit,
     });
     this.#watch();

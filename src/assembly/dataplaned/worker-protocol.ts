@@ -4,6 +4,7 @@
 // the worker looks at the word once per breath. What the worker posts reaches the main thread like any message.
 
 import type { PoolSizes } from '../../packet/pool.ts';
+import type { FrameRingMemory } from '../../port/frame-ring.ts';
 import type { PortDescription } from './port-factory.ts';
 import type { Operation } from './spec.ts';
 
@@ -16,6 +17,8 @@ export type WorkerSetup = {
   capture: SharedArrayBuffer;
   /** Of security associations, as in association-states.ts. */
   associations: SharedArrayBuffer;
+  /** Messages of key exchange on their way to the main thread, as in key-exchange.ts. */
+  keyExchange: FrameRingMemory;
   /** CONTROL_* words. */
   control: SharedArrayBuffer;
   /** Descriptor that is signalled together with CONTROL_MESSAGES. */

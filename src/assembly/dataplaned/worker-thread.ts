@@ -7,8 +7,10 @@ import { Arena, ArenaAllocator } from '../../packet/arena.ts';
 import { DEFAULT_POOL, poolOctets } from '../../packet/pool.ts';
 import { type Books, createBooks } from '../../pipeline/books.ts';
 import { createCaptureMemory } from '../../pipeline/capture.ts';
+import { createFrameRing, type FrameRingMemory, frameRingOctets } from '../../port/frame-ring.ts';
 import { createAssociationStates } from './association-states.ts';
 import { COUNTER_ROWS, type DriverEvents, type FrameDriver } from './frame-driver.ts';
+import { KEY_EXCHANGE_SLOTS } from './key-exchange.ts';
 import {
   CONTROL_HEARTBEAT,
   CONTROL_MESSAGES,
@@ -35,6 +37,7 @@ export class WorkerThread implements FrameDriver {
   readonly books: Books = createBooks();
   readonly capture = createCaptureMemory();
   readonly associations = createAssociationStates();
+  readonly keyExchange: FrameRingMemory;
   /** Tables of the worker, once it is ready. */
   tables: WorkerTables = {
     fdb: new SharedArrayBuffer(0),
@@ -55,6 +58,10 @@ export class WorkerThread implements FrameDriver {
     this.arena = addon.arenaCreate(ARENA_OCTETS);
     this.memory = new Arena(addon.arenaBuffer(this.arena));
     const poolOffset = this.allocator.allocate(poolOctets(DEFAULT_POOL))!;
+    this.keyExchange = createFrameRing(
+      this.allocator.allocate(frameRingOctets(KEY_EXCHANGE_SLOTS))!,
+      KEY_EXCHANGE_SLOTS,
+    );
     this.#event = addon.eventOpen();
     const setup: WorkerSetup = {
       arena: this.arena,
@@ -64,6 +71,7 @@ export class WorkerThread implements FrameDriver {
       books: this.books.buffer as SharedArrayBuffer,
       capture: this.capture,
       associations: this.associations,
+      keyExchange: this.keyExchange,
       control: this.#control.buffer,
       event: this.#event,
       audit: process.env.WIDEPLANE_AUDIT === '1',

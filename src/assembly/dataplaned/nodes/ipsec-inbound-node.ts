@@ -26,7 +26,7 @@ import { Direction } from '../../../pipeline/tap.ts';
 import { IPV4_TOTAL_LENGTH, IpProtocol, ipv4Destination, ipv4Source, writeIpv4Checksum } from '../../../wire/ipv4.ts';
 import { IPV6_DESTINATION, IPV6_HEADER_OCTETS, IPV6_PAYLOAD_LENGTH, IPV6_SOURCE } from '../../../wire/ipv6.ts';
 import { UDP_HEADER_OCTETS, UDP_LENGTH, udpSourcePort } from '../../../wire/udp.ts';
-import { classifyUdpEncapsulated, NON_ESP_MARKER_OCTETS, UdpEncapsulated } from '../../../wire/udp-encapsulation.ts';
+import { classifyUdpEncapsulated, UdpEncapsulated } from '../../../wire/udp-encapsulation.ts';
 import type { IpsecGate } from '../ipsec-gate.ts';
 import type { LocalAddresses } from '../local-addresses.ts';
 import type { PacketReceiver } from './packet-receiver.ts';
@@ -39,14 +39,14 @@ const AH_FIXED_OCTETS = 12;
 
 const SENDER_WORDS = 5;
 
-/** Takes a message of key exchange that came behind UDP 4500; false: nobody wants it. */
-export type TakeNotEsp = (frame: Frame, messageAt: number) => boolean;
+/** Takes a packet with a message of key exchange, its UDP header at `udp`: FORWARD, or why not. */
+export type TakeNotEsp = (frame: Frame, udp: number) => Verdict;
 
 export class IpsecInboundNode implements PipelineNode {
   readonly name = 'ipsec-inbound';
   readonly input: FrameBatch;
   /** Who gets messages of key exchange. */
-  notEsp: TakeNotEsp = () => false;
+  notEsp: TakeNotEsp = () => Drop.ipsecNotEsp;
   readonly #gate: IpsecGate;
   readonly #opener: Opener;
   readonly #members: readonly (Member | undefined)[];
@@ -226,9 +226,11 @@ export class IpsecInboundNode implements PipelineNode {
       case UdpEncapsulated.keepalive:
         this.#disposal.consume(frame);
         return false;
-      case UdpEncapsulated.nonEsp:
-        if (!this.notEsp(frame, at + NON_ESP_MARKER_OCTETS)) this.#drop(frame, Drop.ipsecNotEsp);
+      case UdpEncapsulated.nonEsp: {
+        const verdict = this.notEsp(frame, at - UDP_HEADER_OCTETS);
+        if (verdict !== FORWARD) this.#drop(frame, verdict);
         return false;
+      }
       default:
         this.#drop(frame, Drop.ipsecTooShort);
         return false;

@@ -223,7 +223,7 @@ export class PacketReceiver {
   /** As IpsecGate.takeProtected; ESP and AH may stand behind extension headers (RFC 4303, section 3.1.1). */
   #takeProtectedIpv6(frame: Frame, nextHeader: number): boolean {
     const ipsec = this.#ipsec;
-    if (ipsec.associations.size === 0) return false;
+    if (!ipsec.opens) return false;
     if (!isIpv6Extension(nextHeader)) {
       return ipsec.takeProtected(frame, nextHeader, frame.start + IPV6_HEADER_OCTETS);
     }
@@ -262,7 +262,8 @@ export class PacketReceiver {
   /** Whether the host has taken a fragment; otherwise, and where one of its packet is here already, it is put together here. */
   #isTakenByHost(frame: Frame, owner: number): boolean {
     const domain = this.#domains.get(owner);
-    return domain !== undefined && this.#delivery.acceptFragment(frame, domain);
+    if (domain === undefined || this.#ipsec.ownsFragment(frame)) return false;
+    return this.#delivery.acceptFragment(frame, domain);
   }
 
   /** Whether an IPv4 packet is alive; if not it has been dropped. What follows it is cut off. */
