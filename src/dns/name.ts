@@ -240,9 +240,9 @@ function compareLabels(a: Uint8Array, aAt: number, b: Uint8Array, bAt: number): 
   return lengths;
 }
 
-/** Whether a name is an ancestor or stands below it. */
-export function isSubdomain(name: DomainName, ancestor: DomainName): boolean {
-  const surplus = name.length - ancestor.length;
+/** Whether a name, the first `octets` of what is given, is an ancestor or stands below it. */
+export function isSubdomain(name: Uint8Array, ancestor: DomainName, octets = name.length): boolean {
+  const surplus = octets - ancestor.length;
   if (surplus < 0) return false;
   let label = 0;
   while (label < surplus) label += 1 + name[label]!;
