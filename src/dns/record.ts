@@ -17,9 +17,19 @@ export type RecordSet = {
   readonly data: readonly Uint8Array[];
 };
 
+/**
+ * Record sets by their index. An array is one. Those of a large zone lie packed in one piece of memory (`PackedSets`), and each
+ * look makes a RecordSet of views anew: do not keep a million of them, keep indices.
+ */
+export type RecordSets = {
+  readonly length: number;
+  at(index: number): RecordSet | undefined;
+  [Symbol.iterator](): Iterator<RecordSet>;
+};
+
 /** A zone that was read and found sound: one SOA, and name servers at its origin. Class IN. */
 export type Zone = {
   readonly origin: DomainName;
-  /** In no order. */
-  readonly sets: readonly RecordSet[];
+  /** In no order; no two of the same owner and type. */
+  readonly sets: RecordSets;
 };
