@@ -5,7 +5,7 @@ import { read32, write16, write32 } from '../core/octets.ts';
 import { dataNames } from './data-names.ts';
 import { equalNames, hashLabel, MAX_LABELS, ROOT_HASH } from './name-hash.ts';
 import { HEADER_OCTETS, RecordClass } from './query.ts';
-import type { Zone } from './record.ts';
+import type { RecordSet, Zone } from './record.ts';
 import { RecordType } from './types.ts';
 import { findSet, NODE_NUMBERS, NodeField, SET_NUMBERS, SetField, type ZoneTable } from './zone-table.ts';
 
@@ -50,7 +50,7 @@ class ZoneBuilder {
     this.#addNode(origin, 0, -1);
   }
 
-  add({ owner, type, ttl, data }: Zone['sets'][number]): void {
+  add({ owner, type, ttl, data }: RecordSet): void {
     const node = this.#nodeOf(owner);
     const list = this.#lists.push(LIST_NUMBERS) / LIST_NUMBERS;
     const numbers = this.#lists.array;
