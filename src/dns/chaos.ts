@@ -1,7 +1,7 @@
 // What a server says of itself in class CHAOS: its version and its name (RFC 4892; `version.bind` is BIND's, `id.server` of all).
 
 import { write16, write32 } from '../core/octets.ts';
-import { LOWER } from './name-hash.ts';
+import { LOWER_CASE } from './name.ts';
 import { HEADER_OCTETS, type Query, RecordClass } from './query.ts';
 import type { Reply } from './reply.ts';
 import type { AnswerMeans } from './zone-answer.ts';
@@ -23,7 +23,7 @@ function nameText(query: Query): string {
   for (let label = 0; label < query.labels; label++) {
     const at = query.labelStarts[label]!;
     const octets = query.octets.subarray(at + 1, at + 1 + query.octets[at]!);
-    labels.push(String.fromCharCode(...octets.map((octet) => LOWER[octet]!)));
+    labels.push(String.fromCharCode(...octets.map((octet) => LOWER_CASE[octet]!)));
   }
   return labels.join('.');
 }

@@ -1,25 +1,26 @@
 // Where names stand in RDATA that may be compressed: only in types of RFC 1035 (RFC 3597, section 4). Whatever else is in the data
 // of a record, also names, goes out as it is.
 
-import { RecordType } from './types.ts';
+import { recordType } from './record-types.ts';
 
 /** Octets in front of the names, and how many names stand there one behind the other. */
 export type DataNames = { readonly skip: number; readonly names: number };
 
-const ONE: DataNames = { skip: 0, names: 1 };
-const TWO: DataNames = { skip: 0, names: 2 };
 const NONE: DataNames = { skip: 0, names: 0 };
+/** Fields in front of names have one size, whatever is in them. */
+const ZEROS = new Uint8Array(16);
 
-const BY_TYPE: readonly (DataNames | undefined)[] = (() => {
-  const table: DataNames[] = [];
-  // NS, MD, MF, CNAME, MB, MG, MR, PTR.
-  for (const type of [2, 3, 4, 5, 7, 8, 9, 12]) table[type] = ONE;
-  // SOA, MINFO.
-  for (const type of [6, 14]) table[type] = TWO;
-  table[RecordType.mx] = { skip: 2, names: 1 };
-  return table;
-})();
+function namesOf(type: number): DataNames {
+  const { compressible = false, fields = [] } = recordType(type) ?? {};
+  if (!compressible) return NONE;
+  const first = fields.findIndex(({ isName }) => isName === true);
+  const skip = fields.slice(0, first).reduce((at, field) => field.skip(ZEROS, at, ZEROS.length), 0);
+  return { skip, names: fields.filter(({ isName }) => isName === true).length };
+}
+
+/** The types of RFC 1035 are below. */
+const BY_TYPE: readonly DataNames[] = Array.from({ length: 32 }, (_, type) => namesOf(type));
 
 export function dataNames(type: number): DataNames {
-  return type < BY_TYPE.length ? (BY_TYPE[type] ?? NONE) : NONE;
+  return BY_TYPE[type] ?? NONE;
 }

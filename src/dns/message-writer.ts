@@ -2,7 +2,8 @@
 
 import { write16, write32 } from '../core/octets.ts';
 import { dataNames } from './data-names.ts';
-import { equalNames, hashLabel, MAX_LABELS, ROOT_HASH } from './name-hash.ts';
+import { equalNames, hashLabel, ROOT_HASH } from './name-hash.ts';
+import { MAX_LABELS } from './name.ts';
 import { HEADER_OCTETS, type Query, RecordClass } from './query.ts';
 
 /** A pointer reaches this far. */

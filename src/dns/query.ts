@@ -7,7 +7,8 @@
 // One object serves query after query. What is wrong with a message is said by a number; nothing is thrown.
 
 import { read16, read32 } from '../core/octets.ts';
-import { hashLabel, MAX_LABELS, ROOT_HASH } from './name-hash.ts';
+import { hashLabel, ROOT_HASH } from './name-hash.ts';
+import { MAX_LABELS } from './name.ts';
 
 /** Octets of a header, behind which the question starts. */
 export const HEADER_OCTETS = 12;

@@ -57,6 +57,8 @@ export const TYPE = {
   SRV: 33,
   DNAME: 39,
   DS: 43,
+  /** In questions: whatever there is. */
+  ANY: 255,
 } as const;
 
 const ALGORITHMS = {

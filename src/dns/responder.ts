@@ -9,7 +9,7 @@ import { MessageWriter } from './message-writer.ts';
 import { HEADER_OCTETS, Query, QueryVerdict, Rcode, readQuery, RecordClass } from './query.ts';
 import { Reply } from './reply.ts';
 import { writeRootServers } from './root-servers.ts';
-import { RecordType } from './types.ts';
+import { TYPE } from './record-types.ts';
 import { type AnswerMeans, ZoneAnswerer } from './zone-answer.ts';
 import type { ZoneSet } from './zone-set.ts';
 
@@ -131,7 +131,7 @@ export class Responder {
     const query = this.#query;
     const reply = this.#reply;
     if (query.class !== RecordClass.in) return this.#answerOtherClass();
-    if (query.type >= FIRST_META_TYPE && query.type < RecordType.any) {
+    if (query.type >= FIRST_META_TYPE && query.type < TYPE.ANY) {
       // Transfers go over TCP and are not served yet; other types of this range are no questions (RFC 6895, section 3.1).
       const isTransfer = query.type === AXFR || query.type === IXFR;
       reply.rcode = isTransfer ? Rcode.refused : Rcode.formErr;

@@ -2,7 +2,7 @@
 
 import { type Query, Rcode } from './query.ts';
 import type { Reply } from './reply.ts';
-import { RecordType } from './types.ts';
+import { TYPE } from './record-types.ts';
 import type { AnswerMeans } from './zone-answer.ts';
 
 /** Seconds that the root zone itself gives them. */
@@ -19,7 +19,7 @@ export function writeRootServers(query: Query, reply: Reply, { writer, limit }: 
   reply.clear(Rcode.noError);
   writer.start(query, limit);
   for (const server of SERVERS) {
-    if (!writer.record(ROOT, 0, RecordType.ns, TTL, server, 0, server.length)) {
+    if (!writer.record(ROOT, 0, TYPE.NS, TTL, server, 0, server.length)) {
       reply.isTruncated = true;
       reply.authorities = 0;
       return;

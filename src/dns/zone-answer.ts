@@ -8,7 +8,7 @@ import { hashName } from './name-hash.ts';
 import type { MessageWriter } from './message-writer.ts';
 import { type Query, Rcode } from './query.ts';
 import type { Reply } from './reply.ts';
-import { RecordType } from './types.ts';
+import { TYPE } from './record-types.ts';
 import {
   findName,
   findNode,
@@ -67,7 +67,7 @@ export class ZoneAnswerer {
   /** Whether the node is delegated away, or hidden by a DNAME. Of a delegation itself the parent has the DS (RFC 4035, 3.1.4.1). */
   #isCut(table: ZoneTable, node: number, type: number): boolean {
     const cut = table.nodes[node * NODE_NUMBERS + NodeField.cut]!;
-    return cut >= 0 && !(cut === node && type === RecordType.ds);
+    return cut >= 0 && !(cut === node && type === TYPE.DS);
   }
 
   #answerRendered(table: ZoneTable, set: number, query: Query, reply: Reply, limit: number): void {
@@ -112,7 +112,7 @@ export class ZoneAnswerer {
       } else {
         const whole = this.#writeDname(table, reply, writer, length);
         // The CNAME that it makes is itself what was asked for.
-        if (whole <= 0 || query.type === RecordType.cname) break;
+        if (whole <= 0 || query.type === TYPE.CNAME) break;
         length = whole;
       }
       if (aliases === MAX_ALIASES || !this.#isInside(table, length)) break;
@@ -138,12 +138,12 @@ export class ZoneAnswerer {
       const cut = table.nodes[node * NODE_NUMBERS + NodeField.cut]!;
       if (cut >= 0 && (label > 0 || this.#isCut(table, node, type))) {
         this.#node = cut;
-        const isDelegation = cut !== node ? findSet(table, cut, RecordType.dname) < 0 : true;
+        const isDelegation = cut !== node ? findSet(table, cut, TYPE.DNAME) < 0 : true;
         return isDelegation ? Place.referral : Place.dname;
       }
       this.#node = node;
       if (label === 0) return Place.node;
-      if (findSet(table, node, RecordType.dname) >= 0) return Place.dname;
+      if (findSet(table, node, TYPE.DNAME) >= 0) return Place.dname;
       const wildcard = table.nodes[node * NODE_NUMBERS + NodeField.wildcard]!;
       if (wildcard < 0) return Place.nothing;
       this.#node = wildcard;
@@ -165,7 +165,7 @@ export class ZoneAnswerer {
   #writeAnswer(table: ZoneTable, query: Query, reply: Reply, means: AnswerMeans): 'answer' | 'alias' {
     const node = this.#node;
     const { writer } = means;
-    if (query.type === RecordType.any) {
+    if (query.type === TYPE.ANY) {
       const first = table.nodes[node * NODE_NUMBERS + NodeField.firstSet]!;
       const sets = table.nodes[node * NODE_NUMBERS + NodeField.sets]!;
       const given = means.isStream ? sets : Math.min(sets, 1);
@@ -180,7 +180,7 @@ export class ZoneAnswerer {
       reply.answers += this.#writeSet(table, node, set, this.#name, 0, writer, reply);
       return 'answer';
     }
-    const alias = findSet(table, node, RecordType.cname);
+    const alias = findSet(table, node, TYPE.CNAME);
     if (alias < 0) {
       this.#writeNegative(table, reply, writer);
       return 'answer';
@@ -191,7 +191,7 @@ export class ZoneAnswerer {
 
   /** The name that the alias at `#node` stands for goes into `#name`; returns its octets. */
   #follow(table: ZoneTable): number {
-    const set = findSet(table, this.#node, RecordType.cname);
+    const set = findSet(table, this.#node, TYPE.CNAME);
     const length = this.#expand(table, this.#node, set, 0);
     this.#name.set(this.#data.subarray(0, length));
     return length;
@@ -201,7 +201,7 @@ export class ZoneAnswerer {
   #writeDname(table: ZoneTable, reply: Reply, writer: MessageWriter, length: number): number {
     const node = this.#node;
     const base = node * NODE_NUMBERS;
-    const set = findSet(table, node, RecordType.dname);
+    const set = findSet(table, node, TYPE.DNAME);
     const nameAt = table.nodes[base + NodeField.nameAt]!;
     reply.answers += this.#writeSet(table, node, set, table.octets, nameAt, writer, reply);
     const prefix = length - table.nodes[base + NodeField.nameOctets]!;
@@ -214,7 +214,7 @@ export class ZoneAnswerer {
     this.#target.set(this.#data.subarray(0, targetOctets), prefix);
     const whole = prefix + targetOctets;
     const ttl = table.sets[set * SET_NUMBERS + SetField.ttl]!;
-    if (reply.isTruncated || !writer.record(this.#name, 0, RecordType.cname, ttl, this.#target, 0, whole)) {
+    if (reply.isTruncated || !writer.record(this.#name, 0, TYPE.CNAME, ttl, this.#target, 0, whole)) {
       reply.isTruncated = true;
       return 0;
     }
@@ -227,10 +227,10 @@ export class ZoneAnswerer {
   #writeReferral(table: ZoneTable, query: Query, reply: Reply, writer: MessageWriter): void {
     const cut = this.#node;
     const nameAt = table.nodes[cut * NODE_NUMBERS + NodeField.nameAt]!;
-    const servers = findSet(table, cut, RecordType.ns);
+    const servers = findSet(table, cut, TYPE.NS);
     reply.authorities += this.#writeSet(table, cut, servers, table.octets, nameAt, writer, reply);
     if (query.wantsDnssec) {
-      const signer = findSet(table, cut, RecordType.ds);
+      const signer = findSet(table, cut, TYPE.DS);
       if (signer >= 0) reply.authorities += this.#writeSet(table, cut, signer, table.octets, nameAt, writer, reply);
     }
     const count = table.sets[servers * SET_NUMBERS + SetField.records]!;
@@ -240,7 +240,7 @@ export class ZoneAnswerer {
       if (!this.#isInside(table, length)) continue;
       const node = findName(table, this.#name, 0, length, hashName(this.#name, 0));
       if (node < 0) continue;
-      for (const type of [RecordType.a, RecordType.aaaa]) {
+      for (const type of [TYPE.A, TYPE.AAAA]) {
         const set = findSet(table, node, type);
         if (set < 0) continue;
         const at = writer.at;
@@ -258,10 +258,10 @@ export class ZoneAnswerer {
 
   /** The SOA of the zone, for as long as "there is none" may be kept. */
   #writeNegative(table: ZoneTable, reply: Reply, writer: MessageWriter): void {
-    const set = findSet(table, 0, RecordType.soa);
+    const set = findSet(table, 0, TYPE.SOA);
     const length = this.#expand(table, 0, set, 0);
     const originAt = table.nodes[NodeField.nameAt]!;
-    if (writer.record(table.octets, originAt, RecordType.soa, table.negativeTtl, this.#data, 0, length)) {
+    if (writer.record(table.octets, originAt, TYPE.SOA, table.negativeTtl, this.#data, 0, length)) {
       reply.authorities++;
     } else {
       reply.isTruncated = true;

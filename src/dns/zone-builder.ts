@@ -3,10 +3,11 @@
 
 import { read32, write16, write32 } from '../core/octets.ts';
 import { dataNames } from './data-names.ts';
-import { equalNames, hashLabel, MAX_LABELS, ROOT_HASH } from './name-hash.ts';
+import { equalNames, hashLabel, ROOT_HASH } from './name-hash.ts';
+import { MAX_LABELS } from './name.ts';
 import { HEADER_OCTETS, RecordClass } from './query.ts';
 import type { RecordSet, Zone } from './record.ts';
-import { RecordType } from './types.ts';
+import { TYPE } from './record-types.ts';
 import { findSet, NODE_NUMBERS, NodeField, SET_NUMBERS, SetField, type ZoneTable } from './zone-table.ts';
 
 /** C0 0C: the name that was asked for. */
@@ -237,9 +238,9 @@ class ZoneBuilder {
       const cut =
         above >= 0
           ? above
-          : findSet(table, parent, RecordType.dname) >= 0
+          : findSet(table, parent, TYPE.DNAME) >= 0
             ? parent
-            : findSet(table, node, RecordType.ns) >= 0
+            : findSet(table, node, TYPE.NS) >= 0
               ? node
               : -1;
       nodes[node * NODE_NUMBERS + NodeField.cut] = cut;
@@ -268,7 +269,7 @@ function suffixAt(owner: Uint8Array, data: Uint8Array, at: number, length: numbe
 
 /** The serial, and how long "there is none" may be kept: the lesser of the SOA's TTL and its last field (RFC 2308). */
 function startOfAuthority(table: ZoneTable): { serial: number; negativeTtl: number } {
-  const set = findSet(table, 0, RecordType.soa);
+  const set = findSet(table, 0, TYPE.SOA);
   if (set < 0) return { serial: 0, negativeTtl: 0 };
   const base = set * SET_NUMBERS;
   // Serial, refresh, retry, expire and minimum are the last 20 octets of the data.

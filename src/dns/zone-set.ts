@@ -2,7 +2,7 @@
 
 import { equalNames, hashName } from './name-hash.ts';
 import type { Query } from './query.ts';
-import { RecordType } from './types.ts';
+import { TYPE } from './record-types.ts';
 import { NODE_NUMBERS, NodeField, type ZoneTable } from './zone-table.ts';
 
 export class ZoneSet {
@@ -35,7 +35,7 @@ export class ZoneSet {
     for (let label = first; label <= query.labels; label++) {
       const table = this.#at(query, label);
       if (table === undefined) continue;
-      if (label > 0 || query.type !== RecordType.ds) return table;
+      if (label > 0 || query.type !== TYPE.DS) return table;
       for (let above = 1; above <= query.labels; above++) {
         const parent = this.#at(query, above);
         if (parent !== undefined) return parent;

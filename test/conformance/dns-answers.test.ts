@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { writeMessage } from '../../src/dns/message-head.ts';
+import { readMasterFile } from '../../src/dns/master-file.ts';
 import { MessageWriter } from '../../src/dns/message-writer.ts';
 import { Query, QueryVerdict, readQuery } from '../../src/dns/query.ts';
 import { Reply } from '../../src/dns/reply.ts';
@@ -12,8 +13,8 @@ import { buildZoneTable } from '../../src/dns/zone-builder.ts';
 import type { ZoneTable } from '../../src/dns/zone-table.ts';
 import { Random } from '../fuzz/mutator.ts';
 import { ask, NameServer } from '../support/dns-peers.ts';
-import { randomQuestion, randomZone } from '../support/dns-zones.ts';
-import { linesOf, queryOf, zoneOf } from '../support/dns.ts';
+import { masterFile, randomQuestion, randomZone } from '../support/dns-zones.ts';
+import { linesOf, nameOf, queryOf } from '../support/dns.ts';
 
 const ZONES = 40;
 const QUESTIONS_A_ZONE = 200;
@@ -25,7 +26,10 @@ const cases = zones.flatMap((zone, index) =>
   Array.from({ length: QUESTIONS_A_ZONE }, () => ({ table: index, question: randomQuestion(random, zone) })),
 );
 const queries = cases.map(({ question }) => queryOf({ ...question, edns: { udpPayloadSize: UDP_OCTETS } }));
-const tables: ZoneTable[] = zones.map(({ origin, records }) => buildZoneTable(zoneOf(origin, records)));
+const tables: ZoneTable[] = zones.map((zone) => {
+  const read = readMasterFile(Buffer.from(masterFile(zone)), { origin: nameOf(zone.origin) });
+  return buildZoneTable(read.zone ?? assert.fail(read.problems.map(({ text }) => text).join('\n')));
+});
 
 /** A message as sets: the head, and the records of each section without their order. */
 type Message = { head: string; an: string[]; ns: string[]; ar: string[] };
