@@ -2,11 +2,11 @@
 // RFC 8482). A name that has what was asked for is answered with octets that were rendered when the zone was read; aliases,
 // referrals and what is put together from several names are written when they are asked for.
 
-import { read16 } from '../core/octets.ts';
-import { dataNames } from './data-names.ts';
 import { hashName } from './name-hash.ts';
 import type { MessageWriter } from './message-writer.ts';
+import { NegativeAnswers } from './negative-answers.ts';
 import { type Query, Rcode } from './query.ts';
+import { expandData } from './rendered-data.ts';
 import type { Reply } from './reply.ts';
 import { TYPE } from './record-types.ts';
 import {
@@ -25,8 +25,6 @@ const MAX_ALIASES = 16;
 /** The name that a DNAME leads to is too long (RFC 6672, section 2.2). */
 const YX_DOMAIN = 6;
 const NAME_OCTETS = 255;
-/** Owner, type, class, TTL and length in front of rendered data. */
-const RENDERED_OCTETS = 12;
 
 /** What an answer is made of, besides the zone: memory for a message, and how it goes out. */
 export type AnswerMeans = {
@@ -43,6 +41,7 @@ type Place = (typeof Place)[keyof typeof Place];
 
 /** Answers from zones, one query at a time. */
 export class ZoneAnswerer {
+  readonly #negatives = new NegativeAnswers();
   readonly #name = new Uint8Array(NAME_OCTETS + 1);
   readonly #target = new Uint8Array(NAME_OCTETS + 1);
   readonly #data = new Uint8Array(65_535);
@@ -53,15 +52,33 @@ export class ZoneAnswerer {
   answer(table: ZoneTable, query: Query, reply: Reply, means: AnswerMeans): void {
     reply.clear();
     reply.isAuthoritative = true;
-    const node = findNode(table, query, 0);
-    if (node >= 0 && !this.#isCut(table, node, query.type)) {
-      const set = findSet(table, node, query.type);
-      if (set >= 0) {
-        this.#answerRendered(table, set, query, reply, means.limit);
-        return;
-      }
+    if (query.type === TYPE.ANY || !this.#answerAtOnce(table, query, reply, means.limit)) {
+      this.#compose(table, query, reply, means);
     }
-    this.#compose(table, query, reply, means);
+  }
+
+  /** What needs no look at a second name: records of the name or of its wildcard, and that there are none. */
+  #answerAtOnce(table: ZoneTable, query: Query, reply: Reply, limit: number): boolean {
+    const { nodes } = table;
+    let node = findNode(table, query, 0);
+    if (node >= 0) {
+      if (this.#isCut(table, node, query.type)) return false;
+    } else {
+      // The closest encloser: the origin at the latest.
+      for (let label = 1; node < 0; label++) node = findNode(table, query, label);
+      if (nodes[node * NODE_NUMBERS + NodeField.cut]! >= 0 || findSet(table, node, TYPE.DNAME) >= 0) return false;
+      node = nodes[node * NODE_NUMBERS + NodeField.wildcard]!;
+    }
+    const set = node < 0 ? -1 : findSet(table, node, query.type);
+    if (set >= 0) {
+      this.#answerRendered(table, set, query, reply, limit);
+      return true;
+    }
+    if (node >= 0 && findSet(table, node, TYPE.CNAME) >= 0) return false;
+    if (node < 0) reply.rcode = Rcode.nxDomain;
+    this.#negatives.answer(table, query, reply);
+    if (query.questionEnd - query.start + reply.tailOctets > limit) this.#truncate(reply);
+    return true;
   }
 
   /** Whether the node is delegated away, or hidden by a DNAME. Of a delegation itself the parent has the DS (RFC 4035, 3.1.4.1). */
@@ -192,7 +209,7 @@ export class ZoneAnswerer {
   /** The name that the alias at `#node` stands for goes into `#name`; returns its octets. */
   #follow(table: ZoneTable): number {
     const set = findSet(table, this.#node, TYPE.CNAME);
-    const length = this.#expand(table, this.#node, set, 0);
+    const length = expandData(table, this.#node, set, 0, this.#data);
     this.#name.set(this.#data.subarray(0, length));
     return length;
   }
@@ -205,7 +222,7 @@ export class ZoneAnswerer {
     const nameAt = table.nodes[base + NodeField.nameAt]!;
     reply.answers += this.#writeSet(table, node, set, table.octets, nameAt, writer, reply);
     const prefix = length - table.nodes[base + NodeField.nameOctets]!;
-    const targetOctets = this.#expand(table, node, set, 0);
+    const targetOctets = expandData(table, node, set, 0, this.#data);
     if (prefix + targetOctets > NAME_OCTETS) {
       reply.rcode = YX_DOMAIN;
       return 0;
@@ -235,7 +252,7 @@ export class ZoneAnswerer {
     }
     const count = table.sets[servers * SET_NUMBERS + SetField.records]!;
     for (let index = 0; index < count && !reply.isTruncated; index++) {
-      const length = this.#expand(table, cut, servers, index);
+      const length = expandData(table, cut, servers, index, this.#data);
       this.#name.set(this.#data.subarray(0, length));
       if (!this.#isInside(table, length)) continue;
       const node = findName(table, this.#name, 0, length, hashName(this.#name, 0));
@@ -259,7 +276,7 @@ export class ZoneAnswerer {
   /** The SOA of the zone, for as long as "there is none" may be kept. */
   #writeNegative(table: ZoneTable, reply: Reply, writer: MessageWriter): void {
     const set = findSet(table, 0, TYPE.SOA);
-    const length = this.#expand(table, 0, set, 0);
+    const length = expandData(table, 0, set, 0, this.#data);
     const originAt = table.nodes[NodeField.nameAt]!;
     if (writer.record(table.octets, originAt, TYPE.SOA, table.negativeTtl, this.#data, 0, length)) {
       reply.authorities++;
@@ -283,44 +300,12 @@ export class ZoneAnswerer {
     const ttl = table.sets[base + SetField.ttl]!;
     const count = table.sets[base + SetField.records]!;
     for (let index = 0; index < count; index++) {
-      const length = this.#expand(table, node, set, index);
+      const length = expandData(table, node, set, index, this.#data);
       if (!writer.record(names, owner, type, ttl, this.#data, 0, length)) {
         reply.isTruncated = true;
         return -1;
       }
     }
     return count;
-  }
-
-  /** The data of a rendered record without compression, into `#data`; returns its octets. */
-  #expand(table: ZoneTable, node: number, set: number, index: number): number {
-    const { octets } = table;
-    const base = set * SET_NUMBERS;
-    let at = table.sets[base + SetField.at]!;
-    for (let skipped = 0; skipped < index; skipped++) at += RENDERED_OCTETS + read16(octets, at + 10);
-    const end = at + RENDERED_OCTETS + read16(octets, at + 10);
-    at += RENDERED_OCTETS;
-    const { skip, names } = dataNames(table.sets[base + SetField.type]!);
-    let length = 0;
-    for (let count = 0; count < skip; count++) this.#data[length++] = octets[at++]!;
-    for (let count = 0; count < names; count++) {
-      while (octets[at] !== 0 && octets[at]! < 0xc0) {
-        for (let left = octets[at]!; left >= 0; left--) this.#data[length++] = octets[at++]!;
-      }
-      if (octets[at] === 0) {
-        this.#data[length++] = octets[at++]!;
-        continue;
-      }
-      // A pointer into the question: the owner from there on.
-      const numbers = node * NODE_NUMBERS;
-      const nameAt = table.nodes[numbers + NodeField.nameAt]!;
-      const nameEnd = nameAt + table.nodes[numbers + NodeField.nameOctets]!;
-      for (let from = nameAt + (read16(octets, at) & 0x3fff) - 12; from < nameEnd; from++) {
-        this.#data[length++] = octets[from]!;
-      }
-      at += 2;
-    }
-    while (at < end) this.#data[length++] = octets[at++]!;
-    return length;
   }
 }
