@@ -1,6 +1,7 @@
 /* Sending through AF_PACKET or a TAP device, a batch a call, straight from arena memory. */
 #include "packet_transmit.h"
 
+#include "datagram_cut.h"
 #include "segment.h"
 
 #include <endian.h>
@@ -352,6 +353,52 @@ static int send_apart(struct transmitter *transmitter, const struct train *train
 	return refused;
 }
 
+/* A super-frame of datagrams that were written here: it may leave whole where frames may be joined. */
+static inline bool is_own_datagrams(const int32_t *descriptor)
+{
+	uint32_t wanted = RING_GSO | RING_OWN_UDP;
+	return ((uint32_t)descriptor[WORD_FLAGS] & (wanted | RING_TUNNELLED)) == wanted;
+}
+
+static inline bool has_to_cut(const struct transmitter *transmitter, const int32_t *descriptor)
+{
+	return is_own_datagrams(descriptor) && !(transmitter->joins && transmitter->joiner.joins_udp);
+}
+
+/* Sends its datagrams one by one. Returns 0, or the errno of the first that was refused; those behind it are not sent. */
+static int send_datagrams(struct transmitter *transmitter, const uint8_t *frame, const int32_t *descriptor)
+{
+	static struct virtio_net_hdr nothing;
+	struct datagram_cut cut;
+	struct iovec pieces[3 * CUT_DATAGRAMS], *piece = pieces;
+	struct mmsghdr messages[CUT_DATAGRAMS];
+	enum way way = transmitter->joins ? OFFLOAD : PLAIN;
+	size_t transport = (uint16_t)descriptor[WORD_CHECKSUM], payload_octets = (uint32_t)descriptor[WORD_GSO] >> 16;
+	if (!datagram_cut(&cut, frame, (size_t)descriptor[WORD_OCTETS], transmitter->joiner.is_ip, transport, payload_octets))
+		return EINVAL;
+	for (int i = 0; i < cut.count; i++) {
+		messages[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = piece, .msg_iovlen = way == OFFLOAD ? 3 : 2}};
+		if (way == OFFLOAD) *piece++ = (struct iovec){&nothing, sizeof nothing};
+		*piece++ = cut.pieces[2 * i];
+		*piece++ = cut.pieces[2 * i + 1];
+	}
+	int error = 0;
+	return send_run(transmitter, way, messages, cut.count, &error) == cut.count ? 0 : error;
+}
+
+/* A frame that was refused alone: where it is a super-frame of datagrams that all pass alone, the kernel does not know such
+ * super-frames, and gets no other. Returns how many were refused. */
+static int send_refused(struct transmitter *transmitter, uint8_t *base, int32_t *descriptor, int error)
+{
+	if (is_own_datagrams(descriptor) && (error == EINVAL || error == EIO)) {
+		error = send_datagrams(transmitter, base + (uint32_t)descriptor[WORD_OFFSET], descriptor);
+		if (error == 0) transmitter->joiner.joins_udp = false;
+	}
+	if (error == 0) return 0;
+	refuse(descriptor, error);
+	return 1;
+}
+
 static int send_joined(struct transmitter *transmitter, uint8_t *base, int32_t *descriptors, int count)
 {
 	struct joiner *joiner = &transmitter->joiner;
@@ -369,9 +416,11 @@ static int send_joined(struct transmitter *transmitter, uint8_t *base, int32_t *
 		first += send_run(transmitter, OFFLOAD, transmitter->messages + first, joiner->count - first, &error);
 		if (first == joiner->count) break;
 		const struct train *train = &joiner->trains[first++];
-		int apart = 1;
-		if (train->frames == 1) refuse(descriptors + train->first * RING_STRIDE, error);
-		else apart = send_apart(transmitter, train, descriptors, error);
+		if (train->frames == 1) {
+			refused += send_refused(transmitter, base, descriptors + train->first * RING_STRIDE, error);
+			continue;
+		}
+		int apart = send_apart(transmitter, train, descriptors, error);
 		if (apart == 0 && (error == EINVAL || error == EIO))
 			*(train->is_tcp ? &joiner->joins_tcp : &joiner->joins_udp) = false;
 		refused += apart;
@@ -463,8 +512,10 @@ int transmitter_send(struct transmitter *transmitter, uint8_t *base, int32_t *de
 	int refused = 0;
 	for (int first = 0; first < count;) {
 		int32_t *next = descriptors + first * RING_STRIDE;
-		if (way_of(next) == TUNNELLED) {
-			int error = send_tunnelled(transmitter, base + (uint32_t)next[WORD_OFFSET], next);
+		if (way_of(next) == TUNNELLED || has_to_cut(transmitter, next)) {
+			const uint8_t *frame = base + (uint32_t)next[WORD_OFFSET];
+			int error = way_of(next) == TUNNELLED ? send_tunnelled(transmitter, frame, next)
+							      : send_datagrams(transmitter, frame, next);
 			if (error != 0) {
 				refuse(next, error);
 				refused++;
@@ -473,7 +524,10 @@ int transmitter_send(struct transmitter *transmitter, uint8_t *base, int32_t *de
 			continue;
 		}
 		int batch = 1;
-		while (batch < TRANSMIT_BATCH && first + batch < count && way_of(next + batch * RING_STRIDE) != TUNNELLED) batch++;
+		for (; batch < TRANSMIT_BATCH && first + batch < count; batch++) {
+			const int32_t *other = next + batch * RING_STRIDE;
+			if (way_of(other) == TUNNELLED || has_to_cut(transmitter, other)) break;
+		}
 		refused += transmitter->joins ? send_joined(transmitter, base, next, batch)
 					      : send_separately(transmitter, base, next, batch);
 		first += batch;

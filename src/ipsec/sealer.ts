@@ -11,14 +11,17 @@
 //
 // Not supported: traffic flow confidentiality by padding or dummy packets.
 
+import { checksumFold } from '../core/checksum.ts';
 import { Drop, FORWARD, type Verdict } from '../core/drop-reason.ts';
+import { write16 } from '../core/octets.ts';
 import { packetTos } from '../packet/ecn.ts';
-import { copyMetadata, type Frame } from '../packet/frame.ts';
+import { copyMetadata, type Frame, Gso } from '../packet/frame.ts';
 import type { FramePool } from '../packet/pool.ts';
+import { beginCut, cut, cutOctets, writeCut } from '../packet/segment.ts';
 import { AH_FIXED_OCTETS, writeAh } from '../wire/ah.ts';
 import { ESP_HEADER_OCTETS, ESP_TRAILER_OCTETS, espPadOctets, NextHeader, writeEsp } from '../wire/esp.ts';
 import { IPCOMP, IPCOMP_HEADER_OCTETS, writeIpComp } from '../wire/ipcomp.ts';
-import { IpProtocol, ipv4DontFragment, writeIpv4, writeIpv4Checksum } from '../wire/ipv4.ts';
+import { IpProtocol, ipv4DontFragment, ipv4PseudoHeaderSum, writeIpv4, writeIpv4Checksum } from '../wire/ipv4.ts';
 import {
   IPV6_DESTINATION,
   IPV6_HEADER_OCTETS,
@@ -27,7 +30,7 @@ import {
   writeIpv6,
   writeIpv6Address,
 } from '../wire/ipv6.ts';
-import { UDP_HEADER_OCTETS, udpOctets, writeUdp, writeUdpChecksum } from '../wire/udp.ts';
+import { UDP_CHECKSUM, UDP_HEADER_OCTETS, udpOctets, writeUdp, writeUdpChecksum } from '../wire/udp.ts';
 import type { Compressor } from './compressor.ts';
 import { type CryptoBatch, Job, MAX_JOBS } from './crypto.ts';
 import { findInsertion, insertion, isIpv4, packetEnd, rewriteHeader } from './insertion.ts';
@@ -41,6 +44,9 @@ import { IpsecProtocol } from './security-association.ts';
 const OUTER_TTL = 64;
 const MAX_LENGTH = 0xffff;
 const FLOW_LABEL = 0xfffff;
+/** What every kernel takes in one super-frame (native-bindings/join.c). */
+export const MAX_JOINED = 64;
+const MAX_JOINED_OCTETS = 65_000;
 
 export class Sealer {
   /** Packets added since the last `clear`; once flushed, the outcomes below have so many entries. */
@@ -55,6 +61,8 @@ export class Sealer {
    * octet, with the metadata of its source and all checksums right. With another verdict it is back in the pool.
    */
   readonly sealed: Frame[] = [];
+  /** How many entries behind this one are of the same sealed super-frame, whose verdict and frame stand here. */
+  readonly more = new Uint8Array(MAX_JOBS);
   readonly #pool: FramePool;
   readonly #crypto: CryptoBatch;
   readonly #compressor: Compressor | undefined;
@@ -153,8 +161,88 @@ export class Sealer {
     this.sources[entry] = frame;
     this.associations[entry] = sa;
     this.sealed[entry] = sealed;
+    this.more[entry] = 0;
     this.count = entry + 1;
     return FORWARD;
+  }
+
+  /**
+   * Queues the segments of a super-frame, which starts at its IP header, to be sealed into one super-frame of UDP; how many those
+   * are. 0: this one cannot be, and is to be cut; nothing was queued. There has to be room for MAX_JOINED more.
+   */
+  addSuperFrame(frame: Frame, sa: OutboundSa): number {
+    if (!canJoin(sa) || sa.hardDue) return 0;
+    const { arena } = this.#pool;
+    const { bytes } = arena;
+    if (beginCut(bytes, frame, true) !== FORWARD) return 0;
+    const { segments } = cut;
+    if (segments < 2 || segments > MAX_JOINED || sa.reservedLeft < segments) return 0;
+    this.#chooseInside(bytes, frame.start, frame.end, sa);
+    const header = this.#frontOctets + UDP_HEADER_OCTETS;
+    const stride = espOctets(cutOctets(0), sa);
+    const octets = header + (segments - 1) * stride + espOctets(cutOctets(segments - 1), sa);
+    if (octets > MAX_JOINED_OCTETS) return 0;
+    const sealed = this.#pool.acquireForPacket(octets + 2);
+    if (sealed === undefined) return 0;
+    copyMetadata(frame, sealed);
+    sealed.checksumVerified = 0;
+    sealed.offloadsUnknown = 0;
+    sealed.ownUdp = 1;
+    // So that what is inside lies on a word boundary.
+    sealed.start += 2;
+    const { start } = sealed;
+    sealed.end = start + octets;
+    this.#writeFront(frame, sealed, sa);
+    // Whoever cuts it counts up from here.
+    this.#identification = (this.#identification + segments - 1) & 0xffff;
+    const udp = start + this.#frontOctets;
+    writeUdp(bytes, udp, sa.spec.udpSourcePort, sa.peerPort, sealed.end - udp);
+    const pseudo =
+      this.#outerFamily === 4
+        ? ipv4PseudoHeaderSum(bytes, start, IpProtocol.udp, sealed.end - udp)
+        : ipv6PseudoHeaderSum(bytes, start, IpProtocol.udp, sealed.end - udp);
+    write16(bytes, udp + UDP_CHECKSUM, checksumFold(pseudo));
+    sealed.checksumStart = udp;
+    sealed.checksumOffset = UDP_CHECKSUM;
+    sealed.gsoType = Gso.udpL4;
+    sealed.gsoSize = stride;
+    this.more[this.count] = segments - 1;
+    for (let index = 0; index < segments; index++) {
+      this.#addSegment(index, frame, sealed, sa, start + header + index * stride);
+    }
+    return segments;
+  }
+
+  #addSegment(index: number, frame: Frame, sealed: Frame, sa: OutboundSa, at: number): void {
+    const { arena } = this.#pool;
+    const entry = this.count;
+    const octets = cutOctets(index);
+    const payload = at + ESP_HEADER_OCTETS + sa.ivOctets;
+    writeCut(arena, index, payload);
+    sa.takeSequence();
+    sa.count(octets);
+    const row = this.#queue.begin(
+      entry,
+      false,
+      sa.key,
+      sa.spec.extended,
+      sa.sequenceHigh,
+      sa.sequenceLow,
+      sa.ivOffset,
+    );
+    const { rows } = this.#queue;
+    writeEsp(arena.bytes, at, sa.spec.spi, sa.sequenceLow);
+    rows[row + Job.source] = payload;
+    rows[row + Job.octets] = octets;
+    rows[row + Job.target] = at;
+    rows[row + Job.padOctets] = espPadOctets(octets, sa.blockOctets);
+    rows[row + Job.nextHeader] = this.#insideProtocol;
+    this.#headers[entry] = at;
+    this.sources[entry] = frame;
+    this.associations[entry] = sa;
+    this.sealed[entry] = sealed;
+    if (index > 0) this.more[entry] = 0;
+    this.count = entry + 1;
   }
 
   /** Seals what was added; how many that are. Outcomes stand in the arrays until `clear`. */
@@ -166,13 +254,23 @@ export class Sealer {
     const ahJobs = this.#queue.load(count, true);
     if (ahJobs > 0) this.#crypto.digest(ahJobs);
     this.#queue.store(ahJobs);
-    for (let entry = 0; entry < count; entry++) {
-      const verdict = this.#queue.verdict(entry);
+    for (let entry = 0; entry < count; entry += 1 + this.more[entry]!) {
+      const verdict = this.#verdict(entry);
       this.verdicts[entry] = verdict;
-      if (verdict === FORWARD) this.#finish(entry);
-      else this.#pool.release(this.sealed[entry]!);
+      if (verdict !== FORWARD) this.#pool.release(this.sealed[entry]!);
+      else if (this.more[entry] === 0) this.#finish(entry);
     }
     return count;
+  }
+
+  /** The first verdict of a packet, or of those of a super-frame, that is not FORWARD. */
+  #verdict(entry: number): Verdict {
+    const last = entry + this.more[entry]!;
+    for (let index = entry; index <= last; index++) {
+      const verdict = this.#queue.verdict(index);
+      if (verdict !== FORWARD) return verdict;
+    }
+    return FORWARD;
   }
 
   /** Forgets the outcomes. */
@@ -256,6 +354,16 @@ export class Sealer {
       writeUdpChecksum(bytes, words, udp, ipv6PseudoHeaderSum(bytes, start, IpProtocol.udp, udpOctets(bytes, udp)));
     }
   }
+}
+
+/** Whether several packets of an association may be sealed into one super-frame: they are alike but for what counts up. */
+const canJoin = ({ isTunnel, isUdp, spec: { compression, hardLifetime } }: OutboundSa): boolean =>
+  isTunnel && isUdp && compression === 0 && hardLifetime.packets === 0 && hardLifetime.octets === 0;
+
+/** Octets of the ESP packet around so many of a packet. */
+function espOctets(octets: number, { blockOctets, ivOctets, icvOctets }: OutboundSa): number {
+  const trailer = espPadOctets(octets, blockOctets) + ESP_TRAILER_OCTETS;
+  return ESP_HEADER_OCTETS + ivOctets + octets + trailer + icvOctets;
 }
 
 const flowLabel = (bytes: Uint8Array, ip: number): number =>

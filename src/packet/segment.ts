@@ -23,6 +23,7 @@ import {
 import { IPV6_HEADER_OCTETS, IPV6_PAYLOAD_LENGTH, ipv6PseudoHeaderSum } from '../wire/ipv6.ts';
 import { TCP_CHECKSUM, TCP_CWR, TCP_FIN, TCP_FLAGS, TCP_PSH, TCP_SEQUENCE, tcpHeaderOctets } from '../wire/tcp.ts';
 import { UDP_CHECKSUM, UDP_HEADER_OCTETS, UDP_LENGTH } from '../wire/udp.ts';
+import type { Arena } from './arena.ts';
 import { copyMetadata, Gso, type Frame, type FrameBatch } from './frame.ts';
 import { LARGE_FRAME_OCTETS, type FramePool } from './pool.ts';
 import { findTransport, findTransportInPacket, transport } from './transport.ts';
@@ -65,23 +66,12 @@ export const transportHeaderOctets = (bytes: Uint8Array): number =>
  */
 export function segment(pool: FramePool, frame: Frame, into: FrameBatch, isPacket = false): Verdict {
   const { bytes } = pool.arena;
-  const verdict = checkSuperFrame(bytes, frame, isPacket);
+  const verdict = beginCut(bytes, frame, isPacket);
   if (verdict !== FORWARD) return verdict;
-  const { start, gsoSize } = frame;
-  const isTcp = transport.protocol === IpProtocol.tcp;
-  const payload = transport.start + transportHeaderOctets(bytes);
-  const headerOctets = payload - start;
-
-  const payloadEnd = transport.end;
-  const ipOffset = transport.ipStart - start;
-  const transportOffset = transport.start - start;
-  const { isIpv4 } = transport;
-  const hasChecksum = isTcp || frame.checksumStart !== 0 || read16(bytes, transport.start + UDP_CHECKSUM) !== 0;
   const before = into.length;
-  let at = payload;
-  do {
-    const octets = Math.min(gsoSize, payloadEnd - at);
-    const piece = pool.acquire(headerOctets + octets);
+  for (let index = 0; index < cut.segments; index++) {
+    const octets = cutOctets(index);
+    const piece = pool.acquire(octets);
     if (piece === undefined) {
       while (into.length > before) pool.release(into.frames[--into.length]!);
       return Drop.noBuffer;
@@ -90,20 +80,69 @@ export function segment(pool: FramePool, frame: Frame, into: FrameBatch, isPacke
     if (isPacket) piece.start += 2;
     copyMetadata(frame, piece);
     piece.checksumVerified = 1;
-    piece.end = piece.start + headerOctets + octets;
-    bytes.copyWithin(piece.start, start, payload);
-    bytes.copyWithin(piece.start + headerOctets, at, at + octets);
-    const ip = piece.start + ipOffset;
-    if (isIpv4) setIpv4Segment(bytes, ip, piece.end, into.length - before);
-    else write16(bytes, ip + IPV6_PAYLOAD_LENGTH, piece.end - ip - IPV6_HEADER_OCTETS);
-    const header = piece.start + transportOffset;
-    if (isTcp) setTcpSegment(bytes, header, at - payload, at + octets === payloadEnd);
-    else write16(bytes, header + UDP_LENGTH, piece.end - header);
-    if (hasChecksum) setChecksum(pool, ip, header, piece.end, isIpv4, isTcp);
+    piece.end = piece.start + octets;
+    writeCut(pool.arena, index, piece.start);
     into.push(piece);
-    at += octets;
-  } while (at < payloadEnd);
+  }
   return FORWARD;
+}
+
+/** The super-frame that is being cut: what `beginCut` has found, until the next one. */
+export const cut = {
+  segments: 0,
+  /** Arena offsets of its first octet, its payload, and behind that. */
+  start: 0,
+  payload: 0,
+  payloadEnd: 0,
+  gsoSize: 0,
+  /** Octets from the first to the headers. */
+  ipOffset: 0,
+  transportOffset: 0,
+  isIpv4: false,
+  isTcp: false,
+  hasChecksum: false,
+};
+
+/** Whether the frame can be cut; on FORWARD `cut` says into what. */
+export function beginCut(bytes: Uint8Array, frame: Frame, isPacket: boolean): Verdict {
+  const verdict = checkSuperFrame(bytes, frame, isPacket);
+  if (verdict !== FORWARD) return verdict;
+  const { start, gsoSize } = frame;
+  cut.start = start;
+  cut.gsoSize = gsoSize;
+  cut.isIpv4 = transport.isIpv4;
+  cut.isTcp = transport.protocol === IpProtocol.tcp;
+  cut.payload = transport.start + transportHeaderOctets(bytes);
+  cut.payloadEnd = transport.end;
+  cut.ipOffset = transport.ipStart - start;
+  cut.transportOffset = transport.start - start;
+  cut.hasChecksum = cut.isTcp || frame.checksumStart !== 0 || read16(bytes, transport.start + UDP_CHECKSUM) !== 0;
+  cut.segments = Math.max(1, Math.ceil((cut.payloadEnd - cut.payload) / gsoSize));
+  return FORWARD;
+}
+
+/** Octets of a segment of `cut`, headers counted. */
+export function cutOctets(index: number): number {
+  const { payload, payloadEnd, gsoSize } = cut;
+  return payload - cut.start + Math.min(gsoSize, payloadEnd - payload - index * gsoSize);
+}
+
+/** Writes a segment of `cut` to `target`, which lies apart from the super-frame. */
+export function writeCut(arena: Arena, index: number, target: number): void {
+  const { bytes } = arena;
+  const { start, payload, isIpv4, isTcp } = cut;
+  const before = index * cut.gsoSize;
+  const end = target + cutOctets(index);
+  const at = payload + before;
+  bytes.copyWithin(target, start, payload);
+  bytes.copyWithin(target + payload - start, at, at + end - target - (payload - start));
+  const ip = target + cut.ipOffset;
+  if (isIpv4) setIpv4Segment(bytes, ip, end, index);
+  else write16(bytes, ip + IPV6_PAYLOAD_LENGTH, end - ip - IPV6_HEADER_OCTETS);
+  const header = target + cut.transportOffset;
+  if (isTcp) setTcpSegment(bytes, header, before, index === cut.segments - 1);
+  else write16(bytes, header + UDP_LENGTH, end - header);
+  if (cut.hasChecksum) setChecksum(arena, ip, header, end, isIpv4, isTcp);
 }
 
 /** Whether `transport` is what the type of offload says. */
@@ -128,8 +167,8 @@ function setTcpSegment(bytes: Uint8Array, tcp: number, payloadBefore: number, is
   bytes[tcp + TCP_FLAGS] = flags;
 }
 
-function setChecksum(pool: FramePool, ip: number, start: number, end: number, isIpv4: boolean, isTcp: boolean): void {
-  const { bytes, words } = pool.arena;
+function setChecksum(arena: Arena, ip: number, start: number, end: number, isIpv4: boolean, isTcp: boolean): void {
+  const { bytes, words } = arena;
   const field = start + (isTcp ? TCP_CHECKSUM : UDP_CHECKSUM);
   const protocol = isTcp ? IpProtocol.tcp : IpProtocol.udp;
   const pseudo = isIpv4

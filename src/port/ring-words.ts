@@ -55,7 +55,7 @@ function announce(frame: Frame, words: Int32Array, at: number): void {
   words[at + 3] = RING_CHECKSUM_PARTIAL;
   words[at + 4] = (frame.checksumStart - frame.start) | (frame.checksumOffset << 16);
   if (frame.gsoType === Gso.none) return;
-  words[at + 3] = RING_CHECKSUM_PARTIAL | RING_GSO;
+  words[at + 3] = RING_CHECKSUM_PARTIAL | RING_GSO | (frame.ownUdp * RING_OWN_UDP);
   words[at + 5] = frame.gsoType | (frame.gsoSize << 16);
   if (frame.innerStart === 0) return;
   words[at + 2] = frame.innerStart - frame.start;

@@ -9,7 +9,8 @@ import { Column, ROW_STRIDE } from '../../../core/counters.ts';
 import { Drop, FORWARD, type Verdict } from '../../../core/drop-reason.ts';
 import type { Association } from '../../../ipsec/association-database.ts';
 import { readSelectors } from '../../../ipsec/packet-selectors.ts';
-import type { Sealer } from '../../../ipsec/sealer.ts';
+import { MAX_JOBS } from '../../../ipsec/crypto.ts';
+import { MAX_JOINED, type Sealer } from '../../../ipsec/sealer.ts';
 import { completeChecksum } from '../../../packet/complete-checksum.ts';
 import { type Frame, FrameBatch, Gso } from '../../../packet/frame.ts';
 import { segment, segmentOctets } from '../../../packet/segment.ts';
@@ -105,6 +106,8 @@ export class IpsecOutboundNode implements PipelineNode {
       this.#report(frame, association, mtu);
       return;
     }
+    // Whoever captures shall see packets.
+    if (segmentOctets(this.#bytes, frame) <= mtu && !disposal.tap.passing && this.#addJoined(frame, association)) return;
     const segments = this.#segments;
     const verdict = segment(disposal.pool, frame, segments, true);
     if (verdict !== FORWARD) {
@@ -115,6 +118,18 @@ export class IpsecOutboundNode implements PipelineNode {
     disposal.consume(frame);
     for (let index = 0; index < segments.length; index++) this.#fit(segments.frames[index]!, association);
     segments.clear();
+  }
+
+  /** Has the segments of a super-frame sealed into one, where that can be. */
+  #addJoined(frame: Frame, association: Association): boolean {
+    if (MAX_JOBS - this.#sealer.count < MAX_JOINED) this.#flush();
+    if (association.outbound.reservedLeft < LOW_NUMBERS) this.#states.refill(association);
+    const first = this.#sealer.count;
+    const added = this.#sealer.addSuperFrame(frame, association.outbound);
+    if (added === 0) return false;
+    this.#associations[first] = association;
+    if (this.#sealer.isFull) this.#flush();
+    return true;
   }
 
   /** Whether a packet that does not fit can be cut neither before nor after it is sealed. */
@@ -175,7 +190,9 @@ export class IpsecOutboundNode implements PipelineNode {
     const disposal = this.#disposal;
     const { cells } = disposal.counters;
     const count = sealer.flush();
-    for (let index = 0; index < count; index++) {
+    let more: number;
+    for (let index = 0; index < count; index += 1 + more) {
+      more = sealer.more[index]!;
       const source = sealer.sources[index]!;
       const association = this.#associations[index]!;
       const { spec } = association;
@@ -185,8 +202,8 @@ export class IpsecOutboundNode implements PipelineNode {
         continue;
       }
       const base = spec.row * ROW_STRIDE;
-      cells[base + Column.outFrames]! += 1;
-      cells[base + Column.outOctets]! += source.end - source.start;
+      cells[base + Column.outFrames]! += 1 + more;
+      cells[base + Column.outOctets]! += more === 0 ? source.end - source.start : wholeOctets(this.#bytes, source, more);
       disposal.books[Book.originated]! += 1;
       disposal.consume(source);
       this.#send(sealer.sealed[index]!, association);
@@ -194,6 +211,10 @@ export class IpsecOutboundNode implements PipelineNode {
     sealer.clear();
   }
 }
+
+/** Octets of all segments of a super-frame, the headers of `more` besides the first counted again. */
+const wholeOctets = (bytes: Uint8Array, frame: Frame, more: number): number =>
+  frame.end - frame.start + more * (segmentOctets(bytes, frame) - frame.gsoSize);
 
 /** Whether the outer packet may not be cut, so that the inner one is. */
 const mustCutBefore = ({ spec: { sa } }: Association): boolean =>
