@@ -284,8 +284,8 @@ export const METHODS = {
       tapKind: z.enum(['tap', 'tun']).optional(),
       /** Whether what leaves a device that is taken over is finished by the kernel; absent: its offloads stay as they are. */
       transmitOffloads: z.enum(['keep', 'off']).optional(),
-      /** Whether packets come into it as they were sent, joined by nobody; absent: its offloads stay as they are. */
-      receiveOffloads: z.enum(['keep', 'off']).optional(),
+      /** Whether packets come into it as they were sent, joined by nobody, or datagrams too may come joined; absent: its offloads stay as they are. */
+      receiveOffloads: z.enum(['keep', 'off', 'join-datagrams']).optional(),
     }),
     result: z.discriminatedUnion('ok', [
       z.object({ ok: z.literal(true) }),

@@ -42,6 +42,8 @@ const entrySchema = z.object({
   offloads: z.array(z.string()).optional(),
   /** Receive offloads that were. */
   receiveOffloads: z.array(z.string()).optional(),
+  /** Receive offloads that were switched on. */
+  joiningOffloads: z.array(z.string()).optional(),
   /** Netlink messages in base64 that add the addresses and the routes (IPv4, IPv6) again; '' when there are none. */
   addresses: z.string(),
   routes4: z.string(),

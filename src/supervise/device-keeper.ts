@@ -5,7 +5,7 @@ import type { Log } from '../core/log.ts';
 import type { ParamsOf, ResultOf } from '../ipc/schema.ts';
 import type { DeviceJournal, JournalEntry } from './device-journal.ts';
 import { addDropRule, giveBack, readDropTables, recordDevice, tableName, takeOver } from './device-takeover.ts';
-import { OFFLOAD_KINDS, readOffloads, setOffloads } from './offloads.ts';
+import { checkKernel, OFFLOAD_KINDS, type OffloadKind, otherState, readOffloads, setOffloads } from './offloads.ts';
 import { readDeviceConditions } from './device-conditions.ts';
 import type { HostPathRequest } from './host-path.ts';
 import { HostPathKeeper, type HostPathResult, removeHostPath } from './host-path-keeper.ts';
@@ -165,24 +165,27 @@ export class DeviceKeeper {
     return { ok: true };
   }
 
-  /** Switches offloads of a device off, or on again as they were. */
+  /** Switches offloads of a device as it is wished, or back to what they were; this first, for it may be the same ones. */
   async #settleOffloads({ ifindex }: JournalEntry, request: PrepareRequest): Promise<void> {
     const { journal, log } = this.#options;
-    for (const kind of OFFLOAD_KINDS) {
-      const entry = journal.entries.find((other) => other.ifindex === ifindex)!;
+    const entryOf = (): JournalEntry => journal.entries.find((other) => other.ifindex === ifindex)!;
+    const isUndoing = ({ journal: place }: OffloadKind): boolean => entryOf()[place] !== undefined;
+    for (const kind of [...OFFLOAD_KINDS].sort((a, b) => Number(isUndoing(b)) - Number(isUndoing(a)))) {
+      const entry = entryOf();
       const { [kind.wish]: wish = 'keep' } = request;
       const switched = entry[kind.journal];
-      const isOff = switched !== undefined;
-      if (isOff === (wish === 'off')) continue;
+      const isSwitched = switched !== undefined;
+      if (isSwitched === (wish === kind.value)) continue;
       const { device } = entry;
       try {
-        const names = switched ?? (await readOffloads(device, kind.names));
+        if (!isSwitched) checkKernel(kind);
+        const names = switched ?? (await readOffloads(device, kind.names, otherState(kind.state)));
         // What is to be undone is on the disk before it is done.
-        if (!isOff) journal.put({ ...entry, [kind.journal]: names });
-        await setOffloads(device, names, isOff ? 'on' : 'off');
-        if (isOff) journal.put({ ...entry, [kind.journal]: undefined });
+        if (!isSwitched) journal.put({ ...entry, [kind.journal]: names });
+        await setOffloads(device, names, isSwitched ? otherState(kind.state) : kind.state);
+        if (isSwitched) journal.put({ ...entry, [kind.journal]: undefined });
         const subject = { interface: entry.interface, device };
-        log.info(`${kind.property.replace('-', ' ')} ${isOff ? 'as they were' : 'off'}`, subject);
+        log.info(`${kind.property.replace('-', ' ')} ${isSwitched ? 'as they were' : kind.value}`, subject);
       } catch (error) {
         this.warn([
           `net interface ${entry.interface}: property ${kind.property}, value ${wish}: ${device}: ${errorText(error)}`,

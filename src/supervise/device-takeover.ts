@@ -88,10 +88,10 @@ export async function giveBack(entry: JournalEntry, device: string | undefined, 
     if (status !== 0) problems.push(`${what}: ${firstLine(stderr)}`);
   };
   if (device !== undefined) {
-    const { offloads = [], receiveOffloads = [] } = entry;
-    await setOffloads(device, [...offloads, ...receiveOffloads], 'on').catch((error: unknown) => {
-      problems.push(`offloads: ${errorText(error)}`);
-    });
+    const { offloads = [], receiveOffloads = [], joiningOffloads = [] } = entry;
+    const note = (error: unknown): void => void problems.push(`offloads: ${errorText(error)}`);
+    await setOffloads(device, joiningOffloads, 'off').catch(note);
+    await setOffloads(device, [...offloads, ...receiveOffloads], 'on').catch(note);
     if (!entry.wasUp) await attempt('link down', runCommand('ip', ['link', 'set', 'dev', device, 'down']));
     if (entry.disableIpv6 !== null) {
       await writeFile(disableIpv6File(device), entry.disableIpv6).catch((error: unknown) => {

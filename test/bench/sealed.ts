@@ -45,7 +45,7 @@ export const startWideplaneSealed: StartEnd = async (place) => {
   await writeFile(
     configuration,
     `
-net interface 1.1 { device u0 adapter packet-ring }
+net interface 1.1 { device u0 adapter packet-ring receive-offloads join-datagrams }
 net interface 1.2 { device end adapter tun }
 net vlan wan { interfaces { 1.1 { untagged } } mtu ${MTU} }
 net vlan inside { interfaces { 1.2 { untagged } } mtu ${INNER_MTU} }

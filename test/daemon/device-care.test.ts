@@ -173,7 +173,7 @@ test('receive offloads are switched off beside them, and given back', async () =
   await up.ready();
   const joins = (): boolean => host.sh('ethtool -k eth1').includes('generic-receive-offload: on');
   const before = transmitOffloads(host);
-  const prepare = (transmitOffloads: 'keep' | 'off', receiveOffloads: 'keep' | 'off') =>
+  const prepare = (transmitOffloads: 'keep' | 'off', receiveOffloads: 'keep' | 'off' | 'join-datagrams') =>
     prepareDevice(state, '1.1', 'eth1', 'wideplane', { transmitOffloads, receiveOffloads });
   assert.deepEqual(await prepare('keep', 'off'), { ok: true });
   assert.equal(joins(), false);
@@ -183,8 +183,15 @@ test('receive offloads are switched off beside them, and given back', async () =
   assert.notDeepEqual(transmitOffloads(host), before);
   assert.deepEqual(await prepare('off', 'off'), { ok: true });
   assert.equal(joins(), false);
+  const joinsDatagrams = (): boolean => host.sh('ethtool -k eth1').includes('rx-udp-gro-forwarding: on');
+  assert.deepEqual(await prepare('off', 'join-datagrams'), { ok: true });
+  assert.deepEqual([joins(), joinsDatagrams()], [true, true]);
+  assert.deepEqual(await prepare('off', 'off'), { ok: true });
+  assert.deepEqual([joins(), joinsDatagrams()], [false, false]);
+  assert.deepEqual(await prepare('off', 'join-datagrams'), { ok: true });
   await up.killAndVanish();
   await eventually('offloads as they were', () => joins() && transmitOffloads(host).join() === before.join());
+  assert.equal(joinsDatagrams(), false);
   removeState(state);
 });
 

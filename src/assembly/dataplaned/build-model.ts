@@ -106,7 +106,7 @@ class ModelBuilder {
       this.#model.interfaces.set(name, {
         ...{ name, device: device ?? '', adapter, tunnelOffload, files },
         finishesFrames: properties['transmit-offloads'] === 'off',
-        keepsPackets: properties['receive-offloads'] === 'off',
+        receiveOffloads: properties['receive-offloads'],
       });
     }
   }

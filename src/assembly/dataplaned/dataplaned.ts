@@ -134,7 +134,7 @@ export class Dataplaned implements ConfigApplier {
     if (tapMtu !== undefined) return { tapMtu, tapKind: wanted?.adapter === 'tun' ? 'tun' : 'tap' };
     return {
       transmitOffloads: wanted?.finishesFrames === true ? 'off' : 'keep',
-      receiveOffloads: wanted?.keepsPackets === true ? 'off' : 'keep',
+      receiveOffloads: wanted?.receiveOffloads ?? 'keep',
     };
   }
 

@@ -29,8 +29,8 @@ export type InterfaceModel = {
   files: FilesModel | undefined;
   /** Whether the transmit offloads of the device are to be off, so that real frames leave it. */
   finishesFrames: boolean;
-  /** Whether its receive offloads are to be off, so that packets come as they were sent. */
-  keepsPackets: boolean;
+  /** Whether its receive offloads are to be off, so that packets come as they were sent, or datagrams are to come joined. */
+  receiveOffloads: 'keep' | 'off' | 'join-datagrams';
   /** What a failure is reported of, where it is no interface. */
   object?: string;
 };

@@ -84,7 +84,7 @@ export class PortKeeper {
           adapter,
           files: undefined,
           finishesFrames: false,
-          keepsPackets: false,
+          receiveOffloads: 'keep',
           tunnelOffload: 'disabled',
           object,
         },

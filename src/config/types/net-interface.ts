@@ -80,9 +80,9 @@ net interface 1.1 {
       extension: true,
       onChange: 'rebuild',
     }),
-    'receive-offloads': choice(['keep', 'off'], {
+    'receive-offloads': choice(['keep', 'off', 'join-datagrams'], {
       default: 'keep',
-      help: 'off: packets are not joined by the kernel or the card before wideplane has them (GRO, LRO), while it has the device. For an underlay whose packets are those of tunnels, which gain nothing by it.',
+      help: 'off: packets are not joined by the kernel or the card before wideplane has them (GRO, LRO), while it has the device. For an underlay whose packets are those of tunnels, which gain nothing by it. join-datagrams: adapter packet-ring, Linux 6.2; datagrams of one flow too come joined: for bulk traffic in ESP in UDP, or in VXLAN with UDP checksums.',
       extension: true,
       onChange: 'rebuild',
     }),
@@ -171,11 +171,15 @@ net interface 1.1 {
       }
       byDevice.set(device, object.name);
       for (const property of ['transmit-offloads', 'receive-offloads'] as const) {
-        if (object.properties[property] !== 'off' || ownsDevice(adapter)) continue;
-        const hint = `Leave ${property} out: wideplane does not take this device over.`;
-        context.error(object, `Interface (${object.name}): ${property} off does not go with adapter ${adapter}.`, {
+        const value = object.properties[property];
+        if (value === 'keep' || (value === 'off' ? ownsDevice(adapter) : adapter === 'packet-ring')) continue;
+        const hint =
+          value === 'off'
+            ? `Leave ${property} out: wideplane does not take this device over.`
+            : 'Only adapter packet-ring is told of what came joined.';
+        context.error(object, `Interface (${object.name}): ${property} ${value} does not go with adapter ${adapter}.`, {
           property,
-          value: 'off',
+          value,
           hint,
         });
       }

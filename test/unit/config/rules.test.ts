@@ -35,6 +35,12 @@ const REFUSED: [string, string[], string, RegExp][] = [
     /Interface \(2\.1\): receive-offloads off does not go with adapter udp/,
   ],
   [
+    'joined datagrams by an adapter that is not told of them',
+    [],
+    'modify net interface 2.1 adapter af-xdp receive-offloads join-datagrams',
+    /Interface \(2\.1\): receive-offloads join-datagrams does not go with adapter af-xdp/,
+  ],
+  [
     'files of an adapter that has a device',
     [],
     'modify net interface 2.1 replay-file /tmp/a.pcap',
