@@ -1,5 +1,6 @@
 /* The ciphers of IPsec for JavaScript: keys by handle, jobs by their words, packets laid out for a backend. */
 #include "addon.h"
+#include "checksum.h"
 #include "esp_crypto.h"
 
 #include <openssl/crypto.h>
@@ -11,7 +12,8 @@
 
 /* Words of a job: src/ipsec/crypto.ts. */
 #define JOB_WORDS 16
-enum { KEY, SOURCE, OCTETS, TARGET, SEQUENCE_HIGH, PAD_OCTETS, NEXT_HEADER, STATUS, EXTENDED, SEQUENCE_LOW, IV_OFFSET };
+#define UDP_CHECKSUM 6
+enum { KEY, SOURCE, OCTETS, TARGET, SEQUENCE_HIGH, PAD_OCTETS, NEXT_HEADER, STATUS, EXTENDED, SEQUENCE_LOW, IV_OFFSET, CHECKSUM };
 
 /* What an IP packet carries at most, and what AH authenticates at most: that with an IPv6 header. */
 #define MAX_PACKET_OCTETS 65535
@@ -143,6 +145,18 @@ static bool is_inside(const struct arena *arena, uint32_t offset, size_t octets)
 	return offset <= arena->octets && octets <= arena->octets - offset;
 }
 
+/* Finishes the transport checksum of a payload: where it starts, and 65,536 times where from there its field is. */
+static bool finish_checksum(uint8_t *payload, size_t octets, uint32_t place)
+{
+	size_t start = place & 0xffff, field = place >> 16;
+	if (start + field + 2 > octets) return false;
+	uint16_t checksum = (uint16_t)~folded(sum_of_payload(payload + start, octets - start, 0));
+	/* For UDP 0 would mean that there is none (RFC 768). */
+	if (checksum == 0 && field == UDP_CHECKSUM) checksum = 0xffff;
+	memcpy(payload + start + field, &checksum, 2);
+	return true;
+}
+
 static enum esp_status lay_out(const struct arena *arena, const int32_t *words, struct esp_job *job)
 {
 	const struct esp_key *key = job->key;
@@ -161,6 +175,7 @@ static enum esp_status lay_out(const struct arena *arena, const int32_t *words, 
 	job->text_octets = text_octets;
 	job->icv = job->text + text_octets;
 	if (source != target + front_octets) memcpy(job->text, arena->base + source, payload_octets);
+	if (words[CHECKSUM] != 0 && !finish_checksum(job->text, payload_octets, (uint32_t)words[CHECKSUM])) return ESP_MALFORMED;
 	uint8_t *trailer = job->text + payload_octets;
 	for (uint32_t i = 0; i < pad_octets; i++) trailer[i] = (uint8_t)(i + 1);
 	trailer[pad_octets] = (uint8_t)pad_octets;

@@ -91,6 +91,12 @@ export const Job = {
   sequenceLow: 9,
   /** Added to the upper half of the sequence number where that is the upper half of an IV. */
   ivOffset: 10,
+  /**
+   * Seal, of a payload whose transport checksum is unfinished: octets from its start to the transport header, and from there on,
+   * times 65,536, to the checksum field, which holds the sum of the pseudo-header. It is finished before anything is encrypted.
+   * 0: there is none to finish.
+   */
+  checksum: 11,
 } as const;
 
 export const JobStatus = {

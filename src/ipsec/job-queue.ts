@@ -31,6 +31,7 @@ export class JobQueue {
     this.rows[row + Job.sequenceHigh] = high;
     this.rows[row + Job.sequenceLow] = low;
     this.rows[row + Job.ivOffset] = ivOffset;
+    this.rows[row + Job.checksum] = 0;
     return row;
   }
 

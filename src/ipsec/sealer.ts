@@ -30,6 +30,7 @@ import {
   writeIpv6,
   writeIpv6Address,
 } from '../wire/ipv6.ts';
+import { TCP_CHECKSUM } from '../wire/tcp.ts';
 import { UDP_CHECKSUM, UDP_HEADER_OCTETS, udpOctets, writeUdp, writeUdpChecksum } from '../wire/udp.ts';
 import type { Compressor } from './compressor.ts';
 import { type CryptoBatch, Job, MAX_JOBS } from './crypto.ts';
@@ -218,7 +219,7 @@ export class Sealer {
     const entry = this.count;
     const octets = cutOctets(index);
     const payload = at + ESP_HEADER_OCTETS + sa.ivOctets;
-    writeCut(arena, index, payload);
+    writeCut(arena, index, payload, false);
     sa.takeSequence();
     sa.count(octets);
     const row = this.#queue.begin(
@@ -237,6 +238,9 @@ export class Sealer {
     rows[row + Job.target] = at;
     rows[row + Job.padOctets] = espPadOctets(octets, sa.blockOctets);
     rows[row + Job.nextHeader] = this.#insideProtocol;
+    if (cut.hasChecksum) {
+      rows[row + Job.checksum] = cut.transportOffset | ((cut.isTcp ? TCP_CHECKSUM : UDP_CHECKSUM) << 16);
+    }
     this.#headers[entry] = at;
     this.sources[entry] = frame;
     this.associations[entry] = sa;

@@ -10,7 +10,7 @@
 //      first only (RFC 3168, section 6.1.2);
 //   4. both checksums are complete.
 
-import { checksumAddWords, checksumFinish } from '../core/checksum.ts';
+import { checksumAddWords, checksumFinish, checksumFold } from '../core/checksum.ts';
 import { Drop, FORWARD, type Verdict } from '../core/drop-reason.ts';
 import { read16, read32, write16, write32 } from '../core/octets.ts';
 import {
@@ -127,8 +127,11 @@ export function cutOctets(index: number): number {
   return payload - cut.start + Math.min(gsoSize, payloadEnd - payload - index * gsoSize);
 }
 
-/** Writes a segment of `cut` to `target`, which lies apart from the super-frame. */
-export function writeCut(arena: Arena, index: number, target: number): void {
+/**
+ * Writes a segment of `cut` to `target`, which lies apart from the super-frame. Without `finishes` its checksum field holds the sum
+ * of the pseudo-header.
+ */
+export function writeCut(arena: Arena, index: number, target: number, finishes = true): void {
   const { bytes } = arena;
   const { start, payload, isIpv4, isTcp } = cut;
   const before = index * cut.gsoSize;
@@ -142,7 +145,7 @@ export function writeCut(arena: Arena, index: number, target: number): void {
   const header = target + cut.transportOffset;
   if (isTcp) setTcpSegment(bytes, header, before, index === cut.segments - 1);
   else write16(bytes, header + UDP_LENGTH, end - header);
-  if (cut.hasChecksum) setChecksum(arena, ip, header, end, isIpv4, isTcp);
+  if (cut.hasChecksum) setChecksum(arena, ip, header, end, isIpv4, isTcp, finishes);
 }
 
 /** Whether `transport` is what the type of offload says. */
@@ -167,13 +170,25 @@ function setTcpSegment(bytes: Uint8Array, tcp: number, payloadBefore: number, is
   bytes[tcp + TCP_FLAGS] = flags;
 }
 
-function setChecksum(arena: Arena, ip: number, start: number, end: number, isIpv4: boolean, isTcp: boolean): void {
+function setChecksum(
+  arena: Arena,
+  ip: number,
+  start: number,
+  end: number,
+  isIpv4: boolean,
+  isTcp: boolean,
+  finishes: boolean,
+): void {
   const { bytes, words } = arena;
   const field = start + (isTcp ? TCP_CHECKSUM : UDP_CHECKSUM);
   const protocol = isTcp ? IpProtocol.tcp : IpProtocol.udp;
   const pseudo = isIpv4
     ? ipv4PseudoHeaderSum(bytes, ip, protocol, end - start)
     : ipv6PseudoHeaderSum(bytes, ip, protocol, end - start);
+  if (!finishes) {
+    write16(bytes, field, checksumFold(pseudo));
+    return;
+  }
   write16(bytes, field, 0);
   const checksum = checksumFinish(checksumAddWords(bytes, words, start, end, pseudo));
   // For UDP 0 would mean that there is none (RFC 768); TCP has no such meaning, and no other form of it (RFC 1624).

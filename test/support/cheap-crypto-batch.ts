@@ -11,6 +11,7 @@ import {
   MAX_JOBS,
   type Transform,
 } from '../../src/ipsec/crypto.ts';
+import { finishChecksum } from './crypto-batch.ts';
 import { read32, write32 } from '../../src/core/octets.ts';
 
 type Sizes = { iv: number; icv: number };
@@ -46,6 +47,8 @@ export class CheapCryptoBatch implements CryptoBatch {
       const payload = target + 8 + iv;
       bytes.fill(7, target + 8, payload);
       bytes.copyWithin(payload, source, source + octets);
+      const checksum = this.jobs[row + Job.checksum]!;
+      if (checksum !== 0) finishChecksum(Buffer.from(bytes.buffer, bytes.byteOffset + payload, octets), checksum);
       let at = payload + octets;
       const padOctets = this.jobs[row + Job.padOctets]!;
       for (let index = 1; index <= padOctets; index++) bytes[at++] = index;

@@ -17,6 +17,7 @@ import {
   MAX_JOBS,
   type Transform,
 } from '../../src/ipsec/crypto.ts';
+import { naiveChecksum } from './naive-checksum.ts';
 
 const SALT_OCTETS = 4;
 const TAG_OCTETS = 16;
@@ -106,7 +107,9 @@ export class NodeCryptoBatch implements CryptoBatch {
     const head = this.#copy(row.target, row.target + 8);
     const padding = Buffer.from(Array.from({ length: row.padOctets }, (_, index) => index + 1));
     const trailer = Buffer.from([row.padOctets, row.nextHeader]);
-    const plain = Buffer.concat([this.#copy(row.source, row.source + row.octets), padding, trailer]);
+    const payload = this.#copy(row.source, row.source + row.octets);
+    if (row.checksum !== 0) finishChecksum(payload, row.checksum);
+    const plain = Buffer.concat([payload, padding, trailer]);
     const sequence = Buffer.concat([word(row.sequenceHigh + row.ivOffset), head.subarray(4)]);
     const iv = isCombined(cipher) ? sequence : randomBytes(IV_OCTETS[cipher]);
     const body = isCombined(cipher)
@@ -167,6 +170,13 @@ export class NodeCryptoBatch implements CryptoBatch {
     gmac.final();
     return gmac.getAuthTag();
   }
+}
+
+/** As `Job.checksum` has it. */
+export function finishChecksum(payload: Buffer, place: number): void {
+  const [start, field] = [place & 0xffff, place >>> 16];
+  const checksum = naiveChecksum(payload.subarray(start));
+  payload.writeUInt16BE(checksum === 0 && field === 6 ? 0xffff : checksum, start + field);
 }
 
 const gcmOf = ({ key }: Key): 'aes-128-gcm' | 'aes-192-gcm' | 'aes-256-gcm' =>
