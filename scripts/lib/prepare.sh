@@ -34,6 +34,12 @@ tmux tmux
 less less
 strace strace
 openssl openssl
+charon-systemd charon-systemd
+strongswan-swanctl swanctl
+libcharon-extra-plugins /usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so
+libstrongswan-standard-plugins /usr/lib/ipsec/plugins/libstrongswan-openssl.so
+wireguard-go wireguard-go
+wireguard-tools wg
 LIST
   # There is none elsewhere.
   [ "$(uname -m)" != x86_64 ] || echo "libipsec-mb-dev /usr/include/intel-ipsec-mb.h"

@@ -222,15 +222,7 @@ export class Sealer {
     writeCut(arena, index, payload, false);
     sa.takeSequence();
     sa.count(octets);
-    const row = this.#queue.begin(
-      entry,
-      false,
-      sa.key,
-      sa.spec.extended,
-      sa.sequenceHigh,
-      sa.sequenceLow,
-      sa.ivOffset,
-    );
+    const row = this.#queue.begin(entry, false, sa.key, sa.spec.extended, sa.sequenceHigh, sa.sequenceLow, sa.ivOffset);
     const { rows } = this.#queue;
     writeEsp(arena.bytes, at, sa.spec.spi, sa.sequenceLow);
     rows[row + Job.source] = payload;

@@ -69,7 +69,7 @@ net ipsec traffic-selector all {
 };
 
 const STRONGSWAN_PLUGINS =
-  'random nonce openssl hmac kdf kernel-libipsec kernel-netlink socket-default vici updown curve25519 aes gcm sha2';
+  'random nonce openssl hmac kdf kernel-libipsec kernel-netlink socket-default vici updown aes gcm sha2';
 
 /** ESP in user space means ESP in UDP there. */
 export const startStrongSwanEnd: StartEnd = async (place) => {

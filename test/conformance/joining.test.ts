@@ -7,7 +7,7 @@ import { after, before, describe, it, test } from 'node:test';
 import fc from 'fast-check';
 import { loadAddon } from '../../src/native/addon.ts';
 import { Arena, ArenaAllocator } from '../../src/packet/arena.ts';
-import { BURST, type Frame, FrameBatch } from '../../src/packet/frame.ts';
+import { BURST, type Frame, FrameBatch, Gso } from '../../src/packet/frame.ts';
 import { mayJoin } from '../../src/port/joining.ts';
 import { openPacketRing, type PacketRingDescription, PacketRingPort } from '../../src/port/packet-ring.ts';
 import { addVeth, run } from '../lib/namespace.ts';
@@ -180,6 +180,34 @@ describe('frames of a flow leave joined', () => {
     assert.equal(joined[0]!.length, 42 + 500);
     const cut = await exchange(wire, frames, (frame) => (frame.ownUdp = 1));
     assert.deepEqual(cut, train(5), 'each with the checksum that it should have');
+  });
+
+  it('a super-frame of datagrams that was written here, cut by the kernel or, where none may be joined, in the addon', async () => {
+    for (const family of [4, 6] as const) {
+      const payload = Uint8Array.from({ length: 650 }, (_, at) => at);
+      const fields = { ...DEFAULTS, family, identification: 0xfffe };
+      const { octets, transportAt, payloadAt } = transportFrame({ ...fields, payload, checksum: 'partial' });
+      const mark = (frame: Frame): void => {
+        Object.assign(frame, { gsoType: Gso.udpL4, gsoSize: 100, checksumOffset: 6, ownUdp: 1 });
+        frame.checksumStart = frame.start + transportAt;
+      };
+      const piecesWith = (checksum: TransportFields['checksum']): Uint8Array[] =>
+        Array.from({ length: 7 }, (_, index) =>
+          frameOf({
+            ...fields,
+            identification: (fields.identification + index) & 0xffff,
+            payload: payload.subarray(100 * index, 100 * index + 100),
+            checksum,
+          }),
+        );
+      assert.deepEqual(await exchange(wire, [octets], mark, 7), piecesWith('complete'), 'by the kernel');
+      const [joined] = await exchange(whole, [octets], mark, 1);
+      assert.equal(joined!.length, payloadAt + 650);
+      wire.port.setJoins(false);
+      const apart = await exchange(wire, [octets], mark, 7);
+      wire.port.setJoins(true);
+      assert.deepEqual(apart, piecesWith(family === 4 ? 'none' : 'complete'), 'in the addon');
+    }
   });
 
   it('a lone one of them as it was, without a checksum', async () => {

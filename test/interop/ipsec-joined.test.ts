@@ -27,9 +27,7 @@ const DECRYPT = [
 ].flatMap((preference) => ['-o', preference]);
 
 const joining = (side: Side): string =>
-  side === 'a'
-    ? network(side).replace('device e0 }', 'device e0 receive-offloads join-datagrams }')
-    : network(side);
+  side === 'a' ? network(side).replace('device e0 }', 'device e0 receive-offloads join-datagrams }') : network(side);
 
 it('sealed TCP joined at both ends, and datagrams in between', async () => {
   const pair = await IpsecPair.start((side) => ipsec(side, SETUP), { network: joining, offloads: true });

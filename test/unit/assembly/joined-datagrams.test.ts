@@ -243,14 +243,20 @@ describe('sealed datagrams that came joined', () => {
     const packets: Buffer[] = [];
     for (let index = 0; index < 2; index++) {
       // An echo request to the sender, whose answer is protected: from the other end.
-      sender.send(0, ethernet(WAN_MAC, PEER_MAC, 0x0800, ipv4Packet({ source: REMOTE, destination: LOCAL, protocol: 1 }, request)));
+      sender.send(
+        0,
+        ethernet(WAN_MAC, PEER_MAC, 0x0800, ipv4Packet({ source: REMOTE, destination: LOCAL, protocol: 1 }, request)),
+      );
       packets.push(...left(sender).flatMap(sealedIn));
     }
     assert.equal(packets.length, 2);
     const receiver = gateway(false, { isTunnel: false });
     sendJoined(receiver, packets);
     // Nobody here has asked: they end at the host path, but as what they are.
-    assert.deepEqual(Object.keys(receiver.drops()).filter((name) => name.startsWith('ipsec')), []);
+    assert.deepEqual(
+      Object.keys(receiver.drops()).filter((name) => name.startsWith('ipsec')),
+      [],
+    );
     sendJoined(receiver, packets);
     assert.equal(receiver.drops()['ipsec-replayed'], 2);
   });

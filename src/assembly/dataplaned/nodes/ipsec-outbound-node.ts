@@ -107,7 +107,8 @@ export class IpsecOutboundNode implements PipelineNode {
       return;
     }
     // Whoever captures shall see packets.
-    if (segmentOctets(this.#bytes, frame) <= mtu && !disposal.tap.passing && this.#addJoined(frame, association)) return;
+    if (segmentOctets(this.#bytes, frame) <= mtu && !disposal.tap.passing && this.#addJoined(frame, association))
+      return;
     const segments = this.#segments;
     const verdict = segment(disposal.pool, frame, segments, true);
     if (verdict !== FORWARD) {
@@ -203,7 +204,8 @@ export class IpsecOutboundNode implements PipelineNode {
       }
       const base = spec.row * ROW_STRIDE;
       cells[base + Column.outFrames]! += 1 + more;
-      cells[base + Column.outOctets]! += more === 0 ? source.end - source.start : wholeOctets(this.#bytes, source, more);
+      cells[base + Column.outOctets]! +=
+        more === 0 ? source.end - source.start : wholeOctets(this.#bytes, source, more);
       disposal.books[Book.originated]! += 1;
       disposal.consume(source);
       this.#send(sealer.sealed[index]!, association);
