@@ -3,6 +3,9 @@
 
 import { copyMetadata, Frame, type FrameBatch } from './frame.ts';
 
+/** UDP_MAX_SEGMENTS of linux/udp.h. */
+const MAX_DATAGRAMS = 128;
+
 export class DatagramFrames {
   readonly #frames: Frame[] = [];
   #used = 0;
@@ -37,5 +40,6 @@ export class DatagramFrames {
   }
 }
 
-/** Whether a super-frame of UDP can be split where it lies. */
-export const canSplit = ({ slot, gsoSize }: Frame): boolean => slot === -1 && gsoSize > 0;
+/** Whether a super-frame of UDP can be split where it lies: none of a kernel holds more than so many. */
+export const canSplit = ({ slot, end, gsoSize }: Frame, payload: number): boolean =>
+  slot === -1 && end - payload <= gsoSize * MAX_DATAGRAMS;

@@ -236,6 +236,17 @@ describe('sealed datagrams that came joined', () => {
     }
   });
 
+  it('are not believed to be more than a kernel joins', () => {
+    const receiver = gateway(false);
+    const marks = { gsoType: Gso.udpL4, gsoSize: 8, checksumStart: 34, checksumOffset: 6 };
+    receiver.inject(0, datagram(Buffer.alloc(129 * 8, 1)), marks);
+    receiver.dataplane.breath();
+    assert.deepEqual(receiver.drops(), { 'gso-unsupported': 1 });
+    receiver.inject(0, datagram(Buffer.alloc(128 * 8, 1)), marks);
+    receiver.dataplane.breath();
+    assert.deepEqual(receiver.drops(), { 'gso-unsupported': 1, 'ipsec-unknown-spi': 128 });
+  });
+
   it('of transport mode are taken apart first', () => {
     const sender = gateway(true, { isTunnel: false });
     const request = Buffer.from('0800000012340001', 'hex');

@@ -160,12 +160,13 @@ export class IpsecInboundNode implements PipelineNode {
   /** Datagrams that came joined: ESP of tunnel mode is opened where it lies, all else is taken apart first. */
   #openJoined(frame: Frame): void {
     const disposal = this.#disposal;
-    if (frame.gsoType !== Gso.udpL4 || !canSplit(frame)) {
+    const { start: ip, upperStart: udp } = frame;
+    const payload = udp + UDP_HEADER_OCTETS;
+    if (frame.gsoType !== Gso.udpL4 || !canSplit(frame, payload)) {
       this.#drop(frame, Drop.gsoUnsupported);
       return;
     }
-    const { start: ip, upperStart: udp } = frame;
-    const { frames, length } = this.#split(frame, udp + UDP_HEADER_OCTETS);
+    const { frames, length } = this.#split(frame, payload);
     for (let index = 0; index < length; index++) {
       const datagram = frames[index]!;
       const { start, end } = datagram;

@@ -390,7 +390,7 @@ export class PacketReceiver {
 
   /** Hands datagrams on that came joined. */
   #decapsulateJoined(frame: Frame): void {
-    if (frame.gsoType !== Gso.udpL4 || !canSplit(frame)) {
+    if (frame.gsoType !== Gso.udpL4 || !canSplit(frame, frame.start)) {
       this.#drop(frame, Drop.gsoUnsupported);
       return;
     }
