@@ -31,7 +31,7 @@ const GRE_KINDS = {
 } as const;
 
 /** The encapsulation of a tunnel profile of whichever type; undefined when there is no such profile. */
-export function encapsulationOf(profile: string, context: ObjectContext): Encapsulation | undefined {
+export function encapsulationOf(profile: string, context: Pick<ObjectContext, 'find'>): Encapsulation | undefined {
   const vxlan = context.find(netTunnelsVxlan, profile)?.properties;
   if (vxlan !== undefined) {
     const { port, 'flooding-type': flooding } = vxlan;

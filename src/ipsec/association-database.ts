@@ -30,7 +30,7 @@ export class Association {
   readonly spec: AssociationSpec;
   readonly inbound: InboundSa;
   readonly outbound: OutboundSa;
-  /** The association of the other way between the same ends, whose peer may be found at another port than it said. */
+  /** The association of the other way between the same ends, the newest, whose peer may be found at another port than it said. */
   reverse: Association | undefined;
   /** The largest packets of IPv4 and IPv6 that can leave by it without being cut, and the state of affairs in which that was so. */
   innerMtu4 = 0;
@@ -52,6 +52,8 @@ export class AssociationDatabase {
   readonly #inbound = new Map<number, AddressMap>();
   /** By policy, the newest first. */
   readonly #byPolicy: (Association[] | undefined)[] = [];
+  /** By route domain and ends, the newest last. */
+  readonly #byEnds = new Map<string, Association[]>();
   /** How many receive behind UDP. */
   udpUsers = 0;
   size = 0;
@@ -71,7 +73,7 @@ export class AssociationDatabase {
     if (map === undefined) this.#inbound.set(place, (map = new AddressMap()));
     map.set(sa.spi | 0, ...sa.destination, spec.id);
     (this.#byPolicy[policy] ??= []).unshift(association);
-    this.#pairUp();
+    this.#pair(association);
     return association;
   }
 
@@ -87,7 +89,7 @@ export class AssociationDatabase {
     if (map.get(sa.spi | 0, ...sa.destination) === id) map.delete(sa.spi | 0, ...sa.destination);
     const list = this.#byPolicy[policy]!;
     list.splice(list.indexOf(association), 1);
-    this.#pairUp();
+    this.#unpair(association);
     return association;
   }
 
@@ -125,11 +127,26 @@ export class AssociationDatabase {
     return undefined;
   }
 
-  #pairUp(): void {
+  #pair(association: Association): void {
     this.version += 1;
-    const byEnds = new Map<string, Association>();
-    for (const association of this.all()) byEnds.set(endsOf(association, false), association);
-    for (const association of this.all()) association.reverse = byEnds.get(endsOf(association, true));
+    const ends = endsOf(association, false);
+    const known = this.#byEnds.get(ends);
+    if (known === undefined) this.#byEnds.set(ends, [association]);
+    else known.push(association);
+    const others = this.#byEnds.get(endsOf(association, true)) ?? [];
+    association.reverse = others.at(-1);
+    for (const other of others) other.reverse = association;
+  }
+
+  #unpair(association: Association): void {
+    this.version += 1;
+    const ends = endsOf(association, false);
+    const left = this.#byEnds.get(ends)!;
+    left.splice(left.indexOf(association), 1);
+    if (left.length === 0) this.#byEnds.delete(ends);
+    for (const other of this.#byEnds.get(endsOf(association, true)) ?? []) {
+      if (other.reverse === association) other.reverse = left.at(-1);
+    }
   }
 }
 

@@ -25,7 +25,7 @@ export type CaptureSizes = {
   ringOctets: number;
 };
 
-export const DEFAULT_CAPTURE: CaptureSizes = { points: 16384, ringOctets: 8 << 20 };
+export const DEFAULT_CAPTURE: CaptureSizes = { points: 32_768, ringOctets: 8 << 20 };
 
 /** One frame as it passed, or was dropped at, a point. */
 export type CaptureRecord = {

@@ -3,10 +3,8 @@
 // The main thread hands in the sequence numbers that it has reserved on disk, the worker says how far it is. Each cell has one
 // writer; a double is written in one store.
 
+import { MAX_ASSOCIATIONS } from '../../config/types/net-ipsec-manual-security-association.ts';
 import type { Association } from '../../ipsec/association-database.ts';
-
-/** Associations that there may be at a time. */
-export const MAX_ASSOCIATIONS = 16_384;
 
 export const AssociationCell = {
   /**

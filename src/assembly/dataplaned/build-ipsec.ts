@@ -8,6 +8,7 @@ import { largestInnerOctets } from '../../ipsec/overhead.ts';
 import { IpsecProtocol, NO_LIFETIME, type SecurityAssociationSpec } from '../../ipsec/security-association.ts';
 import type { Direction } from '../../ipsec/traffic-selector.ts';
 import type { ConfigView, IpsecPolicy, ManualAssociation, TrafficSelector, Tunnel } from './config-view.ts';
+import { unprotectedFailures } from './unprotected.ts';
 import type { AssociationModel, IpsecTunnelModel, Model, SelectorModel } from './model.ts';
 
 /** Of a tunnel whose association is not known yet: what the largest headers leave of the underlay. */
@@ -19,6 +20,7 @@ const WINDOW_STEP = 32;
 
 /** Adds what IPsec needs to a model that has its domains. */
 export function addIpsec(view: ConfigView, model: Model): void {
+  model.failures.push(...unprotectedFailures(view));
   const tunnels = ipsecTunnelsOf(view);
   for (const selector of view.trafficSelectors.values()) {
     const policy = view.ipsecPolicies.get(selector.properties['ipsec-policy']);

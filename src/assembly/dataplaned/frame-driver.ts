@@ -1,12 +1,13 @@
 // What runs the data plane, as the rest of dataplaned sees it: the worker thread, or the event loop where the addon is absent.
 
+import { MAX_ASSOCIATIONS } from '../../config/types/net-ipsec-manual-security-association.ts';
 import type { CounterTable } from '../../core/counters.ts';
 import type { FrameRingMemory } from '../../port/frame-ring.ts';
 import type { PortHost } from './port-factory.ts';
 import type { ToWorker, WorkerTables } from './worker-protocol.ts';
 
-/** Objects with counters: ports, members, tunnels. */
-export const COUNTER_ROWS = 16_384;
+/** Objects with counters: ports, members, tunnels, traffic selectors, and as many associations as there may be. */
+export const COUNTER_ROWS = 16_384 + MAX_ASSOCIATIONS;
 
 export type DriverEvents = {
   applied(ticket: number): void;

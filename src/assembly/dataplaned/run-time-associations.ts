@@ -4,10 +4,10 @@
 
 import { type AddressWords, formatAddress, type IpAddress, parseAddress } from '../../core/address.ts';
 import { keysOf, type OpenKeyProperties } from '../../config/ipsec-keys.ts';
+import { MAX_ASSOCIATIONS } from '../../config/types/net-ipsec-manual-security-association.ts';
 import { IpcError } from '../../ipc/ipc-error.ts';
 import type { NewAssociation } from '../../ipc/ipsec-daemon-schema.ts';
 import { IpsecProtocol, type Lifetime, type SecurityAssociationSpec } from '../../ipsec/security-association.ts';
-import { MAX_ASSOCIATIONS } from './association-states.ts';
 import { DEFLATE, roundedWindow, tunnelBetween } from './build-ipsec.ts';
 import type { ConfigView, IpsecPolicy } from './config-view.ts';
 import type { AssociationModel, Model } from './model.ts';

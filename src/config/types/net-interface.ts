@@ -60,7 +60,7 @@ net interface 1.1 {
     ),
     adapter: choice(ADAPTERS, {
       default: 'packet-ring',
-      help: 'How frames are read and written: packet-ring, af-xdp and pcap own the device; udp sends VXLAN through kernel sockets, raw-ip also GRE and EtherIP; tap makes the device, whose other end is this host, tun one of IP packets; capture-file has files in place of a device.',
+      help: 'How frames are read and written: packet-ring, af-xdp and pcap own the device; udp sends VXLAN through kernel sockets, raw-ip also GRE and EtherIP; tap makes the device, whose other end is this host, tun one of IP packets; capture-file has files in place of a device. What udp and raw-ip send no IPsec of wideplane protects.',
       extension: true,
       onChange: 'rebuild',
     }),

@@ -3,13 +3,17 @@
 import { isLimitedBroadcast, isMulticast, isUnspecified, parseAddress } from '../../core/address.ts';
 import { AUTH_ALGORITHMS, ENCRYPT_ALGORITHMS } from '../ipsec-algorithms.ts';
 import { hostAddress, key, udpPorts } from '../ipsec-kinds.ts';
-import { keysOf } from '../ipsec-keys.ts';
+import { type IpsecKeys, keysOf } from '../ipsec-keys.ts';
 import { choice, integer, reference, string, toggle } from '../kinds.ts';
 import { type CheckContext, objectType, type ObjectOf } from '../object-type.ts';
 import { remembered } from '../remembered.ts';
 import type { ObjectContext } from '../remembered.ts';
+import { sealSecret } from '../secret-box.ts';
 import { netIpsecIpsecPolicy } from './net-ipsec-ipsec-policy.ts';
 import { netIpsecTrafficSelector } from './net-ipsec-traffic-selector.ts';
+
+/** Associations that there may be: those that a daemon makes at run time count as well. */
+export const MAX_ASSOCIATIONS = 16_384;
 
 export const netIpsecManualSecurityAssociation = objectType({
   path: 'net ipsec manual-security-association',
@@ -57,7 +61,9 @@ net ipsec manual-security-association branch-out {
     'encrypt-key': key({
       help:
         'Its key: 24 octets for 3des, 16, 24 or 32 for aes128, aes192 and aes256. aes-gcm and aes-gmac have one key, here or in ' +
-        'auth-key, with the salt of 4 octets behind it: 20, 28 or 36 octets.',
+        'auth-key, with the salt of 4 octets behind it: 20, 28 or 36 octets. No two associations should have the same: two ends that send by ' +
+        'one key may use a nonce twice (RFC 4106, section 2). It is taken with a warning, as a BIG-IP takes it, because what this ' +
+        'device sends by such a key is numbered through over all its associations, and so never meets itself.',
       onChange: 'rebuild',
     }),
     'extended-sequence-numbers': toggle({
@@ -105,8 +111,18 @@ net ipsec manual-security-association branch-out {
   },
   check(objects, context) {
     const taken = new Map<string, string>();
+    const owners = new Map<string, ManualSecurityAssociation>();
+    const surplus = objects[MAX_ASSOCIATIONS];
+    if (surplus !== undefined) {
+      const text = `there may be ${MAX_ASSOCIATIONS} of them, not ${objects.length}.`;
+      context.error(surplus, `Manual security association (${surplus.name}): ${text}`, {
+        hint: 'Delete some that are not needed.',
+      });
+    }
     for (const object of objects) {
-      checkAssociation(object, context);
+      const { nonceKey } = checkAssociation(object, context);
+      if (nonceKey !== undefined) warnOfNonces(object, owners.get(nonceKey), context);
+      if (nonceKey !== undefined && !owners.has(nonceKey)) owners.set(nonceKey, object);
       const { spi, protocol, 'destination-address': destination } = object.properties;
       const place = `${protocol} ${destination} ${spi}`;
       const twin = taken.get(place);
@@ -125,7 +141,8 @@ net ipsec manual-security-association branch-out {
 
 export type ManualSecurityAssociation = ObjectOf<typeof netIpsecManualSecurityAssociation>;
 
-const checkAssociation = remembered((object: ManualSecurityAssociation, context) => {
+/** `nonceKey`: stands for the key of a cipher that must see no nonce twice; the same for the same key with the same salt. */
+const checkAssociation = remembered((object: ManualSecurityAssociation, context): { nonceKey: string | undefined } => {
   const { properties, name } = object;
   const refuse = (property: string, value: string, text: string, hint: string): void =>
     context.error(object, `Manual security association (${name}): ${text}`, { property, value, hint });
@@ -147,7 +164,32 @@ const checkAssociation = remembered((object: ManualSecurityAssociation, context)
   }
   checkEnds(object, refuse);
   checkPolicy(object, context, refuse);
+  return { nonceKey: 'problem' in keys ? undefined : nonceKeyOf(keys) };
 });
+
+/** Its sealed text, in one of the ways to write it: what is kept of it shows nothing. */
+function nonceKeyOf({ algorithms, key }: IpsecKeys): string | undefined {
+  if (algorithms.mac !== 'none') return undefined;
+  return sealSecret(`0x${[...key].map((octet) => octet.toString(16).padStart(2, '0')).join('')}`);
+}
+
+/** Two associations of one key: what we send by both has numbers of its own, but the other end counts for itself. */
+function warnOfNonces(
+  object: ManualSecurityAssociation,
+  twin: ManualSecurityAssociation | undefined,
+  context: CheckContext,
+): void {
+  if (twin === undefined) return;
+  const { 'auth-algorithm': algorithm, 'encrypt-key': encrypt } = object.properties;
+  const property = encrypt === undefined ? 'auth-key' : 'encrypt-key';
+  const text =
+    `${property} is also that of Manual security association (${twin.name}): where both ends send by one key of ${algorithm}, a nonce ` +
+    'may come twice, which gives the key away (RFC 4106, section 2).';
+  context.warn(object, `Manual security association (${object.name}): ${text}`, {
+    property,
+    hint: 'Give each association a key of its own, on both sides.',
+  });
+}
 
 type Refuse = (property: string, value: string, text: string, hint: string) => void;
 

@@ -3,6 +3,7 @@
 import { formatAddress, formatPrefix, isLimitedBroadcast, isMulticast, isUnspecified } from '../../core/address.ts';
 import { type IpPrefix, networkOf, parsePrefix } from '../../core/address.ts';
 import { integer, patternList, prefix, reference, string, toggle } from '../kinds.ts';
+import { checkUnprotected } from '../check-unprotected.ts';
 import { parseService } from '../../wire/service-names.ts';
 import { type CheckContext, objectType, type ObjectOf } from '../object-type.ts';
 import { checkRouteDomain, findRouteDomain, routeDomainOf } from '../route-domain.ts';
@@ -73,6 +74,7 @@ net self wan-self {
     if (address !== undefined) own.address = formatPrefix(address);
   },
   check(objects, context) {
+    checkUnprotected(context.all(netTunnelsTunnel), objects, context);
     const byAddress = new Map<string, string>();
     const bySubnet = new Map<string, { name: string; vlan: string }>();
     for (const object of objects) {

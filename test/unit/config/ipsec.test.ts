@@ -2,13 +2,18 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { buildModel } from '../../../src/assembly/dataplaned/build-model.ts';
+import { viewOf } from '../../../src/assembly/dataplaned/config-view.ts';
 import { AUTH_ALGORITHMS, ENCRYPT_ALGORITHMS, pairOf } from '../../../src/config/ipsec-algorithms.ts';
 import { keysOf } from '../../../src/config/ipsec-keys.ts';
 import type { IpsecKeys } from '../../../src/config/ipsec-keys.ts';
 import { emptyConfiguration } from '../../../src/config/configuration.ts';
 import { loadText } from '../../../src/config/load-text.ts';
 import { printConfiguration } from '../../../src/config/print.ts';
-import type { ManualSecurityAssociation } from '../../../src/config/types/net-ipsec-manual-security-association.ts';
+import {
+  type ManualSecurityAssociation,
+  MAX_ASSOCIATIONS,
+} from '../../../src/config/types/net-ipsec-manual-security-association.ts';
 import { ConfigErrors } from '../../../src/config/transaction.ts';
 import { TmshSession } from '../../support/tmsh-session.ts';
 
@@ -235,12 +240,105 @@ describe('a manual security association', () => {
   it('for one direction only is worth a word where the selector is of both', () => {
     const one = association(`spi 300 ${GCM} encrypt-key "${KEY20}"`);
     const back = 'source-address 198.51.100.1 destination-address 192.0.2.1';
-    const two = one + association(`spi 301 ${GCM} encrypt-key "${KEY20}"`, 'b', back);
     const selector = (direction: string): string =>
       `net ipsec traffic-selector s { source-address 10.1.0.0/16 destination-address 10.2.0.0/16 ipsec-policy out direction ${direction} }\n`;
     assert.match(warnings(POLICY + one + selector('both'))[0]!, /has keys only from 192\.0\.2\.1 to 198\.51\.100\.1/);
     assert.deepEqual(warnings(POLICY + one + selector('out')), []);
-    assert.deepEqual(warnings(POLICY + two + selector('both')), []);
+    const other = one + association(`spi 301 ${GCM} encrypt-key "other-0123456789abcd"`, 'b', back);
+    assert.deepEqual(warnings(POLICY + other + selector('both')), []);
+  });
+
+  it('with the key of another one is worth a word where a nonce must not come twice, however the key is written', () => {
+    const back = 'source-address 198.51.100.1 destination-address 192.0.2.1';
+    const hex = `0x${Buffer.from(KEY20).toString('hex')}`;
+    const two = (words: string): string[] =>
+      warnings(
+        POLICY + association(`spi 300 ${GCM} encrypt-key "${KEY20}"`) + association(`spi 301 ${words}`, 'b', back),
+      );
+    for (const words of [`${GCM} encrypt-key "${KEY20}"`, `${GCM} auth-key ${hex}`]) {
+      const [text, ...more] = two(words);
+      assert.match(text!, /\(\/Common\/b\): .*-key is also that of Manual security association \(\/Common\/a\)/);
+      assert.doesNotMatch(text!, /SENTINEL|53454e/i);
+      assert.deepEqual(more, []);
+    }
+    // Another salt makes other nonces, and CBC chooses its IVs at random.
+    assert.deepEqual(two(`${GCM} encrypt-key "${KEY20.slice(0, -1)}b"`), []);
+    const cbc = `auth-algorithm sha1 encrypt-algorithm aes128 auth-key "${KEY20}" encrypt-key "${KEY20.slice(0, 16)}"`;
+    assert.deepEqual(warnings(POLICY + association(`spi 300 ${cbc}`) + association(`spi 301 ${cbc}`, 'b', back)), []);
+  });
+
+  it('is refused where there are more than there may be', () => {
+    const text = Array.from({ length: MAX_ASSOCIATIONS + 1 }, (_, index) =>
+      association(`spi ${1000 + index} encrypt-algorithm null auth-key "${KEY20}"`, `a${index}`),
+    ).join('');
+    refused(POLICY + text, /there may be 16384 of them, not 16385\. Delete some/);
+  });
+});
+
+describe('a tunnel over an adapter that leaves its packets to the kernel', () => {
+  const underlay = (adapter: string): string => `
+net interface 1.1 { device e0 adapter ${adapter} }
+net vlan wan { interfaces { 1.1 { untagged } } tag 4094 }
+net self s { address 192.0.2.1/24 vlan wan }
+net ipsec ipsec-policy p { mode transport }
+`;
+  const tunnel = (profile: string, remote = '198.51.100.1'): string =>
+    `net tunnels tunnel t { local-address 192.0.2.1 remote-address ${remote} profile ${profile} }\n`;
+  const selector = (more: string, name = 's'): string =>
+    `net ipsec traffic-selector ${name} { source-address 192.0.2.1/32 ipsec-policy p ${more} }\n`;
+  const one = 'destination-address 198.51.100.1/32';
+
+  it('is refused where a traffic selector is for all that it sends', () => {
+    const words =
+      /Tunnel \(\/Common\/t\): Traffic selector \(\/Common\/s\) is for its packets, but they leave in the clear, because adapter/;
+    for (const [adapter, profile, more] of [
+      ['udp', 'vxlan', 'order 1'],
+      ['udp', 'vxlan', 'order 1 ip-protocol udp destination-port 4789 direction out'],
+      ['raw-ip', 'etherip', 'order 1 ip-protocol 97'],
+      ['raw-ip', 'gre', 'order 1 action discard'],
+    ] as const) {
+      refused(underlay(adapter) + tunnel(profile) + selector(`${one} ${more}`), words);
+    }
+    refused(
+      underlay('udp') + tunnel('vxlan') + selector(one),
+      /adapter udp of Interface \(1\.1\).* Choose adapter packet-ring/,
+    );
+  });
+
+  it('is taken where none is, or one says first that they are not protected', () => {
+    for (const text of [
+      underlay('packet-ring') + tunnel('vxlan') + selector(`${one} order 1`),
+      underlay('udp') + tunnel('vxlan') + selector(`${one} order 1 direction in`),
+      underlay('udp') + tunnel('vxlan') + selector(`${one} order 1 ip-protocol tcp`),
+      underlay('udp') + tunnel('vxlan') + selector(`${one} order 1 ip-protocol udp destination-port 53`),
+      underlay('udp') + tunnel('vxlan') + selector('destination-address 198.51.100.2/32 order 1'),
+      underlay('udp') +
+        tunnel('vxlan-multipoint', 'any') +
+        selector('destination-address 198.51.100.0/24 order 1 source-port 9'),
+      underlay('udp') +
+        tunnel('vxlan') +
+        selector(`${one} order 2`) +
+        selector(`${one} order 1 action bypass`, 'first'),
+    ]) {
+      assert.deepEqual(errors(text), []);
+      assert.deepEqual(warnings(text), []);
+    }
+  });
+
+  it('is worth a word, now and in the state of the configuration, where the selector is for some of its ends', () => {
+    const text = underlay('udp') + tunnel('vxlan-multipoint', 'any') + selector(`${one} order 1`);
+    assert.deepEqual(errors(text), []);
+    assert.match(
+      warnings(text)[0]!,
+      /Traffic selector \(\/Common\/s\) is for some of its packets, but they leave in the clear/,
+    );
+    const { failures } = buildModel(viewOf(load(text).configuration.views.values()), new Map());
+    const [failure] = failures.filter(({ object }) => object === 'net tunnels tunnel /Common/t');
+    assert.match(failure!.reason, /is for some of its packets/);
+    refused(
+      underlay('udp') + tunnel('vxlan-multipoint', 'any') + selector('destination-address 0.0.0.0/0 order 1'),
+      /is for its packets/,
+    );
   });
 });
 
