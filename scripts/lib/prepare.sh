@@ -34,6 +34,7 @@ tmux tmux
 less less
 strace strace
 openssl openssl
+bind9-utils named-checkzone named-compilezone
 LIST
   # There is none elsewhere.
   [ "$(uname -m)" != x86_64 ] || echo "libipsec-mb-dev /usr/include/intel-ipsec-mb.h"
