@@ -46,6 +46,7 @@ libcharon-extra-plugins /usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so
 libstrongswan-standard-plugins /usr/lib/ipsec/plugins/libstrongswan-openssl.so
 wireguard-go wireguard-go
 wireguard-tools wg
+bind9-utils named-checkzone named-compilezone
 LIST
   # There is none elsewhere.
   [ "$(uname -m)" != x86_64 ] || echo "libipsec-mb-dev /usr/include/intel-ipsec-mb.h"

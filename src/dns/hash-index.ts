@@ -1,13 +1,20 @@
 // Numbers of things (0, 1, 2 …) by their hashes: open addressing over 32-bit words, no object per thing.
 
 const EMPTY = -1;
-const FIRST_SLOTS = 1024;
+const FIRST = 1024;
 
 export class HashIndex {
-  #slots = new Int32Array(FIRST_SLOTS).fill(EMPTY);
+  #slots: Int32Array;
   /** By number. */
-  #hashes = new Int32Array(FIRST_SLOTS);
+  #hashes: Int32Array;
   #count = 0;
+
+  /** As many as are expected cost no copies. */
+  constructor(expected = FIRST) {
+    const slots = 2 ** Math.ceil(Math.log2(2 * Math.max(expected, FIRST)));
+    this.#slots = new Int32Array(slots).fill(EMPTY);
+    this.#hashes = new Int32Array(slots / 2 + 1);
+  }
 
   get count(): number {
     return this.#count;
@@ -50,7 +57,11 @@ export class HashIndex {
 
 /** An array of numbers that grows. */
 export class GrowingWords {
-  words = new Uint32Array(1024);
+  words: Uint32Array;
+
+  constructor(expected = FIRST) {
+    this.words = new Uint32Array(Math.max(FIRST, expected));
+  }
 
   set(index: number, value: number): void {
     if (index >= this.words.length) {

@@ -1,7 +1,7 @@
 // The words of a master file (RFC 1035, section 5.1): comments, quotes, escapes, and parentheses that join lines.
 //
-// Works on octets and makes no object per word. What begins with a quote in the middle of a word is part of the word, as BIND
-// has it.
+// Works on octets and makes no object per word. A quote in the middle of a word ends it where strings may stand (`a"b c"` is two of
+// them), and is a character like others elsewhere, as BIND has it.
 
 import { QUOTES, RecordTextError, type Quotes, type Words } from './words.ts';
 
@@ -92,6 +92,7 @@ export class MasterFileWords implements Words {
     this.quoted = false;
     let isPair = quotes === QUOTES.pair;
     for (; at < length && ENDS_WORD[text[at]!] === 0; at++) {
+      if (text[at] === QUOTE && quotes !== QUOTES.none) break;
       if (text[at] === BACKSLASH) {
         const escaped = text[at + 1];
         if (escaped !== undefined && escaped !== NEWLINE && escaped !== RETURN) at++;

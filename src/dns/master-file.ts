@@ -37,6 +37,8 @@ const MAX_RECORDS = 16_000_000;
 export const MAX_INCLUDE_DEPTH = 20;
 /** RFC 2181, section 8: a TTL beyond it counts as 0. */
 const MAX_TTL = 0x7fff_ffff;
+/** Of the text, in large files. */
+const USUAL_RECORD_OCTETS = 32;
 const UNKNOWN = -1;
 const DOLLAR = 0x24;
 const CLASS_IN = 1;
@@ -63,9 +65,9 @@ class MasterFileReader {
   readonly #problems: ProblemList;
   readonly #collector: RecordCollector;
   /** Of each set: its line, the number of its file, and the run of records of one owner that it grew in last. */
-  readonly #lines = new GrowingWords();
-  readonly #filesOfSets = new GrowingWords();
-  readonly #runs = new GrowingWords();
+  readonly #lines: GrowingWords;
+  readonly #filesOfSets: GrowingWords;
+  readonly #runs: GrowingWords;
   readonly #files: (string | undefined)[] = [];
   readonly #rdata = new RdataBuffer();
   #words = new MasterFileWords(new Uint8Array(0));
@@ -90,7 +92,11 @@ class MasterFileReader {
     this.#problems = new ProblemList(options.maxProblems ?? MAX_PROBLEMS);
     this.#left = options.maxRecords ?? MAX_RECORDS;
     // Binary records are shorter than their text mostly.
-    this.#collector = new RecordCollector(text.length);
+    const records = Math.floor(text.length / USUAL_RECORD_OCTETS);
+    this.#collector = new RecordCollector(text.length, records);
+    this.#lines = new GrowingWords(records);
+    this.#filesOfSets = new GrowingWords(records);
+    this.#runs = new GrowingWords(records);
   }
 
   read(text: Uint8Array): MasterFileResult {
@@ -141,7 +147,7 @@ class MasterFileReader {
   #readEntry(): void {
     const words = this.#words;
     const isIndented = words.isIndented;
-    if (!words.next(QUOTES.none)) return;
+    if (!words.next(isIndented ? QUOTES.none : QUOTES.string)) return;
     if (!isIndented && words.text[words.start] === DOLLAR) return this.#readDirective();
     if (isIndented) {
       if (this.#ownerState === 'none') throw new RecordTextError('there is no owner before, and none in this line');
@@ -319,11 +325,11 @@ class MasterFileReader {
     if (!words.next(QUOTES.string)) throw new RecordTextError('the file is missing');
     const { line, column } = words;
     const name = new TextDecoder().decode(words.text.subarray(words.start, words.end));
-    const origin = words.next(QUOTES.none) ? this.#nameOfWord() : this.#origin;
-    this.#expectEnd();
     if (this.#depth >= MAX_INCLUDE_DEPTH) {
       throw new RecordTextError(`files include each other ${MAX_INCLUDE_DEPTH} deep: "${name}"`);
     }
+    const origin = words.next(QUOTES.none) ? this.#nameOfWord() : this.#origin;
+    this.#expectEnd();
     const text = this.#open(name, { line, column });
     if (text === undefined) return;
     const before = [words, this.#file, this.#origin, this.#owner, this.#ownerState] as const;

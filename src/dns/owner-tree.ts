@@ -13,16 +13,15 @@ export const HAS = { cname: 1, other: 2, address: 4, servers: 8, dname: 16, anyt
 /** What a name of the zone leads to. */
 export type Lookup = 'address' | 'cname' | 'dname' | 'delegation' | 'nothing';
 
-const NOT_THERE = -1;
 const WILDCARD_LABEL = [1, 0x2a];
 
 export class OwnerTree {
   readonly #origin: DomainName;
   readonly #octets: Uint8Array;
-  readonly #index = new HashIndex();
+  readonly #index: HashIndex;
   /** Of each node: where its name stands, and HAS. */
-  readonly #names = new GrowingWords();
-  readonly #has = new GrowingWords();
+  readonly #names: GrowingWords;
+  readonly #has: GrowingWords;
   readonly #offsets = new Uint8Array(MAX_LABELS + 1);
   readonly #wildcard = new Uint8Array(MAX_NAME_OCTETS + 2);
   #asked: Uint8Array = new Uint8Array(0);
@@ -32,32 +31,37 @@ export class OwnerTree {
   constructor(origin: DomainName, sets: PackedSets) {
     this.#origin = origin;
     this.#octets = sets.octets;
+    this.#index = new HashIndex(sets.length);
+    this.#names = new GrowingWords(sets.length);
+    this.#has = new GrowingWords(sets.length);
     for (let set = 0; set < sets.length; set++) {
       const node = this.#addWithAncestors(sets.starts[set]!);
       this.#has.words[node]! |= bitsOf(sets.typeAt(sets.headerOf(set)));
     }
   }
 
-  /** HAS of the name that stands at `at`: 0 for an empty non-terminal, -1 where there is no such name. */
+  /** HAS of the name that stands at `at`: 0 for an empty non-terminal, and where there is no such name. */
   has(octets: Uint8Array, at = 0): number {
     const node = this.#find(octets, at);
-    return node < 0 ? NOT_THERE : this.#has.words[node]!;
+    return node < 0 ? 0 : this.#has.words[node]!;
   }
 
   /** Where asking for addresses of a name, which is in the zone, ends. */
   lookup(name: DomainName): Lookup {
     const cut = this.cutAbove(name, true);
     if (cut !== undefined) return cut;
-    let has = this.has(name);
-    for (let at = 1 + name[0]!; has === NOT_THERE && at < name.length; at += 1 + name[at]!) {
-      if (this.has(name, at) === NOT_THERE) continue;
-      // The closest encloser: its wildcard speaks, if there is one.
-      this.#wildcard.set(WILDCARD_LABEL);
-      this.#wildcard.set(name.subarray(at), WILDCARD_LABEL.length);
-      has = Math.max(0, this.has(this.#wildcard));
-    }
+    const has = this.#find(name, 0) >= 0 ? this.has(name) : this.has(this.#wildcardFor(name));
     if ((has & HAS.cname) !== 0) return 'cname';
     return (has & HAS.address) !== 0 ? 'address' : 'nothing';
+  }
+
+  /** The wildcard that speaks for a name that is not there: the one below its closest encloser (RFC 4592, section 3.3.1). */
+  #wildcardFor(name: DomainName): DomainName {
+    let at = 1 + name[0]!;
+    while (this.#find(name, at) < 0) at += 1 + name[at]!;
+    this.#wildcard.set(WILDCARD_LABEL);
+    this.#wildcard.set(name.subarray(at), WILDCARD_LABEL.length);
+    return this.#wildcard;
   }
 
   /** The topmost delegation or DNAME over a name of the zone; with `orAt` a delegation of the name itself counts as well. */
@@ -66,8 +70,9 @@ export class OwnerTree {
     const apex = labels - (suffixOffsets(this.#origin, 0, new Uint8Array(MAX_LABELS + 1)) - 1);
     const offsets = this.#offsets.slice(0, labels + 1);
     for (let label = apex; label >= 0; label--) {
-      const has = this.has(name, offsets[label]);
-      if (has === NOT_THERE) return undefined;
+      const node = this.#find(name, offsets[label]!);
+      if (node < 0) return undefined;
+      const has = this.#has.words[node]!;
       if (label < apex && (label > 0 || orAt) && (has & HAS.servers) !== 0) return 'delegation';
       if (label > 0 && (has & HAS.dname) !== 0) return 'dname';
     }
@@ -87,7 +92,7 @@ export class OwnerTree {
     const own = this.#add(at);
     const octets = this.#octets;
     const labels = suffixOffsets(octets, at, this.#offsets) - 1;
-    for (let label = 1; label < labels; label++) {
+    for (let label = 1; label <= labels; label++) {
       const parent = at + this.#offsets[label]!;
       node = this.#find(octets, parent);
       if (node >= 0) break;

@@ -17,17 +17,17 @@ export class RecordCollector {
   /** Owners of sets as they come, and records: the length and RDATA. */
   #log: Uint8Array;
   #end = 0;
-  readonly #sets = new HashIndex();
-  readonly #owners = new GrowingWords();
-  readonly #types = new GrowingWords();
-  readonly #ttls = new GrowingWords();
-  readonly #firsts = new GrowingWords();
-  readonly #lasts = new GrowingWords();
-  readonly #counts = new GrowingWords();
-  readonly #records = new HashIndex();
-  readonly #offsets = new GrowingWords();
-  readonly #nexts = new GrowingWords();
-  readonly #setsOfRecords = new GrowingWords();
+  readonly #sets: HashIndex;
+  readonly #owners: GrowingWords;
+  readonly #types: GrowingWords;
+  readonly #ttls: GrowingWords;
+  readonly #firsts: GrowingWords;
+  readonly #lasts: GrowingWords;
+  readonly #counts: GrowingWords;
+  readonly #records: HashIndex;
+  readonly #offsets: GrowingWords;
+  readonly #nexts: GrowingWords;
+  readonly #setsOfRecords: GrowingWords;
   // What is looked for: arguments of the two functions below, which would be closures made for each record otherwise.
   #owner: Uint8Array = new Uint8Array(0);
   #type = 0;
@@ -40,9 +40,15 @@ export class RecordCollector {
     this.#setsOfRecords.words[record] === this.#set &&
     sameRdata(this.#type, this.#log, this.#offsets.words[record]!, this.#data, this.#dataEnd);
 
-  /** `expectedOctets` spares copies; too much costs nothing but addresses. */
-  constructor(expectedOctets = FIRST_OCTETS) {
-    this.#log = new Uint8Array(Math.max(FIRST_OCTETS, Math.min(expectedOctets, MAX_OCTETS)));
+  /** What is expected spares copies: octets, and sets or records. Too much costs little but addresses. */
+  constructor(octets = FIRST_OCTETS, expected?: number) {
+    this.#log = new Uint8Array(Math.max(FIRST_OCTETS, Math.min(octets, MAX_OCTETS)));
+    this.#sets = new HashIndex(expected);
+    this.#records = new HashIndex(expected);
+    const words = () => new GrowingWords(expected);
+    [this.#owners, this.#types, this.#ttls] = [words(), words(), words()];
+    [this.#firsts, this.#lasts, this.#counts] = [words(), words(), words()];
+    [this.#offsets, this.#nexts, this.#setsOfRecords] = [words(), words(), words()];
   }
 
   get records(): number {

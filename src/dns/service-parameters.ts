@@ -2,7 +2,7 @@
 
 import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from '../core/address.ts';
 import { read16, read32, write16, write32 } from '../core/octets.ts';
-import { unescapeAt } from './name.ts';
+import { octetText, unescapeAt } from './name.ts';
 import { decodeBase64, formatBase64 } from './rdata-encodings.ts';
 import { quotedText, type FieldKind } from './rdata-fields.ts';
 import { QUOTES, RecordTextError, wordText, type Words } from './words.ts';
@@ -14,6 +14,8 @@ const EQUALS = 0x3d;
 const MANDATORY = 0;
 const ALPN = 1;
 const NO_DEFAULT_ALPN = 2;
+const DOHPATH = 7;
+const ESCAPED = new Set([QUOTE, BACKSLASH]);
 
 type ParameterKind = {
   readonly name: string;
@@ -99,7 +101,8 @@ const alpn: ParameterKind = {
         list.push(octets[at]!);
       }
     }
-    return quotedText(Uint8Array.from(list), 0, list.length);
+    // Without a space inside, as BIND has it: a list ends at one where there are no quotes.
+    return `"${list.map((octet) => octetText(octet, ESCAPED)).join('')}"`;
   },
 };
 
@@ -176,8 +179,9 @@ const OPAQUE: ParameterKind = {
   print: (octets) => (octets.length === 0 ? undefined : quotedText(octets, 0, octets.length)),
 };
 
+/** By name only for those of RFC 9460: every reader of zones knows them. */
 function keyName(key: number): string {
-  return KINDS[key]?.name ?? `key${key}`;
+  return (key < DOHPATH ? KINDS[key]?.name : undefined) ?? `key${key}`;
 }
 
 function keyOf(text: string): number | undefined {

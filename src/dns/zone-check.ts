@@ -65,6 +65,7 @@ function* checkSet(set: RecordSet, origin: DomainName, tree: OwnerTree): Generat
     return;
   }
   if (type === TYPE.SOA && !isApex) yield { severity: 'error', text: `${what}: an SOA stands at the origin alone` };
+  if (type === TYPE.DS && isApex) yield { severity: 'error', text: `${what}: a DS stands in the zone above` };
   if (known?.isSingle === true && data.length > 1) yield { severity: 'error', text: `${what}: there can be one only` };
   if (type === TYPE.NS && isWildcard(owner))
     yield { severity: 'error', text: `${what}: a wildcard cannot have servers` };
