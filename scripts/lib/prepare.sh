@@ -34,11 +34,12 @@ tmux tmux
 less less
 strace strace
 bind9 named
+bind9-utils named-checkzone named-compilezone
+bind9-dnsutils dig
 knot knotd
-charon-systemd charon-systemd
-strongswan-swanctl swanctl
-libcharon-extra-plugins /usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so
-libstrongswan-standard-plugins /usr/lib/ipsec/plugins/libstrongswan-gcm.so
+knot-dnsutils kdig
+gdnsd gdnsd
+nsd nsd
 openssl openssl
 charon-systemd charon-systemd
 strongswan-swanctl swanctl
@@ -46,7 +47,6 @@ libcharon-extra-plugins /usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so
 libstrongswan-standard-plugins /usr/lib/ipsec/plugins/libstrongswan-openssl.so
 wireguard-go wireguard-go
 wireguard-tools wg
-bind9-utils named-checkzone named-compilezone
 LIST
   # There is none elsewhere.
   [ "$(uname -m)" != x86_64 ] || echo "libipsec-mb-dev /usr/include/intel-ipsec-mb.h"
