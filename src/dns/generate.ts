@@ -38,7 +38,7 @@ export function parseTemplate(text: string): Template {
     } else {
       const modifier = text[at + 1] === '{' ? MODIFIER.exec(text.slice(at + 1)) : ['', '0'];
       if (modifier === null) throw new RecordTextError('not ${offset,width,base}: base is one of d, o, x, X, n and N');
-      const [whole, offset, width = '0', base = 'd'] = modifier as string[];
+      const [whole, offset, width = '0', base = 'd'] = modifier;
       if (Number(width) > MAX_WIDTH) throw new RecordTextError(`a width of more than ${MAX_WIDTH}`);
       parts.push(latin1(literal), { offset: Number(offset), width: Number(width), base });
       literal = '';

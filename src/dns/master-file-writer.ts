@@ -31,12 +31,12 @@ function orderOfSets(origin: DomainName, sets: PackedSets): Uint32Array {
   for (let index = 0; index < sets.length; index++) {
     const type = sets.typeAt(sets.headerOf(index));
     types[index] = type;
-    if ((type === TYPE.SOA || type === TYPE.NS) && sameName(octets, origin, starts[index]!)) {
+    if ((type === TYPE.SOA || type === TYPE.NS) && sameName(octets, origin, starts[index])) {
       ranks[index] = type === TYPE.SOA ? 0 : 1;
     }
   }
   return new Uint32Array(types.keys()).sort(
-    (a, b) => ranks[a]! - ranks[b]! || compareNames(octets, octets, starts[a]!, starts[b]!) || types[a]! - types[b]!,
+    (a, b) => ranks[a]! - ranks[b]! || compareNames(octets, octets, starts[a], starts[b]) || types[a]! - types[b]!,
   );
 }
 

@@ -10,6 +10,7 @@ import { GrowingWords } from './hash-index.ts';
 import { MasterFileWords } from './master-file-words.ts';
 import { MAX_NAME_OCTETS, formatName, isSubdomain, nameErrorText, sameName, writeName } from './name.ts';
 import { readSeconds } from './rdata-fields.ts';
+import { CLASS_IN, classOf } from './record-class.ts';
 import { RecordCollector } from './record-collector.ts';
 import { TYPE, readRdata, typeName, typeOf } from './record-types.ts';
 import type { DomainName, Zone } from './record.ts';
@@ -41,17 +42,6 @@ const MAX_TTL = 0x7fff_ffff;
 const USUAL_RECORD_OCTETS = 32;
 const UNKNOWN = -1;
 const DOLLAR = 0x24;
-const CLASS_IN = 1;
-const CLASSES = new Map([
-  ['IN', CLASS_IN],
-  ['CH', 3],
-  ['CHAOS', 3],
-  ['HS', 4],
-  ['HESIOD', 4],
-  ['NONE', 254],
-  ['ANY', 255],
-]);
-
 /** Whose records are read: nobody's yet, an owner that is no name, one out of the zone, one of the zone. */
 type OwnerState = 'none' | 'malformed' | 'outside' | 'inside';
 
@@ -101,7 +91,7 @@ class MasterFileReader {
 
   read(text: Uint8Array): MasterFileResult {
     this.#readFile(text, this.#options.file, this.#options.origin);
-    if (this.#problems.hasErrors) return { problems: this.#problems.all() };
+    if (this.#problems.hasErrors()) return { problems: this.#problems.all() };
     const sets = this.#collector.pack();
     const zone: Zone = { origin: this.#options.origin, sets };
     for (const { set, ...problem } of checkZone(zone)) {
@@ -109,7 +99,7 @@ class MasterFileReader {
       this.#problems.add({ ...problem, ...(position && { position }) });
     }
     const problems = this.#problems.all();
-    return this.#problems.hasErrors ? { problems } : { zone, problems };
+    return this.#problems.hasErrors() ? { problems } : { zone, problems };
   }
 
   #start(): TextPosition | undefined {
@@ -135,7 +125,7 @@ class MasterFileReader {
         this.#report('error', thrown.message);
         this.#words.skipRecord();
       }
-    } while (this.#words.nextRecord() && !this.#problems.isFull && this.#left > 0);
+    } while (this.#words.nextRecord() && !this.#problems.isFull() && this.#left > 0);
   }
 
   #report(severity: ZoneProblem['severity'], text: string): void {
@@ -148,7 +138,10 @@ class MasterFileReader {
     const words = this.#words;
     const isIndented = words.isIndented;
     if (!words.next(isIndented ? QUOTES.none : QUOTES.string)) return;
-    if (!isIndented && words.text[words.start] === DOLLAR) return this.#readDirective();
+    if (!isIndented && words.text[words.start] === DOLLAR) {
+      this.#readDirective();
+      return;
+    }
     if (isIndented) {
       if (this.#ownerState === 'none') throw new RecordTextError('there is no owner before, and none in this line');
     } else {
@@ -222,11 +215,9 @@ class MasterFileReader {
     if (length === 2 && (text[start]! | 0x20) === 0x69 && (text[start + 1]! | 0x20) === 0x6e) return true;
     // A class begins with one of a, c, h, n, i.
     if (length < 2 || ![0x61, 0x63, 0x68, 0x69, 0x6e].includes(text[start]! | 0x20)) return false;
-    const upper = wordText(this.#words).toUpperCase();
-    const generic = /^CLASS(\d{1,5})$/.exec(upper)?.[1];
-    const found = CLASSES.get(upper) ?? (generic === undefined ? undefined : Number(generic));
+    const found = classOf(wordText(this.#words));
     if (found === undefined) return false;
-    if (found !== CLASS_IN) throw new RecordTextError(`the class is ${upper}, that of the zone is IN`);
+    if (found !== CLASS_IN) throw new RecordTextError(`the class is ${wordText(this.#words)}, that of the zone is IN`);
     return true;
   }
 
@@ -287,9 +278,12 @@ class MasterFileReader {
 
   #readDirective(): void {
     const directive = wordText(this.#words).toUpperCase();
+    if (directive === '$INCLUDE') {
+      this.#readInclude();
+      return;
+    }
     if (directive === '$TTL') this.#readDefaultTtl();
-    else if (directive === '$ORIGIN') this.#origin = this.#readName('the origin');
-    else if (directive === '$INCLUDE') return this.#readInclude();
+    else if (directive === '$ORIGIN') this.#readOrigin();
     else if (directive === '$GENERATE') this.#readGenerate();
     else if (directive === '$DATE') this.#nextWord('the date');
     else throw new RecordTextError(`unknown directive "${directive}"`);
@@ -308,9 +302,9 @@ class MasterFileReader {
     this.#defaultTtl = this.#limitTtl(ttl);
   }
 
-  #readName(what: string): DomainName {
-    this.#nextWord(what);
-    return this.#nameOfWord();
+  #readOrigin(): void {
+    this.#nextWord('the origin');
+    this.#origin = this.#nameOfWord();
   }
 
   #nameOfWord(): DomainName {

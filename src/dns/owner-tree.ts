@@ -26,7 +26,7 @@ export class OwnerTree {
   readonly #wildcard = new Uint8Array(MAX_NAME_OCTETS + 2);
   #asked: Uint8Array = new Uint8Array(0);
   #askedAt = 0;
-  readonly #isNode = (node: number) => sameName(this.#octets, this.#asked, this.#names.words[node]!, this.#askedAt);
+  readonly #isNode = (node: number) => sameName(this.#octets, this.#asked, this.#names.words[node], this.#askedAt);
 
   constructor(origin: DomainName, sets: PackedSets) {
     this.#origin = origin;

@@ -57,11 +57,15 @@ export function checkSubstitution(octets: Uint8Array, at: number): string | unde
 }
 
 function splitUnescaped(text: string, delimiter: string): string[] {
-  const parts = [''];
+  const parts: string[] = [];
+  let from = 0;
   for (let at = 0; at < text.length; at++) {
-    if (text[at] === delimiter) parts.push('');
-    else if (text[at] === '\\') parts[parts.length - 1] += text.slice(at, ++at + 1);
-    else parts[parts.length - 1] += text[at]!;
+    if (text[at] === '\\') {
+      at++;
+    } else if (text[at] === delimiter) {
+      parts.push(text.slice(from, at));
+      from = at + 1;
+    }
   }
-  return parts;
+  return [...parts, text.slice(from)];
 }

@@ -1,7 +1,7 @@
 // Octets as text: hexadecimal, base 64 (RFC 4648, section 4), and times of signatures (RFC 4034, section 3.2).
 
 const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-const BASE64_VALUES = new Map([...BASE64].map((character, value) => [character, value]));
+const BASE64_VALUES = new Map(Array.from(BASE64, (character, value) => [character, value]));
 
 /** Pairs of digits; undefined for anything else. */
 export function decodeHex(text: string): Uint8Array | undefined {

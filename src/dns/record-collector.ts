@@ -35,7 +35,7 @@ export class RecordCollector {
   #data: Uint8Array = new Uint8Array(0);
   #dataEnd = 0;
   readonly #isSet = (set: number) =>
-    this.#types.words[set] === this.#type && sameName(this.#log, this.#owner, this.#owners.words[set]!, 0);
+    this.#types.words[set] === this.#type && sameName(this.#log, this.#owner, this.#owners.words[set], 0);
   readonly #isRecord = (record: number) =>
     this.#setsOfRecords.words[record] === this.#set &&
     sameRdata(this.#type, this.#log, this.#offsets.words[record]!, this.#data, this.#dataEnd);

@@ -24,12 +24,12 @@ export class ProblemList {
     this.#limit = limit;
   }
 
-  get hasErrors(): boolean {
+  hasErrors(): boolean {
     return this.#counts.error > 0;
   }
 
   /** Whether one more error would not be shown. */
-  get isFull(): boolean {
+  isFull(): boolean {
     return this.#counts.error >= this.#limit;
   }
 

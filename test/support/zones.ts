@@ -55,7 +55,8 @@ export function compiledLines(directory: string, file: string, origin: string): 
   const options = ['-q', '-f', 'text', '-F', 'text', '-s', 'full', ...lenient, '-o', output, origin, file];
   const { status, stderr } = spawnSync('named-compilezone', options, { cwd: directory, encoding: 'latin1' });
   if (status !== 0) throw new Error(`named-compilezone ended with ${status ?? 'a signal'}: ${stderr}`);
-  return withoutSpace(readFileSync(output, 'latin1').split('\n'));
+  const lines = readFileSync(output, 'latin1').split('\n');
+  return withoutSpace(lines.filter((line) => !line.startsWith(';')));
 }
 
 /** For comparison: BIND cuts encodings into pieces and uses tabs. */

@@ -73,7 +73,7 @@ describe('packed sets', () => {
   const zone: Zone = zoneOf(`${HEAD}a 4294967 TXT x y\n`, ORIGIN);
 
   it('are read without objects', () => {
-    const sets = zone.sets as PackedSets;
+    const { sets } = zone;
     assert.ok(sets instanceof PackedSets);
     const header = sets.headerOf(3);
     assert.deepEqual([sets.typeAt(header), sets.ttlAt(header), sets.recordsAt(header)], [16, 4_294_967, 1]);
@@ -121,9 +121,9 @@ describe('problems', () => {
   it('are kept up to a number of each severity', () => {
     const list = new ProblemList(2);
     for (let i = 0; i < 3; i++) list.add({ severity: 'warning', text: `w${i}` });
-    assert.ok(!list.hasErrors && !list.isFull);
+    assert.ok(!list.hasErrors() && !list.isFull());
     for (let i = 0; i < 2; i++) list.add({ severity: 'error', text: `e${i}` });
-    assert.ok(list.hasErrors && list.isFull);
+    assert.ok(list.hasErrors() && list.isFull());
     assert.deepEqual(
       list.all().map(({ text }) => text),
       ['w0', 'w1', 'e0', 'e1', '1 more of them'],
