@@ -2,6 +2,8 @@
 
 const EMPTY = -1;
 const FIRST = 1024;
+/** Of the slots at most so many are taken. */
+const MAX_LOAD = 0.75;
 
 export class HashIndex {
   #slots: Int32Array;
@@ -11,9 +13,9 @@ export class HashIndex {
 
   /** As many as are expected cost no copies. */
   constructor(expected = FIRST) {
-    const slots = 2 ** Math.ceil(Math.log2(2 * Math.max(expected, FIRST)));
+    const slots = 2 ** Math.ceil(Math.log2(Math.max(expected, FIRST) / MAX_LOAD));
     this.#slots = new Int32Array(slots).fill(EMPTY);
-    this.#hashes = new Int32Array(slots / 2 + 1);
+    this.#hashes = new Int32Array(MAX_LOAD * slots);
   }
 
   get count(): number {
@@ -32,7 +34,7 @@ export class HashIndex {
 
   /** Gives the next number to a hash. */
   add(hash: number): number {
-    if (2 * this.#count >= this.#slots.length) this.#grow();
+    if (this.#count >= MAX_LOAD * this.#slots.length) this.#grow();
     const number = this.#count++;
     this.#hashes[number] = hash;
     this.#insert(number);
@@ -41,7 +43,7 @@ export class HashIndex {
 
   #grow(): void {
     this.#slots = new Int32Array(2 * this.#slots.length).fill(EMPTY);
-    const hashes = new Int32Array(this.#slots.length / 2 + 1);
+    const hashes = new Int32Array(MAX_LOAD * this.#slots.length);
     hashes.set(this.#hashes.subarray(0, this.#count));
     this.#hashes = hashes;
     for (let number = 0; number < this.#count; number++) this.#insert(number);
