@@ -1,7 +1,7 @@
 // Hashes of a name and of all its ancestors in one pass: labels are mixed in from the right, so that the hash of a suffix is
 // that of the domain which it names, wherever it stands.
 
-import { LOWER_CASE } from './name.ts';
+import { LOWER_CASE, MAX_LABELS, suffixOffsets } from './name.ts';
 
 /** The hash of the root, from which all others start. */
 export const ROOT_HASH = 0x811c9dc5 | 0;
@@ -17,11 +17,15 @@ export function hashLabel(parent: number, octets: Uint8Array, at: number): numbe
   return hash ^ (hash >>> 15);
 }
 
+const starts = new Uint8Array(MAX_LABELS + 1);
+
 /** The hash of a whole name without compression that starts at `at`. */
-export function hashName(octets: Uint8Array, at: number): number {
-  const starts: number[] = [];
-  for (let index = at; octets[index] !== 0; index += octets[index]! + 1) starts.push(index);
-  return starts.reduceRight((hash, start) => hashLabel(hash, octets, start), ROOT_HASH);
+export function hashName(octets: Uint8Array, at = 0): number {
+  let hash = ROOT_HASH;
+  for (let label = suffixOffsets(octets, at, starts) - 2; label >= 0; label--) {
+    hash = hashLabel(hash, octets, at + starts[label]!);
+  }
+  return hash;
 }
 
 /** Whether `length` octets of a name are the same as those of another, letters of either case; both without compression. */

@@ -266,16 +266,3 @@ export function isWildcard(octets: Uint8Array, at = 0): boolean {
 export function parentName(name: DomainName): DomainName {
   return name[0] === 0 ? name : name.subarray(1 + name[0]!);
 }
-
-/** 32 bits of the name at `at`, the same for all of its spellings. */
-export function hashName(octets: Uint8Array, at = 0): number {
-  let hash = 0x811c_9dc5 | 0;
-  for (let label = at; octets[label] !== 0;) {
-    const next = label + 1 + octets[label]!;
-    for (; label < next; label++) hash = Math.imul(hash ^ LOWER_CASE[octets[label]!]!, 0x0100_0193);
-  }
-  // The low bits of FNV alone are poor for names that differ in a digit.
-  hash ^= hash >>> 15;
-  hash = Math.imul(hash, 0x2c1b_3c6d);
-  return hash ^ (hash >>> 12);
-}

@@ -2,7 +2,8 @@
 // origin are there as well (empty non-terminals, RFC 4592, section 2.2.2).
 
 import { GrowingWords, HashIndex } from './hash-index.ts';
-import { MAX_LABELS, MAX_NAME_OCTETS, hashName, isSubdomain, sameName, suffixOffsets } from './name.ts';
+import { MAX_LABELS, MAX_NAME_OCTETS, isSubdomain, sameName, suffixOffsets } from './name.ts';
+import { hashName } from './name-hash.ts';
 import type { PackedSets } from './packed-sets.ts';
 import { TYPE, recordType } from './record-types.ts';
 import type { DomainName } from './record.ts';

@@ -2,7 +2,8 @@
 
 import { read16, write16, write32 } from '../core/octets.ts';
 import { GrowingWords, HashIndex } from './hash-index.ts';
-import { LOWER_CASE, hashName, nameOctets, sameName } from './name.ts';
+import { LOWER_CASE, nameOctets, sameName } from './name.ts';
+import { hashName } from './name-hash.ts';
 import { PackedSets, RDATA_LENGTH_OCTETS, SET_HEADER_OCTETS } from './packed-sets.ts';
 import { hasNames, lowerRdata } from './record-types.ts';
 import type { RecordSet } from './record.ts';

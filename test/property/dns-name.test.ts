@@ -6,13 +6,13 @@ import {
   compareNames,
   formatName,
   formatRelativeName,
-  hashName,
   isSubdomain,
   lowerName,
   nameOf,
   parseName,
   sameName,
 } from '../../src/dns/name.ts';
+import { hashName } from '../../src/dns/name-hash.ts';
 import type { DomainName } from '../../src/dns/record.ts';
 import { nameBelow } from '../support/random-zones.ts';
 

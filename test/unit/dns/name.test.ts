@@ -8,7 +8,6 @@ import {
   countLabels,
   formatName,
   formatRelativeName,
-  hashName,
   isSubdomain,
   isWildcard,
   lowerName,
@@ -21,6 +20,7 @@ import {
   suffixOffsets,
   writeName,
 } from '../../../src/dns/name.ts';
+import { hashName } from '../../../src/dns/name-hash.ts';
 
 const label63 = 'a'.repeat(63);
 /** 3 × 64 + 62 + 1 = 255 octets. */
