@@ -24,7 +24,8 @@ struct reply_socket {
 	size_t slots_offset;
 	size_t slot_octets;
 	unsigned slot_count;
-	uint32_t failed; /* replies that the kernel did not take */
+	bool is_wildcard; /* of any address: each reply has to say which one it comes from */
+	uint32_t failed;  /* replies that the kernel did not take */
 	struct mmsghdr messages[MAX_SLOTS];
 	struct mmsghdr sending[MAX_SLOTS];
 	struct iovec pieces[MAX_SLOTS];
@@ -57,7 +58,7 @@ static void send_replies(struct reply_socket *reply, const int32_t *descriptors,
 		struct msghdr *message = &reply->sending[wanted].msg_hdr;
 		*message = reply->messages[i].msg_hdr;
 		message->msg_iov = &reply->sending_pieces[wanted++];
-		forget_interface(message);
+		if (reply->is_wildcard) forget_interface(message);
 	}
 	for (unsigned sent = 0; sent < wanted;) {
 		int done = sendmmsg(reply->descriptor, reply->sending + sent, wanted - sent, 0);
@@ -77,6 +78,7 @@ static int receive_requests(struct reply_socket *reply, int32_t *descriptors)
 	for (unsigned i = 0; i < reply->slot_count; i++) {
 		struct msghdr *message = &reply->messages[i].msg_hdr;
 		message->msg_namelen = sizeof reply->senders[i];
+		if (!reply->is_wildcard) continue;
 		message->msg_control = reply->controls[i].octets;
 		message->msg_controllen = sizeof reply->controls[i].octets;
 	}
@@ -134,12 +136,15 @@ static const char *open_reply(struct reply_socket *reply, napi_env env, napi_val
 	socket_set(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
 	socket_set_receive_buffer(descriptor, 4 << 20);
 	socket_set_send_buffer(descriptor, 4 << 20);
+	static const struct in6_addr any;
 	if (reply->family == AF_INET) {
-		socket_set(descriptor, SOL_IP, IP_PKTINFO, 1);
+		reply->is_wildcard = local.v4.sin_addr.s_addr == INADDR_ANY;
+		if (reply->is_wildcard) socket_set(descriptor, SOL_IP, IP_PKTINFO, 1);
 		/* Replies of more than the path takes are cut by us, not learned about by lost ones. */
 		socket_set(descriptor, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
 	} else {
-		socket_set(descriptor, SOL_IPV6, IPV6_RECVPKTINFO, 1);
+		reply->is_wildcard = memcmp(&local.v6.sin6_addr, &any, sizeof any) == 0;
+		if (reply->is_wildcard) socket_set(descriptor, SOL_IPV6, IPV6_RECVPKTINFO, 1);
 		socket_set(descriptor, SOL_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
 	}
 	int wait = (int)option_number(env, options, "waitMs");
