@@ -140,6 +140,40 @@ describe('ESP and AH with scapy', () => {
   for (const row of rowsOf(IpsecProtocol.esp).filter(({ spec }) => spec.transform.cipher === 'aes-gcm')) {
     it(`${row.name}: extended sequence numbers`, () => exchange({ ...row, spec: { ...row.spec, extended: true } }, 3));
   }
+  it('padding of traffic flow confidentiality, which is cut off, and dummies, which are counted', async () => {
+    const keys = { key: keyOf(20), macKey: macKeyOf(64) };
+    for (const family of [4, 6] as const) {
+      const { source, destination } = specOf({ family });
+      const tunnel = specOf({ family, source, destination });
+      const packets = samplesOf(family);
+      const padded = packets.map((packet, index) => Buffer.concat([packet, Buffer.alloc(20 + index * 50, 0x77)]));
+      const wires = (await peer.seal(tunnel, keys, padded, { sequence: 1 })).map((wire) => wire!);
+      const plain = (await peer.seal(tunnel, keys, packets, { sequence: 1 })).map((wire) => wire!);
+      assert.ok(wires.every((wire, index) => wire.length > plain[index]!.length));
+      const opened = rig.open(rig.inbound(tunnel, 20), ...wires);
+      assert.deepEqual(
+        opened.map(({ verdict }) => verdict),
+        packets.map(() => FORWARD),
+      );
+      assert.deepEqual(
+        opened.map(({ octets: packet }) => packet),
+        packets,
+      );
+      const transport = { ...tunnel, isTunnel: false };
+      const dummies = SIZES.map((size) =>
+        family === 4
+          ? ipv4Packet({ ...V4, protocol: 59 }, body(size))
+          : ipv6Packet({ ...V6, nextHeader: 59 }, body(size)),
+      );
+      const theirs = (await peer.seal(transport, keys, dummies, { sequence: 1 })).map((wire) => wire!);
+      const inbound = rig.inbound(transport, 20);
+      assert.deepEqual(
+        rig.open(inbound, ...theirs).map(({ verdict }) => verdict),
+        dummies.map(() => Drop.ipsecDummy),
+      );
+      assert.equal(inbound.packets, dummies.length);
+    }
+  });
   it('ESP in UDP', async () => {
     const spec = specOf({ udpSourcePort: 4500, udpDestinationPort: 4500 });
     await exchangeOne(spec, 4, 20, 0);
