@@ -107,6 +107,7 @@ export const Drop = {
   ipsecNotEsp: 98,
   ipsecCryptoFailed: 99,
   ipsecKeyExchangeFull: 100,
+  ipsecFragmentUnknown: 101,
 } as const;
 
 export type DropKey = keyof typeof Drop;
@@ -222,6 +223,8 @@ export const DROP_HELP: Record<DropKey, string> = {
   ipsecNotEsp: 'a datagram to UDP 4500 with the non-ESP marker, which nobody has registered for',
   ipsecCryptoFailed: 'the cryptographic library has refused, for want of memory',
   ipsecKeyExchangeFull: 'messages of key exchange came faster than the daemon takes them that has registered for them',
+  ipsecFragmentUnknown:
+    'a fragment behind the first, which has not been seen, where traffic selectors ask for ports that only the first has',
 };
 
 const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

@@ -3,6 +3,9 @@
 import { read16, read32 } from '../core/octets.ts';
 import {
   IPV4_DESTINATION,
+  IPV4_FLAGS,
+  IPV4_IDENTIFICATION,
+  IPV4_MORE_FRAGMENTS,
   IPV4_SOURCE,
   IpProtocol,
   ipv4FragmentOffset,
@@ -10,11 +13,14 @@ import {
   ipv4Protocol,
 } from '../wire/ipv4.ts';
 import { IPV6_DESTINATION, IPV6_SOURCE, ipv6NextHeader } from '../wire/ipv6.ts';
-import { findUpperLayer, fragmentOffset, upperLayer } from '../wire/ipv6-extension.ts';
+import { findUpperLayer, fragmentIdentification, fragmentOffset, upperLayer } from '../wire/ipv6-extension.ts';
+
+export const FragmentKind = { none: 0, first: 1, later: 2 } as const;
+export type FragmentKind = (typeof FragmentKind)[keyof typeof FragmentKind];
 
 /**
  * What the last `readSelectors` found. Ports are -1 where the packet does not show them (RFC 4301: OPAQUE): other protocols, and
- * all fragments but the first. Only selectors for any port match those.
+ * all fragments but the first (but see fragment-ports.ts). Only selectors for any port match those.
  */
 export const selectors = {
   isIpv6: false,
@@ -29,6 +35,11 @@ export const selectors = {
   protocol: 0,
   sourcePort: -1,
   destinationPort: -1,
+  fragment: FragmentKind.none as FragmentKind,
+  /** Of the packet that a fragment is of. */
+  identification: 0,
+  /** Whether packets of the protocol have ports, seen or not. */
+  hasPorts: false,
 };
 
 /** Has its ports where UDP has them, as SCTP does. */
@@ -39,7 +50,7 @@ export function readSelectors(bytes: Uint8Array, start: number, end: number): vo
   const found = selectors;
   found.isIpv6 = bytes[start]! >>> 4 === 6;
   let payload: number;
-  let isLaterFragment: boolean;
+  found.fragment = FragmentKind.none;
   if (found.isIpv6) {
     const source = start + IPV6_SOURCE;
     found.source0 = read32(bytes, source);
@@ -55,11 +66,13 @@ export function readSelectors(bytes: Uint8Array, start: number, end: number): vo
       const { fragmentAt } = upperLayer;
       found.protocol = upperLayer.protocol;
       payload = upperLayer.start;
-      isLaterFragment = fragmentAt !== 0 && fragmentOffset(bytes, fragmentAt) !== 0;
+      if (fragmentAt !== 0) {
+        found.fragment = fragmentOffset(bytes, fragmentAt) === 0 ? FragmentKind.first : FragmentKind.later;
+        found.identification = fragmentIdentification(bytes, fragmentAt);
+      }
     } else {
       found.protocol = ipv6NextHeader(bytes, start);
       payload = end;
-      isLaterFragment = true;
     }
   } else {
     found.source0 = 0;
@@ -72,12 +85,16 @@ export function readSelectors(bytes: Uint8Array, start: number, end: number): vo
     found.destination3 = read32(bytes, start + IPV4_DESTINATION);
     found.protocol = ipv4Protocol(bytes, start);
     payload = start + ipv4HeaderOctets(bytes, start);
-    isLaterFragment = ipv4FragmentOffset(bytes, start) !== 0;
+    const isFirst = ipv4FragmentOffset(bytes, start) === 0;
+    if (!isFirst || (read16(bytes, start + IPV4_FLAGS) & IPV4_MORE_FRAGMENTS) !== 0) {
+      found.fragment = isFirst ? FragmentKind.first : FragmentKind.later;
+      found.identification = read16(bytes, start + IPV4_IDENTIFICATION);
+    }
   }
   const { protocol } = found;
-  const hasPorts =
+  found.hasPorts =
     protocol === IpProtocol.tcp || protocol === IpProtocol.udp || protocol === IpProtocol.sctp || protocol === UDP_LITE;
-  if (hasPorts && !isLaterFragment && end - payload >= 4) {
+  if (found.hasPorts && found.fragment !== FragmentKind.later && end - payload >= 4) {
     found.sourcePort = read16(bytes, payload);
     found.destinationPort = read16(bytes, payload + 2);
   } else {

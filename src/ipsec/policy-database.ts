@@ -19,6 +19,8 @@ export class PolicyDatabase {
   /** Whether there is any selector for the direction: nobody has to read a packet where there is none. */
   hasIn = false;
   hasOut = false;
+  /** Whether any selector names a port: what fragments have of them is of interest then. */
+  hasPorts = false;
 
   set(spec: SelectorSpec): void {
     this.#specs.set(spec.id, spec);
@@ -43,9 +45,11 @@ export class PolicyDatabase {
     this.#out = undefined;
     this.hasIn = false;
     this.hasOut = false;
-    for (const { direction } of this.#specs.values()) {
+    this.hasPorts = false;
+    for (const { direction, sourcePort, destinationPort } of this.#specs.values()) {
       if (direction === 'in') this.hasIn = true;
       else this.hasOut = true;
+      this.hasPorts ||= sourcePort !== 0 || destinationPort !== 0;
     }
   }
 

@@ -1,4 +1,3 @@
-// time-out: 240 s
 // Sealed packets that leave joined (UDP_SEGMENT by the kernel behind a packet ring) and come in joined (GRO), over a wire where they
 // are datagrams of their own. Only gateway a asks to have them joined; b is told of each for itself.
 

@@ -1,4 +1,3 @@
-// time-out: 180 s
 // While the configuration changes under traffic, what a selector protects before and after never leaves in the clear.
 
 import assert from 'node:assert/strict';

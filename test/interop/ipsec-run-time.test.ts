@@ -1,4 +1,3 @@
-// time-out: 180 s
 // A process beside dataplaned makes, replaces and deletes security associations under traffic, as a daemon of key exchange does: what
 // receives first, then what sends, and then the old ones go. Nothing is lost, and no key is to be read anywhere.
 
@@ -43,6 +42,8 @@ it('another process replaces associations under traffic without losing a packet'
     a: await IpcClient.connect(`${wideplanes.a.state}/dataplaned.sock`),
     b: await IpcClient.connect(`${wideplanes.b.state}/dataplaned.sock`),
   };
+  // A connection that stays open keeps the process alive.
+  context.after(() => SIDES.forEach((side) => clients[side].close()));
   const add = async (side: Side, direction: 'in' | 'out', round: number): Promise<void> => {
     const from = direction === 'out' ? side : other(side);
     await clients[side].request('add-association', {
@@ -92,7 +93,8 @@ it('another process replaces associations under traffic without losing a packet'
   for (const report of reports) {
     assert.equal(report.lost, 0, JSON.stringify(report));
     assert.equal(report.duplicates, 0, JSON.stringify(report));
-    assert.ok(report.received > PER_SECOND / 2, JSON.stringify(report));
+    // A round takes a tenth of a second or less.
+    assert.ok(report.received > 100, JSON.stringify(report));
   }
   for (const side of SIDES) assert.deepEqual(dropsSince(dropped[side], await dropsOf(wideplanes[side])), {}, side);
   const spis = new Set(readFrames(capture.file).map((frame) => frame.readUInt32BE(ESP_AT)));

@@ -1,4 +1,3 @@
-// time-out: 120 s
 // A daemon of key exchange in a process of its own: what comes behind UDP 4500 goes to it and its answers leave; it may be slow, and it
 // may die.
 //

@@ -42,6 +42,7 @@ import { EndpointTable } from './endpoint-table.ts';
 import { Fragmenter } from './fragmenter.ts';
 import { GroupService } from './group-service.ts';
 import { HostPath } from './host-path.ts';
+import { HostProtection } from './host-protection.ts';
 import { IcmpErrors } from './icmp-errors.ts';
 import { Ingress } from './ingress.ts';
 import { InterfaceOutlet } from './interface-outlet.ts';
@@ -159,6 +160,7 @@ export class Dataplane {
   readonly #hostPath: HostPath;
   readonly #receiver: PacketReceiver;
   readonly #reassembly: Reassembly;
+  readonly #hostProtection: HostProtection;
   readonly #tunnelErrors: TunnelErrors;
   readonly #hops: NextHops;
   readonly #routes: Routes;
@@ -227,6 +229,7 @@ export class Dataplane {
     this.#tunnelErrors = new TunnelErrors(this.#addresses, this.#tunnels.endpoints, paths, options.pool.arena);
     const fragmenter = new Fragmenter(disposal, random);
     this.#router = new OpaqueRouter(this.#members, this.fdb, this.#errors, disposal, floodInput);
+    this.#hostProtection = new HostProtection(this.#ipsec, disposal);
     this.#hostPath = new HostPath(
       this.#domains,
       this.#members,
@@ -237,7 +240,7 @@ export class Dataplane {
       disposal,
       {
         originate: (frame, domain) => this.route.originate(frame, domain),
-        protect: (frame, domain) => this.#ipsec.protect(frame, domain),
+        protect: (frame, domain) => this.#hostProtection.take(frame, domain),
       },
       floodInput,
     );
@@ -610,6 +613,7 @@ export class Dataplane {
     this.#neighbours.tick(nowMs);
     this.#hops.tick(nowMs);
     this.#reassembly.tick(nowMs);
+    this.#hostProtection.tick(nowMs);
     this.#tunnelErrors.tick(nowMs);
     this.#router.tick();
     this.#ipsecWorker.tick(nowMs, this.second);
@@ -767,6 +771,7 @@ export class Dataplane {
     this.#leavePort(id);
     this.#neighbours.dropWaitingOf(id);
     this.#reassembly.forgetMember(id);
+    this.#hostProtection.forgetMember(id);
     this.#tunnels.remove(id);
     this.#members[id] = undefined;
     this.#disturb();

@@ -6,14 +6,14 @@
 //
 // Key exchange passes by (RFC 7296, section 2.23): it has to work before there is anything to protect it with.
 
-import type { Domain } from '../../bridge/domain.ts';
 import { Drop, FORWARD, type Verdict } from '../../core/drop-reason.ts';
 import { read16 } from '../../core/octets.ts';
 import { AssociationDatabase } from '../../ipsec/association-database.ts';
+import { FragmentPorts } from '../../ipsec/fragment-ports.ts';
 import { readSelectors, selectors } from '../../ipsec/packet-selectors.ts';
 import { PolicyDatabase } from '../../ipsec/policy-database.ts';
 import { IpsecProtocol } from '../../ipsec/security-association.ts';
-import type { SelectorSpec } from '../../ipsec/traffic-selector.ts';
+import { ANY_PROTOCOL, NO_POLICY, type SelectorSpec } from '../../ipsec/traffic-selector.ts';
 import { type Frame, FrameBatch } from '../../packet/frame.ts';
 import type { Disposal } from '../../pipeline/disposal.ts';
 import { IpProtocol } from '../../wire/ipv4.ts';
@@ -26,6 +26,23 @@ export const ADMITTED = -1;
 
 /** UDP port of key exchange (RFC 7296, section 2). */
 const IKE_PORT = 500;
+
+/** What `match` gives for a later fragment of which it cannot be said whether a selector is for it. */
+const UNKNOWN_FRAGMENT: SelectorSpec = {
+  ...{
+    id: -1,
+    name: '',
+    row: 0,
+    scope: 0,
+    direction: 'out',
+    action: 'discard',
+    policy: NO_POLICY,
+    order: 0,
+    isIpv6: false,
+  },
+  ...{ source: [0, 0, 0, 0], sourceBits: 0, destination: [0, 0, 0, 0], destinationBits: 0 },
+  ...{ sourcePort: 0, destinationPort: 0, protocol: ANY_PROTOCOL },
+};
 
 export class IpsecGate {
   readonly policies = new PolicyDatabase();
@@ -40,6 +57,7 @@ export class IpsecGate {
   hasKeyExchange = false;
   readonly #bytes: Uint8Array;
   readonly #disposal: Disposal;
+  readonly #fragmentPorts = new FragmentPorts();
 
   constructor(disposal: Disposal) {
     this.#disposal = disposal;
@@ -64,23 +82,26 @@ export class IpsecGate {
   /** The selector of direction out for a packet whose header has been checked; undefined: it goes as it is. */
   match(frame: Frame, routeDomain: number): SelectorSpec | undefined {
     if (!this.policies.hasOut) return undefined;
-    readSelectors(this.#bytes, frame.start, frame.end);
+    const isKnown = this.read(frame, routeDomain);
     const found = this.policies.find('out', routeDomain);
-    return found === undefined || found.action === 'bypass' ? undefined : found;
+    if (found !== undefined && found.action !== 'bypass') return found;
+    // Whether a selector with ports is for it nobody can say: it must not leave in the clear.
+    return isKnown ? undefined : UNKNOWN_FRAGMENT;
+  }
+
+  /**
+   * Fills in `selectors` for a packet. Returns false for a later fragment whose ports are not known, where selectors ask for them.
+   * `scope`: where its selectors are looked for.
+   */
+  read(frame: Frame, scope: number): boolean {
+    readSelectors(this.#bytes, frame.start, frame.end);
+    return !this.policies.hasPorts || this.#fragmentPorts.complete(scope);
   }
 
   /** The same for what was made here or comes from the host. */
   matchOwn(frame: Frame, routeDomain: number): SelectorSpec | undefined {
     const found = this.match(frame, routeDomain);
     return found === undefined || this.#isKeyExchange(selectors.sourcePort) ? undefined : found;
-  }
-
-  /** Takes a packet of the host if a selector is for it; false: it goes as it is. */
-  protect(frame: Frame, { routeDomain }: Domain): boolean {
-    const selector = this.matchOwn(frame, routeDomain);
-    if (selector === undefined) return false;
-    this.take(frame, selector);
-    return true;
   }
 
   /** Grows with every change. */
@@ -90,6 +111,10 @@ export class IpsecGate {
 
   /** Takes a packet that a selector is for: it is sealed, or dropped as the selector says. */
   take(frame: Frame, selector: SelectorSpec): void {
+    if (selector === UNKNOWN_FRAGMENT) {
+      this.#disposal.drop(frame, Drop.ipsecFragmentUnknown, selector.row);
+      return;
+    }
     if (selector.action === 'discard') {
       this.#disposal.drop(frame, Drop.ipsecPolicyDiscard, selector.row);
       return;
@@ -101,7 +126,7 @@ export class IpsecGate {
   /** Whether a packet that came in unprotected, for us or to be forwarded, may: FORWARD, or why not. */
   admit(frame: Frame, routeDomain: number, isForUs: boolean): Verdict {
     if (frame.protection !== 0 || !this.policies.hasIn) return FORWARD;
-    readSelectors(this.#bytes, frame.start, frame.end);
+    this.read(frame, routeDomain);
     const found = this.policies.find('in', routeDomain);
     frame.protection = ADMITTED;
     if (found === undefined || found.action === 'bypass') return FORWARD;

@@ -14,7 +14,6 @@ import { read32, write16 } from '../../../core/octets.ts';
 import type { Association } from '../../../ipsec/association-database.ts';
 import { MAX_JOBS } from '../../../ipsec/crypto.ts';
 import type { Opener } from '../../../ipsec/opener.ts';
-import { readSelectors } from '../../../ipsec/packet-selectors.ts';
 import { IpsecProtocol } from '../../../ipsec/security-association.ts';
 import { tunnelScope } from '../../../ipsec/traffic-selector.ts';
 import { canSplit, type DatagramFrames } from '../../../packet/datagrams.ts';
@@ -292,9 +291,9 @@ export class IpsecInboundNode implements PipelineNode {
     const octets = frame.end - frame.start;
     cells[base + Column.inFrames]! += 1;
     cells[base + Column.inOctets]! += octets;
-    readSelectors(this.#bytes, frame.start, frame.end);
-    const { policies } = this.#gate;
-    const found = policies.find('in', tunnel === -1 ? spec.routeDomain : tunnelScope(tunnel));
+    const scope = tunnel === -1 ? spec.routeDomain : tunnelScope(tunnel);
+    this.#gate.read(frame, scope);
+    const found = this.#gate.policies.find('in', scope);
     if (found?.action !== 'protect' || found.policy !== policy) {
       disposal.drop(frame, Drop.ipsecPolicyMismatch, row);
       return;

@@ -385,13 +385,14 @@ export class PacketReceiver {
     if (frame.outerStart === 0) frame.outerStart = frame.start;
     frame.start = udp + UDP_HEADER_OCTETS;
     frame.end = udp + octets;
-    if (frame.gsoType === Gso.none) this.#toDecapsulate.push(frame);
-    else this.#decapsulateJoined(frame);
+    // A super-frame of the packet inside goes on as it is: its checksum starts there, that of joined datagrams at our UDP header.
+    if (frame.gsoType === Gso.udpL4 && frame.checksumStart === udp) this.#decapsulateJoined(frame);
+    else this.#toDecapsulate.push(frame);
   }
 
   /** Hands datagrams on that came joined. */
   #decapsulateJoined(frame: Frame): void {
-    if (frame.gsoType !== Gso.udpL4 || !canSplit(frame, frame.start)) {
+    if (!canSplit(frame, frame.start)) {
       this.#drop(frame, Drop.gsoUnsupported);
       return;
     }

@@ -6,7 +6,7 @@
 import { createSocket } from 'node:dgram';
 
 const [mode, address, port, perSecond, octets] = process.argv.slice(2);
-const socket = createSocket('udp4');
+const socket = createSocket(address!.includes(':') ? 'udp6' : 'udp4');
 process.on('SIGTERM', () => process.exit(0));
 
 if (mode === 'send') send(Number(perSecond), Number(octets));
