@@ -113,9 +113,9 @@ function sendInside(rig: Rig, payload: Buffer, isSuper = true): void {
 type Left = { octets: Buffer; gsoType: number; gsoSize: number; ownUdp: number };
 
 /** What has left by port 0. */
-function left(rig: Rig): Left[] {
+function left(rig: Rig, port = 0): Left[] {
   const batch = new FrameBatch();
-  rig.far(0).receive(batch);
+  rig.far(port).receive(batch);
   return batch.frames.slice(0, batch.length).map(({ start, end, gsoType, gsoSize, ownUdp }) => ({
     ...{ octets: Buffer.from(rig.arena.bytes.slice(start, end)), gsoType, gsoSize, ownUdp },
   }));
@@ -284,5 +284,23 @@ describe('datagrams of a VXLAN tunnel that came joined', () => {
     );
     assert.deepEqual(rig.received(1), inner);
     assert.deepEqual(rig.drops(), {});
+  });
+
+  it('are not taken for joined where a kernel left the packet inside as a super-frame', () => {
+    const rig = Rig.withTunnel();
+    const { octets, transportAt } = transportFrame({
+      ...{ family: 4, protocol: 'tcp', tags: [], ipOptions: new Uint8Array(), identification: 7, sequence: 5000 },
+      ...{ flags: 0x18, tcpOptions: new Uint8Array(), payload: payloadOf(4 * MSS), checksum: 'partial' },
+    });
+    Buffer.from(HOST_MAC.replace(/:/g, ''), 'hex').copy(octets);
+    const whole = datagram(vxlan(VNI, Buffer.from(octets)), 4789);
+    const inside = whole.length - octets.length;
+    rig.inject(0, whole, {
+      ...{ gsoType: Gso.tcp4, gsoSize: MSS, checksumStart: inside + transportAt, checksumOffset: 16 },
+    });
+    rig.dataplane.breath();
+    assert.deepEqual(rig.drops(), {});
+    const [frame] = left(rig, 1);
+    assert.deepEqual([frame!.gsoType, frame!.octets.length], [Gso.tcp4, octets.length]);
   });
 });
