@@ -86,7 +86,7 @@ async function echo(from: Namespace, to: string, sizes: readonly number[]): Prom
 /** The MTU that a host is told of when it sends a packet of 1500 octets that must not be cut. */
 async function toldMtu(from: Namespace, to: string): Promise<number> {
   const size = to.includes(':') ? 1452 : 1472;
-  const { text } = await ping(from, to, { size, count: 4, dontFragment: true });
+  const { text } = await ping(from, to, { size, count: 4, intervalSeconds: 0.1, dontFragment: true });
   return Number(/mtu ?[=:] ?(\d+)/.exec(text)?.[1] ?? 0);
 }
 

@@ -112,7 +112,7 @@ function setupOf({ cipher, mac, protocol, mode, outer, inner, sequence, udp }: C
     auth: isCombined ? cipher : mac,
     encrypt: cipher,
     ...(isCombined ? {} : { authKey: makeKey(KEY_OCTETS[mac]!) }),
-    ...(octets === 0 ? {} : { encryptKey: makeKey(octets) }),
+    ...(octets === 0 ? {} : { encryptKeys: { a: makeKey(octets), b: makeKey(octets) } }),
     ...(protocol === 'ipcomp and esp' ? { compress: true } : {}),
     ...(sequence === 'unchecked' ? {} : { replayWindow: sequence === 'window 64' ? 64 : 256 }),
     ...(sequence === 'extended, window 256' ? { extended: true } : {}),

@@ -32,7 +32,7 @@ describe('peers', () => {
     const server = await Iperf3Server.start(right, '172.16.0.2');
     assert.ok((await server.measure(left, { seconds: 1 })).bitsPerSecond > 1e6);
     const sequence = await UdpSequence.start(left, right, '172.16.0.2');
-    await ping(left, '172.16.0.2', { count: 10 });
+    await ping(left, '172.16.0.2', { count: 10, intervalSeconds: 0.1 });
     const report = await sequence.stop();
     assert.ok(report.received > 500, JSON.stringify(report));
     assert.deepEqual([report.lost, report.duplicates], [0, 0]);

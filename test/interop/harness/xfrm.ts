@@ -22,8 +22,11 @@ const MACS: Readonly<Record<string, string>> = {
   sha512: `auth-trunc 'hmac(sha512)' KEY 256`,
 };
 
-/** The algorithms of a state, in the words of `ip xfrm state add`. */
-function algorithms({ protocol = 'esp', auth, authKey = '', encrypt, encryptKey = '' }: IpsecSetup): string {
+/** The algorithms of the state by which `from` sends, in the words of `ip xfrm state add`. */
+function algorithms(setup: IpsecSetup, from: Side): string {
+  const { protocol = 'esp', auth, encrypt } = setup;
+  const authKey = setup.authKeys?.[from] ?? setup.authKey ?? '';
+  const encryptKey = setup.encryptKeys?.[from] ?? setup.encryptKey ?? '';
   if (auth.startsWith('aes-gcm')) return `aead 'rfc4106(gcm(aes))' ${encryptKey} 128`;
   if (auth.startsWith('aes-gmac')) return `aead 'rfc4543(gcm(aes))' ${encryptKey} 128`;
   const mac = MACS[auth]!.replace('KEY', authKey);
@@ -59,7 +62,7 @@ export function xfrmCommands(side: Side, setup: IpsecSetup): string[] {
     const own = isInside ? { ...setup, mode: ownMode, inner: outer } : setup;
     commands.push(
       `ip xfrm state add ${ends} proto ${protocol} spi ${spis[from]} ${request} mode ${ownMode} ` +
-        `${extras(own)} ${algorithms(setup)} ${encapsulation}`,
+        `${extras(own)} ${algorithms(setup, from)} ${encapsulation}`,
     );
     if (compress) {
       const unspecified = mode === 'tunnel' && outer !== inner ? 'flag af-unspec' : '';
