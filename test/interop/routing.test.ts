@@ -133,7 +133,10 @@ describe('routing between two VLANs', () => {
     const wideplane = await Wideplane.start(site, VLANS);
     await reach(hostA, '10.1.0.1');
     assert.match((await ping(hostA, '10.99.0.1', { count: 1 })).text, /From 10\.1\.0\.1 .*Net Unreachable/);
-    assert.match((await ping(hostA, '10.2.0.77', { count: 5, waitSeconds: 8 })).text, /From 10\.1\.0\.1 .*Host Unreachable/);
+    assert.match(
+      (await ping(hostA, '10.2.0.77', { count: 5, waitSeconds: 8 })).text,
+      /From 10\.1\.0\.1 .*Host Unreachable/,
+    );
     await wideplane.tmsh('create net route hole { network 10.99.0.0/16 blackhole }');
     const { received, text } = await ping(hostA, '10.99.0.1', { count: 1 });
     assert.equal(received, 0);
