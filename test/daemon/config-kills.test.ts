@@ -1,3 +1,4 @@
+// time-out: 1200 s
 // `kill -9` of configd while it saves: the file and every kept version is a whole one, always, and configd starts again.
 // WIDEPLANE_LONG=1 kills hundreds of times.
 
