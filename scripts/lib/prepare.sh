@@ -1,6 +1,7 @@
 # Installs what is missing and builds; sourced from the top of the checkout after say.sh.
 
-# Each line: a Debian package, and what it brings: programs, or files by their absolute path.
+# Each line: a Debian package, and what it brings: programs, or files by their absolute path. With for_benchmarks set, the peers
+# of benchmarks as well.
 requirements() {
   cat <<'LIST'
 build-essential make cc
@@ -38,13 +39,15 @@ bind9-utils named-checkzone named-compilezone
 bind9-dnsutils dig
 knot knotd
 knot-dnsutils kdig
-gdnsd gdnsd
-nsd nsd
 openssl openssl
 charon-systemd charon-systemd
 strongswan-swanctl swanctl
 libcharon-extra-plugins /usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so
 libstrongswan-standard-plugins /usr/lib/ipsec/plugins/libstrongswan-openssl.so
+LIST
+  [ -z "${for_benchmarks:-}" ] || cat <<'LIST'
+gdnsd gdnsd
+nsd nsd
 wireguard-go wireguard-go
 wireguard-tools wg
 LIST

@@ -1,7 +1,7 @@
 // What a server says of itself in class CHAOS: its version and its name (RFC 4892; `version.bind` is BIND's, `id.server` of all).
 
 import { write16, write32 } from '../core/octets.ts';
-import { LOWER_CASE } from './name.ts';
+import { formatName } from './name.ts';
 import { HEADER_OCTETS, type Query, RecordClass } from './query.ts';
 import type { Reply } from './reply.ts';
 import type { AnswerMeans } from './zone-answer.ts';
@@ -11,27 +11,16 @@ export type ChaosNames = { readonly version?: string; readonly hostname?: string
 
 const TXT = 16;
 const NAMES: readonly (readonly [name: string, what: keyof ChaosNames])[] = [
-  ['version.bind', 'version'],
-  ['version.server', 'version'],
-  ['hostname.bind', 'hostname'],
-  ['id.server', 'hostname'],
+  ['version.bind.', 'version'],
+  ['version.server.', 'version'],
+  ['hostname.bind.', 'hostname'],
+  ['id.server.', 'hostname'],
 ];
-
-/** The name of the question in small letters. Questions in this class are rare. */
-function nameText(query: Query): string {
-  const labels: string[] = [];
-  for (let label = 0; label < query.labels; label++) {
-    const at = query.labelStarts[label]!;
-    const octets = query.octets.subarray(at + 1, at + 1 + query.octets[at]!);
-    labels.push(String.fromCharCode(...octets.map((octet) => LOWER_CASE[octet]!)));
-  }
-  return labels.join('.');
-}
 
 /** Answers a question in class CHAOS; false for what is not told. */
 export function answerChaos(names: ChaosNames, query: Query, reply: Reply, { writer, limit }: AnswerMeans): boolean {
   if (query.class !== RecordClass.chaos || query.type !== TXT) return false;
-  const name = nameText(query);
+  const name = formatName(query.octets, query.nameStart).toLowerCase();
   const what = NAMES.find(([known]) => known === name)?.[1];
   const text = what === undefined ? undefined : names[what];
   if (text === undefined) return false;

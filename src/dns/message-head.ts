@@ -1,7 +1,7 @@
 // What a reply has in front of and behind the records of its source: the header, written over that of the query, and OPT.
 
 import { write16, write32 } from '../core/octets.ts';
-import { HEADER_OCTETS, type Query } from './query.ts';
+import type { Query } from './query.ts';
 import type { Reply } from './reply.ts';
 
 const QR = 0x8000;
@@ -45,19 +45,4 @@ export function writeOpt(octets: Uint8Array, at: number, query: Query, rcode: nu
   write32(octets, at + 5, ((rcode >>> 4) << 24) | (query.wantsDnssec ? 0x8000 : 0));
   write16(octets, at + 9, 0);
   return at + 9;
-}
-
-/**
- * The whole message of a reply into `into`, for streams and tests: header, question, records, OPT when the query had it.
- * Returns its octets; `into` has room for what the reply was limited to.
- */
-export function writeMessage(query: Query, reply: Reply, udpOctets: number, into: Uint8Array): number {
-  const head = query.questionEnd - query.start;
-  into.set(query.octets.subarray(query.start, query.questionEnd));
-  writeHeader(into, 0, query, reply, head > HEADER_OCTETS ? 1 : 0, query.hasEdns);
-  into.set(reply.tail.subarray(reply.tailAt, reply.tailAt + reply.tailOctets), head);
-  const end = head + reply.tailOctets;
-  if (!query.hasEdns) return end;
-  writeOpt(into, end, query, reply.rcode, udpOctets);
-  return end + OPT_OCTETS;
 }

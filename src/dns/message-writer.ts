@@ -3,15 +3,13 @@
 import { write16, write32 } from '../core/octets.ts';
 import { dataNames } from './data-names.ts';
 import { equalNames, hashLabel, ROOT_HASH } from './name-hash.ts';
-import { MAX_LABELS } from './name.ts';
+import { MAX_LABELS, MAX_NAME_OCTETS } from './name.ts';
 import { HEADER_OCTETS, type Query, RecordClass } from './query.ts';
 
 /** A pointer reaches this far. */
 const POINTER_LIMIT = 0x4000;
 /** Suffixes that are remembered; more names are written in full. */
 const MAX_KNOWN = 512;
-/** A name that is copied out of compressed data. */
-const NAME_OCTETS = 255;
 
 export class MessageWriter {
   /** The message: room for a header, the question and what is behind it. */
@@ -24,7 +22,7 @@ export class MessageWriter {
   readonly #knownAt = new Int32Array(MAX_KNOWN);
   #known = 0;
   #limit = 0;
-  readonly #name = new Uint8Array(NAME_OCTETS + 1);
+  readonly #name = new Uint8Array(MAX_NAME_OCTETS);
   readonly #starts = new Int32Array(MAX_LABELS + 1);
 
   /** Starts a message behind the question of a query; nothing is written from `limit` octets of the message on. */
@@ -154,7 +152,7 @@ export class MessageWriter {
 /**
  * Copies a name of a message that we wrote, pointers followed, and returns its octets. Pointers of ours go backwards only.
  */
-export function expandName(message: Uint8Array, at: number, into: Uint8Array): number {
+function expandName(message: Uint8Array, at: number, into: Uint8Array): number {
   let length = 0;
   let from = at;
   for (;;) {

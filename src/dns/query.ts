@@ -15,8 +15,8 @@ export const HEADER_OCTETS = 12;
 /** What a sender without EDNS takes over UDP (RFC 1035, section 4.2.1). */
 export const PLAIN_UDP_OCTETS = 512;
 
-export const RecordClass = { in: 1, chaos: 3, any: 255 } as const;
-export const Opcode = { query: 0, notify: 4, update: 5 } as const;
+export const RecordClass = { in: 1, chaos: 3 } as const;
+const OPCODE_QUERY = 0;
 export const Rcode = {
   noError: 0,
   formErr: 1,
@@ -24,9 +24,8 @@ export const Rcode = {
   nxDomain: 3,
   notImp: 4,
   refused: 5,
-  notAuth: 9,
+  yxDomain: 6,
   badVers: 16,
-  badCookie: 23,
 } as const;
 
 /** What `readQuery` found. */
@@ -110,7 +109,7 @@ export function readQuery(octets: Uint8Array, start: number, end: number, query:
   if (end - start < HEADER_OCTETS) return QueryVerdict.tooShort;
   query.flags = read16(octets, start + 2);
   if ((query.flags & 0x8000) !== 0) return QueryVerdict.response;
-  if (query.opcode !== Opcode.query) return QueryVerdict.opcode;
+  if (query.opcode !== OPCODE_QUERY) return QueryVerdict.opcode;
   // One question, and nothing that would be an answer to it.
   if (read16(octets, start + 4) !== 1 || read32(octets, start + 6) !== 0) return QueryVerdict.malformed;
   if (!readQuestion(query)) return QueryVerdict.malformed;

@@ -9,7 +9,7 @@ import { MessageWriter } from './message-writer.ts';
 import { HEADER_OCTETS, Query, QueryVerdict, Rcode, readQuery, RecordClass } from './query.ts';
 import { Reply } from './reply.ts';
 import { writeRootServers } from './root-servers.ts';
-import { TYPE } from './record-types.ts';
+import { isMetaType, TYPE } from './record-types.ts';
 import { type AnswerMeans, ZoneAnswerer } from './zone-answer.ts';
 import type { ZoneSet } from './zone-set.ts';
 
@@ -42,12 +42,11 @@ export const Outcome = {
   truncated: 10,
 } as const;
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
-const OUTCOMES = 11;
+export const OUTCOMES = Object.keys(Outcome).length;
 
 const OptionCode = { nsid: 3, clientSubnet: 8, cookie: 10 } as const;
 const AXFR = 252;
 const IXFR = 251;
-const FIRST_META_TYPE = 128;
 
 /** Who asks: octets of the address, and by what. */
 export type Sender = {
@@ -67,6 +66,9 @@ export class Responder {
   readonly #reply = new Reply();
   readonly #answerer = new ZoneAnswerer();
   readonly #means: AnswerMeans = { writer: new MessageWriter(), limit: 0, isStream: false };
+
+  /** Room for options: a cookie, a subnet of an IPv6 address, and an identifier. */
+  readonly #scratch = new Uint8Array(1024);
 
   constructor(zones: ZoneSet, options: ResponderOptions) {
     this.#zones = zones;
@@ -130,9 +132,12 @@ export class Responder {
   #answer(): boolean {
     const query = this.#query;
     const reply = this.#reply;
-    if (query.class !== RecordClass.in) return this.#answerOtherClass();
-    if (query.type >= FIRST_META_TYPE && query.type < TYPE.ANY) {
-      // Transfers go over TCP and are not served yet; other types of this range are no questions (RFC 6895, section 3.1).
+    if (query.class !== RecordClass.in) {
+      this.#answerOtherClass();
+      return true;
+    }
+    if (isMetaType(query.type) && query.type !== TYPE.ANY) {
+      // Transfers go over TCP and are not served yet; others of these are no questions (RFC 6895, section 3.1).
       const isTransfer = query.type === AXFR || query.type === IXFR;
       reply.rcode = isTransfer ? Rcode.refused : Rcode.formErr;
       this.counts[isTransfer ? Outcome.refused : Outcome.malformed]!++;
@@ -147,7 +152,7 @@ export class Responder {
     return this.#answerUnhandled();
   }
 
-  #answerOtherClass(): boolean {
+  #answerOtherClass(): void {
     const { chaos } = this.#options;
     if (chaos !== undefined && answerChaos(chaos, this.#query, this.#reply, this.#means)) {
       this.counts[Outcome.chaos]!++;
@@ -155,7 +160,6 @@ export class Responder {
       this.#reply.rcode = Rcode.refused;
       this.counts[Outcome.refused]!++;
     }
-    return true;
   }
 
   #answerUnhandled(): boolean {
@@ -209,9 +213,6 @@ export class Responder {
     for (let index = 0; index < options; index++) octets[lengthAt + 2 + index] = this.#scratch[index]!;
     return lengthAt + 2 + options;
   }
-
-  /** Room for options: a cookie, a subnet of an IPv6 address, and an identifier. */
-  readonly #scratch = new Uint8Array(1024);
 
   #readOptions(sender: Sender): number {
     const query = this.#query;

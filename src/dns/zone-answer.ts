@@ -4,6 +4,7 @@
 
 import { hashName } from './name-hash.ts';
 import type { MessageWriter } from './message-writer.ts';
+import { MAX_NAME_OCTETS } from './name.ts';
 import { NegativeAnswers } from './negative-answers.ts';
 import { type Query, Rcode } from './query.ts';
 import { expandData } from './rendered-data.ts';
@@ -22,9 +23,6 @@ import {
 
 /** Aliases that are followed within a zone. What is behind, a resolver asks for itself. */
 const MAX_ALIASES = 16;
-/** The name that a DNAME leads to is too long (RFC 6672, section 2.2). */
-const YX_DOMAIN = 6;
-const NAME_OCTETS = 255;
 
 /** What an answer is made of, besides the zone: memory for a message, and how it goes out. */
 export type AnswerMeans = {
@@ -42,8 +40,8 @@ type Place = (typeof Place)[keyof typeof Place];
 /** Answers from zones, one query at a time. */
 export class ZoneAnswerer {
   readonly #negatives = new NegativeAnswers();
-  readonly #name = new Uint8Array(NAME_OCTETS + 1);
-  readonly #target = new Uint8Array(NAME_OCTETS + 1);
+  readonly #name = new Uint8Array(MAX_NAME_OCTETS);
+  readonly #target = new Uint8Array(MAX_NAME_OCTETS);
   readonly #data = new Uint8Array(65_535);
   /** What `#locate` found: the node, or that of the cut, the wildcard or the DNAME. */
   #node = 0;
@@ -223,8 +221,9 @@ export class ZoneAnswerer {
     reply.answers += this.#writeSet(table, node, set, table.octets, nameAt, writer, reply);
     const prefix = length - table.nodes[base + NodeField.nameOctets]!;
     const targetOctets = expandData(table, node, set, 0, this.#data);
-    if (prefix + targetOctets > NAME_OCTETS) {
-      reply.rcode = YX_DOMAIN;
+    if (prefix + targetOctets > MAX_NAME_OCTETS) {
+      // RFC 6672, section 2.2.
+      reply.rcode = Rcode.yxDomain;
       return 0;
     }
     this.#target.set(this.#name.subarray(0, prefix));

@@ -1,12 +1,12 @@
 // The zones that are served, by their origins: which of them a name is in.
 
-import { equalNames, hashName } from './name-hash.ts';
+import { equalNames } from './name-hash.ts';
 import type { Query } from './query.ts';
 import { TYPE } from './record-types.ts';
-import { NODE_NUMBERS, NodeField, type ZoneTable } from './zone-table.ts';
+import { NodeField, type ZoneTable } from './zone-table.ts';
 
 export class ZoneSet {
-  readonly tables: readonly ZoneTable[];
+  readonly #tables: readonly ZoneTable[];
   /** Open addressing by the hash of the origin: the number of a table and one, or 0. */
   readonly #slots: Int32Array;
   /** Labels of the longest origin: longer suffixes of a name need not be looked for. */
@@ -14,7 +14,7 @@ export class ZoneSet {
 
   /** No two of the same origin. */
   constructor(tables: readonly ZoneTable[]) {
-    this.tables = tables;
+    this.#tables = tables;
     let size = 2;
     while (size < tables.length * 2) size *= 2;
     this.#slots = new Int32Array(size);
@@ -52,7 +52,7 @@ export class ZoneSet {
     for (let slot = query.hashes[label]! & mask; ; slot = (slot + 1) & mask) {
       const index = this.#slots[slot]! - 1;
       if (index < 0) return undefined;
-      const table = this.tables[index]!;
+      const table = this.#tables[index]!;
       if (
         table.nodes[NodeField.hash] === query.hashes[label] &&
         table.nodes[NodeField.nameOctets] === length &&
@@ -62,18 +62,4 @@ export class ZoneSet {
       }
     }
   }
-
-  /** The zone of this origin, a name without compression. */
-  of(origin: Uint8Array): ZoneTable | undefined {
-    const hash = hashName(origin, 0);
-    return this.tables.find(
-      ({ nodes, octets }) =>
-        nodes[NodeField.hash] === hash &&
-        nodes[NodeField.nameOctets] === origin.length &&
-        equalNames(octets, nodes[NodeField.nameAt]!, origin, 0, origin.length),
-    );
-  }
 }
-
-/** Names that a table has, for statistics. */
-export const nodeCount = ({ nodes }: ZoneTable): number => nodes.length / NODE_NUMBERS;

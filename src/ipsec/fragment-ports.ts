@@ -27,7 +27,6 @@ export class FragmentPorts {
     if (selectors.fragment === FragmentKind.first) {
       if (selectors.sourcePort < 0) return true;
       words.set(this.#key, at);
-      // 0 is nobody's source port (RFC 768 allows it, where no reply is wanted), so an empty place is told by its key.
       words[at + PORTS] = (selectors.sourcePort << 16) | selectors.destinationPort;
       return true;
     }

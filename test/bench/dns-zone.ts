@@ -1,5 +1,6 @@
 // The zone of the DNS benchmarks, the same for all servers, and the questions about it.
 
+import { nameOf } from '../../src/dns/name.ts';
 import type { RecordSet, Zone } from '../../src/dns/record.ts';
 
 export const ORIGIN = 'bench.test';
@@ -26,25 +27,20 @@ export function benchMasterFile(records: number): string {
   return lines.join('');
 }
 
-function nameOf(text: string): Uint8Array {
-  const labels = text.split('.').filter((label) => label !== '');
-  return Uint8Array.from([...labels.flatMap((label) => [label.length, ...Buffer.from(label)]), 0]);
-}
-
 /** The same as record sets. */
 export function benchZone(records: number): Zone {
-  const origin = nameOf(ORIGIN);
-  const server = nameOf(`ns.${ORIGIN}`);
+  const origin = nameOf(`${ORIGIN}.`);
+  const server = nameOf(`ns.${ORIGIN}.`);
   const times = Buffer.alloc(20);
   for (const [index, value] of [1, 7200, 600, 86_400, 300].entries()) times.writeUInt32BE(value, index * 4);
-  const soa = Uint8Array.from([...server, ...nameOf(`host.${ORIGIN}`), ...times]);
+  const soa = Uint8Array.from([...server, ...nameOf(`host.${ORIGIN}.`), ...times]);
   const sets: RecordSet[] = [
     { owner: origin, type: SOA, ttl: TTL, data: [soa] },
     { owner: origin, type: NS, ttl: TTL, data: [server] },
     { owner: server, type: A, ttl: TTL, data: [Uint8Array.of(127, 0, 0, 1)] },
   ];
   for (let index = 0; index < records; index++) {
-    const owner = nameOf(`h${index}.${ORIGIN}`);
+    const owner = nameOf(`h${index}.${ORIGIN}.`);
     sets.push({ owner, type: A, ttl: TTL, data: [Uint8Array.from(addressOf(index))] });
   }
   return { origin, sets };

@@ -3,7 +3,6 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { writeMessage } from '../../src/dns/message-head.ts';
 import { readMasterFile } from '../../src/dns/master-file.ts';
 import { MessageWriter } from '../../src/dns/message-writer.ts';
 import { Query, QueryVerdict, readQuery } from '../../src/dns/query.ts';
@@ -14,7 +13,7 @@ import type { ZoneTable } from '../../src/dns/zone-table.ts';
 import { Random } from '../fuzz/mutator.ts';
 import { ask, NameServer } from '../support/dns-peers.ts';
 import { masterFile, randomQuestion, randomZone } from '../support/dns-zones.ts';
-import { linesOf, nameOf, queryOf } from '../support/dns.ts';
+import { linesOf, nameOf, queryOf, writeMessage } from '../support/dns.ts';
 
 const ZONES = 40;
 const QUESTIONS_A_ZONE = 200;

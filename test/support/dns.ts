@@ -1,7 +1,10 @@
 // Zones and messages for tests, encoded and decoded by dns-packet, which is not ours.
 
 import * as packet from 'dns-packet';
+import { OPT_OCTETS, writeHeader, writeOpt } from '../../src/dns/message-head.ts';
+import { HEADER_OCTETS, type Query } from '../../src/dns/query.ts';
 import type { RecordSet, Zone } from '../../src/dns/record.ts';
+import type { Reply } from '../../src/dns/reply.ts';
 
 /** A record as dns-packet has it. */
 export type TestRecord = packet.Answer;
@@ -84,4 +87,19 @@ function textOf(data: unknown): string {
   if (Array.isArray(data)) return data.map(textOf).join(' ');
   if (typeof data === 'object' && data !== null) return Object.values(data).map(textOf).join(' ');
   return String(data);
+}
+
+/**
+ * The whole message of a reply into `into`, without the options that a responder adds: header, question, records, OPT when the query had it.
+ * Returns its octets; `into` has room for what the reply was limited to.
+ */
+export function writeMessage(query: Query, reply: Reply, udpOctets: number, into: Uint8Array): number {
+  const head = query.questionEnd - query.start;
+  into.set(query.octets.subarray(query.start, query.questionEnd));
+  writeHeader(into, 0, query, reply, head > HEADER_OCTETS ? 1 : 0, query.hasEdns);
+  into.set(reply.tail.subarray(reply.tailAt, reply.tailAt + reply.tailOctets), head);
+  const end = head + reply.tailOctets;
+  if (!query.hasEdns) return end;
+  writeOpt(into, end, query, reply.rcode, udpOctets);
+  return end + OPT_OCTETS;
 }

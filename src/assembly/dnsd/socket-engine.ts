@@ -1,7 +1,7 @@
 // The engine that is always there: a thread that does nothing but answer what comes to one UDP socket.
 
 import { Worker } from 'node:worker_threads';
-import type { ResponderOptions } from '../../dns/responder.ts';
+import { OUTCOMES, type ResponderOptions } from '../../dns/responder.ts';
 import type { ZoneTable } from '../../dns/zone-table.ts';
 import type { ReplySocketOptions } from '../../net/reply-socket.ts';
 
@@ -30,7 +30,7 @@ export class SocketEngine {
   readonly #ended: Promise<void>;
 
   constructor(setup: Omit<EngineSetup, 'control' | 'counts'>) {
-    const counts = new SharedArrayBuffer(16 * 8);
+    const counts = new SharedArrayBuffer(OUTCOMES * Float64Array.BYTES_PER_ELEMENT);
     this.counts = new Float64Array(counts);
     const workerData: EngineSetup = { ...setup, control: this.#control.buffer, counts };
     this.#worker = new Worker(new URL('./socket-engine-main.js', import.meta.url), { workerData, name: 'dns' });

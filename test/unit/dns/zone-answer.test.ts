@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { writeMessage } from '../../../src/dns/message-head.ts';
 import { MessageWriter } from '../../../src/dns/message-writer.ts';
 import { Query, QueryVerdict, readQuery } from '../../../src/dns/query.ts';
 import { Reply } from '../../../src/dns/reply.ts';
 import { ZoneAnswerer } from '../../../src/dns/zone-answer.ts';
 import { buildZoneTable } from '../../../src/dns/zone-builder.ts';
-import { linesOf, queryOf, type TestQuestion, type TestRecord, zoneOf } from '../../support/dns.ts';
+import { linesOf, queryOf, type TestQuestion, type TestRecord, zoneOf, writeMessage } from '../../support/dns.ts';
 
 const SOA = {
   mname: 'ns1.example.com',
