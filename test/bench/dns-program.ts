@@ -2,22 +2,19 @@
 //
 //   node dns-program.js PORT RECORDS
 
-import { SocketEngine } from '../../src/assembly/dnsd/socket-engine.ts';
 import { buildZoneTable } from '../../src/dns/zone-builder.ts';
+import { OneListener } from '../support/dns-engine.ts';
 import { benchZone } from './dns-zone.ts';
 
 const [port, records] = process.argv.slice(2).map(Number) as [number, number];
-const engine = new SocketEngine({
-  socket: { family: 4, address: '127.0.0.1', port },
-  // Everything on: cookies and the name of the server cost those who ask for them.
-  responder: {
-    unhandled: 'reject',
-    udpOctets: 1232,
-    nsid: new Uint8Array(Buffer.from('bench')),
-    cookieKey: new Uint8Array(16),
-  },
-  zones: [buildZoneTable(benchZone(records))],
-});
-await engine.listening();
+const engine = new OneListener();
+// Everything on: cookies and the name of the server cost those who ask for them.
+const answers = {
+  unhandled: 'reject',
+  udpOctets: 1232,
+  nsid: new Uint8Array(Buffer.from('bench')),
+  cookieKey: new Uint8Array(16),
+} as const;
+await engine.serve({ family: 4, address: '127.0.0.1', port }, answers, [buildZoneTable(benchZone(records))]);
 console.log('ready');
 process.on('SIGTERM', () => void engine.stop().then(() => process.exit(0)));

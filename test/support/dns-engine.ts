@@ -1,0 +1,42 @@
+// An engine on sockets with one listener, for tests and benchmarks.
+
+import {
+  type AnswerOptions,
+  createListenerCounts,
+  type DeferredQuery,
+} from '../../src/assembly/dnsd/engine-protocol.ts';
+import { SocketEngine } from '../../src/assembly/dnsd/socket-engine.ts';
+import type { ZoneTable } from '../../src/dns/zone-table.ts';
+import { loadAddon } from '../../src/native/addon.ts';
+import { openServerSocket } from '../../src/net/server-socket.ts';
+
+export type ServedAddress = { readonly family: 4 | 6; readonly address: string; readonly port: number };
+
+export class OneListener {
+  readonly engine: SocketEngine;
+  readonly counts = createListenerCounts();
+  readonly deferred: DeferredQuery[] = [];
+
+  constructor() {
+    this.engine = new SocketEngine({
+      deferred: (queries) => void this.deferred.push(...queries),
+      died: (reason) => {
+        throw new Error(reason);
+      },
+    });
+  }
+
+  /** Answers from now on. */
+  async serve(where: ServedAddress, answers: AnswerOptions, zones: readonly ZoneTable[]): Promise<void> {
+    const { addon } = loadAddon();
+    if (addon === undefined) throw new Error('no addon');
+    await this.engine.ready();
+    await this.engine.setZones(zones);
+    const descriptor = openServerSocket(addon, { ...where, isStream: false });
+    await this.engine.open({ id: 1, descriptor, family: where.family, counts: this.counts, answers });
+  }
+
+  stop(): Promise<void> {
+    return this.engine.stop();
+  }
+}
