@@ -1,6 +1,6 @@
 // All object types, in the order in which a file lists them: what is referred to comes before what refers to it.
 
-import type { AnyObjectType, ObjectOf } from './object-type.ts';
+import type { AnyObjectType, ObjectOf, RunBy } from './object-type.ts';
 import { authPartition } from './types/auth-partition.ts';
 import { ltmGlobalSettingsGeneral } from './types/ltm-global-settings-general.ts';
 import { ltmPool } from './types/ltm-pool.ts';
@@ -54,6 +54,14 @@ const ALL = [
 ] as const;
 
 export const OBJECT_TYPES: readonly AnyObjectType[] = ALL;
+
+/** Which daemon the objects of a type are for. */
+export const runsType = (path: string): RunBy =>
+  OBJECT_TYPES.find((type) => type.path === path)?.runBy ?? 'dataplaned';
+
+/** Paths of the types that a daemon gets. */
+export const typesOf = (daemon: RunBy): string[] =>
+  OBJECT_TYPES.filter(({ runBy = 'dataplaned' }) => runBy === daemon).map(({ path }) => path);
 
 /** One object of the configuration as daemons receive it; `type` tells which properties it has. */
 export type ConfigObject = ObjectOf<(typeof ALL)[number]>;

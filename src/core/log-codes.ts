@@ -68,6 +68,13 @@ export const LOG_CODES = entries({
   },
   'crypto-ready': { level: 'info', help: 'which library seals and opens the packets of IPsec' },
 
+  // DNS
+  'listener-open': { level: 'info', help: 'a DNS listener takes queries; the message says where' },
+  'listener-failed': {
+    level: 'error',
+    help: 'a DNS listener cannot have its address; the message says why, and it is tried again',
+  },
+
   // Messages between processes
   'ipc-refused': { level: 'warn', help: 'a peer on a Unix socket sent what is no valid message; it was disconnected' },
   'configd-lost': { level: 'warn', help: 'configd is not reachable; the daemon goes on with the configuration it has' },

@@ -240,7 +240,14 @@ export const METHODS = {
   /** configd: how the device stands to its group, as a prompt shows it. */
   'device-state': { params: z.object({}), result: z.object({ sync: z.string(), failover: z.string() }) },
   /** configd: the configuration, then every change to it. */
-  subscribe: { params: z.object({ daemon: z.string() }), item: updateSchema },
+  subscribe: {
+    params: z.object({
+      daemon: z.string(),
+      /** Types of the objects that it gets; absent: all. */
+      types: z.array(z.string()).optional(),
+    }),
+    item: updateSchema,
+  },
   /** configd: the daemon runs the generation, but for the failures. */
   acknowledge: {
     params: z.object({ daemon: z.string(), generation: generationSchema, failures: z.array(applyFailureSchema) }),
@@ -318,6 +325,23 @@ export const METHODS = {
   },
   /** Supervisor: the connected TCP sockets of the host's self IPs. */
   'host-sockets': { params: z.object({}), result: z.object({ sockets: z.array(hostSocketSchema) }) },
+  /**
+   * Supervisor: opens a socket of a server in the network namespace of a route domain, and sends it to the caller's inbox with the
+   * number of the request. There is none as long as the route domain has no self IP.
+   */
+  'open-server-socket': {
+    params: z.object({
+      routeDomain: z.number().int().positive(),
+      address: ipText,
+      port: z.number().int().min(1).max(65_535),
+      isStream: z.boolean(),
+      tag: z.number().int(),
+    }),
+    result: z.object({
+      /** Name of the namespace. */
+      namespace: z.string(),
+    }),
+  },
   /** Supervisor: the daemons and the devices that it cares for. */
   'show-processes': { params: z.object({}), result: processesSchema },
   /** Supervisor: starts, stops or restarts a daemon; answered when it is done, but to configd about itself before. */

@@ -3,6 +3,8 @@
 import { errorText } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { ParamsOf, ResultOf } from '../ipc/schema.ts';
+import { IpcError } from '../ipc/ipc-error.ts';
+import { namespaceFile, sendServerSocket } from '../net/server-socket.ts';
 import type { DeviceJournal, JournalEntry } from './device-journal.ts';
 import { addDropRule, giveBack, readDropTables, recordDevice, tableName, takeOver } from './device-takeover.ts';
 import { checkKernel, OFFLOAD_KINDS, type OffloadKind, otherState, readOffloads, setOffloads } from './offloads.ts';
@@ -77,6 +79,24 @@ export class DeviceKeeper {
   /** Connected sockets of the self IPs that the host has. */
   hostSockets(): Promise<HostSocket[]> {
     return this.#inTurn(() => readHostSockets(this.devices));
+  }
+
+  /** Opens a socket in the namespace of a route domain, and sends it to an inbox. Throws an IpcError where there is none. */
+  async openServerSocket(
+    routeDomain: number,
+    { tag, ...where }: Omit<ParamsOf<'open-server-socket'>, 'routeDomain'>,
+    inbox: string,
+  ): Promise<ResultOf<'open-server-socket'>> {
+    const namespace = this.devices.find(({ hostPath }) => hostPath?.routeDomain === routeDomain)?.hostPath?.namespace;
+    if (namespace == null) {
+      throw new IpcError('refused', `route domain ${routeDomain} has no self IP, so nothing can listen in it`);
+    }
+    try {
+      sendServerSocket({ ...where, namespace: namespaceFile(namespace) }, inbox, tag);
+    } catch (error) {
+      throw new IpcError('failed', errorText(error));
+    }
+    return { namespace };
   }
 
   /** Gives back everything, at the end or after a predecessor that was killed. Resolves to whether all went well. */

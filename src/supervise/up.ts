@@ -140,6 +140,7 @@ async function superviseDaemons(options: UpOptions, layout: StateLayout, keeper:
         return null;
       },
       'set-host-paths': async ({ paths }) => ({ paths: await keeper.setHostPaths(paths) }),
+      'open-server-socket': ({ routeDomain, ...where }) => keeper.openServerSocket(routeDomain, where, layout.inbox),
       'host-sockets': async () => ({ sockets: await keeper.hostSockets() }),
       'control-daemon': async ({ daemon: name, action }) => {
         const daemon = processes[daemons.findIndex((each) => each.name === name)];

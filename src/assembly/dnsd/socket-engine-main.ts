@@ -2,14 +2,12 @@
 
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { errorText } from '../../core/errors.ts';
-import { Cookies } from '../../dns/cookie.ts';
-import { Responder, type Sender } from '../../dns/responder.ts';
+import type { Responder, Sender } from '../../dns/responder.ts';
 import { ZoneSet } from '../../dns/zone-set.ts';
 import { loadAddon, REPLY_STRIDE } from '../../native/addon.ts';
 import { REPLY_ARENA_OCTETS, type ReplyMaker, ReplySlots, ReplySocket } from '../../net/reply-socket.ts';
 import { Arena } from '../../packet/arena.ts';
 import {
-  type AnswerOptions,
   type DeferredQuery,
   type EngineListener,
   type EngineRequest,
@@ -19,6 +17,7 @@ import {
   ListenerCount,
   type ToEngine,
 } from './engine-protocol.ts';
+import { makeResponder } from './make-responder.ts';
 
 /** How long several sockets are waited for at once; a single one waits by itself. */
 const WAIT_MS = 100;
@@ -51,7 +50,7 @@ class Listener implements ReplyMaker {
   constructor({ id, descriptor, family, counts, answers }: EngineListener) {
     this.id = id;
     this.#counts = counts;
-    this.responder = responderOf(answers);
+    this.responder = makeResponder(zones, answers);
     this.socket = new ReplySocket(slots, descriptor, family, WAIT_MS);
   }
 
@@ -95,13 +94,6 @@ class Listener implements ReplyMaker {
   }
 }
 
-function responderOf({ cookieKey, ...options }: AnswerOptions, counts?: Float64Array): Responder {
-  const cookies = cookieKey === undefined ? {} : { cookies: new Cookies(cookieKey) };
-  const responder = new Responder(zones, { ...options, ...cookies });
-  if (counts !== undefined) responder.counts.set(counts);
-  return responder;
-}
-
 function fulfil(request: EngineRequest): void {
   switch (request.kind) {
     case 'zones':
@@ -113,7 +105,7 @@ function fulfil(request: EngineRequest): void {
       break;
     case 'change': {
       const listener = listeners.find(({ id }) => id === request.id);
-      if (listener !== undefined) listener.responder = responderOf(request.answers, listener.responder.counts);
+      if (listener !== undefined) listener.responder = makeResponder(zones, request.answers, listener.responder);
       return;
     }
     case 'close': {

@@ -6,9 +6,17 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { parseIpv4, parseIpv6 } from '../../core/address.ts';
 import type { Responder, Sender } from '../../dns/responder.ts';
 
+/** Takes over a query that the responder leaves to somebody else; `reply` undefined: there is none. */
+export type DeferStream = (query: Uint8Array, client: Uint8Array, deliver: (reply?: Uint8Array) => void) => void;
+
 export type StreamOptions = {
-  readonly address: string;
-  readonly port: number;
+  /** A bound TCP socket, which the engine takes over. */
+  readonly descriptor: number;
+  readonly limits: StreamLimits;
+  readonly defer: DeferStream;
+};
+
+export type StreamLimits = {
   /** Connections at most; another one takes the place of that which has been idle for longest (RFC 7766, section 6.2.3). */
   readonly maxConnections: number;
   /** How long a connection may be idle, and how long a message may take to come whole, in milliseconds. */
@@ -28,6 +36,7 @@ export type StreamCounts = {
 const LENGTH_OCTETS = 2;
 const HEADER_OCTETS = 12;
 const SWEEP_MS = 500;
+const BACKLOG = 1024;
 /** Replies that may wait for a client to read them. */
 const MAX_UNREAD_OCTETS = 256 * 1024;
 
@@ -44,7 +53,8 @@ type Connection = {
 export class StreamEngine {
   readonly counts: StreamCounts = { accepted: 0, messages: 0, idle: 0, slow: 0, displaced: 0, invalid: 0 };
   readonly #options: StreamOptions;
-  readonly #responder: Responder;
+  #limits: StreamLimits;
+  #responder: Responder;
   readonly #server: Server;
   /** The longest idle first: each goes to the end when it is active. */
   readonly #connections = new Set<Connection>();
@@ -55,15 +65,25 @@ export class StreamEngine {
   constructor(responder: Responder, options: StreamOptions) {
     this.#responder = responder;
     this.#options = options;
+    this.#limits = options.limits;
     this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
   }
 
-  /** Resolves when connections are taken; rejects when the address cannot be had. */
+  get responder(): Responder {
+    return this.#responder;
+  }
+
+  /** Goes on with these, from the next query on. */
+  change(responder: Responder, limits: StreamLimits): void {
+    this.#responder = responder;
+    this.#limits = limits;
+  }
+
+  /** Resolves when connections are taken. */
   async listen(): Promise<void> {
-    const { address, port } = this.#options;
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen({ host: address, port, ipv6Only: true, backlog: 1024 }, () => {
+      this.#server.listen({ fd: this.#options.descriptor, backlog: BACKLOG }, () => {
         this.#server.off('error', reject);
         resolve();
       });
@@ -84,7 +104,7 @@ export class StreamEngine {
 
   #accept(socket: Socket): void {
     this.counts.accepted++;
-    if (this.#connections.size >= this.#options.maxConnections) {
+    if (this.#connections.size >= this.#limits.maxConnections) {
       const [oldest] = this.#connections;
       this.counts.displaced++;
       this.#end(oldest!);
@@ -151,12 +171,22 @@ export class StreamEngine {
     this.counts.messages++;
     const end = this.#responder.respond(message, LENGTH_OCTETS, LENGTH_OCTETS + length, sender);
     if (end === LENGTH_OCTETS) return;
+    if (end < 0) {
+      const query = Uint8Array.from(octets.subarray(at, at + length));
+      this.#options.defer(query, address, (reply) => {
+        if (reply === undefined || socket.destroyed) return;
+        const length = Buffer.alloc(LENGTH_OCTETS);
+        length.writeUInt16BE(reply.length, 0);
+        socket.write(Buffer.concat([length, reply]));
+      });
+      return;
+    }
     message.writeUInt16BE(end - LENGTH_OCTETS, 0);
     socket.write(Buffer.from(message.subarray(0, end)));
   }
 
   #closeIdle(now: number): void {
-    const { idleMs } = this.#options;
+    const { idleMs } = this.#limits;
     for (const connection of this.#connections) {
       if (connection.partialSinceMs > 0 && now - connection.partialSinceMs > idleMs) {
         this.counts.slow++;

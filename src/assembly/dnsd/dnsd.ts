@@ -1,0 +1,117 @@
+// The main thread of dnsd: the configuration comes in, zones and listeners follow it, questions about them are answered.
+//
+//   configd ─► subscriber ─► objects ─┬─► zone keeper ─► tables ─► engine (UDP), streams (TCP)
+//                                     └─► listener keeper ─► sockets ─┘
+//
+// Queries over UDP are the engine's thread's: nothing here stands in their way.
+
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { applyChanges, type ConfigChange, type Generation, mapObjects, type ObjectMap } from '../../config/change.ts';
+import type { AnyConfigObject, ObjectTypeOptions, TypedObject } from '../../config/object-type.ts';
+import type { PropertyMap } from '../../config/property.ts';
+import { gtmListener } from '../../config/types/gtm-listener.ts';
+import { gtmZone } from '../../config/types/gtm-zone.ts';
+import { ltmProfileDns } from '../../config/types/ltm-profile-dns.ts';
+import type { Log } from '../../core/log.ts';
+import { COOKIE_KEY_OCTETS } from '../../dns/cookie.ts';
+import type { ZoneTable } from '../../dns/zone-table.ts';
+import type { ApplyFailure } from '../../ipc/schema.ts';
+import type { Addon } from '../../native/addon.ts';
+import { SocketInbox } from '../../net/server-socket.ts';
+import type { ConfigApplier } from '../config-subscriber.ts';
+import { answerOptions, type OwnFacts } from './answer-options.ts';
+import { ListenerKeeper } from './listener-keeper.ts';
+import { listenerSpecs } from './listener-spec.ts';
+import { SocketEngine } from './socket-engine.ts';
+import { ZoneKeeper } from './zone-keeper.ts';
+import { type AskForSocket, SocketSource } from './socket-source.ts';
+
+export type DnsdOptions = {
+  readonly addon: Addon;
+  /** The daemon's own directory, which exists. */
+  readonly directory: string;
+  /** Where the supervisor sends sockets. */
+  readonly inbox: string;
+  readonly askForSocket: AskForSocket;
+  readonly version: string;
+  /** The thread that answers has ended by itself. */
+  readonly died: (reason: string) => void;
+  readonly log: Log;
+};
+
+export class Dnsd implements ConfigApplier {
+  readonly #options: DnsdOptions;
+  readonly #facts: OwnFacts;
+  readonly #inbox: SocketInbox;
+  readonly listeners: ListenerKeeper;
+  readonly zones: ZoneKeeper;
+  #objects: ObjectMap = new Map();
+  #tables: readonly ZoneTable[] = [];
+  #engine: Promise<SocketEngine> | undefined;
+
+  constructor(options: DnsdOptions) {
+    const { addon, inbox, askForSocket, version, log } = options;
+    this.#options = options;
+    this.#facts = { cookieKey: randomBytes(COOKIE_KEY_OCTETS), version: `wideplane ${version}`, host: hostname() };
+    this.#inbox = new SocketInbox(addon, inbox);
+    this.listeners = new ListenerKeeper({
+      addon,
+      source: new SocketSource(addon, this.#inbox, askForSocket),
+      engine: () => (this.#engine ??= this.#startEngine()),
+      answersOf: (spec) => answerOptions(spec, this.#facts),
+      defer: () => (_query, _client, deliver) => deliver(),
+      log,
+    });
+    this.zones = new ZoneKeeper({ directory: join(options.directory, 'zones'), log });
+  }
+
+  async onSnapshot(_generation: Generation, objects: readonly AnyConfigObject[]): Promise<ApplyFailure[]> {
+    const failures = await this.#goOver(mapObjects(objects));
+    this.listeners.start();
+    return failures;
+  }
+
+  async onDiff(_generation: Generation, changes: readonly ConfigChange[]): Promise<ApplyFailure[]> {
+    return this.#goOver(applyChanges(this.#objects, changes));
+  }
+
+  /** Zones first: a listener never answers without those that it shall have. */
+  async #goOver(objects: ObjectMap): Promise<ApplyFailure[]> {
+    this.#objects = objects;
+    await this.#takeZones(await this.zones.want(this.objectsOf(gtmZone)));
+    const profiles = new Map(this.objectsOf(ltmProfileDns).map((profile) => [profile.name, profile]));
+    await this.listeners.want(listenerSpecs(this.objectsOf(gtmListener), profiles));
+    return this.failures();
+  }
+
+  failures(): ApplyFailure[] {
+    return [...this.zones.failures(), ...this.listeners.failures()];
+  }
+
+  /** The objects of a type that the daemon runs. */
+  objectsOf<Path extends string, M extends PropertyMap>(type: ObjectTypeOptions<Path, M>): TypedObject<Path, M>[] {
+    return [...this.#objects.values()].filter(({ type: path }) => path === type.path) as TypedObject<Path, M>[];
+  }
+
+  async #takeZones(tables: readonly ZoneTable[]): Promise<void> {
+    this.#tables = tables;
+    this.listeners.setZones(tables);
+    await (await this.#engine)?.setZones(tables);
+  }
+
+  async #startEngine(): Promise<SocketEngine> {
+    const engine = new SocketEngine({ deferred: (queries) => this.#answerDeferred(queries), died: this.#options.died });
+    await engine.ready();
+    await engine.setZones(this.#tables);
+    return engine;
+  }
+
+  /** Answers what has come, and ends. */
+  async stop(): Promise<void> {
+    await this.listeners.stop();
+    await (await this.#engine)?.stop();
+    this.#inbox.close();
+  }
+}

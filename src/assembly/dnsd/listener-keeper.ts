@@ -1,0 +1,186 @@
+// Keeps the sockets of listeners: opens what is wanted, closes what is not, and tries again what failed.
+//
+// A listener whose address and port stay keeps its socket, whatever else of it changes, so that no query is lost. UDP sockets are
+// the engine's (socket-engine.ts), connections are served by this thread (stream-engine.ts).
+
+import { isDeepStrictEqual } from 'node:util';
+import { errorText } from '../../core/errors.ts';
+import { logEvent } from '../../core/log-codes.ts';
+import type { Log } from '../../core/log.ts';
+import type { Responder } from '../../dns/responder.ts';
+import { ZoneSet } from '../../dns/zone-set.ts';
+import type { ZoneTable } from '../../dns/zone-table.ts';
+import type { ApplyFailure } from '../../ipc/schema.ts';
+import type { Addon } from '../../native/addon.ts';
+import { type AnswerOptions, createListenerCounts, type EngineListener } from './engine-protocol.ts';
+import { type ListenerSpec, placeText } from './listener-spec.ts';
+import { makeResponder } from './make-responder.ts';
+import type { SocketEngine } from './socket-engine.ts';
+import { isCurrent, type OpenedSocket, type SocketSource } from './socket-source.ts';
+import { type DeferStream, StreamEngine } from './stream-engine.ts';
+
+/** How often what failed is tried again, and whether namespaces are still the same is looked at. */
+const REVIEW_MS = 1000;
+
+export type OpenListener = {
+  spec: ListenerSpec;
+  readonly id: number;
+  readonly socket: OpenedSocket;
+  /** What is counted of UDP (`ListenerCount`). */
+  readonly counts: EngineListener['counts'];
+  /** Set for TCP. */
+  readonly stream: StreamEngine | undefined;
+};
+
+export type ListenerKeeperOptions = {
+  readonly addon: Addon;
+  readonly source: SocketSource;
+  /** The thread that answers UDP, started with the first listener that needs it. */
+  readonly engine: () => Promise<SocketEngine>;
+  readonly answersOf: (spec: ListenerSpec) => AnswerOptions;
+  readonly defer: (spec: ListenerSpec) => DeferStream;
+  readonly log: Log;
+};
+
+export class ListenerKeeper {
+  readonly #options: ListenerKeeperOptions;
+  readonly #open = new Map<string, OpenListener>();
+  readonly #failures = new Map<string, string>();
+  #wanted: readonly ListenerSpec[] = [];
+  #zones = new ZoneSet([]);
+  #nextId = 1;
+  #turn: Promise<void> = Promise.resolve();
+  #review: NodeJS.Timeout | undefined;
+
+  constructor(options: ListenerKeeperOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#review = setInterval(() => {
+      const isStale = [...this.#open.values()].some(({ socket }) => !isCurrent(socket));
+      if (isStale || this.#failures.size > 0) void this.#inTurn(() => this.#settle());
+    }, REVIEW_MS);
+  }
+
+  /** Goes over to these listeners; resolves when they are open, or have failed. */
+  want(specs: readonly ListenerSpec[]): Promise<void> {
+    return this.#inTurn(() => {
+      this.#wanted = specs;
+      return this.#settle();
+    });
+  }
+
+  /** Zones that connections are answered from; the engine has its own. */
+  setZones(tables: readonly ZoneTable[]): void {
+    this.#zones = new ZoneSet(tables);
+    for (const { stream } of this.#open.values()) stream?.responder.setZones(this.#zones);
+  }
+
+  /** Those that are open, by the name of the object. */
+  get open(): ReadonlyMap<string, OpenListener> {
+    return this.#open;
+  }
+
+  byId(id: number): OpenListener | undefined {
+    return [...this.#open.values()].find((listener) => listener.id === id);
+  }
+
+  failures(): ApplyFailure[] {
+    return [...this.#failures].map(([name, reason]) => ({ object: `gtm listener ${name}`, reason }));
+  }
+
+  failureOf(name: string): string | undefined {
+    return this.#failures.get(name);
+  }
+
+  /** Answers what has come, and closes everything. */
+  async stop(): Promise<void> {
+    clearInterval(this.#review);
+    await this.#inTurn(() => {
+      this.#wanted = [];
+      return this.#settle();
+    });
+  }
+
+  #inTurn(action: () => Promise<void>): Promise<void> {
+    this.#turn = this.#turn.then(action);
+    return this.#turn;
+  }
+
+  async #settle(): Promise<void> {
+    const wanted = new Map(this.#wanted.map((spec) => [spec.name, spec]));
+    for (const name of this.#failures.keys()) if (!wanted.has(name)) this.#failures.delete(name);
+    const leaving: OpenListener[] = [];
+    for (const [name, listener] of this.#open) {
+      const spec = wanted.get(name);
+      if (spec !== undefined && isSamePlace(spec, listener.spec) && isCurrent(listener.socket)) continue;
+      this.#open.delete(name);
+      // Another UDP socket of the same address may be opened first, which loses nothing; a TCP socket must go before.
+      if (listener.stream === undefined) leaving.push(listener);
+      else await this.#close(listener);
+    }
+    for (const spec of wanted.values()) {
+      const listener = this.#open.get(spec.name);
+      if (listener === undefined) await this.#openOne(spec);
+      else if (!isDeepStrictEqual(listener.spec, spec)) await this.#change(listener, spec);
+    }
+    for (const listener of leaving) await this.#close(listener);
+  }
+
+  async #openOne(spec: ListenerSpec): Promise<void> {
+    const { log, source } = this.#options;
+    const { name, address, port, routeDomain, isStream } = spec;
+    const where = placeText(spec);
+    try {
+      const socket = await source.open({ address, port, routeDomain, isStream });
+      const id = this.#nextId++;
+      const counts = createListenerCounts();
+      const stream = isStream ? await this.#listen(spec, socket) : undefined;
+      if (!isStream) await this.#serve(spec, { id, descriptor: socket.descriptor, counts });
+      this.#open.set(name, { spec, id, socket, counts, stream });
+      this.#failures.delete(name);
+      logEvent(log, 'listener-open', `listener ${name} answers at ${where}`, { listener: name });
+    } catch (error) {
+      const reason = errorText(error);
+      if (this.#failures.get(name) === reason) return;
+      this.#failures.set(name, reason);
+      logEvent(log, 'listener-failed', `listener ${name} at ${where}: ${reason}`, { listener: name });
+    }
+  }
+
+  async #serve(spec: ListenerSpec, listener: Pick<EngineListener, 'id' | 'descriptor' | 'counts'>): Promise<void> {
+    const engine = await this.#options.engine();
+    await engine.open({ ...listener, family: spec.family, answers: this.#options.answersOf(spec) });
+  }
+
+  async #listen(spec: ListenerSpec, { descriptor }: OpenedSocket): Promise<StreamEngine> {
+    const { defer } = this.#options;
+    const stream = new StreamEngine(this.#responder(spec), { descriptor, limits: spec, defer: defer(spec) });
+    await stream.listen();
+    return stream;
+  }
+
+  #responder(spec: ListenerSpec, before?: Responder): Responder {
+    return makeResponder(this.#zones, this.#options.answersOf(spec), before);
+  }
+
+  async #change(listener: OpenListener, spec: ListenerSpec): Promise<void> {
+    const { stream, id } = listener;
+    listener.spec = spec;
+    if (stream !== undefined) stream.change(this.#responder(spec, stream.responder), spec);
+    else await (await this.#options.engine()).change(id, this.#options.answersOf(spec));
+  }
+
+  async #close({ stream, id }: OpenListener): Promise<void> {
+    if (stream !== undefined) await stream.close();
+    else await (await this.#options.engine()).close(id);
+  }
+}
+
+const isSamePlace = (a: ListenerSpec, b: ListenerSpec): boolean =>
+  a.address === b.address &&
+  a.routeDomain === b.routeDomain &&
+  a.port === b.port &&
+  a.isStream === b.isStream &&
+  a.engine === b.engine;

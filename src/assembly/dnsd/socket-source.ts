@@ -1,0 +1,77 @@
+// Where the sockets of listeners come from: this namespace, or the supervisor for those of other route domains.
+
+import { statSync } from 'node:fs';
+import { errorText } from '../../core/errors.ts';
+import type { ParamsOf, ResultOf } from '../../ipc/schema.ts';
+import type { Addon } from '../../native/addon.ts';
+import { namespaceFile, openServerSocket, type SocketInbox } from '../../net/server-socket.ts';
+
+export type SocketPlace = {
+  readonly address: string;
+  readonly port: number;
+  readonly isStream: boolean;
+  readonly routeDomain: number;
+};
+
+/** A bound socket; `namespace`: the file and the number of the network namespace that it is in, if that is another one. */
+export type OpenedSocket = {
+  readonly descriptor: number;
+  readonly namespace?: { readonly file: string; readonly inode: number };
+};
+
+/** Asks the supervisor; undefined when there is none. */
+export type AskForSocket = (
+  params: ParamsOf<'open-server-socket'>,
+) => Promise<ResultOf<'open-server-socket'> | undefined>;
+
+export class SocketSource {
+  readonly #addon: Addon;
+  readonly #inbox: SocketInbox;
+  readonly #ask: AskForSocket;
+  /** One request at a time: what comes by the inbox is for it. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(addon: Addon, inbox: SocketInbox, ask: AskForSocket) {
+    this.#addon = addon;
+    this.#inbox = inbox;
+    this.#ask = ask;
+  }
+
+  /** Rejects with the reason why there is no such socket, which may be there later. */
+  open({ routeDomain, ...where }: SocketPlace): Promise<OpenedSocket> {
+    const opened = this.#turn.then(() =>
+      routeDomain === 0
+        ? { descriptor: openServerSocket(this.#addon, where) }
+        : this.#openElsewhere({ routeDomain, ...where }),
+    );
+    this.#turn = opened.catch(() => undefined);
+    return opened;
+  }
+
+  async #openElsewhere(place: SocketPlace): Promise<OpenedSocket> {
+    const tag = this.#inbox.tag();
+    const answer = await this.#ask({ ...place, tag });
+    if (answer === undefined) {
+      throw new Error(`only "wideplane up" can open a socket in route domain ${place.routeDomain}, and none runs`);
+    }
+    const descriptor = this.#inbox.take(tag);
+    if (descriptor === undefined) throw new Error('the socket that the supervisor has sent did not come');
+    const file = namespaceFile(answer.namespace);
+    return { descriptor, namespace: { file, inode: inodeOf(file) } };
+  }
+}
+
+/** Whether the namespace of a socket is still the one of its name. */
+export function isCurrent({ namespace }: OpenedSocket): boolean {
+  return namespace === undefined || inodeOf(namespace.file) === namespace.inode;
+}
+
+/** 0 for a file that is not there. */
+function inodeOf(file: string): number {
+  try {
+    return statSync(file).ino;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
+    throw new Error(`${file}: ${errorText(error)}`, { cause: error });
+  }
+}
