@@ -1,7 +1,6 @@
 // What the thread of a socket engine runs: no event loop, one native call a batch. Messages are looked for between two batches.
 
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { Cookies } from '../../dns/cookie.ts';
 import { Responder, type Sender } from '../../dns/responder.ts';
 import { ZoneSet } from '../../dns/zone-set.ts';
 import { loadAddon } from '../../native/addon.ts';
@@ -12,11 +11,7 @@ import { type EngineSetup, EngineWord, type FromEngine, type ToEngine } from './
 const setup = workerData as EngineSetup;
 const control = new Int32Array(setup.control);
 const counts = new Float64Array(setup.counts);
-const { cookieKey, ...options } = setup.responder;
-const responder = new Responder(new ZoneSet(setup.zones), {
-  ...options,
-  ...(cookieKey === undefined ? {} : { cookies: new Cookies(cookieKey) }),
-});
+const responder = new Responder(new ZoneSet(setup.zones), setup.responder);
 const loaded = loadAddon();
 if (loaded.addon === undefined) throw new Error(loaded.reason);
 const { addon } = loaded;

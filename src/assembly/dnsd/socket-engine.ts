@@ -15,7 +15,7 @@ export type EngineSetup = {
   /** What became of queries (`Outcome`). */
   readonly counts: SharedArrayBuffer;
   readonly socket: ReplySocketOptions;
-  readonly responder: Omit<ResponderOptions, 'cookies'> & { readonly cookieKey?: Uint8Array };
+  readonly responder: ResponderOptions;
   readonly zones: readonly ZoneTable[];
 };
 
