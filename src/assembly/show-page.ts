@@ -3,7 +3,7 @@
 import type { ShowReply, ShowRow } from '../ipc/schema.ts';
 
 /** Objects in one reply: with the longest names they stay below a message's limit. */
-const PAGE_OBJECTS = 250;
+export const PAGE_OBJECTS = 250;
 
 export function pageOf<T>(
   objects: readonly T[],

@@ -32,6 +32,8 @@ export type ObjectTypeOptions<Path extends string, M extends PropertyMap> = {
   readonly sync: SyncClass;
   /** Absent: dataplaned. */
   readonly runBy?: RunBy;
+  /** Other daemons that get it. */
+  readonly readBy?: readonly RunBy[];
   /** No BIG-IP has the type. */
   readonly extension?: true;
   readonly restName?: string;

@@ -61,7 +61,7 @@ export const runsType = (path: string): RunBy =>
 
 /** Paths of the types that a daemon gets. */
 export const typesOf = (daemon: RunBy): string[] =>
-  OBJECT_TYPES.filter(({ runBy = 'dataplaned' }) => runBy === daemon).map(({ path }) => path);
+  OBJECT_TYPES.filter(({ runBy = 'dataplaned', readBy = [] }) => runBy === daemon || readBy.includes(daemon)).map(({ path }) => path);
 
 /** One object of the configuration as daemons receive it; `type` tells which properties it has. */
 export type ConfigObject = ObjectOf<(typeof ALL)[number]>;

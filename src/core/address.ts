@@ -115,6 +115,14 @@ export function parseAddress(text: string): IpAddress | undefined {
   return value === undefined ? undefined : { family: 4, words: [0, 0, 0, value], routeDomain };
 }
 
+/** The 4 or 16 octets of the address, in network byte order. */
+export function addressOctets({ words, family }: IpAddress): Uint8Array {
+  const octets = Uint8Array.from(
+    words.flatMap((word) => [word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255]),
+  );
+  return family === 4 ? octets.subarray(12) : octets;
+}
+
 /** The address without its route domain. */
 export function formatBareAddress(address: IpAddress): string {
   return address.family === 4 ? formatIpv4(address.words[3]) : formatIpv6(address.words);

@@ -291,6 +291,26 @@ export const METHODS = {
   'send-key-exchange': { params: keyExchangeMessageSchema, result: z.null() },
   /** dataplaned: what was protected, by policy. */
   'ipsec-totals': { params: z.object({}), result: z.object({ totals: z.array(ipsecTotalsSchema) }) },
+  /** dnsd: what a query would be answered, and why; the lines are for a person. */
+  'dns-explain': {
+    params: z.object({
+      name: z.string(),
+      /** `AAAA`. */
+      type: z.string(),
+      /** Where the query comes from; absent: this machine. */
+      from: ipText.optional(),
+      /** Full path of the listener that is asked; absent: the first. */
+      listener: z.string().optional(),
+    }),
+    result: z.object({ lines: z.array(z.string()) }),
+  },
+  /** dnsd: queries and what became of them, as lines; `lost`: how many were not noted since the beginning. */
+  'dns-log': { params: z.object({}), item: z.object({ lines: z.array(z.string()), lost: z.number() }) },
+  /** dnsd: reads the master files of zones again; what is wrong with them, and then they are served as before. */
+  'reload-zones': {
+    params: z.object({ names: z.array(z.string()).optional() }),
+    result: z.object({ zones: z.number().int(), failures: z.array(applyFailureSchema) }),
+  },
   /** Supervisor: makes a device fit to be opened, or says why it must not be. */
   'prepare-device': {
     params: z.object({

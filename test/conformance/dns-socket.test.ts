@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { createListenerCounts, ListenerCount } from '../../src/assembly/dnsd/engine-protocol.ts';
 import { Outcome } from '../../src/dns/responder.ts';
 import { buildZoneTable } from '../../src/dns/zone-builder.ts';
+import { newZoneCounts } from '../../src/dns/zone-counts.ts';
 import { loadAddon } from '../../src/native/addon.ts';
 import { openServerSocket } from '../../src/net/server-socket.ts';
 import { ip } from '../lib/namespace.ts';
@@ -89,7 +90,8 @@ describe('the engine on sockets', () => {
     const changes = (async () => {
       let serial = 2;
       while (!isDone) {
-        await engine!.engine.setZones([zone(serial, `192.0.2.${100 + (serial % 100)}`)]);
+        const zones = [zone(serial, `192.0.2.${100 + (serial % 100)}`)];
+        await engine!.engine.setZones(zones, newZoneCounts(1));
         serial++;
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
@@ -123,7 +125,7 @@ describe('the engine on sockets', () => {
     const { addon } = loadAddon();
     const answers = { unhandled: 'reject', udpOctets: 1232 } as const;
     await several.engine.ready();
-    await several.engine.setZones([zone(1, '192.0.2.81')]);
+    await several.engine.setZones([zone(1, '192.0.2.81')], newZoneCounts(1));
     const where = ['192.0.2.1', '192.0.2.2', '2001:db8::1'].map((address, id) => ({ address, id, port: 5311 }));
     const counts = where.map(() => createListenerCounts());
     for (const { address, id, port } of where) {

@@ -1,11 +1,12 @@
 // An engine on sockets with one listener, for tests and benchmarks.
 
 import {
-  type AnswerOptions,
   createListenerCounts,
   type DeferredQuery,
 } from '../../src/assembly/dnsd/engine-protocol.ts';
 import { SocketEngine } from '../../src/assembly/dnsd/socket-engine.ts';
+import type { ResponderOptions } from '../../src/dns/responder.ts';
+import { newZoneCounts } from '../../src/dns/zone-counts.ts';
 import type { ZoneTable } from '../../src/dns/zone-table.ts';
 import { loadAddon } from '../../src/native/addon.ts';
 import { openServerSocket } from '../../src/net/server-socket.ts';
@@ -27,11 +28,11 @@ export class OneListener {
   }
 
   /** Answers from now on. */
-  async serve(where: ServedAddress, answers: AnswerOptions, zones: readonly ZoneTable[]): Promise<void> {
+  async serve(where: ServedAddress, answers: ResponderOptions, zones: readonly ZoneTable[]): Promise<void> {
     const { addon } = loadAddon();
     if (addon === undefined) throw new Error('no addon');
     await this.engine.ready();
-    await this.engine.setZones(zones);
+    await this.engine.setZones(zones, newZoneCounts(zones.length));
     const descriptor = openServerSocket(addon, { ...where, isStream: false });
     await this.engine.open({ id: 1, descriptor, family: where.family, counts: this.counts, answers });
   }

@@ -208,6 +208,10 @@ export class TmshService {
         );
         return objects;
       },
+      reloadZones: (names) =>
+        withClient(daemonSocket(state, 'dnsd'), (client) =>
+          client.request('reload-zones', names === undefined ? {} : { names: [...names] }),
+        ),
       associations: (filter, cursor) =>
         withClient(dataplaneSocket, (client) =>
           client.request('associations', { filter, ...(cursor === undefined ? {} : { cursor }) }),

@@ -13,7 +13,7 @@ import { associationRowKey, selectorRowKey } from './ipsec-plan.ts';
 import type { Planner } from './planner.ts';
 import type { PortKeeper } from './port-keeper.ts';
 import type { FrameDriver } from './frame-driver.ts';
-import { pageOf } from '../show-page.ts';
+import { PAGE_OBJECTS, pageOf } from '../show-page.ts';
 import { RelativeCounters } from './relative-counters.ts';
 import { showRouteDomains, showRoutes } from './show-routes.ts';
 

@@ -1,25 +1,53 @@
 // What the responder of a listener is given, from the properties of its profile.
 
-import type { AnswerOptions } from './engine-protocol.ts';
-import type { ListenerSpec } from './listener-spec.ts';
+import { ALL_CLIENTS, type DnsProfile } from '../../config/types/ltm-profile-dns.ts';
+import { addressOctets, parsePrefix } from '../../core/address.ts';
+import { type ClientPrefix, packPrefixes } from '../../dns/client-list.ts';
+import type { ChaosNames } from '../../dns/chaos.ts';
+import type { RateLimit } from '../../dns/rate-limiter.ts';
+import type { ResponderOptions } from '../../dns/responder.ts';
 
 /** What all listeners of this daemon share. */
 export type OwnFacts = {
-  /** Of the server's cookies (RFC 9018): as many octets as SipHash has. */
   readonly cookieKey: Uint8Array;
-  /** What `version.bind` and `hostname.bind` say. */
-  readonly version: string;
-  readonly host: string;
+  readonly chaos: ChaosNames;
 };
 
-export function answerOptions({ profile }: ListenerSpec, { cookieKey, version, host }: OwnFacts): AnswerOptions {
-  const { properties } = profile;
-  const nsid = properties.nsid === undefined ? {} : { nsid: new TextEncoder().encode(properties.nsid) };
+export function answerOptions({ properties }: DnsProfile, { cookieKey, chaos }: OwnFacts): ResponderOptions {
+  const clients = properties['allow-clients'];
+  const rateLimit = rateLimitOf(properties);
   return {
     unhandled: properties['unhandled-query-action'],
     udpOctets: properties['max-udp-size'],
-    ...nsid,
+    processRd: properties['process-rd'],
+    hasBackend: backendOf(properties) !== undefined,
+    ...(clients.includes(ALL_CLIENTS) ? {} : { allowedClients: packPrefixes(clients.map(prefixOf)) }),
+    ...(rateLimit === undefined ? {} : { rateLimit }),
+    ...(properties.nsid === undefined ? {} : { nsid: new TextEncoder().encode(properties.nsid) }),
     ...(properties.cookies ? { cookieKey } : {}),
-    ...(properties['chaos-names'] ? { chaos: { version, host } } : {}),
+    ...(properties['chaos-names'] ? { chaos } : {}),
+  };
+}
+
+/** The name server that queries are handed to; undefined: none. */
+export function backendOf(properties: DnsProfile['properties']): { address: string; port: number } | undefined {
+  const address = properties['local-bind-address'];
+  if (address === undefined || !properties['use-local-bind']) return undefined;
+  return { address, port: properties['local-bind-port'] };
+}
+
+function prefixOf(text: string): ClientPrefix {
+  const { address, length } = parsePrefix(text)!;
+  return { address: addressOctets(address), bits: length };
+}
+
+function rateLimitOf(properties: DnsProfile['properties']): RateLimit | undefined {
+  const perSecond = properties['response-rate-limit'];
+  if (perSecond === 0) return undefined;
+  return {
+    perSecond,
+    slip: properties['response-rate-limit-slip'],
+    ipv4Prefix: properties['response-rate-limit-ipv4-prefix'],
+    ipv6Prefix: properties['response-rate-limit-ipv6-prefix'],
   };
 }

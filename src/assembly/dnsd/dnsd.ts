@@ -15,21 +15,23 @@ import { gtmListener } from '../../config/types/gtm-listener.ts';
 import { gtmZone } from '../../config/types/gtm-zone.ts';
 import { ltmProfileDns } from '../../config/types/ltm-profile-dns.ts';
 import type { Log } from '../../core/log.ts';
-import { COOKIE_KEY_OCTETS } from '../../dns/cookie.ts';
+import { newZoneCounts } from '../../dns/zone-counts.ts';
 import type { ZoneTable } from '../../dns/zone-table.ts';
 import type { ApplyFailure } from '../../ipc/schema.ts';
-import type { Addon } from '../../native/addon.ts';
-import { SocketInbox } from '../../net/server-socket.ts';
+import type { LoadedAddon } from '../../native/addon.ts';
 import type { ConfigApplier } from '../config-subscriber.ts';
 import { answerOptions, type OwnFacts } from './answer-options.ts';
+import type { DeferredQuery } from './engine-protocol.ts';
 import { ListenerKeeper } from './listener-keeper.ts';
 import { listenerSpecs } from './listener-spec.ts';
 import { SocketEngine } from './socket-engine.ts';
 import { ZoneKeeper } from './zone-keeper.ts';
+import { ZoneStatistics } from './zone-statistics.ts';
 import { type AskForSocket, SocketSource } from './socket-source.ts';
 
 export type DnsdOptions = {
-  readonly addon: Addon;
+  /** Without the addon nothing is answered. */
+  readonly addon: LoadedAddon;
   /** The daemon's own directory, which exists. */
   readonly directory: string;
   /** Where the supervisor sends sockets. */
@@ -41,26 +43,31 @@ export type DnsdOptions = {
   readonly log: Log;
 };
 
+/** Of a secret of the server's cookies (RFC 9018, section 4.4). */
+const COOKIE_KEY_OCTETS = 16;
+
 export class Dnsd implements ConfigApplier {
   readonly #options: DnsdOptions;
   readonly #facts: OwnFacts;
-  readonly #inbox: SocketInbox;
+  readonly #source: SocketSource;
   readonly listeners: ListenerKeeper;
   readonly zones: ZoneKeeper;
   #objects: ObjectMap = new Map();
+  readonly zoneStatistics = new ZoneStatistics();
   #tables: readonly ZoneTable[] = [];
+  #counts = newZoneCounts(0);
   #engine: Promise<SocketEngine> | undefined;
 
   constructor(options: DnsdOptions) {
     const { addon, inbox, askForSocket, version, log } = options;
     this.#options = options;
-    this.#facts = { cookieKey: randomBytes(COOKIE_KEY_OCTETS), version: `wideplane ${version}`, host: hostname() };
-    this.#inbox = new SocketInbox(addon, inbox);
+    const chaos = { version: `wideplane ${version}`, hostname: hostname() };
+    this.#facts = { cookieKey: randomBytes(COOKIE_KEY_OCTETS), chaos };
+    this.#source = new SocketSource(addon, inbox, askForSocket);
     this.listeners = new ListenerKeeper({
-      addon,
-      source: new SocketSource(addon, this.#inbox, askForSocket),
+      source: this.#source,
       engine: () => (this.#engine ??= this.#startEngine()),
-      answersOf: (spec) => answerOptions(spec, this.#facts),
+      answersOf: ({ profile }) => answerOptions(profile, this.#facts),
       defer: () => (_query, _client, deliver) => deliver(),
       log,
     });
@@ -96,22 +103,29 @@ export class Dnsd implements ConfigApplier {
   }
 
   async #takeZones(tables: readonly ZoneTable[]): Promise<void> {
+    const { counts, settle } = this.zoneStatistics.begin(tables);
     this.#tables = tables;
-    this.listeners.setZones(tables);
-    await (await this.#engine)?.setZones(tables);
+    this.#counts = counts.engine;
+    this.listeners.setZones(tables, counts.streams);
+    await (await this.#engine)?.setZones(tables, counts.engine);
+    settle();
   }
 
   async #startEngine(): Promise<SocketEngine> {
     const engine = new SocketEngine({ deferred: (queries) => this.#answerDeferred(queries), died: this.#options.died });
     await engine.ready();
-    await engine.setZones(this.#tables);
+    await engine.setZones(this.#tables, this.#counts);
     return engine;
+  }
+
+  #answerDeferred(queries: readonly DeferredQuery[]): void {
+    void queries;
   }
 
   /** Answers what has come, and ends. */
   async stop(): Promise<void> {
     await this.listeners.stop();
     await (await this.#engine)?.stop();
-    this.#inbox.close();
+    this.#source.close();
   }
 }

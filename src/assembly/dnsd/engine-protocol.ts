@@ -7,9 +7,6 @@ import type { ZoneTable } from '../../dns/zone-table.ts';
 export const EngineWord = { stop: 0, messages: 1 } as const;
 export const ENGINE_WORDS = 4;
 
-/** Options that a message can carry. */
-export type AnswerOptions = Omit<ResponderOptions, 'cookies'> & { readonly cookieKey?: Uint8Array };
-
 /** Numbers of a listener in shared memory: what became of queries (`Outcome`), then these. */
 export const ListenerCount = {
   received: OUTCOMES,
@@ -30,15 +27,16 @@ export type EngineListener = {
   readonly descriptor: number;
   readonly family: 4 | 6;
   readonly counts: Float64Array<SharedArrayBuffer>;
-  readonly answers: AnswerOptions;
+  readonly answers: ResponderOptions;
 };
 
 export type EngineSetup = { readonly control: SharedArrayBuffer };
 
 export type EngineRequest =
-  | { readonly kind: 'zones'; readonly zones: readonly ZoneTable[] }
+  /** `counts`: what zones were asked (`ZoneCounter`). */
+  | { readonly kind: 'zones'; readonly zones: readonly ZoneTable[]; readonly counts: Float64Array }
   | { readonly kind: 'open'; readonly listener: EngineListener }
-  | { readonly kind: 'change'; readonly id: number; readonly answers: AnswerOptions }
+  | { readonly kind: 'change'; readonly id: number; readonly answers: ResponderOptions }
   | { readonly kind: 'close'; readonly id: number };
 
 export type ToEngine = { readonly ticket: number; readonly request: EngineRequest };

@@ -7,14 +7,13 @@ import { isDeepStrictEqual } from 'node:util';
 import { errorText } from '../../core/errors.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
-import type { Responder } from '../../dns/responder.ts';
+import { Responder, type ResponderOptions } from '../../dns/responder.ts';
+import { newZoneCounts } from '../../dns/zone-counts.ts';
 import { ZoneSet } from '../../dns/zone-set.ts';
 import type { ZoneTable } from '../../dns/zone-table.ts';
 import type { ApplyFailure } from '../../ipc/schema.ts';
-import type { Addon } from '../../native/addon.ts';
-import { type AnswerOptions, createListenerCounts, type EngineListener } from './engine-protocol.ts';
+import { createListenerCounts, type EngineListener } from './engine-protocol.ts';
 import { type ListenerSpec, placeText } from './listener-spec.ts';
-import { makeResponder } from './make-responder.ts';
 import type { SocketEngine } from './socket-engine.ts';
 import { isCurrent, type OpenedSocket, type SocketSource } from './socket-source.ts';
 import { type DeferStream, StreamEngine } from './stream-engine.ts';
@@ -33,11 +32,10 @@ export type OpenListener = {
 };
 
 export type ListenerKeeperOptions = {
-  readonly addon: Addon;
   readonly source: SocketSource;
   /** The thread that answers UDP, started with the first listener that needs it. */
   readonly engine: () => Promise<SocketEngine>;
-  readonly answersOf: (spec: ListenerSpec) => AnswerOptions;
+  readonly answersOf: (spec: ListenerSpec) => ResponderOptions;
   readonly defer: (spec: ListenerSpec) => DeferStream;
   readonly log: Log;
 };
@@ -48,6 +46,7 @@ export class ListenerKeeper {
   readonly #failures = new Map<string, string>();
   #wanted: readonly ListenerSpec[] = [];
   #zones = new ZoneSet([]);
+  #zoneCounts = newZoneCounts(0);
   #nextId = 1;
   #turn: Promise<void> = Promise.resolve();
   #review: NodeJS.Timeout | undefined;
@@ -71,10 +70,11 @@ export class ListenerKeeper {
     });
   }
 
-  /** Zones that connections are answered from; the engine has its own. */
-  setZones(tables: readonly ZoneTable[]): void {
+  /** Zones that connections are answered from, and where they are counted; the engine has its own. */
+  setZones(tables: readonly ZoneTable[], counts: Float64Array): void {
     this.#zones = new ZoneSet(tables);
-    for (const { stream } of this.#open.values()) stream?.responder.setZones(this.#zones);
+    this.#zoneCounts = counts;
+    for (const { stream } of this.#open.values()) stream?.responder.setZones(this.#zones, counts);
   }
 
   /** Those that are open, by the name of the object. */
@@ -162,7 +162,9 @@ export class ListenerKeeper {
   }
 
   #responder(spec: ListenerSpec, before?: Responder): Responder {
-    return makeResponder(this.#zones, this.#options.answersOf(spec), before);
+    const responder = new Responder(this.#zones, this.#options.answersOf(spec), this.#zoneCounts);
+    if (before !== undefined) responder.counts.set(before.counts);
+    return responder;
   }
 
   async #change(listener: OpenListener, spec: ListenerSpec): Promise<void> {

@@ -2,7 +2,8 @@
 
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { errorText } from '../../core/errors.ts';
-import type { Responder, Sender } from '../../dns/responder.ts';
+import { Responder, type ResponderOptions, type Sender } from '../../dns/responder.ts';
+import { newZoneCounts } from '../../dns/zone-counts.ts';
 import { ZoneSet } from '../../dns/zone-set.ts';
 import { loadAddon, REPLY_STRIDE } from '../../native/addon.ts';
 import { REPLY_ARENA_OCTETS, type ReplyMaker, ReplySlots, ReplySocket } from '../../net/reply-socket.ts';
@@ -17,7 +18,6 @@ import {
   ListenerCount,
   type ToEngine,
 } from './engine-protocol.ts';
-import { makeResponder } from './make-responder.ts';
 
 /** How long several sockets are waited for at once; a single one waits by itself. */
 const WAIT_MS = 100;
@@ -36,6 +36,7 @@ const slots = new ReplySlots(addon, arena, new Arena(addon.arenaBuffer(arena)), 
 const sender: Sender = { addresses: new Uint8Array(0), addressAt: 0, addressOctets: 0, isStream: false, now: 0 };
 
 let zones = new ZoneSet([]);
+let zoneCounts = newZoneCounts(0);
 const listeners: Listener[] = [];
 /** Descriptors of all sockets, with a word each that says whether something is there. */
 let waited = new Int32Array(0);
@@ -50,7 +51,7 @@ class Listener implements ReplyMaker {
   constructor({ id, descriptor, family, counts, answers }: EngineListener) {
     this.id = id;
     this.#counts = counts;
-    this.responder = makeResponder(zones, answers);
+    this.responder = new Responder(zones, answers, zoneCounts);
     this.socket = new ReplySocket(slots, descriptor, family, WAIT_MS);
   }
 
@@ -77,6 +78,12 @@ class Listener implements ReplyMaker {
     });
   }
 
+  change(answers: ResponderOptions): void {
+    const { counts } = this.responder;
+    this.responder = new Responder(zones, answers, zoneCounts);
+    this.responder.counts.set(counts);
+  }
+
   /** Makes what has been counted visible. */
   publish(): void {
     const counts = this.#counts;
@@ -98,14 +105,15 @@ function fulfil(request: EngineRequest): void {
   switch (request.kind) {
     case 'zones':
       zones = new ZoneSet(request.zones);
-      for (const { responder } of listeners) responder.setZones(zones);
+      zoneCounts = request.counts;
+      for (const { responder } of listeners) responder.setZones(zones, zoneCounts);
       return;
     case 'open':
       listeners.push(new Listener(request.listener));
       break;
     case 'change': {
       const listener = listeners.find(({ id }) => id === request.id);
-      if (listener !== undefined) listener.responder = makeResponder(zones, request.answers, listener.responder);
+      listener?.change(request.answers);
       return;
     }
     case 'close': {

@@ -1,9 +1,9 @@
 // The engine that is always there: a thread that does nothing but answer what comes to UDP sockets.
 
 import { Worker } from 'node:worker_threads';
+import type { ResponderOptions } from '../../dns/responder.ts';
 import type { ZoneTable } from '../../dns/zone-table.ts';
 import {
-  type AnswerOptions,
   type DeferredQuery,
   ENGINE_WORDS,
   type EngineListener,
@@ -68,7 +68,7 @@ export class SocketEngine {
   }
 
   /** Answers as these options say from the next batch of queries on. */
-  change(id: number, answers: AnswerOptions): Promise<void> {
+  change(id: number, answers: ResponderOptions): Promise<void> {
     return this.#ask({ kind: 'change', id, answers });
   }
 
@@ -77,9 +77,9 @@ export class SocketEngine {
     return this.#ask({ kind: 'close', id });
   }
 
-  /** Other zones from the next batch of queries on. */
-  setZones(zones: readonly ZoneTable[]): Promise<void> {
-    return this.#ask({ kind: 'zones', zones });
+  /** Other zones from the next batch of queries on, and where they are counted. */
+  setZones(zones: readonly ZoneTable[], counts: Float64Array): Promise<void> {
+    return this.#ask({ kind: 'zones', zones, counts });
   }
 
   /** Ends within the time that a step waits. */

@@ -3,8 +3,8 @@
 import { statSync } from 'node:fs';
 import { errorText } from '../../core/errors.ts';
 import type { ParamsOf, ResultOf } from '../../ipc/schema.ts';
-import type { Addon } from '../../native/addon.ts';
-import { namespaceFile, openServerSocket, type SocketInbox } from '../../net/server-socket.ts';
+import type { Addon, LoadedAddon } from '../../native/addon.ts';
+import { namespaceFile, openServerSocket, SocketInbox } from '../../net/server-socket.ts';
 
 export type SocketPlace = {
   readonly address: string;
@@ -25,36 +25,46 @@ export type AskForSocket = (
 ) => Promise<ResultOf<'open-server-socket'> | undefined>;
 
 export class SocketSource {
-  readonly #addon: Addon;
-  readonly #inbox: SocketInbox;
+  readonly #addon: Addon | undefined;
+  /** Why there is no addon. */
+  readonly #reason: string = '';
+  readonly #inbox: SocketInbox | undefined;
   readonly #ask: AskForSocket;
   /** One request at a time: what comes by the inbox is for it. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(addon: Addon, inbox: SocketInbox, ask: AskForSocket) {
-    this.#addon = addon;
-    this.#inbox = inbox;
+  /** `inbox`: the path at which sockets of the supervisor come. Throws an Error of the operating system. */
+  constructor(loaded: LoadedAddon, inbox: string, ask: AskForSocket) {
+    this.#addon = loaded.addon;
     this.#ask = ask;
+    if (loaded.addon === undefined) this.#reason = loaded.reason;
+    else this.#inbox = new SocketInbox(loaded.addon, inbox);
+  }
+
+  close(): void {
+    this.#inbox?.close();
   }
 
   /** Rejects with the reason why there is no such socket, which may be there later. */
   open({ routeDomain, ...where }: SocketPlace): Promise<OpenedSocket> {
+    const [addon, inbox] = [this.#addon, this.#inbox];
+    if (addon === undefined || inbox === undefined) return Promise.reject(new Error(this.#reason));
     const opened = this.#turn.then(() =>
       routeDomain === 0
-        ? { descriptor: openServerSocket(this.#addon, where) }
-        : this.#openElsewhere({ routeDomain, ...where }),
+        ? { descriptor: openServerSocket(addon, where) }
+        : this.#openElsewhere({ routeDomain, ...where }, inbox),
     );
     this.#turn = opened.catch(() => undefined);
     return opened;
   }
 
-  async #openElsewhere(place: SocketPlace): Promise<OpenedSocket> {
-    const tag = this.#inbox.tag();
+  async #openElsewhere(place: SocketPlace, inbox: SocketInbox): Promise<OpenedSocket> {
+    const tag = inbox.tag();
     const answer = await this.#ask({ ...place, tag });
     if (answer === undefined) {
       throw new Error(`only "wideplane up" can open a socket in route domain ${place.routeDomain}, and none runs`);
     }
-    const descriptor = this.#inbox.take(tag);
+    const descriptor = inbox.take(tag);
     if (descriptor === undefined) throw new Error('the socket that the supervisor has sent did not come');
     const file = namespaceFile(answer.namespace);
     return { descriptor, namespace: { file, inode: inodeOf(file) } };

@@ -3,7 +3,7 @@
 // replies that nobody reads.
 
 import { createServer, type Server, type Socket } from 'node:net';
-import { parseIpv4, parseIpv6 } from '../../core/address.ts';
+import { addressOctets, parseAddress } from '../../core/address.ts';
 import type { Responder, Sender } from '../../dns/responder.ts';
 
 /** Takes over a query that the responder leaves to somebody else; `reply` undefined: there is none. */
@@ -109,7 +109,13 @@ export class StreamEngine {
       this.counts.displaced++;
       this.#end(oldest!);
     }
-    const address = addressOctets(socket.remoteAddress ?? '');
+    const remote = parseAddress(socket.remoteAddress?.replace(/%.*$/, '') ?? '');
+    if (remote === undefined) {
+      // It has gone already.
+      socket.destroy();
+      return;
+    }
+    const address = addressOctets(remote);
     const connection: Connection = { socket, address, rest: EMPTY, activeMs: Date.now(), partialSinceMs: 0 };
     this.#connections.add(connection);
     socket.on('data', (chunk) => this.#take(connection, chunk));
@@ -200,17 +206,3 @@ export class StreamEngine {
 }
 
 const EMPTY = Buffer.alloc(0);
-
-/** 4 or 16 octets of an address as node:net writes it. */
-function addressOctets(text: string): Uint8Array {
-  const { words, isIpv6 } = parseWords(text.replace(/%.*$/, ''));
-  const octets = Uint8Array.from(
-    words.flatMap((word) => [word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255]),
-  );
-  return isIpv6 ? octets : octets.subarray(12);
-}
-
-function parseWords(text: string): { words: readonly number[]; isIpv6: boolean } {
-  const words = parseIpv6(text);
-  return words === undefined ? { words: [0, 0, 0, parseIpv4(text) ?? 0], isIpv6: false } : { words, isIpv6: true };
-}

@@ -12,7 +12,6 @@ import type { Log } from '../../core/log.ts';
 import { IpcServer } from '../../ipc/ipc-server.ts';
 import { loadAddon } from '../../native/addon.ts';
 import { makeDirectory } from '../../store/atomic-file.ts';
-import { EXIT_CONFIGURATION } from '../../supervise/daemon-process.ts';
 import { daemonSocket } from '../../supervise/daemon-table.ts';
 import { askSupervisor } from '../../supervise/device-client.ts';
 import { stateLayout } from '../../supervise/state-directory.ts';
@@ -26,14 +25,11 @@ export async function runDnsd({ state, log }: DnsdSettings): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => finish(0));
 
   const loaded = loadAddon();
-  if (loaded.addon === undefined) {
-    logEvent(log, 'daemon-failed', `dnsd cannot answer without the addon: ${loaded.reason}`);
-    return EXIT_CONFIGURATION;
-  }
+  if (loaded.addon === undefined) logEvent(log, 'addon-absent', `${loaded.reason}; no listener answers`);
   const directory = join(state, 'dnsd');
   await makeDirectory(directory);
   const dnsd = new Dnsd({
-    addon: loaded.addon,
+    addon: loaded,
     directory,
     inbox: stateLayout(state).inbox,
     askForSocket: (params) => askSupervisor(state, 'open-server-socket', params),

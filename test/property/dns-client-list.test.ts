@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { it } from 'node:test';
+import { ClientList, packPrefixes } from '../../src/dns/client-list.ts';
+
+// Few different octets: prefixes are within each other and side by side.
+const octet = fc.constantFrom(0, 1, 127, 128, 255);
+const prefix = fc.constantFrom(4, 16).chain((size) =>
+  fc.record({
+    address: fc
+      .uint8Array({ minLength: size, maxLength: size })
+      .chain((any) =>
+        fc.array(octet, { minLength: size, maxLength: size }).map((few) => (any[0]! > 20 ? Uint8Array.from(few) : any)),
+      ),
+    bits: fc.integer({ min: 0, max: size * 8 }),
+  }),
+);
+const bit = (address: Uint8Array, index: number): number => (address[index >>> 3]! >>> (7 - (index & 7))) & 1;
+
+it('a list of clients has the addresses that one of its prefixes has', () => {
+  fc.assert(
+    fc.property(fc.array(prefix, { maxLength: 12 }), fc.array(prefix), fc.nat(200), (prefixes, others, flipped) => {
+      const list = new ClientList(packPrefixes(prefixes));
+      const near = prefixes.map(({ address }) => {
+        const other = address.slice();
+        other[(flipped >>> 3) % other.length]! ^= 0x80 >>> (flipped & 7);
+        return other;
+      });
+      for (const address of [...prefixes, ...others].map((each) => each.address).concat(near)) {
+        const expected = prefixes.some(
+          (each) =>
+            each.address.length === address.length &&
+            Array.from({ length: each.bits }, (_, index) => index).every(
+              (index) => bit(each.address, index) === bit(address, index),
+            ),
+        );
+        assert.equal(list.has(Uint8Array.of(9, ...address), 1, address.length), expected);
+      }
+    }),
+    { numRuns: 2000 },
+  );
+});
