@@ -2,8 +2,11 @@
 
 import type { AnyObjectType, ObjectOf, RunBy } from './object-type.ts';
 import { authPartition } from './types/auth-partition.ts';
+import { gtmListener } from './types/gtm-listener.ts';
+import { gtmZone } from './types/gtm-zone.ts';
 import { ltmGlobalSettingsGeneral } from './types/ltm-global-settings-general.ts';
 import { ltmPool } from './types/ltm-pool.ts';
+import { ltmProfileDns } from './types/ltm-profile-dns.ts';
 import { netArp } from './types/net-arp.ts';
 import { netFdbTunnel } from './types/net-fdb-tunnel.ts';
 import { netFdbVlan } from './types/net-fdb-vlan.ts';
@@ -51,6 +54,9 @@ const ALL = [
   netNdp,
   netFdbVlan,
   netFdbTunnel,
+  ltmProfileDns,
+  gtmListener,
+  gtmZone,
 ] as const;
 
 export const OBJECT_TYPES: readonly AnyObjectType[] = ALL;
