@@ -50,6 +50,8 @@ const NAMES = {
 export const gtmListener = objectType({
   path: 'gtm listener',
   label: 'Listener',
+  runBy: 'dnsd',
+  readBy: ['dataplaned'],
   help: 'An address and a port where DNS queries are answered.',
   example: `
 gtm listener dns-tcp {

@@ -11,6 +11,7 @@ const MAX_TTL = 0x7fff_ffff;
 export const gtmZone = objectType({
   path: 'gtm zone',
   label: 'Zone',
+  runBy: 'dnsd',
   help: 'A zone that is answered from here. Its name is that of the object.',
   example: `
 gtm zone example.com {

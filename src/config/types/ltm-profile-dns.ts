@@ -38,6 +38,7 @@ function readClients(word: string): Reading<string> {
 
 export const ltmProfileDns = objectType({
   ...SELF,
+  runBy: 'dnsd',
   help: 'A profile that says what listeners answer, to whom, and how.',
   example: `
 ltm profile dns authoritative {
