@@ -140,7 +140,10 @@ export class ConfigSubscriber {
     const review = setInterval(() => this.#review(client), REVIEW_MS);
     try {
       let pending: ReadUpdate = new ReadUpdate();
-      for await (const update of client.stream('subscribe', { daemon, ...(types === undefined ? {} : { types: [...types] }) })) {
+      for await (const update of client.stream('subscribe', {
+        daemon,
+        ...(types === undefined ? {} : { types: [...types] }),
+      })) {
         clearTimeout(silence);
         if (this.#isStopped()) return;
         pending.add(update);

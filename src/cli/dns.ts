@@ -17,9 +17,9 @@ export async function explainDns(state: string, question: ParamsOf<'dns-explain'
 /** Runs until the count is reached, a signal comes or the reader of the output goes; returns the exit code. */
 export async function logDns(state: string, count: number): Promise<number> {
   return withDnsd(state, 'log', async (client) => {
-    let isStopped = false;
+    const stopping = new AbortController();
     const stop = (): void => {
-      isStopped = true;
+      stopping.abort();
       client.close();
     };
     process.stdout.on('error', stop);
@@ -34,7 +34,7 @@ export async function logDns(state: string, count: number): Promise<number> {
         if (written >= count) break;
       }
     } catch (error) {
-      if (!isStopped) throw error;
+      if (!stopping.signal.aborted) throw error;
     }
     say('log', `${written} queries, ${lost} not noted because they came too fast`);
   });

@@ -62,12 +62,13 @@ const ALL = [
 export const OBJECT_TYPES: readonly AnyObjectType[] = ALL;
 
 /** Which daemon the objects of a type are for. */
-export const runsType = (path: string): RunBy =>
-  OBJECT_TYPES.find((type) => type.path === path)?.runBy ?? 'dataplaned';
+export const runsType = (path: string): RunBy => OBJECT_TYPES.find((type) => type.path === path)?.runBy ?? 'dataplaned';
 
 /** Paths of the types that a daemon gets. */
 export const typesOf = (daemon: RunBy): string[] =>
-  OBJECT_TYPES.filter(({ runBy = 'dataplaned', readBy = [] }) => runBy === daemon || readBy.includes(daemon)).map(({ path }) => path);
+  OBJECT_TYPES.filter(({ runBy = 'dataplaned', readBy = [] }) => runBy === daemon || readBy.includes(daemon)).map(
+    ({ path }) => path,
+  );
 
 /** One object of the configuration as daemons receive it; `type` tells which properties it has. */
 export type ConfigObject = ObjectOf<(typeof ALL)[number]>;

@@ -36,8 +36,8 @@ export const DAEMONS: readonly DaemonEntry[] = [
     name: 'dnsd',
     help: 'answers DNS: listeners, zones',
     capabilities: ['net_bind_service', 'net_raw'],
-    rarelyNeeded: ['net_raw'],
-    without: 'listeners cannot have ports below 1024',
+    rarelyNeeded: ['net_bind_service', 'net_raw'],
+    without: '',
   },
 ];
 

@@ -82,13 +82,13 @@ export class DeviceKeeper {
   }
 
   /** Opens a socket in the namespace of a route domain, and sends it to an inbox. Throws an IpcError where there is none. */
-  async openServerSocket(
+  openServerSocket(
     routeDomain: number,
     { tag, ...where }: Omit<ParamsOf<'open-server-socket'>, 'routeDomain'>,
     inbox: string,
-  ): Promise<ResultOf<'open-server-socket'>> {
+  ): ResultOf<'open-server-socket'> {
     const namespace = this.devices.find(({ hostPath }) => hostPath?.routeDomain === routeDomain)?.hostPath?.namespace;
-    if (namespace == null) {
+    if (namespace === undefined || namespace === null) {
       throw new IpcError('refused', `route domain ${routeDomain} has no self IP, so nothing can listen in it`);
     }
     try {

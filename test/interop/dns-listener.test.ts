@@ -126,7 +126,11 @@ describe('DNS listeners', () => {
       assert.equal(await short(wideplane.namespace, KERNEL, 'www.example.com'), '192.0.2.81', daemon);
       await wideplane.restarted(daemon, 1);
     }
-    await waitFor('the tunnel answers again', 10, async () => (await short(far5, TUNNEL, 'www.example.com')) === '192.0.2.81');
+    await waitFor(
+      'the tunnel answers again',
+      10,
+      async () => (await short(far5, TUNNEL, 'www.example.com')) === '192.0.2.81',
+    );
     // A restart of its own.
     await wideplane.killDaemon('dnsd');
     assert.equal(await short(client, INSIDE, 'www.example.com'), '192.0.2.81');

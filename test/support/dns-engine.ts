@@ -1,9 +1,6 @@
 // An engine on sockets with one listener, for tests and benchmarks.
 
-import {
-  createListenerCounts,
-  type DeferredQuery,
-} from '../../src/assembly/dnsd/engine-protocol.ts';
+import { createListenerCounts, type DeferredQuery } from '../../src/assembly/dnsd/engine-protocol.ts';
 import { SocketEngine } from '../../src/assembly/dnsd/socket-engine.ts';
 import type { ResponderOptions } from '../../src/dns/responder.ts';
 import { newZoneCounts } from '../../src/dns/zone-counts.ts';

@@ -27,7 +27,10 @@ export function listenerSpecs(
   profiles: ReadonlyMap<string, DnsProfile>,
 ): ListenerSpec[] {
   // Only profiles are looked for.
-  const context = { find: (type: { path: string }, name: string) => profileOf(type, name) } as Pick<CheckContext, 'find'>;
+  const context = { find: (type: { path: string }, name: string) => profileOf(type, name) } as Pick<
+    CheckContext,
+    'find'
+  >;
   const profileOf = ({ path }: { path: string }, name: string): DnsProfile | undefined =>
     path === ltmProfileDns.path ? profiles.get(name) : undefined;
   return listeners.flatMap((listener) => {

@@ -4,7 +4,7 @@ import { statSync } from 'node:fs';
 import { errorText } from '../../core/errors.ts';
 import type { ParamsOf, ResultOf } from '../../ipc/schema.ts';
 import type { Addon, LoadedAddon } from '../../native/addon.ts';
-import { namespaceFile, openServerSocket, SocketInbox } from '../../net/server-socket.ts';
+import { namespaceFile, openServerSocket, type ServerAddress, SocketInbox } from '../../net/server-socket.ts';
 
 export type SocketPlace = {
   readonly address: string;
@@ -50,9 +50,7 @@ export class SocketSource {
     const [addon, inbox] = [this.#addon, this.#inbox];
     if (addon === undefined || inbox === undefined) return Promise.reject(new Error(this.#reason));
     const opened = this.#turn.then(() =>
-      routeDomain === 0
-        ? { descriptor: openServerSocket(addon, where) }
-        : this.#openElsewhere({ routeDomain, ...where }, inbox),
+      routeDomain === 0 ? openHere(addon, where) : this.#openElsewhere({ routeDomain, ...where }, inbox),
     );
     this.#turn = opened.catch(() => undefined);
     return opened;
@@ -68,6 +66,16 @@ export class SocketSource {
     if (descriptor === undefined) throw new Error('the socket that the supervisor has sent did not come');
     const file = namespaceFile(answer.namespace);
     return { descriptor, namespace: { file, inode: inodeOf(file) } };
+  }
+}
+
+function openHere(addon: Addon, where: ServerAddress): OpenedSocket {
+  try {
+    return { descriptor: openServerSocket(addon, where) };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
+    const hint = 'start as root, or choose a port from 1024 on';
+    throw new Error(`${errorText(error)}; ports below 1024 need CAP_NET_BIND_SERVICE: ${hint}`, { cause: error });
   }
 }
 

@@ -15,6 +15,12 @@ export class ZoneKeeper {
       return made === undefined ? [] : [buildZoneTable(made)];
     });
   }
-  failures(): ApplyFailure[] { return []; }
-  statusOf(_name: string): { origin: string; serial: number | undefined; records: number; file?: string; problems: string[] } | undefined { return undefined; }
+  failures(): ApplyFailure[] {
+    return [];
+  }
+  statusOf(
+    _name: string,
+  ): { origin: string; serial: number | undefined; records: number; file?: string; problems: string[] } | undefined {
+    return undefined;
+  }
 }

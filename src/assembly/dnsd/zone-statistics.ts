@@ -17,7 +17,7 @@ export class ZoneStatistics {
   /** Arrays for another set of zones; the old ones are settled once nobody counts in them any more. */
   begin(tables: readonly ZoneTable[]): { counts: ZoneCounts; settle: () => void } {
     const [origins, old] = [this.#origins, this.#counts];
-    this.#origins = tables.map(({ octets, nodes }) => formatName(octets, nodes[NodeField.nameAt]!));
+    this.#origins = tables.map(({ octets, nodes }) => formatName(octets, nodes[NodeField.nameAt]));
     this.#counts = { engine: newZoneCounts(tables.length), streams: newZoneCounts(tables.length) };
     const settle = (): void => origins.forEach((origin, index) => this.#add(origin, old, index, 1));
     return { counts: this.#counts, settle };

@@ -11,7 +11,6 @@ import { waitFor } from './wait.ts';
 
 export const EXECUTABLE = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url));
 
-
 export type WideplaneOptions = {
   /** What to run instead of the executable of this checkout. */
   executable?: string;

@@ -88,7 +88,8 @@ describe('sys service', () => {
     const session = new TmshSession();
     assert.equal(
       await session.run('restart sys service all'),
-      'Restarting dataplaned...\n  process 8 has ended, process 9 answers\n' +
+      'Restarting dnsd...\n  process 8 has ended, process 9 answers\n' +
+        'Restarting dataplaned...\n  process 8 has ended, process 9 answers\n' +
         'Restarting configd...\n  process 7 ends now, and another takes its place\n',
     );
     assert.match(
