@@ -1,6 +1,6 @@
 // The server that `dns-*` measures: the engine on sockets with one zone, on a port of loopback, until it is ended.
 //
-//   node dns-program.js PORT RECORDS
+//   node dns-program.js PORT RECORDS [blocked]     blocked: its main thread stands still for 20 of every 100 ms
 
 import { buildZoneTable } from '../../src/dns/zone-builder.ts';
 import { OneListener } from '../support/dns-engine.ts';
@@ -17,4 +17,8 @@ const answers = {
 } as const;
 await engine.serve({ family: 4, address: '127.0.0.1', port }, answers, [buildZoneTable(benchZone(records))]);
 console.log('ready');
+if (process.argv[4] === 'blocked') {
+  const standStill = new Int32Array(new SharedArrayBuffer(4));
+  setInterval(() => Atomics.wait(standStill, 0, 0, 20), 100);
+}
 process.on('SIGTERM', () => void engine.stop().then(() => process.exit(0)));

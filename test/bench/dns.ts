@@ -17,7 +17,7 @@ const WINDOW = 256;
 const LATENCY_RATE = 10_000;
 
 /** A directory with the zone and the questions, and what else a server needs. */
-function prepare(files: Record<string, string>): string {
+export function prepareDns(files: Record<string, string>): string {
   const directory = `${STATE}/dns`;
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(`${directory}/zones`, { recursive: true });
@@ -72,9 +72,16 @@ const NAMED: Server = {
   command: (directory) => ['named', '-g', '-n', '1', '-c', `${directory}/named.conf`],
 };
 
+/** named with the zone, for other kinds of questions; it may not answer yet. */
+export async function startNamed(): Promise<{ directory: string; running: Running }> {
+  const directory = prepareDns(NAMED.files(`${STATE}/dns`));
+  const command = onCore(DEVICE_CORE, NAMED.command(directory));
+  return { directory, running: await Running.start(command, (output) => output.includes(' running')) };
+}
+
 /** Starts a server, waits until it answers, and gives what `dns-load` prints of it. */
 async function load(server: Server, options: readonly string[]): Promise<Record<string, number>> {
-  const directory = prepare(server.files(`${STATE}/dns`));
+  const directory = prepareDns(server.files(`${STATE}/dns`));
   const running = await Running.start(onCore(DEVICE_CORE, server.command(directory)));
   const ask = async (seconds: number, more: readonly string[]): Promise<Record<string, number>> => {
     const where = ['--port', String(PORT), '--questions', `${directory}/questions.txt`, '--core', TRAFFIC_CORE];
