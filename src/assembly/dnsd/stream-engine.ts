@@ -39,6 +39,8 @@ const SWEEP_MS = 500;
 const BACKLOG = 1024;
 /** Replies that may wait for a client to read them. */
 const MAX_UNREAD_OCTETS = 256 * 1024;
+/** Replies that are sent at once. */
+const REPLIES_OCTETS = 64 * 1024;
 
 type Connection = {
   readonly socket: Socket;
@@ -59,7 +61,8 @@ export class StreamEngine {
   /** The longest idle first: each goes to the end when it is active. */
   readonly #connections = new Set<Connection>();
   readonly #sender: Sender = { addresses: new Uint8Array(16), addressAt: 0, addressOctets: 4, isStream: true, now: 0 };
-  readonly #message = Buffer.alloc(LENGTH_OCTETS + 65_535 + 4096);
+  /** Replies of one turn of a connection, and room for the largest that may follow. */
+  readonly #replies = Buffer.alloc(REPLIES_OCTETS + LENGTH_OCTETS + 65_535 + 4096);
   #sweep: NodeJS.Timeout | undefined;
 
   constructor(responder: Responder, options: StreamOptions) {
@@ -138,7 +141,12 @@ export class StreamEngine {
     const octets = connection.rest.length === 0 ? chunk : Buffer.concat([connection.rest, chunk]);
     const now = Date.now();
     let at = 0;
-    socket.cork();
+    let repliesEnd = 0;
+    const send = (): void => {
+      if (repliesEnd > 0) socket.write(Buffer.from(this.#replies.subarray(0, repliesEnd)));
+      repliesEnd = 0;
+    };
+    this.#sender.now = Math.floor(now / 1000);
     while (octets.length - at >= LENGTH_OCTETS) {
       const length = octets.readUInt16BE(at);
       if (length < HEADER_OCTETS) {
@@ -152,10 +160,11 @@ export class StreamEngine {
         socket.pause();
         break;
       }
-      this.#answer(connection, octets, at + LENGTH_OCTETS, length, now);
+      repliesEnd = this.#answer(connection, octets, at + LENGTH_OCTETS, length, repliesEnd);
+      if (repliesEnd > REPLIES_OCTETS) send();
       at += LENGTH_OCTETS + length;
     }
-    socket.uncork();
+    send();
     // What is left is copied: a piece of a chunk would keep all of it in memory.
     connection.rest = at === octets.length ? EMPTY : Buffer.from(octets.subarray(at));
     if (at > 0) {
@@ -167,28 +176,25 @@ export class StreamEngine {
     else if (at > 0 || connection.partialSinceMs === 0) connection.partialSinceMs = now;
   }
 
-  #answer({ socket, address }: Connection, octets: Buffer, at: number, length: number, now: number): void {
-    const message = this.#message;
-    octets.copy(message, LENGTH_OCTETS, at, at + length);
+  /** Answers a message where its reply will be sent from; returns where the replies end then. */
+  #answer({ socket, address }: Connection, octets: Buffer, at: number, length: number, repliesEnd: number): number {
+    const replies = this.#replies;
+    const start = repliesEnd + LENGTH_OCTETS;
+    octets.copy(replies, start, at, at + length);
     const sender = this.#sender;
     sender.addresses.set(address);
     sender.addressOctets = address.length;
-    sender.now = Math.floor(now / 1000);
     this.counts.messages++;
-    const end = this.#responder.respond(message, LENGTH_OCTETS, LENGTH_OCTETS + length, sender);
-    if (end === LENGTH_OCTETS) return;
+    const end = this.#responder.respond(replies, start, start + length, sender);
     if (end < 0) {
       const query = Uint8Array.from(octets.subarray(at, at + length));
       this.#options.defer(query, address, (reply) => {
-        if (reply === undefined || socket.destroyed) return;
-        const length = Buffer.alloc(LENGTH_OCTETS);
-        length.writeUInt16BE(reply.length, 0);
-        socket.write(Buffer.concat([length, reply]));
+        if (reply !== undefined && !socket.destroyed) socket.write(framed(reply));
       });
-      return;
     }
-    message.writeUInt16BE(end - LENGTH_OCTETS, 0);
-    socket.write(Buffer.from(message.subarray(0, end)));
+    if (end <= start) return repliesEnd;
+    replies.writeUInt16BE(end - start, repliesEnd);
+    return end;
   }
 
   #closeIdle(now: number): void {
@@ -206,3 +212,10 @@ export class StreamEngine {
 }
 
 const EMPTY = Buffer.alloc(0);
+
+function framed(message: Uint8Array): Buffer {
+  const octets = Buffer.allocUnsafe(LENGTH_OCTETS + message.length);
+  octets.writeUInt16BE(message.length, 0);
+  octets.set(message, LENGTH_OCTETS);
+  return octets;
+}
