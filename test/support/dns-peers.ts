@@ -37,7 +37,7 @@ export class NameServer {
     const place = `directory "${directory}"; pid-file none; session-keyfile none;`;
     const list = zones.map(({ origin }) => `zone "${origin}" { type primary; file "${origin}.zone"; };\n`);
     // What the zones have is what they are to have: names are not checked, order stays.
-    const options = `options { ${place} ${listen} ${ways} ${rate} check-names primary ignore; rrset-order { order none; }; };\n`;
+    const options = `options { ${place} ${listen} ${ways} ${rate} check-names primary ignore; querylog yes; rrset-order { order none; }; };\n`;
     writeFileSync(join(directory, 'named.conf'), `${options}controls { };\n${list.join('')}`);
     writeZones(directory, zones);
     const server = new NameServer(port, 'named', ['-g', '-n', '1', '-c', join(directory, 'named.conf')]);
@@ -79,6 +79,11 @@ export class NameServer {
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     }
+  }
+
+  /** What it has said so far; of named, each query. */
+  get log(): string {
+    return this.#log;
   }
 
   async stop(): Promise<void> {
