@@ -5,9 +5,18 @@ import { write16 } from '../core/octets.ts';
 import { answerChaos, type ChaosNames } from './chaos.ts';
 import { ClientList } from './client-list.ts';
 import { COOKIE_OCTETS, Cookies, CookieState } from './cookie.ts';
-import { OPT_OCTETS, writeHeader, writeOpt } from './message-head.ts';
+import { Flag, OPT_OCTETS, writeHeader, writeOpt } from './message-head.ts';
 import { MessageWriter } from './message-writer.ts';
-import { HEADER_OCTETS, Query, QueryVerdict, Rcode, readQuery, RecordClass } from './query.ts';
+import {
+  CLIENT_COOKIE_OCTETS,
+  HEADER_OCTETS,
+  OptionCode,
+  Query,
+  QueryVerdict,
+  Rcode,
+  readQuery,
+  RecordClass,
+} from './query.ts';
 import { type RateLimit, RateLimiter, RateVerdict } from './rate-limiter.ts';
 import { Reply } from './reply.ts';
 import { writeRootServers } from './root-servers.ts';
@@ -72,12 +81,8 @@ export const Outcome = {
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 export const OUTCOMES = Object.keys(Outcome).length;
 
-const OptionCode = { nsid: 3, clientSubnet: 8, cookie: 10 } as const;
 const AXFR = 252;
 const IXFR = 251;
-const RD = 0x0100;
-/** Octets of a client cookie, behind which the server's stands. */
-const CLIENT_COOKIE_OCTETS = 8;
 
 /** Who asks: octets of the address, and by what. */
 export type Sender = {
@@ -186,7 +191,7 @@ export class Responder {
   /** The sources in their order: each owns the name and answers, or leaves the reply as it is. */
   #askSources(): Outcome {
     const { processRd = true, hasBackend = false, unhandled } = this.#options;
-    if (processRd || (this.#query.flags & RD) === 0) {
+    if (processRd || (this.#query.flags & Flag.rd) === 0) {
       if (this.#answerFromZones()) return Outcome.zone;
       if (hasBackend) return Outcome.forwarded;
     }

@@ -230,6 +230,51 @@ describe('a responder', () => {
     );
   });
 
+  it('limits answers that are alike, but not to who comes by TCP or has our cookie', () => {
+    const cookieKey = fromHex('000102030405060708090a0b0c0d0e0f');
+    const rateLimit = { perSecond: 2, slip: 2, ipv4Prefix: 24, ipv6Prefix: 56 };
+    const octets = new Uint8Array(4096);
+    const replies = (responder: Responder, messages: Uint8Array[], sender: Partial<Sender> = {}): string[] =>
+      messages.map((message) => {
+        octets.set(message);
+        const end = responder.respond(octets, 0, message.length, { ...SENDER, ...sender });
+        return end === FORWARD ? 'forward' : end === 0 ? '-' : linesOf(octets.slice(0, end))[0]!;
+      });
+    const five = (name: string): Uint8Array[] => [1, 2, 3, 4, 5].map(() => queryOf({ name, type: 'A' }));
+    const limited = new Responder(ZONES, { ...DEFAULTS, rateLimit, cookieKey });
+    const yes = 'NOERROR aa';
+    assert.deepEqual(replies(limited, five('www.example.com')), [yes, yes, '-', `${yes} tc`, '-']);
+    assert.deepEqual(replies(limited, five('www.example.com'), { isStream: true }), Array(5).fill(yes));
+    assert.deepEqual(replies(limited, five('example.org')), [yes, yes, '-', `${yes} tc`, '-']);
+    // Names that a zone does not have are all one, and so is everything that is refused, which cannot slip.
+    const none = ['a', 'b', 'c', 'd'].map((label) => queryOf({ name: `${label}.example.com`, type: 'A' }));
+    const no = 'NXDOMAIN aa';
+    assert.deepEqual(replies(limited, none), [no, no, '-', `${no} tc`]);
+    const elsewhere = ['a', 'b', 'c', 'd'].map((label) => queryOf({ name: `${label}.net`, type: 'A' }));
+    assert.deepEqual(replies(limited, elsewhere), ['REFUSED', 'REFUSED', '-', '-']);
+    assert.equal(limited.counts[Outcome.slipped], 3);
+    assert.equal(limited.counts[Outcome.rateLimited], 7);
+    // Next second, and with what our cookie looks like from there.
+    const withCookie = (cookie: Uint8Array): Uint8Array => {
+      const head = queryOf({ name: 'www.example.com', type: 'A' }).with(11, 1);
+      const opt = Uint8Array.of(0, 0, 41, 4, 0, 0, 0, 0, 0, 0, 4 + cookie.length, 0, 10, 0, cookie.length);
+      return Uint8Array.from([...head, ...opt, ...cookie]);
+    };
+    const asked = withCookie(fromHex('0102030405060708'));
+    octets.set(asked);
+    const end = limited.respond(octets, 0, asked.length, { ...SENDER, now: SENDER.now + 1 });
+    const cookie = octets.slice(end - 24, end);
+    const proven = [1, 2, 3, 4, 5].map(() => withCookie(cookie));
+    assert.deepEqual(replies(limited, proven, { now: SENDER.now + 1 }), Array(5).fill(yes));
+    const forged = [1, 2, 3].map(() => withCookie(cookie.with(20, cookie[20]! ^ 1)));
+    assert.deepEqual(replies(limited, forged, { now: SENDER.now + 1 }), [yes, '-', `${yes} tc`]);
+    assert.equal(limited.counts[Outcome.cookieValid], 5);
+    assert.equal(limited.counts[Outcome.cookieInvalid], 3);
+    const before = new Responder(ZONES, { ...DEFAULTS, rateLimit, hasBackend: true });
+    assert.deepEqual(replies(before, five('a.net')), ['forward', 'forward', '-', 'NOERROR tc', '-']);
+    assert.deepEqual(replies(before, five('b.net')).slice(0, 3), ['forward', 'forward', '-']);
+  });
+
   it('names itself in class CHAOS when it is told to', () => {
     const message = packet.encode({ type: 'query', questions: [{ type: 'TXT', class: 'CH', name: 'VERSION.bind' }] });
     assert.deepEqual(lines(message), ['REFUSED']);
