@@ -74,6 +74,7 @@ export const LOG_CODES = entries({
     level: 'error',
     help: 'a DNS listener cannot have its address; the message says why, and it is tried again',
   },
+  'backend-failed': { level: 'error', help: 'the BIND that queries are handed to cannot be reached from here at all' },
 
   // Messages between processes
   'ipc-refused': { level: 'warn', help: 'a peer on a Unix socket sent what is no valid message; it was disconnected' },

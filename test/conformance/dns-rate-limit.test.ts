@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { describe, it } from 'node:test';
-import { SocketEngine } from '../../src/assembly/dnsd/socket-engine.ts';
 import { Outcome } from '../../src/dns/responder.ts';
 import { buildZoneTable } from '../../src/dns/zone-builder.ts';
 import { NameServer } from '../support/dns-peers.ts';
+import { OneListener } from '../support/dns-engine.ts';
 import type { TestZone } from '../support/dns-zones.ts';
 import { queryOf, type TestRecord, zoneOf } from '../support/dns.ts';
 
@@ -53,13 +53,14 @@ const isAlike = (a: number, b: number, factor: number): boolean => a <= b * fact
 describe('a flood from one address', () => {
   for (const [what, name] of Object.entries(FLOODS)) {
     it(`of ${what} gets of us what it gets of named and Knot`, async () => {
-      const engine = new SocketEngine({
-        socket: { family: 4, address: '127.0.0.1', port: 5320 },
-        responder: { unhandled: 'reject', udpOctets: 1232, rateLimit: { ...LIMIT, ipv4Prefix: 24, ipv6Prefix: 56 } },
-        zones: [buildZoneTable(zoneOf('flood.test', records))],
-      });
+      const engine = new OneListener();
+      const rateLimit = { ...LIMIT, ipv4Prefix: 24, ipv6Prefix: 56 };
       const peers = [await NameServer.named([zone], 5321, LIMIT), await NameServer.knot([zone], 5322, LIMIT)];
-      await engine.listening();
+      await engine.serve(
+        { family: 4, address: '127.0.0.1', port: 5320 },
+        { unhandled: 'reject', udpOctets: 1232, rateLimit },
+        [buildZoneTable(zoneOf('flood.test', records))],
+      );
       const [ours, named, knot] = await Promise.all([5320, 5321, 5322].map((port) => flood(port, name)));
       console.log(
         `${what}: ours ${JSON.stringify(ours)}, named ${JSON.stringify(named)}, Knot ${JSON.stringify(knot)}`,

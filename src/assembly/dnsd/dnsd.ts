@@ -18,10 +18,11 @@ import type { Log } from '../../core/log.ts';
 import { newZoneCounts } from '../../dns/zone-counts.ts';
 import type { ZoneTable } from '../../dns/zone-table.ts';
 import type { ApplyFailure } from '../../ipc/schema.ts';
-import type { LoadedAddon } from '../../native/addon.ts';
+import type { Addon, LoadedAddon } from '../../native/addon.ts';
 import type { ConfigApplier } from '../config-subscriber.ts';
 import { answerOptions, type OwnFacts } from './answer-options.ts';
 import type { DeferredQuery } from './engine-protocol.ts';
+import { Backends } from './backends.ts';
 import { ListenerKeeper } from './listener-keeper.ts';
 import { listenerSpecs } from './listener-spec.ts';
 import { SocketEngine } from './socket-engine.ts';
@@ -45,11 +46,15 @@ export type DnsdOptions = {
 
 /** Of a secret of the server's cookies (RFC 9018, section 4.4). */
 const COOKIE_KEY_OCTETS = 16;
+/** Where the address of the client stands in the words of a query (`REPLY_STRIDE`). */
+const CLIENT_OFFSET = 8;
 
 export class Dnsd implements ConfigApplier {
   readonly #options: DnsdOptions;
   readonly #facts: OwnFacts;
+  readonly #addon: Addon | undefined;
   readonly #source: SocketSource;
+  readonly #backends: Backends;
   readonly listeners: ListenerKeeper;
   readonly zones: ZoneKeeper;
   #objects: ObjectMap = new Map();
@@ -63,12 +68,15 @@ export class Dnsd implements ConfigApplier {
     this.#options = options;
     const chaos = { version: `wideplane ${version}`, hostname: hostname() };
     this.#facts = { cookieKey: randomBytes(COOKIE_KEY_OCTETS), chaos };
+    this.#addon = addon.addon;
+    this.#backends = new Backends(this.#facts, log);
     this.#source = new SocketSource(addon, inbox, askForSocket);
     this.listeners = new ListenerKeeper({
       source: this.#source,
       engine: () => (this.#engine ??= this.#startEngine()),
       answersOf: ({ profile }) => answerOptions(profile, this.#facts),
-      defer: () => (_query, _client, deliver) => deliver(),
+      defer: (listener) => (query, client, deliver) =>
+        this.#backends.forward(listener.spec.profile, query, true, client, deliver),
       log,
     });
     this.zones = new ZoneKeeper({ directory: join(options.directory, 'zones'), log });
@@ -89,7 +97,9 @@ export class Dnsd implements ConfigApplier {
     this.#objects = objects;
     await this.#takeZones(await this.zones.want(this.objectsOf(gtmZone)));
     const profiles = new Map(this.objectsOf(ltmProfileDns).map((profile) => [profile.name, profile]));
-    await this.listeners.want(listenerSpecs(this.objectsOf(gtmListener), profiles));
+    const specs = listenerSpecs(this.objectsOf(gtmListener), profiles);
+    this.#backends.retain(specs.map(({ profile }) => profile));
+    await this.listeners.want(specs);
     return this.failures();
   }
 
@@ -119,13 +129,24 @@ export class Dnsd implements ConfigApplier {
   }
 
   #answerDeferred(queries: readonly DeferredQuery[]): void {
-    void queries;
+    for (const { id, socket, words, octets } of queries) {
+      const listener = this.listeners.byId(id);
+      if (listener === undefined) continue;
+      const { family, profile } = listener.spec;
+      const client = new Uint8Array(words.buffer, words.byteOffset + CLIENT_OFFSET, family === 4 ? 4 : 16);
+      this.#backends.forward(profile, octets, false, client, (reply) => {
+        // Its socket may have been closed since.
+        if (reply === undefined || this.listeners.byId(id) !== listener) return;
+        this.#addon?.replySend(socket, reply, words);
+      });
+    }
   }
 
   /** Answers what has come, and ends. */
   async stop(): Promise<void> {
     await this.listeners.stop();
     await (await this.#engine)?.stop();
+    this.#backends.close();
     this.#source.close();
   }
 }

@@ -28,7 +28,7 @@ export type OpenListener = {
   /** What is counted of UDP (`ListenerCount`). */
   readonly counts: EngineListener['counts'];
   /** Set for TCP. */
-  readonly stream: StreamEngine | undefined;
+  stream: StreamEngine | undefined;
 };
 
 export type ListenerKeeperOptions = {
@@ -36,7 +36,8 @@ export type ListenerKeeperOptions = {
   /** The thread that answers UDP, started with the first listener that needs it. */
   readonly engine: () => Promise<SocketEngine>;
   readonly answersOf: (spec: ListenerSpec) => ResponderOptions;
-  readonly defer: (spec: ListenerSpec) => DeferStream;
+  /** Of connections. */
+  readonly defer: (listener: { readonly spec: ListenerSpec }) => DeferStream;
   readonly log: Log;
 };
 
@@ -136,9 +137,10 @@ export class ListenerKeeper {
       const socket = await source.open({ address, port, routeDomain, isStream });
       const id = this.#nextId++;
       const counts = createListenerCounts();
-      const stream = isStream ? await this.#listen(spec, socket) : undefined;
-      if (!isStream) await this.#serve(spec, { id, descriptor: socket.descriptor, counts });
-      this.#open.set(name, { spec, id, socket, counts, stream });
+      const listener: OpenListener = { spec, id, socket, counts, stream: undefined };
+      if (isStream) listener.stream = await this.#listen(listener);
+      else await this.#serve(spec, { id, descriptor: socket.descriptor, counts });
+      this.#open.set(name, listener);
       this.#failures.delete(name);
       logEvent(log, 'listener-open', `listener ${name} answers at ${where}`, { listener: name });
     } catch (error) {
@@ -154,9 +156,10 @@ export class ListenerKeeper {
     await engine.open({ ...listener, family: spec.family, answers: this.#options.answersOf(spec) });
   }
 
-  async #listen(spec: ListenerSpec, { descriptor }: OpenedSocket): Promise<StreamEngine> {
-    const { defer } = this.#options;
-    const stream = new StreamEngine(this.#responder(spec), { descriptor, limits: spec, defer: defer(spec) });
+  async #listen(listener: OpenListener): Promise<StreamEngine> {
+    const { spec, socket } = listener;
+    const defer = this.#options.defer(listener);
+    const stream = new StreamEngine(this.#responder(spec), { descriptor: socket.descriptor, limits: spec, defer });
     await stream.listen();
     return stream;
   }
