@@ -68,6 +68,18 @@ export const LOG_CODES = entries({
   },
   'crypto-ready': { level: 'info', help: 'which library seals and opens the packets of IPsec' },
 
+  // DNS
+  'zone-loaded': { level: 'info', help: 'a zone was read and is served' },
+  'zone-refused': {
+    level: 'error',
+    help: 'a zone has errors or cannot be read, and is served as it was before, if it was; each message is one error',
+  },
+  'zone-warning': { level: 'warn', help: 'a zone is served, but not what was probably meant' },
+  'zone-unwritten': {
+    level: 'error',
+    help: 'a zone is served, but its file cannot be written: its serial may go back when the daemon starts again',
+  },
+
   // Messages between processes
   'ipc-refused': { level: 'warn', help: 'a peer on a Unix socket sent what is no valid message; it was disconnected' },
   'configd-lost': { level: 'warn', help: 'configd is not reachable; the daemon goes on with the configuration it has' },
