@@ -75,6 +75,16 @@ export const LOG_CODES = entries({
     help: 'a DNS listener cannot have its address; the message says why, and it is tried again',
   },
   'backend-failed': { level: 'error', help: 'the BIND that queries are handed to cannot be reached from here at all' },
+  'zone-loaded': { level: 'info', help: 'a zone was read and is served' },
+  'zone-refused': {
+    level: 'error',
+    help: 'a zone has errors or cannot be read, and is served as it was before, if it was; each message is one error',
+  },
+  'zone-warning': { level: 'warn', help: 'a zone is served, but not what was probably meant' },
+  'zone-unwritten': {
+    level: 'error',
+    help: 'a zone is served, but its file cannot be written: its serial may go back when the daemon starts again',
+  },
 
   // Messages between processes
   'ipc-refused': { level: 'warn', help: 'a peer on a Unix socket sent what is no valid message; it was disconnected' },

@@ -85,3 +85,9 @@ export function findSet(table: ZoneTable, node: number, type: number): number {
   }
   return -1;
 }
+
+export function countRecords({ sets }: ZoneTable): number {
+  let records = 0;
+  for (let base = 0; base < sets.length; base += SET_NUMBERS) records += sets[base + SetField.records]!;
+  return records;
+}

@@ -60,7 +60,7 @@ export class DnsShowService {
 
   /** Sets the counters of objects to 0; how many objects there were, or undefined for a type that has none. */
   reset(type: string, names: readonly string[] | undefined): number | undefined {
-    const { listeners, zones } = this.#dnsd;
+    const { listeners, zones, zoneStatistics } = this.#dnsd;
     const isWanted = (name: string): boolean => names === undefined || names.includes(name);
     if (type === gtmListener.path) {
       const chosen = [...listeners.open].filter(([name]) => isWanted(name));
@@ -69,7 +69,7 @@ export class DnsShowService {
     }
     if (type !== gtmZone.path) return undefined;
     const chosen = this.#dnsd.objectsOf(gtmZone).filter(({ name }) => isWanted(name));
-    for (const { name } of chosen) this.#dnsd.zoneStatistics.reset(zones.statusOf(name)?.origin ?? '');
+    for (const { object, origin } of zones.statusOf()) if (isWanted(object)) zoneStatistics.reset(origin);
     return chosen.length;
   }
 
@@ -90,21 +90,23 @@ export class DnsShowService {
   }
 
   #zone({ name, properties }: GtmZone): ShowRow {
-    const status = this.#dnsd.zones.statusOf(name);
+    const status = this.#dnsd.zones.statusOf().find(({ object }) => object === name);
+    const failure = this.#dnsd.failures().find(({ object }) => object === `${gtmZone.path} ${name}`)?.reason;
+    const served = status?.served;
     const state = !properties.enabled
       ? 'disabled'
-      : status?.serial === undefined
-        ? `not served: ${status?.problems[0] ?? 'not read yet'}`
-        : status.problems.length === 0
-          ? 'served'
-          : `served as it was before: ${status.problems[0]!}`;
-    const stats: Record<string, string | number> = { Status: state };
-    if (status?.file !== undefined) stats.File = status.file;
-    if (status?.serial === undefined) return { name, stats };
+      : failure === undefined && served !== undefined
+        ? 'served'
+        : `${served === undefined ? 'not served' : 'served as it was before'}: ${failure ?? 'not read yet'}`;
+    const stats: Record<string, string | number> = { Status: state, File: status?.file ?? 'none' };
+    if (status === undefined || served === undefined) return { name, stats };
+    stats.Serial = served.serial;
+    stats.Records = served.records;
+    stats.Loaded = `${served.loaded.toISOString().slice(0, 19).replace('T', ' ')} UTC, in ${Math.ceil(served.loadedMs)} ms`;
     const counts = this.#dnsd.zoneStatistics.read(status.origin);
     return {
       name,
-      stats: { ...stats, Serial: status.serial, Records: status.records },
+      stats,
       sections: [
         {
           title: 'Queries',

@@ -17,7 +17,7 @@ import { ltmProfileDns } from '../../config/types/ltm-profile-dns.ts';
 import type { Log } from '../../core/log.ts';
 import { newZoneCounts } from '../../dns/zone-counts.ts';
 import type { ZoneTable } from '../../dns/zone-table.ts';
-import type { ApplyFailure } from '../../ipc/schema.ts';
+import type { ApplyFailure, ResultOf } from '../../ipc/schema.ts';
 import type { Addon, LoadedAddon } from '../../native/addon.ts';
 import type { ConfigApplier } from '../config-subscriber.ts';
 import { answerOptions, type OwnFacts } from './answer-options.ts';
@@ -26,7 +26,7 @@ import { Backends } from './backends.ts';
 import { ListenerKeeper } from './listener-keeper.ts';
 import { listenerSpecs } from './listener-spec.ts';
 import { SocketEngine } from './socket-engine.ts';
-import { ZoneKeeper } from './zone-keeper.ts';
+import { type ServedZones, ZoneKeeper } from './zone-keeper.ts';
 import { ZoneStatistics } from './zone-statistics.ts';
 import { type AskForSocket, SocketSource } from './socket-source.ts';
 
@@ -59,6 +59,7 @@ export class Dnsd implements ConfigApplier {
   readonly zones: ZoneKeeper;
   #objects: ObjectMap = new Map();
   readonly zoneStatistics = new ZoneStatistics();
+  #zoneFailures: readonly ApplyFailure[] = [];
   #tables: readonly ZoneTable[] = [];
   #counts = newZoneCounts(0);
   #engine: Promise<SocketEngine> | undefined;
@@ -95,7 +96,7 @@ export class Dnsd implements ConfigApplier {
   /** Zones first: a listener never answers without those that it shall have. */
   async #goOver(objects: ObjectMap): Promise<ApplyFailure[]> {
     this.#objects = objects;
-    await this.#takeZones(await this.zones.want(this.objectsOf(gtmZone)));
+    this.#zoneFailures = await this.#takeZones(await this.zones.want(this.objectsOf(gtmZone)));
     const profiles = new Map(this.objectsOf(ltmProfileDns).map((profile) => [profile.name, profile]));
     const specs = listenerSpecs(this.objectsOf(gtmListener), profiles);
     this.#backends.retain(specs.map(({ profile }) => profile));
@@ -104,7 +105,7 @@ export class Dnsd implements ConfigApplier {
   }
 
   failures(): ApplyFailure[] {
-    return [...this.zones.failures(), ...this.listeners.failures()];
+    return [...this.#zoneFailures, ...this.listeners.failures()];
   }
 
   /** The objects of a type that the daemon runs. */
@@ -112,13 +113,25 @@ export class Dnsd implements ConfigApplier {
     return [...this.#objects.values()].filter(({ type: path }) => path === type.path) as TypedObject<Path, M>[];
   }
 
-  async #takeZones(tables: readonly ZoneTable[]): Promise<void> {
+  /** Reads master files again: those of these zones, or of all. */
+  async reloadZones(names: readonly string[] | undefined): Promise<ResultOf<'reload-zones'>> {
+    const zones = this.objectsOf(gtmZone).filter(
+      ({ name, properties }) => properties.enabled && (names === undefined || names.includes(name)),
+    );
+    for (const { name } of zones) this.#zoneFailures = await this.#takeZones(await this.zones.reload(name));
+    const asked = new Set(zones.map(({ name }) => `${gtmZone.path} ${name}`));
+    return { zones: zones.length, failures: this.#zoneFailures.filter(({ object }) => asked.has(object)) };
+  }
+
+  /** Has these answered from; resolves to what is wrong with zones when it is so. */
+  async #takeZones({ tables, failures }: ServedZones): Promise<ApplyFailure[]> {
     const { counts, settle } = this.zoneStatistics.begin(tables);
     this.#tables = tables;
     this.#counts = counts.engine;
     this.listeners.setZones(tables, counts.streams);
     await (await this.#engine)?.setZones(tables, counts.engine);
     settle();
+    return failures.map(({ object, reason }) => ({ object: `${gtmZone.path} ${object}`, reason }));
   }
 
   async #startEngine(): Promise<SocketEngine> {
