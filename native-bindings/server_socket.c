@@ -11,15 +11,29 @@
 
 enum { BACKLOG = 1024, BUFFER_OCTETS = 4 << 20 };
 
-static void configure(int descriptor, int family, bool is_stream)
+struct wanted {
+	union address local;
+	int family;
+	bool is_stream;
+	bool is_shared;
+};
+
+/* The address may come later: a tunnel that is not up yet. */
+static void allow_any_address(int descriptor, int family)
 {
-	/* One can be made before another of the same address has gone. */
-	socket_set(descriptor, SOL_SOCKET, SO_REUSEADDR, 1);
-	/* The address may come later: a tunnel that is not up yet. */
 	if (family == AF_INET) socket_set(descriptor, SOL_IP, IP_FREEBIND, 1);
 	else socket_set(descriptor, SOL_IPV6, IPV6_FREEBIND, 1);
-	if (is_stream) return;
+}
+
+static void configure(int descriptor, int family, bool is_stream)
+{
+	allow_any_address(descriptor, family);
+	/* One can be made before another of the same address has gone, and beside one of any address. */
 	socket_set(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (is_stream) {
+		socket_set(descriptor, SOL_SOCKET, SO_REUSEADDR, 1);
+		return;
+	}
 	socket_set_receive_buffer(descriptor, BUFFER_OCTETS);
 	socket_set_send_buffer(descriptor, BUFFER_OCTETS);
 	/* Replies of more than the path takes are cut by us, not learned about by lost ones. */
@@ -32,16 +46,34 @@ static void configure(int descriptor, int family, bool is_stream)
 	}
 }
 
-/* A bound socket, or -1 and what failed. */
-static int open_bound(const union address *local, int family, bool is_stream, const char **syscall)
+/* Whether no other socket has the address, whatever that one allows: whoever shares a port takes a part of what comes. */
+static bool is_free(const struct wanted *wanted, const char **syscall)
 {
-	int descriptor = socket_open(family, is_stream ? SOCK_STREAM : SOCK_DGRAM, 0, "", syscall);
-	if (descriptor < 0) return -1;
-	configure(descriptor, family, is_stream);
+	int descriptor = socket_open(wanted->family, wanted->is_stream ? SOCK_STREAM : SOCK_DGRAM, 0, "", syscall);
+	if (descriptor < 0) return false;
+	allow_any_address(descriptor, wanted->family);
+	/* Connections that have ended are in nobody's way. */
+	if (wanted->is_stream) socket_set(descriptor, SOL_SOCKET, SO_REUSEADDR, 1);
 	*syscall = "bind";
-	if (bind(descriptor, &local->any, address_octets(family)) == 0) {
+	bool is_bound = bind(descriptor, &wanted->local.any, address_octets(wanted->family)) == 0;
+	int error = errno;
+	close(descriptor);
+	errno = error;
+	return is_bound;
+}
+
+/* A bound socket, or -1 and what failed. */
+static int open_bound(const struct wanted *wanted, const char **syscall)
+{
+	int family = wanted->family;
+	if (!wanted->is_shared && !is_free(wanted, syscall)) return -1;
+	int descriptor = socket_open(family, wanted->is_stream ? SOCK_STREAM : SOCK_DGRAM, 0, "", syscall);
+	if (descriptor < 0) return -1;
+	configure(descriptor, family, wanted->is_stream);
+	*syscall = "bind";
+	if (bind(descriptor, &wanted->local.any, address_octets(family)) == 0) {
 		*syscall = "listen";
-		if (!is_stream || listen(descriptor, BACKLOG) == 0) return descriptor;
+		if (!wanted->is_stream || listen(descriptor, BACKLOG) == 0) return descriptor;
 	}
 	int error = errno;
 	close(descriptor);
@@ -50,7 +82,7 @@ static int open_bound(const union address *local, int family, bool is_stream, co
 }
 
 /* The same in a network namespace. This thread is in it meanwhile, and the process ends if it cannot come back. */
-static int open_in_namespace(const char *path, const union address *local, int family, bool is_stream, const char **syscall)
+static int open_in_namespace(const char *path, const struct wanted *wanted, const char **syscall)
 {
 	*syscall = "open";
 	int there = open(path, O_RDONLY | O_CLOEXEC);
@@ -59,7 +91,7 @@ static int open_in_namespace(const char *path, const union address *local, int f
 	int descriptor = -1;
 	*syscall = "setns";
 	if (here >= 0 && setns(there, CLONE_NEWNET) == 0) {
-		descriptor = open_bound(local, family, is_stream, syscall);
+		descriptor = open_bound(wanted, syscall);
 		int error = errno;
 		if (setns(here, CLONE_NEWNET) < 0) abort();
 		errno = error;
@@ -78,14 +110,16 @@ static napi_value server_socket_open(napi_env env, napi_callback_info info)
 	char text[64], namespace[256];
 	option_text(env, options, "address", text, sizeof text);
 	option_text(env, options, "namespace", namespace, sizeof namespace);
-	int family = option_number(env, options, "family") == 6 ? AF_INET6 : AF_INET;
-	bool is_stream = option_boolean(env, options, "isStream");
-	union address local;
-	int error = address_read(&local, family, text, (uint16_t)option_number(env, options, "port"), "");
+	struct wanted wanted = {
+		.family = option_number(env, options, "family") == 6 ? AF_INET6 : AF_INET,
+		.is_stream = option_boolean(env, options, "isStream"),
+		.is_shared = option_boolean(env, options, "isShared"),
+	};
+	int error = address_read(&wanted.local, wanted.family, text, (uint16_t)option_number(env, options, "port"), "");
 	if (error != 0) return throw_errno(env, text, "inet_pton", error);
 	const char *syscall;
-	int descriptor = namespace[0] == '\0' ? open_bound(&local, family, is_stream, &syscall)
-					      : open_in_namespace(namespace, &local, family, is_stream, &syscall);
+	int descriptor = namespace[0] == '\0' ? open_bound(&wanted, &syscall)
+					      : open_in_namespace(namespace, &wanted, &syscall);
 	if (descriptor < 0) return throw_errno(env, text, syscall, errno);
 	return integer_value(env, descriptor);
 }

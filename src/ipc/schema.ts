@@ -355,6 +355,7 @@ export const METHODS = {
       address: ipText,
       port: z.number().int().min(1).max(65_535),
       isStream: z.boolean(),
+      isShared: z.boolean(),
       tag: z.number().int(),
     }),
     result: z.object({

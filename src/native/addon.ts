@@ -147,6 +147,8 @@ export type ServerSocketOptions = {
   /** One that the machine may not have yet. */
   address: string;
   port: number;
+  /** Whether sockets of the caller have the address, or a part of it; else nobody may. */
+  isShared: boolean;
   /** File of the network namespace, which needs CAP_SYS_ADMIN; empty: that of the process. */
   namespace: string;
 };

@@ -8,6 +8,8 @@ export type ServerAddress = {
   readonly address: string;
   readonly port: number;
   readonly isStream: boolean;
+  /** Whether sockets of ours have the address, or a part of it; else it must be nobody's. */
+  readonly isShared: boolean;
   /** File of the network namespace; absent: that of the process. */
   readonly namespace?: string;
 };
@@ -16,9 +18,9 @@ export type ServerAddress = {
 export const namespaceFile = (name: string): string => `/run/netns/${name}`;
 
 /** The descriptor of a bound socket, whose owner the caller is. Throws an Error of the operating system. */
-export function openServerSocket(addon: Addon, { address, port, isStream, namespace = '' }: ServerAddress): number {
-  const family = parseIpv6(address) === undefined ? 4 : 6;
-  return addon.serverSocketOpen({ family, address, port, isStream, namespace });
+export function openServerSocket(addon: Addon, { namespace = '', ...where }: ServerAddress): number {
+  const family = parseIpv6(where.address) === undefined ? 4 : 6;
+  return addon.serverSocketOpen({ family, namespace, ...where });
 }
 
 /** Opens one for another process, which finds it in its inbox under the number. Throws an Error. */

@@ -111,12 +111,15 @@ describe('the engine on sockets', () => {
     const early = new OneListener();
     engines.push(early);
     const answers = { unhandled: 'reject', udpOctets: 1232 } as const;
-    await early.serve({ family: 4, address: '192.0.2.99', port: PORT }, answers, []);
+    await early.serve({ family: 4, address: '192.0.2.99', port: 5312 }, answers, []);
     ip('address add 192.0.2.99/32 dev lo');
-    assert.match(dig('@192.0.2.99', 'www.example.com'), /status: REFUSED/);
+    assert.match(dig('-p', '5312', '@192.0.2.99', 'www.example.com'), /status: REFUSED/);
+    const twin = new OneListener();
+    engines.push(twin);
+    await assert.rejects(twin.serve({ family: 4, address: '192.0.2.99', port: 5312 }, answers, []), /already in use/);
     const never = new OneListener();
     engines.push(never);
-    await assert.rejects(never.serve({ family: 4, address: '192.0.2.999', port: PORT }, answers, []), /192\.0\.2\.999/);
+    await assert.rejects(never.serve({ family: 4, address: '192.0.2.999', port: 5312 }, answers, []), /192\.0\.2\.999/);
   });
 
   it('serves several addresses in one thread, and stops one without the others', async () => {
@@ -129,7 +132,7 @@ describe('the engine on sockets', () => {
     const where = ['192.0.2.1', '192.0.2.2', '2001:db8::1'].map((address, id) => ({ address, id, port: 5311 }));
     const counts = where.map(() => createListenerCounts());
     for (const { address, id, port } of where) {
-      const descriptor = openServerSocket(addon!, { address, port, isStream: false });
+      const descriptor = openServerSocket(addon!, { address, port, isStream: false, isShared: false });
       const family = address.includes(':') ? 6 : 4;
       await several.engine.open({ id, descriptor, family, counts: counts[id]!, answers });
     }

@@ -45,7 +45,7 @@ let engine: StreamEngine;
 
 before(async () => {
   const { addon } = loadAddon();
-  const descriptor = openServerSocket(addon!, { address: '127.0.0.1', port: PORT, isStream: true });
+  const descriptor = openServerSocket(addon!, { address: '127.0.0.1', port: PORT, isStream: true, isShared: false });
   engine = new StreamEngine(new Responder(new ZoneSet([zone]), { unhandled: 'reject', udpOctets: 1232 }), {
     descriptor,
     limits: { maxConnections: MAX_CONNECTIONS, idleMs: IDLE_MS },

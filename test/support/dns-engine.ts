@@ -30,7 +30,7 @@ export class OneListener {
     if (addon === undefined) throw new Error('no addon');
     await this.engine.ready();
     await this.engine.setZones(zones, newZoneCounts(zones.length));
-    const descriptor = openServerSocket(addon, { ...where, isStream: false });
+    const descriptor = openServerSocket(addon, { ...where, isStream: false, isShared: false });
     await this.engine.open({ id: 1, descriptor, family: where.family, counts: this.counts, answers });
   }
 

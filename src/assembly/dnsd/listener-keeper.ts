@@ -123,18 +123,20 @@ export class ListenerKeeper {
     }
     for (const spec of wanted.values()) {
       const listener = this.#open.get(spec.name);
-      if (listener === undefined) await this.#openOne(spec);
+      if (listener === undefined) await this.#openOne(spec, leaving);
       else if (!isDeepStrictEqual(listener.spec, spec)) await this.#change(listener, spec);
     }
     for (const listener of leaving) await this.#close(listener);
   }
 
-  async #openOne(spec: ListenerSpec): Promise<void> {
+  async #openOne(spec: ListenerSpec, leaving: readonly OpenListener[]): Promise<void> {
     const { log, source } = this.#options;
     const { name, address, port, routeDomain, isStream } = spec;
+    // Those that are to go have their addresses yet.
+    const isShared = [...this.#open.values(), ...leaving].some((other) => isOverlapping(other.spec, spec));
     const where = placeText(spec);
     try {
-      const socket = await source.open({ address, port, routeDomain, isStream });
+      const socket = await source.open({ address, port, routeDomain, isStream, isShared });
       const id = this.#nextId++;
       const counts = createListenerCounts();
       const listener: OpenListener = { spec, id, socket, counts, stream: undefined };
@@ -182,6 +184,16 @@ export class ListenerKeeper {
     else await (await this.#options.engine()).close(id);
   }
 }
+
+/** Whether the sockets of both have an address in common. */
+const isOverlapping = (a: ListenerSpec, b: ListenerSpec): boolean =>
+  a.routeDomain === b.routeDomain &&
+  a.port === b.port &&
+  a.isStream === b.isStream &&
+  a.family === b.family &&
+  (a.address === b.address || isAny(a) || isAny(b));
+
+const isAny = ({ address }: ListenerSpec): boolean => address === '0.0.0.0' || address === '::';
 
 const isSamePlace = (a: ListenerSpec, b: ListenerSpec): boolean =>
   a.address === b.address &&

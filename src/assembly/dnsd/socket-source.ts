@@ -10,6 +10,7 @@ export type SocketPlace = {
   readonly address: string;
   readonly port: number;
   readonly isStream: boolean;
+  readonly isShared: boolean;
   readonly routeDomain: number;
 };
 
@@ -73,7 +74,12 @@ function openHere(addon: Addon, where: ServerAddress): OpenedSocket {
   try {
     return { descriptor: openServerSocket(addon, where) };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE') {
+      const who = `ss -lnp${where.isStream ? 't' : 'u'} says which`;
+      throw new Error(`another program has ${where.address} port ${where.port}: ${who}`, { cause: error });
+    }
+    if (code !== 'EACCES') throw error;
     const hint = 'start as root, or choose a port from 1024 on';
     throw new Error(`${errorText(error)}; ports below 1024 need CAP_NET_BIND_SERVICE: ${hint}`, { cause: error });
   }
