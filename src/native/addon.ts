@@ -139,6 +139,29 @@ export type ReplyOptions = {
   slots: number;
 };
 
+/** Words per frame of a query ring. */
+export const QUERY_STRIDE = 2;
+/**
+ * Query descriptor words: 0 octets of the frame that was received; octets to send, or 0 for none; 1 flags: a checksum that its sender
+ * has left to a card, so that it is not there, or that a card has found right.
+ */
+export const QUERY_CHECKSUM_PARTIAL = 1;
+export const QUERY_CHECKSUM_VERIFIED = 2;
+/** A frame starts so many octets behind the start of its slot. */
+export const QUERY_SLOT_FRAME = 2;
+
+export type QueryRingOptions = {
+  device: string;
+  /** An open packet socket, bound to nothing, of the network namespace that the device is in; -1: one is made in this one. It closes with the ring. */
+  socket: number;
+  /** How long a step waits at most. */
+  waitMs: number;
+  /** Arena extent of `slots` times `slotOctets`; at most 256 slots. */
+  slotsOffset: number;
+  slotOctets: number;
+  slots: number;
+};
+
 export type TapOptions = {
   device: string;
   /** Whether it is a TUN device: what passes starts at the IP header. */
@@ -228,6 +251,21 @@ export interface Addon {
   /** Requests for which the kernel had no room. */
   replyOverruns(socket: number): number;
   replyClose(socket: number): void;
+
+  /** `filter`: a classic BPF program as the kernel has it, 8 octets an instruction, which says what is taken. */
+  queryRingOpen(arena: number, options: QueryRingOptions, filter: Uint8Array): number;
+  /**
+   * Sends the frames that stand in the first `count` slots, then waits for others; blocks the thread for up to `waitMs`.
+   * `descriptors`: QUERY_STRIDE words a slot. Returns how many came, or -1 when the device has gone.
+   */
+  queryRingStep(ring: number, descriptors: Int32Array, count: number): number;
+  /** Frames that the device did not take. */
+  queryRingFailed(ring: number): number;
+  /** Frames for which the ring had no room. */
+  queryRingOverruns(ring: number): number;
+  /** The MTU of its device now. */
+  queryRingMtu(ring: number): number;
+  queryRingClose(ring: number): void;
 
   /** Attaches to a TAP or TUN device; makes it where there is none, and then it goes when it is closed. */
   tapOpen(arena: number, options: TapOptions): number;
