@@ -172,6 +172,18 @@ const hostPathSchema = z.object({
   routes: z.array(hostRouteSchema),
 });
 
+const deviceNameText = z.string().regex(/^[^\s/"\\]{1,15}$/);
+const namespaceText = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/);
+
+const queryRuleSchema = z.object({
+  device: deviceNameText,
+  /** UDP port. */
+  port: z.number().int().min(1).max(65_535),
+  addresses: z.array(ipText).min(1),
+  /** The network namespace of the device; absent: that of the supervisor. */
+  namespace: namespaceText.optional(),
+});
+
 const hostSocketSchema = z.object({
   routeDomain: z.number().int(),
   local: z.string(),
@@ -312,6 +324,19 @@ export const METHODS = {
     params: z.object({ paths: z.array(hostPathSchema) }),
     result: z.object({
       paths: z.array(
+        z.object({ device: z.string(), namespace: z.string().optional(), failure: z.string().optional() }),
+      ),
+    }),
+  },
+  /**
+   * Supervisor: the questions that the daemon takes straight from devices, all of them: they are kept from the kernel until the daemon
+   * says otherwise or ends.
+   */
+  'set-query-rules': {
+    params: z.object({ daemon: z.string(), rules: z.array(queryRuleSchema) }),
+    /** One for each device. */
+    result: z.object({
+      rules: z.array(
         z.object({ device: z.string(), namespace: z.string().optional(), failure: z.string().optional() }),
       ),
     }),

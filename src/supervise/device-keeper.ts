@@ -10,6 +10,7 @@ import { readDeviceConditions } from './device-conditions.ts';
 import type { HostPathRequest } from './host-path.ts';
 import { HostPathKeeper, type HostPathResult, removeHostPath } from './host-path-keeper.ts';
 import { type HostSocket, readHostSockets } from './host-sockets.ts';
+import { type QueryRule, QueryRuleKeeper, type QueryRuleResult } from './query-rules.ts';
 import { deleteTap, makeTap, tapEntry } from './tap-device.ts';
 import { readDeviceNames, readHostFacts, readLink, type HostFacts, type LinkFact } from './host-facts.ts';
 import { hostDeviceWarnings, refusal, takeoverWarnings } from './preflight.ts';
@@ -30,6 +31,7 @@ export type KeeperOptions = {
 export class DeviceKeeper {
   readonly #options: KeeperOptions;
   readonly #hostPaths: HostPathKeeper;
+  readonly #queryRules: QueryRuleKeeper;
   /** Requests run one after the other: each looks at the host, then changes it. */
   #last: Promise<unknown> = Promise.resolve();
   /** What was said already: a daemon asks again when it restarts, and from time to time. */
@@ -39,6 +41,7 @@ export class DeviceKeeper {
   constructor(options: KeeperOptions) {
     this.#options = options;
     this.#hostPaths = new HostPathKeeper(options.journal, options.log);
+    this.#queryRules = new QueryRuleKeeper(options.journal, options.log);
   }
 
   get devices(): readonly JournalEntry[] {
@@ -74,6 +77,21 @@ export class DeviceKeeper {
     return this.#inTurn(() => this.#hostPaths.set(paths));
   }
 
+  /** Keeps from the kernel what a daemon takes straight from devices, and lets it have everything else. */
+  setQueryRules(daemon: string, rules: readonly QueryRule[]): Promise<QueryRuleResult[]> {
+    return this.#inTurn(() => this.#queryRules.set(daemon, rules));
+  }
+
+  /** A daemon's process has ended: what it took goes to the kernel again. */
+  daemonEnded(daemon: string): Promise<void> {
+    return this.#inTurn(() => this.#queryRules.daemonEnded(daemon));
+  }
+
+  /** Whether there is something to undo. */
+  get hasChanges(): boolean {
+    return this.devices.length > 0 || this.#options.journal.queryTables.length > 0;
+  }
+
   /** Connected sockets of the self IPs that the host has. */
   hostSockets(): Promise<HostSocket[]> {
     return this.#inTurn(() => readHostSockets(this.devices));
@@ -82,9 +100,9 @@ export class DeviceKeeper {
   /** Gives back everything, at the end or after a predecessor that was killed. Resolves to whether all went well. */
   restoreAll(): Promise<boolean> {
     return this.#inTurn(async () => {
-      if (this.devices.length === 0) return true;
+      let complete = await this.#queryRules.removeAll();
+      if (this.devices.length === 0) return complete;
       const names = await readDeviceNames();
-      let complete = true;
       for (const entry of [...this.devices]) complete = (await this.#giveBack(entry, names)) && complete;
       return complete;
     });
@@ -96,6 +114,7 @@ export class DeviceKeeper {
    */
   audit(): Promise<void> {
     return this.#inTurn(async () => {
+      await this.#queryRules.audit();
       if (this.devices.length === 0) return;
       const { log } = this.#options;
       const [facts, tables] = await Promise.all([readHostFacts(), readDropTables()]);

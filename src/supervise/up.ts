@@ -78,7 +78,7 @@ export async function runUp(options: UpOptions): Promise<number> {
   try {
     const unusable = journal.load();
     if (unusable !== undefined) log.warn(unusable);
-    if (keeper.devices.length > 0) log.warn('a former run was killed: its devices are given back first');
+    if (keeper.hasChanges) log.warn('a former run was killed: its devices are given back first');
     await keeper.restoreAll();
     guardian.start();
     const status = await superviseDaemons(options, layout, keeper);
@@ -126,6 +126,9 @@ async function superviseDaemons(options: UpOptions, layout: StateLayout, keeper:
         {
           line: (line, fromStderr) => options.relay(daemon.name, line, fromStderr),
           refused: () => finish(1),
+          ended: () => {
+            keeper.daemonEnded(daemon.name).catch((error: unknown) => log.error(errorText(error)));
+          },
         },
         log,
       ),
@@ -140,6 +143,7 @@ async function superviseDaemons(options: UpOptions, layout: StateLayout, keeper:
         return null;
       },
       'set-host-paths': async ({ paths }) => ({ paths: await keeper.setHostPaths(paths) }),
+      'set-query-rules': async ({ daemon, rules }) => ({ rules: await keeper.setQueryRules(daemon, rules) }),
       'host-sockets': async () => ({ sockets: await keeper.hostSockets() }),
       'control-daemon': async ({ daemon: name, action }) => {
         const daemon = processes[daemons.findIndex((each) => each.name === name)];
