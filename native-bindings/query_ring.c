@@ -145,18 +145,16 @@ static bool wait_for_frames(struct query_ring *ring)
 	while (!is_filled(ring)) {
 		int64_t now = now_ns();
 		measure_load(ring, now);
-		if (now >= end) return true;
+		if (now >= end) return !has_lost_device(ring->descriptor);
 		if (ring->is_loaded) {
 			sleep_a_little(ring);
 			continue;
 		}
 		struct pollfd waiting = {.fd = ring->descriptor, .events = POLLIN};
 		poll(&waiting, 1, (int)((end - now) / 1000000) + 1);
-		if ((waiting.revents & POLLERR) != 0) {
-			int error = 0;
-			getsockopt(ring->descriptor, SOL_SOCKET, SO_ERROR, &error, &(socklen_t){sizeof error});
-			if (has_lost_device(ring->descriptor)) return false;
-		}
+		/* The device went down; read, or poll says so again and again. */
+		if ((waiting.revents & POLLERR) != 0)
+			getsockopt(ring->descriptor, SOL_SOCKET, SO_ERROR, &(int){0}, &(socklen_t){sizeof(int)});
 	}
 	return true;
 }

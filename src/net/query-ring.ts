@@ -36,6 +36,7 @@ export class QueryRing {
   received = 0;
   sent = 0;
   readonly #addon: Addon;
+  readonly #device: string;
   readonly #handle: number;
   readonly #firstFrame: number;
   readonly #slotOctets: number;
@@ -46,6 +47,7 @@ export class QueryRing {
   constructor(addon: Addon, arena: number, slotsOffset: number, opening: QueryRingOpening) {
     const { device, socket = -1, waitMs = 100, slotOctets, port, addresses } = opening;
     this.#addon = addon;
+    this.#device = device;
     this.#firstFrame = slotsOffset + QUERY_SLOT_FRAME;
     this.#slotOctets = slotOctets;
     const options = { device, socket, waitMs, slotsOffset, slotOctets, slots: QUERY_SLOTS };
@@ -56,7 +58,7 @@ export class QueryRing {
   step(make: FrameReplyMaker): number {
     const descriptors = this.#descriptors;
     const count = this.#addon.queryRingStep(this.#handle, descriptors, this.#waiting);
-    if (count < 0) throw new Error('the device has gone');
+    if (count < 0) throw new Error(`${this.#device}: the device has gone`);
     this.#waiting = count;
     this.received += count;
     for (let slot = 0; slot < count; slot++) {

@@ -53,7 +53,10 @@ test('are brought to what is wanted', async () => {
     assert.deepEqual(await setQueryRules(up.state, OWNER, [RULE]), [{ device: 'eth1' }]);
     assert.equal(ruleset(other), '');
     assert.equal(ruleset(namespace), before);
-    await setQueryRules(up.state, OWNER, [{ ...RULE, addresses: ['192.0.2.7'] }, { ...RULE, port: 5353 }]);
+    await setQueryRules(up.state, OWNER, [
+      { ...RULE, addresses: ['192.0.2.7'] },
+      { ...RULE, port: 5353 },
+    ]);
     assert.match(ruleset(namespace), /192\.0\.2\.7.*dport 53 [^]*192\.0\.2\.1.*dport 5353 /);
     // Before Linux 6.16 a rule does not outlive its device.
     run('ip', '-n', namespace, 'link', 'delete', 'eth1');
