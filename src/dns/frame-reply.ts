@@ -4,12 +4,20 @@
 // Whoever takes frames has seen to it that they are for us: our MAC address, one of our addresses and our port, no VLAN tag.
 
 import { read16, read32, write16, write32 } from '../core/octets.ts';
+import { checksumFold } from '../core/checksum.ts';
 import { Drop, FORWARD } from '../core/drop-reason.ts';
 import { copyMac, ETHERNET_DESTINATION, ETHERNET_HEADER_OCTETS, ETHERNET_SOURCE } from '../wire/ethernet.ts';
 import { etherType, EtherType } from '../wire/ethernet.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as ipv6 from '../wire/ipv6.ts';
-import { checkUdp, checkUdpChecksum, UDP_HEADER_OCTETS, udpDestinationPort, udpHasChecksum } from '../wire/udp.ts';
+import {
+  checkUdp,
+  checkUdpChecksum,
+  UDP_CHECKSUM,
+  UDP_HEADER_OCTETS,
+  udpDestinationPort,
+  udpHasChecksum,
+} from '../wire/udp.ts';
 import { udpOctets, udpSourcePort, writeUdp, writeUdpChecksum } from '../wire/udp.ts';
 import type { Sender } from './responder.ts';
 
@@ -51,14 +59,19 @@ export class FrameReplier {
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
   readonly #responder: MessageResponder;
+  readonly #mayBePartial: boolean;
   /** Of IPv4 packets of ours, which may be fragmented on their way. */
   #identification = 0;
 
-  /** `bytes` and `words` are views of the memory in which frames lie, each 2 octets behind a word boundary. */
-  constructor(responder: MessageResponder, bytes: Uint8Array, words: Int32Array) {
+  /**
+   * `bytes` and `words` are views of the memory in which frames lie, each 2 octets behind a word boundary. `mayBePartial`: nobody
+   * says whether a UDP checksum was left to a card; one that has the sum of the pseudo-header alone is taken for that.
+   */
+  constructor(responder: MessageResponder, bytes: Uint8Array, words: Int32Array, mayBePartial = false) {
     this.#responder = responder;
     this.#bytes = bytes;
     this.#words = words;
+    this.#mayBePartial = mayBePartial;
     this.sender = { addresses: bytes, addressAt: 0, addressOctets: 4, isStream: false, now: 0 };
   }
 
@@ -110,9 +123,9 @@ export class FrameReplier {
     const bytes = this.#bytes;
     // Without one it may come over IPv4 alone (RFC 8200, section 8.1).
     if (!isIpv4 && !udpHasChecksum(bytes, udp)) return false;
-    return (
-      checkUdpChecksum(bytes, this.#words, udp, pseudoHeaderSum(bytes, ip, udpOctets(bytes, udp), isIpv4)) === FORWARD
-    );
+    const sum = pseudoHeaderSum(bytes, ip, udpOctets(bytes, udp), isIpv4);
+    if (checkUdpChecksum(bytes, this.#words, udp, sum) === FORWARD) return true;
+    return this.#mayBePartial && read16(bytes, udp + UDP_CHECKSUM) === checksumFold(sum);
   }
 
   /** Writes the headers in front of a reply: back to whoever asked, by the way that the question came. */

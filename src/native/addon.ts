@@ -284,8 +284,12 @@ export interface Addon {
    */
   underlayTapOpen(name: string): number[];
 
-  /** Throws EBUSY when the device still has an XDP program, or a queue a socket, after half a second of trying. */
-  xdpOpen(arena: number, options: XdpOptions): number;
+  /**
+   * Throws EBUSY when the device still has an XDP program, or a queue a socket, after half a second of trying. `program`: eBPF
+   * as the kernel has it, 8 octets an instruction, in place of the one that redirects everything; where it loads a map, it gets the
+   * one from queue to socket.
+   */
+  xdpOpen(arena: number, options: XdpOptions, program?: Uint8Array): number;
   /** As ringReceive; of the descriptor's words only 0 and 1 are set: XDP tells nothing of tags and offloads. */
   xdpReceive(xdp: number, descriptors: Int32Array, max: number): number;
   /** Copies and sends `count` frames in order; returns how many were refused: they carry RING_REFUSED. */

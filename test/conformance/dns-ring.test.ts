@@ -11,9 +11,10 @@ import { Random } from '../fuzz/mutator.ts';
 import { randomQuestion, randomZone } from '../support/dns-zones.ts';
 import {
   askFromClient,
+  FORMS,
   makePair,
   makeRules,
-  RULES,
+  rulesOf,
   SERVER_ADDRESSES,
   startRing,
   startSockets,
@@ -63,6 +64,8 @@ const question = (): Uint8Array => {
   return queryOf({ name: mixedCase(name), type, ...edns });
 };
 
+/** Questions of CASES that are larger than the ring takes. */
+const LARGE = 4;
 const CASES: Record<string, Uint8Array[]> = {
   'with and without EDNS': Array.from({ length: QUESTIONS }, question),
   'of names and types that are not there': [
@@ -83,8 +86,9 @@ const CASES: Record<string, Uint8Array[]> = {
 };
 
 let sockets: SocketEngine[] = [];
-let ring: RingEngine | undefined;
+let bySockets: Record<string, string[][]> = {};
 const rules = makeRules();
+const responder = { unhandled: 'reject', udpOctets: UDP_OCTETS, nsid: Buffer.from('lab') } as const;
 
 async function askAll(): Promise<Record<string, string[][]>> {
   const answers: Record<string, string[][]> = {};
@@ -97,57 +101,61 @@ async function askAll(): Promise<Record<string, string[][]>> {
 }
 
 const sum = (counts: Float64Array): number => counts.reduce((total, count) => total + count, 0);
+const taken = (): number => sockets.reduce((total, { counts }) => total + sum(counts), 0);
 
-describe('an engine on sockets and an engine on a ring', () => {
-  let bySockets: Record<string, string[][]> = {};
-  let byRing: Record<string, string[][]> = {};
-  let socketsBefore = 0;
-
-  before(async () => {
-    makePair();
-    const responder = { unhandled: 'reject', udpOctets: UDP_OCTETS, nsid: Buffer.from('lab') } as const;
-    sockets = await startSockets(responder, tables);
-    bySockets = await askAll();
-    socketsBefore = sockets.reduce((total, { counts }) => total + sum(counts), 0);
-    ring = await startRing(responder, tables);
-    assert.deepEqual(await rules.set('dnsd', RULES), [{ device: 'dns0' }]);
-    byRing = await askAll();
-  });
-  after(async () => {
-    await rules.removeAll();
-    await ring?.stop();
-    await Promise.all(sockets.map((engine) => engine.stop()));
-  });
-
-  for (const address of SERVER_ADDRESSES) {
-    for (const name of Object.keys(CASES)) {
-      it(`answer alike at ${address}: questions ${name}`, () => {
-        const key = `${address} ${name}`;
-        assert.ok(bySockets[key]!.some((replies) => replies.length === 1));
-        assert.deepEqual(byRing[key], bySockets[key]);
-      });
-    }
-  }
-
-  it('answer each question once', () => {
-    for (const answers of Object.values(byRing)) assert.ok(answers.every((replies) => replies.length <= 1));
-  });
-
-  it('share the questions: only the large ones go to sockets', () => {
-    const large = CASES['of every size, also larger than the ring takes']!.filter(({ length }) => length > 892);
-    const viaSockets = sockets.reduce((total, { counts }) => total + sum(counts), 0) - socketsBefore;
-    assert.equal(large.length, 4);
-    // Two counts a question: what became of it, and that its reply was cut.
-    assert.ok(viaSockets >= 8 && viaSockets <= 16, String(viaSockets));
-  });
-
-  it('have every frame in the books', () => {
-    const { frameCounts } = ring!;
-    const all = Object.values(CASES).flat();
-    assert.equal(sum(frameCounts), 2 * all.filter(({ length }) => length <= 892).length);
-    const answered = Object.values(byRing).flat().flat().length;
-    assert.equal(frameCounts[FrameOutcome.answered]! + 8, answered);
-    assert.equal(frameCounts[FrameOutcome.headerInvalid]! + frameCounts[FrameOutcome.checksumInvalid]!, 0);
-    assert.deepEqual([...ring!.losses], [0, 0]);
-  });
+before(async () => {
+  makePair();
+  sockets = await startSockets(responder, tables);
+  bySockets = await askAll();
 });
+after(async () => {
+  for (const engine of sockets) await engine.stop();
+});
+
+for (const form of FORMS) {
+  describe(`an engine on sockets and one on a device by ${form}`, () => {
+    let ring: RingEngine | undefined;
+    let byRing: Record<string, string[][]> = {};
+    let socketsBefore = 0;
+
+    before(async () => {
+      ring = await startRing(form, responder, tables);
+      await rules.set('dnsd', rulesOf(form));
+      socketsBefore = taken();
+      byRing = await askAll();
+    });
+    after(async () => {
+      await rules.removeAll();
+      await ring?.stop();
+    });
+
+    for (const address of SERVER_ADDRESSES) {
+      for (const name of Object.keys(CASES)) {
+        it(`answer alike at ${address}: questions ${name}`, () => {
+          const key = `${address} ${name}`;
+          assert.ok(bySockets[key]!.some((replies) => replies.length === 1));
+          assert.deepEqual(byRing[key], bySockets[key]);
+        });
+      }
+    }
+
+    it('answer each question once', () => {
+      for (const answers of Object.values(byRing)) assert.ok(answers.every((replies) => replies.length <= 1));
+    });
+
+    it('share the questions: only the large ones go to sockets', () => {
+      // Two counts a question: what became of it, and that its reply was cut.
+      assert.equal(taken() - socketsBefore, 2 * SERVER_ADDRESSES.length * LARGE);
+    });
+
+    it('have every frame in the books', () => {
+      const { frameCounts, losses } = ring!;
+      const all = Object.values(CASES).flat();
+      assert.equal(sum(frameCounts), SERVER_ADDRESSES.length * (all.length - LARGE));
+      const answered = Object.values(byRing).flat().flat().length;
+      assert.equal(frameCounts[FrameOutcome.answered]! + SERVER_ADDRESSES.length * LARGE, answered);
+      assert.equal(frameCounts[FrameOutcome.headerInvalid]! + frameCounts[FrameOutcome.checksumInvalid]!, 0);
+      assert.deepEqual([...losses], [0, 0]);
+    });
+  });
+}

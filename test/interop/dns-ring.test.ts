@@ -13,7 +13,16 @@ import { Responder } from '../../src/dns/responder.ts';
 import { buildZoneTable } from '../../src/dns/zone-builder.ts';
 import { ZoneSet } from '../../src/dns/zone-set.ts';
 import { ip, python, run, spawnIn } from '../lib/namespace.ts';
-import { askFromClient, CLIENT, makePair, makeRules, RULES, startRing, startSockets } from '../support/dns-ring.ts';
+import {
+  askFromClient,
+  CLIENT,
+  makePair,
+  makeRules,
+  FORMS,
+  rulesOf,
+  startRing,
+  startSockets,
+} from '../support/dns-ring.ts';
 import { linesOf, queryOf, zoneOf } from '../support/dns.ts';
 
 const soa = {
@@ -64,66 +73,10 @@ before(async () => {
   makePair();
   sockets = await startSockets(responding, tables);
   await stream.listen();
-  ring = await startRing(responding, tables);
-  await rules.set('dnsd', RULES);
 });
 after(async () => {
-  await rules.removeAll();
-  await ring?.stop();
   await stream.close();
   for (const engine of sockets) await engine.stop();
-});
-
-describe('an address with a ring for questions', () => {
-  for (const address of ['192.0.2.1', '2001:db8::1']) {
-    it(`is asked by dig and by kdig: ${address}`, async () => {
-      const counts = await taken(() => {
-        const text = dig(`@${address}`, 'www.example.com', 'A', '+cookie');
-        assert.match(text, /COOKIE: [0-9a-f]{48} \(good\)/);
-        assert.match(text, /www\.example\.com\.\s+60\s+IN\s+A\s+192\.0\.2\.80/);
-        const kdig = inClient('kdig', '+timeout=3', '+retry=0', `@${address}`, 'nobody.example.com', 'AAAA');
-        assert.match(kdig, /status: NXDOMAIN/);
-      });
-      assert.deepEqual(counts, { sockets: 0, ring: 2 });
-    });
-
-    it(`answers echo requests: ${address}`, () => {
-      assert.match(inClient('ping', '-c', '2', '-i', '0.2', '-W', '2', address), /2 received/);
-    });
-
-    it(`leaves fragments to the engine on sockets: ${address}`, async () => {
-      const query = Buffer.from(queryOf({ name: 'www.example.com', type: 'A', edns: {} }));
-      const padding = Buffer.alloc(2500);
-      padding.writeUInt16BE(12, 0);
-      padding.writeUInt16BE(padding.length - 4, 2);
-      query.writeUInt16BE(padding.length, query.length - 2);
-      const counts = await taken(async () => {
-        const [[answer]] = (await askFromClient(address, [Buffer.concat([query, padding])])) as [[string]];
-        assert.match(linesOf(Buffer.from(answer, 'hex'))[1]!, /192\.0\.2\.80/);
-      });
-      assert.deepEqual(counts, { sockets: 1, ring: 0 });
-    });
-  }
-
-  it('answers over TCP', async () => {
-    // Not waited for in this thread, which is the one that answers.
-    const dig = spawnIn(CLIENT, 'dig', '@192.0.2.1', 'www.example.com', 'A', '+tcp', '+short');
-    const counts = await taken(async () => {
-      let text = '';
-      for await (const piece of dig.stdout!.setEncoding('utf8')) text += piece as string;
-      assert.equal(text.trim(), '192.0.2.80');
-    });
-    assert.deepEqual(counts, { sockets: 0, ring: 0 });
-  });
-
-  it('has other UDP ports', async () => {
-    const socket = createSocket('udp4');
-    const heard = new Promise<string>((resolve) => socket.on('message', (message) => resolve(message.toString())));
-    await new Promise<void>((resolve) => socket.bind(5353, '192.0.2.1', resolve));
-    await python(CLIENT, `import socket; socket.socket(2, 2).sendto(b'hello', ('192.0.2.1', 5353))`);
-    assert.equal(await heard, 'hello');
-    socket.close();
-  });
 });
 
 type OddFrame = {
@@ -230,69 +183,128 @@ for ID, text in enumerate(frames):
 print(json.dumps(replies))
 `;
 
-describe('frames that are not as they should be', () => {
-  it('are answered by whom they were answered before, or by nobody, each in its count', async () => {
-    const mac = (text: string): string => /link\/ether (\S+)/.exec(text)![1]!;
-    const macs = [mac(ip('link show dev dns0')), mac(ip(`-n ${CLIENT} link show dev cl0`))];
-    // Whoever is asked by the kernel knows the neighbour.
-    inClient('ping', '-c', '1', '192.0.2.1');
-    inClient('ping', '-c', '1', '2001:db8::1');
-    run('sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=0');
-    const frameBefore = [...ring!.frameCounts];
-    const socketsBefore = bySockets();
-    const texts = JSON.stringify(ODD.map(({ frame }) => frame));
-    const { stdout, stderr, status } = spawnSync(
-      'ip',
-      ['netns', 'exec', CLIENT, '/usr/bin/python3', '-c', SEND, ...macs, texts],
-      { encoding: 'utf8' },
-    );
-    assert.equal(status, 0, stderr);
-    const replies = JSON.parse(stdout) as Record<string, { isGood: boolean; hops: number; address: string }[]>;
-    const wanted = new Array<number>(frameBefore.length).fill(0);
-    let wantedOfSockets = 0;
-    for (const [id, { name, by }] of ODD.entries()) {
-      const got = replies[id] ?? [];
-      const isAnswered = by === 'ring' || by === 'sockets';
-      assert.equal(got.length, isAnswered ? 1 : 0, `${name}: ${JSON.stringify(got)}`);
-      // The kernel leaves checksums to a card, which a veth pair has not.
-      if (isAnswered) assert.deepEqual(got[0], { isGood: by === 'ring', hops: 64, address: '192.0.2.80' }, name);
-      if (by === 'sockets') wantedOfSockets++;
-      else if (by === 'ring') wanted[FrameOutcome.answered]!++;
-      else if (by !== 'nobody') wanted[FrameOutcome[by]]!++;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    assert.deepEqual(
-      ring!.frameCounts.map((count, index) => count - frameBefore[index]!),
-      Float64Array.from(wanted),
-    );
-    assert.equal(bySockets() - socketsBefore, wantedOfSockets);
-    assert.equal(dig('@192.0.2.1', 'www.example.com', 'A', '+short').trim(), '192.0.2.80');
-  });
-});
+for (const form of FORMS) {
+  describe(`an address whose questions are taken by ${form}`, () => {
+    const end = async (): Promise<void> => {
+      await rules.set('dnsd', []);
+      await ring?.stop();
+    };
+    before(async () => {
+      ring = await startRing(form, responding, tables);
+      await rules.set('dnsd', rulesOf(form));
+    });
+    after(end);
 
-describe('a ring that ends', () => {
-  it('leaves questions to sockets, once the rule has gone', async () => {
-    await rules.set('dnsd', []);
-    await ring!.stop();
-    const before = bySockets();
-    assert.equal(dig('@192.0.2.1', 'www.example.com', 'A', '+short').trim(), '192.0.2.80');
-    assert.equal(bySockets() - before, 1);
-    assert.equal(await ring!.ended(), undefined);
-  });
-
-  it('says that its device has gone, or is not there', async () => {
-    ip('link add gone0 type veth peer name gone1');
-    ip('link set gone0 up');
-    const make = (): RingEngine =>
-      new RingEngine({
-        ring: { device: 'gone0', port: 53, addresses: [Uint8Array.of(192, 0, 2, 9)] },
-        responder: responding,
-        zones: tables,
+    for (const address of ['192.0.2.1', '2001:db8::1']) {
+      it(`is asked by dig and by kdig: ${address}`, async () => {
+        const counts = await taken(() => {
+          const text = dig(`@${address}`, 'www.example.com', 'A', '+cookie');
+          assert.match(text, /COOKIE: [0-9a-f]{48} \(good\)/);
+          assert.match(text, /www\.example\.com\.\s+60\s+IN\s+A\s+192\.0\.2\.80/);
+          const kdig = inClient('kdig', '+timeout=3', '+retry=0', `@${address}`, 'nobody.example.com', 'AAAA');
+          assert.match(kdig, /status: NXDOMAIN/);
+        });
+        assert.deepEqual(counts, { sockets: 0, ring: 2 });
       });
-    const engine = make();
-    await engine.listening();
-    ip('link delete gone0');
-    assert.match(String(await engine.ended()), /gone0: the device has gone/);
-    await assert.rejects(make().listening(), /gone0: ioctl SIOCGIFINDEX: No such device/);
+
+      it(`answers echo requests: ${address}`, () => {
+        assert.match(inClient('ping', '-c', '2', '-i', '0.2', '-W', '2', address), /2 received/);
+      });
+
+      it(`leaves fragments to the engine on sockets: ${address}`, async () => {
+        const query = Buffer.from(queryOf({ name: 'www.example.com', type: 'A', edns: {} }));
+        const padding = Buffer.alloc(2500);
+        padding.writeUInt16BE(12, 0);
+        padding.writeUInt16BE(padding.length - 4, 2);
+        query.writeUInt16BE(padding.length, query.length - 2);
+        const counts = await taken(async () => {
+          const [[answer]] = (await askFromClient(address, [Buffer.concat([query, padding])])) as [[string]];
+          assert.match(linesOf(Buffer.from(answer, 'hex'))[1]!, /192\.0\.2\.80/);
+        });
+        assert.deepEqual(counts, { sockets: 1, ring: 0 });
+      });
+    }
+
+    it('answers over TCP', async () => {
+      // Not waited for in this thread, which is the one that answers.
+      const dig = spawnIn(CLIENT, 'dig', '@192.0.2.1', 'www.example.com', 'A', '+tcp', '+short');
+      const counts = await taken(async () => {
+        let text = '';
+        for await (const piece of dig.stdout!.setEncoding('utf8')) text += piece as string;
+        assert.equal(text.trim(), '192.0.2.80');
+      });
+      assert.deepEqual(counts, { sockets: 0, ring: 0 });
+    });
+
+    it('has other UDP ports', async () => {
+      const socket = createSocket('udp4');
+      const heard = new Promise<string>((resolve) => socket.on('message', (message) => resolve(message.toString())));
+      await new Promise<void>((resolve) => socket.bind(5353, '192.0.2.1', resolve));
+      await python(CLIENT, `import socket; socket.socket(2, 2).sendto(b'hello', ('192.0.2.1', 5353))`);
+      assert.equal(await heard, 'hello');
+      socket.close();
+    });
+
+    it('has odd frames, which are answered by whom they were answered before, or by nobody, each in its count', async () => {
+      const mac = (text: string): string => /link\/ether (\S+)/.exec(text)![1]!;
+      const macs = [mac(ip('link show dev dns0')), mac(ip(`-n ${CLIENT} link show dev cl0`))];
+      // Whoever is asked by the kernel knows the neighbour.
+      inClient('ping', '-c', '1', '192.0.2.1');
+      inClient('ping', '-c', '1', '2001:db8::1');
+      run('sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=0');
+      const frameBefore = [...ring!.frameCounts];
+      const socketsBefore = bySockets();
+      const texts = JSON.stringify(ODD.map(({ frame }) => frame));
+      const { stdout, stderr, status } = spawnSync(
+        'ip',
+        ['netns', 'exec', CLIENT, '/usr/bin/python3', '-c', SEND, ...macs, texts],
+        { encoding: 'utf8' },
+      );
+      assert.equal(status, 0, stderr);
+      const replies = JSON.parse(stdout) as Record<string, { isGood: boolean; hops: number; address: string }[]>;
+      const wanted = new Array<number>(frameBefore.length).fill(0);
+      let wantedOfSockets = 0;
+      for (const [id, { name, by }] of ODD.entries()) {
+        const got = replies[id] ?? [];
+        const isAnswered = by === 'ring' || by === 'sockets';
+        assert.equal(got.length, isAnswered ? 1 : 0, `${name}: ${JSON.stringify(got)}`);
+        // The kernel leaves checksums to a card, which a veth pair has not.
+        if (isAnswered) assert.deepEqual(got[0], { isGood: by === 'ring', hops: 64, address: '192.0.2.80' }, name);
+        if (by === 'sockets') wantedOfSockets++;
+        else if (by === 'ring') wanted[FrameOutcome.answered]!++;
+        else if (by !== 'nobody') wanted[FrameOutcome[by]]!++;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      assert.deepEqual(
+        ring!.frameCounts.map((count, index) => count - frameBefore[index]!),
+        Float64Array.from(wanted),
+      );
+      assert.equal(bySockets() - socketsBefore, wantedOfSockets);
+      assert.equal(dig('@192.0.2.1', 'www.example.com', 'A', '+short').trim(), '192.0.2.80');
+    });
+
+    it('is an address like any other when the ring has ended', async () => {
+      await end();
+      const before = bySockets();
+      assert.equal(dig('@192.0.2.1', 'www.example.com', 'A', '+short').trim(), '192.0.2.80');
+      assert.equal(bySockets() - before, 1);
+      assert.equal(await ring!.ended(), undefined);
+    });
+
+    it(`says that its device has gone, or is not there: ${form}`, async () => {
+      ip('link add gone0 type veth peer name gone1');
+      ip('link set gone0 up');
+      const make = (): RingEngine =>
+        new RingEngine({
+          ring: { device: 'gone0', form, port: 53, addresses: [Uint8Array.of(192, 0, 2, 9)] },
+          responder: responding,
+          zones: tables,
+        });
+      const engine = make();
+      await engine.listening();
+      ip('link delete gone0');
+      assert.match(String(await engine.ended()), /gone0: the device has gone/);
+      await assert.rejects(make().listening(), /gone0: .*No such device/);
+    });
   });
-});
+}

@@ -10,7 +10,7 @@ import { SocketEngine } from '../../src/assembly/dnsd/socket-engine.ts';
 import type { ResponderOptions } from '../../src/dns/responder.ts';
 import type { ZoneTable } from '../../src/dns/zone-table.ts';
 import { currentPlace, DeviceJournal } from '../../src/supervise/device-journal.ts';
-import { QueryRuleKeeper } from '../../src/supervise/query-rules.ts';
+import { type QueryRule, QueryRuleKeeper } from '../../src/supervise/query-rules.ts';
 import { addVeth, ip, python, run } from '../lib/namespace.ts';
 
 export const DEVICE = 'dns0';
@@ -52,12 +52,12 @@ export async function startSockets(responder: Responding, zones: readonly ZoneTa
   return engines;
 }
 
-export async function startRing(
-  responder: Responding,
-  zones: readonly ZoneTable[],
-  addresses: readonly string[] = SERVER_ADDRESSES,
-): Promise<RingEngine> {
-  const ring = { device: DEVICE, port: PORT, addresses: addresses.map(addressOctets) };
+/** The two forms of the engine. */
+export const FORMS = ['packet-ring', 'af-xdp'] as const;
+export type Form = (typeof FORMS)[number];
+
+export async function startRing(form: Form, responder: Responding, zones: readonly ZoneTable[]): Promise<RingEngine> {
+  const ring = { device: DEVICE, form, port: PORT, addresses: SERVER_ADDRESSES.map(addressOctets) };
   const engine = new RingEngine({ ring, responder, zones });
   await engine.listening();
   return engine;
@@ -69,7 +69,9 @@ export function makeRules(): QueryRuleKeeper {
   return new QueryRuleKeeper(new DeviceJournal(file, currentPlace()), QUIET);
 }
 
-export const RULES = [{ device: DEVICE, port: PORT, addresses: [...SERVER_ADDRESSES] }];
+/** What has to be kept from the kernel for a form: AF_XDP does it by itself. */
+export const rulesOf = (form: Form): QueryRule[] =>
+  form === 'af-xdp' ? [] : [{ device: DEVICE, port: PORT, addresses: [...SERVER_ADDRESSES] }];
 
 const ASK = `
 import json, select, socket, sys

@@ -7,7 +7,9 @@ import { Responder } from '../../dns/responder.ts';
 import { ZoneSet } from '../../dns/zone-set.ts';
 import { loadAddon } from '../../native/addon.ts';
 import { QUERY_SLOTS, QueryRing, querySlotOctets } from '../../net/query-ring.ts';
+import { QUERY_SOCKETS_CAPACITY, QuerySockets, querySocketsOctets } from '../../net/query-sockets.ts';
 import { Arena } from '../../packet/arena.ts';
+import { ETHERNET_HEADER_OCTETS } from '../../wire/ethernet.ts';
 import { type ForwardedQuery, type FromRingEngine, RingLoss, type RingEngineSetup } from './ring-engine.ts';
 import { EngineWord, type ToEngine } from './socket-engine.ts';
 
@@ -23,21 +25,24 @@ const loaded = loadAddon();
 if (loaded.addon === undefined) throw new Error(loaded.reason);
 const { addon } = loaded;
 const { cookieKey, ...options } = setup.responder;
+const { form = 'packet-ring', ...place } = setup.ring;
 const slotOctets = querySlotOctets(Math.max(options.udpOctets, LEAST_UDP_OCTETS));
-const arena = addon.arenaCreate(QUERY_SLOTS * slotOctets);
+const arena = addon.arenaCreate(form === 'af-xdp' ? querySocketsOctets(addon, place.device) : QUERY_SLOTS * slotOctets);
 const memory = new Arena(addon.arenaBuffer(arena));
-const ring = new QueryRing(addon, arena, 0, { ...setup.ring, slotOctets });
-const isIpv6 = setup.ring.addresses.some(({ length }) => length === 16);
+const ring =
+  form === 'af-xdp' ? new QuerySockets(addon, arena, place) : new QueryRing(addon, arena, 0, { ...place, slotOctets });
+const isIpv6 = place.addresses.some(({ length }) => length === 16);
 // A reply fits a frame, for there is nobody to cut it.
-const frameRoom = ring.mtu() - (isIpv6 ? IPV6_REPLY_OVERHEAD : IPV4_REPLY_OVERHEAD);
-if (frameRoom < LEAST_UDP_OCTETS)
-  throw new Error(`${setup.ring.device}: an MTU of ${ring.mtu()} is too small for replies`);
+const frameOctets =
+  form === 'af-xdp' ? Math.min(ring.mtu(), QUERY_SOCKETS_CAPACITY - ETHERNET_HEADER_OCTETS) : ring.mtu();
+const frameRoom = frameOctets - (isIpv6 ? IPV6_REPLY_OVERHEAD : IPV4_REPLY_OVERHEAD);
+if (frameRoom < LEAST_UDP_OCTETS) throw new Error(`${place.device}: an MTU of ${ring.mtu()} is too small for replies`);
 const responder = new Responder(new ZoneSet(setup.zones), {
   ...options,
   udpOctets: Math.min(options.udpOctets, frameRoom),
   ...(cookieKey === undefined ? {} : { cookies: new Cookies(cookieKey) }),
 });
-const replier = new FrameReplier(responder, memory.bytes, memory.words);
+const replier = new FrameReplier(responder, memory.bytes, memory.words, form === 'af-xdp');
 
 function make(start: number, end: number, flags: number): number {
   const replyEnd = replier.reply(start, end, flags !== 0);

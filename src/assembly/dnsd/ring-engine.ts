@@ -18,10 +18,12 @@ const RING_LOSSES = Object.keys(RingLoss).length;
 
 export type RingPlace = {
   readonly device: string;
+  /** By a packet ring, the default, beside which the kernel gets the same questions; or by AF_XDP, which keeps them from it. */
+  readonly form?: 'packet-ring' | 'af-xdp';
   readonly port: number;
   /** 4 or 16 octets each. */
   readonly addresses: readonly Uint8Array[];
-  /** A packet socket of the network namespace of the device; absent: that of this process. It is closed by the engine. */
+  /** A packet socket of the network namespace of the device; absent: that of this process. It is closed by the engine. Not for AF_XDP. */
   readonly socket?: number;
 };
 
