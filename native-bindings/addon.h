@@ -21,7 +21,7 @@ struct arena {
 
 /* Handles are small integers, valid in every thread of the process. Opening and closing take a lock, look-ups do not:
  * whoever closes a handle must have stopped every other user of it first. */
-enum handle_kind { HANDLE_FREE, HANDLE_ARENA, HANDLE_RING, HANDLE_UDP, HANDLE_RAW, HANDLE_TAP, HANDLE_XDP, HANDLE_REPLY };
+enum handle_kind { HANDLE_FREE, HANDLE_ARENA, HANDLE_RING, HANDLE_UDP, HANDLE_RAW, HANDLE_TAP, HANDLE_XDP, HANDLE_REPLY, HANDLE_QUERY_RING };
 int handle_add(enum handle_kind kind, void *object);
 void *handle_find(enum handle_kind kind, int handle);
 void *handle_remove(enum handle_kind kind, int handle);
@@ -66,6 +66,7 @@ void udp_socket_register(napi_env env, napi_value exports);
 void raw_socket_register(napi_env env, napi_value exports);
 void server_socket_register(napi_env env, napi_value exports);
 void reply_socket_register(napi_env env, napi_value exports);
+void query_ring_register(napi_env env, napi_value exports);
 void tap_register(napi_env env, napi_value exports);
 void underlay_tap_register(napi_env env, napi_value exports);
 void xdp_socket_register(napi_env env, napi_value exports);

@@ -16,6 +16,7 @@ struct wanted {
 	int family;
 	bool is_stream;
 	bool is_shared;
+	bool is_packet; /* of no address: a packet socket that is bound to nothing */
 };
 
 /* The address may come later: a tunnel that is not up yet. */
@@ -66,6 +67,10 @@ static bool is_free(const struct wanted *wanted, const char **syscall)
 static int open_bound(const struct wanted *wanted, const char **syscall)
 {
 	int family = wanted->family;
+	if (wanted->is_packet) {
+		*syscall = "socket";
+		return socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	}
 	if (!wanted->is_shared && !is_free(wanted, syscall)) return -1;
 	int descriptor = socket_open(family, wanted->is_stream ? SOCK_STREAM : SOCK_DGRAM, 0, "", syscall);
 	if (descriptor < 0) return -1;
@@ -114,8 +119,9 @@ static napi_value server_socket_open(napi_env env, napi_callback_info info)
 		.family = option_number(env, options, "family") == 6 ? AF_INET6 : AF_INET,
 		.is_stream = option_boolean(env, options, "isStream"),
 		.is_shared = option_boolean(env, options, "isShared"),
+		.is_packet = option_boolean(env, options, "isPacket"),
 	};
-	int error = address_read(&wanted.local, wanted.family, text, (uint16_t)option_number(env, options, "port"), "");
+	int error = wanted.is_packet ? 0 : address_read(&wanted.local, wanted.family, text, (uint16_t)option_number(env, options, "port"), "");
 	if (error != 0) return throw_errno(env, text, "inet_pton", error);
 	const char *syscall;
 	int descriptor = namespace[0] == '\0' ? open_bound(&wanted, &syscall)

@@ -171,9 +171,29 @@ static const char *open_queue(struct queue *queue, int index, unsigned number, u
 	return NULL;
 }
 
-/* A map from queue to socket, and the program that redirects by it; what has no entry goes on to the kernel. */
-static const char *load_program(struct xdp *xdp)
+/* The program that redirects all of a queue that has a socket. */
+static const struct bpf_insn redirect_all[] = {
+	/* r2 = context->rx_queue_index */
+	{BPF_LDX | BPF_MEM | BPF_W, BPF_REG_2, BPF_REG_1, offsetof(struct xdp_md, rx_queue_index), 0},
+	/* r1 = map, in two words */
+	{BPF_LD | BPF_IMM | BPF_DW, BPF_REG_1, BPF_PSEUDO_MAP_FD, 0, 0},
+	{0, 0, 0, 0, 0},
+	/* r3 = the verdict for a queue without a socket */
+	{BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_3, 0, 0, XDP_PASS},
+	/* return bpf_redirect_map(r1, r2, r3) */
+	{BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_redirect_map},
+	{BPF_JMP | BPF_EXIT, 0, 0, 0, 0},
+};
+
+/* A map from queue to socket, and the program that redirects by it; what has no entry goes on to the kernel. The program may be
+ * the caller's own: where it loads a map, it gets this one. */
+static const char *load_program(struct xdp *xdp, struct span own)
 {
+	const struct bpf_insn *given = own.count == 0 ? redirect_all : own.data;
+	size_t count = own.count == 0 ? sizeof redirect_all / sizeof redirect_all[0] : own.count / sizeof *given;
+	struct bpf_insn code[BPF_MAXINSNS];
+	if (count > BPF_MAXINSNS) return errno = E2BIG, "bpf BPF_PROG_LOAD";
+	memcpy(code, given, count * sizeof *code);
 	union bpf_attr map = {
 		.map_type = BPF_MAP_TYPE_XSKMAP,
 		.key_size = sizeof(uint32_t),
@@ -190,21 +210,13 @@ static const char *load_program(struct xdp *xdp)
 		};
 		if (bpf(BPF_MAP_UPDATE_ELEM, &element) < 0) return "bpf BPF_MAP_UPDATE_ELEM";
 	}
-	const struct bpf_insn code[] = {
-		/* r2 = context->rx_queue_index */
-		{BPF_LDX | BPF_MEM | BPF_W, BPF_REG_2, BPF_REG_1, offsetof(struct xdp_md, rx_queue_index), 0},
-		/* r1 = map, in two words */
-		{BPF_LD | BPF_IMM | BPF_DW, BPF_REG_1, BPF_PSEUDO_MAP_FD, 0, xdp->map},
-		{0, 0, 0, 0, 0},
-		/* r3 = the verdict for a queue without a socket */
-		{BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_3, 0, 0, XDP_PASS},
-		/* return bpf_redirect_map(r1, r2, r3) */
-		{BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_redirect_map},
-		{BPF_JMP | BPF_EXIT, 0, 0, 0, 0},
-	};
+	for (size_t i = 0; i < count; i++) {
+		bool loads_map = code[i].code == (BPF_LD | BPF_IMM | BPF_DW) && code[i].src_reg == BPF_PSEUDO_MAP_FD;
+		if (loads_map) code[i].imm = xdp->map;
+	}
 	union bpf_attr program = {
 		.prog_type = BPF_PROG_TYPE_XDP,
-		.insn_cnt = sizeof code / sizeof code[0],
+		.insn_cnt = (uint32_t)count,
 		.insns = (uint64_t)(uintptr_t)code,
 		.license = (uint64_t)(uintptr_t) "MIT",
 		.expected_attach_type = BPF_XDP,
@@ -270,7 +282,7 @@ static void close_xdp(struct xdp *xdp)
 	else close_descriptors(xdp);
 }
 
-static const char *open_all(struct xdp *xdp, int index, uint32_t receive_chunks)
+static const char *open_all(struct xdp *xdp, int index, uint32_t receive_chunks, struct span program)
 {
 	struct xdp_transmit *transmit = &xdp->transmit;
 	for (uint32_t i = 0; i < xdp->transmit_chunks; i++)
@@ -284,7 +296,7 @@ static const char *open_all(struct xdp *xdp, int index, uint32_t receive_chunks)
 	transmit->umem = xdp->queues[0].umem;
 	transmit->chunk_octets = CHUNK_OCTETS;
 	transmit->completion = xdp->queues[0].completion;
-	const char *failed = load_program(xdp);
+	const char *failed = load_program(xdp, program);
 	return failed != NULL ? failed : attach(xdp, index);
 }
 
@@ -317,7 +329,8 @@ static napi_value xdp_open(napi_env env, napi_callback_info info)
 	}
 	xdp->transmit.free_chunks = malloc(xdp->transmit_chunks * sizeof *xdp->transmit.free_chunks);
 
-	const char *failed = xdp->transmit.free_chunks == NULL ? "malloc" : open_all(xdp, index, receive_chunks);
+	const char *failed = xdp->transmit.free_chunks == NULL ? "malloc"
+								    : open_all(xdp, index, receive_chunks, argument_array(&arguments, 2));
 	int error = failed == NULL ? 0 : errno;
 	int handle = error != 0 ? -1 : handle_add(HANDLE_XDP, xdp);
 	if (error == 0 && handle < 0) error = EMFILE, failed = "handle";

@@ -74,6 +74,11 @@ export const LOG_CODES = entries({
     level: 'error',
     help: 'a DNS listener cannot have its address; the message says why, and it is tried again',
   },
+  'ring-open': { level: 'info', help: 'queries for a DNS listener are taken straight from a device' },
+  'ring-failed': {
+    level: 'error',
+    help: 'the ring of a DNS listener cannot be had, or was lost: its socket answers, and the ring is tried again',
+  },
   'backend-failed': { level: 'error', help: 'the BIND that queries are handed to cannot be reached from here at all' },
   'zone-loaded': { level: 'info', help: 'a zone was read and is served' },
   'zone-refused': {

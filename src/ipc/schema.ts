@@ -172,6 +172,18 @@ const hostPathSchema = z.object({
   routes: z.array(hostRouteSchema),
 });
 
+const deviceNameText = z.string().regex(/^[^\s/"\\]{1,15}$/);
+const namespaceText = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/);
+
+const queryRuleSchema = z.object({
+  device: deviceNameText,
+  /** UDP port. */
+  port: z.number().int().min(1).max(65_535),
+  addresses: z.array(ipText).min(1),
+  /** The network namespace of the device; absent: that of the supervisor. */
+  namespace: namespaceText.optional(),
+});
+
 const hostSocketSchema = z.object({
   routeDomain: z.number().int(),
   local: z.string(),
@@ -343,8 +355,30 @@ export const METHODS = {
       ),
     }),
   },
+  /**
+   * Supervisor: the questions that the daemon takes straight from devices, all of them: they are kept from the kernel until the daemon
+   * says otherwise or ends.
+   */
+  'set-query-rules': {
+    params: z.object({ daemon: z.string(), rules: z.array(queryRuleSchema) }),
+    /** One for each device. */
+    result: z.object({
+      rules: z.array(
+        z.object({ device: z.string(), namespace: z.string().optional(), failure: z.string().optional() }),
+      ),
+    }),
+  },
   /** Supervisor: the connected TCP sockets of the host's self IPs. */
   'host-sockets': { params: z.object({}), result: z.object({ sockets: z.array(hostSocketSchema) }) },
+  /** Supervisor: opens and sends to the caller's inbox, in the network namespace of a route domain, a packet socket that is bound to nothing, for the device which has an address. */
+  'open-packet-socket': {
+    params: z.object({ routeDomain: z.number().int().positive(), address: ipText, tag: z.number().int() }),
+    result: z.object({
+      /** Name of the namespace, and of the device in it that has the address. */
+      namespace: z.string(),
+      device: z.string(),
+    }),
+  },
   /**
    * Supervisor: opens a socket of a server in the network namespace of a route domain, and sends it to the caller's inbox with the
    * number of the request. There is none as long as the route domain has no self IP.

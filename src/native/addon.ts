@@ -153,6 +153,29 @@ export type ServerSocketOptions = {
   namespace: string;
 };
 
+/** Words per frame of a query ring. */
+export const QUERY_STRIDE = 2;
+/**
+ * Query descriptor words: 0 octets of the frame that was received; octets to send, or 0 for none; 1 flags: a checksum that its sender
+ * has left to a card, so that it is not there, or that a card has found right.
+ */
+export const QUERY_CHECKSUM_PARTIAL = 1;
+export const QUERY_CHECKSUM_VERIFIED = 2;
+/** A frame starts so many octets behind the start of its slot. */
+export const QUERY_SLOT_FRAME = 2;
+
+export type QueryRingOptions = {
+  device: string;
+  /** An open packet socket, bound to nothing, of the network namespace that the device is in; -1: one is made in this one. It closes with the ring. */
+  socket: number;
+  /** How long a step waits at most. */
+  waitMs: number;
+  /** Arena extent of `slots` times `slotOctets`; at most 256 slots. */
+  slotsOffset: number;
+  slotOctets: number;
+  slots: number;
+};
+
 export type TapOptions = {
   device: string;
   /** Whether it is a TUN device: what passes starts at the IP header. */
@@ -231,6 +254,8 @@ export interface Addon {
   rawDescriptors(socket: number): number[];
   rawClose(socket: number): void;
 
+  /** A packet socket that is bound to nothing: its descriptor. `namespace` as in ServerSocketOptions. */
+  serverSocketOpen(options: { isPacket: true; namespace: string }): number;
   /** A bound socket of a server: its descriptor. */
   serverSocketOpen(options: ServerSocketOptions): number;
   /** Sends a copy of a descriptor, with a number that says which it is, to the process that has opened the path. */
@@ -256,6 +281,21 @@ export interface Addon {
   replyOverruns(socket: number): number;
   replyClose(socket: number): void;
 
+  /** `filter`: a classic BPF program as the kernel has it, 8 octets an instruction, which says what is taken. */
+  queryRingOpen(arena: number, options: QueryRingOptions, filter: Uint8Array): number;
+  /**
+   * Sends the frames that stand in the first `count` slots, then waits for others; blocks the thread for up to `waitMs`.
+   * `descriptors`: QUERY_STRIDE words a slot. Returns how many came, or -1 when the device has gone.
+   */
+  queryRingStep(ring: number, descriptors: Int32Array, count: number): number;
+  /** Frames that the device did not take. */
+  queryRingFailed(ring: number): number;
+  /** Frames for which the ring had no room. */
+  queryRingOverruns(ring: number): number;
+  /** The MTU of its device now. */
+  queryRingMtu(ring: number): number;
+  queryRingClose(ring: number): void;
+
   /** Attaches to a TAP or TUN device; makes it where there is none, and then it goes when it is closed. */
   tapOpen(arena: number, options: TapOptions): number;
   /** Descriptors as those of a ring; ends the life of the frames of the call before. */
@@ -273,8 +313,12 @@ export interface Addon {
    */
   underlayTapOpen(name: string): number[];
 
-  /** Throws EBUSY when the device still has an XDP program, or a queue a socket, after half a second of trying. */
-  xdpOpen(arena: number, options: XdpOptions): number;
+  /**
+   * Throws EBUSY when the device still has an XDP program, or a queue a socket, after half a second of trying. `program`: eBPF
+   * as the kernel has it, 8 octets an instruction, in place of the one that redirects everything; where it loads a map, it gets the
+   * one from queue to socket.
+   */
+  xdpOpen(arena: number, options: XdpOptions, program?: Uint8Array): number;
   /** As ringReceive; of the descriptor's words only 0 and 1 are set: XDP tells nothing of tags and offloads. */
   xdpReceive(xdp: number, descriptors: Int32Array, max: number): number;
   /** Copies and sends `count` frames in order; returns how many were refused: they carry RING_REFUSED. */

@@ -14,6 +14,9 @@ export type ServerAddress = {
   readonly namespace?: string;
 };
 
+/** Where a packet socket is opened that is bound to nothing. */
+export type PacketPlace = { readonly namespace: string };
+
 /** The file of a network namespace that ip(8) has named. */
 export const namespaceFile = (name: string): string => `/run/netns/${name}`;
 
@@ -23,12 +26,16 @@ export function openServerSocket(addon: Addon, { namespace = '', ...where }: Ser
   return addon.serverSocketOpen({ family, namespace, ...where });
 }
 
-/** Opens one for another process, which finds it in its inbox under the number. Throws an Error. */
-export function sendServerSocket(where: ServerAddress, inbox: string, tag: number): void {
+/** A packet socket in a network namespace, that of the process without one. Throws an Error of the operating system. */
+const openPacketSocket = (addon: Addon, namespace: string): number =>
+  addon.serverSocketOpen({ isPacket: true, namespace });
+
+/** Opens a socket for another process, which finds it in its inbox under the number. Throws an Error. */
+export function sendServerSocket(where: ServerAddress | PacketPlace, inbox: string, tag: number): void {
   const loaded = loadAddon();
   if (loaded.addon === undefined) throw new Error(loaded.reason);
   const { addon } = loaded;
-  const descriptor = openServerSocket(addon, where);
+  const descriptor = 'address' in where ? openServerSocket(addon, where) : openPacketSocket(addon, where.namespace);
   try {
     addon.descriptorSend({ path: inbox, tag, descriptor });
   } finally {

@@ -34,6 +34,8 @@ export type DaemonEvents = {
   line: (line: string, fromStderr: boolean) => void;
   /** It ended with EXIT_CONFIGURATION before it was ever ready. */
   refused: () => void;
+  /** Its process has gone, however it was ended. */
+  ended: () => void;
 };
 
 export class DaemonProcess {
@@ -127,6 +129,7 @@ export class DaemonProcess {
   }
 
   #exited(run: DaemonRun, startedMs: number, code: number | null, signal: NodeJS.Signals | null): void {
+    this.#events.ended();
     if (this.#state === 'stopped') return;
     const how = signal ? `was ended by ${signal}` : `ended with status ${code ?? 'unknown'}`;
     run.ended(how, signal !== null);

@@ -38,6 +38,18 @@ export async function setHostPaths(
   return (await askSupervisor(state, 'set-host-paths', { paths }))?.paths;
 }
 
+/**
+ * Says which questions the daemon takes straight from devices, so that the kernel does not get them; undefined when no supervisor
+ * runs, and then it gets them, too.
+ */
+export async function setQueryRules(
+  state: string,
+  daemon: string,
+  rules: ParamsOf<'set-query-rules'>['rules'],
+): Promise<ResultOf<'set-query-rules'>['rules'] | undefined> {
+  return (await askSupervisor(state, 'set-query-rules', { daemon, rules }))?.rules;
+}
+
 /** The connected TCP sockets of the host; none when no supervisor runs. */
 export async function readHostSockets(state: string): Promise<ResultOf<'host-sockets'>['sockets']> {
   return (await askSupervisor(state, 'host-sockets', {}))?.sockets ?? [];

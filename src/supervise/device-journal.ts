@@ -50,14 +50,23 @@ const entrySchema = z.object({
   routes6: z.string(),
 });
 
+/** An nft table that keeps questions from the kernel (query-rules.ts). */
+const queryTableSchema = z.object({
+  name: z.string(),
+  /** The network namespace that it is in; null: that of this process. */
+  namespace: z.string().nullable(),
+});
+
 const journalSchema = z.object({
   version: z.literal(1),
   bootId: z.string(),
   networkNamespace: z.string(),
   entries: z.array(entrySchema),
+  queryTables: z.array(queryTableSchema).optional(),
 });
 
 export type JournalEntry = z.infer<typeof entrySchema>;
+export type QueryTable = z.infer<typeof queryTableSchema>;
 type Journal = z.infer<typeof journalSchema>;
 
 /** The boot and the network namespace in which this process runs. */
@@ -73,7 +82,8 @@ export function currentPlace(): Place {
 export class DeviceJournal {
   readonly #file: string;
   readonly #place: Place;
-  #entries: JournalEntry[] = [];
+  #entries: readonly JournalEntry[] = [];
+  #queryTables: readonly QueryTable[] = [];
 
   constructor(file: string, place: Place) {
     this.#file = file;
@@ -89,6 +99,10 @@ export class DeviceJournal {
     return this.#entries;
   }
 
+  get queryTables(): readonly QueryTable[] {
+    return this.#queryTables;
+  }
+
   /** Reads what a predecessor left. Returns why its entries cannot be used, or undefined. */
   load(): string | undefined {
     let journal: Journal;
@@ -98,27 +112,41 @@ export class DeviceJournal {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       return `the device journal ${this.#file} cannot be used: ${error instanceof Error ? error.message : String(error)}`;
     }
-    const devices = journal.entries.map((entry) => entry.device).join(', ');
+    const { entries, queryTables = [] } = journal;
+    const devices = [...entries.map((entry) => entry.device), ...queryTables.map((table) => table.name)].join(', ');
     // A reboot makes devices anew; there is nothing left to undo.
     if (journal.bootId !== this.#place.bootId || devices === '') return undefined;
     if (journal.networkNamespace !== this.#place.networkNamespace) {
       return `the device journal speaks of ${devices} in another network namespace (${journal.networkNamespace}): if that one still exists, run "wideplane restore" in it`;
     }
-    this.#entries = journal.entries;
+    this.#entries = entries;
+    this.#queryTables = queryTables;
     return undefined;
   }
 
   /** Adds or replaces the entry of a device; it is on the disk when this returns. */
   put(entry: JournalEntry): void {
-    this.#write([...this.#entries.filter((other) => other.ifindex !== entry.ifindex), entry]);
+    this.#write([...this.#entries.filter((other) => other.ifindex !== entry.ifindex), entry], this.#queryTables);
   }
 
   remove(ifindex: number): void {
-    this.#write(this.#entries.filter((entry) => entry.ifindex !== ifindex));
+    const left = this.#entries.filter((entry) => entry.ifindex !== ifindex);
+    this.#write(left, this.#queryTables);
   }
 
-  #write(entries: JournalEntry[]): void {
-    const journal: Journal = { version: 1, ...this.#place, entries };
+  /** Adds a table, by its name; it is on the disk when this returns. */
+  putQueryTable(table: QueryTable): void {
+    if (this.#queryTables.some(({ name }) => name === table.name)) return;
+    this.#write(this.#entries, [...this.#queryTables, table]);
+  }
+
+  removeQueryTable({ name }: QueryTable): void {
+    const left = this.#queryTables.filter((table) => table.name !== name);
+    this.#write(this.#entries, left);
+  }
+
+  #write(entries: readonly JournalEntry[], queryTables: readonly QueryTable[]): void {
+    const journal: Journal = { version: 1, ...this.#place, entries: [...entries], queryTables: [...queryTables] };
     const temporary = `${this.#file}.new`;
     rmSync(temporary, { force: true });
     const descriptor = openSync(temporary, 'wx', 0o600);
@@ -136,6 +164,7 @@ export class DeviceJournal {
       closeSync(directory);
     }
     this.#entries = entries;
+    this.#queryTables = queryTables;
   }
 }
 

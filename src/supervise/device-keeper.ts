@@ -3,8 +3,6 @@
 import { errorText } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { ParamsOf, ResultOf } from '../ipc/schema.ts';
-import { IpcError } from '../ipc/ipc-error.ts';
-import { namespaceFile, sendServerSocket } from '../net/server-socket.ts';
 import type { DeviceJournal, JournalEntry } from './device-journal.ts';
 import { addDropRule, giveBack, readDropTables, recordDevice, tableName, takeOver } from './device-takeover.ts';
 import { checkKernel, OFFLOAD_KINDS, type OffloadKind, otherState, readOffloads, setOffloads } from './offloads.ts';
@@ -12,6 +10,7 @@ import { readDeviceConditions } from './device-conditions.ts';
 import type { HostPathRequest } from './host-path.ts';
 import { HostPathKeeper, type HostPathResult, removeHostPath } from './host-path-keeper.ts';
 import { type HostSocket, readHostSockets } from './host-sockets.ts';
+import { type QueryRule, QueryRuleKeeper, type QueryRuleResult } from './query-rules.ts';
 import { deleteTap, makeTap, tapEntry } from './tap-device.ts';
 import { readDeviceNames, readHostFacts, readLink, type HostFacts, type LinkFact } from './host-facts.ts';
 import { hostDeviceWarnings, refusal, takeoverWarnings } from './preflight.ts';
@@ -32,6 +31,7 @@ export type KeeperOptions = {
 export class DeviceKeeper {
   readonly #options: KeeperOptions;
   readonly #hostPaths: HostPathKeeper;
+  readonly #queryRules: QueryRuleKeeper;
   /** Requests run one after the other: each looks at the host, then changes it. */
   #last: Promise<unknown> = Promise.resolve();
   /** What was said already: a daemon asks again when it restarts, and from time to time. */
@@ -41,6 +41,7 @@ export class DeviceKeeper {
   constructor(options: KeeperOptions) {
     this.#options = options;
     this.#hostPaths = new HostPathKeeper(options.journal, options.log);
+    this.#queryRules = new QueryRuleKeeper(options.journal, options.log);
   }
 
   get devices(): readonly JournalEntry[] {
@@ -76,35 +77,32 @@ export class DeviceKeeper {
     return this.#inTurn(() => this.#hostPaths.set(paths));
   }
 
+  /** Keeps from the kernel what a daemon takes straight from devices, and lets it have everything else. */
+  setQueryRules(daemon: string, rules: readonly QueryRule[]): Promise<QueryRuleResult[]> {
+    return this.#inTurn(() => this.#queryRules.set(daemon, rules));
+  }
+
+  /** A daemon's process has ended: what it took goes to the kernel again. */
+  daemonEnded(daemon: string): Promise<void> {
+    return this.#inTurn(() => this.#queryRules.daemonEnded(daemon));
+  }
+
+  /** Whether there is something to undo. */
+  get hasChanges(): boolean {
+    return this.devices.length > 0 || this.#options.journal.queryTables.length > 0;
+  }
+
   /** Connected sockets of the self IPs that the host has. */
   hostSockets(): Promise<HostSocket[]> {
     return this.#inTurn(() => readHostSockets(this.devices));
   }
 
-  /** Opens a socket in the namespace of a route domain, and sends it to an inbox. Throws an IpcError where there is none. */
-  openServerSocket(
-    routeDomain: number,
-    { tag, ...where }: Omit<ParamsOf<'open-server-socket'>, 'routeDomain'>,
-    inbox: string,
-  ): ResultOf<'open-server-socket'> {
-    const namespace = this.devices.find(({ hostPath }) => hostPath?.routeDomain === routeDomain)?.hostPath?.namespace;
-    if (namespace === undefined || namespace === null) {
-      throw new IpcError('refused', `route domain ${routeDomain} has no self IP, so nothing can listen in it`);
-    }
-    try {
-      sendServerSocket({ ...where, namespace: namespaceFile(namespace) }, inbox, tag);
-    } catch (error) {
-      throw new IpcError('failed', errorText(error));
-    }
-    return { namespace };
-  }
-
   /** Gives back everything, at the end or after a predecessor that was killed. Resolves to whether all went well. */
   restoreAll(): Promise<boolean> {
     return this.#inTurn(async () => {
-      if (this.devices.length === 0) return true;
+      let complete = await this.#queryRules.removeAll();
+      if (this.devices.length === 0) return complete;
       const names = await readDeviceNames();
-      let complete = true;
       for (const entry of [...this.devices]) complete = (await this.#giveBack(entry, names)) && complete;
       return complete;
     });
@@ -116,6 +114,7 @@ export class DeviceKeeper {
    */
   audit(): Promise<void> {
     return this.#inTurn(async () => {
+      await this.#queryRules.audit();
       if (this.devices.length === 0) return;
       const { log } = this.#options;
       const [facts, tables] = await Promise.all([readHostFacts(), readDropTables()]);

@@ -19,6 +19,7 @@ import { DeviceKeeper } from './device-keeper.ts';
 import { Guardian } from './guardian.ts';
 import { canUse, chooseIdentity, type Identity } from './identity.ts';
 import { missingPrivileges } from './privilege-report.ts';
+import { sendPacketSocket, sendSocket } from './sent-sockets.ts';
 import { giveStateTo, makeStateDirectory, stateLayout, type StateLayout } from './state-directory.ts';
 import { lockState } from './state-lock.ts';
 import { notifySystemd } from './systemd-notify.ts';
@@ -78,7 +79,7 @@ export async function runUp(options: UpOptions): Promise<number> {
   try {
     const unusable = journal.load();
     if (unusable !== undefined) log.warn(unusable);
-    if (keeper.devices.length > 0) log.warn('a former run was killed: its devices are given back first');
+    if (keeper.hasChanges) log.warn('a former run was killed: its devices are given back first');
     await keeper.restoreAll();
     guardian.start();
     const status = await superviseDaemons(options, layout, keeper);
@@ -126,6 +127,9 @@ async function superviseDaemons(options: UpOptions, layout: StateLayout, keeper:
         {
           line: (line, fromStderr) => options.relay(daemon.name, line, fromStderr),
           refused: () => finish(1),
+          ended: () => {
+            keeper.daemonEnded(daemon.name).catch((error: unknown) => log.error(errorText(error)));
+          },
         },
         log,
       ),
@@ -140,7 +144,9 @@ async function superviseDaemons(options: UpOptions, layout: StateLayout, keeper:
         return null;
       },
       'set-host-paths': async ({ paths }) => ({ paths: await keeper.setHostPaths(paths) }),
-      'open-server-socket': ({ routeDomain, ...where }) => keeper.openServerSocket(routeDomain, where, layout.inbox),
+      'open-server-socket': (params) => sendSocket(keeper.devices, params, layout.inbox),
+      'open-packet-socket': (params) => sendPacketSocket(keeper.devices, params, layout.inbox),
+      'set-query-rules': async ({ daemon, rules }) => ({ rules: await keeper.setQueryRules(daemon, rules) }),
       'host-sockets': async () => ({ sockets: await keeper.hostSockets() }),
       'control-daemon': async ({ daemon: name, action }) => {
         const daemon = processes[daemons.findIndex((each) => each.name === name)];

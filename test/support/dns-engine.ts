@@ -2,7 +2,7 @@
 
 import { createListenerCounts, type DeferredQuery } from '../../src/assembly/dnsd/engine-protocol.ts';
 import { SocketEngine } from '../../src/assembly/dnsd/socket-engine.ts';
-import type { ResponderOptions } from '../../src/dns/responder.ts';
+import { OUTCOMES, type ResponderOptions } from '../../src/dns/responder.ts';
 import { newZoneCounts } from '../../src/dns/zone-counts.ts';
 import type { ZoneTable } from '../../src/dns/zone-table.ts';
 import { loadAddon } from '../../src/native/addon.ts';
@@ -14,6 +14,11 @@ export class OneListener {
   readonly engine: SocketEngine;
   readonly counts = createListenerCounts();
   readonly deferred: DeferredQuery[] = [];
+
+  /** What became of messages (`Outcome`). */
+  get outcomes(): Float64Array {
+    return this.counts.subarray(0, OUTCOMES);
+  }
 
   constructor() {
     this.engine = new SocketEngine({

@@ -2,6 +2,7 @@
 
 import { gtmListener, type Listener } from '../../config/types/gtm-listener.ts';
 import { type GtmZone, gtmZone } from '../../config/types/gtm-zone.ts';
+import { FrameOutcome } from '../../dns/frame-reply.ts';
 import { Outcome } from '../../dns/responder.ts';
 import { ZoneCounter } from '../../dns/zone-counts.ts';
 import type { ShowReply, ShowRow } from '../../ipc/schema.ts';
@@ -9,6 +10,7 @@ import { pageOf } from '../show-page.ts';
 import type { Dnsd } from './dnsd.ts';
 import { ListenerCount } from './engine-protocol.ts';
 import type { OpenListener } from './listener-keeper.ts';
+import { type RingEngine, RingLoss } from './ring-engine.ts';
 
 type ShowParams = { type: string; names?: string[] | undefined; cursor?: string | undefined };
 
@@ -82,11 +84,12 @@ export class DnsShowService {
     if (open === undefined) return { name, stats };
     const counts = countsOf(open);
     this.#bases.get(open)?.forEach((base, index) => (counts[index]! -= base));
-    return {
-      name,
-      stats: open.stream === undefined ? { ...stats, Engine: engine } : { ...stats, Connections: open.stream.open },
-      sections: [{ title: 'Queries', stats: queryStats(open, counts) }],
-    };
+    const sections = [{ title: 'Queries', stats: queryStats(open, counts) }];
+    if (open.stream !== undefined) return { name, stats: { ...stats, Connections: open.stream.open }, sections };
+    const ring = this.#dnsd.rings.get(name);
+    if (ring !== undefined) sections.push({ title: `Queries by ring on ${ring.device}`, stats: ringStats(ring.engine) });
+    const failed = this.#dnsd.rings.failureOf(name);
+    return { name, stats: { ...stats, Engine: failed === undefined ? engine : `socket, not ring: ${failed}` }, sections };
   }
 
   #zone({ name, properties }: GtmZone): ShowRow {
@@ -129,6 +132,27 @@ function countsOf({ counts, stream }: OpenListener): Float64Array {
   copy.set(stream.responder.counts);
   copy[ListenerCount.received] = stream.counts.messages;
   return copy;
+}
+
+/** What became of frames, as it is shown. */
+const FRAME_LABELS: Record<keyof typeof FrameOutcome, string> = {
+  answered: 'Answered',
+  unanswered: 'Without a reply',
+  forwarded: 'Handed to BIND',
+  headerInvalid: 'Wrong headers',
+  checksumInvalid: 'Wrong checksums',
+  sourceInvalid: 'Impossible senders',
+};
+
+function ringStats({ frameCounts, losses }: RingEngine): Record<string, number> {
+  const stats: Record<string, number> = {};
+  for (const [key, label] of Object.entries(FRAME_LABELS)) {
+    const count = frameCounts[FrameOutcome[key as keyof typeof FrameOutcome]]!;
+    if (count > 0 || key === 'answered') stats[label] = count;
+  }
+  const lost = { 'No room in the ring': losses[RingLoss.overruns]!, 'Not taken by the device': losses[RingLoss.failed]! };
+  for (const [label, count] of Object.entries(lost)) if (count > 0) stats[label] = count;
+  return stats;
 }
 
 function queryStats({ stream }: OpenListener, counts: Float64Array): Record<string, number> {

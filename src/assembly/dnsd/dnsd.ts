@@ -15,20 +15,21 @@ import { gtmListener } from '../../config/types/gtm-listener.ts';
 import { gtmZone } from '../../config/types/gtm-zone.ts';
 import { ltmProfileDns } from '../../config/types/ltm-profile-dns.ts';
 import type { Log } from '../../core/log.ts';
-import { newZoneCounts } from '../../dns/zone-counts.ts';
+import type { ResponderOptions } from '../../dns/responder.ts';
 import type { ZoneTable } from '../../dns/zone-table.ts';
 import type { ApplyFailure, ResultOf } from '../../ipc/schema.ts';
 import type { Addon, LoadedAddon } from '../../native/addon.ts';
 import type { ConfigApplier } from '../config-subscriber.ts';
 import { answerOptions, type OwnFacts } from './answer-options.ts';
-import type { DeferredQuery } from './engine-protocol.ts';
+import { CLIENT_OFFSET, type DeferredQuery } from './engine-protocol.ts';
 import { Backends } from './backends.ts';
 import { ListenerKeeper } from './listener-keeper.ts';
-import { listenerSpecs } from './listener-spec.ts';
+import { type ListenerSpec, listenerSpecs } from './listener-spec.ts';
 import { SocketEngine } from './socket-engine.ts';
 import { type ServedZones, ZoneKeeper } from './zone-keeper.ts';
 import { ZoneStatistics } from './zone-statistics.ts';
-import { type AskForSocket, SocketSource } from './socket-source.ts';
+import { RingKeeper, type SetQueryRules } from './ring-keeper.ts';
+import { type SocketOpener, SocketSource } from './socket-source.ts';
 
 export type DnsdOptions = {
   /** Without the addon nothing is answered. */
@@ -37,7 +38,8 @@ export type DnsdOptions = {
   readonly directory: string;
   /** Where the supervisor sends sockets. */
   readonly inbox: string;
-  readonly askForSocket: AskForSocket;
+  readonly opener: SocketOpener;
+  readonly setRules: SetQueryRules;
   readonly version: string;
   /** The thread that answers has ended by itself. */
   readonly died: (reason: string) => void;
@@ -46,8 +48,6 @@ export type DnsdOptions = {
 
 /** Of a secret of the server's cookies (RFC 9018, section 4.4). */
 const COOKIE_KEY_OCTETS = 16;
-/** Where the address of the client stands in the words of a query (`REPLY_STRIDE`). */
-const CLIENT_OFFSET = 8;
 
 export class Dnsd implements ConfigApplier {
   readonly #options: DnsdOptions;
@@ -56,26 +56,31 @@ export class Dnsd implements ConfigApplier {
   readonly #source: SocketSource;
   readonly #backends: Backends;
   readonly listeners: ListenerKeeper;
+  readonly rings: RingKeeper;
   readonly zones: ZoneKeeper;
   #objects: ObjectMap = new Map();
   readonly zoneStatistics = new ZoneStatistics();
   #zoneFailures: readonly ApplyFailure[] = [];
   #tables: readonly ZoneTable[] = [];
-  #counts = newZoneCounts(0);
   #engine: Promise<SocketEngine> | undefined;
 
   constructor(options: DnsdOptions) {
-    const { addon, inbox, askForSocket, version, log } = options;
+    const { addon, inbox, opener, setRules, version, log } = options;
     this.#options = options;
     const chaos = { version: `wideplane ${version}`, hostname: hostname() };
     this.#facts = { cookieKey: randomBytes(COOKIE_KEY_OCTETS), chaos };
     this.#addon = addon.addon;
     this.#backends = new Backends(this.#facts, log);
-    this.#source = new SocketSource(addon, inbox, askForSocket);
+    this.#source = new SocketSource(addon, inbox, opener);
+    const answersOf = ({ profile }: ListenerSpec): ResponderOptions => answerOptions(profile, this.#facts);
+    const deferred = (queries: readonly DeferredQuery[]): void => this.#answerDeferred(queries);
+    const newCounts = (): Float64Array => this.zoneStatistics.allocate();
+    this.rings = new RingKeeper({ source: this.#source, setRules, answersOf, newCounts, deferred, log });
     this.listeners = new ListenerKeeper({
       source: this.#source,
       engine: () => (this.#engine ??= this.#startEngine()),
-      answersOf: ({ profile }) => answerOptions(profile, this.#facts),
+      rings: this.rings,
+      answersOf,
       defer: (listener) => (query, client, deliver) =>
         this.#backends.forward(listener.spec.profile, query, true, client, deliver),
       log,
@@ -125,11 +130,11 @@ export class Dnsd implements ConfigApplier {
 
   /** Has these answered from; resolves to what is wrong with zones when it is so. */
   async #takeZones({ tables, failures }: ServedZones): Promise<ApplyFailure[]> {
-    const { counts, settle } = this.zoneStatistics.begin(tables);
+    const settle = this.zoneStatistics.begin(tables);
     this.#tables = tables;
-    this.#counts = counts.engine;
-    this.listeners.setZones(tables, counts.streams);
-    await (await this.#engine)?.setZones(tables, counts.engine);
+    this.listeners.setZones(tables, this.zoneStatistics.allocate());
+    await (await this.#engine)?.setZones(tables, this.zoneStatistics.allocate());
+    await this.rings.setZones(tables);
     settle();
     return failures.map(({ object, reason }) => ({ object: `${gtmZone.path} ${object}`, reason }));
   }
@@ -137,20 +142,21 @@ export class Dnsd implements ConfigApplier {
   async #startEngine(): Promise<SocketEngine> {
     const engine = new SocketEngine({ deferred: (queries) => this.#answerDeferred(queries), died: this.#options.died });
     await engine.ready();
-    await engine.setZones(this.#tables, this.#counts);
+    await engine.setZones(this.#tables, this.zoneStatistics.allocate());
     return engine;
   }
 
   #answerDeferred(queries: readonly DeferredQuery[]): void {
-    for (const { id, socket, words, octets } of queries) {
+    for (const { id, words, octets } of queries) {
       const listener = this.listeners.byId(id);
       if (listener === undefined) continue;
       const { family, profile } = listener.spec;
       const client = new Uint8Array(words.buffer, words.byteOffset + CLIENT_OFFSET, family === 4 ? 4 : 16);
       this.#backends.forward(profile, octets, false, client, (reply) => {
         // Its socket may have been closed since.
-        if (reply === undefined || this.listeners.byId(id) !== listener) return;
-        this.#addon?.replySend(socket, reply, words);
+        const { handle } = listener;
+        if (reply === undefined || handle === undefined || this.listeners.byId(id) !== listener) return;
+        this.#addon?.replySend(handle, reply, words);
       });
     }
   }

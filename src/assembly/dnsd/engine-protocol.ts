@@ -32,6 +32,9 @@ export type EngineListener = {
 
 export type EngineSetup = { readonly control: SharedArrayBuffer };
 
+/** Where the address of the client stands in those words, in octets. */
+export const CLIENT_OFFSET = 8;
+
 export type EngineRequest =
   /** `counts`: what zones were asked (`ZoneCounter`). */
   | { readonly kind: 'zones'; readonly zones: readonly ZoneTable[]; readonly counts: Float64Array }
@@ -45,14 +48,13 @@ export type ToEngine = { readonly ticket: number; readonly request: EngineReques
 export type DeferredQuery = {
   /** Number of the listener. */
   readonly id: number;
-  /** By which a reply is sent (`Addon.replySend`): the socket, and the words of the request. */
-  readonly socket: number;
+  /** By which a reply is sent by the socket of the listener (`Addon.replySend`). */
   readonly words: Int32Array;
   readonly octets: Uint8Array;
 };
 
 export type FromEngine =
   | { readonly kind: 'ready' }
-  /** What a request asked for is so, or has failed. */
-  | { readonly kind: 'done'; readonly ticket: number; readonly failure?: string }
+  /** What a request asked for is so, or has failed; `socket`: the handle of one that was opened. */
+  | { readonly kind: 'done'; readonly ticket: number; readonly failure?: string; readonly socket?: number }
   | { readonly kind: 'deferred'; readonly queries: readonly DeferredQuery[] };

@@ -15,6 +15,7 @@ import type { ApplyFailure } from '../../ipc/schema.ts';
 import { createListenerCounts, type EngineListener } from './engine-protocol.ts';
 import { type ListenerSpec, placeText } from './listener-spec.ts';
 import type { SocketEngine } from './socket-engine.ts';
+import type { RingKeeper } from './ring-keeper.ts';
 import { isCurrent, type OpenedSocket, type SocketSource } from './socket-source.ts';
 import { type DeferStream, StreamEngine } from './stream-engine.ts';
 
@@ -29,10 +30,13 @@ export type OpenListener = {
   readonly counts: EngineListener['counts'];
   /** Set for TCP. */
   stream: StreamEngine | undefined;
+  /** By which replies are sent over UDP. */
+  handle: number | undefined;
 };
 
 export type ListenerKeeperOptions = {
   readonly source: SocketSource;
+  readonly rings: RingKeeper;
   /** The thread that answers UDP, started with the first listener that needs it. */
   readonly engine: () => Promise<SocketEngine>;
   readonly answersOf: (spec: ListenerSpec) => ResponderOptions;
@@ -59,7 +63,7 @@ export class ListenerKeeper {
   start(): void {
     this.#review = setInterval(() => {
       const isStale = [...this.#open.values()].some(({ socket }) => !isCurrent(socket));
-      if (isStale || this.#failures.size > 0) void this.#inTurn(() => this.#settle());
+      if (isStale || this.#failures.size > 0 || this.#options.rings.hasFailures) void this.#inTurn(() => this.#settle());
     }, REVIEW_MS);
   }
 
@@ -88,7 +92,11 @@ export class ListenerKeeper {
   }
 
   failures(): ApplyFailure[] {
-    return [...this.#failures].map(([name, reason]) => ({ object: `gtm listener ${name}`, reason }));
+    const { rings } = this.#options;
+    return this.#wanted.flatMap(({ name }) => {
+      const reason = this.#failures.get(name) ?? rings.failureOf(name);
+      return reason === undefined ? [] : [{ object: `gtm listener ${name}`, reason }];
+    });
   }
 
   failureOf(name: string): string | undefined {
@@ -125,6 +133,7 @@ export class ListenerKeeper {
       const listener = this.#open.get(spec.name);
       if (listener === undefined) await this.#openOne(spec, leaving);
       else if (!isDeepStrictEqual(listener.spec, spec)) await this.#change(listener, spec);
+      await this.#settleRing(spec);
     }
     for (const listener of leaving) await this.#close(listener);
   }
@@ -139,9 +148,9 @@ export class ListenerKeeper {
       const socket = await source.open({ address, port, routeDomain, isStream, isShared });
       const id = this.#nextId++;
       const counts = createListenerCounts();
-      const listener: OpenListener = { spec, id, socket, counts, stream: undefined };
+      const listener: OpenListener = { spec, id, socket, counts, stream: undefined, handle: undefined };
       if (isStream) listener.stream = await this.#listen(listener);
-      else await this.#serve(spec, { id, descriptor: socket.descriptor, counts });
+      else listener.handle = await this.#serve(spec, { id, descriptor: socket.descriptor, counts });
       this.#open.set(name, listener);
       this.#failures.delete(name);
       logEvent(log, 'listener-open', `listener ${name} answers at ${where}`, { listener: name });
@@ -153,9 +162,9 @@ export class ListenerKeeper {
     }
   }
 
-  async #serve(spec: ListenerSpec, listener: Pick<EngineListener, 'id' | 'descriptor' | 'counts'>): Promise<void> {
+  async #serve(spec: ListenerSpec, listener: Pick<EngineListener, 'id' | 'descriptor' | 'counts'>): Promise<number> {
     const engine = await this.#options.engine();
-    await engine.open({ ...listener, family: spec.family, answers: this.#options.answersOf(spec) });
+    return engine.open({ ...listener, family: spec.family, answers: this.#options.answersOf(spec) });
   }
 
   async #listen(listener: OpenListener): Promise<StreamEngine> {
@@ -177,9 +186,19 @@ export class ListenerKeeper {
     listener.spec = spec;
     if (stream !== undefined) stream.change(this.#responder(spec, stream.responder), spec);
     else await (await this.#options.engine()).change(id, this.#options.answersOf(spec));
+    await this.#options.rings.change(spec);
   }
 
-  async #close({ stream, id }: OpenListener): Promise<void> {
+  /** A ring stands beside a socket that is open. */
+  async #settleRing(spec: ListenerSpec): Promise<void> {
+    const { rings } = this.#options;
+    const listener = this.#open.get(spec.name);
+    if (spec.engine !== 'ring' || listener === undefined || rings.get(spec.name) !== undefined) return;
+    await rings.open(spec, listener.id);
+  }
+
+  async #close({ stream, id, spec }: OpenListener): Promise<void> {
+    if (!this.#open.has(spec.name)) await this.#options.rings.close(spec.name);
     if (stream !== undefined) await stream.close();
     else await (await this.#options.engine()).close(id);
   }
@@ -200,4 +219,5 @@ const isSamePlace = (a: ListenerSpec, b: ListenerSpec): boolean =>
   a.routeDomain === b.routeDomain &&
   a.port === b.port &&
   a.isStream === b.isStream &&
-  a.engine === b.engine;
+  a.engine === b.engine &&
+  a.ringAdapter === b.ringAdapter;

@@ -11,6 +11,7 @@ export type ListenerSpec = {
   readonly name: string;
   readonly isStream: boolean;
   readonly engine: Listener['properties']['engine'];
+  readonly ringAdapter: Listener['properties']['ring-adapter'];
   readonly family: 4 | 6;
   /** Without the route domain. */
   readonly address: string;
@@ -43,6 +44,7 @@ export function listenerSpecs(
         name,
         isStream: properties['ip-protocol'] === 'tcp',
         engine: properties.engine,
+        ringAdapter: properties['ring-adapter'],
         family: address.family,
         address: formatBareAddress(address),
         routeDomain: address.routeDomain,

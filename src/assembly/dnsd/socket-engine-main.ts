@@ -70,9 +70,8 @@ class Listener implements ReplyMaker {
   }
 
   defer(octets: Uint8Array, start: number, end: number, words: Int32Array, at: number): void {
-    const { id, socket } = this;
     deferred.push({
-      ...{ id, socket: socket.handle },
+      id: this.id,
       words: words.slice(at, at + REPLY_STRIDE),
       octets: octets.slice(start, end),
     });
@@ -101,30 +100,36 @@ class Listener implements ReplyMaker {
   }
 }
 
-function fulfil(request: EngineRequest): void {
+/** Returns the handle of a socket that it has opened. */
+function fulfil(request: EngineRequest): number | undefined {
   switch (request.kind) {
     case 'zones':
       zones = new ZoneSet(request.zones);
       zoneCounts = request.counts;
       for (const { responder } of listeners) responder.setZones(zones, zoneCounts);
-      return;
+      return undefined;
     case 'open':
       listeners.push(new Listener(request.listener));
-      break;
+      waitFor(listeners);
+      return listeners.at(-1)!.socket.handle;
     case 'change': {
       const listener = listeners.find(({ id }) => id === request.id);
       listener?.change(request.answers);
-      return;
+      return undefined;
     }
     case 'close': {
       const index = listeners.findIndex(({ id }) => id === request.id);
-      if (index < 0) return;
+      if (index < 0) return undefined;
       const [listener] = listeners.splice(index, 1);
       end(listener!);
-      break;
+      waitFor(listeners);
+      return undefined;
     }
   }
-  waited = Int32Array.from(listeners.flatMap(({ socket }) => [socket.descriptor, 0]));
+}
+
+function waitFor(all: readonly Listener[]): void {
+  waited = Int32Array.from(all.flatMap(({ socket }) => [socket.descriptor, 0]));
 }
 
 /** What has come is still answered. */
@@ -141,12 +146,13 @@ function takeMessages(): void {
     if (received === undefined) return;
     const { ticket, request } = received.message;
     let failure: string | undefined;
+    let socket: number | undefined;
     try {
-      fulfil(request);
+      socket = fulfil(request);
     } catch (error) {
       failure = errorText(error);
     }
-    say({ kind: 'done', ticket, ...(failure === undefined ? {} : { failure }) });
+    say({ kind: 'done', ticket, ...(failure === undefined ? {} : { failure }), ...(socket === undefined ? {} : { socket }) });
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { statSync } from 'node:fs';
 import { errorText } from '../../core/errors.ts';
-import type { ParamsOf, ResultOf } from '../../ipc/schema.ts';
+import type { Method, ParamsOf, ResultOf } from '../../ipc/schema.ts';
 import type { Addon, LoadedAddon } from '../../native/addon.ts';
 import { namespaceFile, openServerSocket, type ServerAddress, SocketInbox } from '../../net/server-socket.ts';
 
@@ -20,22 +20,27 @@ export type OpenedSocket = {
   readonly namespace?: { readonly file: string; readonly inode: number };
 };
 
-/** Asks the supervisor; undefined when there is none. */
-export type AskForSocket = (
-  params: ParamsOf<'open-server-socket'>,
-) => Promise<ResultOf<'open-server-socket'> | undefined>;
+/** A packet socket, and the device that it is for. */
+export type OpenedPacketSocket = { readonly descriptor: number; readonly namespace: string; readonly device: string };
+
+/** The supervisor, as far as it opens sockets; each resolves to undefined when there is none. */
+export type SocketOpener = {
+  readonly server: Ask<'open-server-socket'>;
+  readonly packet: Ask<'open-packet-socket'>;
+};
+type Ask<M extends Method> = (params: ParamsOf<M>) => Promise<ResultOf<M> | undefined>;
 
 export class SocketSource {
   readonly #addon: Addon | undefined;
   /** Why there is no addon. */
   readonly #reason: string = '';
   readonly #inbox: SocketInbox | undefined;
-  readonly #ask: AskForSocket;
+  readonly #ask: SocketOpener;
   /** One request at a time: what comes by the inbox is for it. */
   #turn: Promise<unknown> = Promise.resolve();
 
   /** `inbox`: the path at which sockets of the supervisor come. Throws an Error of the operating system. */
-  constructor(loaded: LoadedAddon, inbox: string, ask: AskForSocket) {
+  constructor(loaded: LoadedAddon, inbox: string, ask: SocketOpener) {
     this.#addon = loaded.addon;
     this.#ask = ask;
     if (loaded.addon === undefined) this.#reason = loaded.reason;
@@ -57,14 +62,25 @@ export class SocketSource {
     return opened;
   }
 
+  /** A packet socket in the namespace of a route domain. Rejects with the reason why there is none. */
+  openPacketSocket(routeDomain: number, address: string): Promise<OpenedPacketSocket> {
+    const inbox = this.#inbox;
+    if (inbox === undefined) return Promise.reject(new Error(this.#reason));
+    const opened = this.#turn.then(async () => {
+      const tag = inbox.tag();
+      const answer = await this.#ask.packet({ routeDomain, address, tag });
+      if (answer === undefined) throw noSupervisor(routeDomain);
+      return { descriptor: takeFrom(inbox, tag), ...answer };
+    });
+    this.#turn = opened.catch(() => undefined);
+    return opened;
+  }
+
   async #openElsewhere(place: SocketPlace, inbox: SocketInbox): Promise<OpenedSocket> {
     const tag = inbox.tag();
-    const answer = await this.#ask({ ...place, tag });
-    if (answer === undefined) {
-      throw new Error(`only "wideplane up" can open a socket in route domain ${place.routeDomain}, and none runs`);
-    }
-    const descriptor = inbox.take(tag);
-    if (descriptor === undefined) throw new Error('the socket that the supervisor has sent did not come');
+    const answer = await this.#ask.server({ ...place, tag });
+    if (answer === undefined) throw noSupervisor(place.routeDomain);
+    const descriptor = takeFrom(inbox, tag);
     const file = namespaceFile(answer.namespace);
     return { descriptor, namespace: { file, inode: inodeOf(file) } };
   }
@@ -84,6 +100,16 @@ function openHere(addon: Addon, where: ServerAddress): OpenedSocket {
     throw new Error(`${errorText(error)}; ports below 1024 need CAP_NET_BIND_SERVICE: ${hint}`, { cause: error });
   }
 }
+
+/** The descriptor that has come. Throws when none has. */
+function takeFrom(inbox: SocketInbox, tag: number): number {
+  const descriptor = inbox.take(tag);
+  if (descriptor === undefined) throw new Error('the socket that the supervisor has sent did not come');
+  return descriptor;
+}
+
+const noSupervisor = (routeDomain: number): Error =>
+  new Error(`only "wideplane up" can open a socket in route domain ${routeDomain}, and none runs`);
 
 /** Whether the namespace of a socket is still the one of its name. */
 export function isCurrent({ namespace }: OpenedSocket): boolean {

@@ -5,22 +5,26 @@ import { formatName } from '../../dns/name.ts';
 import { newZoneCounts, ZONE_COUNTERS } from '../../dns/zone-counts.ts';
 import { NodeField, type ZoneTable } from '../../dns/zone-table.ts';
 
-/** Arrays that are counted in at present: one for each thread. */
-export type ZoneCounts = { readonly engine: Float64Array; readonly streams: Float64Array };
-
 export class ZoneStatistics {
   #origins: readonly string[] = [];
-  #counts: ZoneCounts = { engine: newZoneCounts(0), streams: newZoneCounts(0) };
+  /** Arrays that are counted in at present: each thread has one of its own. */
+  #counts: Float64Array[] = [];
   /** What was counted in earlier arrays, less what it was at the last reset. */
   readonly #before = new Map<string, Float64Array>();
 
-  /** Arrays for another set of zones; the old ones are settled once nobody counts in them any more. */
-  begin(tables: readonly ZoneTable[]): { counts: ZoneCounts; settle: () => void } {
+  /** Goes over to another set of zones. What is returned settles the old arrays, once nobody counts in them any more. */
+  begin(tables: readonly ZoneTable[]): () => void {
     const [origins, old] = [this.#origins, this.#counts];
     this.#origins = tables.map(({ octets, nodes }) => formatName(octets, nodes[NodeField.nameAt]));
-    this.#counts = { engine: newZoneCounts(tables.length), streams: newZoneCounts(tables.length) };
-    const settle = (): void => origins.forEach((origin, index) => this.#add(origin, old, index, 1));
-    return { counts: this.#counts, settle };
+    this.#counts = [];
+    return () => origins.forEach((origin, index) => this.#add(origin, old, index, 1));
+  }
+
+  /** An array for one more thread that answers from the zones. */
+  allocate(): Float64Array {
+    const counts = newZoneCounts(this.#origins.length);
+    this.#counts.push(counts);
+    return counts;
   }
 
   /** Numbers of a zone by `ZoneCounter`. */
@@ -37,16 +41,17 @@ export class ZoneStatistics {
     if (index >= 0) this.#add(origin, this.#counts, index, -1);
   }
 
-  #add(origin: string, counts: ZoneCounts, index: number, sign: number): void {
+  #add(origin: string, counts: readonly Float64Array[], index: number, sign: number): void {
     const sum = this.#before.get(origin) ?? new Float64Array(ZONE_COUNTERS);
     this.#before.set(origin, sum);
     addCounts(sum, counts, index, sign);
   }
 }
 
-function addCounts(sum: Float64Array, { engine, streams }: ZoneCounts, index: number, sign: number): void {
-  for (let counter = 0; counter < ZONE_COUNTERS; counter++) {
-    const at = index * ZONE_COUNTERS + counter;
-    sum[counter]! += sign * (engine[at]! + streams[at]!);
+function addCounts(sum: Float64Array, counts: readonly Float64Array[], index: number, sign: number): void {
+  for (const each of counts) {
+    for (let counter = 0; counter < ZONE_COUNTERS; counter++) {
+      sum[counter]! += sign * each[index * ZONE_COUNTERS + counter]!;
+    }
   }
 }

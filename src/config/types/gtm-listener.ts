@@ -116,6 +116,12 @@ gtm listener dns-udp {
         help: 'The DNS profile that says how queries are answered, /Common/dns where none is named; profiles of transport protocols are kept.',
       },
     ),
+    'ring-adapter': choice(['packet-ring', 'af-xdp'], {
+      default: 'packet-ring',
+      help: 'How engine ring gets frames: by a packet ring (TPACKET_V2) and a rule that keeps them from the kernel, or by AF_XDP.',
+      extension: true,
+      onChange: 'rebuild',
+    }),
     rules: patternList(NAMES, { default: [], help: 'The iRules.', inert: true }),
     'source-port': choice(['preserve', 'preserve-strict', 'change'], {
       default: 'preserve',

@@ -13,7 +13,7 @@ import { IpcServer } from '../../ipc/ipc-server.ts';
 import { loadAddon } from '../../native/addon.ts';
 import { makeDirectory } from '../../store/atomic-file.ts';
 import { daemonSocket } from '../../supervise/daemon-table.ts';
-import { askSupervisor } from '../../supervise/device-client.ts';
+import { askSupervisor, setQueryRules } from '../../supervise/device-client.ts';
 import { stateLayout } from '../../supervise/state-directory.ts';
 
 export type DnsdSettings = { state: string; log: Log };
@@ -32,7 +32,11 @@ export async function runDnsd({ state, log }: DnsdSettings): Promise<number> {
     addon: loaded,
     directory,
     inbox: stateLayout(state).inbox,
-    askForSocket: (params) => askSupervisor(state, 'open-server-socket', params),
+    opener: {
+      server: (params) => askSupervisor(state, 'open-server-socket', params),
+      packet: (params) => askSupervisor(state, 'open-packet-socket', params),
+    },
+    setRules: (rules) => setQueryRules(state, 'dnsd', rules),
     version: packageVersion(),
     died: (reason) => {
       logEvent(log, 'daemon-failed', reason);

@@ -1,0 +1,127 @@
+// What the thread of a ring engine runs: no event loop, one native call a batch. Messages are looked for between two batches.
+
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { FrameReplier, IPV4_REPLY_OVERHEAD, IPV6_REPLY_OVERHEAD } from '../../dns/frame-reply.ts';
+import { errorText } from '../../core/errors.ts';
+import { Responder, type ResponderOptions } from '../../dns/responder.ts';
+import { newZoneCounts } from '../../dns/zone-counts.ts';
+import { ZoneSet } from '../../dns/zone-set.ts';
+import { loadAddon, REPLY_STRIDE } from '../../native/addon.ts';
+import { QUERY_SLOTS, QueryRing, querySlotOctets } from '../../net/query-ring.ts';
+import { QUERY_SOCKETS_CAPACITY, QuerySockets, querySocketsOctets } from '../../net/query-sockets.ts';
+import { Arena } from '../../packet/arena.ts';
+import { ETHERNET_HEADER_OCTETS } from '../../wire/ethernet.ts';
+import { CLIENT_OFFSET, type DeferredQuery, type EngineRequest, EngineWord, type FromEngine, type ToEngine } from './engine-protocol.ts';
+import { RingLoss, type RingEngineSetup } from './ring-engine.ts';
+
+/** What every sender takes (RFC 1035, section 2.3.4): where not even that fits a frame there is no way to answer. */
+const LEAST_UDP_OCTETS = 512;
+/** The largest `max-udp-size` of a profile. */
+const MAX_UDP_OCTETS = 4096;
+
+const setup = workerData as RingEngineSetup;
+const control = new Int32Array(setup.control);
+const { id, counts, frameCounts, losses, answers } = setup;
+const loaded = loadAddon();
+if (loaded.addon === undefined) throw new Error(loaded.reason);
+const { addon } = loaded;
+const { form = 'packet-ring', ...place } = setup.ring;
+const slotOctets = querySlotOctets(MAX_UDP_OCTETS);
+const arena = addon.arenaCreate(form === 'af-xdp' ? querySocketsOctets(addon, place.device) : QUERY_SLOTS * slotOctets);
+const memory = new Arena(addon.arenaBuffer(arena));
+const ring =
+  form === 'af-xdp' ? new QuerySockets(addon, arena, place) : new QueryRing(addon, arena, 0, { ...place, slotOctets });
+const isIpv6 = place.addresses.some(({ length }) => length === 16);
+// A reply fits a frame, for there is nobody to cut it.
+const frameOctets =
+  form === 'af-xdp' ? Math.min(ring.mtu(), QUERY_SOCKETS_CAPACITY - ETHERNET_HEADER_OCTETS) : ring.mtu();
+const frameRoom = frameOctets - (isIpv6 ? IPV6_REPLY_OVERHEAD : IPV4_REPLY_OVERHEAD);
+if (frameRoom < LEAST_UDP_OCTETS) throw new Error(`${place.device}: an MTU of ${ring.mtu()} is too small for replies`);
+let zones = new ZoneSet([]);
+let zoneCounts = newZoneCounts(0);
+let responder = responderOf(answers);
+const replier = new FrameReplier(
+  { respond: (octets, start, end, sender) => responder.respond(octets, start, end, sender) },
+  ...([memory.bytes, memory.words, form === 'af-xdp'] as const),
+);
+let deferred: DeferredQuery[] = [];
+
+function responderOf(options: ResponderOptions): Responder {
+  return new Responder(zones, { ...options, udpOctets: Math.min(options.udpOctets, frameRoom) }, zoneCounts);
+}
+
+function make(start: number, end: number, flags: number): number {
+  const replyEnd = replier.reply(start, end, flags !== 0);
+  if (replyEnd >= 0) return replyEnd;
+  forward();
+  return start;
+}
+
+function forward(): void {
+  const { sender, messageStart, messageEnd, senderPort } = replier;
+  const words = new Int32Array(REPLY_STRIDE);
+  words[1] = senderPort;
+  new Uint8Array(words.buffer).set(
+    memory.bytes.subarray(sender.addressAt, sender.addressAt + sender.addressOctets),
+    CLIENT_OFFSET,
+  );
+  deferred.push({ id, words, octets: memory.bytes.slice(messageStart, messageEnd) });
+}
+
+const say = (message: FromEngine): void => parentPort!.postMessage(message);
+
+say({ kind: 'ready' });
+let seen = 0;
+while (Atomics.load(control, EngineWord.stop) === 0) {
+  const messages = Atomics.load(control, EngineWord.messages);
+  if (messages !== seen) {
+    seen = messages;
+    takeMessages();
+  }
+  const now = Math.floor(Date.now() / 1000);
+  if (now !== replier.sender.now) noteLosses();
+  replier.sender.now = now;
+  if (ring.step(make) === 0) continue;
+  counts.set(responder.counts);
+  frameCounts.set(replier.counts);
+  if (deferred.length > 0) {
+    say({ kind: 'deferred', queries: deferred });
+    deferred = [];
+  }
+}
+noteLosses();
+ring.close();
+
+/** The kernel is asked for them: not at every batch. */
+function noteLosses(): void {
+  const { overruns, failed } = ring.losses();
+  losses[RingLoss.overruns] = overruns;
+  losses[RingLoss.failed] = failed;
+}
+
+function takeMessages(): void {
+  for (;;) {
+    const received = receiveMessageOnPort(parentPort!) as { message: ToEngine } | undefined;
+    if (received === undefined) return;
+    const { ticket, request } = received.message;
+    let failure: string | undefined;
+    try {
+      fulfil(request);
+    } catch (error) {
+      failure = errorText(error);
+    }
+    say({ kind: 'done', ticket, ...(failure === undefined ? {} : { failure }) });
+  }
+}
+
+function fulfil(request: EngineRequest): void {
+  if (request.kind === 'zones') {
+    zones = new ZoneSet(request.zones);
+    zoneCounts = request.counts;
+    responder.setZones(zones, zoneCounts);
+  } else if (request.kind === 'change') {
+    const { counts: before } = responder;
+    responder = responderOf(request.answers);
+    responder.counts.set(before);
+  }
+}

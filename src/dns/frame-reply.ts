@@ -1,0 +1,214 @@
+// From a frame with a question to the frame with its reply, in the same octets: what the IP stack of the kernel and a socket do
+// elsewhere. What a socket would not have got, or could not have answered, is left and counted.
+//
+// Whoever takes frames has seen to it that they are for us: our MAC address, one of our addresses and our port, no VLAN tag.
+
+import { read16, read32, write16, write32 } from '../core/octets.ts';
+import { checksumFold } from '../core/checksum.ts';
+import { Drop, FORWARD } from '../core/drop-reason.ts';
+import { copyMac, ETHERNET_DESTINATION, ETHERNET_HEADER_OCTETS, ETHERNET_SOURCE } from '../wire/ethernet.ts';
+import { etherType, EtherType } from '../wire/ethernet.ts';
+import * as ipv4 from '../wire/ipv4.ts';
+import * as ipv6 from '../wire/ipv6.ts';
+import {
+  checkUdp,
+  checkUdpChecksum,
+  UDP_CHECKSUM,
+  UDP_HEADER_OCTETS,
+  udpDestinationPort,
+  udpHasChecksum,
+} from '../wire/udp.ts';
+import { udpOctets, udpSourcePort, writeUdp, writeUdpChecksum } from '../wire/udp.ts';
+import type { Sender } from './responder.ts';
+
+/** What became of frames, in `FrameReplier.counts`: each of them is one of these. */
+export const FrameOutcome = {
+  answered: 0,
+  /** The responder has none for it; why is in its own counts. */
+  unanswered: 1,
+  /** Left as it is for somebody else to answer. */
+  forwarded: 2,
+  /** Less than its headers say, or not what was to be taken. */
+  headerInvalid: 3,
+  checksumInvalid: 4,
+  /** From an address or a port that nobody can have: an answer to it would hit somebody else, or nobody. */
+  sourceInvalid: 5,
+} as const;
+export type FrameOutcome = (typeof FrameOutcome)[keyof typeof FrameOutcome];
+export const FRAME_OUTCOMES = Object.keys(FrameOutcome).length;
+
+/** What makes the reply to a message: a Responder. */
+export type MessageResponder = {
+  respond: (octets: Uint8Array, start: number, end: number, sender: Sender) => number;
+};
+
+/** Octets of IP and UDP headers in front of a message. */
+export const IPV4_REPLY_OVERHEAD = ipv4.IPV4_HEADER_OCTETS + UDP_HEADER_OCTETS;
+export const IPV6_REPLY_OVERHEAD = ipv6.IPV6_HEADER_OCTETS + UDP_HEADER_OCTETS;
+
+/** Of replies, as sockets have it by default. */
+const HOP_LIMIT = 64;
+
+export class FrameReplier {
+  readonly counts = new Float64Array(FRAME_OUTCOMES);
+  /** Where the message of the frame begins that was forwarded last, where it ends, and the port that it came from. */
+  messageStart = 0;
+  messageEnd = 0;
+  senderPort = 0;
+  readonly sender: Sender;
+  readonly #bytes: Uint8Array;
+  readonly #words: Int32Array;
+  readonly #responder: MessageResponder;
+  readonly #mayBePartial: boolean;
+  /** Of IPv4 packets of ours, which may be fragmented on their way. */
+  #identification = 0;
+
+  /**
+   * `bytes` and `words` are views of the memory in which frames lie, each 2 octets behind a word boundary. `mayBePartial`: nobody
+   * says whether a UDP checksum was left to a card; one that has the sum of the pseudo-header alone is taken for that.
+   */
+  constructor(responder: MessageResponder, bytes: Uint8Array, words: Int32Array, mayBePartial = false) {
+    this.#responder = responder;
+    this.#bytes = bytes;
+    this.#words = words;
+    this.#mayBePartial = mayBePartial;
+    this.sender = { addresses: bytes, addressAt: 0, addressOctets: 4, isStream: false, now: 0 };
+  }
+
+  /**
+   * Replaces the frame between `start` and `end` by its reply, and returns where that ends; `start`: there is none; less than 0:
+   * the message is to be answered by somebody else (`sender`, `messageStart`, `messageEnd`, `senderPort`). `isFinished`: whether
+   * the UDP checksum has been looked at, or is not there yet because a card was to write it. There is room for the reply.
+   */
+  reply(start: number, end: number, isFinished: boolean): number {
+    const bytes = this.#bytes;
+    const ip = start + ETHERNET_HEADER_OCTETS;
+    if (end < ip) return this.#leave(start, FrameOutcome.headerInvalid);
+    const isIpv4 = etherType(bytes, start) === EtherType.ipv4;
+    const ipInvalid = isIpv4 ? ipv4HeaderInvalid(bytes, ip, end) : ipv6HeaderInvalid(bytes, ip, end);
+    if (ipInvalid !== FrameOutcome.answered) return this.#leave(start, ipInvalid);
+
+    const udp = ip + (isIpv4 ? ipv4.IPV4_HEADER_OCTETS : ipv6.IPV6_HEADER_OCTETS);
+    const packetEnd = isIpv4 ? ip + ipv4.ipv4TotalOctets(bytes, ip) : udp + ipv6.ipv6PayloadOctets(bytes, ip);
+    if (checkUdp(bytes, udp, packetEnd) !== FORWARD) return this.#leave(start, FrameOutcome.headerInvalid);
+    if (!isFinished && !this.#hasGoodChecksum(ip, udp, isIpv4)) return this.#leave(start, FrameOutcome.checksumInvalid);
+    const port = udpSourcePort(bytes, udp);
+    if (port === 0 || hasNoSender(bytes, start, ip, isIpv4)) return this.#leave(start, FrameOutcome.sourceInvalid);
+
+    const { sender } = this;
+    sender.addressAt = ip + (isIpv4 ? ipv4.IPV4_SOURCE : ipv6.IPV6_SOURCE);
+    sender.addressOctets = isIpv4 ? 4 : 16;
+    const message = udp + UDP_HEADER_OCTETS;
+    const messageEnd = udp + udpOctets(bytes, udp);
+    const replyEnd = this.#responder.respond(bytes, message, messageEnd, sender);
+    if (replyEnd < 0) {
+      this.messageStart = message;
+      this.messageEnd = messageEnd;
+      this.senderPort = port;
+      this.#leave(start, FrameOutcome.forwarded);
+      return replyEnd;
+    }
+    if (replyEnd === message) return this.#leave(start, FrameOutcome.unanswered);
+    this.#turnRound(start, ip, udp, replyEnd, isIpv4);
+    this.counts[FrameOutcome.answered]!++;
+    return replyEnd;
+  }
+
+  #leave(start: number, outcome: FrameOutcome): number {
+    this.counts[outcome]!++;
+    return start;
+  }
+
+  #hasGoodChecksum(ip: number, udp: number, isIpv4: boolean): boolean {
+    const bytes = this.#bytes;
+    // Without one it may come over IPv4 alone (RFC 8200, section 8.1).
+    if (!isIpv4 && !udpHasChecksum(bytes, udp)) return false;
+    const sum = pseudoHeaderSum(bytes, ip, udpOctets(bytes, udp), isIpv4);
+    if (checkUdpChecksum(bytes, this.#words, udp, sum) === FORWARD) return true;
+    return this.#mayBePartial && read16(bytes, udp + UDP_CHECKSUM) === checksumFold(sum);
+  }
+
+  /** Writes the headers in front of a reply: back to whoever asked, by the way that the question came. */
+  #turnRound(start: number, ip: number, udp: number, end: number, isIpv4: boolean): void {
+    const bytes = this.#bytes;
+    swapMacs(bytes, start);
+    const octets = end - udp;
+    if (isIpv4) {
+      this.#identification = (this.#identification + 1) & 0xffff;
+      const source = ipv4.ipv4Destination(bytes, ip);
+      const destination = ipv4.ipv4Source(bytes, ip);
+      const total = octets + ipv4.IPV4_HEADER_OCTETS;
+      const { udp: protocol } = ipv4.IpProtocol;
+      ipv4.writeIpv4(bytes, ip, 0, total, this.#identification, false, HOP_LIMIT, protocol, source, destination);
+    } else {
+      ipv6.writeIpv6(bytes, ip, 0, 0, octets, ipv4.IpProtocol.udp, HOP_LIMIT);
+      swapIpv6Addresses(this.#words, ip);
+    }
+    writeUdp(bytes, udp, udpDestinationPort(bytes, udp), udpSourcePort(bytes, udp), octets);
+    writeUdpChecksum(bytes, this.#words, udp, pseudoHeaderSum(bytes, ip, octets, isIpv4));
+  }
+}
+
+/** FrameOutcome.answered: nothing is wrong with it. */
+function ipv4HeaderInvalid(bytes: Uint8Array, ip: number, end: number): FrameOutcome {
+  // Its checksum is looked at last, in a header that is there.
+  const verdict = ipv4.checkIpv4(bytes, ip, end);
+  if (verdict === Drop.ipChecksumInvalid) return FrameOutcome.checksumInvalid;
+  const isTaken =
+    verdict === FORWARD &&
+    ipv4.ipv4HeaderOctets(bytes, ip) === ipv4.IPV4_HEADER_OCTETS &&
+    ipv4.ipv4Protocol(bytes, ip) === ipv4.IpProtocol.udp &&
+    !ipv4.ipv4IsFragment(bytes, ip);
+  return isTaken ? FrameOutcome.answered : FrameOutcome.headerInvalid;
+}
+
+function ipv6HeaderInvalid(bytes: Uint8Array, ip: number, end: number): FrameOutcome {
+  const isTaken = ipv6.checkIpv6(bytes, ip, end) === FORWARD && ipv6.ipv6NextHeader(bytes, ip) === ipv4.IpProtocol.udp;
+  return isTaken ? FrameOutcome.answered : FrameOutcome.headerInvalid;
+}
+
+/** Whether the source is none that a host can have (RFC 1122, section 3.2.1.3; RFC 4291, section 2), or is ourselves. */
+function hasNoSender(bytes: Uint8Array, start: number, ip: number, isIpv4: boolean): boolean {
+  if ((bytes[start + ETHERNET_SOURCE]! & GROUP_BIT) !== 0) return true;
+  if (isIpv4) {
+    const first = bytes[ip + ipv4.IPV4_SOURCE]!;
+    return (
+      first === 0 || first === 127 || first >= 224 || ipv4.ipv4Source(bytes, ip) === ipv4.ipv4Destination(bytes, ip)
+    );
+  }
+  const at = ip + ipv6.IPV6_SOURCE;
+  if (ipv6.ipv6IsMulticast(bytes, at) || isUnspecifiedOrLoopback(bytes, at)) return true;
+  for (let octet = 0; octet < ipv6.IPV6_ADDRESS_OCTETS; octet += 4) {
+    if (read32(bytes, at + octet) !== read32(bytes, ip + ipv6.IPV6_DESTINATION + octet)) return false;
+  }
+  return true;
+}
+
+const GROUP_BIT = 1;
+
+/** `::` and `::1`. */
+const isUnspecifiedOrLoopback = (bytes: Uint8Array, at: number): boolean =>
+  (read32(bytes, at) | read32(bytes, at + 4) | read32(bytes, at + 8)) === 0 && read32(bytes, at + 12) >>> 1 === 0;
+
+const pseudoHeaderSum = (bytes: Uint8Array, ip: number, octets: number, isIpv4: boolean): number =>
+  isIpv4
+    ? ipv4.ipv4PseudoHeaderSum(bytes, ip, ipv4.IpProtocol.udp, octets)
+    : ipv6.ipv6PseudoHeaderSum(bytes, ip, ipv4.IpProtocol.udp, octets);
+
+function swapMacs(bytes: Uint8Array, start: number): void {
+  const low = read32(bytes, start);
+  const high = read16(bytes, start + 4);
+  copyMac(bytes, start + ETHERNET_SOURCE, start + ETHERNET_DESTINATION);
+  write32(bytes, start + ETHERNET_SOURCE, low);
+  write16(bytes, start + ETHERNET_SOURCE + 4, high);
+}
+
+function swapIpv6Addresses(words: Int32Array, ip: number): void {
+  const source = (ip + ipv6.IPV6_SOURCE) >> 2;
+  const destination = (ip + ipv6.IPV6_DESTINATION) >> 2;
+  for (let word = 0; word < 4; word++) {
+    const kept = words[source + word]!;
+    words[source + word] = words[destination + word]!;
+    words[destination + word] = kept;
+  }
+}
