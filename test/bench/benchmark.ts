@@ -14,6 +14,7 @@ import { startOvsGre, startWideplaneEtherIp, startWideplaneGre, startWideplaneTe
 import { startKernel, startOvs, startSingleCForwarder, startWideplane, startWideplaneOverIpv6 } from './device.ts';
 import { pause } from './command.ts';
 import { CRYPTO_BENCHMARKS } from './crypto.ts';
+import { DNS_RING_BENCHMARKS } from './dns-ring.ts';
 import { DNS_BENCHMARKS } from './dns.ts';
 import { IPSEC_BENCHMARKS } from './ipsec.ts';
 import { LARGE_BENCHMARKS } from './large.ts';
@@ -198,6 +199,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   ...MANAGEMENT_BENCHMARKS,
   ...CRYPTO_BENCHMARKS,
   ...DNS_BENCHMARKS,
+  ...DNS_RING_BENCHMARKS,
 ];
 
 export const peerNameOf = ({ peer }: Benchmark): string => (typeof peer === 'string' ? peer : peer.name);
