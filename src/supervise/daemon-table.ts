@@ -35,8 +35,8 @@ export const DAEMONS: readonly DaemonEntry[] = [
   {
     name: 'dnsd',
     help: 'answers DNS: listeners, zones',
-    capabilities: ['net_bind_service', 'net_raw'],
-    rarelyNeeded: ['net_bind_service', 'net_raw'],
+    capabilities: ['net_bind_service', 'net_raw', 'net_admin', 'ipc_lock', 'bpf'],
+    rarelyNeeded: ['net_bind_service', 'net_raw', 'net_admin', 'ipc_lock', 'bpf'],
     without: '',
   },
 ];

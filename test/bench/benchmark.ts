@@ -15,6 +15,7 @@ import { startKernel, startOvs, startSingleCForwarder, startWideplane, startWide
 import { pause } from './command.ts';
 import { CRYPTO_BENCHMARKS } from './crypto.ts';
 import { DNS_BUDGETS } from './dns-budgets.ts';
+import { DNS_RING_BENCHMARKS } from './dns-ring.ts';
 import { DNS_BENCHMARKS } from './dns.ts';
 import { IPSEC_BENCHMARKS } from './ipsec.ts';
 import { LARGE_BENCHMARKS } from './large.ts';
@@ -200,6 +201,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   ...CRYPTO_BENCHMARKS,
   ...DNS_BENCHMARKS,
   ...DNS_BUDGETS,
+  ...DNS_RING_BENCHMARKS,
 ];
 
 export const peerNameOf = ({ peer }: Benchmark): string => (typeof peer === 'string' ? peer : peer.name);

@@ -1,16 +1,14 @@
 // Benchmarks of dnsd against budgets, and of TCP against named.
 
 import { writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import type { ProgramBenchmark } from './benchmark.ts';
-import { type Command, onCore, run, Running } from './command.ts';
+import { onCore, run, Running } from './command.ts';
 import { DEVICE_CORE, PROGRAMS } from './device.ts';
 import { DNS_PORT, DnsDaemon } from './dns-daemon.ts';
-import { prepareDns, startNamed } from './dns.ts';
+import { prepare, startNamed, wideplaneCommand } from './dns.ts';
 import { proportionalOctets } from './large.ts';
 import { TRAFFIC_CORE } from './traffic.ts';
 
-const BLOCKED = fileURLToPath(new URL('./dns-program.js', import.meta.url));
 const RECORDS = 10_000;
 const MANY = 1_000_000;
 const RATE = 10_000;
@@ -64,8 +62,8 @@ const measureReload = (): Promise<number> =>
 
 /** The 99th percentile in milliseconds while the main thread stands still for 20 of every 100 ms. */
 async function measureBlocked(measureMs: number): Promise<number> {
-  const directory = prepareDns({});
-  const command: Command = [process.execPath, BLOCKED, String(DNS_PORT), String(RECORDS), 'blocked'];
+  const directory = prepare({});
+  const command = wideplaneCommand('127.0.0.1', 'blocked');
   const running = await Running.start(onCore(DEVICE_CORE, command), (output) => output.includes('ready'));
   try {
     await load(directory, 1, ['--window', '256']);

@@ -1,13 +1,17 @@
-// The server that `dns-*` measures: the engine on sockets with one zone, on a port of loopback, until it is ended.
+// The server that `dns-*` measures: one engine with one zone, until it is ended.
 //
-//   node dns-program.js PORT RECORDS [blocked]     blocked: its main thread stands still for 20 of every 100 ms
+//   node dns-program.js ADDRESS PORT RECORDS socket|blocked      blocked: its main thread stands still for 20 of every 100 ms
+//   node dns-program.js ADDRESS PORT RECORDS packet-ring|af-xdp DEVICE
 
+import { RingEngine } from '../../src/assembly/dnsd/ring-engine.ts';
+import { addressOctets, parseAddress } from '../../src/core/address.ts';
+import { newZoneCounts } from '../../src/dns/zone-counts.ts';
 import { buildZoneTable } from '../../src/dns/zone-builder.ts';
 import { OneListener } from '../support/dns-engine.ts';
 import { benchZone } from './dns-zone.ts';
 
-const [port, records] = process.argv.slice(2).map(Number) as [number, number];
-const engine = new OneListener();
+const [address, portText, records, form, device] = process.argv.slice(2) as [string, string, string, string, string];
+const port = Number(portText);
 // Everything on: cookies and the name of the server cost those who ask for them.
 const answers = {
   unhandled: 'reject',
@@ -15,9 +19,29 @@ const answers = {
   nsid: new Uint8Array(Buffer.from('bench')),
   cookieKey: new Uint8Array(16),
 } as const;
-await engine.serve({ family: 4, address: '127.0.0.1', port }, answers, [buildZoneTable(benchZone(records))]);
+const zones = [buildZoneTable(benchZone(Number(records)))];
+
+async function startSocket(): Promise<OneListener> {
+  const listener = new OneListener();
+  await listener.serve({ family: 4, address, port }, answers, zones);
+  return listener;
+}
+
+async function startRing(): Promise<RingEngine> {
+  const addresses = [addressOctets(parseAddress(address)!)];
+  const ring = { device, form: form === 'af-xdp' ? form : 'packet-ring', port, addresses } as const;
+  const died = (reason: string): void => {
+    throw new Error(reason);
+  };
+  const engine = new RingEngine({ id: 1, ring, answers }, { deferred: () => undefined, died });
+  await engine.ready();
+  await engine.setZones(zones, newZoneCounts(1));
+  return engine;
+}
+
+const engine = device === '' || device === undefined ? await startSocket() : await startRing();
 console.log('ready');
-if (process.argv[4] === 'blocked') {
+if (form === 'blocked') {
   const standStill = new Int32Array(new SharedArrayBuffer(4));
   setInterval(() => Atomics.wait(standStill, 0, 0, 20), 100);
 }

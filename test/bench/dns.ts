@@ -1,5 +1,5 @@
-// Benchmarks of DNS: one server after the other on core 0, a generator on core 1, over loopback. All servers have the same zone and
-// get the same questions.
+// Benchmarks of DNS: one server after the other on core 0, a generator on core 1, over loopback, or (dns-ring.ts) a veth pair. All
+// servers have the same zone and get the same questions.
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -10,14 +10,14 @@ import { benchMasterFile, benchQuestions, ORIGIN } from './dns-zone.ts';
 import { TRAFFIC_CORE } from './traffic.ts';
 
 const PROGRAM = fileURLToPath(new URL('./dns-program.js', import.meta.url));
-const PORT = 5300;
-const RECORDS = 10_000;
+export const PORT = 5300;
+export const RECORDS = 10_000;
 /** Questions on their way at a time. */
 const WINDOW = 256;
 const LATENCY_RATE = 10_000;
 
 /** A directory with the zone and the questions, and what else a server needs. */
-export function prepareDns(files: Record<string, string>): string {
+export function prepare(files: Record<string, string>): string {
   const directory = `${STATE}/dns`;
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(`${directory}/zones`, { recursive: true });
@@ -27,32 +27,56 @@ export function prepareDns(files: Record<string, string>): string {
   return directory;
 }
 
-type Server = {
-  name: string;
-  files: (directory: string) => Record<string, string>;
-  command: (directory: string) => Command;
+/** Where servers listen, and how commands reach that place and the one of the generator. */
+export type Place = {
+  address: string;
+  inServer: (command: Command) => Command;
+  inClient: (command: Command) => Command;
+  /** Once the server runs. */
+  started: () => Promise<void>;
 };
+
+const LOOPBACK: Place = {
+  address: '127.0.0.1',
+  inServer: (command) => command,
+  inClient: (command) => command,
+  started: () => Promise.resolve(),
+};
+
+export type Server = {
+  name: string;
+  files: (directory: string, address: string) => Record<string, string>;
+  command: (directory: string, address: string) => Command;
+};
+
+/** `dns-program.js` with an engine, and the device of one that takes frames. */
+export const wideplaneCommand = (address: string, engine: string, device = ''): Command => [
+  ...[process.execPath, PROGRAM, address, String(PORT), String(RECORDS), engine, device],
+];
 
 const WIDEPLANE: Server = {
   name: 'wideplane',
   files: () => ({}),
-  command: () => [process.execPath, PROGRAM, String(PORT), String(RECORDS)],
+  command: (_directory, address) => wideplaneCommand(address, 'socket'),
 };
 
-const GDNSD: Server = {
+export const GDNSD: Server = {
   name: 'gdnsd',
-  files: (directory) => ({
-    config: `options => { listen => 127.0.0.1:${PORT}, udp_threads => 1, tcp_threads => 1, run_dir => ${directory}/run, state_dir => ${directory}/run }\n`,
+  files: (directory, address) => ({
+    config: `options => { listen => ${address}:${PORT}, udp_threads => 1, tcp_threads => 1, run_dir => ${directory}/run, state_dir => ${directory}/run }\n`,
     [`zones/${ORIGIN}`]: benchMasterFile(RECORDS),
   }),
   command: (directory) => ['gdnsd', '-c', directory, '-x', 'start'],
 };
 
-const KNOT: Server = {
+/** `more`: sections beside those that everybody needs. */
+export const knotFiles = (directory: string, address: string, more = ''): Record<string, string> => ({
+  'knot.conf': `server:\n  listen: ${address}@${PORT}\n  rundir: ${directory}/run\n  udp-workers: 1\n  tcp-workers: 1\n  background-workers: 1\n${more}database:\n  storage: ${directory}/run\nzone:\n  - domain: ${ORIGIN}\n    file: ${directory}/zone.txt\n    zonefile-sync: -1\n`,
+});
+
+export const KNOT: Server = {
   name: 'knot',
-  files: (directory) => ({
-    'knot.conf': `server:\n  listen: 127.0.0.1@${PORT}\n  rundir: ${directory}/run\n  udp-workers: 1\n  tcp-workers: 1\n  background-workers: 1\ndatabase:\n  storage: ${directory}/run\nzone:\n  - domain: ${ORIGIN}\n    file: ${directory}/zone.txt\n    zonefile-sync: -1\n`,
-  }),
+  files: (directory, address) => knotFiles(directory, address),
   command: (directory) => ['knotd', '-c', `${directory}/knot.conf`],
 };
 
@@ -74,18 +98,31 @@ const NAMED: Server = {
 
 /** named with the zone, for other kinds of questions; it may not answer yet. */
 export async function startNamed(): Promise<{ directory: string; running: Running }> {
-  const directory = prepareDns(NAMED.files(`${STATE}/dns`));
-  const command = onCore(DEVICE_CORE, NAMED.command(directory));
+  const directory = prepare(NAMED.files(`${STATE}/dns`, LOOPBACK.address));
+  const command = onCore(DEVICE_CORE, NAMED.command(directory, LOOPBACK.address));
   return { directory, running: await Running.start(command, (output) => output.includes(' running')) };
 }
 
 /** Starts a server, waits until it answers, and gives what `dns-load` prints of it. */
-async function load(server: Server, options: readonly string[]): Promise<Record<string, number>> {
-  const directory = prepareDns(server.files(`${STATE}/dns`));
-  const running = await Running.start(onCore(DEVICE_CORE, server.command(directory)));
+async function load(
+  server: Server,
+  options: readonly string[],
+  { address, inServer, inClient, started }: Place = LOOPBACK,
+): Promise<Record<string, number>> {
+  const directory = prepare(server.files(`${STATE}/dns`, address));
+  const running = await Running.start(inServer(onCore(DEVICE_CORE, server.command(directory, address))));
   const ask = async (seconds: number, more: readonly string[]): Promise<Record<string, number>> => {
-    const where = ['--port', String(PORT), '--questions', `${directory}/questions.txt`, '--core', TRAFFIC_CORE];
-    const printed = await run([`${PROGRAMS}/dns-load`, ...where, '--seconds', String(seconds), ...more]);
+    const where = [
+      '--server',
+      address,
+      '--port',
+      String(PORT),
+      '--questions',
+      `${directory}/questions.txt`,
+      '--core',
+      TRAFFIC_CORE,
+    ];
+    const printed = await run(inClient([`${PROGRAMS}/dns-load`, ...where, '--seconds', String(seconds), ...more]));
     return JSON.parse(printed) as Record<string, number>;
   };
   try {
@@ -93,6 +130,7 @@ async function load(server: Server, options: readonly string[]): Promise<Record<
     for (let tries = 0; (await ask(0.3, ['--window', '64'])).answersPerSecond! < 1000; tries++) {
       if (tries > 50) throw new Error(`${server.name} does not answer:\n${running.output}`);
     }
+    await started();
     await ask(1, ['--window', String(WINDOW)]);
     return await ask(Number(options[1]), options.slice(2));
   } finally {
@@ -100,11 +138,12 @@ async function load(server: Server, options: readonly string[]): Promise<Record<
   }
 }
 
-const answersOf =
-  (server: Server) =>
+/** Thousands of answers a second. */
+export const answersOf =
+  (server: Server, place?: Place) =>
   async (measureMs: number): Promise<number> => {
     const options = ['--seconds', String(measureMs / 1000), '--window', String(WINDOW)];
-    return (await load(server, options)).answersPerSecond! / 1000;
+    return (await load(server, options, place)).answersPerSecond! / 1000;
   };
 
 const tailOf =

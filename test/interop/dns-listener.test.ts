@@ -137,4 +137,47 @@ describe('DNS listeners', () => {
     assert.match(await short(client, INSIDE, 'example.com', 'SOA'), / 2 7200 /, 'the serial stays');
     assert.equal(await wideplane.stop(), 0);
   });
+
+  it('take queries from rings where a listener says so, on every kind of address, and give them back', async () => {
+    const { site, far5, client, wideplane } = await buildLab();
+    await wideplane.dnsReady();
+    // An address of the kernel on a device that is its own.
+    await connect([site, 'e2'], [client, 'e2']);
+    await site.addAddress('e2', '10.2.0.1/24');
+    await client.addAddress('e2', '10.2.0.2/24');
+    for (const command of [
+      'create gtm listener own { address 10.2.0.1 engine ring }',
+      'create gtm listener own-tcp { address 10.2.0.1 ip-protocol tcp }',
+      'modify gtm listener inside { engine ring }',
+      'modify gtm listener tunnel5 { engine ring }',
+    ]) {
+      await wideplane.tmsh(command);
+    }
+    assert.doesNotMatch(await wideplane.tmsh('show sys config status wait'), /Reason/);
+    for (const [from, address, listener, device] of [
+      [client, '10.2.0.1', 'own', 'e2'],
+      [client, INSIDE, 'inside', 'wp-inside'],
+      [far5, TUNNEL, 'tunnel5', 'wp-vx5'],
+    ] as const) {
+      assert.equal(await short(from, address, 'www.example.com'), '192.0.2.80', listener);
+      const shown = await wideplane.tmsh(`show gtm listener ${listener}`);
+      assert.match(shown, new RegExp(`Queries by ring on ${device}\n +Answered +1\n`), shown);
+    }
+    assert.equal(await short(client, '10.2.0.1', '+tcp', 'www.example.com'), '192.0.2.80');
+    assert.match(await site.run(['nft', 'list', 'ruleset']), /wideplane_queries/);
+    // By AF_XDP, and back to the socket.
+    await wideplane.tmsh('modify gtm listener own ring-adapter af-xdp');
+    assert.doesNotMatch(await wideplane.tmsh('show sys config status wait'), /Reason/);
+    assert.equal(await short(client, '10.2.0.1', 'www.example.com'), '192.0.2.80', 'af-xdp');
+    assert.match(await wideplane.tmsh('show gtm listener own'), /Queries by ring on e2\n +Answered +1\n/);
+    await wideplane.killDaemon('dnsd');
+    assert.equal(await short(client, '10.2.0.1', 'www.example.com'), '192.0.2.80', 'after a restart');
+    assert.equal(await short(far5, TUNNEL, 'www.example.com'), '192.0.2.80', 'after a restart');
+    await wideplane.tmsh('modify gtm listener inside { engine socket }');
+    await wideplane.tmsh('delete gtm listener own');
+    await wideplane.tmsh('show sys config status wait');
+    assert.equal(await short(client, INSIDE, 'www.example.com'), '192.0.2.80', 'by its socket');
+    wideplane.kill();
+    await waitFor('no rule is left', 10, async () => (await site.run(['nft', 'list', 'ruleset'])).trim() === '');
+  });
 });

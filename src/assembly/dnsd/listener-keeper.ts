@@ -125,6 +125,7 @@ export class ListenerKeeper {
       const spec = wanted.get(name);
       if (spec !== undefined && isSamePlace(spec, listener.spec) && isCurrent(listener.socket)) continue;
       this.#open.delete(name);
+      await this.#options.rings.close(name);
       // Another UDP socket of the same address may be opened first, which loses nothing; a TCP socket must go before.
       if (listener.stream === undefined) leaving.push(listener);
       else await this.#close(listener);
@@ -192,13 +193,16 @@ export class ListenerKeeper {
   /** A ring stands beside a socket that is open. */
   async #settleRing(spec: ListenerSpec): Promise<void> {
     const { rings } = this.#options;
-    const listener = this.#open.get(spec.name);
-    if (spec.engine !== 'ring' || listener === undefined || rings.get(spec.name) !== undefined) return;
-    await rings.open(spec, listener.id);
+    const { name, engine, ringAdapter } = spec;
+    const listener = this.#open.get(name);
+    const ring = rings.get(name);
+    const isWanted = engine === 'ring' && listener !== undefined;
+    if (isWanted && ring?.spec.ringAdapter === ringAdapter) return;
+    await rings.close(name);
+    if (isWanted) await rings.open(spec, listener.id);
   }
 
-  async #close({ stream, id, spec }: OpenListener): Promise<void> {
-    if (!this.#open.has(spec.name)) await this.#options.rings.close(spec.name);
+  async #close({ stream, id }: OpenListener): Promise<void> {
     if (stream !== undefined) await stream.close();
     else await (await this.#options.engine()).close(id);
   }
@@ -218,6 +222,4 @@ const isSamePlace = (a: ListenerSpec, b: ListenerSpec): boolean =>
   a.address === b.address &&
   a.routeDomain === b.routeDomain &&
   a.port === b.port &&
-  a.isStream === b.isStream &&
-  a.engine === b.engine &&
-  a.ringAdapter === b.ringAdapter;
+  a.isStream === b.isStream;

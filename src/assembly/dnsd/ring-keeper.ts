@@ -75,7 +75,6 @@ export class RingKeeper {
   async change(spec: ListenerSpec): Promise<void> {
     const ring = this.#rings.get(spec.name);
     if (ring === undefined) return;
-    this.#rings.set(spec.name, { ...ring, spec });
     await ring.engine.change(this.#options.answersOf(spec));
   }
 

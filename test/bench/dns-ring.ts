@@ -1,0 +1,129 @@
+// Benchmarks of DNS over a veth pair: ours takes its frames straight from the device, gdnsd has sockets, Knot its own XDP.
+//
+//   namespace of the server             namespace of the client
+//   192.0.2.1 sv0 ════════════════════ cl0 192.0.2.2
+//
+// What a veth pair does when a frame arrives happens on the core of the sender, unless it is moved: in `...-own-core` all that the
+// server's side does is on the core of the server, as with a card.
+
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { currentPlace, DeviceJournal } from '../../src/supervise/device-journal.ts';
+import { QueryRuleKeeper } from '../../src/supervise/query-rules.ts';
+import type { ProgramBenchmark } from './benchmark.ts';
+import { inNamespace, pause, run, runAll } from './command.ts';
+import { DEVICE_CORE } from './device.ts';
+import { answersOf, GDNSD, KNOT, knotFiles, type Place, PORT, type Server, wideplaneCommand } from './dns.ts';
+
+const SERVER_SPACE = 'dns-server';
+const CLIENT_SPACE = 'dns-client';
+const DEVICE = 'sv0';
+const ADDRESS = '192.0.2.1';
+
+/** Until a thread of the kernel is found and put on its core. */
+const PIN_MS = 500;
+
+type Form = 'packet-ring' | 'af-xdp';
+type DeviceServer = Server & { readonly isXdp: boolean };
+
+const wideplane = (form: Form): DeviceServer => ({
+  name: `wideplane by ${form}`,
+  isXdp: form === 'af-xdp',
+  files: () => ({}),
+  command: (_directory, address) => wideplaneCommand(address, form, DEVICE),
+});
+
+const KNOT_XDP: DeviceServer = {
+  ...KNOT,
+  name: 'knot-xdp',
+  isXdp: true,
+  files: (directory, address) => knotFiles(directory, address, `xdp:\n  listen: ${DEVICE}@${PORT}\n  udp: on\n`),
+};
+
+const QUIET = { debug: () => undefined, info: () => undefined, warn: console.warn, error: console.error };
+
+/** Measures one server on a veth pair of its own. */
+async function onVeth(server: DeviceServer, measureMs: number, hasOwnCore: boolean): Promise<number> {
+  const spaces = [SERVER_SPACE, CLIENT_SPACE];
+  for (const space of spaces) await run(['ip', 'netns', 'add', space]);
+  const rules = new QueryRuleKeeper(
+    new DeviceJournal(join(mkdtempSync(join(tmpdir(), 'dns-ring-')), 'devices.json'), currentPlace()),
+    QUIET,
+  );
+  const place: Place = {
+    address: ADDRESS,
+    inServer: (command) => inNamespace(SERVER_SPACE, command),
+    inClient: (command) => inNamespace(CLIENT_SPACE, command),
+    started: async () => {
+      if (server.name === wideplane('packet-ring').name) {
+        await rules.set('dnsd', [{ device: DEVICE, port: PORT, addresses: [ADDRESS], namespace: SERVER_SPACE }]);
+      }
+      if (hasOwnCore) await moveToOwnCore(server.isXdp);
+    },
+  };
+  try {
+    await runAll([
+      [
+        'ip',
+        'link',
+        'add',
+        DEVICE,
+        'netns',
+        SERVER_SPACE,
+        'type',
+        'veth',
+        'peer',
+        'name',
+        'cl0',
+        'netns',
+        CLIENT_SPACE,
+      ],
+      ['ip', '-n', SERVER_SPACE, 'address', 'add', `${ADDRESS}/24`, 'dev', DEVICE],
+      ['ip', '-n', CLIENT_SPACE, 'address', 'add', '192.0.2.2/24', 'dev', 'cl0'],
+      ['ip', '-n', SERVER_SPACE, 'link', 'set', DEVICE, 'up'],
+      ['ip', '-n', CLIENT_SPACE, 'link', 'set', 'cl0', 'up'],
+    ]);
+    return await answersOf(server, place)(measureMs);
+  } finally {
+    await rules.removeAll();
+    for (const space of spaces) await run(['ip', 'netns', 'delete', space]);
+  }
+}
+
+/** What arrives goes to the server's core at once; what an XDP program gets, by a thread of the kernel (scripts/lib/pin-napi.sh). */
+async function moveToOwnCore(isXdp: boolean): Promise<void> {
+  const directory = `/sys/class/net/${DEVICE}`;
+  const mask = (1 << DEVICE_CORE).toString(16);
+  const script = isXdp
+    ? `echo 1 > ${directory}/threaded`
+    : `for f in ${directory}/queues/rx-*/rps_cpus; do echo ${mask} > $f; done`;
+  await run(inNamespace(SERVER_SPACE, ['sh', '-c', script]));
+  await pause(PIN_MS);
+}
+
+const GDNSD_SOCKETS: DeviceServer = { ...GDNSD, isXdp: false };
+
+const against = (
+  peer: DeviceServer,
+  atLeast: number,
+  forms: readonly Form[],
+  hasOwnCore: boolean,
+): ProgramBenchmark => ({
+  ...{ name: `dns-ring-static-vs-${peer.name}${hasOwnCore ? '-own-core' : ''}`, unit: 'k answers/s' },
+  ...{ atLeast, moreIsBetter: true },
+  // The better of the forms: which it is depends on the device, and is the choice of whoever runs it.
+  own: async (measureMs) => {
+    let best = 0;
+    for (const form of forms) best = Math.max(best, await onVeth(wideplane(form), measureMs, hasOwnCore));
+    return best;
+  },
+  peer: { name: peer.name, measure: (measureMs) => onVeth(peer, measureMs, hasOwnCore) },
+});
+
+export const DNS_RING_BENCHMARKS: readonly ProgramBenchmark[] = [
+  against(GDNSD_SOCKETS, 1.9, ['packet-ring'], false),
+  against(KNOT_XDP, 1.4, ['packet-ring'], false),
+  against(GDNSD_SOCKETS, 1.2, ['packet-ring', 'af-xdp'], true),
+  against(KNOT_XDP, 1.05, ['packet-ring', 'af-xdp'], true),
+];
