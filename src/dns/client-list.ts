@@ -3,13 +3,17 @@
 // What goes between threads is flat octets, for each prefix: octets of an address of its family (4 or 16), bits of the prefix (1),
 // the address. Bits of the address behind the prefix say nothing.
 
-export type ClientPrefix = { readonly address: Uint8Array; readonly bits: number };
+import type { IpPrefix } from '../core/address.ts';
+import { write32 } from '../core/octets.ts';
 
-/** Prefixes as flat octets. `address`: 4 or 16 octets. */
-export function packPrefixes(prefixes: readonly ClientPrefix[]): Uint8Array {
-  const octets: number[] = [];
-  for (const { address, bits } of prefixes) octets.push(address.length, bits, ...address);
-  return Uint8Array.from(octets);
+/** Prefixes as flat octets; route domains say nothing here. */
+export function packPrefixes(prefixes: readonly IpPrefix[]): Uint8Array {
+  const parts = prefixes.map(({ address: { family, words }, length }) => {
+    const octets = new Uint8Array(16);
+    for (const [index, word] of words.entries()) write32(octets, index * 4, word);
+    return family === 4 ? [4, length, ...octets.subarray(12)] : [16, length, ...octets];
+  });
+  return Uint8Array.from(parts.flat());
 }
 
 /** The first and the last address of ranges that do not touch each other, in ascending order: 2 × `size` octets each. */

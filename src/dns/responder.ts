@@ -94,7 +94,14 @@ export type Sender = {
   now: number;
 };
 
+/** Is told of each message; `octets`: of the reply that is sent, 0 for none. The question is still in the query's octets. */
+export type ResponseTap = {
+  note(query: Query, rcode: number, outcome: Outcome, octets: number, sender: Sender): void;
+};
+
 export class Responder {
+  /** Listens to what is answered; costs nothing while it is undefined. */
+  tap: ResponseTap | undefined;
   readonly counts = new Float64Array(OUTCOMES);
   #zones: ZoneSet;
   #zoneCounts: Float64Array;
@@ -139,8 +146,14 @@ export class Responder {
     reply.clear();
     const outcome = verdict === QueryVerdict.question ? this.#answer(sender) : this.#refuseMessage(verdict);
     this.counts[outcome]!++;
-    if (isSilent(outcome)) return start;
-    if (!this.#isWithinRate(outcome, sender)) return start;
+    const replyEnd = this.#send(outcome, octets, start, sender);
+    this.tap?.note(query, reply.rcode, outcome, Math.max(0, replyEnd - start), sender);
+    return replyEnd;
+  }
+
+  #send(outcome: Outcome, octets: Uint8Array, start: number, sender: Sender): number {
+    if (isSilent(outcome) || !this.#isWithinRate(outcome, sender)) return start;
+    const reply = this.#reply;
     // A query that is above the rate is truncated here and not asked about.
     if (outcome === Outcome.forwarded && !reply.isTruncated) return FORWARD;
     if (reply.isTruncated) this.counts[Outcome.truncated]!++;

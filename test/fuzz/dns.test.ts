@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { parsePrefix } from '../../src/core/address.ts';
 import { packPrefixes } from '../../src/dns/client-list.ts';
 import { COOKIE_OCTETS, Cookies } from '../../src/dns/cookie.ts';
 import { Query } from '../../src/dns/query.ts';
@@ -127,7 +128,7 @@ function checkReply(reply: Uint8Array, message: Uint8Array): void {
 it('mutated messages', () => {
   const nsid = new Uint8Array(Buffer.from('fuzz'));
   const rateLimit = { perSecond: 5, slip: 2, ipv4Prefix: 24, ipv6Prefix: 56 };
-  const allowedClients = packPrefixes([{ address: Uint8Array.of(198, 51, 100, 0), bits: 24 }]);
+  const allowedClients = packPrefixes([parsePrefix('198.51.100.0/24')!]);
   const ways: Partial<ResponderOptions>[] = [
     ...(['reject', 'hint', 'drop'] as const).map((unhandled) => ({ unhandled })),
     { hasBackend: true },

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { it } from 'node:test';
+import type { IpPrefix } from '../../src/core/address.ts';
+import { read32 } from '../../src/core/octets.ts';
 import { ClientList, packPrefixes } from '../../src/dns/client-list.ts';
 
 // Few different octets: prefixes are within each other and side by side.
@@ -15,12 +17,19 @@ const prefix = fc.constantFrom(4, 16).chain((size) =>
     bits: fc.integer({ min: 0, max: size * 8 }),
   }),
 );
+function prefixOf({ address, bits }: { address: Uint8Array; bits: number }): IpPrefix {
+  const octets = new Uint8Array(16);
+  octets.set(address, 16 - address.length);
+  const words = [read32(octets, 0), read32(octets, 4), read32(octets, 8), read32(octets, 12)] as const;
+  return { address: { family: address.length === 4 ? 4 : 6, words, routeDomain: 0 }, length: bits };
+}
+
 const bit = (address: Uint8Array, index: number): number => (address[index >>> 3]! >>> (7 - (index & 7))) & 1;
 
 it('a list of clients has the addresses that one of its prefixes has', () => {
   fc.assert(
     fc.property(fc.array(prefix, { maxLength: 12 }), fc.array(prefix), fc.nat(200), (prefixes, others, flipped) => {
-      const list = new ClientList(packPrefixes(prefixes));
+      const list = new ClientList(packPrefixes(prefixes.map(prefixOf)));
       const near = prefixes.map(({ address }) => {
         const other = address.slice();
         other[(flipped >>> 3) % other.length]! ^= 0x80 >>> (flipped & 7);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import * as packet from 'dns-packet';
 import { describe, it } from 'node:test';
+import { parsePrefix } from '../../../src/core/address.ts';
 import { packPrefixes } from '../../../src/dns/client-list.ts';
 import { FORWARD, Outcome, Responder, type ResponderOptions, type Sender } from '../../../src/dns/responder.ts';
 import { buildZoneTable } from '../../../src/dns/zone-builder.ts';
@@ -125,10 +126,9 @@ describe('a responder', () => {
   });
 
   it('refuses who is not on the access list, whatever is asked', () => {
-    const lists = (...prefixes: [number[], number][]) =>
-      packPrefixes(prefixes.map(([address, bits]) => ({ address: Uint8Array.from(address), bits })));
+    const lists = (...prefixes: string[]) => packPrefixes(prefixes.map((text) => parsePrefix(text)!));
     const known = queryOf({ name: 'www.example.com', type: 'A' });
-    const others = lists([[192, 0, 2, 98], 32], [[192, 0, 3, 0], 24]);
+    const others = lists('192.0.2.98/32', '192.0.3.0/24', '::/0');
     for (const name of ['www.example.com', 'www.elsewhere.net']) {
       const { reply, responder } = respond(queryOf({ name, type: 'A' }), { allowedClients: others, hasBackend: true });
       assert.deepEqual(linesOf(reply!), ['REFUSED']);
@@ -139,7 +139,7 @@ describe('a responder', () => {
       );
     }
     assert.deepEqual(lines(known, { allowedClients: new Uint8Array(0) }), ['REFUSED']);
-    assert.equal(lines(known, { allowedClients: lists([[192, 0, 2, 0], 24]) }).length, 2);
+    assert.equal(lines(known, { allowedClients: lists('192.0.2.0/24') }).length, 2);
   });
 
   it('counts for each zone what it was asked', () => {
