@@ -26,7 +26,10 @@ export async function logDns(state: string, count: number): Promise<number> {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, stop);
     let [written, lost] = [0, 0];
     try {
+      let isFirst = true;
       for await (const item of client.stream('dns-log', {})) {
+        if (isFirst) say('log', 'listening');
+        isFirst = false;
         const lines = item.lines.slice(0, count - written);
         if (lines.length > 0) process.stdout.write(`${lines.join('\n')}\n`);
         written += lines.length;

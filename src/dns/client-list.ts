@@ -3,15 +3,13 @@
 // What goes between threads is flat octets, for each prefix: octets of an address of its family (4 or 16), bits of the prefix (1),
 // the address. Bits of the address behind the prefix say nothing.
 
-import type { IpPrefix } from '../core/address.ts';
-import { write32 } from '../core/octets.ts';
+import { addressOctets, type IpPrefix } from '../core/address.ts';
 
 /** Prefixes as flat octets; route domains say nothing here. */
 export function packPrefixes(prefixes: readonly IpPrefix[]): Uint8Array {
-  const parts = prefixes.map(({ address: { family, words }, length }) => {
-    const octets = new Uint8Array(16);
-    for (const [index, word] of words.entries()) write32(octets, index * 4, word);
-    return family === 4 ? [4, length, ...octets.subarray(12)] : [16, length, ...octets];
+  const parts = prefixes.map(({ address, length }) => {
+    const octets = addressOctets(address);
+    return [octets.length, length, ...octets];
   });
   return Uint8Array.from(parts.flat());
 }

@@ -140,6 +140,9 @@ export type ReplyOptions = {
   slots: number;
 };
 
+/** `namespace` as in ServerSocketOptions. */
+export type PacketSocketOptions = { isPacket: true; namespace: string };
+
 export type ServerSocketOptions = {
   family: 4 | 6;
   /** Whether it is a TCP socket, which listens; otherwise UDP. */
@@ -254,10 +257,8 @@ export interface Addon {
   rawDescriptors(socket: number): number[];
   rawClose(socket: number): void;
 
-  /** A packet socket that is bound to nothing: its descriptor. `namespace` as in ServerSocketOptions. */
-  serverSocketOpen(options: { isPacket: true; namespace: string }): number;
-  /** A bound socket of a server: its descriptor. */
-  serverSocketOpen(options: ServerSocketOptions): number;
+  /** A bound socket of a server, or a packet socket that is bound to nothing: its descriptor. */
+  serverSocketOpen(options: ServerSocketOptions | PacketSocketOptions): number;
   /** Sends a copy of a descriptor, with a number that says which it is, to the process that has opened the path. */
   descriptorSend(options: { path: string; tag: number; descriptor: number }): void;
   /** A Unix socket at the path, by which descriptors come: its descriptor. Replaces what a former process left there. */

@@ -38,7 +38,7 @@ export class DnsDaemon {
     writeFileSync(`${directory}/wideplane.conf`, configuration(directory));
     const run = (...args: string[]): Command => [process.execPath, WIDEPLANE, 'run', ...args];
     const state = ['--state', `${directory}/state`];
-    const serves = (output: string): boolean => /serves /.test(output);
+    const serves = (output: string): boolean => output.includes('serves ');
     const configd = await Running.start(run('configd', '--config', `${directory}/wideplane.conf`, ...state), serves);
     try {
       const dnsd = await Running.start(onCore(core, run('dnsd', ...state)), serves);

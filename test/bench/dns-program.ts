@@ -3,6 +3,7 @@
 //   node dns-program.js ADDRESS PORT RECORDS socket|blocked      blocked: its main thread stands still for 20 of every 100 ms
 //   node dns-program.js ADDRESS PORT RECORDS packet-ring|af-xdp DEVICE
 
+import { createQueryLog } from '../../src/assembly/dnsd/query-log.ts';
 import { RingEngine } from '../../src/assembly/dnsd/ring-engine.ts';
 import { addressOctets, parseAddress } from '../../src/core/address.ts';
 import { newZoneCounts } from '../../src/dns/zone-counts.ts';
@@ -10,7 +11,7 @@ import { buildZoneTable } from '../../src/dns/zone-builder.ts';
 import { OneListener } from '../support/dns-engine.ts';
 import { benchZone } from './dns-zone.ts';
 
-const [address, portText, records, form, device] = process.argv.slice(2) as [string, string, string, string, string];
+const [address, portText, records, form, device] = process.argv.slice(2) as [string, string, string, string, string?];
 const port = Number(portText);
 // Everything on: cookies and the name of the server cost those who ask for them.
 const answers = {
@@ -27,19 +28,19 @@ async function startSocket(): Promise<OneListener> {
   return listener;
 }
 
-async function startRing(): Promise<RingEngine> {
+async function startRing(onDevice: string): Promise<RingEngine> {
   const addresses = [addressOctets(parseAddress(address)!)];
-  const ring = { device, form: form === 'af-xdp' ? form : 'packet-ring', port, addresses } as const;
+  const ring = { device: onDevice, form: form === 'af-xdp' ? form : 'packet-ring', port, addresses } as const;
   const died = (reason: string): void => {
     throw new Error(reason);
   };
-  const engine = new RingEngine({ id: 1, ring, answers }, { deferred: () => undefined, died });
+  const engine = new RingEngine({ id: 1, ring, answers, log: createQueryLog() }, { deferred: () => undefined, died });
   await engine.ready();
   await engine.setZones(zones, newZoneCounts(1));
   return engine;
 }
 
-const engine = device === '' || device === undefined ? await startSocket() : await startRing();
+const engine = device === undefined || device === '' ? await startSocket() : await startRing(device);
 console.log('ready');
 if (form === 'blocked') {
   const standStill = new Int32Array(new SharedArrayBuffer(4));

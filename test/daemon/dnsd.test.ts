@@ -2,7 +2,8 @@
 // dnsd under `wideplane up`, in the network namespace of the test: profiles, zones, a BIND behind, and what it does by itself.
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -39,11 +40,9 @@ let named: NameServer;
 
 const tmsh = (command: string): string => run(process.execPath, MAIN, 'tmsh', '--state', state, '-c', command);
 const refused = (command: string): string => {
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    [MAIN, 'tmsh', '--state', state, '-c', command],
-    { encoding: 'utf8' },
-  );
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, 'tmsh', '--state', state, '-c', command], {
+    encoding: 'utf8',
+  });
   assert.notEqual(status, 0, `${command}: ${stdout}`);
   return stderr;
 };
@@ -205,6 +204,29 @@ test('statistics of zones and listeners count, and start anew', () => {
   assert.match(zone, /No such name +1\n/);
   assert.match(zone, /No such data +1\n/);
   assert.match(tmsh('show gtm listener any'), /Received +3\n/);
+});
+
+test('queries are shown on demand, from sockets and connections', async () => {
+  const child = spawn(process.execPath, [MAIN, 'dns', 'log', '--state', state, '-c', '3']);
+  let [output, errors] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
+  await eventually('the log', () => errors.includes('listening'));
+  dig('@127.0.0.1', 'www.example.com');
+  dig('@127.0.0.1', '+tcp', 'www.example.com', 'MX');
+  dig('@127.0.0.1', 'none.example.com');
+  const [exit] = (await once(child, 'exit')) as [number];
+  assert.equal(exit, 0, errors);
+  const lines = output.trim().split('\n');
+  assert.match(
+    lines[0]!,
+    /sockets client 127\.0\.0\.1 \(www\.example\.com\): query: www\.example\.com IN A \+E\(0\)K: zone NOERROR \d+$/,
+  );
+  assert.match(
+    lines[1]!,
+    /tcp client 127\.0\.0\.1 \(www\.example\.com\): query: www\.example\.com IN MX \+E\(0\)TK: zone NOERROR/,
+  );
+  assert.match(lines[2]!, /none\.example\.com IN A .*: zone NXDOMAIN/);
 });
 
 test('with configd gone dnsd answers, also after its own restart', async () => {

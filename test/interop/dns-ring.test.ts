@@ -6,6 +6,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { after, before, describe, it } from 'node:test';
 import { StreamEngine } from '../../src/assembly/dnsd/stream-engine.ts';
+import { createQueryLog } from '../../src/assembly/dnsd/query-log.ts';
 import { RingEngine } from '../../src/assembly/dnsd/ring-engine.ts';
 import { FrameOutcome } from '../../src/dns/frame-reply.ts';
 import { Responder } from '../../src/dns/responder.ts';
@@ -305,7 +306,10 @@ for (const form of FORMS) {
       let tell: (reason: string) => void = () => undefined;
       const reason = new Promise<string>((resolve) => (tell = resolve));
       const make = (): RingEngine =>
-        new RingEngine({ id: 2, ring: place, answers: responding }, { deferred: () => undefined, died: tell });
+        new RingEngine(
+          { id: 2, ring: place, answers: responding, log: createQueryLog() },
+          { deferred: () => undefined, died: tell },
+        );
       await make().ready();
       ip('link delete gone0');
       assert.match(await reason, /gone0: the device has gone/);

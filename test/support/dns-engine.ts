@@ -1,6 +1,7 @@
 // An engine on sockets with one listener, for tests and benchmarks.
 
 import { createListenerCounts, type DeferredQuery } from '../../src/assembly/dnsd/engine-protocol.ts';
+import { createQueryLog } from '../../src/assembly/dnsd/query-log.ts';
 import { SocketEngine } from '../../src/assembly/dnsd/socket-engine.ts';
 import { OUTCOMES, type ResponderOptions } from '../../src/dns/responder.ts';
 import { newZoneCounts } from '../../src/dns/zone-counts.ts';
@@ -21,7 +22,7 @@ export class OneListener {
   }
 
   constructor() {
-    this.engine = new SocketEngine({
+    this.engine = new SocketEngine(createQueryLog(), {
       deferred: (queries) => void this.deferred.push(...queries),
       died: (reason) => {
         throw new Error(reason);

@@ -4,6 +4,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { addressOctets, parseAddress } from '../../src/core/address.ts';
+import { createQueryLog } from '../../src/assembly/dnsd/query-log.ts';
 import { RingEngine } from '../../src/assembly/dnsd/ring-engine.ts';
 import type { ResponderOptions } from '../../src/dns/responder.ts';
 import { newZoneCounts } from '../../src/dns/zone-counts.ts';
@@ -52,8 +53,13 @@ export async function startRing(
   zones: readonly ZoneTable[],
   died: (reason: string) => void = () => undefined,
 ): Promise<RingEngine> {
-  const ring = { device: DEVICE, form, port: PORT, addresses: SERVER_ADDRESSES.map((address) => addressOctets(parseAddress(address)!)) };
-  const engine = new RingEngine({ id: 1, ring, answers }, { deferred: () => undefined, died });
+  const ring = {
+    device: DEVICE,
+    form,
+    port: PORT,
+    addresses: SERVER_ADDRESSES.map((address) => addressOctets(parseAddress(address)!)),
+  };
+  const engine = new RingEngine({ id: 1, ring, answers, log: createQueryLog() }, { deferred: () => undefined, died });
   await engine.ready();
   await engine.setZones(zones, newZoneCounts(zones.length));
   return engine;

@@ -1,8 +1,8 @@
 // What the responder of a listener is given, from the properties of its profile.
 
 import { ALL_CLIENTS, type DnsProfile } from '../../config/types/ltm-profile-dns.ts';
-import { addressOctets, parsePrefix } from '../../core/address.ts';
-import { type ClientPrefix, packPrefixes } from '../../dns/client-list.ts';
+import { parsePrefix } from '../../core/address.ts';
+import { packPrefixes } from '../../dns/client-list.ts';
 import type { ChaosNames } from '../../dns/chaos.ts';
 import type { RateLimit } from '../../dns/rate-limiter.ts';
 import type { ResponderOptions } from '../../dns/responder.ts';
@@ -21,7 +21,9 @@ export function answerOptions({ properties }: DnsProfile, { cookieKey, chaos }: 
     udpOctets: properties['max-udp-size'],
     processRd: properties['process-rd'],
     hasBackend: backendOf(properties) !== undefined,
-    ...(clients.includes(ALL_CLIENTS) ? {} : { allowedClients: packPrefixes(clients.map(prefixOf)) }),
+    ...(clients.includes(ALL_CLIENTS)
+      ? {}
+      : { allowedClients: packPrefixes(clients.map((text) => parsePrefix(text)!)) }),
     ...(rateLimit === undefined ? {} : { rateLimit }),
     ...(properties.nsid === undefined ? {} : { nsid: new TextEncoder().encode(properties.nsid) }),
     ...(properties.cookies ? { cookieKey } : {}),
@@ -34,11 +36,6 @@ export function backendOf(properties: DnsProfile['properties']): { address: stri
   const address = properties['local-bind-address'];
   if (address === undefined || !properties['use-local-bind']) return undefined;
   return { address, port: properties['local-bind-port'] };
-}
-
-function prefixOf(text: string): ClientPrefix {
-  const { address, length } = parsePrefix(text)!;
-  return { address: addressOctets(address), bits: length };
 }
 
 function rateLimitOf(properties: DnsProfile['properties']): RateLimit | undefined {

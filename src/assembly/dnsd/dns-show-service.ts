@@ -87,9 +87,14 @@ export class DnsShowService {
     const sections = [{ title: 'Queries', stats: queryStats(open, counts) }];
     if (open.stream !== undefined) return { name, stats: { ...stats, Connections: open.stream.open }, sections };
     const ring = this.#dnsd.rings.get(name);
-    if (ring !== undefined) sections.push({ title: `Queries by ring on ${ring.device}`, stats: ringStats(ring.engine) });
+    if (ring !== undefined)
+      sections.push({ title: `Queries by ring on ${ring.device}`, stats: ringStats(ring.engine) });
     const failed = this.#dnsd.rings.failureOf(name);
-    return { name, stats: { ...stats, Engine: failed === undefined ? engine : `socket, not ring: ${failed}` }, sections };
+    return {
+      name,
+      stats: { ...stats, Engine: failed === undefined ? engine : `socket, not ring: ${failed}` },
+      sections,
+    };
   }
 
   #zone({ name, properties }: GtmZone): ShowRow {
@@ -150,7 +155,10 @@ function ringStats({ frameCounts, losses }: RingEngine): Record<string, number> 
     const count = frameCounts[FrameOutcome[key as keyof typeof FrameOutcome]]!;
     if (count > 0 || key === 'answered') stats[label] = count;
   }
-  const lost = { 'No room in the ring': losses[RingLoss.overruns]!, 'Not taken by the device': losses[RingLoss.failed]! };
+  const lost = {
+    'No room in the ring': losses[RingLoss.overruns]!,
+    'Not taken by the device': losses[RingLoss.failed]!,
+  };
   for (const [label, count] of Object.entries(lost)) if (count > 0) stats[label] = count;
   return stats;
 }

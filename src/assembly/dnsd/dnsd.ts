@@ -28,6 +28,8 @@ import { type ListenerSpec, listenerSpecs } from './listener-spec.ts';
 import { SocketEngine } from './socket-engine.ts';
 import { type ServedZones, ZoneKeeper } from './zone-keeper.ts';
 import { ZoneStatistics } from './zone-statistics.ts';
+import { QueryLog } from './query-log.ts';
+import { QueryLogService } from './query-log-service.ts';
 import { RingKeeper, type SetQueryRules } from './ring-keeper.ts';
 import { type SocketOpener, SocketSource } from './socket-source.ts';
 
@@ -58,6 +60,7 @@ export class Dnsd implements ConfigApplier {
   readonly listeners: ListenerKeeper;
   readonly rings: RingKeeper;
   readonly zones: ZoneKeeper;
+  readonly queryLog = new QueryLogService();
   #objects: ObjectMap = new Map();
   readonly zoneStatistics = new ZoneStatistics();
   #zoneFailures: readonly ApplyFailure[] = [];
@@ -75,11 +78,20 @@ export class Dnsd implements ConfigApplier {
     const answersOf = ({ profile }: ListenerSpec): ResponderOptions => answerOptions(profile, this.#facts);
     const deferred = (queries: readonly DeferredQuery[]): void => this.#answerDeferred(queries);
     const newCounts = (): Float64Array => this.zoneStatistics.allocate();
-    this.rings = new RingKeeper({ source: this.#source, setRules, answersOf, newCounts, deferred, log });
+    this.rings = new RingKeeper({
+      source: this.#source,
+      setRules,
+      answersOf,
+      newCounts,
+      deferred,
+      queryLog: this.queryLog,
+      log,
+    });
     this.listeners = new ListenerKeeper({
       source: this.#source,
       engine: () => (this.#engine ??= this.#startEngine()),
       rings: this.rings,
+      tap: new QueryLog(this.queryLog.register('tcp').memory),
       answersOf,
       defer: (listener) => (query, client, deliver) =>
         this.#backends.forward(listener.spec.profile, query, true, client, deliver),
@@ -140,7 +152,10 @@ export class Dnsd implements ConfigApplier {
   }
 
   async #startEngine(): Promise<SocketEngine> {
-    const engine = new SocketEngine({ deferred: (queries) => this.#answerDeferred(queries), died: this.#options.died });
+    const engine = new SocketEngine(this.queryLog.register('sockets').memory, {
+      deferred: (queries) => this.#answerDeferred(queries),
+      died: this.#options.died,
+    });
     await engine.ready();
     await engine.setZones(this.#tables, this.zoneStatistics.allocate());
     return engine;

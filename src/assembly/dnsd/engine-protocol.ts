@@ -30,7 +30,8 @@ export type EngineListener = {
   readonly answers: ResponderOptions;
 };
 
-export type EngineSetup = { readonly control: SharedArrayBuffer };
+/** `log`: where queries are written down (query-log.ts). */
+export type EngineSetup = { readonly control: SharedArrayBuffer; readonly log: SharedArrayBuffer };
 
 /** Where the address of the client stands in those words, in octets. */
 export const CLIENT_OFFSET = 8;

@@ -67,6 +67,11 @@ export class EngineThread {
     return this.#ready;
   }
 
+  /** Resolves when the thread has ended. */
+  ended(): Promise<void> {
+    return this.#ended;
+  }
+
   /** Other zones from the next batch of queries on, and where they are counted. */
   async setZones(zones: readonly ZoneTable[], counts: Float64Array): Promise<void> {
     await this.ask({ kind: 'zones', zones, counts });
@@ -75,7 +80,9 @@ export class EngineThread {
   /** Resolves when it is so, to the handle of a socket that was opened; rejects with what failed. */
   protected ask(request: EngineRequest): Promise<number | undefined> {
     const ticket = this.#nextTicket++;
-    const answered = new Promise<number | undefined>((resolve, reject) => this.#waiting.set(ticket, { resolve, reject }));
+    const answered = new Promise<number | undefined>((resolve, reject) =>
+      this.#waiting.set(ticket, { resolve, reject }),
+    );
     const message: ToEngine = { ticket, request };
     this.#worker.postMessage(message);
     Atomics.add(this.#control, EngineWord.messages, 1);

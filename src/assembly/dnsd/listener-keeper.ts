@@ -15,6 +15,7 @@ import type { ApplyFailure } from '../../ipc/schema.ts';
 import { createListenerCounts, type EngineListener } from './engine-protocol.ts';
 import { type ListenerSpec, placeText } from './listener-spec.ts';
 import type { SocketEngine } from './socket-engine.ts';
+import type { QueryLog } from './query-log.ts';
 import type { RingKeeper } from './ring-keeper.ts';
 import { isCurrent, type OpenedSocket, type SocketSource } from './socket-source.ts';
 import { type DeferStream, StreamEngine } from './stream-engine.ts';
@@ -37,6 +38,8 @@ export type OpenListener = {
 export type ListenerKeeperOptions = {
   readonly source: SocketSource;
   readonly rings: RingKeeper;
+  /** Where queries over TCP are written down. */
+  readonly tap: QueryLog;
   /** The thread that answers UDP, started with the first listener that needs it. */
   readonly engine: () => Promise<SocketEngine>;
   readonly answersOf: (spec: ListenerSpec) => ResponderOptions;
@@ -63,7 +66,8 @@ export class ListenerKeeper {
   start(): void {
     this.#review = setInterval(() => {
       const isStale = [...this.#open.values()].some(({ socket }) => !isCurrent(socket));
-      if (isStale || this.#failures.size > 0 || this.#options.rings.hasFailures) void this.#inTurn(() => this.#settle());
+      if (isStale || this.#failures.size > 0 || this.#options.rings.hasFailures)
+        void this.#inTurn(() => this.#settle());
     }, REVIEW_MS);
   }
 
@@ -170,8 +174,9 @@ export class ListenerKeeper {
 
   async #listen(listener: OpenListener): Promise<StreamEngine> {
     const { spec, socket } = listener;
+    const { tap } = this.#options;
     const defer = this.#options.defer(listener);
-    const stream = new StreamEngine(this.#responder(spec), { descriptor: socket.descriptor, limits: spec, defer });
+    const stream = new StreamEngine(this.#responder(spec), { descriptor: socket.descriptor, limits: spec, defer, tap });
     await stream.listen();
     return stream;
   }
@@ -219,7 +224,4 @@ const isOverlapping = (a: ListenerSpec, b: ListenerSpec): boolean =>
 const isAny = ({ address }: ListenerSpec): boolean => address === '0.0.0.0' || address === '::';
 
 const isSamePlace = (a: ListenerSpec, b: ListenerSpec): boolean =>
-  a.address === b.address &&
-  a.routeDomain === b.routeDomain &&
-  a.port === b.port &&
-  a.isStream === b.isStream;
+  a.address === b.address && a.routeDomain === b.routeDomain && a.port === b.port && a.isStream === b.isStream;

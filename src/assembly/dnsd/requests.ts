@@ -9,6 +9,7 @@ export function handlersOf(dnsd: Dnsd): Handlers {
   const shows = new DnsShowService(dnsd);
   return {
     show: (params) => shows.show(params) ?? refuse(params.type),
+    'dns-log': (_params, { signal }) => dnsd.queryLog.follow(signal),
     'reload-zones': ({ names }) => dnsd.reloadZones(names),
     'reset-stats': ({ type, names }) => ({ objects: shows.reset(type, names) ?? refuse(type) }),
   };

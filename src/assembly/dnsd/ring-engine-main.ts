@@ -11,7 +11,15 @@ import { QUERY_SLOTS, QueryRing, querySlotOctets } from '../../net/query-ring.ts
 import { QUERY_SOCKETS_CAPACITY, QuerySockets, querySocketsOctets } from '../../net/query-sockets.ts';
 import { Arena } from '../../packet/arena.ts';
 import { ETHERNET_HEADER_OCTETS } from '../../wire/ethernet.ts';
-import { CLIENT_OFFSET, type DeferredQuery, type EngineRequest, EngineWord, type FromEngine, type ToEngine } from './engine-protocol.ts';
+import {
+  CLIENT_OFFSET,
+  type DeferredQuery,
+  type EngineRequest,
+  EngineWord,
+  type FromEngine,
+  type ToEngine,
+} from './engine-protocol.ts';
+import { QueryLog } from './query-log.ts';
 import { RingLoss, type RingEngineSetup } from './ring-engine.ts';
 
 /** What every sender takes (RFC 1035, section 2.3.4): where not even that fits a frame there is no way to answer. */
@@ -22,6 +30,7 @@ const MAX_UDP_OCTETS = 4096;
 const setup = workerData as RingEngineSetup;
 const control = new Int32Array(setup.control);
 const { id, counts, frameCounts, losses, answers } = setup;
+const log = new QueryLog(setup.log);
 const loaded = loadAddon();
 if (loaded.addon === undefined) throw new Error(loaded.reason);
 const { addon } = loaded;
@@ -81,6 +90,7 @@ while (Atomics.load(control, EngineWord.stop) === 0) {
   const now = Math.floor(Date.now() / 1000);
   if (now !== replier.sender.now) noteLosses();
   replier.sender.now = now;
+  responder.tap = log.isWanted ? log : undefined;
   if (ring.step(make) === 0) continue;
   counts.set(responder.counts);
   frameCounts.set(replier.counts);

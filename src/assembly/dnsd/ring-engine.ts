@@ -37,6 +37,8 @@ export type RingEngineOptions = {
   readonly id: number;
   readonly ring: RingPlace;
   readonly answers: ResponderOptions;
+  /** Memory of a query log. */
+  readonly log: SharedArrayBuffer;
 };
 
 export type RingEngineSetup = RingEngineOptions & RingCounts & { readonly control: SharedArrayBuffer };

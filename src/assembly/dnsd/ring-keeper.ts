@@ -11,6 +11,7 @@ import type { ZoneTable } from '../../dns/zone-table.ts';
 import type { ParamsOf, ResultOf } from '../../ipc/schema.ts';
 import type { EngineEvents } from './engine-thread.ts';
 import type { ListenerSpec } from './listener-spec.ts';
+import type { QueryLogService } from './query-log-service.ts';
 import { RingEngine } from './ring-engine.ts';
 import type { SocketSource } from './socket-source.ts';
 
@@ -25,6 +26,7 @@ export type RingKeeperOptions = {
   /** Where one more thread counts what zones are asked. */
   readonly newCounts: () => Float64Array;
   readonly deferred: EngineEvents['deferred'];
+  readonly queryLog: QueryLogService;
   readonly log: Log;
 };
 
@@ -95,17 +97,19 @@ export class RingKeeper {
   }
 
   async #start(spec: ListenerSpec, id: number): Promise<Omit<Ring, 'spec'>> {
-    const { source, answersOf, deferred } = this.#options;
+    const { source, answersOf, deferred, queryLog } = this.#options;
     const { routeDomain, address, port, ringAdapter: form, name } = spec;
     if (routeDomain !== 0 && form === 'af-xdp') throw new Error('ring-adapter af-xdp works in route domain 0 only');
     const elsewhere = routeDomain === 0 ? undefined : await source.openPacketSocket(routeDomain, address);
     const device = elsewhere?.device ?? deviceOf(address);
     const socket = elsewhere === undefined ? {} : { socket: elsewhere.descriptor };
     const addresses = [addressOctets(parseAddress(address)!)];
+    const { memory: log, end } = queryLog.register(`ring on ${device}`);
     const engine = new RingEngine(
-      { id, ring: { device, form, port, addresses, ...socket }, answers: answersOf(spec) },
+      { id, ring: { device, form, port, addresses, ...socket }, answers: answersOf(spec), log },
       { deferred, died: (reason) => void this.#fail(name, reason) },
     );
+    void engine.ended().then(end);
     await engine.ready();
     await engine.setZones(this.#tables, this.#options.newCounts());
     return { engine, device, namespace: elsewhere?.namespace };

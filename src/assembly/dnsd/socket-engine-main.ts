@@ -18,6 +18,7 @@ import {
   ListenerCount,
   type ToEngine,
 } from './engine-protocol.ts';
+import { QueryLog } from './query-log.ts';
 
 /** How long several sockets are waited for at once; a single one waits by itself. */
 const WAIT_MS = 100;
@@ -32,6 +33,7 @@ const loaded = loadAddon();
 if (loaded.addon === undefined) throw new Error(loaded.reason);
 const { addon } = loaded;
 const arena = addon.arenaCreate(REPLY_ARENA_OCTETS);
+const log = new QueryLog(setup.log);
 const slots = new ReplySlots(addon, arena, new Arena(addon.arenaBuffer(arena)), 0);
 const sender: Sender = { addresses: new Uint8Array(0), addressAt: 0, addressOctets: 0, isStream: false, now: 0 };
 
@@ -152,7 +154,12 @@ function takeMessages(): void {
     } catch (error) {
       failure = errorText(error);
     }
-    say({ kind: 'done', ticket, ...(failure === undefined ? {} : { failure }), ...(socket === undefined ? {} : { socket }) });
+    say({
+      kind: 'done',
+      ticket,
+      ...(failure === undefined ? {} : { failure }),
+      ...(socket === undefined ? {} : { socket }),
+    });
   }
 }
 
@@ -160,6 +167,8 @@ const say = (message: FromEngine): void => parentPort!.postMessage(message);
 
 /** One batch of the only socket, or what there is at several. */
 function serve(): void {
+  const tap = log.isWanted ? log : undefined;
+  for (let index = 0; index < listeners.length; index++) listeners[index]!.responder.tap = tap;
   sender.now = Math.floor(Date.now() / 1000);
   const [first] = listeners;
   if (listeners.length === 1) {

@@ -5,8 +5,9 @@ import type { EngineListener } from './engine-protocol.ts';
 import { type EngineEvents, EngineThread } from './engine-thread.ts';
 
 export class SocketEngine extends EngineThread {
-  constructor(events: EngineEvents) {
-    super('./socket-engine-main.js', {}, events);
+  /** `log`: memory of a query log. */
+  constructor(log: SharedArrayBuffer, events: EngineEvents) {
+    super('./socket-engine-main.js', { log }, events);
   }
 
   /** Resolves to the handle of the socket when queries to it are answered; rejects when the thread cannot use it. */

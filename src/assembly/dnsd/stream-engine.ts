@@ -4,6 +4,7 @@
 
 import { createServer, type Server, type Socket } from 'node:net';
 import { addressOctets, parseAddress } from '../../core/address.ts';
+import type { QueryLog } from './query-log.ts';
 import type { Responder, Sender } from '../../dns/responder.ts';
 
 /** Takes over a query that the responder leaves to somebody else; `reply` undefined: there is none. */
@@ -14,6 +15,8 @@ export type StreamOptions = {
   readonly descriptor: number;
   readonly limits: StreamLimits;
   readonly defer: DeferStream;
+  /** Where queries are written down, if anywhere. */
+  readonly tap?: QueryLog;
 };
 
 export type StreamLimits = {
@@ -147,6 +150,8 @@ export class StreamEngine {
       repliesEnd = 0;
     };
     this.#sender.now = Math.floor(now / 1000);
+    const { tap } = this.#options;
+    this.#responder.tap = tap?.isWanted === true ? tap : undefined;
     while (octets.length - at >= LENGTH_OCTETS) {
       const length = octets.readUInt16BE(at);
       if (length < HEADER_OCTETS) {

@@ -113,7 +113,11 @@ ltm profile dns authoritative {
       inert: true,
     }),
     'enable-hardware-response-cache': yesNo({ default: false, help: 'Whether hardware answers.', inert: true }),
-    'enable-logging': yesNo({ default: false, help: 'Whether queries and answers are logged.' }),
+    'enable-logging': yesNo({
+      default: false,
+      help: 'Whether queries and answers are logged; here wideplane dns log shows them on demand.',
+      inert: true,
+    }),
     'enable-rapid-response': yesNo({
       default: false,
       help: 'Whether zones of DNS Express alone are asked.',
