@@ -91,3 +91,8 @@ export function countRecords({ sets }: ZoneTable): number {
   for (let base = 0; base < sets.length; base += SET_NUMBERS) records += sets[base + SetField.records]!;
   return records;
 }
+
+/** What the table takes of memory. */
+export function tableOctets({ octets, slots, nodes, sets }: ZoneTable): number {
+  return octets.byteLength + slots.byteLength + nodes.byteLength + sets.byteLength;
+}

@@ -17,35 +17,47 @@ export type LoadedZone = {
 
 class TooMuchText extends Error {}
 
+/** Reads files until there would be more text than it may have. */
+class TextReader {
+  #left: number;
+  isExhausted = false;
+
+  constructor(most: number) {
+    this.#left = most;
+  }
+
+  read(path: string): Uint8Array {
+    if (this.isExhausted) return new Uint8Array(0);
+    try {
+      const text = readRegularFile(path, this.#left);
+      this.#left -= text.length;
+      return text;
+    } catch (thrown) {
+      if (!(thrown instanceof TooMuchText)) throw thrown;
+      this.isExhausted = true;
+      return new Uint8Array(0);
+    }
+  }
+}
+
 /**
  * Files are included relative to the one that names them. Gives undefined, and reads no further, where all of them together
  * have more than `most` octets.
  */
 export function loadZoneFile(path: string, origin: DomainName, most = Infinity): LoadedZone | undefined {
-  let left = most;
-  let isTooMuch = false;
-  const read = (file: string): Uint8Array => {
-    try {
-      const text = readRegularFile(file, left);
-      left -= text.length;
-      return text;
-    } catch (thrown) {
-      isTooMuch ||= thrown instanceof TooMuchText;
-      throw thrown;
-    }
-  };
+  const reader = new TextReader(most);
   const include = (name: string, from = path) => {
     const file = resolve(dirname(from), name);
-    return { file, text: isTooMuch ? new Uint8Array(0) : read(file) };
+    return { file, text: reader.read(file) };
   };
   let text: Uint8Array;
   try {
-    text = read(path);
+    text = reader.read(path);
   } catch (thrown) {
-    return isTooMuch ? undefined : { problems: [{ severity: 'error', text: `${path}: ${errorText(thrown)}` }] };
+    return { problems: [{ severity: 'error', text: `${path}: ${errorText(thrown)}` }] };
   }
   const { zone, problems } = readMasterFile(text, { origin, file: path, include });
-  if (isTooMuch) return undefined;
+  if (reader.isExhausted) return undefined;
   return zone === undefined ? { problems } : { table: buildZoneTable(zone), problems };
 }
 

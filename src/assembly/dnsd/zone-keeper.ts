@@ -12,7 +12,7 @@ import type { DomainName } from '../../dns/record.ts';
 import { isSerialAfter } from '../../dns/serial.ts';
 import { buildZoneTable } from '../../dns/zone-builder.ts';
 import { formatProblem } from '../../dns/zone-problem.ts';
-import { countRecords, type ZoneTable } from '../../dns/zone-table.ts';
+import { countRecords, tableOctets, type ZoneTable } from '../../dns/zone-table.ts';
 import { makeDirectory } from '../../store/atomic-file.ts';
 import { removeWrittenZones, WrittenZone, zoneFileName } from './written-zone.ts';
 import { loadLargeZone, loadSmallZone } from './zone-loader.ts';
@@ -23,6 +23,8 @@ export type ServedZones = {
   readonly tables: readonly ZoneTable[];
   /** Of each zone that is not served as it should be, why. */
   readonly failures: readonly ZoneFailure[];
+  /** Octets of tables that were served before and are no more; whoever has dropped many of them calls `collectGarbage`. */
+  readonly replacedOctets: number;
 };
 
 export type ZoneStatus = {
@@ -90,6 +92,7 @@ export class ZoneKeeper {
   #turn: Promise<unknown> = Promise.resolve();
   /** Files of zones in the directory, when it was last tidied. */
   #keptFiles: string | undefined;
+  #replacedOctets = 0;
 
   constructor({ directory, log, onPart }: ZoneKeeperOptions) {
     this.#directory = directory;
@@ -100,7 +103,9 @@ export class ZoneKeeper {
   /** Serves these zones, all of the configuration, and no others; resolves once each has been read or has failed. */
   want(objects: readonly GtmZone[]): Promise<ServedZones> {
     return this.#inTurn(async () => {
+      const before = this.#zones;
       this.#zones = this.#keep(objects);
+      for (const [origin, zone] of before) if (!this.#zones.has(origin)) this.#replace(zone, undefined);
       await this.#load(({ source, object, failure }) => {
         // What could not be written is tried again; a file with errors waits until it is to be read again.
         const isUnwritten = failure !== undefined && object.properties.file === undefined;
@@ -153,7 +158,7 @@ export class ZoneKeeper {
     const large: KeptZone[] = [];
     for (const zone of this.#zones.values()) {
       if (!zone.object.properties.enabled) {
-        zone.table = undefined;
+        this.#replace(zone, undefined);
         zone.source = undefined;
         zone.failure = undefined;
         zone.problems = [];
@@ -221,7 +226,7 @@ export class ZoneKeeper {
     if (before !== undefined && isSerialAfter(before, table.serial)) {
       zone.problems = [...problems, `warning: the serial went back from ${before} to ${table.serial}`];
     }
-    zone.table = table;
+    this.#replace(zone, table);
     zone.records = countRecords(table);
     zone.loaded = new Date();
     zone.loadedMs = performance.now() - start;
@@ -229,6 +234,11 @@ export class ZoneKeeper {
       if (problem !== failure) logEvent(this.#log, 'zone-warning', `zone ${name}: ${problem}`);
     }
     logEvent(this.#log, 'zone-loaded', `zone ${name}: serial ${table.serial}`);
+  }
+
+  #replace(zone: KeptZone, table: ZoneTable | undefined): void {
+    if (zone.table !== undefined) this.#replacedOctets += tableOctets(zone.table);
+    zone.table = table;
   }
 
   /** Takes away the files of zones that are gone, or come from elsewhere now. */
@@ -257,7 +267,9 @@ export class ZoneKeeper {
     const failures = [...this.#zones.values()].flatMap(({ object, failure }) =>
       failure === undefined ? [] : [{ object: object.name, reason: failure }],
     );
-    return { tables: this.#tables(), failures };
+    const replacedOctets = this.#replacedOctets;
+    this.#replacedOctets = 0;
+    return { tables: this.#tables(), failures, replacedOctets };
   }
 }
 

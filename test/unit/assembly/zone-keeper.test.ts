@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, describe, it } from 'node:test';
+import { collectGarbage, WORTH_COLLECTING_OCTETS } from '../../../src/assembly/dnsd/collect-garbage.ts';
 import { ZoneKeeper, type ServedZones } from '../../../src/assembly/dnsd/zone-keeper.ts';
 import { zoneFileName } from '../../../src/assembly/dnsd/written-zone.ts';
 import { emptyConfiguration } from '../../../src/config/configuration.ts';
@@ -83,7 +84,7 @@ describe('serial numbers of zones', () => {
 
 describe('the name of the file of a zone', () => {
   it('is one that every file system takes, and no two are alike', () => {
-    const long = `${'a-rather-long-label-of-a-name.'.repeat(8)}`;
+    const long = 'a-rather-long-label-of-a-name.'.repeat(8);
     const origins = [
       'example.com.',
       '.',
@@ -309,6 +310,18 @@ describe('a zone in a file', () => {
     const broken = await keeper.reload('/Common/example.com');
     assert.match(broken.failures[0]!.reason, /large:60005:5: error: /);
     assert.equal(broken.tables.includes(large!), true);
+  });
+
+  it('is gone when another one has taken its place and garbage was collected', async () => {
+    writeFileSync(join(directory, 'large'), HEAD(1) + LARGE);
+    const keeper = newKeeper();
+    const memory = new WeakRef((await keeper.want(zones(fromFile('large')))).tables[0]!.octets.buffer);
+    let replaced = 0;
+    for (let load = 0; load < 3; load++) replaced += (await keeper.reload()).replacedOctets;
+    assert.ok(replaced > WORTH_COLLECTING_OCTETS, `${replaced} octets`);
+    collectGarbage();
+    assert.equal(memory.deref(), undefined);
+    assert.equal((await keeper.want([])).replacedOctets * 3, replaced);
   });
 
   it('is read in the order in which it is asked for', async () => {
