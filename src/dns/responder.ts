@@ -81,9 +81,6 @@ export const Outcome = {
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 export const OUTCOMES = Object.keys(Outcome).length;
 
-const AXFR = 252;
-const IXFR = 251;
-
 /** Who asks: octets of the address, and by what. */
 export type Sender = {
   addresses: Uint8Array;
@@ -194,7 +191,7 @@ export class Responder {
     if (query.class !== RecordClass.in) return this.#answerOtherClass();
     if (isMetaType(query.type) && query.type !== TYPE.ANY) {
       // Transfers go over TCP and are not served yet; others of these are no questions (RFC 6895, section 3.1).
-      const isTransfer = query.type === AXFR || query.type === IXFR;
+      const isTransfer = query.type === TYPE.AXFR || query.type === TYPE.IXFR;
       reply.rcode = isTransfer ? Rcode.refused : Rcode.formErr;
       return isTransfer ? Outcome.refused : Outcome.malformed;
     }

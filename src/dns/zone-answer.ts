@@ -22,7 +22,7 @@ import {
 } from './zone-table.ts';
 
 /** Aliases that are followed within a zone. What is behind, a resolver asks for itself. */
-const MAX_ALIASES = 16;
+export const MAX_ALIASES = 16;
 
 /** What an answer is made of, besides the zone: memory for a message, and how it goes out. */
 export type AnswerMeans = {
