@@ -56,8 +56,13 @@ export async function startSockets(responder: Responding, zones: readonly ZoneTa
 export const FORMS = ['packet-ring', 'af-xdp'] as const;
 export type Form = (typeof FORMS)[number];
 
-export async function startRing(form: Form, responder: Responding, zones: readonly ZoneTable[]): Promise<RingEngine> {
-  const ring = { device: DEVICE, form, port: PORT, addresses: SERVER_ADDRESSES.map(addressOctets) };
+export async function startRing(
+  form: Form,
+  responder: Responding,
+  zones: readonly ZoneTable[],
+  addresses: readonly string[] = SERVER_ADDRESSES,
+): Promise<RingEngine> {
+  const ring = { device: DEVICE, form, port: PORT, addresses: addresses.map(addressOctets) };
   const engine = new RingEngine({ ring, responder, zones });
   await engine.listening();
   return engine;

@@ -31,18 +31,48 @@ const arena = addon.arenaCreate(form === 'af-xdp' ? querySocketsOctets(addon, pl
 const memory = new Arena(addon.arenaBuffer(arena));
 const ring =
   form === 'af-xdp' ? new QuerySockets(addon, arena, place) : new QueryRing(addon, arena, 0, { ...place, slotOctets });
-const isIpv6 = place.addresses.some(({ length }) => length === 16);
-// A reply fits a frame, for there is nobody to cut it.
-const frameOctets =
-  form === 'af-xdp' ? Math.min(ring.mtu(), QUERY_SOCKETS_CAPACITY - ETHERNET_HEADER_OCTETS) : ring.mtu();
-const frameRoom = frameOctets - (isIpv6 ? IPV6_REPLY_OVERHEAD : IPV4_REPLY_OVERHEAD);
-if (frameRoom < LEAST_UDP_OCTETS) throw new Error(`${place.device}: an MTU of ${ring.mtu()} is too small for replies`);
+const mtu = ring.mtu();
 const responder = new Responder(new ZoneSet(setup.zones), {
   ...options,
-  udpOctets: Math.min(options.udpOctets, frameRoom),
+  udpOctets: Math.min(options.udpOctets, messageRoom()),
   ...(cookieKey === undefined ? {} : { cookies: new Cookies(cookieKey) }),
 });
 const replier = new FrameReplier(responder, memory.bytes, memory.words, form === 'af-xdp');
+let seen = 0;
+
+try {
+  if (messageRoom() < LEAST_UDP_OCTETS) throw new Error(`${place.device}: an MTU of ${mtu} is too small for replies`);
+  post({ kind: 'listening' });
+  while (Atomics.load(control, EngineWord.stop) === 0) answerBatch();
+  noteLosses();
+} finally {
+  // Whatever happens: what it takes is lost to the kernel, and has to be answered by sockets from now on.
+  ring.close();
+}
+
+function answerBatch(): void {
+  const messages = Atomics.load(control, EngineWord.messages);
+  if (messages !== seen) {
+    seen = messages;
+    takeMessages();
+  }
+  const now = Math.floor(Date.now() / 1000);
+  if (now !== replier.sender.now) {
+    noteLosses();
+    if (ring.mtu() < mtu) throw new Error(`${place.device}: its MTU is less than it was`);
+  }
+  replier.sender.now = now;
+  if (ring.step(make) === 0) return;
+  counts.set(responder.counts);
+  frameCounts.set(replier.counts);
+}
+
+/** Octets of a message at most, so that its reply fits a frame: nobody cuts it. */
+function messageRoom(): number {
+  const hasIpv6 = place.addresses.some(({ length }) => length === 16);
+  const packetOctets = form === 'af-xdp' ? Math.min(mtu, QUERY_SOCKETS_CAPACITY - ETHERNET_HEADER_OCTETS) : mtu;
+  return packetOctets - (hasIpv6 ? IPV6_REPLY_OVERHEAD : IPV4_REPLY_OVERHEAD);
+}
 
 function make(start: number, end: number, flags: number): number {
   const replyEnd = replier.reply(start, end, flags !== 0);
@@ -62,25 +92,9 @@ function forward(): void {
   post(message);
 }
 
-const post = (message: FromRingEngine): void => parentPort!.postMessage(message);
-
-post({ kind: 'listening' });
-let seen = 0;
-while (Atomics.load(control, EngineWord.stop) === 0) {
-  const messages = Atomics.load(control, EngineWord.messages);
-  if (messages !== seen) {
-    seen = messages;
-    takeMessages();
-  }
-  const now = Math.floor(Date.now() / 1000);
-  if (now !== replier.sender.now) noteLosses();
-  replier.sender.now = now;
-  if (ring.step(make) === 0) continue;
-  counts.set(responder.counts);
-  frameCounts.set(replier.counts);
+function post(message: FromRingEngine): void {
+  parentPort!.postMessage(message);
 }
-noteLosses();
-ring.close();
 
 /** The kernel is asked for them: not at every batch. */
 function noteLosses(): void {
