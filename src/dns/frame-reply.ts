@@ -56,9 +56,10 @@ export class FrameReplier {
   messageEnd = 0;
   senderPort = 0;
   readonly sender: Sender;
+  /** Who answers, from the next frame on. */
+  responder: MessageResponder;
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
-  readonly #responder: MessageResponder;
   readonly #mayBePartial: boolean;
   /** Of IPv4 packets of ours, which may be fragmented on their way. */
   #identification = 0;
@@ -68,7 +69,7 @@ export class FrameReplier {
    * says whether a UDP checksum was left to a card; one that has the sum of the pseudo-header alone is taken for that.
    */
   constructor(responder: MessageResponder, bytes: Uint8Array, words: Int32Array, mayBePartial = false) {
-    this.#responder = responder;
+    this.responder = responder;
     this.#bytes = bytes;
     this.#words = words;
     this.#mayBePartial = mayBePartial;
@@ -100,7 +101,7 @@ export class FrameReplier {
     sender.addressOctets = isIpv4 ? 4 : 16;
     const message = udp + UDP_HEADER_OCTETS;
     const messageEnd = udp + udpOctets(bytes, udp);
-    const replyEnd = this.#responder.respond(bytes, message, messageEnd, sender);
+    const replyEnd = this.responder.respond(bytes, message, messageEnd, sender);
     if (replyEnd < 0) {
       this.messageStart = message;
       this.messageEnd = messageEnd;

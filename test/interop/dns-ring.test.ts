@@ -2,9 +2,11 @@
 // are not as they should be are answered by whom they were answered before, or by nobody. scapy makes them.
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { StreamEngine } from '../../src/assembly/dnsd/stream-engine.ts';
 import { createQueryLog } from '../../src/assembly/dnsd/query-log.ts';
 import { RingEngine } from '../../src/assembly/dnsd/ring-engine.ts';
@@ -14,7 +16,8 @@ import { buildZoneTable } from '../../src/dns/zone-builder.ts';
 import { loadAddon } from '../../src/native/addon.ts';
 import { openServerSocket } from '../../src/net/server-socket.ts';
 import { ZoneSet } from '../../src/dns/zone-set.ts';
-import { ip, python, run, spawnIn } from '../lib/namespace.ts';
+import type { ZoneTable } from '../../src/dns/zone-table.ts';
+import { eventually, ip, python, run, spawnIn } from '../lib/namespace.ts';
 import {
   askFromClient,
   CLIENT,
@@ -26,7 +29,7 @@ import {
   startSockets,
 } from '../support/dns-ring.ts';
 import type { OneListener } from '../support/dns-engine.ts';
-import { linesOf, queryOf, zoneOf } from '../support/dns.ts';
+import { linesOf, queryOf, type TestRecord, zoneOf } from '../support/dns.ts';
 
 const soa = {
   mname: 'ns.example.com',
@@ -37,15 +40,20 @@ const soa = {
   expire: 1,
   minimum: 60,
 };
-const tables = [
+const addressesOf = (name: string, length: number): TestRecord[] =>
+  Array.from({ length }, (_, host) => ({ type: 'A', name, ttl: 60, data: `198.51.100.${host}` }));
+
+const zoneWith = (address: string): ZoneTable =>
   buildZoneTable(
     zoneOf('example.com', [
       { type: 'SOA', name: 'example.com', ttl: 60, data: soa },
       { type: 'NS', name: 'example.com', ttl: 60, data: 'ns.example.com' },
-      { type: 'A', name: 'www.example.com', ttl: 60, data: '192.0.2.80' },
+      { type: 'A', name: 'www.example.com', ttl: 60, data: address },
+      ...addressesOf('many.example.com', 200),
+      ...addressesOf('some.example.com', 50),
     ]),
-  ),
-];
+  );
+const tables = [zoneWith('192.0.2.80')];
 const responding = { unhandled: 'reject', udpOctets: 1232, cookieKey: new Uint8Array(16).fill(7) } as const;
 
 const rules = makeRules();
@@ -198,7 +206,7 @@ for (const form of FORMS) {
       await ring?.stop();
     };
     before(async () => {
-      ring = await startRing(form, responding, tables, (reason) => (died = reason));
+      ring = await startRing(form, responding, tables, { died: (reason) => (died = reason) });
       await rules.set('dnsd', rulesOf(form));
     });
     after(end);
@@ -291,12 +299,49 @@ for (const form of FORMS) {
       assert.equal(dig('@192.0.2.1', 'www.example.com', 'A', '+short').trim(), '192.0.2.80');
     });
 
+    it('has other zones from the next batch on', async () => {
+      for (const address of ['192.0.2.81', '192.0.2.80']) {
+        ring!.setZones([zoneWith(address)]);
+        const isTaken = (): boolean => dig('@192.0.2.1', 'www.example.com', 'A', '+short').trim() === address;
+        await eventually(`the zone with ${address}`, isTaken);
+      }
+    });
+
     it('is an address like any other when the ring has ended', async () => {
       await end();
       const before = bySockets();
       assert.equal(dig('@192.0.2.1', 'www.example.com', 'A', '+short').trim(), '192.0.2.80');
       assert.equal(bySockets() - before, 1);
       assert.equal(died, undefined);
+    });
+
+    it('has replies that fit the device', async () => {
+      for (const mtu of [900, 1400]) {
+        ip(`link set dns0 mtu ${mtu}`);
+        let reason: string | undefined;
+        const addresses = ['192.0.2.1'];
+        const limited = await startRing(form, responding, tables, { addresses, died: (why) => (reason = why) });
+        await rules.set('dnsd', rulesOf(form));
+        // 200 addresses are too many for either, 50 are 845 octets.
+        const cut = dig('@192.0.2.1', 'many.example.com', 'A', '+bufsize=4096', '+ignore');
+        assert.match(cut, /flags: qr aa tc rd/);
+        assert.match(cut, new RegExp(`udp: ${Math.min(1232, mtu - 28)}$`, 'm'));
+        const whole = dig('@192.0.2.1', 'some.example.com', 'A', '+bufsize=4096', '+nocookie');
+        assert.match(whole, /flags: qr aa rd[^]*MSG SIZE {2}rcvd: 845/);
+        assert.deepEqual([...limited.losses], [0, 0]);
+        if (mtu === 900) {
+          ip('link set dns0 mtu 800');
+          await limited.ended();
+          assert.match(String(reason), /dns0: its MTU is less than it was/);
+        }
+        await rules.set('dnsd', []);
+        await limited.stop();
+      }
+      ip('link set dns0 mtu 500');
+      await assert.rejects(startRing(form, responding, tables, { addresses: ['192.0.2.1'] }), /dns0: an MTU of 500 is too small/);
+      ip('link set dns0 mtu 1500');
+      // With less than 1280 octets there is no IPv6.
+      ip('address add 2001:db8::1/64 dev dns0 nodad');
     });
 
     it(`says that its device has gone, or is not there: ${form}`, async () => {
@@ -317,3 +362,17 @@ for (const form of FORMS) {
     });
   });
 }
+
+it('AF_XDP leaves the device with its process', async () => {
+  const program = fileURLToPath(new URL('../bench/dns-program.js', import.meta.url));
+  const server = spawn(process.execPath, [program, '192.0.2.1', '53', '10', 'af-xdp', 'dns0'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(server.stdout, 'data');
+  assert.match(ip('link show dev dns0'), /xdp/);
+  assert.equal(dig('@192.0.2.1', 'h1.bench.test', 'A', '+short').trim(), '10.0.0.1');
+  server.kill('SIGKILL');
+  await once(server, 'exit');
+  await eventually('no program any more', () => !ip('link show dev dns0').includes('xdp'));
+  assert.equal(dig('@192.0.2.1', 'www.example.com', 'A', '+short').trim(), '192.0.2.80');
+});

@@ -46,19 +46,20 @@ export async function startSockets(responder: ResponderOptions, zones: readonly 
 export const FORMS = ['packet-ring', 'af-xdp'] as const;
 export type Form = (typeof FORMS)[number];
 
-/** `died` is told when the engine ends by itself. */
+export type RingOptions = {
+  readonly addresses?: readonly string[];
+  /** Told when the engine ends by itself. */
+  readonly died?: (reason: string) => void;
+};
+
 export async function startRing(
   form: Form,
   answers: ResponderOptions,
   zones: readonly ZoneTable[],
-  died: (reason: string) => void = () => undefined,
+  { addresses = SERVER_ADDRESSES, died = () => undefined }: RingOptions = {},
 ): Promise<RingEngine> {
-  const ring = {
-    device: DEVICE,
-    form,
-    port: PORT,
-    addresses: SERVER_ADDRESSES.map((address) => addressOctets(parseAddress(address)!)),
-  };
+  const octets = addresses.map((address) => addressOctets(parseAddress(address)!));
+  const ring = { device: DEVICE, form, port: PORT, addresses: octets };
   const engine = new RingEngine({ id: 1, ring, answers, log: createQueryLog() }, { deferred: () => undefined, died });
   await engine.ready();
   await engine.setZones(zones, newZoneCounts(zones.length));

@@ -40,23 +40,54 @@ const arena = addon.arenaCreate(form === 'af-xdp' ? querySocketsOctets(addon, pl
 const memory = new Arena(addon.arenaBuffer(arena));
 const ring =
   form === 'af-xdp' ? new QuerySockets(addon, arena, place) : new QueryRing(addon, arena, 0, { ...place, slotOctets });
-const isIpv6 = place.addresses.some(({ length }) => length === 16);
-// A reply fits a frame, for there is nobody to cut it.
-const frameOctets =
-  form === 'af-xdp' ? Math.min(ring.mtu(), QUERY_SOCKETS_CAPACITY - ETHERNET_HEADER_OCTETS) : ring.mtu();
-const frameRoom = frameOctets - (isIpv6 ? IPV6_REPLY_OVERHEAD : IPV4_REPLY_OVERHEAD);
-if (frameRoom < LEAST_UDP_OCTETS) throw new Error(`${place.device}: an MTU of ${ring.mtu()} is too small for replies`);
+const mtu = ring.mtu();
 let zones = new ZoneSet([]);
 let zoneCounts = newZoneCounts(0);
 let responder = responderOf(answers);
-const replier = new FrameReplier(
-  { respond: (octets, start, end, sender) => responder.respond(octets, start, end, sender) },
-  ...([memory.bytes, memory.words, form === 'af-xdp'] as const),
-);
+const replier = new FrameReplier(responder, memory.bytes, memory.words, form === 'af-xdp');
 let deferred: DeferredQuery[] = [];
+let seen = 0;
+
+try {
+  if (messageRoom() < LEAST_UDP_OCTETS) throw new Error(`${place.device}: an MTU of ${mtu} is too small for replies`);
+  say({ kind: 'ready' });
+  while (Atomics.load(control, EngineWord.stop) === 0) answerBatch();
+  noteLosses();
+} finally {
+  // Whatever happens: what it takes is lost to the kernel, and has to be answered by sockets from now on.
+  ring.close();
+}
+
+function answerBatch(): void {
+  const messages = Atomics.load(control, EngineWord.messages);
+  if (messages !== seen) {
+    seen = messages;
+    takeMessages();
+  }
+  const now = Math.floor(Date.now() / 1000);
+  if (now !== replier.sender.now) {
+    noteLosses();
+    if (ring.mtu() < mtu) throw new Error(`${place.device}: its MTU is less than it was`);
+  }
+  replier.sender.now = now;
+  responder.tap = log.isWanted ? log : undefined;
+  if (ring.step(make) === 0) return;
+  counts.set(responder.counts);
+  frameCounts.set(replier.counts);
+  if (deferred.length === 0) return;
+  say({ kind: 'deferred', queries: deferred });
+  deferred = [];
+}
 
 function responderOf(options: ResponderOptions): Responder {
-  return new Responder(zones, { ...options, udpOctets: Math.min(options.udpOctets, frameRoom) }, zoneCounts);
+  return new Responder(zones, { ...options, udpOctets: Math.min(options.udpOctets, messageRoom()) }, zoneCounts);
+}
+
+/** Octets of a message at most, so that its reply fits a frame: nobody cuts it. */
+function messageRoom(): number {
+  const hasIpv6 = place.addresses.some(({ length }) => length === 16);
+  const packetOctets = form === 'af-xdp' ? Math.min(mtu, QUERY_SOCKETS_CAPACITY - ETHERNET_HEADER_OCTETS) : mtu;
+  return packetOctets - (hasIpv6 ? IPV6_REPLY_OVERHEAD : IPV4_REPLY_OVERHEAD);
 }
 
 function make(start: number, end: number, flags: number): number {
@@ -77,30 +108,9 @@ function forward(): void {
   deferred.push({ id, words, octets: memory.bytes.slice(messageStart, messageEnd) });
 }
 
-const say = (message: FromEngine): void => parentPort!.postMessage(message);
-
-say({ kind: 'ready' });
-let seen = 0;
-while (Atomics.load(control, EngineWord.stop) === 0) {
-  const messages = Atomics.load(control, EngineWord.messages);
-  if (messages !== seen) {
-    seen = messages;
-    takeMessages();
-  }
-  const now = Math.floor(Date.now() / 1000);
-  if (now !== replier.sender.now) noteLosses();
-  replier.sender.now = now;
-  responder.tap = log.isWanted ? log : undefined;
-  if (ring.step(make) === 0) continue;
-  counts.set(responder.counts);
-  frameCounts.set(replier.counts);
-  if (deferred.length > 0) {
-    say({ kind: 'deferred', queries: deferred });
-    deferred = [];
-  }
+function say(message: FromEngine): void {
+  parentPort!.postMessage(message);
 }
-noteLosses();
-ring.close();
 
 /** The kernel is asked for them: not at every batch. */
 function noteLosses(): void {
@@ -132,6 +142,7 @@ function fulfil(request: EngineRequest): void {
   } else if (request.kind === 'change') {
     const { counts: before } = responder;
     responder = responderOf(request.answers);
+    replier.responder = responder;
     responder.counts.set(before);
   }
 }
