@@ -206,6 +206,22 @@ test('statistics of zones and listeners count, and start anew', () => {
   assert.match(tmsh('show gtm listener any'), /Received +3\n/);
 });
 
+test('dns explain says which source answers, by which rule of which zone, and why not another', () => {
+  const explain = (...args: string[]): string =>
+    run(process.execPath, MAIN, 'dns', 'explain', '--state', state, ...args);
+  const found = explain('www.example.com', 'A');
+  assert.match(found, /listener: \/Common\/any at 0\.0\.0\.0 port 5340 \(udp\), profile \/Common\/lab/);
+  assert.match(found, /example\.com\./);
+  assert.match(found, /reply: .*NOERROR/);
+  assert.match(explain('none.example.com'), /NXDOMAIN/);
+  assert.match(explain('www.behind.test', '--listener', 'forwards'), /reply: that of the name server behind/);
+  const wrong = spawnSync(process.execPath, [MAIN, 'dns', 'explain', '--state', state, 'x', 'NOTYPE'], {
+    encoding: 'utf8',
+  });
+  assert.equal(wrong.status, 1);
+  assert.match(wrong.stderr, /NOTYPE is no type of records/);
+});
+
 test('queries are shown on demand, from sockets and connections', async () => {
   const child = spawn(process.execPath, [MAIN, 'dns', 'log', '--state', state, '-c', '3']);
   let [output, errors] = ['', ''];

@@ -13,6 +13,7 @@ import { RingEngine } from '../../src/assembly/dnsd/ring-engine.ts';
 import { FrameOutcome } from '../../src/dns/frame-reply.ts';
 import { Responder } from '../../src/dns/responder.ts';
 import { buildZoneTable } from '../../src/dns/zone-builder.ts';
+import { newZoneCounts } from '../../src/dns/zone-counts.ts';
 import { loadAddon } from '../../src/native/addon.ts';
 import { openServerSocket } from '../../src/net/server-socket.ts';
 import { ZoneSet } from '../../src/dns/zone-set.ts';
@@ -301,7 +302,7 @@ for (const form of FORMS) {
 
     it('has other zones from the next batch on', async () => {
       for (const address of ['192.0.2.81', '192.0.2.80']) {
-        ring!.setZones([zoneWith(address)]);
+        await ring!.setZones([zoneWith(address)], newZoneCounts(1));
         const isTaken = (): boolean => dig('@192.0.2.1', 'www.example.com', 'A', '+short').trim() === address;
         await eventually(`the zone with ${address}`, isTaken);
       }
@@ -338,7 +339,10 @@ for (const form of FORMS) {
         await limited.stop();
       }
       ip('link set dns0 mtu 500');
-      await assert.rejects(startRing(form, responding, tables, { addresses: ['192.0.2.1'] }), /dns0: an MTU of 500 is too small/);
+      await assert.rejects(
+        startRing(form, responding, tables, { addresses: ['192.0.2.1'] }),
+        /dns0: an MTU of 500 is too small/,
+      );
       ip('link set dns0 mtu 1500');
       // With less than 1280 octets there is no IPv6.
       ip('address add 2001:db8::1/64 dev dns0 nodad');

@@ -53,7 +53,7 @@ const COOKIE_KEY_OCTETS = 16;
 
 export class Dnsd implements ConfigApplier {
   readonly #options: DnsdOptions;
-  readonly #facts: OwnFacts;
+  readonly facts: OwnFacts;
   readonly #addon: Addon | undefined;
   readonly #source: SocketSource;
   readonly #backends: Backends;
@@ -64,18 +64,19 @@ export class Dnsd implements ConfigApplier {
   #objects: ObjectMap = new Map();
   readonly zoneStatistics = new ZoneStatistics();
   #zoneFailures: readonly ApplyFailure[] = [];
-  #tables: readonly ZoneTable[] = [];
+  /** What is answered from. */
+  tables: readonly ZoneTable[] = [];
   #engine: Promise<SocketEngine> | undefined;
 
   constructor(options: DnsdOptions) {
     const { addon, inbox, opener, setRules, version, log } = options;
     this.#options = options;
     const chaos = { version: `wideplane ${version}`, hostname: hostname() };
-    this.#facts = { cookieKey: randomBytes(COOKIE_KEY_OCTETS), chaos };
+    this.facts = { cookieKey: randomBytes(COOKIE_KEY_OCTETS), chaos };
     this.#addon = addon.addon;
-    this.#backends = new Backends(this.#facts, log);
+    this.#backends = new Backends(this.facts, log);
     this.#source = new SocketSource(addon, inbox, opener);
-    const answersOf = ({ profile }: ListenerSpec): ResponderOptions => answerOptions(profile, this.#facts);
+    const answersOf = ({ profile }: ListenerSpec): ResponderOptions => answerOptions(profile, this.facts);
     const deferred = (queries: readonly DeferredQuery[]): void => this.#answerDeferred(queries);
     const newCounts = (): Float64Array => this.zoneStatistics.allocate();
     this.rings = new RingKeeper({
@@ -143,7 +144,7 @@ export class Dnsd implements ConfigApplier {
   /** Has these answered from; resolves to what is wrong with zones when it is so. */
   async #takeZones({ tables, failures }: ServedZones): Promise<ApplyFailure[]> {
     const settle = this.zoneStatistics.begin(tables);
-    this.#tables = tables;
+    this.tables = tables;
     this.listeners.setZones(tables, this.zoneStatistics.allocate());
     await (await this.#engine)?.setZones(tables, this.zoneStatistics.allocate());
     await this.rings.setZones(tables);
@@ -157,7 +158,7 @@ export class Dnsd implements ConfigApplier {
       died: this.#options.died,
     });
     await engine.ready();
-    await engine.setZones(this.#tables, this.zoneStatistics.allocate());
+    await engine.setZones(this.tables, this.zoneStatistics.allocate());
     return engine;
   }
 
