@@ -266,6 +266,20 @@ describe('with a server behind that lies', () => {
     assert.equal(by.counts.unreachable, 2);
   });
 
+  it('and again when somebody is there', async () => {
+    const by = await forwarder({ port: 5338 });
+    const message = queryOf({ name: 'www.behind.test', type: 'A' });
+    for (let round = 0; round < 50; round++) {
+      assert.deepEqual(linesOf(await asked(by, message)), ['SERVFAIL']);
+    }
+    const named = await NameServer.named([zone], 5338);
+    const replies = await Promise.all(Array.from({ length: 50 }, () => asked(by, message)));
+    await named.stop();
+    assert.ok(replies.every((reply) => linesOf(reply)[0] === 'NOERROR aa'));
+    by.close();
+    await assert.rejects(asked(by, message));
+  });
+
   it('a connection on which nothing comes to its end is waited for as long as for others', async () => {
     const server = createServer((connection) => connection.on('data', () => connection.write(Buffer.of(0, 200, 1, 2))));
     await new Promise<void>((resolve) => server.listen(5332, '127.0.0.1', resolve));

@@ -30,12 +30,12 @@ const FLOODS = {
   'names of a wildcard': (index: number) => `any${index}.wild.flood.test`,
 };
 
-type Seen = { full: number; truncated: number };
+type Seen = { full: number; truncated: number; seconds: number };
 
 /** What comes back of a thousand queries a second, for three seconds. */
 async function flood(port: number, name: (index: number) => string): Promise<Seen> {
   const socket = createSocket('udp4');
-  const seen: Seen = { full: 0, truncated: 0 };
+  const seen: Seen = { full: 0, truncated: 0, seconds: 0 };
   socket.on('message', (reply) => seen[(reply[2]! & 2) === 0 ? 'full' : 'truncated']++);
   const start = performance.now();
   for (let index = 0; index < QUERIES;) {
@@ -44,6 +44,7 @@ async function flood(port: number, name: (index: number) => string): Promise<See
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
   await new Promise((resolve) => setTimeout(resolve, 300));
+  seen.seconds = (performance.now() - start) / 1000;
   socket.close();
   return seen;
 }
@@ -66,14 +67,17 @@ describe('a flood from one address', () => {
         `${what}: ours ${JSON.stringify(ours)}, named ${JSON.stringify(named)}, Knot ${JSON.stringify(knot)}`,
       );
       await Promise.all([engine.stop(), ...peers.map((peer) => peer.stop())]);
-      // Of each second that the flood lasts, the fourth being a part of one, as many as the rate.
-      assert.ok(ours!.full >= 3 * LIMIT.perSecond && ours!.full <= 5 * LIMIT.perSecond, `${ours!.full} answers`);
+      const { counts } = engine;
+      const passed = counts[Outcome.zone]! - counts[Outcome.rateLimited]! - counts[Outcome.slipped]!;
+      // Of each second that the flood lasts, the first and the last being parts of one, as many as the rate.
+      const most = (Math.floor(ours!.seconds) + 2) * LIMIT.perSecond;
+      assert.ok(passed >= 3 * LIMIT.perSecond && passed <= most, `${passed} answers in ${ours!.seconds} s`);
+      assert.ok(ours!.full <= passed && ours!.truncated <= counts[Outcome.slipped]!);
+      assert.equal(counts[Outcome.slipped], counts[Outcome.truncated]);
       for (const theirs of [named!, knot!]) {
-        assert.ok(isAlike(ours!.full, theirs.full, 5), `${ours!.full} and ${theirs.full} answers`);
-        assert.ok(isAlike(ours!.truncated, theirs.truncated, 1.5), `${ours!.truncated} and ${theirs.truncated}`);
+        assert.ok(isAlike(ours!.full, theirs.full, 10), `${ours!.full} and ${theirs.full} answers`);
+        assert.ok(isAlike(ours!.truncated, theirs.truncated, 2), `${ours!.truncated} and ${theirs.truncated}`);
       }
-      assert.equal(engine.counts[Outcome.slipped], ours!.truncated);
-      assert.equal(engine.counts[Outcome.rateLimited], QUERIES - ours!.full - ours!.truncated);
     });
   }
 });

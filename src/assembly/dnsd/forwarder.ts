@@ -70,6 +70,7 @@ export class Forwarder {
   /** By way and id, the oldest first. */
   readonly #pending = new Map<number, Pending>();
   #sweep: NodeJS.Timeout | undefined;
+  #isClosed = false;
 
   constructor(options: ForwarderOptions) {
     const { address, port, cookieKey } = options;
@@ -110,6 +111,10 @@ export class Forwarder {
   forward(query: Uint8Array, isStream: boolean, client: Uint8Array, deliver: Deliver): void {
     const read = new Query();
     this.counts.queries++;
+    if (this.#isClosed) {
+      deliver(undefined);
+      return;
+    }
     if (readQuery(Uint8Array.from(query), 0, query.length, read) !== QueryVerdict.question) {
       this.counts.malformed++;
       deliver(undefined);
@@ -135,10 +140,11 @@ export class Forwarder {
     this.#send(pending);
   }
 
-  /** What still waits gets no reply. */
+  /** What still waits gets no reply, nor does what comes later. */
   close(): void {
     clearInterval(this.#sweep);
-    for (const socket of this.#sockets) socket.close();
+    this.#isClosed = true;
+    for (const socket of this.#sockets.splice(0)) socket.close();
     this.#stream.close();
     const waiting = [...this.#pending.values()];
     this.#pending.clear();
@@ -147,11 +153,12 @@ export class Forwarder {
 
   #send(pending: Pending): void {
     if (pending.way !== STREAM_WAY) {
-      // What the network does not take, the client's next try may bring.
-      this.#sockets[pending.way]!.send(pending.message, () => undefined);
+      // An error may be that of a message before, and then this one was not sent.
+      this.#sockets[pending.way]!.send(pending.message, (error) => {
+        if (error !== null) this.#end(pending, 'unreachable');
+      });
     } else if (!this.#stream.send(pending.message)) {
-      this.counts.overflowed++;
-      this.#end(pending, failedReply(pending.query, this.#options.udpOctets));
+      this.#end(pending, 'overflowed');
     }
   }
 
@@ -169,20 +176,22 @@ export class Forwarder {
     const own = { udpOctets, nsid, cookies: this.#cookies };
     const now = Math.floor(Date.now() / 1000);
     const reply = forwardedReply(pending.query, message, pending.limit, own, pending.client, now);
-    this.counts[reply === undefined ? 'malformed' : 'replies']++;
-    this.#end(pending, reply ?? failedReply(pending.query, udpOctets));
+    this.#end(pending, reply === undefined ? 'malformed' : 'replies', reply);
   }
 
-  #end(pending: Pending, reply: Uint8Array): void {
-    this.#pending.delete(keyOf(pending.way, (pending.message[0]! << 8) | pending.message[1]!));
-    pending.deliver(reply);
+  /** Without a reply it has failed. */
+  #end(pending: Pending, why: keyof ForwarderCounts, reply?: Uint8Array): void {
+    const key = keyOf(pending.way, (pending.message[0]! << 8) | pending.message[1]!);
+    if (this.#pending.get(key) !== pending) return;
+    this.#pending.delete(key);
+    this.counts[why]++;
+    pending.deliver(reply ?? failedReply(pending.query, this.#options.udpOctets));
   }
 
   /** Everything that was asked this way has failed. */
   #fail(way: number): void {
     for (const pending of [...this.#pending.values()].filter((each) => each.way === way)) {
-      this.counts.unreachable++;
-      this.#end(pending, failedReply(pending.query, this.#options.udpOctets));
+      this.#end(pending, 'unreachable');
     }
   }
 
@@ -200,12 +209,11 @@ export class Forwarder {
   }
 
   #endLate(): void {
-    const { timeoutMs = 3000, udpOctets } = this.#options;
+    const { timeoutMs = 3000 } = this.#options;
     const before = performance.now() - timeoutMs;
     for (const pending of this.#pending.values()) {
       if (pending.sinceMs > before) break;
-      this.counts.timedOut++;
-      this.#end(pending, failedReply(pending.query, udpOctets));
+      this.#end(pending, 'timedOut');
     }
     if (this.#pending.size > 0) return;
     clearInterval(this.#sweep);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { formatQueryRecord } from '../../../../src/assembly/dnsd/query-line.ts';
 import { createQueryLog, QueryLog, QueryLogReader } from '../../../../src/assembly/dnsd/query-log.ts';
 import { Outcome, Responder, type ResponderOptions, type Sender } from '../../../../src/dns/responder.ts';
@@ -106,5 +107,65 @@ describe('a query log', () => {
       assert.equal(record!.name!.length, name.length + 2);
       assert.ok(formatQueryRecord(record!).includes(`(${name}): query`));
     }
+  });
+
+  it('is read while another thread writes: each record is whole, in its order, or counted as lost', async () => {
+    const NOTES = 100_000;
+    const memory = createQueryLog(64);
+    const reader = new QueryLogReader(memory, 'udp');
+    const source = (path: string): string => JSON.stringify(new URL(`../../../../src/${path}`, import.meta.url).href);
+    // A name of as many x as its number says.
+    const code = `(async () => {
+      const { QueryLog } = await import(${source('assembly/dnsd/query-log.js')});
+      const { Query } = await import(${source('dns/query.js')});
+      const { workerData } = require('node:worker_threads');
+      const log = new QueryLog(workerData);
+      const query = new Query();
+      query.octets = new Uint8Array(300);
+      const sender = { addresses: new Uint8Array(4), addressAt: 0, addressOctets: 4, isStream: false, now: 1 };
+      const pause = new Int32Array(new SharedArrayBuffer(4));
+      for (let number = 0; number < ${NOTES}; number++) {
+        if (number % 100 === 0) Atomics.wait(pause, 0, 0, 1);
+        const length = number % 50 + 1;
+        query.octets.fill(0x78);
+        query.octets[12] = length;
+        query.octets[13 + length] = 0;
+        query.nameOctets = length + 2;
+        query.questionEnd = 12 + length + 6;
+        query.type = number & 0xffff;
+        query.flags = number >>> 16;
+        log.note(query, 0, 0, length, sender);
+      }
+    })()`;
+    const worker = new Worker(code, { eval: true, workerData: memory });
+    let isDone = false;
+    const ended = new Promise<void>((resolve, reject) => {
+      worker.once('error', reject);
+      worker.once('exit', () => {
+        isDone = true;
+        resolve();
+      });
+    });
+    let read = 0;
+    let last = -1;
+    const check = (): void => {
+      for (const { type, flags, name, octets } of reader.drain()) {
+        const number = flags * 0x10000 + type;
+        assert.ok(number > last);
+        last = number;
+        assert.equal(octets, (number % 50) + 1);
+        assert.equal(name!.length, octets + 2);
+        assert.equal(name![0], octets);
+        read++;
+      }
+    };
+    while (!isDone) {
+      for (let round = 0; round < 1000; round++) check();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await ended;
+    check();
+    assert.ok(read > 1000, `${read} of ${NOTES} were read`);
+    assert.equal(read + reader.lost, NOTES);
   });
 });
