@@ -1,4 +1,4 @@
-/* A UDP socket for servers: requests are received in a batch into slots of the arena, and replies, which take their place in the
+/* A UDP socket of a server (server_socket.c): requests are received in a batch into slots of the arena, and replies, which take their place in the
  * slots, are sent in a batch from the address that was asked. One call sends the replies of the batch before and waits for the
  * next one, so a thread does nothing but this call and what it makes of the batch. */
 #include "socket_batch.h"
@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 /* Words of a descriptor: src/native/addon.ts. */
-enum { REPLY_OCTETS, REPLY_PORT, REPLY_ADDRESS, REPLY_STRIDE = 6 };
+enum { REPLY_OCTETS, REPLY_PORT, REPLY_ADDRESS, REPLY_LOCAL = 6, REPLY_STRIDE = 10 };
+/* What a step does besides sending: src/native/addon.ts. */
+enum { STEP_SEND_ONLY, STEP_TAKE, STEP_WAIT };
 
 struct place_control {
 	/* The local address, and the interface. */
@@ -72,8 +74,20 @@ static void send_replies(struct reply_socket *reply, const int32_t *descriptors,
 	}
 }
 
-/* Waits for a batch, no longer than the socket's time-out; returns how many came. */
-static int receive_requests(struct reply_socket *reply, int32_t *descriptors)
+/* The address that a request came to. */
+static void describe_local(struct msghdr *message, int32_t *words)
+{
+	for (struct cmsghdr *control = CMSG_FIRSTHDR(message); control != NULL; control = CMSG_NXTHDR(message, control)) {
+		if (control->cmsg_level == SOL_IP && control->cmsg_type == IP_PKTINFO) {
+			memcpy(words, &((struct in_pktinfo *)CMSG_DATA(control))->ipi_addr, sizeof(struct in_addr));
+		} else if (control->cmsg_level == SOL_IPV6 && control->cmsg_type == IPV6_PKTINFO) {
+			memcpy(words, &((struct in6_pktinfo *)CMSG_DATA(control))->ipi6_addr, sizeof(struct in6_addr));
+		}
+	}
+}
+
+/* Takes a batch, and waits for one no longer than the socket's time-out; returns how many came. */
+static int receive_requests(struct reply_socket *reply, int32_t *descriptors, bool waits)
 {
 	for (unsigned i = 0; i < reply->slot_count; i++) {
 		struct msghdr *message = &reply->messages[i].msg_hdr;
@@ -82,7 +96,7 @@ static int receive_requests(struct reply_socket *reply, int32_t *descriptors)
 		message->msg_control = reply->controls[i].octets;
 		message->msg_controllen = sizeof reply->controls[i].octets;
 	}
-	int count = recvmmsg(reply->descriptor, reply->messages, reply->slot_count, MSG_WAITFORONE, NULL);
+	int count = recvmmsg(reply->descriptor, reply->messages, reply->slot_count, waits ? MSG_WAITFORONE : MSG_DONTWAIT, NULL);
 	if (count < 0) {
 		last_error = errno;
 		return errno == EAGAIN || errno == EINTR ? 0 : -1;
@@ -99,6 +113,7 @@ static int receive_requests(struct reply_socket *reply, int32_t *descriptors)
 			descriptor[REPLY_PORT] = ntohs(sender->v6.sin6_port);
 			memcpy(descriptor + REPLY_ADDRESS, &sender->v6.sin6_addr, sizeof sender->v6.sin6_addr);
 		}
+		if (reply->is_wildcard) describe_local(&reply->messages[i].msg_hdr, descriptor + REPLY_LOCAL);
 	}
 	return count;
 }
@@ -115,44 +130,26 @@ static void prepare_slots(struct reply_socket *reply)
 	}
 }
 
-static const char *open_reply(struct reply_socket *reply, napi_env env, napi_value options, const char *text)
+/* Takes over the socket `reply->descriptor`; returns what failed, or NULL. */
+static const char *open_reply(struct reply_socket *reply, napi_env env, napi_value options)
 {
-	char device[64];
-	option_text(env, options, "device", device, sizeof device);
-	reply->family = option_number(env, options, "family") == 6 ? AF_INET6 : AF_INET;
 	union address local;
-	int error = address_read(&local, reply->family, text, (uint16_t)option_number(env, options, "port"), device);
-	if (error != 0) return errno = error, "inet_pton";
+	socklen_t length = sizeof local;
+	if (getsockname(reply->descriptor, &local.any, &length) < 0) return "getsockname";
+	static const struct in6_addr any;
+	reply->family = local.any.sa_family;
+	reply->is_wildcard = reply->family == AF_INET ? local.v4.sin_addr.s_addr == INADDR_ANY
+						      : memcmp(&local.v6.sin6_addr, &any, sizeof any) == 0;
 	reply->slots_offset = (size_t)option_number(env, options, "slotsOffset");
 	reply->slot_octets = (size_t)option_number(env, options, "slotOctets");
 	reply->slot_count = (unsigned)option_number(env, options, "slots");
 	if (reply->slot_count > MAX_SLOTS) reply->slot_count = MAX_SLOTS;
 	prepare_slots(reply);
-	const char *syscall;
-	int descriptor = reply->descriptor = socket_open(reply->family, SOCK_DGRAM, 0, device, &syscall);
-	if (descriptor < 0) return syscall;
-	/* Several sockets of one address share what comes in (SO_REUSEPORT), and one can be made before another has gone. */
-	socket_set(descriptor, SOL_SOCKET, SO_REUSEADDR, 1);
-	socket_set(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
-	socket_set_receive_buffer(descriptor, 4 << 20);
-	socket_set_send_buffer(descriptor, 4 << 20);
-	static const struct in6_addr any;
-	if (reply->family == AF_INET) {
-		reply->is_wildcard = local.v4.sin_addr.s_addr == INADDR_ANY;
-		if (reply->is_wildcard) socket_set(descriptor, SOL_IP, IP_PKTINFO, 1);
-		/* Replies of more than the path takes are cut by us, not learned about by lost ones. */
-		socket_set(descriptor, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
-	} else {
-		reply->is_wildcard = memcmp(&local.v6.sin6_addr, &any, sizeof any) == 0;
-		if (reply->is_wildcard) socket_set(descriptor, SOL_IPV6, IPV6_RECVPKTINFO, 1);
-		socket_set(descriptor, SOL_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
-	}
 	int wait = (int)option_number(env, options, "waitMs");
 	struct timeval time_out = {.tv_sec = wait / 1000, .tv_usec = wait % 1000 * 1000};
-	if (setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &time_out, sizeof time_out) < 0) return "setsockopt SO_RCVTIMEO";
-	int flags = fcntl(descriptor, F_GETFL);
-	if (flags < 0 || fcntl(descriptor, F_SETFL, flags & ~O_NONBLOCK) < 0) return "fcntl";
-	return bind(descriptor, &local.any, address_octets(reply->family)) < 0 ? "bind" : NULL;
+	if (setsockopt(reply->descriptor, SOL_SOCKET, SO_RCVTIMEO, &time_out, sizeof time_out) < 0) return "setsockopt";
+	int flags = fcntl(reply->descriptor, F_GETFL);
+	return flags < 0 || fcntl(reply->descriptor, F_SETFL, flags & ~O_NONBLOCK) < 0 ? "fcntl" : NULL;
 }
 
 static void close_reply(struct reply_socket *reply)
@@ -165,20 +162,25 @@ static napi_value reply_open(napi_env env, napi_callback_info info)
 {
 	struct arguments arguments = arguments_of(env, info);
 	struct arena *arena = handle_find(HANDLE_ARENA, argument_integer(&arguments, 0));
-	char text[64];
-	option_text(env, arguments.values[1], "address", text, sizeof text);
-	if (arena == NULL) return throw_errno(env, text, "arena", EBADF);
+	int descriptor = argument_integer(&arguments, 1);
+	if (arena == NULL) {
+		close(descriptor);
+		return throw_errno(env, "UDP socket", "arena", EBADF);
+	}
 	struct reply_socket *reply = calloc(1, sizeof *reply);
-	if (reply == NULL) return throw_errno(env, text, "calloc", ENOMEM);
+	if (reply == NULL) {
+		close(descriptor);
+		return throw_errno(env, "UDP socket", "calloc", ENOMEM);
+	}
 	reply->arena = arena;
-	reply->descriptor = -1;
-	const char *syscall = open_reply(reply, env, arguments.values[1], text);
+	reply->descriptor = descriptor;
+	const char *syscall = open_reply(reply, env, arguments.values[2]);
 	int error = syscall == NULL ? 0 : errno;
 	int handle = error != 0 ? -1 : handle_add(HANDLE_REPLY, reply);
 	if (error == 0 && handle < 0) error = EMFILE, syscall = "handle";
 	if (error != 0) {
 		close_reply(reply);
-		return throw_errno(env, text, syscall, error);
+		return throw_errno(env, "UDP socket", syscall, error);
 	}
 	return integer_value(env, handle);
 }
@@ -199,7 +201,9 @@ static napi_value reply_step(napi_env env, napi_callback_info info)
 	unsigned count = (unsigned)argument_integer(&arguments, 2);
 	if (descriptors.count < (size_t)reply->slot_count * REPLY_STRIDE) return throw_errno(env, "UDP socket", "step", EINVAL);
 	send_replies(reply, descriptors.data, count < reply->slot_count ? count : reply->slot_count);
-	return integer_value(env, receive_requests(reply, descriptors.data));
+	int mode = argument_integer(&arguments, 3);
+	if (mode == STEP_SEND_ONLY) return integer_value(env, 0);
+	return integer_value(env, receive_requests(reply, descriptors.data, mode == STEP_WAIT));
 }
 
 static napi_value reply_failed(napi_env env, napi_callback_info info)
@@ -216,6 +220,47 @@ static napi_value reply_overruns(napi_env env, napi_callback_info info)
 	return reply == NULL ? NULL : integer_value(env, (int32_t)socket_overruns(reply->descriptor));
 }
 
+/* Sends a reply that took longer than its batch, from whichever thread. */
+static napi_value reply_send(napi_env env, napi_callback_info info)
+{
+	struct arguments arguments = arguments_of(env, info);
+	struct reply_socket *reply = reply_of(&arguments);
+	if (reply == NULL) return NULL;
+	struct span octets = argument_array(&arguments, 1);
+	struct span words = argument_array(&arguments, 2);
+	if (words.count < REPLY_STRIDE) return throw_errno(env, "UDP socket", "replySend", EINVAL);
+	const int32_t *descriptor = words.data;
+	union address to = {.any = {.sa_family = (sa_family_t)reply->family}};
+	struct place_control control = {{0}};
+	struct iovec piece = {octets.data, octets.count};
+	struct msghdr message = {
+		.msg_name = &to, .msg_namelen = address_octets(reply->family), .msg_iov = &piece, .msg_iovlen = 1};
+	if (reply->is_wildcard) message.msg_control = control.octets;
+	struct cmsghdr *head = (struct cmsghdr *)control.octets;
+	if (reply->family == AF_INET) {
+		to.v4.sin_port = htons((uint16_t)descriptor[REPLY_PORT]);
+		memcpy(&to.v4.sin_addr, descriptor + REPLY_ADDRESS, sizeof to.v4.sin_addr);
+		*head = (struct cmsghdr){CMSG_LEN(sizeof(struct in_pktinfo)), SOL_IP, IP_PKTINFO};
+		struct in_pktinfo *info_of = (struct in_pktinfo *)CMSG_DATA(head);
+		memcpy(&info_of->ipi_spec_dst, descriptor + REPLY_LOCAL, sizeof info_of->ipi_spec_dst);
+		if (reply->is_wildcard) message.msg_controllen = CMSG_SPACE(sizeof *info_of);
+	} else {
+		to.v6.sin6_port = htons((uint16_t)descriptor[REPLY_PORT]);
+		memcpy(&to.v6.sin6_addr, descriptor + REPLY_ADDRESS, sizeof to.v6.sin6_addr);
+		*head = (struct cmsghdr){CMSG_LEN(sizeof(struct in6_pktinfo)), SOL_IPV6, IPV6_PKTINFO};
+		memcpy(&((struct in6_pktinfo *)CMSG_DATA(head))->ipi6_addr, descriptor + REPLY_LOCAL, sizeof(struct in6_addr));
+		if (reply->is_wildcard) message.msg_controllen = CMSG_SPACE(sizeof(struct in6_pktinfo));
+	}
+	return integer_value(env, sendmsg(reply->descriptor, &message, MSG_DONTWAIT) < 0 ? -1 : 0);
+}
+
+static napi_value reply_descriptor(napi_env env, napi_callback_info info)
+{
+	struct arguments arguments = arguments_of(env, info);
+	struct reply_socket *reply = reply_of(&arguments);
+	return reply == NULL ? NULL : integer_value(env, reply->descriptor);
+}
+
 static napi_value reply_close(napi_env env, napi_callback_info info)
 {
 	struct arguments arguments = arguments_of(env, info);
@@ -228,6 +273,8 @@ static napi_value reply_close(napi_env env, napi_callback_info info)
 static const struct function_entry functions[] = {
 	{"replyOpen", reply_open},
 	{"replyStep", reply_step},
+	{"replySend", reply_send},
+	{"replyDescriptor", reply_descriptor},
 	{"replyFailed", reply_failed},
 	{"replyOverruns", reply_overruns},
 	{"replyClose", reply_close},

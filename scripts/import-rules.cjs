@@ -12,6 +12,8 @@ const TIERS = [
 
 // Same-tier edges that are allowed, as [from, to].
 const SAME_TIER = [
+  // Records of a zone are judged before they are committed, by what reads and checks zones.
+  ['config', 'dns'],
   ['packet', 'wire'],
   ['ipc', 'net'],
   ['store', 'net'],

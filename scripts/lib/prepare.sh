@@ -46,6 +46,7 @@ libcharon-extra-plugins /usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so
 libstrongswan-standard-plugins /usr/lib/ipsec/plugins/libstrongswan-openssl.so
 LIST
   [ -z "${for_benchmarks:-}" ] || cat <<'LIST'
+dnsperf dnsperf
 gdnsd gdnsd
 nsd nsd
 wireguard-go wireguard-go

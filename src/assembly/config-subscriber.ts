@@ -36,6 +36,8 @@ export type ConfigApplier = {
 export type ConfigSubscriberOptions = {
   /** `dataplaned`. */
   readonly daemon: string;
+  /** Types of the objects that it gets; absent: all. */
+  readonly types?: readonly string[];
   /** Socket of configd. */
   readonly socketPath: string;
   /** The daemon's own directory, which exists; the last applied snapshot is kept there. Absent: none is kept. */
@@ -130,7 +132,7 @@ export class ConfigSubscriber {
 
   /** Follows one connection to its end; throws an IpcError. */
   async #follow(): Promise<void> {
-    const { daemon, socketPath } = this.#options;
+    const { daemon, types, socketPath } = this.#options;
     const client = await IpcClient.connect(socketPath);
     this.#client = client;
     // A configd that accepts and does not answer is as absent as one that does not listen.
@@ -138,7 +140,10 @@ export class ConfigSubscriber {
     const review = setInterval(() => this.#review(client), REVIEW_MS);
     try {
       let pending: ReadUpdate = new ReadUpdate();
-      for await (const update of client.stream('subscribe', { daemon })) {
+      for await (const update of client.stream('subscribe', {
+        daemon,
+        ...(types === undefined ? {} : { types: [...types] }),
+      })) {
         clearTimeout(silence);
         if (this.#isStopped()) return;
         pending.add(update);

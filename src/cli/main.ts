@@ -35,6 +35,7 @@ Examples:
   wideplane run configd --state /tmp/lab            one daemon alone, for instance in a namespace of its own
   wideplane tcpdump -i vx1                          the frames inside a tunnel
   wideplane tmsh -c 'list net'                      the configuration
+  wideplane dns explain www.example.com             what is answered to a query, and why
   wideplane version                                 what is installed, and whether packet I/O can work here
 
 The state directory is ${DEFAULT_STATE} unless --state names another.`,
@@ -147,6 +148,41 @@ Examples:
     const { tmsh } = await import('./tmsh.ts');
     const commands = words.length === 0 ? options.command : [...options.command, words.join(' ')];
     process.exitCode = await tmsh({ state: options.state, commands, quiet: options.quiet ?? false });
+  });
+
+const dns = program.command('dns').description('what DNS listeners answer, and why');
+
+dns
+  .command('explain')
+  .description('which source answers a question, by which rule of which zone, and why not another')
+  .argument('<name>', 'the name that is asked for')
+  .argument('[type]', 'the type of records', 'A')
+  .option('--from <address>', 'as if the query came from there')
+  .option('--listener <name>', 'as if it came to this listener; default the first')
+  .addOption(stateOption())
+  .addHelpText(
+    'after',
+    `
+Examples:
+  wideplane dns explain www.example.com
+  wideplane dns explain example.com MX --from 192.0.2.7`,
+  )
+  .action(
+    async (name: string, type: string, { state, ...rest }: { state: string; from?: string; listener?: string }) => {
+      const { explainDns } = await import('./dns.ts');
+      process.exitCode = await explainDns(state, { name, type, ...rest });
+    },
+  );
+
+dns
+  .command('log')
+  .description('queries as they come, and what became of them; costs nothing when nobody looks')
+  .option('-c, --count <queries>', 'end after so many', positive, Infinity)
+  .addOption(stateOption())
+  .addHelpText('after', '\nExample:\n  wideplane dns log -c 10')
+  .action(async (options: { count: number; state: string }) => {
+    const { logDns } = await import('./dns.ts');
+    process.exitCode = await logDns(options.state, options.count);
   });
 
 program

@@ -21,6 +21,7 @@ export type DaemonSettings = { state: string; config?: string; log: Log };
 
 const ENTRY_POINTS: Record<DaemonName, () => Promise<(settings: DaemonSettings) => Promise<number>>> = {
   configd: async () => (await import('../daemons/configd/main.ts')).runConfigd,
+  dnsd: async () => (await import('../daemons/dnsd/main.ts')).runDnsd,
   dataplaned: async () => (await import('../daemons/dataplaned/main.ts')).runDataplaned,
 };
 

@@ -3,6 +3,15 @@
 const PROFILES = ['dslite', 'fec', 'geneve', 'ip4ip4', 'ip4ip6', 'ip6ip4', 'ip6ip6', 'ipip', 'ipsec', 'lw4o6', 'map'];
 const MORE_PROFILES = ['ppp', 'tcp-forward', 'v6rd', 'wccpgre'];
 
+const UDP = ['udp', 'udp_decrement_ttl', 'udp_gtm_dns'];
+const TCP = ['tcp', 'tcp-lan-optimized', 'tcp-legacy', 'tcp-mobile-optimized', 'tcp-wan-optimized', 'wom-tcp'];
+const MORE_TCP = ['f5-tcp-lan', 'f5-tcp-mobile', 'f5-tcp-progressive', 'f5-tcp-wan', 'mptcp-mobile-optimized'];
+
+/** Full paths of the profiles of transport protocols, which stand beside the DNS profile of a listener. */
+export const TRANSPORT_PROFILES: ReadonlySet<string> = new Set(
+  [...UDP, ...TCP, ...MORE_TCP].map((name) => `/Common/${name}`),
+);
+
 /** Name → what it is, as its module and component. */
 export const SHIPPED_ELSEWHERE: ReadonlyMap<string, string> = new Map([
   ...[...PROFILES, ...MORE_PROFILES].map((name) => [`/Common/${name}`, `net tunnels profile /Common/${name}`] as const),

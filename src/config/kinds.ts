@@ -3,6 +3,7 @@
 import { formatAddress, formatAddressOrAny, formatPrefix } from '../core/address.ts';
 import { parseAddress, parseAddressOrAny, parsePrefix } from '../core/address.ts';
 import { formatMac, parseMac } from '../core/mac.ts';
+import { parsePort } from '../wire/service-names.ts';
 import { fullPath, nameProblem, pathProblem, relativeName } from './name.ts';
 import type { AnyObjectType } from './object-type.ts';
 import type {
@@ -81,6 +82,22 @@ function integerKind({ min, max }: Range, words: readonly string[]): ScalarKind 
     print: (value) => String(value),
   };
   return kind;
+}
+
+const portKind: ScalarKind<number> = {
+  shape: 'scalar',
+  name: 'port',
+  expects: 'a port from 1 to 65535, or its name, as in domain',
+  read(word) {
+    const value = parsePort(word);
+    return value === undefined || value === 0 ? { problem: `must be ${portKind.expects}` } : { value };
+  },
+  print: (value) => String(value),
+};
+
+/** One port of a transport protocol, by its number or its name: the number. */
+export function port<const O extends PropertyOptions<number>>(options: O): Property<number, Always<O>> {
+  return { ...options, kind: portKind };
 }
 
 /** `enabled` or `disabled`: a boolean. */
@@ -264,7 +281,7 @@ export function referenceList<const O extends ListOptions>(
 
 /** Words of a form of their own. */
 export function patternList<const O extends ListOptions>(
-  form: { name: string; expects: string; read: (word: string) => Reading<string> },
+  form: Pick<ScalarKind<string>, 'name' | 'expects' | 'read'> & Partial<Pick<ScalarKind<string>, 'print'>>,
   options: O,
 ): Property<readonly string[], Always<O>> {
   return list({ shape: 'scalar', print: (value) => value, ...form }, options);

@@ -8,6 +8,9 @@ import type { MutableProperties, Properties } from './value.ts';
 /** Which devices of a group share the objects of a type. */
 export type SyncClass = 'local' | 'gtm' | 'device-group';
 
+/** Which daemon an object is for: it gets it, and has its statistics. */
+export type RunBy = 'dataplaned' | 'dnsd';
+
 /** An object as everybody but the store sees it: canonical values, defaults materialised. */
 export type TypedObject<Path extends string, M extends PropertyMap> = {
   readonly type: Path;
@@ -27,6 +30,10 @@ export type ObjectTypeOptions<Path extends string, M extends PropertyMap> = {
   /** `full-path`: /partition/name. `plain`: the type has no partitions. `singleton`: one nameless object, always there. */
   readonly naming: 'full-path' | 'plain' | 'singleton';
   readonly sync: SyncClass;
+  /** Absent: dataplaned. */
+  readonly runBy?: RunBy;
+  /** Other daemons that get it. */
+  readonly readBy?: readonly RunBy[];
   /** No BIG-IP has the type. */
   readonly extension?: true;
   readonly restName?: string;

@@ -1,9 +1,12 @@
 // All object types, in the order in which a file lists them: what is referred to comes before what refers to it.
 
-import type { AnyObjectType, ObjectOf } from './object-type.ts';
+import type { AnyObjectType, ObjectOf, RunBy } from './object-type.ts';
 import { authPartition } from './types/auth-partition.ts';
+import { gtmListener } from './types/gtm-listener.ts';
+import { gtmZone } from './types/gtm-zone.ts';
 import { ltmGlobalSettingsGeneral } from './types/ltm-global-settings-general.ts';
 import { ltmPool } from './types/ltm-pool.ts';
+import { ltmProfileDns } from './types/ltm-profile-dns.ts';
 import { netArp } from './types/net-arp.ts';
 import { netFdbTunnel } from './types/net-fdb-tunnel.ts';
 import { netFdbVlan } from './types/net-fdb-vlan.ts';
@@ -51,9 +54,21 @@ const ALL = [
   netNdp,
   netFdbVlan,
   netFdbTunnel,
+  ltmProfileDns,
+  gtmListener,
+  gtmZone,
 ] as const;
 
 export const OBJECT_TYPES: readonly AnyObjectType[] = ALL;
+
+/** Which daemon the objects of a type are for. */
+export const runsType = (path: string): RunBy => OBJECT_TYPES.find((type) => type.path === path)?.runBy ?? 'dataplaned';
+
+/** Paths of the types that a daemon gets. */
+export const typesOf = (daemon: RunBy): string[] =>
+  OBJECT_TYPES.filter(({ runBy = 'dataplaned', readBy = [] }) => runBy === daemon || readBy.includes(daemon)).map(
+    ({ path }) => path,
+  );
 
 /** One object of the configuration as daemons receive it; `type` tells which properties it has. */
 export type ConfigObject = ObjectOf<(typeof ALL)[number]>;

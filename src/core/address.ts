@@ -4,6 +4,8 @@
 // route domain is 0, then `/length` for a prefix: `10.3.3.1%5000/24`, `2001:db8::1`.
 // Parsing returns undefined for anything else: the caller knows the object and the property that the message must name.
 
+import { read32 } from './octets.ts';
+
 /** Four 32-bit words, signed, in host order. An IPv4 address stands in word 3 and the others are 0. */
 export type AddressWords = readonly [number, number, number, number];
 
@@ -23,6 +25,12 @@ export const MAX_ROUTE_DOMAIN = 65534;
 
 const DECIMAL = /^(0|[1-9][0-9]{0,4})$/;
 const HEXTET = /^[0-9a-fA-F]{1,4}$/;
+
+/** The text of 4 or 16 octets of an address. */
+export function formatAddressOctets(octets: Uint8Array): string {
+  if (octets.length === 4) return formatIpv4(read32(octets, 0));
+  return formatIpv6([read32(octets, 0), read32(octets, 4), read32(octets, 8), read32(octets, 12)]);
+}
 
 /** Dotted decimal as a signed 32-bit integer; undefined for anything else, leading zeros included. */
 export function parseIpv4(text: string): number | undefined {
@@ -113,6 +121,14 @@ export function parseAddress(text: string): IpAddress | undefined {
   }
   const value = parseIpv4(bare);
   return value === undefined ? undefined : { family: 4, words: [0, 0, 0, value], routeDomain };
+}
+
+/** The 4 or 16 octets of the address, in network byte order. */
+export function addressOctets({ words, family }: IpAddress): Uint8Array {
+  const octets = Uint8Array.from(
+    words.flatMap((word) => [word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255]),
+  );
+  return family === 4 ? octets.subarray(12) : octets;
 }
 
 /** The address without its route domain. */

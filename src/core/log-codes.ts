@@ -68,6 +68,29 @@ export const LOG_CODES = entries({
   },
   'crypto-ready': { level: 'info', help: 'which library seals and opens the packets of IPsec' },
 
+  // DNS
+  'listener-open': { level: 'info', help: 'a DNS listener takes queries; the message says where' },
+  'listener-failed': {
+    level: 'error',
+    help: 'a DNS listener cannot have its address; the message says why, and it is tried again',
+  },
+  'ring-open': { level: 'info', help: 'queries for a DNS listener are taken straight from a device' },
+  'ring-failed': {
+    level: 'error',
+    help: 'the ring of a DNS listener cannot be had, or was lost: its socket answers, and the ring is tried again',
+  },
+  'backend-failed': { level: 'error', help: 'the BIND that queries are handed to cannot be reached from here at all' },
+  'zone-loaded': { level: 'info', help: 'a zone was read and is served' },
+  'zone-refused': {
+    level: 'error',
+    help: 'a zone has errors or cannot be read, and is served as it was before, if it was; each message is one error',
+  },
+  'zone-warning': { level: 'warn', help: 'a zone is served, but not what was probably meant' },
+  'zone-unwritten': {
+    level: 'error',
+    help: 'a zone is served, but its file cannot be written: its serial may go back when the daemon starts again',
+  },
+
   // Messages between processes
   'ipc-refused': { level: 'warn', help: 'a peer on a Unix socket sent what is no valid message; it was disconnected' },
   'configd-lost': { level: 'warn', help: 'configd is not reachable; the daemon goes on with the configuration it has' },

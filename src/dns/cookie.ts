@@ -45,7 +45,7 @@ export class Cookies {
     // Serial number arithmetic (RFC 1982).
     const age = (now - read32(octets, cookieStart + 12)) | 0;
     if (age > OLDEST || age < -AHEAD) return CookieState.unproven;
-    this.#input.set(octets.subarray(cookieStart, cookieStart + HASHED_OCTETS));
+    for (let index = 0; index < HASHED_OCTETS; index++) this.#input[index] = octets[cookieStart + index]!;
     this.#seal(addresses, addressAt, addressOctets);
     for (let index = 0; index < 8; index++) {
       if (this.#hash[index] !== octets[cookieStart + HASHED_OCTETS + index]) return CookieState.unproven;

@@ -47,10 +47,11 @@ export class FrameReplier {
   messageEnd = 0;
   senderPort = 0;
   readonly sender: Sender;
+  /** Who answers, from the next frame on. */
+  responder: MessageResponder;
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
   readonly #halves: Uint16Array;
-  readonly #responder: MessageResponder;
   readonly #mayBePartial: boolean;
   /** Of IPv4 packets of ours, which may be fragmented on their way. */
   #identification = 0;
@@ -60,7 +61,7 @@ export class FrameReplier {
    * says whether a UDP checksum was left to a card; one that has the sum of the pseudo-header alone is taken for that.
    */
   constructor(responder: MessageResponder, bytes: Uint8Array, words: Int32Array, mayBePartial = false) {
-    this.#responder = responder;
+    this.responder = responder;
     this.#bytes = bytes;
     this.#words = words;
     this.#halves = new Uint16Array(words.buffer, words.byteOffset, words.length * 2);
@@ -93,7 +94,7 @@ export class FrameReplier {
     sender.addressOctets = isIpv4 ? 4 : 16;
     const message = udp + udpHeader.UDP_HEADER_OCTETS;
     const messageEnd = udp + udpHeader.udpOctets(bytes, udp);
-    const replyEnd = this.#responder.respond(bytes, message, messageEnd, sender);
+    const replyEnd = this.responder.respond(bytes, message, messageEnd, sender);
     if (replyEnd < 0) {
       this.messageStart = message;
       this.messageEnd = messageEnd;

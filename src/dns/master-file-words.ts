@@ -27,6 +27,8 @@ export class MasterFileWords implements Words {
   quoted = false;
   /** Of the current word, from 1. */
   line = 1;
+  /** There was a comment before the current word. */
+  hasComment = false;
   #at = 0;
   /** Where the current word begins, with its quote. */
   #from = 0;
@@ -68,6 +70,7 @@ export class MasterFileWords implements Words {
         this.#lineAt++;
         this.#lineStart = at + 1;
       } else if (octet === SEMICOLON) {
+        this.hasComment = true;
         while (at + 1 < length && text[at + 1] !== NEWLINE && text[at + 1] !== RETURN) at++;
       } else if (octet === OPEN) {
         this.#depth++;

@@ -23,11 +23,20 @@ export type MasterFileOptions = {
   readonly origin: DomainName;
   /** How messages call the file. */
   readonly file?: string;
-  /** Reads what `$INCLUDE` names; what it throws is why it cannot. Without it there is no `$INCLUDE`. */
-  readonly include?: (file: string) => Uint8Array;
+  /**
+   * Reads what `$INCLUDE` names in a file (`from`, as messages call it); what it throws is why it cannot. Without it there is no
+   * `$INCLUDE`.
+   */
+  readonly include?: (name: string, from: string | undefined) => IncludedFile;
   /** How many errors, and how many warnings, are told. */
   readonly maxProblems?: number;
   readonly maxRecords?: number;
+};
+
+export type IncludedFile = {
+  /** How messages call it. */
+  readonly file: string;
+  readonly text: Uint8Array;
 };
 
 /** A zone, if there is no error among the problems. */
@@ -324,25 +333,25 @@ class MasterFileReader {
     }
     const origin = words.next(QUOTES.none) ? this.#nameOfWord() : this.#origin;
     this.#expectEnd();
-    const text = this.#open(name, { line, column });
-    if (text === undefined) return;
+    const included = this.#open(name, { line, column });
+    if (included === undefined) return;
     const before = [words, this.#file, this.#origin, this.#owner, this.#ownerState] as const;
     this.#owner = new Uint8Array(MAX_NAME_OCTETS);
     this.#depth++;
     this.#run++;
-    this.#readFile(text, name, origin);
+    this.#readFile(included.text, included.file, origin);
     this.#run++;
     this.#depth--;
     [this.#words, this.#file, this.#origin, this.#owner, this.#ownerState] = before;
   }
 
-  #open(name: string, place: { line: number; column: number }): Uint8Array | undefined {
+  #open(name: string, place: { line: number; column: number }): IncludedFile | undefined {
     const { include } = this.#options;
+    const file = this.#files[this.#file];
     try {
       if (include === undefined) throw new Error('files cannot be included here');
-      return include(name);
+      return include(name, file);
     } catch (thrown) {
-      const file = this.#files[this.#file];
       const position = { ...(file !== undefined && { file }), ...place };
       this.#problems.add({ severity: 'error', text: `"${name}": ${errorText(thrown)}`, position });
       return undefined;

@@ -4,11 +4,10 @@ import { write16, write32 } from '../core/octets.ts';
 import type { Query } from './query.ts';
 import type { Reply } from './reply.ts';
 
-const QR = 0x8000;
-const AA = 0x0400;
-const TC = 0x0200;
+/** Bits of the flags of a header. */
+export const Flag = { qr: 0x8000, aa: 0x0400, tc: 0x0200, rd: 0x0100, ra: 0x0080, ad: 0x0020, cd: 0x0010 } as const;
 /** Opcode, RD and CD are the sender's (RFC 1035, section 4.1.1; RFC 4035, section 3.2.2). */
-const KEPT = 0x7800 | 0x0100 | 0x0010;
+export const KEPT_FLAGS = 0x7800 | Flag.rd | Flag.cd;
 
 /** Octets of OPT without options (RFC 6891, section 6.1.2). */
 export const OPT_OCTETS = 11;
@@ -26,7 +25,11 @@ export function writeHeader(
   hasOpt: boolean,
 ): void {
   const flags =
-    QR | (query.flags & KEPT) | (reply.isAuthoritative ? AA : 0) | (reply.isTruncated ? TC : 0) | (reply.rcode & 15);
+    Flag.qr |
+    (query.flags & KEPT_FLAGS) |
+    (reply.isAuthoritative ? Flag.aa : 0) |
+    (reply.isTruncated ? Flag.tc : 0) |
+    (reply.rcode & 15);
   write16(octets, at + 2, flags);
   write16(octets, at + 4, questions);
   write16(octets, at + 6, reply.answers);

@@ -45,10 +45,10 @@ export const QueryVerdict = {
 } as const;
 export type QueryVerdict = (typeof QueryVerdict)[keyof typeof QueryVerdict];
 
-const OPT = 41;
+export const OPT = 41;
 const TSIG = 250;
-const OptionCode = { nsid: 3, clientSubnet: 8, cookie: 10 } as const;
-const CLIENT_COOKIE_OCTETS = 8;
+export const OptionCode = { nsid: 3, clientSubnet: 8, cookie: 10, extendedError: 15 } as const;
+export const CLIENT_COOKIE_OCTETS = 8;
 const SERVER_COOKIE_OCTETS = { least: 8, most: 32 } as const;
 
 export class Query {
@@ -189,7 +189,7 @@ function readAdditional(query: Query, count: number): QueryVerdict {
 }
 
 /** Where the owner of a record ends, which may be compressed; -1 when it does not end as a name does. */
-function skipOwner(octets: Uint8Array, start: number, end: number): number {
+export function skipOwner(octets: Uint8Array, start: number, end: number): number {
   for (let at = start; at < end;) {
     const length = octets[at]!;
     if (length === 0) return at + 1;

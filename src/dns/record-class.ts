@@ -18,3 +18,9 @@ export function classOf(mnemonic: string): number | undefined {
   const generic = /^CLASS(\d{1,5})$/.exec(upper)?.[1];
   return CLASSES.get(upper) ?? (generic === undefined ? undefined : Number(generic));
 }
+
+/** The mnemonic of a class, or `CLASSnnn`. */
+export function className(number: number): string {
+  for (const [mnemonic, known] of CLASSES) if (known === number) return mnemonic;
+  return `CLASS${number}`;
+}

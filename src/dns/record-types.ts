@@ -57,6 +57,9 @@ export const TYPE = {
   SRV: 33,
   DNAME: 39,
   DS: 43,
+  /** In questions: a zone's changes, the whole of it (RFC 1995, RFC 5936). */
+  IXFR: 251,
+  AXFR: 252,
   /** In questions: whatever there is. */
   ANY: 255,
 } as const;

@@ -3,6 +3,10 @@
 
 import { Rcode } from './query.ts';
 
+/** What a zone says to a question. */
+export const ZoneFinding = { records: 0, noData: 1, noName: 2, referral: 3 } as const;
+export type ZoneFinding = (typeof ZoneFinding)[keyof typeof ZoneFinding];
+
 export class Reply {
   rcode: number = Rcode.noError;
   /** AA: from a zone of ours. */
@@ -16,6 +20,9 @@ export class Reply {
   tailOctets = 0;
   /** TC: something that had to be there had no room. */
   isTruncated = false;
+  /** Of a zone's reply: what it says, and the hash of the name that says so: of the wildcard, the cut, or the origin for "none". */
+  finding: ZoneFinding = ZoneFinding.records;
+  foundHash = 0;
 
   /** No records yet. */
   clear(rcode: number = Rcode.noError): void {
@@ -24,5 +31,12 @@ export class Reply {
     this.answers = this.authorities = this.additionals = 0;
     this.tailAt = this.tailOctets = 0;
     this.isTruncated = false;
+    this.finding = ZoneFinding.records;
+    this.foundHash = 0;
+  }
+  /** No records, and TC: the sender is to ask by TCP. */
+  truncate(): void {
+    this.answers = this.authorities = this.additionals = this.tailOctets = 0;
+    this.isTruncated = true;
   }
 }

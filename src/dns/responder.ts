@@ -1,52 +1,85 @@
 // From a message to a message: what came in is read in place, one source after the other is asked, and the reply takes the place of
-// the query. Wide IPs will stand in front of zones; behind both stands the action for what nobody answers.
+// the query. Who may ask is decided before, how many answers of a kind a client gets behind.
 
 import { write16 } from '../core/octets.ts';
-import { COOKIE_OCTETS, type Cookies } from './cookie.ts';
 import { answerChaos, type ChaosNames } from './chaos.ts';
-import { OPT_OCTETS, writeHeader, writeOpt } from './message-head.ts';
+import { ClientList } from './client-list.ts';
+import { COOKIE_OCTETS, Cookies, CookieState } from './cookie.ts';
+import { Flag, OPT_OCTETS, writeHeader, writeOpt } from './message-head.ts';
 import { MessageWriter } from './message-writer.ts';
-import { HEADER_OCTETS, Query, QueryVerdict, Rcode, readQuery, RecordClass } from './query.ts';
+import {
+  CLIENT_COOKIE_OCTETS,
+  HEADER_OCTETS,
+  OptionCode,
+  Query,
+  QueryVerdict,
+  Rcode,
+  readQuery,
+  RecordClass,
+} from './query.ts';
+import { type RateLimit, RateLimiter, RateVerdict } from './rate-limiter.ts';
 import { Reply } from './reply.ts';
 import { writeRootServers } from './root-servers.ts';
 import { isMetaType, TYPE } from './record-types.ts';
 import { type AnswerMeans, ZoneAnswerer } from './zone-answer.ts';
+import { countZone, newZoneCounts } from './zone-counts.ts';
 import type { ZoneSet } from './zone-set.ts';
 
-/** What becomes of a query that neither a wide IP nor a zone answers (`ltm profile dns`, `unhandled-query-action`). */
+/** What `respond` returns for a query that the name server behind shall answer. The message is as it came. */
+export const FORWARD = -1;
+
+/** What becomes of a query that no source answers (`ltm profile dns`, `unhandled-query-action`). */
 export type UnhandledAction = 'allow' | 'drop' | 'hint' | 'noerror' | 'reject';
 
+/** All of it plain data, which a message to a thread can carry. */
 export type ResponderOptions = {
   readonly unhandled: UnhandledAction;
   /** Octets of a message over UDP that we send at most, and say that we take. */
   readonly udpOctets: number;
+  /** Whether a name server stands behind us for what no zone of ours has (default false). */
+  readonly hasBackend?: boolean;
+  /** Whether sources are asked for a query that wants recursion (`process-rd`, default true); else the action decides. */
+  readonly processRd?: boolean;
+  /** Who may ask, as `packPrefixes` has it; without it everybody. */
+  readonly allowedClients?: Uint8Array;
+  /** Without it answers are not limited. */
+  readonly rateLimit?: RateLimit;
   /** What NSID says (RFC 5001); without it the option is not answered. */
   readonly nsid?: Uint8Array;
-  readonly cookies?: Cookies;
+  /** 16 octets that all servers of the address share; without them cookies are not answered. */
+  readonly cookieKey?: Uint8Array;
   readonly chaos?: ChaosNames;
 };
 
 /** Numbers of what became of queries, in `Responder.counts`. */
 export const Outcome = {
+  // Each message has one of these.
   zone: 0,
-  unhandled: 1,
-  chaos: 2,
-  malformed: 3,
-  notImplemented: 4,
-  badVersion: 5,
-  refused: 6,
+  forwarded: 1,
+  unhandled: 2,
+  unhandledDropped: 3,
+  chaos: 4,
+  malformed: 5,
+  notImplemented: 6,
+  badVersion: 7,
+  /** A class or a transfer that is not served. */
+  refused: 8,
+  /** The access list does not have the client. */
+  accessRefused: 9,
   /** No reply: less than a header, or a reply itself. */
-  tooShort: 7,
-  response: 8,
-  unhandledDropped: 9,
-  truncated: 10,
+  tooShort: 10,
+  response: 11,
+  // And these are said beside it.
+  truncated: 12,
+  /** By the rate limit: not sent, and sent truncated instead. */
+  rateLimited: 13,
+  slipped: 14,
+  /** Server cookies that came with queries: ours, and others (forged, of another address, too old). */
+  cookieValid: 15,
+  cookieInvalid: 16,
 } as const;
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 export const OUTCOMES = Object.keys(Outcome).length;
-
-const OptionCode = { nsid: 3, clientSubnet: 8, cookie: 10 } as const;
-const AXFR = 252;
-const IXFR = 251;
 
 /** Who asks: octets of the address, and by what. */
 export type Sender = {
@@ -58,10 +91,21 @@ export type Sender = {
   now: number;
 };
 
+/** Is told of each message; `octets`: of the reply that is sent, 0 for none. The question is still in the query's octets. */
+export type ResponseTap = {
+  note(query: Query, rcode: number, outcome: Outcome, octets: number, sender: Sender): void;
+};
+
 export class Responder {
+  /** Listens to what is answered; costs nothing while it is undefined. */
+  tap: ResponseTap | undefined;
   readonly counts = new Float64Array(OUTCOMES);
   #zones: ZoneSet;
+  #zoneCounts: Float64Array;
   readonly #options: ResponderOptions;
+  readonly #cookies: Cookies | undefined;
+  readonly #allowed: ClientList | undefined;
+  readonly #limiter: RateLimiter | undefined;
   readonly #query = new Query();
   readonly #reply = new Reply();
   readonly #answerer = new ZoneAnswerer();
@@ -70,104 +114,123 @@ export class Responder {
   /** Room for options: a cookie, a subnet of an IPv6 address, and an identifier. */
   readonly #scratch = new Uint8Array(1024);
 
-  constructor(zones: ZoneSet, options: ResponderOptions) {
+  /** `zoneCounts`: where the zones' queries are counted (`ZoneCounter`), in an array of its own otherwise. */
+  constructor(zones: ZoneSet, options: ResponderOptions, zoneCounts = newZoneCounts(zones.tables.length)) {
+    const { cookieKey, allowedClients, rateLimit } = options;
     this.#zones = zones;
+    this.#zoneCounts = zoneCounts;
     this.#options = options;
+    this.#cookies = cookieKey === undefined ? undefined : new Cookies(cookieKey);
+    this.#allowed = allowedClients === undefined ? undefined : new ClientList(allowedClients);
+    this.#limiter = rateLimit === undefined ? undefined : new RateLimiter(rateLimit);
   }
 
-  /** Other zones from the next query on. */
-  setZones(zones: ZoneSet): void {
+  /** Other zones from the next query on, and where they are counted. */
+  setZones(zones: ZoneSet, zoneCounts = newZoneCounts(zones.tables.length)): void {
     this.#zones = zones;
+    this.#zoneCounts = zoneCounts;
   }
 
   /**
-   * Replaces the query between `start` and `end` by the reply to it; returns where that ends, or `start` when there is none.
-   * There is room for a message of the largest size that the sender may take: `udpOctets` and 512, or 65,535 for a stream.
+   * Replaces the query between `start` and `end` by the reply to it; returns where that ends, `start` when there is none, or
+   * FORWARD. There is room for a message of the largest size that the sender may take: `udpOctets` and 512, or 65,535 for a
+   * stream.
    */
   respond(octets: Uint8Array, start: number, end: number, sender: Sender): number {
     const query = this.#query;
     const reply = this.#reply;
     const verdict = readQuery(octets, start, end, query);
     reply.clear();
-    if (verdict !== QueryVerdict.question) {
-      if (!this.#refuseMessage(verdict)) return start;
-    } else {
-      const optionOctets = query.hasEdns ? OPT_OCTETS + this.#optionOctets() : 0;
-      const room = sender.isStream ? 65_535 : Math.min(query.udpOctets, Math.max(this.#options.udpOctets, 512));
-      this.#means.limit = room - optionOctets;
-      this.#means.isStream = sender.isStream;
-      if (!this.#answer()) return start;
-      if (reply.isTruncated) this.counts[Outcome.truncated]!++;
-    }
+    const outcome = verdict === QueryVerdict.question ? this.#answer(sender) : this.#refuseMessage(verdict);
+    this.counts[outcome]!++;
+    const replyEnd = this.#send(outcome, octets, start, sender);
+    this.tap?.note(query, reply.rcode, outcome, Math.max(0, replyEnd - start), sender);
+    return replyEnd;
+  }
+
+  #send(outcome: Outcome, octets: Uint8Array, start: number, sender: Sender): number {
+    if (isSilent(outcome) || !this.#isWithinRate(outcome, sender)) return start;
+    const reply = this.#reply;
+    // A query that is above the rate is truncated here and not asked about.
+    if (outcome === Outcome.forwarded && !reply.isTruncated) return FORWARD;
+    if (reply.isTruncated) this.counts[Outcome.truncated]!++;
     return this.#finish(octets, sender);
   }
 
-  /** What is wrong with a message as such; false when it is not answered at all. */
-  #refuseMessage(verdict: QueryVerdict): boolean {
+  /** What is wrong with a message as such. */
+  #refuseMessage(verdict: QueryVerdict): Outcome {
     const reply = this.#reply;
     switch (verdict) {
       case QueryVerdict.tooShort:
-        this.counts[Outcome.tooShort]!++;
-        return false;
+        return Outcome.tooShort;
       case QueryVerdict.response:
         // A reply to a reply would go on for ever.
-        this.counts[Outcome.response]!++;
-        return false;
+        return Outcome.response;
       case QueryVerdict.opcode:
-        this.counts[Outcome.notImplemented]!++;
         reply.rcode = Rcode.notImp;
-        return true;
+        return Outcome.notImplemented;
       case QueryVerdict.ednsVersion:
-        this.counts[Outcome.badVersion]!++;
         reply.rcode = Rcode.badVers;
-        return true;
+        return Outcome.badVersion;
       default:
-        this.counts[Outcome.malformed]!++;
         reply.rcode = Rcode.formErr;
-        return true;
+        return Outcome.malformed;
     }
   }
 
-  /** Asks the sources in their order; false when there is to be no reply. */
-  #answer(): boolean {
+  #answer(sender: Sender): Outcome {
     const query = this.#query;
     const reply = this.#reply;
-    if (query.class !== RecordClass.in) {
-      this.#answerOtherClass();
-      return true;
+    if (this.#allowed?.has(sender.addresses, sender.addressAt, sender.addressOctets) === false) {
+      reply.rcode = Rcode.refused;
+      return Outcome.accessRefused;
     }
+    const room = sender.isStream ? 65_535 : Math.min(query.udpOctets, Math.max(this.#options.udpOctets, 512));
+    this.#means.limit = room - (query.hasEdns ? OPT_OCTETS + this.#optionOctets() : 0);
+    this.#means.isStream = sender.isStream;
+    if (query.class !== RecordClass.in) return this.#answerOtherClass();
     if (isMetaType(query.type) && query.type !== TYPE.ANY) {
       // Transfers go over TCP and are not served yet; others of these are no questions (RFC 6895, section 3.1).
-      const isTransfer = query.type === AXFR || query.type === IXFR;
+      const isTransfer = query.type === TYPE.AXFR || query.type === TYPE.IXFR;
       reply.rcode = isTransfer ? Rcode.refused : Rcode.formErr;
-      this.counts[isTransfer ? Outcome.refused : Outcome.malformed]!++;
-      return true;
+      return isTransfer ? Outcome.refused : Outcome.malformed;
     }
-    const zone = this.#zones.find(query);
-    if (zone !== undefined) {
-      this.#answerer.answer(zone, query, reply, this.#means);
-      this.counts[Outcome.zone]!++;
-      return true;
-    }
-    return this.#answerUnhandled();
+    return this.#askSources();
   }
 
-  #answerOtherClass(): void {
-    const { chaos } = this.#options;
-    if (chaos !== undefined && answerChaos(chaos, this.#query, this.#reply, this.#means)) {
-      this.counts[Outcome.chaos]!++;
-    } else {
-      this.#reply.rcode = Rcode.refused;
-      this.counts[Outcome.refused]!++;
+  /** The sources in their order: each owns the name and answers, or leaves the reply as it is. */
+  #askSources(): Outcome {
+    const { processRd = true, hasBackend = false, unhandled } = this.#options;
+    if (processRd || (this.#query.flags & Flag.rd) === 0) {
+      if (this.#answerFromZones()) return Outcome.zone;
+      if (hasBackend) return Outcome.forwarded;
     }
+    // What is let through goes behind us, if anything is there.
+    if (unhandled === 'allow' && hasBackend) return Outcome.forwarded;
+    return this.#answerUnhandled(unhandled);
   }
 
-  #answerUnhandled(): boolean {
+  #answerFromZones(): boolean {
+    const number = this.#zones.find(this.#query);
+    if (number < 0) return false;
     const reply = this.#reply;
-    switch (this.#options.unhandled) {
+    this.#answerer.answer(this.#zones.tables[number]!, this.#query, reply, this.#means);
+    countZone(this.#zoneCounts, number, reply.finding);
+    return true;
+  }
+
+  #answerOtherClass(): Outcome {
+    const { chaos } = this.#options;
+    if (chaos !== undefined && answerChaos(chaos, this.#query, this.#reply, this.#means)) return Outcome.chaos;
+    this.#reply.rcode = Rcode.refused;
+    return Outcome.refused;
+  }
+
+  #answerUnhandled(action: UnhandledAction): Outcome {
+    const reply = this.#reply;
+    switch (action) {
       case 'drop':
-        this.counts[Outcome.unhandledDropped]!++;
-        return false;
+        return Outcome.unhandledDropped;
       case 'reject':
         reply.rcode = Rcode.refused;
         break;
@@ -181,17 +244,54 @@ export class Responder {
       case 'noerror':
         break;
     }
-    this.counts[Outcome.unhandled]!++;
+    return Outcome.unhandled;
+  }
+
+  /** False when the reply is not to be sent; one that slips is truncated. Whoever proves its address is not limited. */
+  #isWithinRate(outcome: Outcome, sender: Sender): boolean {
+    const isProven = this.#checkCookie(sender);
+    if (this.#limiter === undefined || sender.isStream || isProven) return true;
+    const { addresses, addressAt, addressOctets, now } = sender;
+    const reply = this.#reply;
+    const verdict = this.#limiter.take(this.#kind(outcome), addresses, addressAt, addressOctets, now);
+    if (verdict === RateVerdict.pass) return true;
+    // TC says that there is more: nothing for a reply that is an error.
+    if (verdict === RateVerdict.drop || (reply.rcode !== Rcode.noError && reply.rcode !== Rcode.nxDomain)) {
+      this.counts[Outcome.rateLimited]!++;
+      return false;
+    }
+    this.counts[Outcome.slipped]!++;
+    reply.truncate();
     return true;
+  }
+
+  /**
+   * What makes answers alike: the name that a zone found, with all "there is none" of a zone being one; the name that is
+   * asked for of the server behind; and all else one, whatever name is in it.
+   */
+  #kind(outcome: Outcome): number {
+    const { finding, foundHash } = this.#reply;
+    if (outcome === Outcome.zone) return foundHash ^ (finding << 8);
+    return outcome === Outcome.forwarded ? this.#query.hashes[0]! ^ 0x10000 : outcome;
+  }
+
+  /** Counts a server's cookie; true for one of ours, which proves that the sender is where it says. */
+  #checkCookie({ addresses, addressAt, addressOctets, now }: Sender): boolean {
+    const query = this.#query;
+    if (query.cookieOctets <= CLIENT_COOKIE_OCTETS || this.#cookies === undefined) return false;
+    const state = this.#cookies.check(query, addresses, addressAt, addressOctets, now);
+    const isProven = state === CookieState.proven;
+    this.counts[isProven ? Outcome.cookieValid : Outcome.cookieInvalid]!++;
+    return isProven;
   }
 
   /** Octets of the options of the reply. */
   #optionOctets(): number {
     const query = this.#query;
-    const { nsid, cookies } = this.#options;
+    const { nsid } = this.#options;
     return (
       (query.wantsNsid && nsid !== undefined ? 4 + nsid.length : 0) +
-      (query.cookieOctets > 0 && cookies !== undefined ? 4 + COOKIE_OCTETS : 0) +
+      (query.cookieOctets > 0 && this.#cookies !== undefined ? 4 + COOKIE_OCTETS : 0) +
       (query.subnetOctets > 0 ? 4 + query.subnetOctets : 0)
     );
   }
@@ -216,7 +316,8 @@ export class Responder {
 
   #readOptions(sender: Sender): number {
     const query = this.#query;
-    const { nsid, cookies } = this.#options;
+    const { nsid } = this.#options;
+    const cookies = this.#cookies;
     const scratch = this.#scratch;
     let at = 0;
     // A message that was refused as such gets none of them.
@@ -241,6 +342,10 @@ export class Responder {
     }
     return at;
   }
+}
+
+function isSilent(outcome: Outcome): boolean {
+  return outcome === Outcome.tooShort || outcome === Outcome.response || outcome === Outcome.unhandledDropped;
 }
 
 function writeOptionHead(octets: Uint8Array, at: number, code: number, length: number): number {

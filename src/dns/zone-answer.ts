@@ -8,7 +8,7 @@ import { MAX_NAME_OCTETS } from './name.ts';
 import { NegativeAnswers } from './negative-answers.ts';
 import { type Query, Rcode } from './query.ts';
 import { expandData } from './rendered-data.ts';
-import type { Reply } from './reply.ts';
+import { type Reply, ZoneFinding } from './reply.ts';
 import { TYPE } from './record-types.ts';
 import {
   findName,
@@ -22,7 +22,7 @@ import {
 } from './zone-table.ts';
 
 /** Aliases that are followed within a zone. What is behind, a resolver asks for itself. */
-const MAX_ALIASES = 16;
+export const MAX_ALIASES = 16;
 
 /** What an answer is made of, besides the zone: memory for a message, and how it goes out. */
 export type AnswerMeans = {
@@ -69,13 +69,15 @@ export class ZoneAnswerer {
     }
     const set = node < 0 ? -1 : findSet(table, node, query.type);
     if (set >= 0) {
+      reply.foundHash = nodes[node * NODE_NUMBERS + NodeField.hash]!;
       this.#answerRendered(table, set, query, reply, limit);
       return true;
     }
     if (node >= 0 && findSet(table, node, TYPE.CNAME) >= 0) return false;
     if (node < 0) reply.rcode = Rcode.nxDomain;
+    noteNothing(table, reply);
     this.#negatives.answer(table, query, reply);
-    if (query.questionEnd - query.start + reply.tailOctets > limit) this.#truncate(reply);
+    if (query.questionEnd - query.start + reply.tailOctets > limit) reply.truncate();
     return true;
   }
 
@@ -91,12 +93,7 @@ export class ZoneAnswerer {
     reply.tailAt = table.sets[base + SetField.at]!;
     reply.tailOctets = table.sets[base + SetField.octets]!;
     reply.answers = table.sets[base + SetField.records]!;
-    if (query.questionEnd - query.start + reply.tailOctets > limit) this.#truncate(reply);
-  }
-
-  #truncate(reply: Reply): void {
-    reply.answers = reply.authorities = reply.additionals = reply.tailOctets = 0;
-    reply.isTruncated = true;
+    if (query.questionEnd - query.start + reply.tailOctets > limit) reply.truncate();
   }
 
   /** Everything that is not rendered: from the question on, alias by alias, until there is an answer or none. */
@@ -107,16 +104,19 @@ export class ZoneAnswerer {
     for (let index = 0; index < length; index++) this.#name[index] = query.octets[query.nameStart + index]!;
     for (let aliases = 0; ; aliases++) {
       const place = this.#locate(table, length, query.type);
+      if (aliases === 0) reply.foundHash = table.nodes[this.#node * NODE_NUMBERS + NodeField.hash]!;
       if (place === Place.referral) {
         // What an alias leads out of the zone is not ours to say; a referral of the question itself is no answer (AA clear).
         if (aliases === 0) {
           reply.isAuthoritative = false;
+          reply.finding = ZoneFinding.referral;
         }
         this.#writeReferral(table, query, reply, writer);
         break;
       }
       if (place === Place.nothing) {
         reply.rcode = Rcode.nxDomain;
+        if (aliases === 0) noteNothing(table, reply);
         this.#writeNegative(table, reply, writer);
         break;
       }
@@ -133,7 +133,7 @@ export class ZoneAnswerer {
       if (aliases === MAX_ALIASES || !this.#isInside(table, length)) break;
     }
     if (reply.isTruncated) {
-      this.#truncate(reply);
+      reply.truncate();
       return;
     }
     reply.tail = writer.octets;
@@ -187,7 +187,10 @@ export class ZoneAnswerer {
       for (let set = first; set < first + given; set++) {
         reply.answers += this.#writeSet(table, node, set, this.#name, 0, writer, reply);
       }
-      if (sets === 0) this.#writeNegative(table, reply, writer);
+      if (sets === 0) {
+        noteNothing(table, reply);
+        this.#writeNegative(table, reply, writer);
+      }
       return 'answer';
     }
     const set = findSet(table, node, query.type);
@@ -197,6 +200,7 @@ export class ZoneAnswerer {
     }
     const alias = findSet(table, node, TYPE.CNAME);
     if (alias < 0) {
+      if (reply.answers === 0) noteNothing(table, reply);
       this.#writeNegative(table, reply, writer);
       return 'answer';
     }
@@ -307,4 +311,10 @@ export class ZoneAnswerer {
     }
     return count;
   }
+}
+
+/** That the zone has nothing for the question itself: its origin says so, and all such questions are alike. */
+function noteNothing(table: ZoneTable, reply: Reply): void {
+  reply.finding = reply.rcode === Rcode.nxDomain ? ZoneFinding.noName : ZoneFinding.noData;
+  reply.foundHash = table.nodes[NodeField.hash]!;
 }

@@ -6,7 +6,8 @@ import { TYPE } from './record-types.ts';
 import { NodeField, type ZoneTable } from './zone-table.ts';
 
 export class ZoneSet {
-  readonly #tables: readonly ZoneTable[];
+  /** A zone's number is its place here. */
+  readonly tables: readonly ZoneTable[];
   /** Open addressing by the hash of the origin: the number of a table and one, or 0. */
   readonly #slots: Int32Array;
   /** Labels of the longest origin: longer suffixes of a name need not be looked for. */
@@ -14,7 +15,7 @@ export class ZoneSet {
 
   /** No two of the same origin. */
   constructor(tables: readonly ZoneTable[]) {
-    this.#tables = tables;
+    this.tables = tables;
     let size = 2;
     while (size < tables.length * 2) size *= 2;
     this.#slots = new Int32Array(size);
@@ -27,38 +28,39 @@ export class ZoneSet {
   }
 
   /**
-   * The zone of a question: that of the longest origin. Of what a delegation hands out, its DS is in the zone above
+   * The number of a question's zone, that of the longest origin; -1 without one. Of what a delegation hands out, its DS is in the zone above
    * (RFC 4035, section 3.1.4.1), if that is served here.
    */
-  find(query: Query): ZoneTable | undefined {
+  find(query: Query): number {
     const first = Math.max(0, query.labels - this.#mostLabels);
     for (let label = first; label <= query.labels; label++) {
-      const table = this.#at(query, label);
-      if (table === undefined) continue;
+      const table = this.at(query, label);
+      if (table < 0) continue;
       if (label > 0 || query.type !== TYPE.DS) return table;
       for (let above = 1; above <= query.labels; above++) {
-        const parent = this.#at(query, above);
-        if (parent !== undefined) return parent;
+        const parent = this.at(query, above);
+        if (parent >= 0) return parent;
       }
       return table;
     }
-    return undefined;
+    return -1;
   }
 
-  #at(query: Query, label: number): ZoneTable | undefined {
+  /** The number of the zone whose origin is what the query's name is from label `label` on; -1 without one. */
+  at(query: Query, label: number): number {
     const mask = this.#slots.length - 1;
     const start = query.labelStarts[label]!;
     const length = query.nameOctets - (start - query.nameStart);
     for (let slot = query.hashes[label]! & mask; ; slot = (slot + 1) & mask) {
       const index = this.#slots[slot]! - 1;
-      if (index < 0) return undefined;
-      const table = this.#tables[index]!;
+      if (index < 0) return -1;
+      const table = this.tables[index]!;
       if (
         table.nodes[NodeField.hash] === query.hashes[label] &&
         table.nodes[NodeField.nameOctets] === length &&
         equalNames(table.octets, table.nodes[NodeField.nameAt]!, query.octets, start, length)
       ) {
-        return table;
+        return index;
       }
     }
   }

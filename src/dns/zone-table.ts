@@ -85,3 +85,14 @@ export function findSet(table: ZoneTable, node: number, type: number): number {
   }
   return -1;
 }
+
+export function countRecords({ sets }: ZoneTable): number {
+  let records = 0;
+  for (let base = 0; base < sets.length; base += SET_NUMBERS) records += sets[base + SetField.records]!;
+  return records;
+}
+
+/** What the table takes of memory. */
+export function tableOctets({ octets, slots, nodes, sets }: ZoneTable): number {
+  return octets.byteLength + slots.byteLength + nodes.byteLength + sets.byteLength;
+}

@@ -252,7 +252,14 @@ export const METHODS = {
   /** configd: how the device stands to its group, as a prompt shows it. */
   'device-state': { params: z.object({}), result: z.object({ sync: z.string(), failover: z.string() }) },
   /** configd: the configuration, then every change to it. */
-  subscribe: { params: z.object({ daemon: z.string() }), item: updateSchema },
+  subscribe: {
+    params: z.object({
+      daemon: z.string(),
+      /** Types of the objects that it gets; absent: all. */
+      types: z.array(z.string()).optional(),
+    }),
+    item: updateSchema,
+  },
   /** configd: the daemon runs the generation, but for the failures. */
   acknowledge: {
     params: z.object({ daemon: z.string(), generation: generationSchema, failures: z.array(applyFailureSchema) }),
@@ -296,6 +303,26 @@ export const METHODS = {
   'send-key-exchange': { params: keyExchangeMessageSchema, result: z.null() },
   /** dataplaned: what was protected, by policy. */
   'ipsec-totals': { params: z.object({}), result: z.object({ totals: z.array(ipsecTotalsSchema) }) },
+  /** dnsd: what a query would be answered, and why; the lines are for a person. */
+  'dns-explain': {
+    params: z.object({
+      name: z.string(),
+      /** `AAAA`. */
+      type: z.string(),
+      /** Where the query comes from; absent: this machine. */
+      from: ipText.optional(),
+      /** Full path of the listener that is asked; absent: the first. */
+      listener: z.string().optional(),
+    }),
+    result: z.object({ lines: z.array(z.string()) }),
+  },
+  /** dnsd: queries and what became of them, as lines; `lost`: how many were not noted since the beginning. */
+  'dns-log': { params: z.object({}), item: z.object({ lines: z.array(z.string()), lost: z.number() }) },
+  /** dnsd: reads the master files of zones again; what is wrong with them, and then they are served as before. */
+  'reload-zones': {
+    params: z.object({ names: z.array(z.string()).optional() }),
+    result: z.object({ zones: z.number().int(), failures: z.array(applyFailureSchema) }),
+  },
   /** Supervisor: makes a device fit to be opened, or says why it must not be. */
   'prepare-device': {
     params: z.object({
@@ -343,6 +370,33 @@ export const METHODS = {
   },
   /** Supervisor: the connected TCP sockets of the host's self IPs. */
   'host-sockets': { params: z.object({}), result: z.object({ sockets: z.array(hostSocketSchema) }) },
+  /** Supervisor: opens and sends to the caller's inbox, in the network namespace of a route domain, a packet socket that is bound to nothing, for the device which has an address. */
+  'open-packet-socket': {
+    params: z.object({ routeDomain: z.number().int().positive(), address: ipText, tag: z.number().int() }),
+    result: z.object({
+      /** Name of the namespace, and of the device in it that has the address. */
+      namespace: z.string(),
+      device: z.string(),
+    }),
+  },
+  /**
+   * Supervisor: opens a socket of a server in the network namespace of a route domain, and sends it to the caller's inbox with the
+   * number of the request. There is none as long as the route domain has no self IP.
+   */
+  'open-server-socket': {
+    params: z.object({
+      routeDomain: z.number().int().positive(),
+      address: ipText,
+      port: z.number().int().min(1).max(65_535),
+      isStream: z.boolean(),
+      isShared: z.boolean(),
+      tag: z.number().int(),
+    }),
+    result: z.object({
+      /** Name of the namespace. */
+      namespace: z.string(),
+    }),
+  },
   /** Supervisor: the daemons and the devices that it cares for. */
   'show-processes': { params: z.object({}), result: processesSchema },
   /** Supervisor: starts, stops or restarts a daemon; answered when it is done, but to configd about itself before. */

@@ -3,7 +3,7 @@
 import { withDefaults } from '../config/configuration.ts';
 import type { AnyObjectType } from '../config/object-type.ts';
 import { OBJECT_TYPES, findObjectType } from '../config/object-types.ts';
-import type { Kind, Property, PropertyMap, ScalarKind } from '../config/property.ts';
+import type { Kind, Property, PropertyMap, RecordsKind, ScalarKind } from '../config/property.ts';
 import { restPath, restPropertyName } from '../config/rest-name.ts';
 import { quote } from '../config/scanner.ts';
 import { isList, isRecords, isTable } from '../config/value.ts';
@@ -98,7 +98,7 @@ function values(name: string, kind: Kind): string {
       return `a list, each ${scalarValues(kind.item)}${wholes}`;
     }
     case 'records':
-      return `[records](#${anchor(recordHeading(name))}) by ${scalarValues(kind.key)}`;
+      return `${hasRecordSection(kind) ? `[records](#${anchor(recordHeading(name))})` : 'records'} by ${scalarValues(kind.key)}`;
     case 'scalar':
       return scalarValues(kind);
   }
@@ -132,9 +132,14 @@ function valueText(kind: Kind, value: Value): string {
 
 const recordHeading = (name: string): string => `Records of ${name}`;
 
+/** Whether there is anything to say of the records: some are names and nothing else. */
+function hasRecordSection(kind: Kind): kind is RecordsKind {
+  return kind.shape === 'records' && Object.keys(kind.properties).length > 0;
+}
+
 function recordSections(map: PropertyMap): string[] {
   return Object.entries(map).flatMap(([name, { kind }]) =>
-    kind.shape === 'records' ? [`### ${recordHeading(name)}`, propertyTable(kind.properties)] : [],
+    hasRecordSection(kind) ? [`### ${recordHeading(name)}`, propertyTable(kind.properties)] : [],
   );
 }
 

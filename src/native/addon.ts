@@ -119,24 +119,41 @@ export type RawOptions = {
 };
 
 /** Words per request of a reply socket. */
-export const REPLY_STRIDE = 6;
+export const REPLY_STRIDE = 10;
 /**
  * Reply descriptor words: 0 octets received, or -1 when there were more than a slot has; octets to send, or 0 for none; 1 the
- * sender's port; 2–5 the octets of its address, as they are on the wire (IPv4 in word 2).
+ * sender's port; 2–5 the octets of its address, as they are on the wire (IPv4 in word 2); 6–9 those of the address that was
+ * asked, which only a socket of any address says.
  */
 
+/** What a step of a reply socket does besides sending: nothing, take what is there, wait for something. */
+export const REPLY_SEND_ONLY = 0;
+export const REPLY_TAKE = 1;
+export const REPLY_WAIT = 2;
+
 export type ReplyOptions = {
-  family: 4 | 6;
-  address: string;
-  port: number;
-  /** The device whose traffic alone is served; empty: all. */
-  device: string;
   /** How long a step waits at most. */
   waitMs: number;
   /** Arena extent of `slots` times `slotOctets`; at most 256 slots. */
   slotsOffset: number;
   slotOctets: number;
   slots: number;
+};
+
+/** `namespace` as in ServerSocketOptions. */
+export type PacketSocketOptions = { isPacket: true; namespace: string };
+
+export type ServerSocketOptions = {
+  family: 4 | 6;
+  /** Whether it is a TCP socket, which listens; otherwise UDP. */
+  isStream: boolean;
+  /** One that the machine may not have yet. */
+  address: string;
+  port: number;
+  /** Whether sockets of the caller have the address, or a part of it; else nobody may. */
+  isShared: boolean;
+  /** File of the network namespace, which needs CAP_SYS_ADMIN; empty: that of the process. */
+  namespace: string;
 };
 
 /** Words per frame of a query ring. */
@@ -240,12 +257,25 @@ export interface Addon {
   rawDescriptors(socket: number): number[];
   rawClose(socket: number): void;
 
-  replyOpen(arena: number, options: ReplyOptions): number;
+  /** A bound socket of a server, or a packet socket that is bound to nothing: its descriptor. */
+  serverSocketOpen(options: ServerSocketOptions | PacketSocketOptions): number;
+  /** Sends a copy of a descriptor, with a number that says which it is, to the process that has opened the path. */
+  descriptorSend(options: { path: string; tag: number; descriptor: number }): void;
+  /** A Unix socket at the path, by which descriptors come: its descriptor. Replaces what a former process left there. */
+  descriptorInboxOpen(options: { path: string }): number;
+  /** The number and the descriptor that came next; empty when none is there. */
+  descriptorInboxTake(inbox: number): [] | [tag: number, descriptor: number];
+
+  /** Takes over a UDP socket of a server, and closes it in the end, also when it throws. */
+  replyOpen(arena: number, descriptor: number, options: ReplyOptions): number;
   /**
-   * Sends the replies that stand in the first `count` slots, then waits for requests; blocks the thread for up to `waitMs`.
-   * `descriptors`: REPLY_STRIDE words a slot. Returns how many came, or -1 when the socket is broken.
+   * Sends the replies that stand in the first `count` slots, then does what `mode` says (REPLY_*); waiting blocks the thread for up
+   * to `waitMs`. `descriptors`: REPLY_STRIDE words a slot. Returns how many came, or -1 when the socket is broken.
    */
-  replyStep(socket: number, descriptors: Int32Array, count: number): number;
+  replyStep(socket: number, descriptors: Int32Array, count: number, mode: number): number;
+  /** Sends a reply by the words of its request, from any thread; -1 when the kernel does not take it. */
+  replySend(socket: number, octets: Uint8Array, descriptor: Int32Array): number;
+  replyDescriptor(socket: number): number;
   /** Replies that the kernel did not take. */
   replyFailed(socket: number): number;
   /** Requests for which the kernel had no room. */

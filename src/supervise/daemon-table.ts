@@ -32,6 +32,13 @@ export const DAEMONS: readonly DaemonEntry[] = [
     rarelyNeeded: ['ipc_lock', 'bpf'],
     without: 'interfaces that own or make their device cannot be opened',
   },
+  {
+    name: 'dnsd',
+    help: 'answers DNS: listeners, zones',
+    capabilities: ['net_bind_service', 'net_raw', 'net_admin', 'ipc_lock', 'bpf'],
+    rarelyNeeded: ['net_bind_service', 'net_raw', 'net_admin', 'ipc_lock', 'bpf'],
+    without: '',
+  },
 ];
 
 /** The socket on which a daemon answers, inside the state directory. */

@@ -11,6 +11,8 @@ export type StateLayout = {
   lock: string;
   deviceJournal: string;
   socket: string;
+  /** Where dnsd gets sockets of other network namespaces. */
+  inbox: string;
   /** What seals the secrets of the configuration; of the daemons. */
   masterKey: string;
 };
@@ -23,6 +25,7 @@ export function stateLayout(state: string): StateLayout {
     lock: join(own, 'lock'),
     deviceJournal: join(own, 'devices.json'),
     socket: join(state, 'supervisor.sock'),
+    inbox: join(state, 'dnsd', 'sockets'),
     masterKey: join(state, 'master.key'),
   };
 }

@@ -19,6 +19,7 @@ import { DeviceKeeper } from './device-keeper.ts';
 import { Guardian } from './guardian.ts';
 import { canUse, chooseIdentity, type Identity } from './identity.ts';
 import { missingPrivileges } from './privilege-report.ts';
+import { sendPacketSocket, sendSocket } from './sent-sockets.ts';
 import { giveStateTo, makeStateDirectory, stateLayout, type StateLayout } from './state-directory.ts';
 import { lockState } from './state-lock.ts';
 import { notifySystemd } from './systemd-notify.ts';
@@ -143,6 +144,8 @@ async function superviseDaemons(options: UpOptions, layout: StateLayout, keeper:
         return null;
       },
       'set-host-paths': async ({ paths }) => ({ paths: await keeper.setHostPaths(paths) }),
+      'open-server-socket': (params) => sendSocket(keeper.devices, params, layout.inbox),
+      'open-packet-socket': (params) => sendPacketSocket(keeper.devices, params, layout.inbox),
       'set-query-rules': async ({ daemon, rules }) => ({ rules: await keeper.setQueryRules(daemon, rules) }),
       'host-sockets': async () => ({ sockets: await keeper.hostSockets() }),
       'control-daemon': async ({ daemon: name, action }) => {

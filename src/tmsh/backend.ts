@@ -4,7 +4,7 @@ import type { Configuration } from '../config/configuration.ts';
 import type { Committed, ConfigErrors } from '../config/transaction.ts';
 import type { AssociationFilter, AssociationPage, IpsecTotals } from '../ipc/ipsec-schema.ts';
 import type { DaemonName } from '../ipc/daemon-name.ts';
-import type { ShowReply } from '../ipc/schema.ts';
+import type { ResultOf, ShowReply } from '../ipc/schema.ts';
 import type { EditWatch } from './edit-conflict.ts';
 import type { BatchCommand } from './batch.ts';
 
@@ -45,6 +45,8 @@ export interface TmshBackend {
   show(type: string, names: readonly string[] | undefined, cursor?: string): Promise<ShowReply>;
   /** Throws an IpcError. */
   resetStats(type: string, names: readonly string[] | undefined): Promise<number>;
+  /** Has the master files of zones read again; without names those of all. Throws an IpcError. */
+  reloadZones(names: readonly string[] | undefined): Promise<ResultOf<'reload-zones'>>;
   /** Security associations of IPsec that fit, page by page. Throws an IpcError. */
   associations(filter: AssociationFilter, cursor?: string): Promise<AssociationPage>;
   /** Resolves to how many there were. Throws an IpcError. */

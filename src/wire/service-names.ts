@@ -75,8 +75,13 @@ export function parseService(text: string): number | undefined {
   const [, protocolText, portText = '0'] = TEXT.exec(text) ?? [];
   if (protocolText === undefined) return undefined;
   const protocol = numberOf(protocolText, PROTOCOLS, 255);
-  const port = numberOf(portText, PORTS, 65_535);
+  const port = parsePort(portText);
   return protocol === undefined || port === undefined ? undefined : packService(protocol, port);
+}
+
+/** A port by its number or its name; `any` is 0. */
+export function parsePort(text: string): number | undefined {
+  return numberOf(text, PORTS, 65_535);
 }
 
 function numberOf(text: string, names: Readonly<Record<string, number>>, most: number): number | undefined {

@@ -14,6 +14,7 @@ import { startOvsGre, startWideplaneEtherIp, startWideplaneGre, startWideplaneTe
 import { startKernel, startOvs, startSingleCForwarder, startWideplane, startWideplaneOverIpv6 } from './device.ts';
 import { pause } from './command.ts';
 import { CRYPTO_BENCHMARKS } from './crypto.ts';
+import { DNS_BUDGETS } from './dns-budgets.ts';
 import { DNS_RING_BENCHMARKS } from './dns-ring.ts';
 import { DNS_BENCHMARKS } from './dns.ts';
 import { IPSEC_BENCHMARKS } from './ipsec.ts';
@@ -199,6 +200,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   ...MANAGEMENT_BENCHMARKS,
   ...CRYPTO_BENCHMARKS,
   ...DNS_BENCHMARKS,
+  ...DNS_BUDGETS,
   ...DNS_RING_BENCHMARKS,
 ];
 

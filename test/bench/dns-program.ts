@@ -1,25 +1,20 @@
 // The server that `dns-*` measures: one engine with one zone, until it is ended.
 //
-//   node dns-program.js ADDRESS PORT RECORDS socket
+//   node dns-program.js ADDRESS PORT RECORDS socket|blocked      blocked: its main thread stands still for 20 of every 100 ms
 //   node dns-program.js ADDRESS PORT RECORDS packet-ring|af-xdp DEVICE
 
+import { createQueryLog } from '../../src/assembly/dnsd/query-log.ts';
 import { RingEngine } from '../../src/assembly/dnsd/ring-engine.ts';
-import { SocketEngine } from '../../src/assembly/dnsd/socket-engine.ts';
-import { parseIpv4 } from '../../src/core/address.ts';
-import { write32 } from '../../src/core/octets.ts';
+import { addressOctets, parseAddress } from '../../src/core/address.ts';
+import { newZoneCounts } from '../../src/dns/zone-counts.ts';
 import { buildZoneTable } from '../../src/dns/zone-builder.ts';
+import { OneListener } from '../support/dns-engine.ts';
 import { benchZone } from './dns-zone.ts';
 
-const [address, portText, records, engineName, device] = process.argv.slice(2) as [
-  string,
-  string,
-  string,
-  string,
-  string,
-];
+const [address, portText, records, form, device] = process.argv.slice(2) as [string, string, string, string, string?];
 const port = Number(portText);
 // Everything on: cookies and the name of the server cost those who ask for them.
-const responder = {
+const answers = {
   unhandled: 'reject',
   udpOctets: 1232,
   nsid: new Uint8Array(Buffer.from('bench')),
@@ -27,15 +22,28 @@ const responder = {
 } as const;
 const zones = [buildZoneTable(benchZone(Number(records)))];
 
-function makeEngine(): SocketEngine | RingEngine {
-  if (engineName === 'socket') return new SocketEngine({ socket: { family: 4, address, port }, responder, zones });
-  const octets = new Uint8Array(4);
-  write32(octets, 0, parseIpv4(address)!);
-  const form = engineName === 'af-xdp' ? 'af-xdp' : 'packet-ring';
-  return new RingEngine({ ring: { device, form, port, addresses: [octets] }, responder, zones });
+async function startSocket(): Promise<OneListener> {
+  const listener = new OneListener();
+  await listener.serve({ family: 4, address, port }, answers, zones);
+  return listener;
 }
 
-const engine = makeEngine();
-await engine.listening();
+async function startRing(onDevice: string): Promise<RingEngine> {
+  const addresses = [addressOctets(parseAddress(address)!)];
+  const ring = { device: onDevice, form: form === 'af-xdp' ? form : 'packet-ring', port, addresses } as const;
+  const died = (reason: string): void => {
+    throw new Error(reason);
+  };
+  const engine = new RingEngine({ id: 1, ring, answers, log: createQueryLog() }, { deferred: () => undefined, died });
+  await engine.ready();
+  await engine.setZones(zones, newZoneCounts(1));
+  return engine;
+}
+
+const engine = device === undefined || device === '' ? await startSocket() : await startRing(device);
 console.log('ready');
+if (form === 'blocked') {
+  const standStill = new Int32Array(new SharedArrayBuffer(4));
+  setInterval(() => Atomics.wait(standStill, 0, 0, 20), 100);
+}
 process.on('SIGTERM', () => void engine.stop().then(() => process.exit(0)));

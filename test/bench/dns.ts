@@ -17,7 +17,7 @@ const WINDOW = 256;
 const LATENCY_RATE = 10_000;
 
 /** A directory with the zone and the questions, and what else a server needs. */
-function prepare(files: Record<string, string>): string {
+export function prepare(files: Record<string, string>): string {
   const directory = `${STATE}/dns`;
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(`${directory}/zones`, { recursive: true });
@@ -95,6 +95,13 @@ const NAMED: Server = {
   }),
   command: (directory) => ['named', '-g', '-n', '1', '-c', `${directory}/named.conf`],
 };
+
+/** named with the zone, for other kinds of questions; it may not answer yet. */
+export async function startNamed(): Promise<{ directory: string; running: Running }> {
+  const directory = prepare(NAMED.files(`${STATE}/dns`, LOOPBACK.address));
+  const command = onCore(DEVICE_CORE, NAMED.command(directory, LOOPBACK.address));
+  return { directory, running: await Running.start(command, (output) => output.includes(' running')) };
+}
 
 /** Starts a server, waits until it answers, and gives what `dns-load` prints of it. */
 async function load(

@@ -4,7 +4,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { RingEngine } from '../../src/assembly/dnsd/ring-engine.ts';
-import type { SocketEngine } from '../../src/assembly/dnsd/socket-engine.ts';
 import { FrameOutcome } from '../../src/dns/frame-reply.ts';
 import { buildZoneTable } from '../../src/dns/zone-builder.ts';
 import { Random } from '../fuzz/mutator.ts';
@@ -19,6 +18,7 @@ import {
   startRing,
   startSockets,
 } from '../support/dns-ring.ts';
+import type { OneListener } from '../support/dns-engine.ts';
 import { queryOf, zoneOf } from '../support/dns.ts';
 
 const QUESTIONS = 300;
@@ -85,7 +85,7 @@ const CASES: Record<string, Uint8Array[]> = {
   'of a few octets': Array.from({ length: 16 }, (_, octets) => question().subarray(0, octets)),
 };
 
-let sockets: SocketEngine[] = [];
+let sockets: OneListener[] = [];
 let bySockets: Record<string, string[][]> = {};
 const rules = makeRules();
 const responder = { unhandled: 'reject', udpOctets: UDP_OCTETS, nsid: Buffer.from('lab') } as const;
@@ -101,7 +101,7 @@ async function askAll(): Promise<Record<string, string[][]>> {
 }
 
 const sum = (counts: Float64Array): number => counts.reduce((total, count) => total + count, 0);
-const taken = (): number => sockets.reduce((total, { counts }) => total + sum(counts), 0);
+const taken = (): number => sockets.reduce((total, { outcomes }) => total + sum(outcomes), 0);
 
 before(async () => {
   makePair();

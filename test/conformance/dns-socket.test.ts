@@ -3,10 +3,14 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
-import { SocketEngine } from '../../src/assembly/dnsd/socket-engine.ts';
+import { createListenerCounts, ListenerCount } from '../../src/assembly/dnsd/engine-protocol.ts';
 import { Outcome } from '../../src/dns/responder.ts';
 import { buildZoneTable } from '../../src/dns/zone-builder.ts';
+import { newZoneCounts } from '../../src/dns/zone-counts.ts';
+import { loadAddon } from '../../src/native/addon.ts';
+import { openServerSocket } from '../../src/net/server-socket.ts';
 import { ip } from '../lib/namespace.ts';
+import { OneListener } from '../support/dns-engine.ts';
 import { ask } from '../support/dns-peers.ts';
 import { linesOf, queryOf, zoneOf } from '../support/dns.ts';
 
@@ -36,7 +40,7 @@ const dig = (...args: string[]): string =>
 const kdig = (...args: string[]): string =>
   execFileSync('kdig', ['+timeout=5', '+retry=0', '-p', String(PORT), ...args], { encoding: 'utf8' });
 
-const engines: SocketEngine[] = [];
+const engines: OneListener[] = [];
 
 before(async () => {
   ip('address add 192.0.2.1/32 dev lo');
@@ -50,13 +54,9 @@ before(async () => {
     [4, '0.0.0.0'],
     [6, '::'],
   ] as const) {
-    const engine = new SocketEngine({
-      socket: { family, address, port: PORT },
-      responder,
-      zones: [zone(1, '192.0.2.80')],
-    });
+    const engine = new OneListener();
     engines.push(engine);
-    await engine.listening();
+    await engine.serve({ family, address, port: PORT }, responder, [zone(1, '192.0.2.80')]);
   }
 });
 after(() => Promise.all(engines.map((engine) => engine.stop())));
@@ -90,7 +90,8 @@ describe('the engine on sockets', () => {
     const changes = (async () => {
       let serial = 2;
       while (!isDone) {
-        engine!.setZones([zone(serial, `192.0.2.${100 + (serial % 100)}`)]);
+        const zones = [zone(serial, `192.0.2.${100 + (serial % 100)}`)];
+        await engine!.engine.setZones(zones, newZoneCounts(1));
         serial++;
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
@@ -106,9 +107,43 @@ describe('the engine on sockets', () => {
     assert.equal(engine!.counts[Outcome.zone]! - before, 20_000);
   });
 
-  it('says that an address is taken', async () => {
-    const socket = { family: 4, address: '192.0.2.99', port: PORT } as const;
-    const engine = new SocketEngine({ socket, responder: { unhandled: 'drop', udpOctets: 1232 }, zones: [] });
-    await assert.rejects(engine.listening(), /192\.0\.2\.99: bind: Cannot assign requested address/);
+  it('listens before the machine has the address, and says which it cannot have', async () => {
+    const early = new OneListener();
+    engines.push(early);
+    const answers = { unhandled: 'reject', udpOctets: 1232 } as const;
+    await early.serve({ family: 4, address: '192.0.2.99', port: 5312 }, answers, []);
+    ip('address add 192.0.2.99/32 dev lo');
+    assert.match(dig('-p', '5312', '@192.0.2.99', 'www.example.com'), /status: REFUSED/);
+    const twin = new OneListener();
+    engines.push(twin);
+    await assert.rejects(twin.serve({ family: 4, address: '192.0.2.99', port: 5312 }, answers, []), /already in use/);
+    const never = new OneListener();
+    engines.push(never);
+    await assert.rejects(never.serve({ family: 4, address: '192.0.2.999', port: 5312 }, answers, []), /192\.0\.2\.999/);
+  });
+
+  it('serves several addresses in one thread, and stops one without the others', async () => {
+    const several = new OneListener();
+    engines.push(several);
+    const { addon } = loadAddon();
+    const answers = { unhandled: 'reject', udpOctets: 1232 } as const;
+    await several.engine.ready();
+    await several.engine.setZones([zone(1, '192.0.2.81')], newZoneCounts(1));
+    const where = ['192.0.2.1', '192.0.2.2', '2001:db8::1'].map((address, id) => ({ address, id, port: 5311 }));
+    const counts = where.map(() => createListenerCounts());
+    for (const { address, id, port } of where) {
+      const descriptor = openServerSocket(addon!, { address, port, isStream: false, isShared: false });
+      const family = address.includes(':') ? 6 : 4;
+      await several.engine.open({ id, descriptor, family, counts: counts[id]!, answers });
+    }
+    const short = (address: string): string => dig('-p', '5311', `@${address}`, 'www.example.com', '+short').trim();
+    for (const { address } of where) assert.equal(short(address), '192.0.2.81', address);
+    await several.engine.change(0, { ...answers, unhandled: 'noerror' });
+    assert.match(dig('-p', '5311', '@192.0.2.1', 'www.elsewhere.net'), /status: NOERROR/);
+    assert.match(dig('-p', '5311', '@192.0.2.2', 'www.elsewhere.net'), /status: REFUSED/);
+    await several.engine.close(0);
+    assert.equal(short('192.0.2.2'), '192.0.2.81');
+    assert.equal(counts[0]![ListenerCount.received], 2);
+    assert.equal(counts[1]![Outcome.zone], 2);
   });
 });

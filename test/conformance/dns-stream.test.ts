@@ -10,6 +10,8 @@ import { StreamEngine } from '../../src/assembly/dnsd/stream-engine.ts';
 import { Responder } from '../../src/dns/responder.ts';
 import { buildZoneTable } from '../../src/dns/zone-builder.ts';
 import { ZoneSet } from '../../src/dns/zone-set.ts';
+import { loadAddon } from '../../src/native/addon.ts';
+import { openServerSocket } from '../../src/net/server-socket.ts';
 import { linesOf, queryOf, zoneOf } from '../support/dns.ts';
 
 const PORT = 5311;
@@ -39,12 +41,18 @@ const zone = buildZoneTable(
   ]),
 );
 
-const engine = new StreamEngine(new Responder(new ZoneSet([zone]), { unhandled: 'reject', udpOctets: 1232 }), {
-  ...{ address: '127.0.0.1', port: PORT },
-  ...{ maxConnections: MAX_CONNECTIONS, idleMs: IDLE_MS },
-});
+let engine: StreamEngine;
 
-before(() => engine.listen());
+before(async () => {
+  const { addon } = loadAddon();
+  const descriptor = openServerSocket(addon!, { address: '127.0.0.1', port: PORT, isStream: true, isShared: false });
+  engine = new StreamEngine(new Responder(new ZoneSet([zone]), { unhandled: 'reject', udpOctets: 1232 }), {
+    descriptor,
+    limits: { maxConnections: MAX_CONNECTIONS, idleMs: IDLE_MS },
+    defer: () => assert.fail('nothing is left to others'),
+  });
+  await engine.listen();
+});
 after(() => engine.close());
 
 async function client(): Promise<Socket> {

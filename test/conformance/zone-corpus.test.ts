@@ -28,7 +28,7 @@ function readCase(text: string): MasterFileResult {
   const include = (name: string) => {
     const included = name === FILE ? text : CORPUS_INCLUDES[name];
     if (included === undefined) throw new Error('no such file');
-    return Buffer.from(included);
+    return { file: name, text: Buffer.from(included) };
   };
   return readText(text, CORPUS_ORIGIN, { include });
 }

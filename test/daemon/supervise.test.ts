@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { chmodSync, chownSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { DAEMON_NAMES } from '../../src/ipc/daemon-name.ts';
 import { parseCapabilities } from '../../src/supervise/capability.ts';
 import { eventually, makeState, removeState, RunningUp, withUp } from './supervise/running-up.ts';
 
@@ -34,6 +35,7 @@ test('each daemon has the capabilities of its table, and no way to more', async 
     const CAPABILITIES = ((1n << 12n) | (1n << 13n) | (1n << 14n) | (1n << 39n)).toString(16);
     const dataplaned = await up.daemon('dataplaned');
     assert.equal(effective(dataplaned), CAPABILITIES);
+    assert.equal(effective(await up.daemon('dnsd')), '8000007400');
     const status = readFileSync(`/proc/${dataplaned}/status`, 'utf8');
     assert.match(status, /^NoNewPrivs:\s*1$/m);
     assert.equal(parseCapabilities(status).bounding.toString(16), CAPABILITIES);
@@ -71,6 +73,7 @@ test('a killed daemon is started again, and the other is not touched', async () 
       [
         { name: 'configd', restarts: 1 },
         { name: 'dataplaned', restarts: 1 },
+        { name: 'dnsd', restarts: 0 },
       ],
     );
   });
@@ -116,7 +119,7 @@ test('a daemon that refuses its configuration ends the start with status 1', asy
   }
 });
 
-test('a stop ends dataplaned, then configd, and leaves neither process nor socket', async () => {
+test('a stop ends the daemons in reverse order, and leaves neither process nor socket', async () => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     const state = makeState();
     try {
@@ -125,7 +128,7 @@ test('a stop ends dataplaned, then configd, and leaves neither process nor socke
       up.signal(signal);
       assert.equal(await up.exit(), 0);
       const stopped = up.log.filter(({ msg }) => msg === 'SIGTERM').map(({ daemon }) => daemon);
-      assert.deepEqual(stopped, ['dataplaned', 'configd']);
+      assert.deepEqual(stopped, ['dnsd', 'dataplaned', 'configd']);
       assert.deepEqual(up.family(), []);
       assert.throws(() => statSync(`${state}/supervisor.sock`), /ENOENT/);
     } finally {
@@ -182,7 +185,7 @@ test('kill -9 of up leaves no process, and the next up starts', async () => {
 test('a killed guardian is replaced', async () => {
   await withUp({}, async (up) => {
     await up.ready();
-    const daemons = new Set([up.pid, await up.daemon('configd'), await up.daemon('dataplaned')]);
+    const daemons = new Set([up.pid, ...(await Promise.all(DAEMON_NAMES.map((name) => up.daemon(name))))]);
     const guardian = up.family().find((pid) => !daemons.has(pid));
     assert.ok(guardian);
     process.kill(guardian, 'SIGKILL');
@@ -200,7 +203,7 @@ test('two of them do not share a state directory', async () => {
       refusal!.msg,
       new RegExp(`^state directory ${up.state} is in use by .* process id ${up.pid}: .*--state`),
     );
-    assert.equal((await up.processes()).daemons.length, 2);
+    assert.equal((await up.processes()).daemons.length, 3);
   });
 });
 

@@ -4,8 +4,11 @@
 
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { Cookies } from '../../src/dns/cookie.ts';
-import { Outcome, Responder, type Sender } from '../../src/dns/responder.ts';
+import { parsePrefix } from '../../src/core/address.ts';
+import { packPrefixes } from '../../src/dns/client-list.ts';
+import { COOKIE_OCTETS, Cookies } from '../../src/dns/cookie.ts';
+import { Query } from '../../src/dns/query.ts';
+import { FORWARD, Outcome, Responder, type ResponderOptions, type Sender } from '../../src/dns/responder.ts';
 import { buildZoneTable } from '../../src/dns/zone-builder.ts';
 import { ZoneSet } from '../../src/dns/zone-set.ts';
 import { randomQuestion, randomZone } from '../support/dns-zones.ts';
@@ -48,16 +51,28 @@ const tables = new ZoneSet(zones.map(({ origin, records }) => buildZoneTable(zon
 
 type Seed = { message: Uint8Array; layout: Layout };
 
+const CLIENT = Uint8Array.of(192, 0, 2, 1);
+const COOKIE_KEY = new Uint8Array(16).fill(1);
+const NOW = 1_700_000_000;
+
 /** OPT with a cookie, NSID and a client subnet. */
-const OPT = Buffer.from(
-  '000029100000008000001b000a0008010203040506070800030000000800070001180 0c00002'.replace(/ /g, ''),
-  'hex',
-);
+const OPT = Buffer.from('000029100000008000001b000a00080102030405060708000300000008000700011800c00002', 'hex');
+/** OPT with a server's cookie. */
+const OPT_PROVEN = Buffer.concat([Buffer.from('000029100000000000001c000a0018', 'hex'), provenCookie()]);
+
+function provenCookie(): Uint8Array {
+  const query = new Query();
+  query.octets = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
+  const cookie = new Uint8Array(COOKIE_OCTETS);
+  new Cookies(COOKIE_KEY).write(query, CLIENT, 0, 4, NOW, cookie, 0);
+  return cookie;
+}
 
 const seeds: Seed[] = Array.from({ length: 500 }, (_, index) => {
   const question = QUESTIONS[index % 20] ?? randomQuestion(random, random.pick(zones));
   const plain = queryOf(question);
-  const message = random.chance(60) ? Uint8Array.from(Buffer.concat([plain, OPT])) : plain;
+  const opt = random.pick([OPT, OPT_PROVEN]);
+  const message = random.chance(60) ? Uint8Array.from(Buffer.concat([plain, opt])) : plain;
   if (message !== plain) message[11] = 1;
   const layout: Layout = { fields: [{ at: 2, octets: 2, kind: 'flags' }], ipv4Headers: [] };
   for (let at = 4; at < 12; at += 2) layout.fields.push({ at, octets: 2, kind: 'small' });
@@ -111,22 +126,26 @@ function checkReply(reply: Uint8Array, message: Uint8Array): void {
 }
 
 it('mutated messages', () => {
-  const cookies = new Cookies(new Uint8Array(16).fill(1));
   const nsid = new Uint8Array(Buffer.from('fuzz'));
-  const responders = (['reject', 'hint', 'drop'] as const).map(
-    (unhandled) =>
+  const rateLimit = { perSecond: 5, slip: 2, ipv4Prefix: 24, ipv6Prefix: 56 };
+  const allowedClients = packPrefixes([parsePrefix('198.51.100.0/24')!]);
+  const ways: Partial<ResponderOptions>[] = [
+    ...(['reject', 'hint', 'drop'] as const).map((unhandled) => ({ unhandled })),
+    { hasBackend: true },
+    { hasBackend: true, rateLimit },
+    { rateLimit },
+    { processRd: false },
+    { allowedClients },
+  ];
+  const responders = ways.map(
+    (way) =>
       new Responder(tables, {
-        unhandled,
-        udpOctets: UDP_OCTETS,
-        cookies,
-        nsid,
+        ...({ unhandled: 'allow', udpOctets: UDP_OCTETS, cookieKey: COOKIE_KEY, nsid } as const),
         chaos: { version: 'fuzz', hostname: 'fuzz' },
+        ...way,
       }),
   );
-  const sender: Sender = {
-    ...{ addresses: Uint8Array.of(192, 0, 2, 1), addressAt: 0, addressOctets: 4, isStream: false },
-    now: 1_700_000_000,
-  };
+  const sender: Sender = { addresses: CLIENT, addressAt: 0, addressOctets: 4, isStream: false, now: NOW };
   const memory = new Uint8Array(GUARD + SLOT + GUARD).fill(FILLER);
   let replies = 0;
   let largest = 0;
@@ -137,6 +156,12 @@ it('mutated messages', () => {
     const responder = responders[count % responders.length]!;
     const end = responder.respond(memory, GUARD, GUARD + octets.length, sender);
     if (end === GUARD) continue;
+    if (end === FORWARD) {
+      assert.deepEqual(memory.subarray(GUARD, GUARD + octets.length), octets);
+      continue;
+    }
+    // Seconds pass, so that limits are reached and left.
+    if (count % 1000 === 0) sender.now = NOW + ((count / 1000) % 1000);
     replies++;
     const reply = memory.subarray(GUARD, end);
     largest = Math.max(largest, reply.length);
@@ -151,6 +176,6 @@ it('mutated messages', () => {
     `${MESSAGES} messages, ${replies} replies; ${counts.map(([name, count]) => `${name} ${count}`).join(', ')}`,
   );
   for (const [name, count] of counts) assert.ok(count >= HITS, `${name}: ${count}`);
-  const ends = counts.filter(([name]) => name !== 'truncated').reduce((sum, [, count]) => sum + count, 0);
+  const ends = counts.slice(0, Outcome.truncated).reduce((sum, [, count]) => sum + count, 0);
   assert.equal(ends, MESSAGES, 'each message has one outcome');
 });

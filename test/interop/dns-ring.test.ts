@@ -8,11 +8,14 @@ import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { StreamEngine } from '../../src/assembly/dnsd/stream-engine.ts';
+import { createQueryLog } from '../../src/assembly/dnsd/query-log.ts';
 import { RingEngine } from '../../src/assembly/dnsd/ring-engine.ts';
-import type { SocketEngine } from '../../src/assembly/dnsd/socket-engine.ts';
 import { FrameOutcome } from '../../src/dns/frame-reply.ts';
 import { Responder } from '../../src/dns/responder.ts';
 import { buildZoneTable } from '../../src/dns/zone-builder.ts';
+import { newZoneCounts } from '../../src/dns/zone-counts.ts';
+import { loadAddon } from '../../src/native/addon.ts';
+import { openServerSocket } from '../../src/net/server-socket.ts';
 import { ZoneSet } from '../../src/dns/zone-set.ts';
 import type { ZoneTable } from '../../src/dns/zone-table.ts';
 import { eventually, ip, python, run, spawnIn } from '../lib/namespace.ts';
@@ -26,6 +29,7 @@ import {
   startRing,
   startSockets,
 } from '../support/dns-ring.ts';
+import type { OneListener } from '../support/dns-engine.ts';
 import { linesOf, queryOf, type TestRecord, zoneOf } from '../support/dns.ts';
 
 const soa = {
@@ -54,14 +58,13 @@ const tables = [zoneWith('192.0.2.80')];
 const responding = { unhandled: 'reject', udpOctets: 1232, cookieKey: new Uint8Array(16).fill(7) } as const;
 
 const rules = makeRules();
-let sockets: SocketEngine[] = [];
+let sockets: OneListener[] = [];
 let ring: RingEngine | undefined;
-const stream = new StreamEngine(new Responder(new ZoneSet(tables), responding), {
-  ...{ address: '192.0.2.1', port: 53, maxConnections: 10, idleMs: 5000 },
-});
+let died: string | undefined;
+let stream: StreamEngine | undefined;
 
 const sum = (counts: Float64Array): number => counts.reduce((total, count) => total + count, 0);
-const bySockets = (): number => sockets.reduce((total, { counts }) => total + sum(counts), 0);
+const bySockets = (): number => sockets.reduce((total, { outcomes }) => total + sum(outcomes), 0);
 const byRing = (): number => sum(ring!.frameCounts);
 
 /** How many messages were taken by sockets and by the ring meanwhile. */
@@ -80,10 +83,16 @@ const dig = (...args: string[]): string => inClient('dig', '+time=3', '+tries=1'
 before(async () => {
   makePair();
   sockets = await startSockets(responding, tables);
+  const { addon } = loadAddon();
+  stream = new StreamEngine(new Responder(new ZoneSet(tables), responding), {
+    descriptor: openServerSocket(addon!, { address: '192.0.2.1', port: 53, isStream: true, isShared: false }),
+    limits: { maxConnections: 10, idleMs: 5000 },
+    defer: () => assert.fail('nothing is left to others'),
+  });
   await stream.listen();
 });
 after(async () => {
-  await stream.close();
+  await stream?.close();
   for (const engine of sockets) await engine.stop();
 });
 
@@ -198,7 +207,7 @@ for (const form of FORMS) {
       await ring?.stop();
     };
     before(async () => {
-      ring = await startRing(form, responding, tables);
+      ring = await startRing(form, responding, tables, { died: (reason) => (died = reason) });
       await rules.set('dnsd', rulesOf(form));
     });
     after(end);
@@ -293,7 +302,7 @@ for (const form of FORMS) {
 
     it('has other zones from the next batch on', async () => {
       for (const address of ['192.0.2.81', '192.0.2.80']) {
-        ring!.setZones([zoneWith(address)]);
+        await ring!.setZones([zoneWith(address)], newZoneCounts(1));
         const isTaken = (): boolean => dig('@192.0.2.1', 'www.example.com', 'A', '+short').trim() === address;
         await eventually(`the zone with ${address}`, isTaken);
       }
@@ -304,13 +313,15 @@ for (const form of FORMS) {
       const before = bySockets();
       assert.equal(dig('@192.0.2.1', 'www.example.com', 'A', '+short').trim(), '192.0.2.80');
       assert.equal(bySockets() - before, 1);
-      assert.equal(await ring!.ended(), undefined);
+      assert.equal(died, undefined);
     });
 
     it('has replies that fit the device', async () => {
       for (const mtu of [900, 1400]) {
         ip(`link set dns0 mtu ${mtu}`);
-        const limited = await startRing(form, responding, tables, ['192.0.2.1']);
+        let reason: string | undefined;
+        const addresses = ['192.0.2.1'];
+        const limited = await startRing(form, responding, tables, { addresses, died: (why) => (reason = why) });
         await rules.set('dnsd', rulesOf(form));
         // 200 addresses are too many for either, 50 are 845 octets.
         const cut = dig('@192.0.2.1', 'many.example.com', 'A', '+bufsize=4096', '+ignore');
@@ -321,13 +332,17 @@ for (const form of FORMS) {
         assert.deepEqual([...limited.losses], [0, 0]);
         if (mtu === 900) {
           ip('link set dns0 mtu 800');
-          assert.match(String(await limited.ended()), /dns0: its MTU is less than it was/);
+          await limited.ended();
+          assert.match(String(reason), /dns0: its MTU is less than it was/);
         }
         await rules.set('dnsd', []);
         await limited.stop();
       }
       ip('link set dns0 mtu 500');
-      await assert.rejects(startRing(form, responding, tables, ['192.0.2.1']), /dns0: an MTU of 500 is too small/);
+      await assert.rejects(
+        startRing(form, responding, tables, { addresses: ['192.0.2.1'] }),
+        /dns0: an MTU of 500 is too small/,
+      );
       ip('link set dns0 mtu 1500');
       // With less than 1280 octets there is no IPv6.
       ip('address add 2001:db8::1/64 dev dns0 nodad');
@@ -336,17 +351,18 @@ for (const form of FORMS) {
     it(`says that its device has gone, or is not there: ${form}`, async () => {
       ip('link add gone0 type veth peer name gone1');
       ip('link set gone0 up');
+      const place = { device: 'gone0', form, port: 53, addresses: [Uint8Array.of(192, 0, 2, 9)] };
+      let tell: (reason: string) => void = () => undefined;
+      const reason = new Promise<string>((resolve) => (tell = resolve));
       const make = (): RingEngine =>
-        new RingEngine({
-          ring: { device: 'gone0', form, port: 53, addresses: [Uint8Array.of(192, 0, 2, 9)] },
-          responder: responding,
-          zones: tables,
-        });
-      const engine = make();
-      await engine.listening();
+        new RingEngine(
+          { id: 2, ring: place, answers: responding, log: createQueryLog() },
+          { deferred: () => undefined, died: tell },
+        );
+      await make().ready();
       ip('link delete gone0');
-      assert.match(String(await engine.ended()), /gone0: the device has gone/);
-      await assert.rejects(make().listening(), /gone0: .*No such device/);
+      assert.match(await reason, /gone0: the device has gone/);
+      await assert.rejects(make().ready(), /gone0: .*No such device/);
     });
   });
 }

@@ -12,11 +12,14 @@ import { vocabularyOf } from '../../src/config/read-properties.ts';
 import { ConfigErrors } from '../../src/config/transaction.ts';
 import { ConfigSyntaxError } from '../../src/core/errors.ts';
 import type { TextPosition } from '../../src/core/errors.ts';
-import { command, FIRST_COMMANDS } from '../support/config-commands.ts';
+import { command, dnsCommand, FIRST_COMMANDS } from '../support/config-commands.ts';
 import { TmshSession } from '../support/tmsh-session.ts';
 
 const commands = fc
-  .tuple(fc.constant(FIRST_COMMANDS), fc.array(command, { maxLength: 30 }))
+  .tuple(
+    fc.constant(FIRST_COMMANDS),
+    fc.array(fc.oneof({ arbitrary: command, weight: 5 }, dnsCommand), { maxLength: 30 }),
+  )
   .map((parts) => parts.flat());
 
 function reload(configuration: Configuration): Configuration {

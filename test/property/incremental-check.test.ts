@@ -34,6 +34,9 @@ const START = [
   // A warning that comes again with each change, and enough VLANs for a place of a new one to be looked up among them.
   'create net tunnels vxlan m { defaults-from vxlan flooding-type multicast port 5001 }',
   'create net tunnels tunnel m { local-address 10.1.1.1 remote-address any profile m key 1 }',
+  'create ltm profile dns p',
+  'create gtm listener p { address 10.1.1.1 profiles add { p } }',
+  'create gtm zone x.test { records { @/soa { data { "ns1 h 1 2 3 4 5" } } @/ns { data { ns1 } } ns1/a { data { 192.0.2.53 } } } }',
   ...Array.from({ length: 24 }, (_, index) => `create net vlan ${'abc'[index % 3]}${index}`),
 ];
 

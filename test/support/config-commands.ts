@@ -169,5 +169,46 @@ const routedCommand = fc.oneof(
     .map(([type, key]) => `delete ${type} ${key}`),
 );
 
+const origin = fc.constantFrom('x.test', 'X.test', '/Other/x.test', 'sub.x.test');
+const record = fc.constantFrom(
+  'www/a { data { 192.0.2.1 } }',
+  'WWW/a { data { 192.0.2.2 } ttl 5 }',
+  'www/cname { data { ns1 } }',
+  'mail/mx { data { "10 gone" } }',
+  '@/ns { data { ns2 } }',
+  'ns1/a { data { rubbish } }',
+);
+const SOUND = '@/soa { data { "ns1 h 1 2 3 4 5" } } @/ns { data { ns1 } } ns1/a { data { 192.0.2.53 } }';
+
+/** DNS: listeners that exclude each other, their profiles, and zones. */
+export const dnsCommand = fc.oneof(
+  origin.map((key) => `create gtm zone ${key} { records { ${SOUND} } }`),
+  origin.map((key) => `create gtm zone ${key} file zone.db`),
+  fc
+    .tuple(origin, fc.constantFrom('add', 'modify', 'replace-all-with'), record)
+    .map(([key, verb, value]) => `modify gtm zone ${key} records ${verb} { ${value} }`),
+  fc
+    .tuple(origin, fc.constantFrom('records delete { www/a }', 'disabled', 'enabled', 'file none', 'default-ttl 60'))
+    .map(([key, value]) => `modify gtm zone ${key} ${value}`),
+  fc
+    .tuple(gre, fc.constantFrom('10.1.1.1', '10.1.1.1%5', 'any'), fc.constantFrom('', 'disabled', 'engine ring'))
+    .map(([key, address, value]) => `create gtm listener ${key} { address ${address} ${value} }`),
+  fc
+    .tuple(
+      gre,
+      fc.constantFrom('port 54', 'ip-protocol tcp', 'enabled', 'engine ring', 'profiles { p }', 'profiles none'),
+    )
+    .map(([key, value]) => `modify gtm listener ${key} ${value}`),
+  fc
+    .tuple(
+      gre,
+      fc.constantFrom('local-bind-address 10.1.1.1', 'local-bind-port 54', 'defaults-from g', 'enable-cache yes'),
+    )
+    .map(([key, value]) => `create ltm profile dns ${key} ${value}`),
+  fc
+    .tuple(fc.constantFrom('gtm listener', 'ltm profile dns', 'gtm zone'), fc.oneof(gre, origin))
+    .map(([type, key]) => `delete ${type} ${key}`),
+);
+
 /** Over all types whose checks look at other objects. */
-export const anyCommand = fc.oneof(command, routedCommand);
+export const anyCommand = fc.oneof(command, routedCommand, dnsCommand);

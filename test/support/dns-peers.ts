@@ -10,6 +10,9 @@ import { queryOf } from './dns.ts';
 
 const READY_MS = 30_000;
 
+/** Response rate limiting, with the server's defaults otherwise. */
+export type PeerLimit = { readonly perSecond: number; readonly slip: number };
+
 export class NameServer {
   readonly port: number;
   readonly #child: ChildProcess;
@@ -23,14 +26,18 @@ export class NameServer {
     }
   }
 
-  static async named(zones: readonly TestZone[], port: number): Promise<NameServer> {
+  static async named(zones: readonly TestZone[], port: number, limit?: PeerLimit): Promise<NameServer> {
     const directory = mkdtempSync(join(tmpdir(), 'named-'));
     const listen = `listen-on port ${port} { 127.0.0.1; }; listen-on-v6 { none; };`;
     const ways = 'recursion no; dnssec-validation no; notify no; minimal-responses yes; minimal-any yes;';
+    const rate =
+      limit === undefined
+        ? ''
+        : `rate-limit { responses-per-second ${limit.perSecond}; slip ${limit.slip}; window 1; };`;
     const place = `directory "${directory}"; pid-file none; session-keyfile none;`;
     const list = zones.map(({ origin }) => `zone "${origin}" { type primary; file "${origin}.zone"; };\n`);
     // What the zones have is what they are to have: names are not checked, order stays.
-    const options = `options { ${place} ${listen} ${ways} check-names primary ignore; rrset-order { order none; }; };\n`;
+    const options = `options { ${place} ${listen} ${ways} ${rate} check-names primary ignore; querylog yes; rrset-order { order none; }; };\n`;
     writeFileSync(join(directory, 'named.conf'), `${options}controls { };\n${list.join('')}`);
     writeZones(directory, zones);
     const server = new NameServer(port, 'named', ['-g', '-n', '1', '-c', join(directory, 'named.conf')]);
@@ -38,14 +45,20 @@ export class NameServer {
     return server;
   }
 
-  static async knot(zones: readonly TestZone[], port: number): Promise<NameServer> {
+  static async knot(zones: readonly TestZone[], port: number, limit?: PeerLimit): Promise<NameServer> {
     const directory = mkdtempSync(join(tmpdir(), 'knot-'));
     mkdirSync(join(directory, 'db'));
     const list = zones.map(({ origin }) => `  - domain: ${origin}\n    file: ${origin}.zone\n`);
+    const module =
+      limit === undefined
+        ? ''
+        : `mod-rrl:\n  - id: limit\n    rate-limit: ${limit.perSecond}\n    slip: ${limit.slip}\n`;
+    const uses = limit === undefined ? '' : '    global-module: mod-rrl/limit\n';
     writeFileSync(
       join(directory, 'knot.conf'),
       `server:\n  listen: 127.0.0.1@${port}\n  rundir: ${directory}\nlog:\n  - target: stderr\n    any: warning\n` +
-        `database:\n  storage: ${directory}/db\ntemplate:\n  - id: default\n    storage: ${directory}\n    zonefile-sync: -1\n` +
+        `database:\n  storage: ${directory}/db\n${module}` +
+        `template:\n  - id: default\n    storage: ${directory}\n    zonefile-sync: -1\n${uses}` +
         `zone:\n${list.join('')}`,
     );
     writeZones(directory, zones);
@@ -66,6 +79,11 @@ export class NameServer {
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     }
+  }
+
+  /** What it has said so far; of named, each query. */
+  get log(): string {
+    return this.#log;
   }
 
   async stop(): Promise<void> {

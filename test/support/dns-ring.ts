@@ -3,14 +3,15 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseIpv4, parseIpv6 } from '../../src/core/address.ts';
-import { write32 } from '../../src/core/octets.ts';
+import { addressOctets, parseAddress } from '../../src/core/address.ts';
+import { createQueryLog } from '../../src/assembly/dnsd/query-log.ts';
 import { RingEngine } from '../../src/assembly/dnsd/ring-engine.ts';
-import { SocketEngine } from '../../src/assembly/dnsd/socket-engine.ts';
 import type { ResponderOptions } from '../../src/dns/responder.ts';
+import { newZoneCounts } from '../../src/dns/zone-counts.ts';
 import type { ZoneTable } from '../../src/dns/zone-table.ts';
 import { currentPlace, DeviceJournal } from '../../src/supervise/device-journal.ts';
 import { type QueryRule, QueryRuleKeeper } from '../../src/supervise/query-rules.ts';
+import { OneListener } from './dns-engine.ts';
 import { addVeth, ip, python, run } from '../lib/namespace.ts';
 
 export const DEVICE = 'dns0';
@@ -33,38 +34,35 @@ export function makePair(mtu = 1500): void {
   ip(`link set dev lo up`);
 }
 
-/** The octets of an address. */
-export function addressOctets(text: string): Uint8Array {
-  const words = parseIpv6(text) ?? [parseIpv4(text)!];
-  const octets = new Uint8Array(words.length * 4);
-  for (const [index, word] of words.entries()) write32(octets, index * 4, word);
-  return octets;
-}
-
-export type Responding = Omit<ResponderOptions, 'cookies'> & { readonly cookieKey?: Uint8Array };
-
-export async function startSockets(responder: Responding, zones: readonly ZoneTable[]): Promise<SocketEngine[]> {
-  const engines = SERVER_ADDRESSES.map((address) => {
-    const family = address.includes(':') ? 6 : 4;
-    return new SocketEngine({ socket: { family, address, port: PORT }, responder, zones });
-  });
-  for (const engine of engines) await engine.listening();
-  return engines;
+export async function startSockets(responder: ResponderOptions, zones: readonly ZoneTable[]): Promise<OneListener[]> {
+  const engines = SERVER_ADDRESSES.map((address) => ({ engine: new OneListener(), address }));
+  for (const { engine, address } of engines) {
+    await engine.serve({ family: address.includes(':') ? 6 : 4, address, port: PORT }, responder, zones);
+  }
+  return engines.map(({ engine }) => engine);
 }
 
 /** The two forms of the engine. */
 export const FORMS = ['packet-ring', 'af-xdp'] as const;
 export type Form = (typeof FORMS)[number];
 
+export type RingOptions = {
+  readonly addresses?: readonly string[];
+  /** Told when the engine ends by itself. */
+  readonly died?: (reason: string) => void;
+};
+
 export async function startRing(
   form: Form,
-  responder: Responding,
+  answers: ResponderOptions,
   zones: readonly ZoneTable[],
-  addresses: readonly string[] = SERVER_ADDRESSES,
+  { addresses = SERVER_ADDRESSES, died = () => undefined }: RingOptions = {},
 ): Promise<RingEngine> {
-  const ring = { device: DEVICE, form, port: PORT, addresses: addresses.map(addressOctets) };
-  const engine = new RingEngine({ ring, responder, zones });
-  await engine.listening();
+  const octets = addresses.map((address) => addressOctets(parseAddress(address)!));
+  const ring = { device: DEVICE, form, port: PORT, addresses: octets };
+  const engine = new RingEngine({ id: 1, ring, answers, log: createQueryLog() }, { deferred: () => undefined, died });
+  await engine.ready();
+  await engine.setZones(zones, newZoneCounts(zones.length));
   return engine;
 }
 

@@ -49,15 +49,14 @@ export class Configd {
       log,
     });
     const publisher = new Publisher(this.#owner, log);
-    const dataplaneSocket = join(state, 'dataplaned.sock');
-    const tmsh = new TmshService({ owner: this.#owner, publisher, state, dataplaneSocket, log });
+    const tmsh = new TmshService({ owner: this.#owner, publisher, state, log });
     this.#server = new IpcServer(
       join(state, 'configd.sock'),
       {
         tmsh: (params, { connection }) => tmsh.run(params, connection),
         complete: (params) => this.#complete(params),
         'device-state': () => ({ sync: 'Standalone', failover: publisher.hasSubscriber ? 'Active' : 'INOPERATIVE' }),
-        subscribe: ({ daemon }, { signal }) => publisher.subscribe(daemon, signal),
+        subscribe: (params, { signal }) => publisher.subscribe(params, signal),
         acknowledge: (params) => {
           publisher.acknowledge(params);
           return null;

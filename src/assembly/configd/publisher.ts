@@ -5,6 +5,7 @@
 
 import { diffObjects } from '../../config/change.ts';
 import type { ConfigChange, Generation, ObjectMap } from '../../config/change.ts';
+import type { AnyConfigObject } from '../../config/object-type.ts';
 import { COMMENT } from '../../config/read-properties.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
@@ -36,15 +37,17 @@ export class Publisher {
     this.#log = log;
   }
 
-  /** A snapshot, then a diff for every change, until the signal. */
-  async *subscribe(daemon: string, signal: AbortSignal): AsyncGenerator<Update, void> {
+  /** A snapshot, then a diff for every change, until the signal; of objects of these types. */
+  async *subscribe({ daemon, types }: ParamsOf<'subscribe'>, signal: AbortSignal): AsyncGenerator<Update, void> {
+    const wanted = types && new Set(types);
+    const isWanted = ({ type }: AnyConfigObject): boolean => wanted === undefined || wanted.has(type);
     const state = this.#daemons.get(daemon) ?? { subscriptions: 0, generation: undefined, failures: [] };
     this.#daemons.set(daemon, state);
     state.subscriptions += 1;
     try {
       let sent = this.#owner.generation;
       let views = this.#owner.configuration.views;
-      yield* pieces({ update: 'snapshot', generation: sent }, snapshotLines(views));
+      yield* pieces({ update: 'snapshot', generation: sent }, snapshotLines(views, isWanted));
       for (;;) {
         await this.#owner.changed(sent.number, signal);
         if (signal.aborted) return;
@@ -52,7 +55,7 @@ export class Publisher {
         const before = views;
         sent = this.#owner.generation;
         views = this.#owner.configuration.views;
-        yield* pieces({ update: 'diff', from, generation: sent }, changeLines(this.#changes(before, views)));
+        yield* pieces({ update: 'diff', from, generation: sent }, changeLines(this.#changes(before, views), isWanted));
       }
     } finally {
       state.subscriptions -= 1;
@@ -142,12 +145,15 @@ function text({ epoch, number }: Generation): string {
   return `${number} (epoch ${epoch})`;
 }
 
-function* snapshotLines(views: ObjectMap): Generator<string> {
-  for (const object of views.values()) yield* objectLines(object);
+type IsWanted = (object: AnyConfigObject) => boolean;
+
+function* snapshotLines(views: ObjectMap, isWanted: IsWanted): Generator<string> {
+  for (const object of views.values()) if (isWanted(object)) yield* objectLines(object);
 }
 
-function* changeLines(changes: readonly ConfigChange[]): Generator<string> {
+function* changeLines(changes: readonly ConfigChange[], isWanted: IsWanted): Generator<string> {
   for (const { action, object } of changes) {
+    if (!isWanted(object)) continue;
     const sent = action === 'delete' ? { type: object.type, name: object.name, properties: {} } : object;
     yield* objectLines(sent, { action });
   }

@@ -2,6 +2,7 @@
 
 import { isAbsolute, join } from 'node:path';
 import type { Configuration } from '../../config/configuration.ts';
+import { runsType } from '../../config/object-types.ts';
 import type { Committed } from '../../config/transaction.ts';
 import { ConfigErrors } from '../../config/transaction.ts';
 import { ConfigError, ConfigSyntaxError } from '../../core/errors.ts';
@@ -18,6 +19,7 @@ import { describeCommandError } from '../../tmsh/command-error.ts';
 import { isChange, newSession, runCommand } from '../../tmsh/command.ts';
 import { EditConflict, EditWatch } from '../../tmsh/edit-conflict.ts';
 import type { Session } from '../../tmsh/verb.ts';
+import { daemonSocket } from '../../supervise/daemon-table.ts';
 import { auditText } from './audit.ts';
 import type { ConfigOwner } from './config-owner.ts';
 import { historyReply } from './history-reply.ts';
@@ -30,8 +32,6 @@ export type TmshServiceOptions = {
   readonly publisher: Publisher;
   /** State directory. */
   readonly state: string;
-  /** Socket of the daemon that has the statistics. */
-  readonly dataplaneSocket: string;
   readonly log: Log;
 };
 
@@ -160,7 +160,8 @@ export class TmshService {
 
   #backend(params: ParamsOf<'tmsh'>): TmshBackend {
     const { command, directory, user } = params;
-    const { owner, publisher, dataplaneSocket, state } = this.#options;
+    const { owner, publisher, state } = this.#options;
+    const dataplaneSocket = daemonSocket(state, 'dataplaned');
     const place = (file: string) => (isAbsolute(file) || directory === undefined ? file : join(directory, file));
     return {
       get configuration(): Configuration {
@@ -193,7 +194,7 @@ export class TmshService {
       history: () => historyReply(owner.history),
       readVersion: (number) => owner.readVersion(number),
       show: (type, names, cursor): Promise<ShowReply> =>
-        withClient(dataplaneSocket, (client) =>
+        withClient(daemonSocket(state, runsType(type)), (client) =>
           client.request('show', {
             type,
             ...(names === undefined ? {} : { names: [...names] }),
@@ -202,9 +203,15 @@ export class TmshService {
         ),
       resetStats: async (type, names) => {
         const params = { type, ...(names === undefined ? {} : { names: [...names] }) };
-        const { objects } = await withClient(dataplaneSocket, (client) => client.request('reset-stats', params));
+        const { objects } = await withClient(daemonSocket(state, runsType(type)), (client) =>
+          client.request('reset-stats', params),
+        );
         return objects;
       },
+      reloadZones: (names) =>
+        withClient(daemonSocket(state, 'dnsd'), (client) =>
+          client.request('reload-zones', names === undefined ? {} : { names: [...names] }),
+        ),
       associations: (filter, cursor) =>
         withClient(dataplaneSocket, (client) =>
           client.request('associations', { filter, ...(cursor === undefined ? {} : { cursor }) }),

@@ -127,7 +127,7 @@ class ModelBuilder {
     for (const self of this.#view.selfs.values()) {
       const domain = this.#model.domainOf.get(self.properties.vlan);
       if (domain === undefined || hostInterfaceOf(this.#view, self)?.properties.device !== undefined) continue;
-      const model = selfModel(self, domain);
+      const model = selfModel(self, domain, this.#view.listeners);
       if (model !== undefined) this.#model.selfs.set(self.name, model);
     }
   }
@@ -192,11 +192,11 @@ const interfaceMember = kept(
   }),
 );
 
-const selfModel = kept((self: Self, domain: string): SelfModel | undefined => {
+const selfModel = kept((self: Self, domain: string, listeners: ConfigView['listeners']): SelfModel | undefined => {
   const prefix = parsePrefix(self.properties.address);
   if (prefix === undefined) return undefined;
   const { words, routeDomain, family } = prefix.address;
-  const services = allowedServices(self);
+  const services = allowedServices(self, listeners);
   return { name: self.name, domain, words, isIpv6: family === 6, prefixBits: prefix.length, services, routeDomain };
 });
 

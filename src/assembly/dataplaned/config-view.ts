@@ -1,6 +1,7 @@
 // The configuration as the data plane reads it: objects by type and name, typed by their definitions.
 
 import type { AnyConfigObject, ObjectOf } from '../../config/object-type.ts';
+import { gtmListener, type Listener } from '../../config/types/gtm-listener.ts';
 import { ltmGlobalSettingsGeneral } from '../../config/types/ltm-global-settings-general.ts';
 import { ltmPool } from '../../config/types/ltm-pool.ts';
 import { netArp } from '../../config/types/net-arp.ts';
@@ -53,6 +54,7 @@ export type ConfigView = {
   readonly routeDomains: ReadonlyMap<string, RouteDomain>;
   readonly routes: ReadonlyMap<string, StaticRoute>;
   readonly pools: ReadonlyMap<string, Pool>;
+  readonly listeners: ReadonlyMap<string, Listener>;
   readonly arps: ReadonlyMap<string, Arp>;
   readonly ndps: ReadonlyMap<string, Ndp>;
   readonly tunnelFdbs: ReadonlyMap<string, TunnelFdb>;
@@ -88,6 +90,7 @@ export function viewOf(objects: Iterable<AnyConfigObject>, before?: ConfigView):
     routeDomains: all<RouteDomain>(netRouteDomain),
     routes: all<StaticRoute>(netRoute),
     pools: all<Pool>(ltmPool),
+    listeners: all<Listener>(gtmListener),
     arps: all<Arp>(netArp),
     ndps: all<Ndp>(netNdp),
     tunnelFdbs: all<TunnelFdb>(netFdbTunnel),

@@ -1,9 +1,12 @@
 // Which devices the host shall have to its self IPs: one for each VLAN, VLAN group or tunnel with a self IP of ours.
 
-import { type AddressWords, formatPrefix } from '../../core/address.ts';
+import { type AddressWords, formatPrefix, isUnspecified } from '../../core/address.ts';
+import { parseAddressOrAny, parsePrefix, sameAddress } from '../../core/address.ts';
+import type { Listener } from '../../config/types/gtm-listener.ts';
 import { AUTO_LASTHOP_VARIABLE } from '../../config/types/sys-db.ts';
 import { ALL_SERVICES, type AllowedServices } from '../../route/port-lockdown.ts';
-import { DEFAULT_SERVICES, parseService } from '../../wire/service-names.ts';
+import { IpProtocol } from '../../wire/ipv4.ts';
+import { DEFAULT_SERVICES, packService, parseService } from '../../wire/service-names.ts';
 import type { ConfigView, Self } from './config-view.ts';
 import { hostDeviceNames } from './host-device-name.ts';
 import { madeMac } from './made-mac.ts';
@@ -61,12 +64,22 @@ const sourceOf = ({ addresses }: HostPathModel, isIpv6: boolean): string | undef
 const networkText = (words: AddressWords, isIpv6: boolean, length: number): string =>
   formatPrefix({ address: { family: isIpv6 ? 6 : 4, words, routeDomain: 0 }, length });
 
-/** What a self IP lets in from the network. */
-export function allowedServices(self: Self): AllowedServices {
+/** What a self IP lets in from the network: its own services, and listeners, which are no affair of port lockdown. */
+export function allowedServices(self: Self, listeners: ConfigView['listeners']): AllowedServices {
   const words = self.properties['allow-service'];
   if (words.includes('all')) return ALL_SERVICES;
-  return words.flatMap((word) => (word === 'default' ? DEFAULT_SERVICES : (parseService(word) ?? [])));
+  const own = words.flatMap((word) => (word === 'default' ? DEFAULT_SERVICES : (parseService(word) ?? [])));
+  const { address } = parsePrefix(self.properties.address)!;
+  const served = [...listeners.values()].filter(({ properties }) => {
+    const place = parseAddressOrAny(properties.address)!;
+    const isHere = place.family === address.family && place.routeDomain === address.routeDomain;
+    return properties.enabled && isHere && (isUnspecified(place) || sameAddress(place, address));
+  });
+  return [...own, ...served.map(({ properties }) => serviceOf(properties))];
 }
+
+const serviceOf = (properties: Listener['properties']): number =>
+  packService(IpProtocol[properties['ip-protocol']], properties.port);
 
 function leastMtus(model: Model): Map<string, number> {
   const least = new Map<string, number>();

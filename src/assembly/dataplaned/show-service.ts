@@ -13,6 +13,7 @@ import { associationRowKey, selectorRowKey } from './ipsec-plan.ts';
 import type { Planner } from './planner.ts';
 import type { PortKeeper } from './port-keeper.ts';
 import type { FrameDriver } from './frame-driver.ts';
+import { PAGE_OBJECTS, pageOf } from '../show-page.ts';
 import { RelativeCounters } from './relative-counters.ts';
 import { showRouteDomains, showRoutes } from './show-routes.ts';
 
@@ -33,9 +34,8 @@ export type ShowSources = {
 
 export type ShowParams = { type: string; names?: string[] | undefined; cursor?: string | undefined };
 
-/** Rows of tables in one reply, and objects: with the longest names they stay below a message's limit. */
+/** Rows of tables in one reply: with the longest names they stay below a message's limit. */
 const PAGE_ROWS = 2000;
-const PAGE_OBJECTS = 250;
 /** How long a listing of stations is kept for its next page. */
 const LISTING_MS = 10_000;
 const FDB_COLUMNS = ['MAC', 'Member', 'Endpoint', 'Type', 'Age'];
@@ -338,17 +338,6 @@ const wordsAt = (from: Int32Array, at: number): AddressWords => [
   from[at + 3]!,
 ];
 /** The objects of one page; the cursor is the position of its first. */
-function pageOf<T>(
-  objects: readonly T[],
-  cursor: string | undefined,
-  render: (page: readonly T[], isLast: boolean) => ShowRow[],
-): ShowReply {
-  const from = Number(cursor ?? 0);
-  const end = from + PAGE_OBJECTS;
-  const isLast = end >= objects.length;
-  const rows = render(objects.slice(from, end), isLast);
-  return isLast ? { rows } : { rows, next: String(end) };
-}
 
 const stateName = (state: number): string => ['unresolved', 'asking', 'reachable', 'static'][state] ?? 'unresolved';
 

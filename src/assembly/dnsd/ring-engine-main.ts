@@ -1,48 +1,56 @@
 // What the thread of a ring engine runs: no event loop, one native call a batch. Messages are looked for between two batches.
 
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { Cookies } from '../../dns/cookie.ts';
 import { FrameReplier, IPV4_REPLY_OVERHEAD, IPV6_REPLY_OVERHEAD } from '../../dns/frame-reply.ts';
-import { Responder } from '../../dns/responder.ts';
+import { errorText } from '../../core/errors.ts';
+import { Responder, type ResponderOptions } from '../../dns/responder.ts';
+import { newZoneCounts } from '../../dns/zone-counts.ts';
 import { ZoneSet } from '../../dns/zone-set.ts';
-import { loadAddon } from '../../native/addon.ts';
+import { loadAddon, REPLY_STRIDE } from '../../native/addon.ts';
 import { QUERY_SLOTS, QueryRing, querySlotOctets } from '../../net/query-ring.ts';
 import { QUERY_SOCKETS_CAPACITY, QuerySockets, querySocketsOctets } from '../../net/query-sockets.ts';
 import { Arena } from '../../packet/arena.ts';
 import { ETHERNET_HEADER_OCTETS } from '../../wire/ethernet.ts';
-import { type ForwardedQuery, type FromRingEngine, RingLoss, type RingEngineSetup } from './ring-engine.ts';
-import { EngineWord, type ToEngine } from './socket-engine.ts';
+import {
+  CLIENT_OFFSET,
+  type DeferredQuery,
+  type EngineRequest,
+  EngineWord,
+  type FromEngine,
+  type ToEngine,
+} from './engine-protocol.ts';
+import { QueryLog } from './query-log.ts';
+import { RingLoss, type RingEngineSetup } from './ring-engine.ts';
 
 /** What every sender takes (RFC 1035, section 2.3.4): where not even that fits a frame there is no way to answer. */
 const LEAST_UDP_OCTETS = 512;
+/** The largest `max-udp-size` of a profile. */
+const MAX_UDP_OCTETS = 4096;
 
 const setup = workerData as RingEngineSetup;
 const control = new Int32Array(setup.control);
-const counts = new Float64Array(setup.counts);
-const frameCounts = new Float64Array(setup.frameCounts);
-const losses = new Float64Array(setup.losses);
+const { id, counts, frameCounts, losses, answers } = setup;
+const log = new QueryLog(setup.log);
 const loaded = loadAddon();
 if (loaded.addon === undefined) throw new Error(loaded.reason);
 const { addon } = loaded;
-const { cookieKey, ...options } = setup.responder;
 const { form = 'packet-ring', ...place } = setup.ring;
-const slotOctets = querySlotOctets(Math.max(options.udpOctets, LEAST_UDP_OCTETS));
+const slotOctets = querySlotOctets(MAX_UDP_OCTETS);
 const arena = addon.arenaCreate(form === 'af-xdp' ? querySocketsOctets(addon, place.device) : QUERY_SLOTS * slotOctets);
 const memory = new Arena(addon.arenaBuffer(arena));
 const ring =
   form === 'af-xdp' ? new QuerySockets(addon, arena, place) : new QueryRing(addon, arena, 0, { ...place, slotOctets });
 const mtu = ring.mtu();
-const responder = new Responder(new ZoneSet(setup.zones), {
-  ...options,
-  udpOctets: Math.min(options.udpOctets, messageRoom()),
-  ...(cookieKey === undefined ? {} : { cookies: new Cookies(cookieKey) }),
-});
+let zones = new ZoneSet([]);
+let zoneCounts = newZoneCounts(0);
+let responder = responderOf(answers);
 const replier = new FrameReplier(responder, memory.bytes, memory.words, form === 'af-xdp');
+let deferred: DeferredQuery[] = [];
 let seen = 0;
 
 try {
   if (messageRoom() < LEAST_UDP_OCTETS) throw new Error(`${place.device}: an MTU of ${mtu} is too small for replies`);
-  post({ kind: 'listening' });
+  say({ kind: 'ready' });
   while (Atomics.load(control, EngineWord.stop) === 0) answerBatch();
   noteLosses();
 } finally {
@@ -62,9 +70,17 @@ function answerBatch(): void {
     if (ring.mtu() < mtu) throw new Error(`${place.device}: its MTU is less than it was`);
   }
   replier.sender.now = now;
+  responder.tap = log.isWanted ? log : undefined;
   if (ring.step(make) === 0) return;
   counts.set(responder.counts);
   frameCounts.set(replier.counts);
+  if (deferred.length === 0) return;
+  say({ kind: 'deferred', queries: deferred });
+  deferred = [];
+}
+
+function responderOf(options: ResponderOptions): Responder {
+  return new Responder(zones, { ...options, udpOctets: Math.min(options.udpOctets, messageRoom()) }, zoneCounts);
 }
 
 /** Octets of a message at most, so that its reply fits a frame: nobody cuts it. */
@@ -83,16 +99,16 @@ function make(start: number, end: number, flags: number): number {
 
 function forward(): void {
   const { sender, messageStart, messageEnd, senderPort } = replier;
-  const message: ForwardedQuery = {
-    kind: 'forward',
-    octets: memory.bytes.slice(messageStart, messageEnd),
-    address: memory.bytes.slice(sender.addressAt, sender.addressAt + sender.addressOctets),
-    port: senderPort,
-  };
-  post(message);
+  const words = new Int32Array(REPLY_STRIDE);
+  words[1] = senderPort;
+  new Uint8Array(words.buffer).set(
+    memory.bytes.subarray(sender.addressAt, sender.addressAt + sender.addressOctets),
+    CLIENT_OFFSET,
+  );
+  deferred.push({ id, words, octets: memory.bytes.slice(messageStart, messageEnd) });
 }
 
-function post(message: FromRingEngine): void {
+function say(message: FromEngine): void {
   parentPort!.postMessage(message);
 }
 
@@ -107,6 +123,26 @@ function takeMessages(): void {
   for (;;) {
     const received = receiveMessageOnPort(parentPort!) as { message: ToEngine } | undefined;
     if (received === undefined) return;
-    responder.setZones(new ZoneSet(received.message.zones));
+    const { ticket, request } = received.message;
+    let failure: string | undefined;
+    try {
+      fulfil(request);
+    } catch (error) {
+      failure = errorText(error);
+    }
+    say({ kind: 'done', ticket, ...(failure === undefined ? {} : { failure }) });
+  }
+}
+
+function fulfil(request: EngineRequest): void {
+  if (request.kind === 'zones') {
+    zones = new ZoneSet(request.zones);
+    zoneCounts = request.counts;
+    responder.setZones(zones, zoneCounts);
+  } else if (request.kind === 'change') {
+    const { counts: before } = responder;
+    responder = responderOf(request.answers);
+    replier.responder = responder;
+    responder.counts.set(before);
   }
 }

@@ -1,11 +1,9 @@
 // The engine on packet rings: a thread that does nothing but answer questions that come to one device for some addresses. It
 // stands beside an engine on sockets, which answers what is left to the kernel: fragments, options, tags, large questions.
 
-import { Worker } from 'node:worker_threads';
 import { FRAME_OUTCOMES } from '../../dns/frame-reply.ts';
-import { OUTCOMES } from '../../dns/responder.ts';
-import type { ZoneTable } from '../../dns/zone-table.ts';
-import { type EngineSetup, EngineWord, type FromEngine, type ToEngine } from './socket-engine.ts';
+import { OUTCOMES, type ResponderOptions } from '../../dns/responder.ts';
+import { type EngineEvents, EngineThread } from './engine-thread.ts';
 
 /** Words of `RingEngine.losses`. */
 export const RingLoss = {
@@ -27,78 +25,44 @@ export type RingPlace = {
   readonly socket?: number;
 };
 
-export type RingEngineSetup = Omit<EngineSetup, 'socket'> & {
+type RingCounts = {
+  /** What became of messages (`Outcome`), of frames (`FrameOutcome`), and what was lost (`RingLoss`). */
+  readonly counts: Float64Array<SharedArrayBuffer>;
+  readonly frameCounts: Float64Array<SharedArrayBuffer>;
+  readonly losses: Float64Array<SharedArrayBuffer>;
+};
+
+export type RingEngineOptions = {
+  /** Number of the listener. */
+  readonly id: number;
   readonly ring: RingPlace;
-  /** What became of frames (`FrameOutcome`), and what was lost (`RingLoss`). */
-  readonly frameCounts: SharedArrayBuffer;
-  readonly losses: SharedArrayBuffer;
+  readonly answers: ResponderOptions;
+  /** Memory of a query log. */
+  readonly log: SharedArrayBuffer;
 };
 
-/** A message that the engine does not answer itself. */
-export type ForwardedQuery = {
-  readonly kind: 'forward';
-  readonly octets: Uint8Array;
-  /** 4 or 16 octets. */
-  readonly address: Uint8Array;
-  readonly port: number;
-};
-export type FromRingEngine = FromEngine | ForwardedQuery;
+export type RingEngineSetup = RingEngineOptions & RingCounts & { readonly control: SharedArrayBuffer };
 
-const floats = (length: number): SharedArrayBuffer => new SharedArrayBuffer(length * Float64Array.BYTES_PER_ELEMENT);
+const floats = (length: number): Float64Array<SharedArrayBuffer> =>
+  new Float64Array(new SharedArrayBuffer(length * Float64Array.BYTES_PER_ELEMENT));
 
-export class RingEngine {
+export class RingEngine extends EngineThread {
   readonly counts: Float64Array;
   readonly frameCounts: Float64Array;
   readonly losses: Float64Array;
-  readonly #control = new Int32Array(new SharedArrayBuffer(16));
-  readonly #worker: Worker;
-  readonly #listening: Promise<void>;
-  readonly #ended: Promise<Error | undefined>;
+  readonly #id: number;
 
-  /** `forward` gets what a responder leaves to others. */
-  constructor(
-    setup: Omit<RingEngineSetup, 'control' | 'counts' | 'frameCounts' | 'losses'>,
-    forward: (query: ForwardedQuery) => void = () => undefined,
-  ) {
+  constructor(options: RingEngineOptions, events: EngineEvents) {
     const shared = { counts: floats(OUTCOMES), frameCounts: floats(FRAME_OUTCOMES), losses: floats(RING_LOSSES) };
-    this.counts = new Float64Array(shared.counts);
-    this.frameCounts = new Float64Array(shared.frameCounts);
-    this.losses = new Float64Array(shared.losses);
-    const workerData: RingEngineSetup = { ...setup, ...shared, control: this.#control.buffer };
-    this.#worker = new Worker(new URL('./ring-engine-main.js', import.meta.url), { workerData, name: 'dns-ring' });
-    this.#listening = new Promise((resolve, reject) => {
-      this.#worker.on('message', (message: FromRingEngine) => {
-        if (message.kind === 'listening') resolve();
-        else forward(message);
-      });
-      this.#worker.on('error', reject);
-    });
-    this.#ended = new Promise((resolve) => {
-      this.#worker.once('error', resolve);
-      this.#worker.once('exit', () => resolve(undefined));
-    });
+    super('./ring-engine-main.js', { ...options, ...shared }, events);
+    this.counts = shared.counts;
+    this.frameCounts = shared.frameCounts;
+    this.losses = shared.losses;
+    this.#id = options.id;
   }
 
-  /** Resolves when questions are answered; rejects when the device cannot be had. */
-  listening(): Promise<void> {
-    return this.#listening;
-  }
-
-  /** Resolves when it has ended: to what went wrong (the device has gone), or undefined after `stop`. */
-  ended(): Promise<Error | undefined> {
-    return this.#ended;
-  }
-
-  /** Other zones from the next batch of queries on. */
-  setZones(zones: readonly ZoneTable[]): void {
-    const message: ToEngine = { kind: 'zones', zones };
-    this.#worker.postMessage(message);
-    Atomics.add(this.#control, EngineWord.messages, 1);
-  }
-
-  /** Ends within the time that a step waits. */
-  async stop(): Promise<void> {
-    Atomics.store(this.#control, EngineWord.stop, 1);
-    await this.#ended;
+  /** Answers as these options say from the next batch of queries on. */
+  async change(answers: ResponderOptions): Promise<void> {
+    await this.ask({ kind: 'change', id: this.#id, answers });
   }
 }

@@ -1,54 +1,210 @@
 // What the thread of a socket engine runs: no event loop, one native call a batch. Messages are looked for between two batches.
 
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { Cookies } from '../../dns/cookie.ts';
-import { Responder, type Sender } from '../../dns/responder.ts';
+import { errorText } from '../../core/errors.ts';
+import { Responder, type ResponderOptions, type Sender } from '../../dns/responder.ts';
+import { newZoneCounts } from '../../dns/zone-counts.ts';
 import { ZoneSet } from '../../dns/zone-set.ts';
-import { loadAddon } from '../../native/addon.ts';
-import { REPLY_ARENA_OCTETS, type ReplyMaker, ReplySocket } from '../../net/reply-socket.ts';
+import { loadAddon, REPLY_STRIDE } from '../../native/addon.ts';
+import { REPLY_ARENA_OCTETS, type ReplyMaker, ReplySlots, ReplySocket } from '../../net/reply-socket.ts';
 import { Arena } from '../../packet/arena.ts';
-import { type EngineSetup, EngineWord, type FromEngine, type ToEngine } from './socket-engine.ts';
+import {
+  type DeferredQuery,
+  type EngineListener,
+  type EngineRequest,
+  type EngineSetup,
+  EngineWord,
+  type FromEngine,
+  ListenerCount,
+  type ToEngine,
+} from './engine-protocol.ts';
+import { QueryLog } from './query-log.ts';
+
+/** How long several sockets are waited for at once; a single one waits by itself. */
+const WAIT_MS = 100;
+/** Batches that one socket may have before the others have their turn. */
+const ROUNDS = 4;
+/** The same for one that is closed: what a full receive buffer holds. */
+const LAST_ROUNDS = 1024;
 
 const setup = workerData as EngineSetup;
 const control = new Int32Array(setup.control);
-const counts = new Float64Array(setup.counts);
-const { cookieKey, ...options } = setup.responder;
-const responder = new Responder(new ZoneSet(setup.zones), {
-  ...options,
-  ...(cookieKey === undefined ? {} : { cookies: new Cookies(cookieKey) }),
-});
 const loaded = loadAddon();
 if (loaded.addon === undefined) throw new Error(loaded.reason);
 const { addon } = loaded;
 const arena = addon.arenaCreate(REPLY_ARENA_OCTETS);
-const socket = new ReplySocket(addon, arena, new Arena(addon.arenaBuffer(arena)), 0, setup.socket);
+const log = new QueryLog(setup.log);
+const slots = new ReplySlots(addon, arena, new Arena(addon.arenaBuffer(arena)), 0);
 const sender: Sender = { addresses: new Uint8Array(0), addressAt: 0, addressOctets: 0, isStream: false, now: 0 };
 
-const make: ReplyMaker = (octets, start, end, addresses, addressAt, addressOctets) => {
-  sender.addresses = addresses;
-  sender.addressAt = addressAt;
-  sender.addressOctets = addressOctets;
-  return responder.respond(octets, start, end, sender);
-};
+let zones = new ZoneSet([]);
+let zoneCounts = newZoneCounts(0);
+const listeners: Listener[] = [];
+/** Descriptors of all sockets, with a word each that says whether something is there. */
+let waited = new Int32Array(0);
+let deferred: DeferredQuery[] = [];
 
-const listening: FromEngine = { kind: 'listening' };
-parentPort!.postMessage(listening);
-let seen = 0;
-while (Atomics.load(control, EngineWord.stop) === 0) {
-  const messages = Atomics.load(control, EngineWord.messages);
-  if (messages !== seen) {
-    seen = messages;
-    takeMessages();
+class Listener implements ReplyMaker {
+  readonly id: number;
+  readonly socket: ReplySocket;
+  readonly #counts: Float64Array;
+  responder: Responder;
+
+  constructor({ id, descriptor, family, counts, answers }: EngineListener) {
+    this.id = id;
+    this.#counts = counts;
+    this.responder = new Responder(zones, answers, zoneCounts);
+    this.socket = new ReplySocket(slots, descriptor, family, WAIT_MS);
   }
-  sender.now = Math.floor(Date.now() / 1000);
-  if (socket.step(make) > 0) counts.set(responder.counts);
+
+  make(
+    octets: Uint8Array,
+    start: number,
+    end: number,
+    addresses: Uint8Array,
+    addressAt: number,
+    addressOctets: number,
+  ): number {
+    sender.addresses = addresses;
+    sender.addressAt = addressAt;
+    sender.addressOctets = addressOctets;
+    return this.responder.respond(octets, start, end, sender);
+  }
+
+  defer(octets: Uint8Array, start: number, end: number, words: Int32Array, at: number): void {
+    deferred.push({
+      id: this.id,
+      words: words.slice(at, at + REPLY_STRIDE),
+      octets: octets.slice(start, end),
+    });
+  }
+
+  change(answers: ResponderOptions): void {
+    const { counts } = this.responder;
+    this.responder = new Responder(zones, answers, zoneCounts);
+    this.responder.counts.set(counts);
+  }
+
+  /** Makes what has been counted visible. */
+  publish(): void {
+    const counts = this.#counts;
+    const { received, sent, oversized } = this.socket;
+    counts.set(this.responder.counts);
+    counts[ListenerCount.received] = received;
+    counts[ListenerCount.sent] = sent;
+    counts[ListenerCount.oversized] = oversized;
+  }
+
+  publishLosses(): void {
+    const { overruns, failed } = this.socket.losses();
+    this.#counts[ListenerCount.overruns] = overruns;
+    this.#counts[ListenerCount.failed] = failed;
+  }
 }
-socket.close();
+
+/** Returns the handle of a socket that it has opened. */
+function fulfil(request: EngineRequest): number | undefined {
+  switch (request.kind) {
+    case 'zones':
+      zones = new ZoneSet(request.zones);
+      zoneCounts = request.counts;
+      for (const { responder } of listeners) responder.setZones(zones, zoneCounts);
+      return undefined;
+    case 'open':
+      listeners.push(new Listener(request.listener));
+      waitFor(listeners);
+      return listeners.at(-1)!.socket.handle;
+    case 'change': {
+      const listener = listeners.find(({ id }) => id === request.id);
+      listener?.change(request.answers);
+      return undefined;
+    }
+    case 'close': {
+      const index = listeners.findIndex(({ id }) => id === request.id);
+      if (index < 0) return undefined;
+      const [listener] = listeners.splice(index, 1);
+      end(listener!);
+      waitFor(listeners);
+      return undefined;
+    }
+  }
+}
+
+function waitFor(all: readonly Listener[]): void {
+  waited = Int32Array.from(all.flatMap(({ socket }) => [socket.descriptor, 0]));
+}
+
+/** What has come is still answered. */
+function end(listener: Listener): void {
+  for (let round = 0; round < LAST_ROUNDS && listener.socket.take(listener) > 0; round++);
+  listener.socket.flush();
+  listener.publish();
+  listener.socket.close();
+}
 
 function takeMessages(): void {
   for (;;) {
     const received = receiveMessageOnPort(parentPort!) as { message: ToEngine } | undefined;
     if (received === undefined) return;
-    responder.setZones(new ZoneSet(received.message.zones));
+    const { ticket, request } = received.message;
+    let failure: string | undefined;
+    let socket: number | undefined;
+    try {
+      socket = fulfil(request);
+    } catch (error) {
+      failure = errorText(error);
+    }
+    say({
+      kind: 'done',
+      ticket,
+      ...(failure === undefined ? {} : { failure }),
+      ...(socket === undefined ? {} : { socket }),
+    });
   }
 }
+
+const say = (message: FromEngine): void => parentPort!.postMessage(message);
+
+/** One batch of the only socket, or what there is at several. */
+function serve(): void {
+  const tap = log.isWanted ? log : undefined;
+  for (let index = 0; index < listeners.length; index++) listeners[index]!.responder.tap = tap;
+  sender.now = Math.floor(Date.now() / 1000);
+  const [first] = listeners;
+  if (listeners.length === 1) {
+    if (first!.socket.step(first!) > 0) first!.publish();
+    else first!.publishLosses();
+    return;
+  }
+  if (addon.wait(waited, listeners.length, WAIT_MS, 0) === 0) {
+    for (const listener of listeners) listener.publishLosses();
+    return;
+  }
+  sender.now = Math.floor(Date.now() / 1000);
+  for (let index = 0; index < listeners.length; index++) {
+    if (waited[2 * index + 1] === 0) continue;
+    const listener = listeners[index]!;
+    for (let round = 0; round < ROUNDS && listener.socket.take(listener) > 0; round++);
+    listener.socket.flush();
+    listener.publish();
+  }
+}
+
+say({ kind: 'ready' });
+let seen = 0;
+while (Atomics.load(control, EngineWord.stop) === 0) {
+  const messages = Atomics.load(control, EngineWord.messages);
+  if (messages !== seen) {
+    seen = messages;
+    // Replies that wait are sent before a socket may go.
+    if (listeners.length === 1) listeners[0]!.socket.flush();
+    takeMessages();
+  }
+  if (listeners.length === 0) Atomics.wait(control, EngineWord.messages, seen, WAIT_MS);
+  else serve();
+  if (deferred.length > 0) {
+    say({ kind: 'deferred', queries: deferred });
+    deferred = [];
+  }
+}
+for (const listener of listeners) end(listener);

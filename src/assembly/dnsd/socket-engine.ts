@@ -1,61 +1,27 @@
-// The engine that is always there: a thread that does nothing but answer what comes to one UDP socket.
+// The engine that is always there: a thread that does nothing but answer what comes to UDP sockets.
 
-import { Worker } from 'node:worker_threads';
-import { OUTCOMES, type ResponderOptions } from '../../dns/responder.ts';
-import type { ZoneTable } from '../../dns/zone-table.ts';
-import type { ReplySocketOptions } from '../../net/reply-socket.ts';
+import type { ResponderOptions } from '../../dns/responder.ts';
+import type { EngineListener } from './engine-protocol.ts';
+import { type EngineEvents, EngineThread } from './engine-thread.ts';
 
-/** Words that both threads see. */
-export const EngineWord = { stop: 0, messages: 1 } as const;
-const ENGINE_WORDS = 4;
-
-/** Options that a message can carry. */
-export type EngineSetup = {
-  readonly control: SharedArrayBuffer;
-  /** What became of queries (`Outcome`). */
-  readonly counts: SharedArrayBuffer;
-  readonly socket: ReplySocketOptions;
-  readonly responder: Omit<ResponderOptions, 'cookies'> & { readonly cookieKey?: Uint8Array };
-  readonly zones: readonly ZoneTable[];
-};
-
-export type ToEngine = { readonly kind: 'zones'; readonly zones: readonly ZoneTable[] };
-export type FromEngine = { readonly kind: 'listening' };
-
-export class SocketEngine {
-  readonly counts: Float64Array;
-  readonly #control = new Int32Array(new SharedArrayBuffer(ENGINE_WORDS * 4));
-  readonly #worker: Worker;
-  readonly #listening: Promise<void>;
-  readonly #ended: Promise<void>;
-
-  constructor(setup: Omit<EngineSetup, 'control' | 'counts'>) {
-    const counts = new SharedArrayBuffer(OUTCOMES * Float64Array.BYTES_PER_ELEMENT);
-    this.counts = new Float64Array(counts);
-    const workerData: EngineSetup = { ...setup, control: this.#control.buffer, counts };
-    this.#worker = new Worker(new URL('./socket-engine-main.js', import.meta.url), { workerData, name: 'dns' });
-    this.#ended = new Promise((resolve) => this.#worker.once('exit', () => resolve()));
-    this.#listening = new Promise((resolve, reject) => {
-      this.#worker.once('message', () => resolve());
-      this.#worker.once('error', reject);
-    });
+export class SocketEngine extends EngineThread {
+  /** `log`: memory of a query log. */
+  constructor(log: SharedArrayBuffer, events: EngineEvents) {
+    super('./socket-engine-main.js', { log }, events);
   }
 
-  /** Resolves when queries are answered; rejects when the address cannot be had. */
-  listening(): Promise<void> {
-    return this.#listening;
+  /** Resolves to the handle of the socket when queries to it are answered; rejects when the thread cannot use it. */
+  async open(listener: EngineListener): Promise<number> {
+    return (await this.ask({ kind: 'open', listener }))!;
   }
 
-  /** Other zones from the next batch of queries on. */
-  setZones(zones: readonly ZoneTable[]): void {
-    const message: ToEngine = { kind: 'zones', zones };
-    this.#worker.postMessage(message);
-    Atomics.add(this.#control, EngineWord.messages, 1);
+  /** Answers as these options say from the next batch of queries on. */
+  async change(id: number, answers: ResponderOptions): Promise<void> {
+    await this.ask({ kind: 'change', id, answers });
   }
 
-  /** Ends within the time that a step waits. */
-  async stop(): Promise<void> {
-    Atomics.store(this.#control, EngineWord.stop, 1);
-    await this.#ended;
+  /** Resolves when the socket is closed. */
+  async close(id: number): Promise<void> {
+    await this.ask({ kind: 'close', id });
   }
 }

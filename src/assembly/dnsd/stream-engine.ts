@@ -3,12 +3,23 @@
 // replies that nobody reads.
 
 import { createServer, type Server, type Socket } from 'node:net';
-import { parseIpv4, parseIpv6 } from '../../core/address.ts';
+import { addressOctets, parseAddress } from '../../core/address.ts';
+import type { QueryLog } from './query-log.ts';
 import type { Responder, Sender } from '../../dns/responder.ts';
 
+/** Takes over a query that the responder leaves to somebody else; `reply` undefined: there is none. */
+export type DeferStream = (query: Uint8Array, client: Uint8Array, deliver: (reply?: Uint8Array) => void) => void;
+
 export type StreamOptions = {
-  readonly address: string;
-  readonly port: number;
+  /** A bound TCP socket, which the engine takes over. */
+  readonly descriptor: number;
+  readonly limits: StreamLimits;
+  readonly defer: DeferStream;
+  /** Where queries are written down, if anywhere. */
+  readonly tap?: QueryLog;
+};
+
+export type StreamLimits = {
   /** Connections at most; another one takes the place of that which has been idle for longest (RFC 7766, section 6.2.3). */
   readonly maxConnections: number;
   /** How long a connection may be idle, and how long a message may take to come whole, in milliseconds. */
@@ -28,8 +39,11 @@ export type StreamCounts = {
 const LENGTH_OCTETS = 2;
 const HEADER_OCTETS = 12;
 const SWEEP_MS = 500;
+const BACKLOG = 1024;
 /** Replies that may wait for a client to read them. */
 const MAX_UNREAD_OCTETS = 256 * 1024;
+/** Replies that are sent at once. */
+const REPLIES_OCTETS = 64 * 1024;
 
 type Connection = {
   readonly socket: Socket;
@@ -44,26 +58,38 @@ type Connection = {
 export class StreamEngine {
   readonly counts: StreamCounts = { accepted: 0, messages: 0, idle: 0, slow: 0, displaced: 0, invalid: 0 };
   readonly #options: StreamOptions;
-  readonly #responder: Responder;
+  #limits: StreamLimits;
+  #responder: Responder;
   readonly #server: Server;
   /** The longest idle first: each goes to the end when it is active. */
   readonly #connections = new Set<Connection>();
   readonly #sender: Sender = { addresses: new Uint8Array(16), addressAt: 0, addressOctets: 4, isStream: true, now: 0 };
-  readonly #message = Buffer.alloc(LENGTH_OCTETS + 65_535 + 4096);
+  /** Replies of one turn of a connection, and room for the largest that may follow. */
+  readonly #replies = Buffer.alloc(REPLIES_OCTETS + LENGTH_OCTETS + 65_535 + 4096);
   #sweep: NodeJS.Timeout | undefined;
 
   constructor(responder: Responder, options: StreamOptions) {
     this.#responder = responder;
     this.#options = options;
+    this.#limits = options.limits;
     this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
   }
 
-  /** Resolves when connections are taken; rejects when the address cannot be had. */
+  get responder(): Responder {
+    return this.#responder;
+  }
+
+  /** Goes on with these, from the next query on. */
+  change(responder: Responder, limits: StreamLimits): void {
+    this.#responder = responder;
+    this.#limits = limits;
+  }
+
+  /** Resolves when connections are taken. */
   async listen(): Promise<void> {
-    const { address, port } = this.#options;
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen({ host: address, port, ipv6Only: true, backlog: 1024 }, () => {
+      this.#server.listen({ fd: this.#options.descriptor, backlog: BACKLOG }, () => {
         this.#server.off('error', reject);
         resolve();
       });
@@ -84,12 +110,18 @@ export class StreamEngine {
 
   #accept(socket: Socket): void {
     this.counts.accepted++;
-    if (this.#connections.size >= this.#options.maxConnections) {
+    if (this.#connections.size >= this.#limits.maxConnections) {
       const [oldest] = this.#connections;
       this.counts.displaced++;
       this.#end(oldest!);
     }
-    const address = addressOctets(socket.remoteAddress ?? '');
+    const remote = parseAddress(socket.remoteAddress?.replace(/%.*$/, '') ?? '');
+    if (remote === undefined) {
+      // It has gone already.
+      socket.destroy();
+      return;
+    }
+    const address = addressOctets(remote);
     const connection: Connection = { socket, address, rest: EMPTY, activeMs: Date.now(), partialSinceMs: 0 };
     this.#connections.add(connection);
     socket.on('data', (chunk) => this.#take(connection, chunk));
@@ -112,7 +144,14 @@ export class StreamEngine {
     const octets = connection.rest.length === 0 ? chunk : Buffer.concat([connection.rest, chunk]);
     const now = Date.now();
     let at = 0;
-    socket.cork();
+    let repliesEnd = 0;
+    const send = (): void => {
+      if (repliesEnd > 0) socket.write(Buffer.from(this.#replies.subarray(0, repliesEnd)));
+      repliesEnd = 0;
+    };
+    this.#sender.now = Math.floor(now / 1000);
+    const { tap } = this.#options;
+    this.#responder.tap = tap?.isWanted === true ? tap : undefined;
     while (octets.length - at >= LENGTH_OCTETS) {
       const length = octets.readUInt16BE(at);
       if (length < HEADER_OCTETS) {
@@ -126,10 +165,11 @@ export class StreamEngine {
         socket.pause();
         break;
       }
-      this.#answer(connection, octets, at + LENGTH_OCTETS, length, now);
+      repliesEnd = this.#answer(connection, octets, at + LENGTH_OCTETS, length, repliesEnd);
+      if (repliesEnd > REPLIES_OCTETS) send();
       at += LENGTH_OCTETS + length;
     }
-    socket.uncork();
+    send();
     // What is left is copied: a piece of a chunk would keep all of it in memory.
     connection.rest = at === octets.length ? EMPTY : Buffer.from(octets.subarray(at));
     if (at > 0) {
@@ -141,22 +181,29 @@ export class StreamEngine {
     else if (at > 0 || connection.partialSinceMs === 0) connection.partialSinceMs = now;
   }
 
-  #answer({ socket, address }: Connection, octets: Buffer, at: number, length: number, now: number): void {
-    const message = this.#message;
-    octets.copy(message, LENGTH_OCTETS, at, at + length);
+  /** Answers a message where its reply will be sent from; returns where the replies end then. */
+  #answer({ socket, address }: Connection, octets: Buffer, at: number, length: number, repliesEnd: number): number {
+    const replies = this.#replies;
+    const start = repliesEnd + LENGTH_OCTETS;
+    octets.copy(replies, start, at, at + length);
     const sender = this.#sender;
     sender.addresses.set(address);
     sender.addressOctets = address.length;
-    sender.now = Math.floor(now / 1000);
     this.counts.messages++;
-    const end = this.#responder.respond(message, LENGTH_OCTETS, LENGTH_OCTETS + length, sender);
-    if (end === LENGTH_OCTETS) return;
-    message.writeUInt16BE(end - LENGTH_OCTETS, 0);
-    socket.write(Buffer.from(message.subarray(0, end)));
+    const end = this.#responder.respond(replies, start, start + length, sender);
+    if (end < 0) {
+      const query = Uint8Array.from(octets.subarray(at, at + length));
+      this.#options.defer(query, address, (reply) => {
+        if (reply !== undefined && !socket.destroyed) socket.write(framed(reply));
+      });
+    }
+    if (end <= start) return repliesEnd;
+    replies.writeUInt16BE(end - start, repliesEnd);
+    return end;
   }
 
   #closeIdle(now: number): void {
-    const { idleMs } = this.#options;
+    const { idleMs } = this.#limits;
     for (const connection of this.#connections) {
       if (connection.partialSinceMs > 0 && now - connection.partialSinceMs > idleMs) {
         this.counts.slow++;
@@ -171,16 +218,9 @@ export class StreamEngine {
 
 const EMPTY = Buffer.alloc(0);
 
-/** 4 or 16 octets of an address as node:net writes it. */
-function addressOctets(text: string): Uint8Array {
-  const { words, isIpv6 } = parseWords(text.replace(/%.*$/, ''));
-  const octets = Uint8Array.from(
-    words.flatMap((word) => [word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255]),
-  );
-  return isIpv6 ? octets : octets.subarray(12);
-}
-
-function parseWords(text: string): { words: readonly number[]; isIpv6: boolean } {
-  const words = parseIpv6(text);
-  return words === undefined ? { words: [0, 0, 0, parseIpv4(text) ?? 0], isIpv6: false } : { words, isIpv6: true };
+function framed(message: Uint8Array): Buffer {
+  const octets = Buffer.allocUnsafe(LENGTH_OCTETS + message.length);
+  octets.writeUInt16BE(message.length, 0);
+  octets.set(message, LENGTH_OCTETS);
+  return octets;
 }

@@ -8,6 +8,7 @@ import { fingerprintsOf } from '../../assembly/dataplaned/association-keeper.ts'
 import { viewOf } from '../../assembly/dataplaned/config-view.ts';
 import { Dataplaned } from '../../assembly/dataplaned/dataplaned.ts';
 import { handlersOf } from '../../assembly/dataplaned/requests.ts';
+import { typesOf } from '../../config/object-types.ts';
 import { useSecretBox } from '../../config/secret-box.ts';
 import { errorText } from '../../core/errors.ts';
 import { logEvent } from '../../core/log-codes.ts';
@@ -55,7 +56,14 @@ export async function runDataplaned({ state, log }: DataplanedSettings): Promise
   await makeDirectory(directory);
   const socketPath = join(state, 'configd.sock');
   await startIpsec(dataplaned, directory, log);
-  const subscriber = new ConfigSubscriber({ daemon: 'dataplaned', socketPath, directory, applier: dataplaned, log });
+  const subscriber = new ConfigSubscriber({
+    daemon: 'dataplaned',
+    types: typesOf('dataplaned'),
+    socketPath,
+    directory,
+    applier: dataplaned,
+    log,
+  });
   const server = new IpcServer(join(state, 'dataplaned.sock'), handlersOf(dataplaned), log);
 
   await subscriber.start();

@@ -5,6 +5,7 @@ import { ConfigError, ConfigSyntaxError, formatPosition } from '../../core/error
 import { PARTITIONS, readOptions } from '../options.ts';
 import type { OptionWord, Verb } from '../verb.ts';
 import { warningLines } from '../warnings.ts';
+import { loadGtmZone } from './load-gtm-zone.ts';
 import { readRollback } from './load-rollback.ts';
 import { loadSysConfigDefault } from './load-sys-config-default.ts';
 
@@ -57,6 +58,7 @@ export const load: Verb = {
       },
     },
     loadSysConfigDefault,
+    loadGtmZone,
   ],
 };
 

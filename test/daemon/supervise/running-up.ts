@@ -87,7 +87,7 @@ export class RunningUp {
   }
 
   async ready(): Promise<void> {
-    await this.said(/^dataplaned ready/);
+    await this.said(/^dnsd ready/);
   }
 
   async processes(): Promise<Processes> {

@@ -2,6 +2,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { DaemonName } from '../../../src/ipc/daemon-name.ts';
 import { IpcClient } from '../../../src/ipc/ipc-client.ts';
 import type { ShowRow } from '../../../src/ipc/schema.ts';
 import { makeDirectory, type Namespace } from './namespace.ts';
@@ -9,8 +10,6 @@ import type { Outcome, Program } from './program.ts';
 import { waitFor } from './wait.ts';
 
 export const EXECUTABLE = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url));
-
-export type DaemonName = 'configd' | 'dataplaned';
 
 export type WideplaneOptions = {
   /** What to run instead of the executable of this checkout. */
@@ -43,6 +42,11 @@ export class Wideplane {
     await wideplane.#program.expect(/configd ready/, 5);
     await wideplane.#program.expect(/dataplaned ready/, 5);
     return wideplane;
+  }
+
+  /** Resolves when listeners answer, which comes after all else. */
+  async dnsReady(): Promise<void> {
+    await this.#program.expect(/dnsd ready/, 5);
   }
 
   /** The log so far. */
@@ -93,10 +97,15 @@ export class Wideplane {
   async killDaemon(daemon: DaemonName): Promise<void> {
     const readyBefore = this.#readyCount(daemon);
     process.kill(this.daemonPid(daemon), 'SIGKILL');
+    await this.restarted(daemon, readyBefore);
+  }
+
+  /** Resolves when the daemon, which has been ready so many times, is ready again. */
+  async restarted(daemon: DaemonName, times: number): Promise<void> {
     await waitFor(
       `${daemon} is ready again`,
       5,
-      () => this.#readyCount(daemon) > readyBefore,
+      () => this.#readyCount(daemon) > times,
       () => this.log,
     );
   }

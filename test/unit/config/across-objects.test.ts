@@ -45,6 +45,8 @@ ltm pool gateways { members { 10.1.1.9:0 { } } }
 net route a { network 10.5.0.0/16 pool gateways }
 net route b { network 10.6.0.0/16 interface wan }
 net fdb vlan lan { records { 02:00:00:00:00:01 { interface 1.2 } } }
+ltm profile dns d1 { }
+ltm profile dns d2 { defaults-from d1 }
 `;
 
 const load = (text: string): Configuration => loadText(text, emptyConfiguration(), { file: 'f' }).configuration;

@@ -137,7 +137,7 @@ describe('$INCLUDE', () => {
   };
   const include = (name: string) => {
     if (files[name] === undefined) throw new Error('no such file');
-    return Buffer.from(files[name]);
+    return { file: name, text: Buffer.from(files[name]) };
   };
   const read = (text: string) =>
     readMasterFile(Buffer.from(HEAD + text), { origin: nameOf(ORIGIN), file: 'zone.db', include });

@@ -25,7 +25,7 @@ function tmshBlocks(file: string): Block[] {
 
 /** Commands stand one a line; a block that starts with an object is a file. */
 async function enter(session: TmshSession, block: string): Promise<void> {
-  if (/^(?:auth|ltm|net|sys) /.test(block)) {
+  if (/^(?:auth|gtm|ltm|net|sys) /.test(block)) {
     session.files.set('block', block);
     await session.run('load sys config file block');
   } else await session.run(...block.split('\n').filter((line) => line !== ''));

@@ -54,7 +54,7 @@ describe('completion of the start of a command', () => {
 
   it('offers fixed words and their options, each once', async () => {
     const ask = await asker();
-    assert.deepEqual(offered(ask('load ')), { Modules: ['sys'] });
+    assert.deepEqual(offered(ask('load ')), { Modules: ['gtm', 'sys'] });
     assert.deepEqual(offered(ask('load sys config ver')), { Options: ['verify'] });
     assert.ok(!offered(ask('load sys config verify ')).Options!.includes('verify'));
     assert.deepEqual(ask('load sys config file ').values, [{ expects: 'file', help: 'a file name' }]);

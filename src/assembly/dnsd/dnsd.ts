@@ -1,0 +1,187 @@
+// The main thread of dnsd: the configuration comes in, zones and listeners follow it, questions about them are answered.
+//
+//   configd ─► subscriber ─► objects ─┬─► zone keeper ─► tables ─► engine (UDP), streams (TCP)
+//                                     └─► listener keeper ─► sockets ─┘
+//
+// Queries over UDP are the engine's thread's: nothing here stands in their way.
+
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { applyChanges, type ConfigChange, type Generation, mapObjects, type ObjectMap } from '../../config/change.ts';
+import type { AnyConfigObject, ObjectTypeOptions, TypedObject } from '../../config/object-type.ts';
+import type { PropertyMap } from '../../config/property.ts';
+import { gtmListener } from '../../config/types/gtm-listener.ts';
+import { gtmZone } from '../../config/types/gtm-zone.ts';
+import { ltmProfileDns } from '../../config/types/ltm-profile-dns.ts';
+import type { Log } from '../../core/log.ts';
+import type { ResponderOptions } from '../../dns/responder.ts';
+import type { ZoneTable } from '../../dns/zone-table.ts';
+import type { ApplyFailure, ResultOf } from '../../ipc/schema.ts';
+import type { Addon, LoadedAddon } from '../../native/addon.ts';
+import type { ConfigApplier } from '../config-subscriber.ts';
+import { answerOptions, type OwnFacts } from './answer-options.ts';
+import { CLIENT_OFFSET, type DeferredQuery } from './engine-protocol.ts';
+import { Backends } from './backends.ts';
+import { ListenerKeeper } from './listener-keeper.ts';
+import { type ListenerSpec, listenerSpecs } from './listener-spec.ts';
+import { SocketEngine } from './socket-engine.ts';
+import { type ServedZones, ZoneKeeper } from './zone-keeper.ts';
+import { ZoneStatistics } from './zone-statistics.ts';
+import { QueryLog } from './query-log.ts';
+import { QueryLogService } from './query-log-service.ts';
+import { RingKeeper, type SetQueryRules } from './ring-keeper.ts';
+import { type SocketOpener, SocketSource } from './socket-source.ts';
+
+export type DnsdOptions = {
+  /** Without the addon nothing is answered. */
+  readonly addon: LoadedAddon;
+  /** The daemon's own directory, which exists. */
+  readonly directory: string;
+  /** Where the supervisor sends sockets. */
+  readonly inbox: string;
+  readonly opener: SocketOpener;
+  readonly setRules: SetQueryRules;
+  readonly version: string;
+  /** The thread that answers has ended by itself. */
+  readonly died: (reason: string) => void;
+  readonly log: Log;
+};
+
+/** Of a secret of the server's cookies (RFC 9018, section 4.4). */
+const COOKIE_KEY_OCTETS = 16;
+
+export class Dnsd implements ConfigApplier {
+  readonly #options: DnsdOptions;
+  readonly facts: OwnFacts;
+  readonly #addon: Addon | undefined;
+  readonly #source: SocketSource;
+  readonly #backends: Backends;
+  readonly listeners: ListenerKeeper;
+  readonly rings: RingKeeper;
+  readonly zones: ZoneKeeper;
+  readonly queryLog = new QueryLogService();
+  #objects: ObjectMap = new Map();
+  readonly zoneStatistics = new ZoneStatistics();
+  #zoneFailures: readonly ApplyFailure[] = [];
+  /** What is answered from. */
+  tables: readonly ZoneTable[] = [];
+  #engine: Promise<SocketEngine> | undefined;
+
+  constructor(options: DnsdOptions) {
+    const { addon, inbox, opener, setRules, version, log } = options;
+    this.#options = options;
+    const chaos = { version: `wideplane ${version}`, hostname: hostname() };
+    this.facts = { cookieKey: randomBytes(COOKIE_KEY_OCTETS), chaos };
+    this.#addon = addon.addon;
+    this.#backends = new Backends(this.facts, log);
+    this.#source = new SocketSource(addon, inbox, opener);
+    const answersOf = ({ profile }: ListenerSpec): ResponderOptions => answerOptions(profile, this.facts);
+    const deferred = (queries: readonly DeferredQuery[]): void => this.#answerDeferred(queries);
+    const newCounts = (): Float64Array => this.zoneStatistics.allocate();
+    this.rings = new RingKeeper({
+      source: this.#source,
+      setRules,
+      answersOf,
+      newCounts,
+      deferred,
+      queryLog: this.queryLog,
+      log,
+    });
+    this.listeners = new ListenerKeeper({
+      source: this.#source,
+      engine: () => (this.#engine ??= this.#startEngine()),
+      rings: this.rings,
+      tap: new QueryLog(this.queryLog.register('tcp').memory),
+      answersOf,
+      defer: (listener) => (query, client, deliver) =>
+        this.#backends.forward(listener.spec.profile, query, true, client, deliver),
+      log,
+    });
+    this.zones = new ZoneKeeper({ directory: join(options.directory, 'zones'), log });
+  }
+
+  async onSnapshot(_generation: Generation, objects: readonly AnyConfigObject[]): Promise<ApplyFailure[]> {
+    const failures = await this.#goOver(mapObjects(objects));
+    this.listeners.start();
+    return failures;
+  }
+
+  async onDiff(_generation: Generation, changes: readonly ConfigChange[]): Promise<ApplyFailure[]> {
+    return this.#goOver(applyChanges(this.#objects, changes));
+  }
+
+  /** Zones first: a listener never answers without those that it shall have. */
+  async #goOver(objects: ObjectMap): Promise<ApplyFailure[]> {
+    this.#objects = objects;
+    this.#zoneFailures = await this.#takeZones(await this.zones.want(this.objectsOf(gtmZone)));
+    const profiles = new Map(this.objectsOf(ltmProfileDns).map((profile) => [profile.name, profile]));
+    const specs = listenerSpecs(this.objectsOf(gtmListener), profiles);
+    this.#backends.retain(specs.map(({ profile }) => profile));
+    await this.listeners.want(specs);
+    return this.failures();
+  }
+
+  failures(): ApplyFailure[] {
+    return [...this.#zoneFailures, ...this.listeners.failures()];
+  }
+
+  /** The objects of a type that the daemon runs. */
+  objectsOf<Path extends string, M extends PropertyMap>(type: ObjectTypeOptions<Path, M>): TypedObject<Path, M>[] {
+    return [...this.#objects.values()].filter(({ type: path }) => path === type.path) as TypedObject<Path, M>[];
+  }
+
+  /** Reads master files again: those of these zones, or of all. */
+  async reloadZones(names: readonly string[] | undefined): Promise<ResultOf<'reload-zones'>> {
+    const zones = this.objectsOf(gtmZone).filter(
+      ({ name, properties }) => properties.enabled && (names === undefined || names.includes(name)),
+    );
+    for (const { name } of zones) this.#zoneFailures = await this.#takeZones(await this.zones.reload(name));
+    const asked = new Set(zones.map(({ name }) => `${gtmZone.path} ${name}`));
+    return { zones: zones.length, failures: this.#zoneFailures.filter(({ object }) => asked.has(object)) };
+  }
+
+  /** Has these answered from; resolves to what is wrong with zones when it is so. */
+  async #takeZones({ tables, failures }: ServedZones): Promise<ApplyFailure[]> {
+    const settle = this.zoneStatistics.begin(tables);
+    this.tables = tables;
+    this.listeners.setZones(tables, this.zoneStatistics.allocate());
+    await (await this.#engine)?.setZones(tables, this.zoneStatistics.allocate());
+    await this.rings.setZones(tables);
+    settle();
+    return failures.map(({ object, reason }) => ({ object: `${gtmZone.path} ${object}`, reason }));
+  }
+
+  async #startEngine(): Promise<SocketEngine> {
+    const engine = new SocketEngine(this.queryLog.register('sockets').memory, {
+      deferred: (queries) => this.#answerDeferred(queries),
+      died: this.#options.died,
+    });
+    await engine.ready();
+    await engine.setZones(this.tables, this.zoneStatistics.allocate());
+    return engine;
+  }
+
+  #answerDeferred(queries: readonly DeferredQuery[]): void {
+    for (const { id, words, octets } of queries) {
+      const listener = this.listeners.byId(id);
+      if (listener === undefined) continue;
+      const { family, profile } = listener.spec;
+      const client = new Uint8Array(words.buffer, words.byteOffset + CLIENT_OFFSET, family === 4 ? 4 : 16);
+      this.#backends.forward(profile, octets, false, client, (reply) => {
+        // Its socket may have been closed since.
+        const { handle } = listener;
+        if (reply === undefined || handle === undefined || this.listeners.byId(id) !== listener) return;
+        this.#addon?.replySend(handle, reply, words);
+      });
+    }
+  }
+
+  /** Answers what has come, and ends. */
+  async stop(): Promise<void> {
+    await this.listeners.stop();
+    await (await this.#engine)?.stop();
+    this.#backends.close();
+    this.#source.close();
+  }
+}

@@ -1,0 +1,56 @@
+// Explains for a person what a listener answers to a question.
+
+import { fullPath, COMMON } from '../../config/name.ts';
+import { addressOctets, parseAddress } from '../../core/address.ts';
+import { explain } from '../../dns/explain.ts';
+import { nameErrorText, parseName, ROOT_NAME } from '../../dns/name.ts';
+import { typeOf } from '../../dns/record-types.ts';
+import type { DomainName } from '../../dns/record.ts';
+import { ZoneSet } from '../../dns/zone-set.ts';
+import { IpcError } from '../../ipc/ipc-error.ts';
+import type { ParamsOf, ResultOf } from '../../ipc/schema.ts';
+import { answerOptions } from './answer-options.ts';
+import type { Dnsd } from './dnsd.ts';
+import { explanationText } from './explain-text.ts';
+import { type ListenerSpec, placeText } from './listener-spec.ts';
+
+/** Throws an IpcError for what cannot be asked. */
+export function explainQuestion(dnsd: Dnsd, question: ParamsOf<'dns-explain'>): ResultOf<'dns-explain'> {
+  const { name: nameText, type: typeText, from = '127.0.0.1' } = question;
+  const name = readName(nameText);
+  const type = typeOf(typeText);
+  if (type === undefined) throw new IpcError('refused', `${typeText} is no type of records`);
+  const client = parseAddress(from);
+  if (client === undefined) throw new IpcError('refused', `--from: ${from} is no IP address`);
+  const spec = listenerOf(dnsd, question.listener);
+  const { profile, isStream } = spec;
+  const { steps, ...rest } = explain(new ZoneSet(dnsd.tables), answerOptions(profile, dnsd.facts), {
+    ...{ name, type, isStream },
+    client: addressOctets(client),
+    wantsRecursion: true,
+  });
+  const where = `listener: ${spec.name} at ${placeText(spec)}, profile ${profile.name}`;
+  return {
+    lines: explanationText({ ...rest, steps: [where, ...steps] })
+      .trimEnd()
+      .split('\n'),
+  };
+}
+
+function readName(text: string): DomainName {
+  const name = parseName(text, ROOT_NAME);
+  if (typeof name !== 'number') return name;
+  throw new IpcError('refused', `${text} is no name: ${nameErrorText(name)}`);
+}
+
+function listenerOf(dnsd: Dnsd, name: string | undefined): ListenerSpec {
+  const specs = [...dnsd.listeners.open.values()].map(({ spec }) => spec);
+  const path = name === undefined ? undefined : fullPath(name, COMMON);
+  const spec = path === undefined ? specs[0] : specs.find((each) => each.name === path);
+  if (spec !== undefined) return spec;
+  if (path !== undefined) throw new IpcError('refused', `listener ${path} is not there, or is not up`);
+  throw new IpcError(
+    'refused',
+    'no listener is up: create gtm listener makes one, show gtm listener says what is wrong',
+  );
+}

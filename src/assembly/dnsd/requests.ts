@@ -1,0 +1,22 @@
+// What dnsd answers on its socket.
+
+import { IpcError } from '../../ipc/ipc-error.ts';
+import type { Handlers } from '../../ipc/ipc-server.ts';
+import type { Dnsd } from './dnsd.ts';
+import { explainQuestion } from './explain-service.ts';
+import { DnsShowService } from './dns-show-service.ts';
+
+export function handlersOf(dnsd: Dnsd): Handlers {
+  const shows = new DnsShowService(dnsd);
+  return {
+    show: (params) => shows.show(params) ?? refuse(params.type),
+    'dns-explain': (question) => explainQuestion(dnsd, question),
+    'dns-log': (_params, { signal }) => dnsd.queryLog.follow(signal),
+    'reload-zones': ({ names }) => dnsd.reloadZones(names),
+    'reset-stats': ({ type, names }) => ({ objects: shows.reset(type, names) ?? refuse(type) }),
+  };
+}
+
+function refuse(type: string): never {
+  throw new IpcError('refused', `dnsd has no statistics of ${type}`);
+}

@@ -1,0 +1,18 @@
+// A page of objects in the reply to a `show`.
+
+import type { ShowReply, ShowRow } from '../ipc/schema.ts';
+
+/** Objects in one reply: with the longest names they stay below a message's limit. */
+export const PAGE_OBJECTS = 250;
+
+export function pageOf<T>(
+  objects: readonly T[],
+  cursor: string | undefined,
+  render: (page: readonly T[], isLast: boolean) => ShowRow[],
+): ShowReply {
+  const from = Number(cursor ?? 0);
+  const end = from + PAGE_OBJECTS;
+  const isLast = end >= objects.length;
+  const rows = render(objects.slice(from, end), isLast);
+  return isLast ? { rows } : { rows, next: String(end) };
+}
