@@ -3,22 +3,13 @@
 //
 // Whoever takes frames has seen to it that they are for us: our MAC address, one of our addresses and our port, no VLAN tag.
 
-import { read16, read32, write16, write32 } from '../core/octets.ts';
-import { checksumFold } from '../core/checksum.ts';
+import { read16, read32 } from '../core/octets.ts';
+import { checksumFinish, checksumFold } from '../core/checksum.ts';
 import { Drop, FORWARD } from '../core/drop-reason.ts';
-import { copyMac, ETHERNET_DESTINATION, ETHERNET_HEADER_OCTETS, ETHERNET_SOURCE } from '../wire/ethernet.ts';
-import { etherType, EtherType } from '../wire/ethernet.ts';
+import { ETHERNET_HEADER_OCTETS, ETHERNET_SOURCE, etherType, EtherType } from '../wire/ethernet.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as ipv6 from '../wire/ipv6.ts';
-import {
-  checkUdp,
-  checkUdpChecksum,
-  UDP_CHECKSUM,
-  UDP_HEADER_OCTETS,
-  udpDestinationPort,
-  udpHasChecksum,
-} from '../wire/udp.ts';
-import { udpOctets, udpSourcePort, writeUdp, writeUdpChecksum } from '../wire/udp.ts';
+import * as udpHeader from '../wire/udp.ts';
 import type { Sender } from './responder.ts';
 
 /** What became of frames, in `FrameReplier.counts`: each of them is one of these. */
@@ -43,8 +34,8 @@ export type MessageResponder = {
 };
 
 /** Octets of IP and UDP headers in front of a message. */
-export const IPV4_REPLY_OVERHEAD = ipv4.IPV4_HEADER_OCTETS + UDP_HEADER_OCTETS;
-export const IPV6_REPLY_OVERHEAD = ipv6.IPV6_HEADER_OCTETS + UDP_HEADER_OCTETS;
+export const IPV4_REPLY_OVERHEAD = ipv4.IPV4_HEADER_OCTETS + udpHeader.UDP_HEADER_OCTETS;
+export const IPV6_REPLY_OVERHEAD = ipv6.IPV6_HEADER_OCTETS + udpHeader.UDP_HEADER_OCTETS;
 
 /** Of replies, as sockets have it by default. */
 const HOP_LIMIT = 64;
@@ -60,6 +51,7 @@ export class FrameReplier {
   responder: MessageResponder;
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
+  readonly #halves: Uint16Array;
   readonly #mayBePartial: boolean;
   /** Of IPv4 packets of ours, which may be fragmented on their way. */
   #identification = 0;
@@ -72,6 +64,7 @@ export class FrameReplier {
     this.responder = responder;
     this.#bytes = bytes;
     this.#words = words;
+    this.#halves = new Uint16Array(words.buffer, words.byteOffset, words.length * 2);
     this.#mayBePartial = mayBePartial;
     this.sender = { addresses: bytes, addressAt: 0, addressOctets: 4, isStream: false, now: 0 };
   }
@@ -91,16 +84,16 @@ export class FrameReplier {
 
     const udp = ip + (isIpv4 ? ipv4.IPV4_HEADER_OCTETS : ipv6.IPV6_HEADER_OCTETS);
     const packetEnd = isIpv4 ? ip + ipv4.ipv4TotalOctets(bytes, ip) : udp + ipv6.ipv6PayloadOctets(bytes, ip);
-    if (checkUdp(bytes, udp, packetEnd) !== FORWARD) return this.#leave(start, FrameOutcome.headerInvalid);
+    if (udpHeader.checkUdp(bytes, udp, packetEnd) !== FORWARD) return this.#leave(start, FrameOutcome.headerInvalid);
     if (!isFinished && !this.#hasGoodChecksum(ip, udp, isIpv4)) return this.#leave(start, FrameOutcome.checksumInvalid);
-    const port = udpSourcePort(bytes, udp);
+    const port = udpHeader.udpSourcePort(bytes, udp);
     if (port === 0 || hasNoSender(bytes, start, ip, isIpv4)) return this.#leave(start, FrameOutcome.sourceInvalid);
 
     const { sender } = this;
     sender.addressAt = ip + (isIpv4 ? ipv4.IPV4_SOURCE : ipv6.IPV6_SOURCE);
     sender.addressOctets = isIpv4 ? 4 : 16;
-    const message = udp + UDP_HEADER_OCTETS;
-    const messageEnd = udp + udpOctets(bytes, udp);
+    const message = udp + udpHeader.UDP_HEADER_OCTETS;
+    const messageEnd = udp + udpHeader.udpOctets(bytes, udp);
     const replyEnd = this.responder.respond(bytes, message, messageEnd, sender);
     if (replyEnd < 0) {
       this.messageStart = message;
@@ -123,32 +116,94 @@ export class FrameReplier {
   #hasGoodChecksum(ip: number, udp: number, isIpv4: boolean): boolean {
     const bytes = this.#bytes;
     // Without one it may come over IPv4 alone (RFC 8200, section 8.1).
-    if (!isIpv4 && !udpHasChecksum(bytes, udp)) return false;
-    const sum = pseudoHeaderSum(bytes, ip, udpOctets(bytes, udp), isIpv4);
-    if (checkUdpChecksum(bytes, this.#words, udp, sum) === FORWARD) return true;
-    return this.#mayBePartial && read16(bytes, udp + UDP_CHECKSUM) === checksumFold(sum);
+    if (!isIpv4 && !udpHeader.udpHasChecksum(bytes, udp)) return false;
+    const sum = pseudoHeaderSum(bytes, ip, udpHeader.udpOctets(bytes, udp), isIpv4);
+    if (udpHeader.checkUdpChecksum(bytes, this.#words, udp, sum) === FORWARD) return true;
+    return this.#mayBePartial && read16(bytes, udp + udpHeader.UDP_CHECKSUM) === checksumFold(sum);
   }
 
-  /** Writes the headers in front of a reply: back to whoever asked, by the way that the question came. */
+  /**
+   * Writes the headers in front of a reply: back to whoever asked, by the way that the question came. Word by word as they lie in
+   * memory, the low octet first, which takes a third of the time that octets take; sums are those of swapped halves (RFC 1071, section 2 B).
+   */
   #turnRound(start: number, ip: number, udp: number, end: number, isIpv4: boolean): void {
-    const bytes = this.#bytes;
-    swapMacs(bytes, start);
+    const words = this.#words;
     const octets = end - udp;
-    if (isIpv4) {
-      this.#identification = (this.#identification + 1) & 0xffff;
-      const source = ipv4.ipv4Destination(bytes, ip);
-      const destination = ipv4.ipv4Source(bytes, ip);
-      const total = octets + ipv4.IPV4_HEADER_OCTETS;
-      const { udp: protocol } = ipv4.IpProtocol;
-      ipv4.writeIpv4(bytes, ip, 0, total, this.#identification, false, HOP_LIMIT, protocol, source, destination);
-    } else {
-      ipv6.writeIpv6(bytes, ip, 0, 0, octets, ipv4.IpProtocol.udp, HOP_LIMIT);
-      swapIpv6Addresses(this.#words, ip);
+    this.#swapMacs(start);
+    const pseudoSum = isIpv4 ? this.#turnIpv4(ip >> 2, octets) : this.#turnIpv6(ip >> 2, octets);
+    const at = udp >> 2;
+    // The ports change places.
+    words[at] = (words[at]! << 16) | (words[at]! >>> 16);
+    const length = swapped(octets);
+    words[at + 1] = length;
+    // A sum of 0 would say that there is none (RFC 768).
+    const checksum = checksumFinish(this.#sum(udp, end, pseudoSum)) || 0xffff;
+    words[at + 1] = length | (checksum << 16);
+  }
+
+  #swapMacs(start: number): void {
+    const halves = this.#halves;
+    const destination = start >> 1;
+    const source = (start + ETHERNET_SOURCE) >> 1;
+    for (let half = 0; half < 3; half++) {
+      const kept = halves[destination + half]!;
+      halves[destination + half] = halves[source + half]!;
+      halves[source + half] = kept;
     }
-    writeUdp(bytes, udp, udpDestinationPort(bytes, udp), udpSourcePort(bytes, udp), octets);
-    writeUdpChecksum(bytes, this.#words, udp, pseudoHeaderSum(bytes, ip, octets, isIpv4));
+  }
+
+  /** Returns the sum of the pseudo-header. */
+  #turnIpv4(at: number, octets: number): number {
+    const words = this.#words;
+    this.#identification = (this.#identification + 1) & 0xffff;
+    const first = 0x45 | (swapped(octets + ipv4.IPV4_HEADER_OCTETS) << 16);
+    // No flags: what is too large for the way may be fragmented there.
+    const second = swapped(this.#identification);
+    const third = HOP_LIMIT | (UDP << 8);
+    const source = words[at + 3]!;
+    const destination = words[at + 4]!;
+    const addresses = bothHalves(source) + bothHalves(destination);
+    words[at] = first;
+    words[at + 1] = second;
+    words[at + 2] = third | (checksumFinish(bothHalves(first) + second + third + addresses) << 16);
+    words[at + 3] = destination;
+    words[at + 4] = source;
+    return addresses + (UDP << 8) + swapped(octets);
+  }
+
+  #turnIpv6(at: number, octets: number): number {
+    const words = this.#words;
+    const length = swapped(octets);
+    words[at] = 0x60;
+    words[at + 1] = length | (UDP << 16) | (HOP_LIMIT << 24);
+    let sum = (UDP << 8) + length;
+    for (let word = at + 2; word < at + 6; word++) {
+      const source = words[word]!;
+      const destination = words[word + 4]!;
+      sum += bothHalves(source) + bothHalves(destination);
+      words[word] = destination;
+      words[word + 4] = source;
+    }
+    return sum;
+  }
+
+  /** From a word boundary on. */
+  #sum(start: number, end: number, sum: number): number {
+    const words = this.#words;
+    const last = end >> 2;
+    let total = sum;
+    for (let word = start >> 2; word < last; word++) total += bothHalves(words[word]!);
+    for (let at = last << 2; at < end; at++) total += this.#bytes[at]! << ((at & 1) << 3);
+    return total;
   }
 }
+
+const UDP = ipv4.IpProtocol.udp;
+
+const bothHalves = (word: number): number => (word & 0xffff) + (word >>> 16);
+
+/** 16 bits as they lie in memory. */
+const swapped = (value: number): number => ((value & 0xff) << 8) | (value >>> 8);
 
 /** FrameOutcome.answered: nothing is wrong with it. */
 function ipv4HeaderInvalid(bytes: Uint8Array, ip: number, end: number): FrameOutcome {
@@ -195,21 +250,3 @@ const pseudoHeaderSum = (bytes: Uint8Array, ip: number, octets: number, isIpv4: 
   isIpv4
     ? ipv4.ipv4PseudoHeaderSum(bytes, ip, ipv4.IpProtocol.udp, octets)
     : ipv6.ipv6PseudoHeaderSum(bytes, ip, ipv4.IpProtocol.udp, octets);
-
-function swapMacs(bytes: Uint8Array, start: number): void {
-  const low = read32(bytes, start);
-  const high = read16(bytes, start + 4);
-  copyMac(bytes, start + ETHERNET_SOURCE, start + ETHERNET_DESTINATION);
-  write32(bytes, start + ETHERNET_SOURCE, low);
-  write16(bytes, start + ETHERNET_SOURCE + 4, high);
-}
-
-function swapIpv6Addresses(words: Int32Array, ip: number): void {
-  const source = (ip + ipv6.IPV6_SOURCE) >> 2;
-  const destination = (ip + ipv6.IPV6_DESTINATION) >> 2;
-  for (let word = 0; word < 4; word++) {
-    const kept = words[source + word]!;
-    words[source + word] = words[destination + word]!;
-    words[destination + word] = kept;
-  }
-}

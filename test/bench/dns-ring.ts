@@ -6,14 +6,12 @@
 // What a veth pair does when a frame arrives happens on the core of the sender, unless it is moved: in `...-own-core` all that the
 // server's side does is on the core of the server, as with a card.
 
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { mkdirSync } from 'node:fs';
 import { currentPlace, DeviceJournal } from '../../src/supervise/device-journal.ts';
 import { QueryRuleKeeper } from '../../src/supervise/query-rules.ts';
 import type { ProgramBenchmark } from './benchmark.ts';
 import { inNamespace, pause, run, runAll } from './command.ts';
-import { DEVICE_CORE } from './device.ts';
+import { DEVICE_CORE, STATE } from './device.ts';
 import { answersOf, GDNSD, KNOT, knotFiles, type Place, PORT, type Server, wideplaneCommand } from './dns.ts';
 
 const SERVER_SPACE = 'dns-server';
@@ -47,10 +45,8 @@ const QUIET = { debug: () => undefined, info: () => undefined, warn: console.war
 async function onVeth(server: DeviceServer, measureMs: number, hasOwnCore: boolean): Promise<number> {
   const spaces = [SERVER_SPACE, CLIENT_SPACE];
   for (const space of spaces) await run(['ip', 'netns', 'add', space]);
-  const rules = new QueryRuleKeeper(
-    new DeviceJournal(join(mkdtempSync(join(tmpdir(), 'dns-ring-')), 'devices.json'), currentPlace()),
-    QUIET,
-  );
+  mkdirSync(STATE, { recursive: true });
+  const rules = new QueryRuleKeeper(new DeviceJournal(`${STATE}/devices.json`, currentPlace()), QUIET);
   const place: Place = {
     address: ADDRESS,
     inServer: (command) => inNamespace(SERVER_SPACE, command),
