@@ -115,6 +115,22 @@ export function mnemonic8(what: string, mnemonics: Readonly<Record<string, numbe
   };
 }
 
+/** A number that is read and printed by its mnemonic where it has one. */
+export function named(octets: 1 | 2, what: string, mnemonics: Readonly<Record<string, number>>): FieldKind {
+  const plain = number(octets, what);
+  const names = new Map(Object.entries(mnemonics).map(([mnemonic, value]) => [value, mnemonic]));
+  return {
+    ...plain,
+    read(words, into) {
+      nextWord(words, what);
+      const value = mnemonics[wordText(words).toUpperCase()] ?? readNumber(words, what, 2 ** (8 * octets) - 1);
+      if (octets === 1) into.put8(value);
+      else into.put16(value);
+    },
+    print: (data, at, end) => names.get(octets === 1 ? data[at]! : read16(data, at)) ?? plain.print(data, at, end),
+  };
+}
+
 /** 32 bits of seconds, with or without units. */
 export const period: FieldKind = {
   ...u32('a time'),

@@ -10,6 +10,7 @@ import {
   joinedWords,
   mnemonic8,
   name,
+  named,
   nextWord,
   period,
   readNumber,
@@ -23,6 +24,7 @@ import {
   type FieldKind,
 } from './rdata-fields.ts';
 import { lowerName, nameOctets } from './name.ts';
+import { location } from './location.ts';
 import { checkDigest, checkFingerprint, checkSubstitution } from './rdata-checks.ts';
 import type { DomainName } from './record.ts';
 import { serviceParameters } from './service-parameters.ts';
@@ -82,6 +84,19 @@ const ALGORITHMS = {
   PRIVATEDNS: 253,
   PRIVATEOID: 254,
 };
+/** RFC 4398, section 2.1. */
+const CERTIFICATES = {
+  PKIX: 1,
+  SPKI: 2,
+  PGP: 3,
+  IPKIX: 4,
+  ISPKI: 5,
+  IPGP: 6,
+  ACPKIX: 7,
+  IACPKIX: 8,
+  URI: 253,
+  OID: 254,
+};
 const DIGESTS = { SHA1: 1, 'SHA-1': 1, SHA256: 2, 'SHA-256': 2, GOST: 3, SHA384: 4, 'SHA-384': 4 };
 
 const algorithm = mnemonic8('the algorithm', ALGORITHMS);
@@ -138,6 +153,7 @@ const TYPES: readonly RecordType[] = [
   { number: 21, mnemonic: 'RT', fields: preferred },
   { number: 25, mnemonic: 'KEY', fields: key, besideCname: true },
   { number: 28, mnemonic: 'AAAA', fields: [ipv6] },
+  { number: 29, mnemonic: 'LOC', fields: [location] },
   { number: 33, mnemonic: 'SRV', fields: [u16('the priority'), u16('the weight'), u16('the port'), name] },
   {
     number: 35,
@@ -146,6 +162,16 @@ const TYPES: readonly RecordType[] = [
     check: checkSubstitution,
   },
   { number: 36, mnemonic: 'KX', fields: preferred },
+  {
+    number: 37,
+    mnemonic: 'CERT',
+    fields: [
+      named(2, 'the certificate type', CERTIFICATES),
+      u16('the key tag'),
+      named(1, 'the algorithm', ALGORITHMS),
+      base64('the certificate'),
+    ],
+  },
   { number: 39, mnemonic: 'DNAME', fields: [name], isSingle: true },
   { number: 43, mnemonic: 'DS', fields: delegation, check: checkDigest },
   {
