@@ -39,6 +39,7 @@ bind9-utils named-checkzone named-compilezone
 bind9-dnsutils dig
 knot knotd
 knot-dnsutils kdig
+ldnsutils drill
 openssl openssl
 charon-systemd charon-systemd
 strongswan-swanctl swanctl

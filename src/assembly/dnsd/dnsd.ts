@@ -22,6 +22,7 @@ import type { Addon, LoadedAddon } from '../../native/addon.ts';
 import type { ConfigApplier } from '../config-subscriber.ts';
 import { answerOptions, type OwnFacts } from './answer-options.ts';
 import { CLIENT_OFFSET, type DeferredQuery } from './engine-protocol.ts';
+import { collectGarbage, WORTH_COLLECTING_OCTETS } from './collect-garbage.ts';
 import { Backends } from './backends.ts';
 import { ListenerKeeper } from './listener-keeper.ts';
 import { type ListenerSpec, listenerSpecs } from './listener-spec.ts';
@@ -142,13 +143,18 @@ export class Dnsd implements ConfigApplier {
   }
 
   /** Has these answered from; resolves to what is wrong with zones when it is so. */
-  async #takeZones({ tables, failures }: ServedZones): Promise<ApplyFailure[]> {
+  async #takeZones({ tables, failures, replacedOctets }: ServedZones): Promise<ApplyFailure[]> {
     const settle = this.zoneStatistics.begin(tables);
     this.tables = tables;
     this.listeners.setZones(tables, this.zoneStatistics.allocate());
     await (await this.#engine)?.setZones(tables, this.zoneStatistics.allocate());
     await this.rings.setZones(tables);
     settle();
+    if (replacedOctets > WORTH_COLLECTING_OCTETS) {
+      collectGarbage();
+      await (await this.#engine)?.collectGarbage();
+      await this.rings.collectGarbage();
+    }
     return failures.map(({ object, reason }) => ({ object: `${gtmZone.path} ${object}`, reason }));
   }
 

@@ -39,6 +39,8 @@ export const CLIENT_OFFSET = 8;
 export type EngineRequest =
   /** `counts`: what zones were asked (`ZoneCounter`). */
   | { readonly kind: 'zones'; readonly zones: readonly ZoneTable[]; readonly counts: Float64Array }
+  /** To give back the memory of tables that nobody has any more. */
+  | { readonly kind: 'collect' }
   | { readonly kind: 'open'; readonly listener: EngineListener }
   | { readonly kind: 'change'; readonly id: number; readonly answers: ResponderOptions }
   | { readonly kind: 'close'; readonly id: number };

@@ -77,6 +77,11 @@ export class EngineThread {
     await this.ask({ kind: 'zones', zones, counts });
   }
 
+  /** Gives back the memory of tables that the thread has no more; it answers nothing for some ten milliseconds. */
+  async collectGarbage(): Promise<void> {
+    await this.ask({ kind: 'collect' });
+  }
+
   /** Resolves when it is so, to the handle of a socket that was opened; rejects with what failed. */
   protected ask(request: EngineRequest): Promise<number | undefined> {
     const ticket = this.#nextTicket++;

@@ -11,6 +11,7 @@ import { QUERY_SLOTS, QueryRing, querySlotOctets } from '../../net/query-ring.ts
 import { QUERY_SOCKETS_CAPACITY, QuerySockets, querySocketsOctets } from '../../net/query-sockets.ts';
 import { Arena } from '../../packet/arena.ts';
 import { ETHERNET_HEADER_OCTETS } from '../../wire/ethernet.ts';
+import { collectGarbage } from './collect-garbage.ts';
 import {
   CLIENT_OFFSET,
   type DeferredQuery,
@@ -139,6 +140,8 @@ function fulfil(request: EngineRequest): void {
     zones = new ZoneSet(request.zones);
     zoneCounts = request.counts;
     responder.setZones(zones, zoneCounts);
+  } else if (request.kind === 'collect') {
+    collectGarbage();
   } else if (request.kind === 'change') {
     const { counts: before } = responder;
     responder = responderOf(request.answers);

@@ -96,6 +96,10 @@ export class RingKeeper {
     await Promise.all([...this.#rings.values()].map(({ engine }) => engine.setZones(tables, newCounts())));
   }
 
+  async collectGarbage(): Promise<void> {
+    await Promise.all([...this.#rings.values()].map(({ engine }) => engine.collectGarbage()));
+  }
+
   async #start(spec: ListenerSpec, id: number): Promise<Omit<Ring, 'spec'>> {
     const { source, answersOf, deferred, queryLog } = this.#options;
     const { routeDomain, address, port, ringAdapter: form, name } = spec;

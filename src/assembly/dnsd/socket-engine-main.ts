@@ -8,6 +8,7 @@ import { ZoneSet } from '../../dns/zone-set.ts';
 import { loadAddon, REPLY_STRIDE } from '../../native/addon.ts';
 import { REPLY_ARENA_OCTETS, type ReplyMaker, ReplySlots, ReplySocket } from '../../net/reply-socket.ts';
 import { Arena } from '../../packet/arena.ts';
+import { collectGarbage } from './collect-garbage.ts';
 import {
   type DeferredQuery,
   type EngineListener,
@@ -109,6 +110,9 @@ function fulfil(request: EngineRequest): number | undefined {
       zones = new ZoneSet(request.zones);
       zoneCounts = request.counts;
       for (const { responder } of listeners) responder.setZones(zones, zoneCounts);
+      return undefined;
+    case 'collect':
+      collectGarbage();
       return undefined;
     case 'open':
       listeners.push(new Listener(request.listener));
