@@ -3,6 +3,9 @@
  *
  *   dns-load --server ADDRESS --port PORT --questions FILE --window N --seconds S [--rate N] [--core N]
  *
+ *   dns-load … --device DEVICE --from ADDRESS --from-mac MAC --to-mac MAC
+ *
+ * With --device questions leave as frames and answers are taken from a packet ring, which costs this program far less than sockets.
  * FILE has a name and the number of a type on each line. With --rate so many questions are asked in a second, and what is
  * printed is the 50th and the 99th percentile of microseconds until the answer. */
 #define _GNU_SOURCE
@@ -17,6 +20,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "dns-frames.h"
 
 enum { BATCH = 64, MAX_OCTETS = 300, IDS = 65536, RECEIVE_OCTETS = 4096, HEADER = 12, MAX_LATENCIES = 4000000 };
 
@@ -68,7 +72,9 @@ static void read_questions(const char *path)
 
 static struct mmsghdr sending[BATCH], receiving[BATCH];
 static struct iovec sent_pieces[BATCH], received_pieces[BATCH];
-static uint8_t sent_octets[BATCH][MAX_OCTETS], received_octets[BATCH][RECEIVE_OCTETS];
+static uint8_t sent_octets[BATCH][FRAME_HEADERS + MAX_OCTETS], received_octets[BATCH][RECEIVE_OCTETS];
+static const uint8_t *answers_taken[BATCH];
+static int has_frames;
 static unsigned next_question;
 static uint16_t next_id;
 
@@ -78,12 +84,21 @@ static void ask(int descriptor, unsigned count)
 	for (unsigned i = 0; i < count; i++) {
 		const struct question *question = &questions[next_question];
 		next_question = next_question + 1 == question_count ? 0 : next_question + 1;
-		memcpy(sent_octets[i], question->message, question->octets);
-		sent_octets[i][0] = (uint8_t)(next_id >> 8);
-		sent_octets[i][1] = (uint8_t)next_id;
+		uint8_t *message = sent_octets[i] + FRAME_HEADERS;
+		memcpy(message, question->message, question->octets);
+		message[0] = (uint8_t)(next_id >> 8);
+		message[1] = (uint8_t)next_id;
 		asked_ns[next_id++] = now;
-		sent_pieces[i] = (struct iovec){sent_octets[i], question->octets};
+		sent_pieces[i] = (struct iovec){message, question->octets};
+		if (has_frames) {
+			frames_head(sent_octets[i], question->octets);
+			sent_pieces[i] = (struct iovec){sent_octets[i], FRAME_HEADERS + (size_t)question->octets};
+		}
 		sending[i].msg_hdr = (struct msghdr){.msg_iov = &sent_pieces[i], .msg_iovlen = 1};
+	}
+	if (has_frames) {
+		frames_send(sending, count);
+		return;
 	}
 	for (unsigned sent = 0; sent < count;) {
 		int done = sendmmsg(descriptor, sending + sent, count - sent, 0);
@@ -96,14 +111,16 @@ static void ask(int descriptor, unsigned count)
 /* Takes what is there; waits as long as the socket does when there is nothing. Returns how many answers came. */
 static unsigned take(int descriptor, int flags)
 {
-	int count = recvmmsg(descriptor, receiving, BATCH, flags, NULL);
+	int count = has_frames ? (int)frames_take(answers_taken, BATCH, flags == MSG_WAITFORONE)
+			       : recvmmsg(descriptor, receiving, BATCH, flags, NULL);
 	if (count < 0) {
 		if (errno != EAGAIN && errno != EINTR && errno != ECONNREFUSED) die("recvmmsg");
 		return 0;
 	}
 	int64_t now = now_ns();
 	for (int i = 0; i < count; i++) {
-		unsigned id = (unsigned)received_octets[i][0] << 8 | received_octets[i][1];
+		const uint8_t *answer = has_frames ? answers_taken[i] : received_octets[i];
+		unsigned id = (unsigned)answer[0] << 8 | answer[1];
 		if (asked_ns[id] != 0 && latency_count < MAX_LATENCIES) latencies[latency_count++] = (uint32_t)(now - asked_ns[id]);
 		asked_ns[id] = 0;
 	}
@@ -160,6 +177,12 @@ int main(int argc, char **argv)
 	double seconds = atof(option(argc, argv, "seconds", "1"));
 	pin((int)number_option(argc, argv, "core", -1));
 	read_questions(option(argc, argv, "questions", NULL));
+	const char *device = option(argc, argv, "device", "");
+	has_frames = device[0] != '\0';
+	if (has_frames) {
+		frames_open(device, option(argc, argv, "from-mac", NULL), option(argc, argv, "to-mac", NULL),
+			    option(argc, argv, "from", NULL), server, (uint16_t)number_option(argc, argv, "port", 53));
+	}
 	int descriptor = socket(AF_INET, SOCK_DGRAM, 0);
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)number_option(argc, argv, "port", 53))};
 	if (descriptor < 0) die("socket");
@@ -168,7 +191,7 @@ int main(int argc, char **argv)
 	setsockopt(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room);
 	struct timeval wait = {.tv_usec = 100000};
 	setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
-	if (connect(descriptor, (struct sockaddr *)&to, sizeof to) < 0) die("connect");
+	if (!has_frames && connect(descriptor, (struct sockaddr *)&to, sizeof to) < 0) die("connect");
 	for (unsigned i = 0; i < BATCH; i++) {
 		received_pieces[i] = (struct iovec){received_octets[i], RECEIVE_OCTETS};
 		receiving[i].msg_hdr = (struct msghdr){.msg_iov = &received_pieces[i], .msg_iovlen = 1};

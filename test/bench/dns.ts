@@ -32,6 +32,8 @@ export type Place = {
   address: string;
   inServer: (command: Command) => Command;
   inClient: (command: Command) => Command;
+  /** How the generator sends, where not by sockets. */
+  loadOptions: readonly string[];
   /** Once the server runs. */
   started: () => Promise<void>;
 };
@@ -40,6 +42,7 @@ const LOOPBACK: Place = {
   address: '127.0.0.1',
   inServer: (command) => command,
   inClient: (command) => command,
+  loadOptions: [],
   started: () => Promise.resolve(),
 };
 
@@ -107,7 +110,7 @@ export async function startNamed(): Promise<{ directory: string; running: Runnin
 async function load(
   server: Server,
   options: readonly string[],
-  { address, inServer, inClient, started }: Place = LOOPBACK,
+  { address, inServer, inClient, loadOptions, started }: Place = LOOPBACK,
 ): Promise<Record<string, number>> {
   const directory = prepare(server.files(`${STATE}/dns`, address));
   const running = await Running.start(inServer(onCore(DEVICE_CORE, server.command(directory, address))));
@@ -121,6 +124,7 @@ async function load(
       `${directory}/questions.txt`,
       '--core',
       TRAFFIC_CORE,
+      ...loadOptions,
     ];
     const printed = await run(inClient([`${PROGRAMS}/dns-load`, ...where, '--seconds', String(seconds), ...more]));
     return JSON.parse(printed) as Record<string, number>;
@@ -146,10 +150,11 @@ export const answersOf =
     return (await load(server, options, place)).answersPerSecond! / 1000;
   };
 
-const tailOf =
-  (server: Server) =>
+/** Microseconds until 99 of 100 answers have come. */
+export const tailOf =
+  (server: Server, place?: Place) =>
   async (measureMs: number): Promise<number> =>
-    (await load(server, ['--seconds', String(measureMs / 1000), '--rate', String(LATENCY_RATE)])).p99Us!;
+    (await load(server, ['--seconds', String(measureMs / 1000), '--rate', String(LATENCY_RATE)], place)).p99Us!;
 
 const against = (peer: Server, atLeast: number): ProgramBenchmark => ({
   ...{ name: `dns-static-vs-${peer.name}`, unit: 'k answers/s', atLeast, moreIsBetter: true },
