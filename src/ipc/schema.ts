@@ -6,6 +6,8 @@
 
 import { z } from 'zod';
 import type { Value } from '../config/value.ts';
+import { applyFailureSchema, ipText } from './common-schema.ts';
+import { DNS_METHODS } from './dns-schema.ts';
 import { keyExchangeItemSchema, keyExchangeMessageSchema, newAssociationSchema } from './ipsec-daemon-schema.ts';
 import { associationFilterSchema, associationPageSchema, ipsecTotalsSchema } from './ipsec-schema.ts';
 import { DAEMON_NAMES } from './daemon-name.ts';
@@ -77,12 +79,6 @@ const updateSchema = z.object({
 });
 export type Update = z.infer<typeof updateSchema>;
 
-/** An object that a daemon could not apply. */
-export const applyFailureSchema = z.object({
-  /** Type and name: `net vlan /Common/wan`. */
-  object: z.string(),
-  reason: z.string(),
-});
 export type ApplyFailure = z.infer<typeof applyFailureSchema>;
 
 const cell = z.union([z.string(), z.number()]);
@@ -154,7 +150,6 @@ const captureItemSchema = z.object({
 });
 
 /** An address or network as ip(8) takes it, and nothing else: a daemon must not be able to say more to root. */
-const ipText = z.string().regex(/^[0-9a-f:.]+$/);
 const ipNetwork = z.string().regex(/^[0-9a-f:.]+\/\d+$/);
 const hostRouteSchema = z.object({ network: ipNetwork, source: ipText });
 
@@ -170,18 +165,6 @@ const hostPathSchema = z.object({
   /** Networks that are reached by the device: those of the addresses, and those of routes. */
   networks: z.array(hostRouteSchema),
   routes: z.array(hostRouteSchema),
-});
-
-const deviceNameText = z.string().regex(/^[^\s/"\\]{1,15}$/);
-const namespaceText = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/);
-
-const queryRuleSchema = z.object({
-  device: deviceNameText,
-  /** UDP port. */
-  port: z.number().int().min(1).max(65_535),
-  addresses: z.array(ipText).min(1),
-  /** The network namespace of the device; absent: that of the supervisor. */
-  namespace: namespaceText.optional(),
 });
 
 const hostSocketSchema = z.object({
@@ -303,26 +286,7 @@ export const METHODS = {
   'send-key-exchange': { params: keyExchangeMessageSchema, result: z.null() },
   /** dataplaned: what was protected, by policy. */
   'ipsec-totals': { params: z.object({}), result: z.object({ totals: z.array(ipsecTotalsSchema) }) },
-  /** dnsd: what a query would be answered, and why; the lines are for a person. */
-  'dns-explain': {
-    params: z.object({
-      name: z.string(),
-      /** `AAAA`. */
-      type: z.string(),
-      /** Where the query comes from; absent: this machine. */
-      from: ipText.optional(),
-      /** Full path of the listener that is asked; absent: the first. */
-      listener: z.string().optional(),
-    }),
-    result: z.object({ lines: z.array(z.string()) }),
-  },
-  /** dnsd: queries and what became of them, as lines; `lost`: how many were not noted since the beginning. */
-  'dns-log': { params: z.object({}), item: z.object({ lines: z.array(z.string()), lost: z.number() }) },
-  /** dnsd: reads the master files of zones again; what is wrong with them, and then they are served as before. */
-  'reload-zones': {
-    params: z.object({ names: z.array(z.string()).optional() }),
-    result: z.object({ zones: z.number().int(), failures: z.array(applyFailureSchema) }),
-  },
+  ...DNS_METHODS,
   /** Supervisor: makes a device fit to be opened, or says why it must not be. */
   'prepare-device': {
     params: z.object({
@@ -355,48 +319,8 @@ export const METHODS = {
       ),
     }),
   },
-  /**
-   * Supervisor: the questions that the daemon takes straight from devices, all of them: they are kept from the kernel until the daemon
-   * says otherwise or ends.
-   */
-  'set-query-rules': {
-    params: z.object({ daemon: z.string(), rules: z.array(queryRuleSchema) }),
-    /** One for each device. */
-    result: z.object({
-      rules: z.array(
-        z.object({ device: z.string(), namespace: z.string().optional(), failure: z.string().optional() }),
-      ),
-    }),
-  },
   /** Supervisor: the connected TCP sockets of the host's self IPs. */
   'host-sockets': { params: z.object({}), result: z.object({ sockets: z.array(hostSocketSchema) }) },
-  /** Supervisor: opens and sends to the caller's inbox, in the network namespace of a route domain, a packet socket that is bound to nothing, for the device which has an address. */
-  'open-packet-socket': {
-    params: z.object({ routeDomain: z.number().int().positive(), address: ipText, tag: z.number().int() }),
-    result: z.object({
-      /** Name of the namespace, and of the device in it that has the address. */
-      namespace: z.string(),
-      device: z.string(),
-    }),
-  },
-  /**
-   * Supervisor: opens a socket of a server in the network namespace of a route domain, and sends it to the caller's inbox with the
-   * number of the request. There is none as long as the route domain has no self IP.
-   */
-  'open-server-socket': {
-    params: z.object({
-      routeDomain: z.number().int().positive(),
-      address: ipText,
-      port: z.number().int().min(1).max(65_535),
-      isStream: z.boolean(),
-      isShared: z.boolean(),
-      tag: z.number().int(),
-    }),
-    result: z.object({
-      /** Name of the namespace. */
-      namespace: z.string(),
-    }),
-  },
   /** Supervisor: the daemons and the devices that it cares for. */
   'show-processes': { params: z.object({}), result: processesSchema },
   /** Supervisor: starts, stops or restarts a daemon; answered when it is done, but to configd about itself before. */

@@ -1,3 +1,4 @@
+// alone
 // time-out: 900 s
 // GRE against Open vSwitch in user-space mode: Ethernet frames in all forms that it has, hosts bridged behind both ends
 // (topology: harness/site.ts), and IP packets, routed by us.

@@ -1,3 +1,4 @@
+// alone
 // time-out: 900 s
 // VXLAN against Open vSwitch in user-space mode, hosts bridged behind both ends (topology: harness/site.ts).
 

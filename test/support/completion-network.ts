@@ -15,6 +15,7 @@ export const VALUES = [
   'own',
   '"some text"',
   'tcp:443',
+  'www/a',
 ];
 
 export async function network(): Promise<TmshSession> {

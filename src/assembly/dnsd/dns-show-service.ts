@@ -2,10 +2,12 @@
 
 import { gtmListener, type Listener } from '../../config/types/gtm-listener.ts';
 import { type GtmZone, gtmZone } from '../../config/types/gtm-zone.ts';
+import { isUnspecified, parseAddress } from '../../core/address.ts';
 import { FrameOutcome } from '../../dns/frame-reply.ts';
 import { Outcome } from '../../dns/responder.ts';
 import { ZoneCounter } from '../../dns/zone-counts.ts';
 import type { ShowReply, ShowRow } from '../../ipc/schema.ts';
+import { deviceOfAddress } from '../../net/device-of-address.ts';
 import { pageOf } from '../show-page.ts';
 import type { Dnsd } from './dnsd.ts';
 import { ListenerCount } from './engine-protocol.ts';
@@ -79,7 +81,9 @@ export class DnsShowService {
     const open = this.#dnsd.listeners.open.get(name);
     const failure = this.#dnsd.listeners.failureOf(name);
     const { address, port, engine, 'ip-protocol': protocol } = properties;
-    const status = !properties.enabled ? 'disabled' : open === undefined ? `down: ${failure ?? 'not open yet'}` : 'up';
+    const state =
+      open === undefined ? `down: ${failure ?? 'not open yet'}` : `up${isMissing(open) ? ADDRESS_MISSING : ''}`;
+    const status = properties.enabled ? state : 'disabled';
     const stats = { Address: address, Port: port, Protocol: protocol, Status: status };
     if (open === undefined) return { name, stats };
     const counts = countsOf(open);
@@ -129,6 +133,12 @@ export class DnsShowService {
     };
   }
 }
+
+const ADDRESS_MISSING = ', but no device has the address yet';
+
+/** Whether nothing can come, since the machine does not have the address (which is not known of other route domains). */
+const isMissing = ({ spec: { address, routeDomain } }: OpenListener): boolean =>
+  routeDomain === 0 && !isUnspecified(parseAddress(address)!) && deviceOfAddress(address) === undefined;
 
 /** A copy of the numbers of a listener, whichever engine it has. */
 function countsOf({ counts, stream }: OpenListener): Float64Array {

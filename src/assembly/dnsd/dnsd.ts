@@ -53,20 +53,20 @@ export type DnsdOptions = {
 const COOKIE_KEY_OCTETS = 16;
 
 export class Dnsd implements ConfigApplier {
-  readonly #options: DnsdOptions;
   readonly facts: OwnFacts;
-  readonly #addon: Addon | undefined;
-  readonly #source: SocketSource;
-  readonly #backends: Backends;
   readonly listeners: ListenerKeeper;
   readonly rings: RingKeeper;
   readonly zones: ZoneKeeper;
-  readonly queryLog = new QueryLogService();
-  #objects: ObjectMap = new Map();
   readonly zoneStatistics = new ZoneStatistics();
-  #zoneFailures: readonly ApplyFailure[] = [];
+  readonly queryLog = new QueryLogService();
   /** What is answered from. */
   tables: readonly ZoneTable[] = [];
+  readonly #options: DnsdOptions;
+  readonly #addon: Addon | undefined;
+  readonly #source: SocketSource;
+  readonly #backends: Backends;
+  #objects: ObjectMap = new Map();
+  #zoneFailures: readonly ApplyFailure[] = [];
   #engine: Promise<SocketEngine> | undefined;
 
   constructor(options: DnsdOptions) {
@@ -137,7 +137,8 @@ export class Dnsd implements ConfigApplier {
     const zones = this.objectsOf(gtmZone).filter(
       ({ name, properties }) => properties.enabled && (names === undefined || names.includes(name)),
     );
-    for (const { name } of zones) this.#zoneFailures = await this.#takeZones(await this.zones.reload(name));
+    const reloads = names === undefined ? [undefined] : zones.map(({ name }) => name);
+    for (const name of reloads) this.#zoneFailures = await this.#takeZones(await this.zones.reload(name));
     const asked = new Set(zones.map(({ name }) => `${gtmZone.path} ${name}`));
     return { zones: zones.length, failures: this.#zoneFailures.filter(({ object }) => asked.has(object)) };
   }

@@ -203,7 +203,8 @@ export class ListenerKeeper {
     const ring = rings.get(name);
     const isWanted = engine === 'ring' && listener !== undefined;
     if (isWanted && ring?.spec.ringAdapter === ringAdapter) return;
-    await rings.close(name);
+    // One that has failed is not forgotten before it is there: it is tried each second, and told once.
+    if (ring !== undefined || !isWanted) await rings.close(name);
     if (isWanted) await rings.open(spec, listener.id);
   }
 

@@ -1,7 +1,6 @@
 // Keeps the ring engines of listeners: which device has the address, an engine on it, and the rule that keeps from the kernel what
 // the engine takes. A listener whose ring fails is answered by its socket, and the ring is tried again.
 
-import { networkInterfaces } from 'node:os';
 import { addressOctets, parseAddress } from '../../core/address.ts';
 import { errorText } from '../../core/errors.ts';
 import { logEvent } from '../../core/log-codes.ts';
@@ -9,6 +8,7 @@ import type { Log } from '../../core/log.ts';
 import type { ResponderOptions } from '../../dns/responder.ts';
 import type { ZoneTable } from '../../dns/zone-table.ts';
 import type { ParamsOf, ResultOf } from '../../ipc/schema.ts';
+import { deviceOfAddress } from '../../net/device-of-address.ts';
 import type { EngineEvents } from './engine-thread.ts';
 import type { ListenerSpec } from './listener-spec.ts';
 import type { QueryLogService } from './query-log-service.ts';
@@ -105,7 +105,8 @@ export class RingKeeper {
     const { routeDomain, address, port, ringAdapter: form, name } = spec;
     if (routeDomain !== 0 && form === 'af-xdp') throw new Error('ring-adapter af-xdp works in route domain 0 only');
     const elsewhere = routeDomain === 0 ? undefined : await source.openPacketSocket(routeDomain, address);
-    const device = elsewhere?.device ?? deviceOf(address);
+    const device = elsewhere?.device ?? deviceOfAddress(address);
+    if (device === undefined) throw new Error(`no device that is up has the address ${address}`);
     const socket = elsewhere === undefined ? {} : { socket: elsewhere.descriptor };
     const addresses = [addressOctets(parseAddress(address)!)];
     const { memory: log, end } = queryLog.register(`ring on ${device}`);
@@ -146,12 +147,4 @@ export class RingKeeper {
     this.#failures.set(name, reason);
     logEvent(this.#options.log, 'ring-failed', `listener ${name} is answered by its socket alone: ${reason}`);
   }
-}
-
-/** The device of this namespace that has the address. Throws an Error when none has. */
-function deviceOf(address: string): string {
-  for (const [device, addresses = []] of Object.entries(networkInterfaces())) {
-    if (addresses.some((each) => each.address === address)) return device;
-  }
-  throw new Error(`no device that is up has the address ${address}`);
 }
