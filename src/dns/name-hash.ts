@@ -38,7 +38,10 @@ export function equalNames(
 ): boolean {
   // From the end of the labels that differ most, and no label's length can be taken for a letter: it is 63 at most.
   for (let index = 0; index < length; index++) {
-    if (LOWER_CASE[octets[at + index]!] !== LOWER_CASE[others[otherAt + index]!]) return false;
+    const octet = octets[at + index]!;
+    const other = others[otherAt + index]!;
+    // Mostly they are the same as they stand.
+    if (octet !== other && LOWER_CASE[octet] !== LOWER_CASE[other]) return false;
   }
   return true;
 }

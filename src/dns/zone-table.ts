@@ -22,7 +22,8 @@ export const NodeField = {
   /** The node of its child `*`; -1: it has none. */
   wildcard: 6,
 } as const;
-export const NODE_NUMBERS = 7;
+/** One of them is for nothing but this: a node never lies in two lines of a cache. */
+export const NODE_NUMBERS = 8;
 
 /** Numbers of a record set, in `sets`. */
 export const SetField = {
