@@ -24,8 +24,6 @@ tshark tshark
 tcpreplay tcpreplay
 openvswitch-switch ovs-vswitchd ovsdb-server ovsdb-tool ovs-vsctl ovs-appctl
 python3-scapy /usr/lib/python3/dist-packages/scapy/contrib/etherip.py
-traceroute traceroute
-iputils-tracepath tracepath
 qemu-system-x86 qemu-system-x86_64
 seabios /usr/share/seabios/bios-256k.bin
 busybox-static busybox
