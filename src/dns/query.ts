@@ -13,7 +13,7 @@ import { MAX_LABELS } from './name.ts';
 /** Octets of a header, behind which the question starts. */
 export const HEADER_OCTETS = 12;
 /** What a sender without EDNS takes over UDP (RFC 1035, section 4.2.1). */
-export const PLAIN_UDP_OCTETS = 512;
+const PLAIN_UDP_OCTETS = 512;
 
 export const RecordClass = { in: 1, chaos: 3 } as const;
 const OPCODE_QUERY = 0;

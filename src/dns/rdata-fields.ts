@@ -202,7 +202,7 @@ export const name: FieldKind = {
 };
 
 /** Appends the octets of the current word, its escapes undone; at most `max`. */
-export function putUnescaped(words: Words, into: RdataBuffer, max: number, what: string): void {
+function putUnescaped(words: Words, into: RdataBuffer, max: number, what: string): void {
   const { text, start, end } = words;
   const first = into.end;
   for (let at = start; at < end;) {

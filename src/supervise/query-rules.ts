@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { errorText } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { ParamsOf, ResultOf } from '../ipc/schema.ts';
+import { MAX_QUERY_OCTETS } from '../net/query-filter.ts';
 import { NO_SUCH_PROGRAM, runCommand, type CommandResult } from './command.ts';
 import type { DeviceJournal, QueryTable } from './device-journal.ts';
 
@@ -16,8 +17,6 @@ export type QueryRuleResult = ResultOf<'set-query-rules'>['rules'][number];
 
 /** Behind the rule of a device that was taken over (device-takeover.ts), before any other. */
 const NFT_PRIORITY = -490;
-/** MAX_QUERY_OCTETS of the filter. */
-const MAX_QUERY_OCTETS = 900;
 
 /** The rules of one device. */
 type Place = { readonly device: string; readonly namespace: string | undefined; readonly rules: QueryRule[] };

@@ -4,8 +4,8 @@ import { writeFileSync } from 'node:fs';
 import type { ProgramBenchmark } from './benchmark.ts';
 import { onCore, run, Running } from './command.ts';
 import { DEVICE_CORE, PROGRAMS } from './device.ts';
-import { DNS_PORT, DnsDaemon } from './dns-daemon.ts';
-import { prepare, startNamed, wideplaneCommand } from './dns.ts';
+import { DnsDaemon } from './dns-daemon.ts';
+import { PORT, prepare, startNamed, wideplaneCommand } from './dns.ts';
 import { proportionalOctets } from './large.ts';
 import { TRAFFIC_CORE } from './traffic.ts';
 
@@ -37,7 +37,7 @@ async function withDaemon<T>(records: number, use: (daemon: DnsDaemon) => Promis
 type Load = { answersPerSecond?: number; p99Us?: number; answered?: number };
 
 async function load(directory: string, seconds: number, more: readonly string[]): Promise<Load> {
-  const where = ['--port', String(DNS_PORT), '--questions', `${directory}/questions.txt`, '--core', TRAFFIC_CORE];
+  const where = ['--port', String(PORT), '--questions', `${directory}/questions.txt`, '--core', TRAFFIC_CORE];
   return JSON.parse(await run([`${PROGRAMS}/dns-load`, ...where, '--seconds', String(seconds), ...more])) as Load;
 }
 
@@ -79,7 +79,7 @@ async function answersOverTcp(directory: string, measureMs: number): Promise<num
   const text = await run(['sed', 's/ 1$/ A/', `${directory}/questions.txt`]);
   writeFileSync(questions, text);
   const how = ['-m', 'tcp', '-c', String(TCP_CONNECTIONS), '-q', String(TCP_WINDOW), '-T', '1'];
-  const where = ['-s', '127.0.0.1', '-p', String(DNS_PORT), '-d', questions];
+  const where = ['-s', '127.0.0.1', '-p', String(PORT), '-d', questions];
   const ask = (seconds: number): Promise<string> =>
     run(onCore(Number(TRAFFIC_CORE), ['dnsperf', ...how, ...where, '-l', String(seconds)]));
   await ask(1);

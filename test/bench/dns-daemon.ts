@@ -4,15 +4,14 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { IpcClient } from '../../src/ipc/ipc-client.ts';
 import { type Command, onCore, Running } from './command.ts';
 import { DEVICE_CORE, STATE, WIDEPLANE } from './device.ts';
+import { PORT } from './dns.ts';
 import { benchMasterFile, benchQuestions, ORIGIN } from './dns-zone.ts';
-
-export const DNS_PORT = 5300;
 
 /** Everything on: cookies and the name of the server cost those who ask for them. */
 const configuration = (directory: string): string => `
 ltm profile dns bench { nsid bench unhandled-query-action reject }
-gtm listener udp { address 127.0.0.1 port ${DNS_PORT} profiles { bench { } } }
-gtm listener tcp { address 127.0.0.1 port ${DNS_PORT} ip-protocol tcp profiles { bench { } } }
+gtm listener udp { address 127.0.0.1 port ${PORT} profiles { bench { } } }
+gtm listener tcp { address 127.0.0.1 port ${PORT} ip-protocol tcp profiles { bench { } } }
 gtm zone ${ORIGIN} { file ${directory}/zone.txt }
 `;
 

@@ -1,8 +1,7 @@
 // What the thread of a ring engine runs: no event loop, one native call a batch. Messages are looked for between two batches.
 
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { workerData } from 'node:worker_threads';
 import { FrameReplier, IPV4_REPLY_OVERHEAD, IPV6_REPLY_OVERHEAD } from '../../dns/frame-reply.ts';
-import { errorText } from '../../core/errors.ts';
 import { Responder, type ResponderOptions } from '../../dns/responder.ts';
 import { newZoneCounts } from '../../dns/zone-counts.ts';
 import { ZoneSet } from '../../dns/zone-set.ts';
@@ -12,14 +11,8 @@ import { QUERY_SOCKETS_CAPACITY, QuerySockets, querySocketsOctets } from '../../
 import { Arena } from '../../packet/arena.ts';
 import { ETHERNET_HEADER_OCTETS } from '../../wire/ethernet.ts';
 import { collectGarbage } from './collect-garbage.ts';
-import {
-  CLIENT_OFFSET,
-  type DeferredQuery,
-  type EngineRequest,
-  EngineWord,
-  type FromEngine,
-  type ToEngine,
-} from './engine-protocol.ts';
+import { CLIENT_OFFSET, type DeferredQuery, type EngineRequest, EngineWord } from './engine-protocol.ts';
+import { say, takeRequests } from './engine-requests.ts';
 import { QueryLog } from './query-log.ts';
 import { RingLoss, type RingEngineSetup } from './ring-engine.ts';
 
@@ -63,7 +56,7 @@ function answerBatch(): void {
   const messages = Atomics.load(control, EngineWord.messages);
   if (messages !== seen) {
     seen = messages;
-    takeMessages();
+    takeRequests(fulfil);
   }
   const now = Math.floor(Date.now() / 1000);
   if (now !== replier.sender.now) {
@@ -109,10 +102,6 @@ function forward(): void {
   deferred.push({ id, words, octets: memory.bytes.slice(messageStart, messageEnd) });
 }
 
-function say(message: FromEngine): void {
-  parentPort!.postMessage(message);
-}
-
 /** The kernel is asked for them: not at every batch. */
 function noteLosses(): void {
   const { overruns, failed } = ring.losses();
@@ -120,22 +109,7 @@ function noteLosses(): void {
   losses[RingLoss.failed] = failed;
 }
 
-function takeMessages(): void {
-  for (;;) {
-    const received = receiveMessageOnPort(parentPort!) as { message: ToEngine } | undefined;
-    if (received === undefined) return;
-    const { ticket, request } = received.message;
-    let failure: string | undefined;
-    try {
-      fulfil(request);
-    } catch (error) {
-      failure = errorText(error);
-    }
-    say({ kind: 'done', ticket, ...(failure === undefined ? {} : { failure }) });
-  }
-}
-
-function fulfil(request: EngineRequest): void {
+function fulfil(request: EngineRequest): undefined {
   if (request.kind === 'zones') {
     zones = new ZoneSet(request.zones);
     zoneCounts = request.counts;

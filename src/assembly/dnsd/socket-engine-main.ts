@@ -1,7 +1,6 @@
 // What the thread of a socket engine runs: no event loop, one native call a batch. Messages are looked for between two batches.
 
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { errorText } from '../../core/errors.ts';
+import { workerData } from 'node:worker_threads';
 import { Responder, type ResponderOptions, type Sender } from '../../dns/responder.ts';
 import { newZoneCounts } from '../../dns/zone-counts.ts';
 import { ZoneSet } from '../../dns/zone-set.ts';
@@ -15,10 +14,9 @@ import {
   type EngineRequest,
   type EngineSetup,
   EngineWord,
-  type FromEngine,
   ListenerCount,
-  type ToEngine,
 } from './engine-protocol.ts';
+import { say, takeRequests } from './engine-requests.ts';
 import { QueryLog } from './query-log.ts';
 
 /** How long several sockets are waited for at once; a single one waits by itself. */
@@ -146,29 +144,6 @@ function end(listener: Listener): void {
   listener.socket.close();
 }
 
-function takeMessages(): void {
-  for (;;) {
-    const received = receiveMessageOnPort(parentPort!) as { message: ToEngine } | undefined;
-    if (received === undefined) return;
-    const { ticket, request } = received.message;
-    let failure: string | undefined;
-    let socket: number | undefined;
-    try {
-      socket = fulfil(request);
-    } catch (error) {
-      failure = errorText(error);
-    }
-    say({
-      kind: 'done',
-      ticket,
-      ...(failure === undefined ? {} : { failure }),
-      ...(socket === undefined ? {} : { socket }),
-    });
-  }
-}
-
-const say = (message: FromEngine): void => parentPort!.postMessage(message);
-
 /** One batch of the only socket, or what there is at several. */
 function serve(): void {
   const tap = log.isWanted ? log : undefined;
@@ -202,7 +177,7 @@ while (Atomics.load(control, EngineWord.stop) === 0) {
     seen = messages;
     // Replies that wait are sent before a socket may go.
     if (listeners.length === 1) listeners[0]!.socket.flush();
-    takeMessages();
+    takeRequests(fulfil);
   }
   if (listeners.length === 0) Atomics.wait(control, EngineWord.messages, seen, WAIT_MS);
   else serve();
