@@ -4,7 +4,7 @@ const TIERS = [
   ['core'],
   ['wire', 'packet', 'native'],
   ['pipeline'],
-  ['tunnel', 'bridge', 'route', 'ipsec', 'dns', 'config'],
+  ['tunnel', 'bridge', 'route', 'ipsec', 'dns', 'gtm', 'config'],
   ['port', 'net', 'store', 'ipc'],
   ['tmsh', 'cli', 'assembly', 'supervise', 'manual'],
   ['daemons'],
@@ -14,6 +14,9 @@ const TIERS = [
 const SAME_TIER = [
   // Records of a zone are judged before they are committed, by what reads and checks zones.
   ['config', 'dns'],
+  // Wide IPs are a source of answers; their modes and types are those of the configuration.
+  ['gtm', 'dns'],
+  ['config', 'gtm'],
   ['packet', 'wire'],
   ['ipc', 'net'],
   ['store', 'net'],
@@ -40,7 +43,9 @@ const forbidden = [
     name: 'pure-tiers-touch-no-platform',
     comment: 'node: modules and npm packages belong to tier 3 and above; native is the only loader of the addon',
     severity: 'error',
-    from: { path: '^(src|test/fixtures/imports)/(core|wire|packet|tunnel|bridge|route|ipsec|dns|pipeline|config)/' },
+    from: {
+      path: '^(src|test/fixtures/imports)/(core|wire|packet|tunnel|bridge|route|ipsec|dns|gtm|pipeline|config)/',
+    },
     to: { dependencyTypes: ['core', 'npm', 'npm-dev'] },
   },
   {
