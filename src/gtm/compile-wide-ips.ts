@@ -5,6 +5,7 @@
 import { compileIndex } from './compile-index.ts';
 import { compileNames } from './compile-names.ts';
 import { TargetFinder } from './compile-targets.ts';
+import { compileTopology } from './compile-topology.ts';
 import type { GtmDescription, MemberMode } from './description.ts';
 import { OctetStore, shareWords } from './octet-store.ts';
 import {
@@ -54,7 +55,14 @@ export function compileWideIps(description: GtmDescription, previous?: CompiledW
     qos: packQos(index),
     octets: octets.share(),
     names,
-    topology: { records: [] },
+    topology: compileTopology(
+      {
+        regions: description.regions,
+        topology: description.topology,
+        longestMatch: description.settings.topologyLongestMatch,
+      },
+      parts.subjects.all,
+    ),
     settings: settingsOf(description),
     carriedPools: carriedPools(index, previous?.index),
     carriedWideIps: carriedWideIps(index, previous?.index),
