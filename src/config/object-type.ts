@@ -51,6 +51,8 @@ export type ObjectTypeOptions<Path extends string, M extends PropertyMap> = {
   readonly isFixed?: true;
   /** Why this cannot be a name; undefined when it can. Absent: what `naming` says. */
   nameProblem?(name: string): string | undefined;
+  /** Names may have wildcards: a word that is the name of an object means that one alone. */
+  readonly hasWildcardNames?: true;
   /** Its objects hold others, and are objects of another type as well. */
   readonly twin?: Twin;
   /** Completes an object that was just created: a tag from those that `others` leave free, an address from the name. */

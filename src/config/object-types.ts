@@ -2,7 +2,24 @@
 
 import type { AnyObjectType, ObjectOf, RunBy } from './object-type.ts';
 import { authPartition } from './types/auth-partition.ts';
+import { gtmDatacenter } from './types/gtm-datacenter.ts';
+import {
+  gtmGlobalSettingsGeneral,
+  gtmGlobalSettingsLoadBalancing,
+  gtmGlobalSettingsMetrics,
+} from './types/gtm-global-settings.ts';
 import { gtmListener } from './types/gtm-listener.ts';
+import { gtmPoolA, gtmPoolAaaa, gtmPoolCname, gtmPoolMx, gtmPoolNaptr, gtmPoolSrv } from './types/gtm-pool.ts';
+import { gtmProberPool } from './types/gtm-prober-pool.ts';
+import { gtmServer } from './types/gtm-server.ts';
+import {
+  gtmWideipA,
+  gtmWideipAaaa,
+  gtmWideipCname,
+  gtmWideipMx,
+  gtmWideipNaptr,
+  gtmWideipSrv,
+} from './types/gtm-wideip.ts';
 import { gtmZone } from './types/gtm-zone.ts';
 import { ltmGlobalSettingsGeneral } from './types/ltm-global-settings-general.ts';
 import { ltmPool } from './types/ltm-pool.ts';
@@ -57,6 +74,24 @@ const ALL = [
   ltmProfileDns,
   gtmListener,
   gtmZone,
+  gtmGlobalSettingsGeneral,
+  gtmGlobalSettingsLoadBalancing,
+  gtmGlobalSettingsMetrics,
+  gtmDatacenter,
+  gtmServer,
+  gtmProberPool,
+  gtmPoolA,
+  gtmPoolAaaa,
+  gtmPoolCname,
+  gtmPoolMx,
+  gtmPoolNaptr,
+  gtmPoolSrv,
+  gtmWideipA,
+  gtmWideipAaaa,
+  gtmWideipCname,
+  gtmWideipMx,
+  gtmWideipNaptr,
+  gtmWideipSrv,
 ] as const;
 
 export const OBJECT_TYPES: readonly AnyObjectType[] = ALL;

@@ -228,6 +228,7 @@ function printScalar(kind: ScalarKind, value: Scalar, options: PrintOptions): st
   const text = textInDomain(kind.print(value, options.folder), kind, options.routeDomain);
   // The bare word would take the value away (read-properties.ts).
   const isWordOfTheLanguage = text === 'none' && kind.words?.includes('none') !== true;
+  if (kind.wordBehind !== undefined) return text;
   if (kind.isPhrase === true && !isWordOfTheLanguage) return text.split(' ').map(asInPhrase).join(' ');
   return isWordOfTheLanguage ? `"${text}"` : quote(text);
 }

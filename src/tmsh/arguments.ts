@@ -84,7 +84,7 @@ export function readWords(scanner: Scanner, what: string): Token[] {
 /** A configuration, or what a transaction makes of it. */
 type Objects = Pick<Configuration, 'objects'>;
 
-/** Whether a word stands for objects of several names. */
+/** Whether a word stands for objects of several names, where none is called so. */
 export function isPattern(word: string): boolean {
   return word === 'all' || word.includes('*');
 }
@@ -177,7 +177,8 @@ function matchingNames(
   isRecursive = false,
 ): string[] {
   const wanted = nameOf(type, word, folder);
-  if (!isPattern(word)) return objects.objects.has(objectKey({ type: type.path, name: wanted })) ? [wanted] : [];
+  const isThere = objects.objects.has(objectKey({ type: type.path, name: wanted }));
+  if (!isPattern(word) || (isThere && type.hasWildcardNames === true)) return isThere ? [wanted] : [];
   const names = objectsOf(objects, type).map((object) => object.name);
   const within = word === 'all' ? folder : folderOf(wanted);
   const near = names.filter((name) => isNear(type, name, within, isRecursive));
