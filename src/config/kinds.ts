@@ -138,8 +138,8 @@ export function choice<const W extends string, const O extends PropertyOptions<W
 }
 
 /** Some of a few words. */
-export function choiceList<const W extends string, const O extends ListOptions>(
-  words: readonly W[],
+export function choiceList<const O extends ListOptions>(
+  words: readonly string[],
   options: O,
 ): Property<readonly string[], Always<O>> {
   return list(choiceKind(words), options);

@@ -60,7 +60,11 @@ function renamedWord(kind: ScalarKind, word: string, type: string, from: string,
 
 /** Types whose objects can name those of the type. */
 export function usersOf(type: AnyObjectType): AnyObjectType[] {
-  return OBJECT_TYPES.filter((user) => Object.values(user.properties).some(({ kind }) => mentions(kind, type.path)));
+  return OBJECT_TYPES.filter(
+    ({ nameKind, properties }) =>
+      nameKind?.within?.types.includes(type.path) === true ||
+      Object.values(properties).some(({ kind }) => mentions(kind, type.path)),
+  );
 }
 
 /** Whether a whole word of a text is the name; the text is not understood, and so neither is what the name stands for. */

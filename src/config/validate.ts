@@ -26,6 +26,9 @@ export type ConfigWarning = {
 /** Object key → property → where it was written; the empty property is the object itself. */
 export type Positions = ReadonlyMap<string, ReadonlyMap<string, TextPosition>>;
 
+/** Stands for a property where the name of an object refers to others. */
+const NAME = 'name';
+
 type Reference = { readonly property: string; readonly value: string; readonly targets: readonly string[] };
 
 export function validate(
@@ -136,7 +139,7 @@ function checkReferences(
   after: Configuration,
   error: Report,
 ): void {
-  for (const { property, value, targets } of referencesOf(type.properties, object.properties)) {
+  for (const { property, value, targets } of allReferencesOf(type, object)) {
     if (targets.some((target) => after.views.has(objectKey({ type: target, name: value })))) continue;
     // An object that was deleted by this very change is reported as in use instead.
     if (targets.some((target) => before.views.has(objectKey({ type: target, name: value })))) continue;
@@ -174,7 +177,7 @@ const references = new WeakMap<AnyConfigObject, readonly Reference[]>();
 function knownReferences(type: AnyObjectType, object: AnyConfigObject): readonly Reference[] {
   let known = references.get(object);
   if (known === undefined) {
-    known = [...referencesOf(type.properties, object.properties)];
+    known = [...allReferencesOf(type, object)];
     references.set(object, known);
   }
   return known;
@@ -192,8 +195,14 @@ function refuseDeletion(
   error(used, 'inUse', `The ${what} cannot be deleted because it is in use by a ${who}.`, {
     property,
     value,
-    hint: `Change ${property} of the ${who} first, or delete it.`,
+    hint: property === NAME ? `Delete the ${who} first.` : `Change ${property} of the ${who} first, or delete it.`,
   });
+}
+
+/** What an object refers to by its name, and by its properties. */
+function* allReferencesOf(type: AnyObjectType, object: AnyConfigObject): Generator<Reference> {
+  if (type.nameKind !== undefined) yield* namedBy(type.nameKind, NAME, object.name);
+  yield* referencesOf(type.properties, object.properties);
 }
 
 /** What an object refers to, by property. */

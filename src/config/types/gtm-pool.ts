@@ -358,9 +358,8 @@ function checkMember(object: AnyConfigObject, key: string, family: IpFamily, con
     context.error(object, text, { code: 'notFound', property: 'members', value: key, hint });
     return;
   }
-  const { destination } = virtualServer;
-  const address = parseDestination((destination as string | undefined) ?? '')?.address;
-  if (address === undefined || address.family === family) return;
+  const { destination }: { readonly destination?: string } = virtualServer;
+  if (destination === undefined || parseDestination(destination)!.address.family === family) return;
   const text = `${labelOf(object)}: member ${key} has the address ${destination}, which is none of IPv${family}.`;
   const other = family === 4 ? 'aaaa' : 'a';
   context.error(object, text, {

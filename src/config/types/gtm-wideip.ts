@@ -126,7 +126,7 @@ function wideIpType<const T extends WideIpType, const M extends PropertyMap>(typ
   });
 }
 
-const poolsOf = <const P extends AnyObjectType>(target: P) => ({
+const poolsOf = (target: AnyObjectType) => ({
   pools: recordsByReference([target], PLACE, { default: {}, help: 'The pools that one is chosen of.' }),
 });
 
