@@ -22,6 +22,7 @@ import {
   WideIpFlag,
   type WideIpTables,
 } from './tables.ts';
+import { TopologyScorer } from './topology-scorer.ts';
 import { AliasEnd, type Trace, TraceEvent } from './trace.ts';
 import { FlowEnd, type FlowMeans, WideIpFlow } from './wide-ip-flow.ts';
 import { Column, columnOf, COLUMNS, NameFinding, WideIpFinder } from './wide-ip-names.ts';
@@ -35,6 +36,9 @@ const SUBNET_PREFIX = 2;
 const MAX_MESSAGE_OCTETS = 65_535;
 /** Beside the values of AliasEnd. */
 const FOLLOWED = -1;
+
+/** What answers are made by, besides tables and state. */
+export type AnswererMeans = Omit<FlowMeans, 'topology'>;
 
 export class WideIpAnswerer implements WideIpSource {
   readonly #tables: WideIpTables;
@@ -60,12 +64,12 @@ export class WideIpAnswerer implements WideIpSource {
   readonly #visited = new Int32Array(MAX_LINKS + 1);
   #trace: Trace | undefined;
 
-  constructor(tables: WideIpTables, memory: StateMemory, means: FlowMeans) {
+  constructor(tables: WideIpTables, memory: StateMemory, means: AnswererMeans) {
     this.#tables = tables;
     this.#state = new StateReader(memory);
     this.#counts = means.counts;
     this.#finder = new WideIpFinder(tables);
-    this.#flow = new WideIpFlow(tables, this.#state, means);
+    this.#flow = new WideIpFlow(tables, this.#state, { ...means, topology: new TopologyScorer(tables.topology) });
   }
 
   /** Turns go on where the answerer was that these tables' one replaces. */
@@ -132,8 +136,7 @@ export class WideIpAnswerer implements WideIpSource {
     this.#visited[link] = wideIp;
     const client = this.#client;
     // A source prefix of 0 says nothing of the place.
-    const usesSubnet =
-      query.subnetOctets > SUBNET_HEAD_OCTETS && this.#hasFlag(wideIp, WideIpFlag.prefersClientSubnet);
+    const usesSubnet = query.subnetOctets > SUBNET_HEAD_OCTETS && this.#hasFlag(wideIp, WideIpFlag.prefersClientSubnet);
     if (usesSubnet !== this.#usesSubnet) {
       this.#usesSubnet = usesSubnet;
       if (usesSubnet) this.#setSubnet(query);
@@ -247,6 +250,7 @@ export class WideIpAnswerer implements WideIpSource {
     reply.answers = this.#answers;
     reply.tail = this.#tail;
     reply.tailOctets = this.#tailOctets;
+    reply.wantsAuthority = this.#answers > 0 && !this.#hasFlag(wideIp, WideIpFlag.minimalResponse);
     reply.foundHash = this.#tables.wideIps[wideIp * WIDE_IP_NUMBERS + WideIpField.key]!;
     if (this.#isTruncated) reply.truncate();
   }
