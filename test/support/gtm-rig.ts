@@ -186,7 +186,9 @@ export class GtmRig {
     this.#commit();
   }
 
-  choose(mode: MemberMode, { pool = 0, stage = Stage.preferred, most = 1 } = {}): number[] {
+  /** Members in the order chosen; by default one of pool 0, as preferred. */
+  choose(mode: MemberMode, options: { pool?: number; stage?: Stage; most?: number } = {}): number[] {
+    const { pool = 0, stage = Stage.preferred, most = 1 } = options;
     this.client.topologyClass = -1;
     const count = this.members.choose(pool, MEMBER_MODES.indexOf(mode), stage, this.client, most);
     return [...this.members.chosen.subarray(0, count)];
@@ -195,8 +197,10 @@ export class GtmRig {
   /** How often each member of pool 0 was the first that was chosen. */
   count(mode: MemberMode, times: number, options: { stage?: Stage; most?: number } = {}): number[] {
     const counts = new Array<number>(this.tables.pools[PoolField.members]!).fill(0);
-    for (let time = 0; time < times; time++)
-      for (const member of this.choose(mode, options).slice(0, 1)) counts[member]!++;
+    for (let time = 0; time < times; time++) {
+      const [first] = this.choose(mode, options);
+      if (first !== undefined) counts[first]!++;
+    }
     return counts;
   }
 

@@ -88,7 +88,10 @@ describe('the choice among pools', () => {
   });
 
   it('by topology counts no record as 0, which may be good for nothing', () => {
-    assert.deepEqual(count(rigOf('topology', [1, 1]), 10), [5, 5]);
+    const alike = rigOf('topology', [1, 1]);
+    assert.deepEqual(count(alike, 10), [5, 5]);
+    alike.scores.set(1002, 0);
+    assert.deepEqual(count(alike, 10), [5, 5]);
     const rig = rigOf('topology', [1, 1], { topologyAllowZeroScores: false });
     assert.equal(rig.choosePool(1), -1);
     rig.scores.set(1002, 1);
