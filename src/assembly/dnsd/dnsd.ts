@@ -33,6 +33,7 @@ import { QueryLog } from './query-log.ts';
 import { QueryLogService } from './query-log-service.ts';
 import { RingKeeper, type SetQueryRules } from './ring-keeper.ts';
 import { type SocketOpener, SocketSource } from './socket-source.ts';
+import type { SourceData } from './source-data.ts';
 
 export type DnsdOptions = {
   /** Without the addon nothing is answered. */
@@ -79,12 +80,12 @@ export class Dnsd implements ConfigApplier {
     this.#source = new SocketSource(addon, inbox, opener);
     const answersOf = ({ profile }: ListenerSpec): ResponderOptions => answerOptions(profile, this.facts);
     const deferred = (queries: readonly DeferredQuery[]): void => this.#answerDeferred(queries);
-    const newCounts = (): Float64Array => this.zoneStatistics.allocate();
+    const sources = (): SourceData => this.#sources();
     this.rings = new RingKeeper({
       source: this.#source,
       setRules,
       answersOf,
-      newCounts,
+      sources,
       deferred,
       queryLog: this.queryLog,
       log,
@@ -147,9 +148,7 @@ export class Dnsd implements ConfigApplier {
   async #takeZones({ tables, failures, replacedOctets }: ServedZones): Promise<ApplyFailure[]> {
     const settle = this.zoneStatistics.begin(tables);
     this.tables = tables;
-    this.listeners.setZones(tables, this.zoneStatistics.allocate());
-    await (await this.#engine)?.setZones(tables, this.zoneStatistics.allocate());
-    await this.rings.setZones(tables);
+    await this.#publish();
     settle();
     if (replacedOctets > WORTH_COLLECTING_OCTETS) {
       collectGarbage();
@@ -159,13 +158,25 @@ export class Dnsd implements ConfigApplier {
     return failures.map(({ object, reason }) => ({ object: `${gtmZone.path} ${object}`, reason }));
   }
 
+  /** What one more thread answers from. */
+  #sources(): SourceData {
+    return { zones: this.tables, zoneCounts: this.zoneStatistics.allocate() };
+  }
+
+  /** Resolves when all threads answer from what there is now. */
+  async #publish(): Promise<void> {
+    this.listeners.setSources(this.#sources());
+    await (await this.#engine)?.setSources(this.#sources());
+    await this.rings.followSources();
+  }
+
   async #startEngine(): Promise<SocketEngine> {
     const engine = new SocketEngine(this.queryLog.register('sockets').memory, {
       deferred: (queries) => this.#answerDeferred(queries),
       died: this.#options.died,
     });
     await engine.ready();
-    await engine.setZones(this.tables, this.zoneStatistics.allocate());
+    await engine.setSources(this.#sources());
     return engine;
   }
 

@@ -1,0 +1,162 @@
+// How well a pool or a member suits a client, by topology records. Clients that are alike to all records are of one class; who
+// answers asks for the class once and for scores by it. Both are found without a look at records, unless a class meets a subject
+// for the first time.
+
+import { read32 } from '../core/octets.ts';
+import type { TopologyTables } from './topology-tables.ts';
+import { TopologyTruth } from './topology-truth.ts';
+
+/** Of what is remembered: slots, a power of two; the numbers of one (class, subject, record); those that a key may be in. */
+const SLOTS = 1 << 16;
+const SLOT_NUMBERS = 4;
+const NEIGHBOURS = 4;
+const FREE = -1;
+
+export class TopologyScorer {
+  readonly #tables: TopologyTables;
+  readonly #slots = new Int32Array((SLOTS + NEIGHBOURS) * SLOT_NUMBERS).fill(FREE);
+  /** Which of the neighbours has to go next. */
+  #next = 0;
+  readonly #client: TopologyTruth;
+  readonly #place: TopologyTruth;
+  /** Records of the class that was looked at last, in order, and how many they are. */
+  readonly #matching: Int32Array;
+  #matches = 0;
+  #class = -1;
+  /** By term: 1 when it is true of one place of the subject that was looked at last. */
+  readonly #isTrueOfSubject: Uint8Array;
+  #subject = -1;
+
+  constructor(tables: TopologyTables) {
+    this.#tables = tables;
+    this.#client = new TopologyTruth(tables);
+    this.#place = new TopologyTruth(tables);
+    this.#matching = new Int32Array(tables.records.length);
+    this.#isTrueOfSubject = new Uint8Array(tables.terms);
+  }
+
+  /** The class of a client by its address of 4 or 16 octets; good until the next call. */
+  classOf(octets: Uint8Array, at: number, length: number): number {
+    return length === 4 ? this.#ipv4Group(read32(octets, at) >>> 0) : this.#ipv6Group(octets, at);
+  }
+
+  /** Score of a subject to clients of a class: that of the first record that matches; -1 when none does. */
+  score(topologyClass: number, subject: number): number {
+    const record = this.recordOf(topologyClass, subject);
+    return record < 0 ? -1 : this.#tables.scores[record]!;
+  }
+
+  /** Number of that record in the tables; -1: none. */
+  recordOf(topologyClass: number, subject: number): number {
+    const slots = this.#slots;
+    let hash = Math.imul(topologyClass, 0x9e3779b1) ^ Math.imul(subject, 0x85ebca6b);
+    hash ^= hash >>> 15;
+    const first = (hash & (SLOTS - 1)) * SLOT_NUMBERS;
+    for (let at = first; at < first + NEIGHBOURS * SLOT_NUMBERS; at += SLOT_NUMBERS) {
+      if (slots[at] === topologyClass && slots[at + 1] === subject) return slots[at + 2]!;
+    }
+    return this.#remember(first, topologyClass, subject);
+  }
+
+  #remember(first: number, topologyClass: number, subject: number): number {
+    const slots = this.#slots;
+    let at = first;
+    while (at < first + NEIGHBOURS * SLOT_NUMBERS && slots[at] !== FREE) at += SLOT_NUMBERS;
+    if (at === first + NEIGHBOURS * SLOT_NUMBERS) {
+      this.#next = (this.#next + 1) % NEIGHBOURS;
+      at = first + this.#next * SLOT_NUMBERS;
+    }
+    const record = this.#firstMatch(topologyClass, subject);
+    slots[at] = topologyClass;
+    slots[at + 1] = subject;
+    slots[at + 2] = record;
+    return record;
+  }
+
+  #firstMatch(topologyClass: number, subject: number): number {
+    if (topologyClass !== this.#class) this.#lookAtClass(topologyClass);
+    if (subject !== this.#subject) this.#lookAtSubject(subject);
+    const { servers } = this.#tables;
+    for (let index = 0; index < this.#matches; index++) {
+      const record = this.#matching[index]!;
+      const statement = servers[record]!;
+      if (this.#isTrueOfSubject[statement >>> 1] !== (statement & 1)) return record;
+    }
+    return -1;
+  }
+
+  #lookAtClass(topologyClass: number): void {
+    const { groups, plainRecords, negatedRecords } = this.#tables;
+    const client = this.#client;
+    client.clear();
+    client.addEffects(groups, topologyClass);
+    client.settle();
+    let matches = 0;
+    for (let term = 0; term < client.isTrue.length; term++) {
+      if (client.isTrue[term] === 0) continue;
+      const end = plainRecords.starts[term + 1]!;
+      for (let index = plainRecords.starts[term]!; index < end; index++) {
+        this.#matching[matches++] = plainRecords.values[index]!;
+      }
+    }
+    for (let index = 0; index < negatedRecords.length; index += 2) {
+      if (client.isTrue[negatedRecords[index + 1]!] === 0) this.#matching[matches++] = negatedRecords[index]!;
+    }
+    this.#matching.subarray(0, matches).sort();
+    this.#matches = matches;
+    this.#class = topologyClass;
+  }
+
+  /** A statement is true of a pool when it is true of one of its members. */
+  #lookAtSubject(subject: number): void {
+    const { subjects, places } = this.#tables;
+    const isTrue = this.#isTrueOfSubject;
+    isTrue.fill(0);
+    const end = subjects[subject + 1]!;
+    for (let place = subjects[subject]!; place < end; place++) {
+      const truth = this.#place;
+      truth.clear();
+      truth.addEffects(places, place);
+      truth.settle();
+      for (let term = 0; term < isTrue.length; term++) isTrue[term]! |= truth.isTrue[term]!;
+    }
+    this.#subject = subject;
+  }
+
+  /** The group of the last interval that does not start behind the address. */
+  #ipv4Group(address: number): number {
+    const { ipv4Starts, ipv4Groups } = this.#tables;
+    let low = 1;
+    let high = ipv4Starts.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (ipv4Starts[middle]! <= address) low = middle + 1;
+      else high = middle;
+    }
+    return ipv4Groups[low - 1]!;
+  }
+
+  #ipv6Group(octets: Uint8Array, at: number): number {
+    const { ipv6Starts, ipv6Groups } = this.#tables;
+    const first = read32(octets, at) >>> 0;
+    let low = 1;
+    let high = ipv6Groups.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const start = ipv6Starts[4 * middle]!;
+      const isBehind = start === first ? startsBehind(ipv6Starts, 4 * middle, octets, at) : start > first;
+      if (isBehind) high = middle;
+      else low = middle + 1;
+    }
+    return ipv6Groups[low - 1]!;
+  }
+}
+
+/** Whether a start whose first word is that of the address is behind it. */
+function startsBehind(starts: Uint32Array, start: number, octets: Uint8Array, at: number): boolean {
+  for (let word = 1; word < 4; word++) {
+    const address = read32(octets, at + 4 * word) >>> 0;
+    if (starts[start + word] !== address) return starts[start + word]! > address;
+  }
+  return false;
+}
