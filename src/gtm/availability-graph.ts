@@ -228,24 +228,8 @@ function namesOf(index: GtmIndex, applications: Int32Array) {
 }
 
 /** For each member the wide IPs that its name is; undefined where it is none, or is not looked at. */
-export function nameTargets({ members, pools, wideIps }: GtmIndex): (readonly number[] | undefined)[] {
-  const byName = new Map<string, number[]>();
-  wideIps.forEach(({ wideIp }, number) => {
-    for (const name of new Set([wideIp.domain, ...wideIp.aliases])) {
-      byName.set(name, [...(byName.get(name) ?? []), number]);
-    }
-  });
-  return members.map(({ member, virtualServer, pool, target }) => {
-    const { type } = pools[pool]!.pool;
-    if (virtualServer >= 0 || member.isStatic || type === 'a' || type === 'aaaa') return undefined;
-    const found = byName.get(member.name.toLowerCase().replace(/\.$/, '')) ?? [];
-    // A name that a wildcard has is one of all types of that wide IP.
-    const matched = target < 0 ? [] : [target, ...byName.get(wideIps[target]!.wideIp.domain)!];
-    const all = [...new Set([...found, ...matched])];
-    const isAsked = (number: number): boolean => ['a', 'aaaa'].includes(wideIps[number]!.wideIp.type);
-    const asked = type === 'mx' || type === 'srv' ? all.filter(isAsked) : all;
-    return asked.length === 0 ? undefined : asked;
-  });
+export function nameTargets({ members }: GtmIndex): (readonly number[] | undefined)[] {
+  return members.map(({ targets }) => (targets.length === 0 ? undefined : targets));
 }
 
 function contextsOf({ members, pools, virtualServers }: GtmIndex) {

@@ -1,6 +1,7 @@
 // Wide IPs, pools and members as tables and a state, made from little: for tests of what chooses among them.
 
 import { Client, type TopologyScores } from '../../src/gtm/client.ts';
+import { compileTopology } from '../../src/gtm/compile-topology.ts';
 import {
   MEMBER_MODES,
   type MemberMode,
@@ -300,8 +301,8 @@ function tablesOf(
     members: Int32Array.from(memberRows),
     qos: Float64Array.from(qos),
     octets: new Uint8Array(0),
-    names: { slots: new Int32Array(0), entries: new Int32Array(0), patterns: new Int32Array(0) },
-    topology: { records: [] },
+    names: { slots: new Int32Array(0), entries: new Int32Array(0), patterns: new Int32Array(0), patternLabels: 0 },
+    topology: compileTopology({ regions: [], topology: [], longestMatch: true }, []),
     settings: {
       topologyAllowZeroScores: true,
       staticPersistIpv4Bits: 32,
