@@ -299,6 +299,8 @@ function tablesOf(
     references: Int32Array.from(referenceRows),
     pools: Int32Array.from(poolRows),
     members: Int32Array.from(memberRows),
+    memberSlots: new Int32Array(1),
+    targets: new Int32Array(0),
     qos: Float64Array.from(qos),
     octets: new Uint8Array(0),
     names: { slots: new Int32Array(0), entries: new Int32Array(0), patterns: new Int32Array(0), patternLabels: 0 },
