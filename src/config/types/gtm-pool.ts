@@ -310,6 +310,9 @@ export const GTM_POOLS = {
 
 export type GtmPoolA = ObjectOf<typeof gtmPoolA>;
 export type GtmPoolAaaa = ObjectOf<typeof gtmPoolAaaa>;
+export type GtmPoolCname = ObjectOf<typeof gtmPoolCname>;
+export type GtmPoolMx = ObjectOf<typeof gtmPoolMx>;
+export type GtmPoolNaptr = ObjectOf<typeof gtmPoolNaptr>;
 export type GtmPoolSrv = ObjectOf<typeof gtmPoolSrv>;
 /** A pool of any type, by what all of them have. */
 export type AnyPool = ObjectOf<(typeof GTM_POOLS)[WideIpType]>;
