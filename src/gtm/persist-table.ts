@@ -4,7 +4,7 @@
 // The table has a fixed size and needs no sweeping: an entry may be in one of a few places from where its hash says on, an old one
 // is as good as none, and where no place is free the one whose time is over first gives way. Nobody waits for anybody. A word
 // of each entry counts its changes and is odd during one: who writes claims the entry by it, and lets it be when another has; who
-// reads looks at it before and behind, and takes what changed meanwhile for not there. All words are read and written atomically,
+// reads looks at it before and behind, and looks again a few times when it has changed. All words are read and written atomically,
 // because otherwise some processors see them in another order than that. A thread that ends within a change, which lasts for
 // a tenth of a microsecond, takes the entry with it until the table is made anew.
 
@@ -49,6 +49,9 @@ const HEAD_WORDS = 4;
 /** Places that an entry may be in, one behind the other. */
 const NEIGHBOURS = 8;
 
+/** How often an entry is looked at again when it is written just then: for about as long as that takes. */
+const LOOKS = 64;
+
 /** `entries`: a power of two, 8 at least. */
 export function newPersistMemory(entries: number): PersistMemory {
   const words = new Int32Array(new SharedArrayBuffer(4 * (HEAD_WORDS + entries * ENTRY_WORDS)));
@@ -76,19 +79,11 @@ export class PersistTable {
    * (`maskAddress`). `now`: seconds since 1970.
    */
   find(key: number, keyMore: number, address: Int32Array, family: number, now: number): boolean {
-    const words = this.#words;
     const first = this.#hash(key, keyMore, address, family);
     for (let step = 0; step < NEIGHBOURS; step++) {
       const at = this.#place(first + step);
-      const changes = Atomics.load(words, at);
-      if ((changes & 1) !== 0 || !this.#isOf(at, key, keyMore, address, family)) continue;
-      const memberKey = Atomics.load(words, at + Word.memberKey);
-      const memberKeyMore = Atomics.load(words, at + Word.memberKeyMore);
-      const expires = Atomics.load(words, at + Word.expires) >>> 0;
-      if (expires <= now || Atomics.load(words, at) !== changes) continue;
-      this.memberKey = memberKey;
-      this.memberKeyMore = memberKeyMore;
-      return true;
+      if (this.#isOf(at, key, keyMore, address, family) && this.#read(at, key, keyMore, address, family, now))
+        return true;
     }
     return false;
   }
@@ -143,6 +138,25 @@ export class PersistTable {
       if (entry !== undefined && isChosen(entry) && this.#clear(at, changes)) forgotten++;
     }
     return forgotten;
+  }
+
+  /** Reads the client's member at a place where it seems to be; false when it is not, is over, or is written all the time. */
+  #read(at: number, key: number, keyMore: number, address: Int32Array, family: number, now: number): boolean {
+    const words = this.#words;
+    for (let look = 0; look < LOOKS; look++) {
+      const changes = Atomics.load(words, at);
+      if ((changes & 1) !== 0) continue;
+      if (!this.#isOf(at, key, keyMore, address, family)) return false;
+      const memberKey = Atomics.load(words, at + Word.memberKey);
+      const memberKeyMore = Atomics.load(words, at + Word.memberKeyMore);
+      const expires = Atomics.load(words, at + Word.expires) >>> 0;
+      if (Atomics.load(words, at) !== changes) continue;
+      if (expires <= now) return false;
+      this.memberKey = memberKey;
+      this.memberKeyMore = memberKeyMore;
+      return true;
+    }
+    return false;
   }
 
   /** The entry at a place; undefined when there is none that is good, or it is being changed. */

@@ -1,8 +1,10 @@
 // Wide IPs, pools and members as tables and a state, made from little: for tests of what chooses among them.
 
+import { compileWideIps } from '../../src/gtm/compile-wide-ips.ts';
 import { Client, type TopologyScores } from '../../src/gtm/client.ts';
 import { compileTopology } from '../../src/gtm/compile-topology.ts';
 import {
+  type GtmDescription,
   MEMBER_MODES,
   type MemberMode,
   POOL_MODES,
@@ -51,6 +53,14 @@ const QUALITIES = [
   'lcs',
 ] as const satisfies readonly (keyof QosWeights)[];
 
+const SETTINGS: TableSettings = {
+  topologyAllowZeroScores: true,
+  staticPersistIpv4Bits: 32,
+  staticPersistIpv6Bits: 128,
+  drainPersistentRequests: true,
+  ignorePathTtl: false,
+};
+
 /** What a BIG-IP has as factors (F5-REFERENCE 3.2). */
 export const FACTORS: QosWeights = {
   rtt: 10_000,
@@ -62,6 +72,26 @@ export const FACTORS: QosWeights = {
   vsCapacity: 1,
   vsScore: 1,
   lcs: 1,
+};
+
+/** No objects at all. */
+const NOTHING: GtmDescription = {
+  settings: {
+    ...SETTINGS,
+    verifyVsAvailability: true,
+    respectFallbackDependency: false,
+    pathTtl: 2400,
+    topologyLongestMatch: true,
+    wideIpZoneNameserver: 'this.name.is.invalid.',
+    qosFactors: FACTORS,
+  },
+  datacenters: [],
+  servers: [],
+  pools: [],
+  wideIps: [],
+  regions: [],
+  topology: [],
+  applications: [],
 };
 
 export type RigMember = {
@@ -288,6 +318,7 @@ function tablesOf(
   }
   const members = memberRows.length / MEMBER_NUMBERS;
   return {
+    ...compileWideIps(NOTHING).tables,
     layout: stateLayout({
       virtualServers: members,
       members,
@@ -305,14 +336,7 @@ function tablesOf(
     octets: new Uint8Array(0),
     names: { slots: new Int32Array(0), entries: new Int32Array(0), patterns: new Int32Array(0), patternLabels: 0 },
     topology: compileTopology({ regions: [], topology: [], longestMatch: true }, []),
-    settings: {
-      topologyAllowZeroScores: true,
-      staticPersistIpv4Bits: 32,
-      staticPersistIpv6Bits: 128,
-      drainPersistentRequests: true,
-      ignorePathTtl: false,
-      ...settings,
-    },
+    settings: { ...SETTINGS, ...settings },
     carriedPools: Int32Array.from(pools, ({ carried = -1 }) => carried),
     carriedWideIps: Int32Array.from(wideIps, ({ carried = -1 }) => carried),
   };

@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import { MEMBER_MODES, type MemberMode } from '../../../src/gtm/description.ts';
 import { Stage } from '../../../src/gtm/member-selector.ts';
 import { MemberBit } from '../../../src/gtm/state-layout.ts';
+import { TRACE_NUMBERS, TraceEvent, TraceLog } from '../../../src/gtm/trace.ts';
 import { assertShares } from '../../support/chi-square.ts';
 import { GtmRig } from '../../support/gtm-rig.ts';
 
@@ -210,5 +211,85 @@ describe('every mode that chooses', () => {
     const rig = measuredAlike(3);
     for (const mode of ENDS) assert.deepEqual(rig.choose(mode), []);
     assert.equal(CHOOSING.length, 15);
+  });
+});
+
+describe('what is told of a choice', () => {
+  /** Members with what the mode goes by; undefined for those that it passes over. */
+  function told(rig: GtmRig, mode: MemberMode): [number, number | undefined][] {
+    const log = new TraceLog();
+    rig.members.trace = log;
+    rig.choose(mode, { most: 2 });
+    rig.members.trace = undefined;
+    const candidates: [number, number | undefined][] = [];
+    for (let at = 0; at < log.numbers.length; at += TRACE_NUMBERS) {
+      const [event, member, value] = log.numbers.slice(at, at + TRACE_NUMBERS);
+      candidates.push([member!, event === TraceEvent.memberCandidate ? value : undefined]);
+      assert.ok(event === TraceEvent.memberCandidate || event === TraceEvent.memberUnknown);
+    }
+    return candidates;
+  }
+
+  it('is everybody that could be chosen, by order, and what the mode goes by', () => {
+    const rig = new GtmRig([{ members: [{ ratio: 3 }, { ratio: 0 }, {}, { ratio: 8 }], qos: { vsScore: 2 } }]);
+    rig.setUsable(2, false);
+    rig.measure(0, { connections: 70, score: 5, capacity: 9 });
+    rig.measure(3, { connections: 0, score: 0, capacity: 0 });
+    rig.scores.set(1, 40);
+    assert.deepEqual(told(rig, 'round-robin'), [
+      [0, 0],
+      [1, 1],
+      [3, 3],
+    ]);
+    assert.deepEqual(told(rig, 'global-availability'), [
+      [0, 0],
+      [1, 1],
+      [3, 3],
+    ]);
+    assert.deepEqual(told(rig, 'ratio'), [
+      [0, 3],
+      [1, 0],
+      [3, 8],
+    ]);
+    assert.deepEqual(told(rig, 'virtual-server-capacity'), [
+      [0, 9],
+      [1, undefined],
+      [3, 0],
+    ]);
+    assert.deepEqual(told(rig, 'least-connections'), [
+      [0, 70],
+      [1, undefined],
+      [3, 0],
+    ]);
+    assert.deepEqual(told(rig, 'virtual-server-score'), [
+      [0, 5],
+      [1, undefined],
+      [3, 0],
+    ]);
+    assert.deepEqual(told(rig, 'quality-of-service'), [
+      [0, 10],
+      [1, undefined],
+      [3, 0],
+    ]);
+    assert.deepEqual(told(rig, 'topology'), [
+      [0, 0],
+      [1, 40],
+      [3, 0],
+    ]);
+    assert.deepEqual(told(rig, 'cpu'), [
+      [0, undefined],
+      [1, undefined],
+      [3, undefined],
+    ]);
+  });
+
+  it('changes no choice', () => {
+    for (const mode of CHOOSING) {
+      const [silent, watched] = [measuredAlike(4, 9), measuredAlike(4, 9)];
+      watched.members.trace = new TraceLog();
+      for (let time = 0; time < 50; time++) {
+        assert.deepEqual(watched.choose(mode, { most: 2 }), silent.choose(mode, { most: 2 }), mode);
+      }
+    }
   });
 });

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { PoolMode } from '../../../src/gtm/description.ts';
 import { POOL_MODES } from '../../../src/gtm/description.ts';
 import { PoolsAmong } from '../../../src/gtm/pool-selector.ts';
+import { TraceEvent, TraceLog } from '../../../src/gtm/trace.ts';
 import { assertShares } from '../../support/chi-square.ts';
 import { GtmRig } from '../../support/gtm-rig.ts';
 
@@ -96,6 +97,24 @@ describe('the choice among pools', () => {
     assert.equal(rig.choosePool(1), -1);
     rig.scores.set(1002, 1);
     assert.equal(rig.choosePool(1), 1);
+  });
+
+  it('tells which pools could be chosen, and what the mode goes by', () => {
+    const told = (mode: PoolMode): number[] => {
+      const rig = rigOf(mode, [3, 4, 5, 0]);
+      rig.scores.set(1001, 7).set(1004, 9);
+      rig.setPool(1, 0, true);
+      const log = new TraceLog();
+      rig.pools.trace = log;
+      rig.choosePool(1, PoolsAmong.available, [2]);
+      return log.numbers;
+    };
+    const { poolCandidate } = TraceEvent;
+    const places = [poolCandidate, 1, 0, 0, poolCandidate, 4, 3, 0];
+    assert.deepEqual(told('round-robin'), places);
+    assert.deepEqual(told('global-availability'), places);
+    assert.deepEqual(told('ratio'), [poolCandidate, 1, 3, 0, poolCandidate, 4, 0, 0]);
+    assert.deepEqual(told('topology'), [poolCandidate, 1, 7, 0, poolCandidate, 4, 9, 0]);
   });
 
   it('goes on where it was when the tables are made anew', () => {
