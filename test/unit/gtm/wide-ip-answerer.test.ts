@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { GtmPool, WideIp } from '../../../src/gtm/description.ts';
+import type { GtmPool } from '../../../src/gtm/description.ts';
 import {
   answer,
   describeGtm,

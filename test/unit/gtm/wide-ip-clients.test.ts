@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { encode, type Answer } from 'dns-packet';
 import { ZoneFinding } from '../../../src/dns/reply.ts';
 import type { PoolMode, TopologyRecord, WideIp } from '../../../src/gtm/description.ts';
+import { WideIpBit } from '../../../src/gtm/state-layout.ts';
 import {
   answer,
   describeGtm,
@@ -115,6 +116,23 @@ describe('a pool of an application', () => {
     rig.writer.commit();
     assert.deepEqual(rig.ask('in.example.com'), ['NOERROR aa', 'an in.example.com 30 A 192.0.2.2']);
     assert.deepEqual(rig.ask('out.example.com'), ['NOERROR aa', 'an out.example.com 30 A 192.0.2.1']);
+  });
+});
+
+describe('a wide IP that its application takes down', () => {
+  const lastResort = { type: 'a', pool: '/Common/last' } as const;
+  const persistence = { ipv4Bits: 32, ipv6Bits: 128, ttl: 100 };
+
+  it('is not answered by its pools, nor by what clients were sent to, but by that of last resort', () => {
+    const pools = [...POOLS, poolOf('a', '/Common/last', ['192.0.2.9'])];
+    const rig = rigOf({ persistence, lastResort }, pools);
+    assert.deepEqual(rig.ask(NAME), answer('192.0.2.1'));
+    rig.writer.set(rig.memory.layout.wideIpsAt, WideIpBit.enabled);
+    rig.writer.commit();
+    assert.deepEqual(rig.ask(NAME), answer('192.0.2.9'));
+    rig.writer.set(rig.memory.layout.wideIpsAt, WideIpBit.enabled | WideIpBit.available);
+    rig.writer.commit();
+    assert.deepEqual(rig.ask(NAME), answer('192.0.2.9'));
   });
 });
 
