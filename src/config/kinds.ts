@@ -6,16 +6,7 @@ import { formatMac, parseMac } from '../core/mac.ts';
 import { parsePort } from '../wire/service-names.ts';
 import { fullPath, nameProblem, pathProblem, relativeName } from './name.ts';
 import type { AnyObjectType } from './object-type.ts';
-import type {
-  Always,
-  ListKind,
-  PropertiesOf,
-  Property,
-  PropertyMap,
-  PropertyOptions,
-  Reading,
-  ScalarKind,
-} from './property.ts';
+import type { Always, ListKind, PropertiesOf, Property, PropertyMap, PropertyOptions, ScalarKind } from './property.ts';
 import type { RecordTable } from './record-table.ts';
 
 /** What a reference must know of the type that it names. */
@@ -40,9 +31,8 @@ const textKind: ScalarKind<string> = {
 
 /** A string of a form of its own; `read` gives the canonical text. */
 export function pattern<const O extends PropertyOptions<string>>(
-  form: Pick<ScalarKind<string>, 'name' | 'expects' | 'isPhrase' | 'inDomain'> & {
-    read: (word: string) => Reading<string>;
-  },
+  form: Pick<ScalarKind<string>, 'name' | 'expects' | 'words' | 'isPhrase' | 'inDomain' | 'read'> &
+    Partial<Pick<ScalarKind<string>, 'print'>>,
   options: O,
 ): Property<string, Always<O>> {
   return { ...options, kind: { shape: 'scalar', print: (value: string) => value, ...form } };
@@ -144,16 +134,27 @@ export function choice<const W extends string, const O extends PropertyOptions<W
   words: readonly W[],
   options: O,
 ): Property<W, Always<O>> {
+  return { ...options, kind: choiceKind(words) };
+}
+
+/** Some of a few words. */
+export function choiceList<const O extends ListOptions>(
+  words: readonly string[],
+  options: O,
+): Property<readonly string[], Always<O>> {
+  return list(choiceKind(words), options);
+}
+
+export function choiceKind(words: readonly string[]): ScalarKind<string> {
   const expects = words.length > 1 ? `${words.slice(0, -1).join(', ')} or ${words.at(-1)}` : (words[0] ?? '');
-  const kind: ScalarKind<string> = {
+  return {
     shape: 'scalar',
     name: 'enumeration',
     expects,
     words,
-    read: (word) => ((words as readonly string[]).includes(word) ? { value: word } : { problem: `must be ${expects}` }),
+    read: (word) => (words.includes(word) ? { value: word } : { problem: `must be ${expects}` }),
     print: (value) => value,
   };
-  return { ...options, kind: kind };
 }
 
 /** `10.1.1.0%5/24` of `10.1.1.0/24`. */
@@ -241,7 +242,7 @@ export function reference<const O extends PropertyOptions<string>>(
   return { ...options, kind: referenceKind(targets) };
 }
 
-function referenceKind(targets: readonly ReferenceTarget[]): ScalarKind<string> {
+export function referenceKind(targets: readonly ReferenceTarget[]): ScalarKind<string> {
   const isPlain = targets.every((target) => target.naming === 'plain');
   return {
     shape: 'scalar',

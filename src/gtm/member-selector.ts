@@ -15,6 +15,7 @@ import type { RandomSource } from './random.ts';
 import type { StateReader } from './state-journal.ts';
 import { MemberBit, PathWord, VirtualServerWord } from './state-layout.ts';
 import { MEMBER_NUMBERS, MemberField, POOL_NUMBERS, PoolField, PoolFlag, type WideIpTables } from './tables.ts';
+import { type Trace, TraceEvent } from './trace.ts';
 
 /** Which of its three modes a pool is asked by. */
 export const Stage = { preferred: 0, alternate: 1, fallback: 2 } as const;
@@ -40,6 +41,8 @@ const VIRTUAL_SERVER_SCORE = numbers['virtual-server-score'];
 export class MemberSelector {
   /** The members that the last choice took, in its order. */
   readonly chosen: Int32Array;
+  /** Is told of all members that could be chosen, and what the mode goes by. */
+  trace: Trace | undefined;
   readonly #tables: WideIpTables;
   readonly #state: StateReader;
   readonly #topology: TopologyScores;
@@ -73,23 +76,15 @@ export class MemberSelector {
    */
   choose(pool: number, mode: number, stage: Stage, client: Client, most: number): number {
     const bit = stage === Stage.fallback ? MemberBit.fallback : MemberBit.usable;
-    switch (mode) {
-      case ROUND_ROBIN:
-        return this.#takeNext(pool, bit, most);
-      case GLOBAL_AVAILABILITY:
-        return this.#takeFirst(pool, bit, most);
+    if (mode === ROUND_ROBIN || mode === GLOBAL_AVAILABILITY) {
+      if (this.trace !== undefined) this.#tellPlaces(this.trace, pool, bit);
+      return mode === ROUND_ROBIN ? this.#takeNext(pool, bit, most) : this.#takeFirst(pool, bit, most);
     }
     this.#gather(pool, bit);
     if (this.#candidates.count === 0) return 0;
-    switch (mode) {
-      case RATIO:
-        this.#weighByRatio(pool);
-        return this.#takeByWeight(most);
-      case VIRTUAL_SERVER_CAPACITY:
-        this.#weighByCapacity();
-        return this.#takeByWeight(most);
-    }
     this.#rate(pool, mode, client);
+    if (this.trace !== undefined) this.#tellValues(this.trace, pool, bit);
+    if (mode === RATIO || mode === VIRTUAL_SERVER_CAPACITY) return this.#takeByWeight(most);
     return this.#takeHighest(most);
   }
 
@@ -188,28 +183,28 @@ export class MemberSelector {
       const score = isDynamic ? serverMetric(members, this.#state.words, member, VirtualServerWord.score) : -1;
       values[index] = score < 0 ? members[member * MEMBER_NUMBERS + MemberField.ratio]! : score;
     }
-    dropWithoutWeight(this.#candidates);
-  }
-
-  #weighByCapacity(): void {
-    const candidates = this.#candidates;
-    rateByServerMetric(candidates, this.#tables.members, this.#state.words, VirtualServerWord.capacity, 1);
-    if (candidates.count > 0) dropWithoutWeight(candidates);
   }
 
   #takeByWeight(most: number): number {
     const candidates = this.#candidates;
     let taken = 0;
+    dropWithoutWeight(candidates);
     while (taken < most && candidates.count > 0) this.chosen[taken++] = takeByWeight(candidates, this.#random);
     return taken;
   }
 
-  /** Gives each candidate its value in the mode, the highest being the best, and drops those that have none. */
+  /** Gives each candidate its weight or value in the mode, the highest being the best, and drops those that have none. */
   #rate(pool: number, mode: number, client: Client): void {
     const { members, pools, settings } = this.#tables;
     const { words } = this.#state;
     const candidates = this.#candidates;
     switch (mode) {
+      case RATIO:
+        this.#weighByRatio(pool);
+        break;
+      case VIRTUAL_SERVER_CAPACITY:
+        rateByServerMetric(candidates, members, words, VirtualServerWord.capacity, 1);
+        break;
       case LEAST_CONNECTIONS:
         rateByServerMetric(candidates, members, words, VirtualServerWord.connections, -1);
         break;
@@ -264,5 +259,31 @@ export class MemberSelector {
       this.chosen[taken++] = member;
     }
     return taken;
+  }
+
+  #tellPlaces(trace: Trace, pool: number, bit: number): void {
+    this.#gather(pool, bit);
+    const first = this.#tables.pools[pool * POOL_NUMBERS + PoolField.firstMember]!;
+    const { rows, count } = this.#candidates;
+    for (let index = 0; index < count; index++) {
+      trace.note(TraceEvent.memberCandidate, rows[index]!, rows[index]! - first, 0);
+    }
+  }
+
+  /** Those that a mode has rated, in their order, and before each those that it has dropped. */
+  #tellValues(trace: Trace, pool: number, bit: number): void {
+    const { pools } = this.#tables;
+    const first = pools[pool * POOL_NUMBERS + PoolField.firstMember]!;
+    const end = first + pools[pool * POOL_NUMBERS + PoolField.members]!;
+    const { words, layout } = this.#state;
+    const { rows, values, count } = this.#candidates;
+    for (let member = first, index = 0; member < end; member++) {
+      if (index < count && rows[index] === member) {
+        // What costs is rated by its negative.
+        trace.note(TraceEvent.memberCandidate, member, Math.abs(values[index++]!), 0);
+      } else if ((words[layout.membersAt + member]! & bit) !== 0) {
+        trace.note(TraceEvent.memberUnknown, member, 0, 0);
+      }
+    }
   }
 }

@@ -9,6 +9,7 @@ import type { RandomSource } from './random.ts';
 import type { StateReader } from './state-journal.ts';
 import { POOL_WORDS, PoolWord } from './state-layout.ts';
 import { REFERENCE_NUMBERS, ReferenceField, WIDE_IP_NUMBERS, WideIpField, type WideIpTables } from './tables.ts';
+import { type Trace, TraceEvent } from './trace.ts';
 
 /** Which pools are chosen among. */
 export const PoolsAmong = {
@@ -25,6 +26,8 @@ const RATIO = MODE.ratio;
 const TOPOLOGY = MODE.topology;
 
 export class PoolSelector {
+  /** Is told of all pools that could be chosen, and what the mode goes by. */
+  trace: Trace | undefined;
   readonly #tables: WideIpTables;
   readonly #state: StateReader;
   readonly #topology: TopologyScores;
@@ -60,12 +63,14 @@ export class PoolSelector {
     const count = wideIps[at + WideIpField.references]!;
     switch (wideIps[at + WideIpField.poolMode]) {
       case ROUND_ROBIN:
+        if (this.trace !== undefined) this.#tellPlaces(this.trace, first, count, among, tried);
         return this.#next(wideIp, first, count, among, tried);
       case RATIO:
         return this.#byRatio(first, count, among, tried);
       case TOPOLOGY:
         return this.#byTopology(first, count, client, among, tried);
       default:
+        if (this.trace !== undefined) this.#tellPlaces(this.trace, first, count, among, tried);
         return this.#first(first, count, among, tried);
     }
   }
@@ -141,6 +146,7 @@ export class PoolSelector {
       candidates.add(reference, references[reference * REFERENCE_NUMBERS + ReferenceField.ratio]!);
     }
     if (candidates.count === 0) return -1;
+    if (this.trace !== undefined) this.#tellValues(this.trace);
     dropWithoutWeight(candidates);
     return takeByWeight(candidates, this.#random);
   }
@@ -159,8 +165,21 @@ export class PoolSelector {
       if (score > 0 || settings.topologyAllowZeroScores) candidates.add(reference, score);
     }
     if (candidates.count === 0) return -1;
+    if (this.trace !== undefined) this.#tellValues(this.trace);
     const chosen = candidates.take(highestOf(candidates, this.#turns));
     this.#turns.note(chosen);
     return chosen;
+  }
+
+  #tellPlaces(trace: Trace, first: number, count: number, among: PoolsAmong, tried: Uint8Array): void {
+    for (let place = 0; place < count; place++) {
+      if (tried[place] !== 0 || !this.#isChoice(first + place, among)) continue;
+      trace.note(TraceEvent.poolCandidate, first + place, place, 0);
+    }
+  }
+
+  #tellValues(trace: Trace): void {
+    const { rows, values, count } = this.#candidates;
+    for (let index = 0; index < count; index++) trace.note(TraceEvent.poolCandidate, rows[index]!, values[index]!, 0);
   }
 }
