@@ -196,7 +196,6 @@ function applicationsOf({ description, wideIps }: GtmIndex): Int32Array {
 /** Members that are names, and which of them lead back to where they stand. */
 function namesOf(index: GtmIndex, applications: Int32Array) {
   const { members, pools, wideIps, description } = index;
-  const targets = nameTargets(index);
   const poolsAt = wideIps.length;
   const applicationsAt = poolsAt + pools.length;
   const ways: number[] = [];
@@ -205,18 +204,16 @@ function namesOf(index: GtmIndex, applications: Int32Array) {
     const application = applications[wideIp]!;
     if (application >= 0) ways.push(wideIp, applicationsAt + application, applicationsAt + application, wideIp);
   });
-  targets.forEach((all, member) => {
-    for (const wideIp of all ?? []) ways.push(poolsAt + members[member]!.pool, wideIp);
-  });
+  for (const { pool, targets } of members) for (const wideIp of targets) ways.push(poolsAt + pool, wideIp);
   const group = loopGroups(edgesOf(applicationsAt + description.applications.length, ways));
-  const pairs = targets.flatMap((all, member) => (all ?? []).flatMap((wideIp) => [wideIp, member]));
+  const pairs = members.flatMap(({ targets }, member) => targets.flatMap((wideIp) => [wideIp, member]));
   const isLoop = (wideIp: number, member: number): boolean => group[wideIp] === group[poolsAt + members[member]!.pool];
   return {
-    memberKinds: Uint8Array.from(members, ({ virtualServer, member, pool }, number) => {
+    memberKinds: Uint8Array.from(members, ({ virtualServer, member, pool, targets }) => {
       if (virtualServer >= 0) return MemberKind.virtualServer;
       const { type } = pools[pool]!.pool;
       if (type === 'a' || type === 'aaaa') return MemberKind.nothing;
-      if (targets[number] !== undefined) return MemberKind.wideIp;
+      if (targets.length > 0) return MemberKind.wideIp;
       return type !== 'cname' || member.isStatic ? MemberKind.name : MemberKind.nothing;
     }),
     nameMembers: edgesOf(
@@ -225,11 +222,6 @@ function namesOf(index: GtmIndex, applications: Int32Array) {
     ),
     loopNameMembers: edgesOf(wideIps.length, chosenPairs(pairs, isLoop)),
   };
-}
-
-/** For each member the wide IPs that its name is; undefined where it is none, or is not looked at. */
-export function nameTargets({ members }: GtmIndex): (readonly number[] | undefined)[] {
-  return members.map(({ targets }) => (targets.length === 0 ? undefined : targets));
 }
 
 function contextsOf({ members, pools, virtualServers }: GtmIndex) {
