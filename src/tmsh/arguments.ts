@@ -8,8 +8,7 @@ import { nameOf } from '../config/load-text.ts';
 import { labelled } from '../config/object-type.ts';
 import type { AnyObjectType } from '../config/object-type.ts';
 import { OBJECT_TYPES, findObjectType } from '../config/object-types.ts';
-import { takeSentence } from '../config/read-properties.ts';
-import type { TokenSource } from '../config/read-properties.ts';
+import { takeWholeSentence } from '../config/read-properties.ts';
 import type { Scanner, Token } from '../config/scanner.ts';
 import { ConfigError, ConfigSyntaxError } from '../core/errors.ts';
 import type { OptionWord } from './verb.ts';
@@ -77,9 +76,9 @@ export function readName(scanner: Scanner, type: AnyObjectType, what = `a ${type
 }
 
 /** A name of which the first word was taken. */
-export function takeName(scanner: TokenSource, first: Token, { nameKind }: AnyObjectType): Token {
+export function takeName(scanner: Scanner, first: Token, { nameKind }: AnyObjectType): Token {
   const isWhole = nameKind === undefined || (!first.isQuoted && isPattern(first.text));
-  return isWhole ? first : takeSentence(scanner, first, nameKind);
+  return isWhole ? first : takeWholeSentence(scanner, first, nameKind);
 }
 
 /** One name, or several in braces. */

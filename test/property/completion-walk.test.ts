@@ -109,7 +109,7 @@ function* expectedWords(map: PropertyMap, place: string): Generator<[place: RegE
       yield [new RegExp(`${at}$`), [...blockVerbs(kind, 'command'), '{']];
     if (kind.shape === 'list') yield [new RegExp(`${at}replace-all-with \\{ $`), kind.item.words?.slice() ?? []];
     if (kind.shape === 'records')
-      yield* expectedWords(kind.properties, `${at}(?:add |replace-all-with )?\\{ \\S+ \\{ `);
+      yield* expectedWords(kind.properties, `${at}(?:add |replace-all-with )?\\{ [^{}]+ \\{ `);
   }
 }
 
@@ -151,7 +151,7 @@ describe('every position of a command', { timeout: 300_000 }, () => {
         );
         if (objects.properties === 'select')
           expect(new RegExp(`^${name} ${type.path} $`), [...vocabularyOf(type.properties).keys()]);
-        const someName = type.naming === 'singleton' ? '' : '\\S+ ';
+        const someName = type.naming === 'singleton' ? '' : '[^{}]+ ';
         if (objects.properties === 'edit' && (objects.names === 'new' || walk.offers.has(`${name} ${type.path} `)))
           for (const [place, each] of expectedWords(type.properties, `^${name} ${type.path} ${someName}`))
             expect(place, each);
