@@ -39,6 +39,8 @@ knot knotd
 knot-dnsutils kdig
 ldnsutils drill
 openssl openssl
+libmaxmind-db-writer-perl /usr/share/doc/libmaxmind-db-writer-perl
+mmdb-bin mmdblookup
 charon-systemd charon-systemd
 strongswan-swanctl swanctl
 libcharon-extra-plugins /usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so

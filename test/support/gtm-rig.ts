@@ -2,6 +2,7 @@
 
 import { compileWideIps } from '../../src/gtm/compile-wide-ips.ts';
 import { Client, type TopologyScores } from '../../src/gtm/client.ts';
+import { compileTopology } from '../../src/gtm/compile-topology.ts';
 import {
   type GtmDescription,
   MEMBER_MODES,
@@ -331,7 +332,12 @@ function tablesOf(
     references: Int32Array.from(referenceRows),
     pools: Int32Array.from(poolRows),
     members: Int32Array.from(memberRows),
+    memberSlots: new Int32Array(1),
+    targets: new Int32Array(0),
     qos: Float64Array.from(qos),
+    octets: new Uint8Array(0),
+    names: { slots: new Int32Array(0), entries: new Int32Array(0), patterns: new Int32Array(0), patternLabels: 0 },
+    topology: compileTopology({ regions: [], topology: [], longestMatch: true }, []),
     settings: { ...SETTINGS, ...settings },
     carriedPools: Int32Array.from(pools, ({ carried = -1 }) => carried),
     carriedWideIps: Int32Array.from(wideIps, ({ carried = -1 }) => carried),

@@ -14,7 +14,7 @@ import { type ListenerSpec, placeText } from './listener-spec.ts';
 import type { SocketEngine } from './socket-engine.ts';
 import type { QueryLog } from './query-log.ts';
 import type { RingKeeper } from './ring-keeper.ts';
-import { followSources, NO_SOURCES, type SourceData } from './source-data.ts';
+import { type SourceData, Sources } from './source-data.ts';
 import { isCurrent, type OpenedSocket, type SocketSource } from './socket-source.ts';
 import { type DeferStream, StreamEngine } from './stream-engine.ts';
 
@@ -51,7 +51,7 @@ export class ListenerKeeper {
   readonly #open = new Map<string, OpenListener>();
   readonly #failures = new Map<string, string>();
   #wanted: readonly ListenerSpec[] = [];
-  #sources = NO_SOURCES;
+  readonly #sources = new Sources();
   #nextId = 1;
   #turn: Promise<void> = Promise.resolve();
   #review: NodeJS.Timeout | undefined;
@@ -78,8 +78,8 @@ export class ListenerKeeper {
 
   /** What connections are answered from; the engine has its own. */
   setSources(data: SourceData): void {
-    this.#sources = followSources(this.#sources, data);
-    for (const { stream } of this.#open.values()) stream?.responder.setSources(this.#sources);
+    const current = this.#sources.follow(data);
+    for (const { stream } of this.#open.values()) stream?.responder.setSources(current);
   }
 
   /** Those that are open, by the name of the object. */
@@ -178,7 +178,7 @@ export class ListenerKeeper {
   }
 
   #responder(spec: ListenerSpec, before?: Responder): Responder {
-    const responder = new Responder(this.#sources, this.#options.answersOf(spec));
+    const responder = new Responder(this.#sources.current, this.#options.answersOf(spec));
     if (before !== undefined) responder.counts.set(before.counts);
     return responder;
   }

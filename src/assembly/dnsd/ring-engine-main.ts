@@ -13,7 +13,7 @@ import { CLIENT_OFFSET, type DeferredQuery, type EngineRequest, EngineWord } fro
 import { say, takeRequests } from './engine-requests.ts';
 import { QueryLog } from './query-log.ts';
 import { RingLoss, type RingEngineSetup } from './ring-engine.ts';
-import { followSources, NO_SOURCES } from './source-data.ts';
+import { Sources } from './source-data.ts';
 
 /** What every sender takes (RFC 1035, section 2.3.4): where not even that fits a frame there is no way to answer. */
 const LEAST_UDP_OCTETS = 512;
@@ -34,7 +34,7 @@ const memory = new Arena(addon.arenaBuffer(arena));
 const ring =
   form === 'af-xdp' ? new QuerySockets(addon, arena, place) : new QueryRing(addon, arena, 0, { ...place, slotOctets });
 const mtu = ring.mtu();
-let sources = NO_SOURCES;
+const sources = new Sources();
 let responder = responderOf(answers);
 const replier = new FrameReplier(responder, memory.bytes, memory.words, form === 'af-xdp');
 let deferred: DeferredQuery[] = [];
@@ -72,7 +72,7 @@ function answerBatch(): void {
 }
 
 function responderOf(options: ResponderOptions): Responder {
-  return new Responder(sources, { ...options, udpOctets: Math.min(options.udpOctets, messageRoom()) });
+  return new Responder(sources.current, { ...options, udpOctets: Math.min(options.udpOctets, messageRoom()) });
 }
 
 /** Octets of a message at most, so that its reply fits a frame: nobody cuts it. */
@@ -109,8 +109,8 @@ function noteLosses(): void {
 
 function fulfil(request: EngineRequest): undefined {
   if (request.kind === 'sources') {
-    sources = followSources(sources, request.sources);
-    responder.setSources(sources);
+    sources.follow(request.sources);
+    responder.setSources(sources.current);
   } else if (request.kind === 'collect') {
     collectGarbage();
   } else if (request.kind === 'change') {

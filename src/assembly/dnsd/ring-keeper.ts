@@ -23,8 +23,8 @@ export type RingKeeperOptions = {
   readonly source: SocketSource;
   readonly setRules: SetQueryRules;
   readonly answersOf: (spec: ListenerSpec) => ResponderOptions;
-  /** What one more thread answers from. */
-  readonly sources: () => SourceData;
+  /** What the thread of a ring answers from, by the name of its listener. */
+  readonly sources: (name: string) => SourceData;
   readonly deferred: EngineEvents['deferred'];
   readonly queryLog: QueryLogService;
   readonly log: Log;
@@ -91,7 +91,8 @@ export class RingKeeper {
 
   /** Has all threads go over to what there is now. */
   async followSources(): Promise<void> {
-    await Promise.all([...this.#rings.values()].map(({ engine }) => engine.setSources(this.#options.sources())));
+    const { sources } = this.#options;
+    await Promise.all([...this.#rings].map(([name, { engine }]) => engine.setSources(sources(name))));
   }
 
   async collectGarbage(): Promise<void> {
@@ -114,7 +115,7 @@ export class RingKeeper {
     );
     void engine.ended().then(end);
     await engine.ready();
-    await engine.setSources(this.#options.sources());
+    await engine.setSources(this.#options.sources(name));
     return { engine, device, namespace: elsewhere?.namespace };
   }
 

@@ -16,7 +16,7 @@ import {
 } from './engine-protocol.ts';
 import { say, takeRequests } from './engine-requests.ts';
 import { QueryLog } from './query-log.ts';
-import { followSources, NO_SOURCES } from './source-data.ts';
+import { Sources } from './source-data.ts';
 
 /** How long several sockets are waited for at once; a single one waits by itself. */
 const WAIT_MS = 100;
@@ -35,7 +35,7 @@ const log = new QueryLog(setup.log);
 const slots = new ReplySlots(addon, arena, new Arena(addon.arenaBuffer(arena)), 0);
 const sender: Sender = { addresses: new Uint8Array(0), addressAt: 0, addressOctets: 0, isStream: false, now: 0 };
 
-let sources = NO_SOURCES;
+const sources = new Sources();
 const listeners: Listener[] = [];
 /** Descriptors of all sockets, with a word each that says whether something is there. */
 let waited = new Int32Array(0);
@@ -50,7 +50,7 @@ class Listener implements ReplyMaker {
   constructor({ id, descriptor, family, counts, answers }: EngineListener) {
     this.id = id;
     this.#counts = counts;
-    this.responder = new Responder(sources, answers);
+    this.responder = new Responder(sources.current, answers);
     this.socket = new ReplySocket(slots, descriptor, family, WAIT_MS);
   }
 
@@ -78,7 +78,7 @@ class Listener implements ReplyMaker {
 
   change(answers: ResponderOptions): void {
     const { counts } = this.responder;
-    this.responder = new Responder(sources, answers);
+    this.responder = new Responder(sources.current, answers);
     this.responder.counts.set(counts);
   }
 
@@ -103,8 +103,8 @@ class Listener implements ReplyMaker {
 function fulfil(request: EngineRequest): number | undefined {
   switch (request.kind) {
     case 'sources':
-      sources = followSources(sources, request.sources);
-      for (const { responder } of listeners) responder.setSources(sources);
+      sources.follow(request.sources);
+      for (const { responder } of listeners) responder.setSources(sources.current);
       return undefined;
     case 'collect':
       collectGarbage();
