@@ -5,9 +5,9 @@
 import { read32 } from '../core/octets.ts';
 import type { GeoDatabase } from './geo-database.ts';
 import { TopologyGeography } from './topology-geography.ts';
-import { PLACE_OCTETS } from './topology-tables.ts';
+import { IPV4_HINT_SHIFT, PLACE_OCTETS } from './topology-tables.ts';
 import type { TopologyTables } from './topology-tables.ts';
-import { TopologyTruth } from './topology-truth.ts';
+import { TermSet, TopologyTruth } from './topology-truth.ts';
 
 /** How much is remembered. */
 export type ScorerMemory = {
@@ -38,8 +38,8 @@ export class TopologyScorer {
   readonly #matching: Int32Array;
   #matches = 0;
   #class = -1;
-  /** By term: 1 when it is true of one place of the subject that was looked at last. */
-  readonly #isTrueOfSubject: Uint8Array;
+  /** What is true of one place at least of the subject that was looked at last. */
+  readonly #ofSubject: TermSet;
   #subject = -1;
   /** Groups of addresses: a class is groups × what is known of the place + group. */
   readonly #groups: number;
@@ -61,7 +61,7 @@ export class TopologyScorer {
     this.#client = new TopologyTruth(tables);
     this.#place = new TopologyTruth(tables);
     this.#matching = new Int32Array(tables.records.length);
-    this.#isTrueOfSubject = new Uint8Array(tables.terms);
+    this.#ofSubject = new TermSet(tables.terms);
   }
 
   /** The class of a client by its address of 4 or 16 octets; good until the next call. */
@@ -117,10 +117,11 @@ export class TopologyScorer {
     if (topologyClass !== this.#class) this.#lookAtClass(topologyClass);
     if (subject !== this.#subject) this.#lookAtSubject(subject);
     const { servers } = this.#tables;
+    const { has } = this.#ofSubject;
     for (let index = 0; index < this.#matches; index++) {
       const record = this.#matching[index]!;
       const statement = servers[record]!;
-      if (this.#isTrueOfSubject[statement >>> 1] !== (statement & 1)) return record;
+      if (has[statement >>> 1] !== (statement & 1)) return record;
     }
     return -1;
   }
@@ -132,16 +133,17 @@ export class TopologyScorer {
     client.addEffects(groups, topologyClass % this.#groups);
     this.#geography.addTerms(Math.floor(topologyClass / this.#groups), client);
     client.settle();
+    const { has, terms, count } = client.set;
     let matches = 0;
-    for (let term = 0; term < client.isTrue.length; term++) {
-      if (client.isTrue[term] === 0) continue;
+    for (let each = 0; each < count; each++) {
+      const term = terms[each]!;
       const end = plainRecords.starts[term + 1]!;
       for (let index = plainRecords.starts[term]!; index < end; index++) {
         this.#matching[matches++] = plainRecords.values[index]!;
       }
     }
     for (let index = 0; index < negatedRecords.length; index += 2) {
-      if (client.isTrue[negatedRecords[index + 1]!] === 0) this.#matching[matches++] = negatedRecords[index]!;
+      if (has[negatedRecords[index + 1]!] === 0) this.#matching[matches++] = negatedRecords[index]!;
     }
     this.#matching.subarray(0, matches).sort();
     this.#matches = matches;
@@ -151,8 +153,8 @@ export class TopologyScorer {
   /** A statement is true of a pool when it is true of one of its members. */
   #lookAtSubject(subject: number): void {
     const { subjects, places, addresses } = this.#tables;
-    const isTrue = this.#isTrueOfSubject;
-    isTrue.fill(0);
+    const ofSubject = this.#ofSubject;
+    ofSubject.clear();
     const end = subjects[subject + 1]!;
     for (let place = subjects[subject]!; place < end; place++) {
       const truth = this.#place;
@@ -161,16 +163,16 @@ export class TopologyScorer {
       const address = place * PLACE_OCTETS;
       if (this.#locatesMembers) this.#geography.addTermsOf(addresses, address + 1, addresses[address]!, truth);
       truth.settle();
-      for (let term = 0; term < isTrue.length; term++) isTrue[term]! |= truth.isTrue[term]!;
+      for (let each = 0; each < truth.set.count; each++) ofSubject.add(truth.set.terms[each]!);
     }
     this.#subject = subject;
   }
 
   /** The group of the last interval that does not start behind the address. */
   #ipv4Group(address: number): number {
-    const { ipv4Starts, ipv4Groups } = this.#tables;
-    let low = 1;
-    let high = ipv4Starts.length;
+    const { ipv4Starts, ipv4Groups, ipv4Hints } = this.#tables;
+    let low = ipv4Hints[address >>> IPV4_HINT_SHIFT]!;
+    let high = ipv4Hints[(address >>> IPV4_HINT_SHIFT) + 1]!;
     while (low < high) {
       const middle = (low + high) >>> 1;
       if (ipv4Starts[middle]! <= address) low = middle + 1;
