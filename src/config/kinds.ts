@@ -6,20 +6,12 @@ import { formatMac, parseMac } from '../core/mac.ts';
 import { parsePort } from '../wire/service-names.ts';
 import { fullPath, nameProblem, pathProblem, relativeName } from './name.ts';
 import type { AnyObjectType } from './object-type.ts';
-import type {
-  Always,
-  ListKind,
-  PropertiesOf,
-  Property,
-  PropertyMap,
-  PropertyOptions,
-  Reading,
-  ScalarKind,
-} from './property.ts';
+import type { Always, ListKind, PropertiesOf, Property, PropertyMap, PropertyOptions, ScalarKind } from './property.ts';
 import type { RecordTable } from './record-table.ts';
 
 /** What a reference must know of the type that it names. */
-export type ReferenceTarget = Pick<AnyObjectType, 'path' | 'label' | 'naming'>;
+export type ReferenceTarget = Pick<AnyObjectType, 'path' | 'label' | 'naming'> &
+  Partial<Pick<AnyObjectType, 'nameProblem'>>;
 
 /** The longest string that a property takes (F5: 01020057). */
 export const MAX_STRING_OCTETS = 65535;
@@ -40,9 +32,8 @@ const textKind: ScalarKind<string> = {
 
 /** A string of a form of its own; `read` gives the canonical text. */
 export function pattern<const O extends PropertyOptions<string>>(
-  form: Pick<ScalarKind<string>, 'name' | 'expects' | 'isPhrase' | 'inDomain'> & {
-    read: (word: string) => Reading<string>;
-  },
+  form: Pick<ScalarKind<string>, 'name' | 'expects' | 'words' | 'isPhrase' | 'inDomain' | 'read'> &
+    Partial<Pick<ScalarKind<string>, 'print'>>,
   options: O,
 ): Property<string, Always<O>> {
   return { ...options, kind: { shape: 'scalar', print: (value: string) => value, ...form } };
@@ -144,16 +135,27 @@ export function choice<const W extends string, const O extends PropertyOptions<W
   words: readonly W[],
   options: O,
 ): Property<W, Always<O>> {
+  return { ...options, kind: choiceKind(words) };
+}
+
+/** Some of a few words. */
+export function choiceList<const O extends ListOptions>(
+  words: readonly string[],
+  options: O,
+): Property<readonly string[], Always<O>> {
+  return list(choiceKind(words), options);
+}
+
+export function choiceKind(words: readonly string[]): ScalarKind<string> {
   const expects = words.length > 1 ? `${words.slice(0, -1).join(', ')} or ${words.at(-1)}` : (words[0] ?? '');
-  const kind: ScalarKind<string> = {
+  return {
     shape: 'scalar',
     name: 'enumeration',
     expects,
     words,
-    read: (word) => ((words as readonly string[]).includes(word) ? { value: word } : { problem: `must be ${expects}` }),
+    read: (word) => (words.includes(word) ? { value: word } : { problem: `must be ${expects}` }),
     print: (value) => value,
   };
-  return { ...options, kind: kind };
 }
 
 /** `10.1.1.0%5/24` of `10.1.1.0/24`. */
@@ -241,8 +243,10 @@ export function reference<const O extends PropertyOptions<string>>(
   return { ...options, kind: referenceKind(targets) };
 }
 
-function referenceKind(targets: readonly ReferenceTarget[]): ScalarKind<string> {
+export function referenceKind(targets: readonly ReferenceTarget[]): ScalarKind<string> {
   const isPlain = targets.every((target) => target.naming === 'plain');
+  const own = targets.length === 1 ? targets[0]!.nameProblem : undefined;
+  const problemOf = own ?? (isPlain ? nameProblem : pathProblem);
   return {
     shape: 'scalar',
     name: 'reference',
@@ -250,7 +254,7 @@ function referenceKind(targets: readonly ReferenceTarget[]): ScalarKind<string> 
     refersTo: targets.map((target) => target.path),
     read(word, folder) {
       const value = isPlain ? word : fullPath(word, folder);
-      const problem = isPlain ? nameProblem(value) : pathProblem(value);
+      const problem = problemOf(value);
       return problem === undefined ? { value } : { problem: `must be the name of an object: ${problem}` };
     },
     print: (value, folder) => (isPlain ? value : relativeName(value, folder)),

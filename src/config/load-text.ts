@@ -27,7 +27,7 @@ import type { UnknownObject } from './unknown.ts';
 import { unknownEntries } from './unknown-entries.ts';
 import type { UnknownEntry } from './unknown-entries.ts';
 
-export { nameOf, typeOf } from './stanza.ts';
+export { nameOf, nameTextOf, typeOf } from './stanza.ts';
 
 /** What a text holds that this version does not know, for the report. */
 export type KeptUnknown = UnknownEntry & { readonly position: TextPosition };

@@ -1,8 +1,8 @@
 // One definition per object type: everything else (TypeScript type, grammar, REST, validation, diff, manual) follows from it.
 
 import type { ConfigCode, ConfigErrorDetails } from '../core/errors.ts';
-import { nameProblem, pathProblem } from './name.ts';
-import type { PropertiesOf, PropertyMap } from './property.ts';
+import { COMMON, nameProblem, pathProblem } from './name.ts';
+import type { PropertiesOf, PropertyMap, ScalarKind } from './property.ts';
 import type { MutableProperties, Properties } from './value.ts';
 
 /** Which devices of a group share the objects of a type. */
@@ -49,8 +49,12 @@ export type ObjectTypeOptions<Path extends string, M extends PropertyMap> = {
   readonly builtIn?: Readonly<Record<string, Properties>>;
   /** There are those of `builtIn` and no others. */
   readonly isFixed?: true;
+  /** How names are read that are more than a word or a path; they name what the kind says. */
+  readonly nameKind?: ScalarKind<string>;
   /** Why this cannot be a name; undefined when it can. Absent: what `naming` says. */
   nameProblem?(name: string): string | undefined;
+  /** Names may have wildcards: a word that is the name of an object means that one alone. */
+  readonly hasWildcardNames?: true;
   /** Its objects hold others, and are objects of another type as well. */
   readonly twin?: Twin;
   /** Completes an object that was just created: a tag from those that `others` leave free, an address from the name. */
@@ -117,6 +121,10 @@ export function labelled(type: AnyObjectType, name: string): string {
 /** Why an object of the type cannot have this name; undefined when it can. */
 export function namingProblem(type: AnyObjectType, name: string): string | undefined {
   if (type.nameProblem !== undefined) return type.nameProblem(name);
+  if (type.nameKind !== undefined) {
+    const reading = type.nameKind.read(name, COMMON);
+    return 'problem' in reading ? `it ${reading.problem}` : undefined;
+  }
   return type.naming === 'plain' ? nameProblem(name) : pathProblem(name);
 }
 

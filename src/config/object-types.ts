@@ -2,7 +2,28 @@
 
 import type { AnyObjectType, ObjectOf, RunBy } from './object-type.ts';
 import { authPartition } from './types/auth-partition.ts';
+import { gtmDatacenter } from './types/gtm-datacenter.ts';
+import { gtmDistributedApp } from './types/gtm-distributed-app.ts';
+import {
+  gtmGlobalSettingsGeneral,
+  gtmGlobalSettingsLoadBalancing,
+  gtmGlobalSettingsMetrics,
+} from './types/gtm-global-settings.ts';
+import { gtmLink } from './types/gtm-link.ts';
 import { gtmListener } from './types/gtm-listener.ts';
+import { gtmPoolA, gtmPoolAaaa, gtmPoolCname, gtmPoolMx, gtmPoolNaptr, gtmPoolSrv } from './types/gtm-pool.ts';
+import { gtmProberPool } from './types/gtm-prober-pool.ts';
+import { gtmRegion } from './types/gtm-region.ts';
+import { gtmServer } from './types/gtm-server.ts';
+import { gtmTopology } from './types/gtm-topology.ts';
+import {
+  gtmWideipA,
+  gtmWideipAaaa,
+  gtmWideipCname,
+  gtmWideipMx,
+  gtmWideipNaptr,
+  gtmWideipSrv,
+} from './types/gtm-wideip.ts';
 import { gtmZone } from './types/gtm-zone.ts';
 import { ltmGlobalSettingsGeneral } from './types/ltm-global-settings-general.ts';
 import { ltmPool } from './types/ltm-pool.ts';
@@ -57,6 +78,28 @@ const ALL = [
   ltmProfileDns,
   gtmListener,
   gtmZone,
+  gtmGlobalSettingsGeneral,
+  gtmGlobalSettingsLoadBalancing,
+  gtmGlobalSettingsMetrics,
+  gtmDatacenter,
+  gtmLink,
+  gtmServer,
+  gtmProberPool,
+  gtmPoolA,
+  gtmPoolAaaa,
+  gtmPoolCname,
+  gtmPoolMx,
+  gtmPoolNaptr,
+  gtmPoolSrv,
+  gtmWideipA,
+  gtmWideipAaaa,
+  gtmWideipCname,
+  gtmWideipMx,
+  gtmWideipNaptr,
+  gtmWideipSrv,
+  gtmDistributedApp,
+  gtmRegion,
+  gtmTopology,
 ] as const;
 
 export const OBJECT_TYPES: readonly AnyObjectType[] = ALL;

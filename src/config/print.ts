@@ -98,11 +98,18 @@ export function printObject(configuration: Configuration, object: StoredObject, 
   const options = routeDomain === 0 ? given : { ...given, routeDomain };
   const type = findObjectType(object.type)!;
   const view = configuration.views.get(objectKey(object))!;
-  const name = object.name === '' ? '' : ` ${quote(relativeName(object.name, options.folder))}`;
+  const name = object.name === '' ? '' : ` ${printName(type, object.name, options.folder)}`;
   const body = printBody(type, object, view, options);
   const isWhole = options.oneLine !== true && options.only === undefined;
   const lead = isWhole && object.lead !== undefined ? `${object.lead}\n` : '';
   return `${lead}${joinBlock(`${type.path}${name}`, body, options.oneLine === true)}\n`;
+}
+
+/** A name as it is written in a folder. */
+export function printName({ nameKind }: AnyObjectType, name: string, folder: string | undefined): string {
+  if (nameKind === undefined) return quote(relativeName(name, folder));
+  const text = nameKind.print(name, folder);
+  return nameKind.wordBehind === undefined ? quote(text) : text;
 }
 
 /** Lines of a block, indented by the caller; in a one-line print they are joined by spaces. */
@@ -228,6 +235,7 @@ function printScalar(kind: ScalarKind, value: Scalar, options: PrintOptions): st
   const text = textInDomain(kind.print(value, options.folder), kind, options.routeDomain);
   // The bare word would take the value away (read-properties.ts).
   const isWordOfTheLanguage = text === 'none' && kind.words?.includes('none') !== true;
+  if (kind.wordBehind !== undefined) return text;
   if (kind.isPhrase === true && !isWordOfTheLanguage) return text.split(' ').map(asInPhrase).join(' ');
   return isWordOfTheLanguage ? `"${text}"` : quote(text);
 }

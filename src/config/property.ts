@@ -9,6 +9,21 @@ import type { Properties, Scalar, Value } from './value.ts';
 /** The outcome of reading a word: its value, or what is wrong with it. */
 export type Reading<T> = { readonly value: T } | { readonly problem: string };
 
+/** What an object is called somewhere, and the types of which it may be. */
+export type NamedObject = { readonly types: readonly string[]; readonly name: string };
+
+/** The kind of the word that goes on behind these; undefined: they are all. */
+export type WordBehind = (words: readonly string[]) => ScalarKind<string> | undefined;
+
+/** Objects that a value names beside other things. */
+export type NamesWithin = {
+  /** Types of all objects that values may name. */
+  readonly types: readonly string[];
+  of(value: string): readonly NamedObject[];
+  /** The value with another name of one of them. */
+  renamed(value: string, type: string, from: string, to: string): string;
+};
+
 /** Reads and prints one word. `folder` is the folder that bare names belong to, when printing also the one to leave out. */
 export type ScalarKind<T extends Scalar = Scalar> = {
   readonly shape: 'scalar';
@@ -22,6 +37,10 @@ export type ScalarKind<T extends Scalar = Scalar> = {
   readonly refersTo?: readonly string[];
   /** The value may be several words, as a rule over monitors is: `a and b`, `min 1 of { a b }`. */
   readonly isPhrase?: true;
+  /** The value is several words, each in its place: `not country US`. */
+  readonly wordBehind?: WordBehind;
+  /** Objects that the value names where it is more than the name of one: `a /Common/p`. */
+  readonly within?: NamesWithin;
   /** What is written must not be shown: the value is a sealed text (secret-box.ts). */
   readonly isSecret?: true;
   /** The word in this route domain where it is an address that names none, and may; absent: it is no address. */

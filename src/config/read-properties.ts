@@ -14,6 +14,7 @@ import type { Kind, ListKind, Property, PropertyMap, RecordsKind, ScalarKind } f
 import type { Scanner, Token } from './scanner.ts';
 import { SHARED_PROPERTIES, takeSharedValue } from './shared-properties.ts';
 import { RecordTableBuilder } from './record-table.ts';
+import { sentenceOf, wordsOf } from './sentence.ts';
 import type { MutableProperties, Properties, Scalar } from './value.ts';
 
 /** What the definition does not have, kept as it was written: a property, an item of a list, or a comment. */
@@ -182,7 +183,8 @@ function readValue(
   }
   const scalar = kind as ScalarKind;
   if (isUnset(token, scalar, property)) return { verb: 'unset' };
-  const value = readScalar(scalar.isPhrase === true ? takePhrase(scanner, token) : token, name, scalar, context);
+  const whole = scalar.isPhrase === true ? takePhrase(scanner, token) : takeSentence(scanner, token, scalar);
+  const value = readScalar(whole, name, scalar, context);
   if (scalar.isSecret === true) refuseMoreWords(scanner, token, name, vocabulary);
   return value === undefined ? undefined : { verb: 'set', value };
 }
@@ -220,6 +222,23 @@ function takePhrase(scanner: Scanner, token: Token): Token {
   }
   return { ...token, text: words.join(' '), end: scanner.lastEnd };
 }
+
+/** A word with those that belong to it by its kind, as one text; braces end it, and whoever reads it says what is missing. */
+export function takeSentence(source: TokenSource, first: Token, { wordBehind }: Pick<ScalarKind, 'wordBehind'>): Token {
+  if (wordBehind === undefined) return first;
+  // In quotes it may stand as a whole.
+  const words = first.isQuoted ? (wordsOf(first.text) ?? [first.text]) : [first.text];
+  let { end } = first;
+  while (wordBehind(words) !== undefined && source.peek()?.kind === 'word') {
+    const next = source.next()!;
+    words.push(next.text);
+    ({ end } = next);
+  }
+  return { ...first, text: sentenceOf(words), end };
+}
+
+/** Where tokens are taken from. */
+export type TokenSource = Pick<Scanner, 'peek' | 'next'>;
 
 /** `none` takes away a value that may be absent; `default` restores a default where it can be no value itself. */
 function isUnset(token: Token, kind: ScalarKind, property: Property): boolean {
@@ -283,16 +302,21 @@ function takeOpen(scanner: Scanner, name: string): Token {
   );
 }
 
-/** The words up to the closing brace. */
-function takeWords(scanner: Scanner, open: Token): Token[] {
+/** The words up to the closing brace, each with those that belong to it by their kind. */
+function takeWords(scanner: Scanner, open: Token, kind: Pick<ScalarKind, 'wordBehind'> = {}): Token[] {
   const words: Token[] = [];
   for (;;) {
     const token = scanner.next();
     if (token === undefined) throw new ConfigSyntaxError('this brace is never closed', open.position, 'Add a }.');
     if (token.kind === 'close') return words;
     if (token.kind === 'open') throw new ConfigSyntaxError('unexpected argument "{"', token.position);
-    words.push(token);
+    words.push(isAll(token, words, scanner) ? token : takeSentence(scanner, token, kind));
   }
+}
+
+/** `{ all }` stands for every item, whatever words an item has. */
+function isAll(token: Token, before: readonly Token[], scanner: Scanner): boolean {
+  return token.text === 'all' && !token.isQuoted && before.length === 0 && scanner.peek()?.kind === 'close';
 }
 
 function readList(
@@ -309,7 +333,7 @@ function readList(
   }
   const verb = readVerb(scanner, name, kind, context);
   if (verb === 'none' || verb === 'default') return unsetList(verb, property);
-  const words = takeWords(scanner, takeOpen(scanner, name));
+  const words = takeWords(scanner, takeOpen(scanner, name), kind.item);
   if (verb === 'delete' && words.length === 1 && words[0]!.text === 'all') return { verb: 'delete-all' };
   const items = words.flatMap((token) => {
     const value = readScalar(token, name, kind.item, context);
@@ -343,7 +367,7 @@ function readRecords(
   const open = takeOpen(scanner, name);
   if (kind.isTable === true && context.mode === 'load') return readTable(scanner, open, name, kind, context, path);
   if (verb === 'delete') {
-    const words = takeWords(scanner, open);
+    const words = takeWords(scanner, open, kind.key);
     if (words.length === 1 && words[0]!.text === 'all') return { verb: 'delete-all' };
     const keys = words.flatMap((token) => {
       const key = readScalar(token, name, kind.key, context);
@@ -374,12 +398,13 @@ function readRecord(
   if (token === undefined) throw new ConfigSyntaxError('this brace is never closed', open.position, 'Add a }.');
   if (token.kind === 'close') return undefined;
   if (token.kind === 'open') throw new ConfigSyntaxError('unexpected argument "{"', token.position);
-  const key = readScalar(token, name, kind.key, context) as string | undefined;
-  const inner = [...path, key ?? token.text];
+  const whole = takeSentence(scanner, token, kind.key);
+  const key = readScalar(whole, name, kind.key, context) as string | undefined;
+  const inner = [...path, key ?? whole.text];
   let edits: PropertyEdit[] = [];
   if (scanner.peek()?.kind === 'open') {
     scanner.next();
-    const object = `${context.object} ${name} ${token.text}`;
+    const object = `${context.object} ${name} ${whole.text}`;
     edits = readProperties(scanner, kind.properties, { ...context, object }, true, inner);
   }
   if (context.mode === 'command' || kind.isTable === true) return { key, position: token.position, edits };

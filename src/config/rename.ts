@@ -2,7 +2,7 @@
 
 import type { AnyObjectType } from './object-type.ts';
 import { OBJECT_TYPES } from './object-types.ts';
-import type { Kind, PropertyMap } from './property.ts';
+import type { Kind, PropertyMap, ScalarKind } from './property.ts';
 import { isList, isRecords, isTable } from './value.ts';
 import type { MutableProperties, Properties, Value } from './value.ts';
 
@@ -22,7 +22,7 @@ export function withReference(map: PropertyMap, own: Properties, type: string, f
 function mentions(kind: Kind, type: string): boolean {
   switch (kind.shape) {
     case 'scalar':
-      return kind.refersTo?.includes(type) === true;
+      return kind.refersTo?.includes(type) === true || kind.within?.types.includes(type) === true;
     case 'flag':
       return false;
     case 'list':
@@ -33,9 +33,10 @@ function mentions(kind: Kind, type: string): boolean {
 }
 
 function renamed(kind: Kind, value: Value, type: string, from: string, to: string): Value {
-  if (kind.shape === 'scalar') return value === from ? to : value;
+  if (kind.shape === 'scalar') return typeof value === 'string' ? renamedWord(kind, value, type, from, to) : value;
   if (kind.shape === 'list' && isList(value)) {
-    return value.includes(from) ? value.map((item) => (item === from ? to : item)) : value;
+    const items = value.map((item) => renamedWord(kind.item, item, type, from, to));
+    return items.every((item, index) => item === value[index]) ? value : items;
   }
   if (kind.shape !== 'records') return value;
   const inside = (record: Properties): Properties => withReference(kind.properties, record, type, from, to);
@@ -45,16 +46,25 @@ function renamed(kind: Kind, value: Value, type: string, from: string, to: strin
   if (!isRecords(value)) return value;
   const isKey = mentions(kind.key, type);
   const entries = Object.entries(value).map(([key, record]): [string, Properties] => [
-    isKey && key === from ? to : key,
+    isKey ? renamedWord(kind.key, key, type, from, to) : key,
     inside(record),
   ]);
   const isSame = entries.every(([key, record]) => value[key] === record);
   return isSame ? value : Object.fromEntries(entries);
 }
 
+function renamedWord(kind: ScalarKind, word: string, type: string, from: string, to: string): string {
+  if (kind.within !== undefined) return kind.within.renamed(word, type, from, to);
+  return word === from ? to : word;
+}
+
 /** Types whose objects can name those of the type. */
 export function usersOf(type: AnyObjectType): AnyObjectType[] {
-  return OBJECT_TYPES.filter((user) => Object.values(user.properties).some(({ kind }) => mentions(kind, type.path)));
+  return OBJECT_TYPES.filter(
+    ({ nameKind, properties }) =>
+      nameKind?.within?.types.includes(type.path) === true ||
+      Object.values(properties).some(({ kind }) => mentions(kind, type.path)),
+  );
 }
 
 /** Whether a whole word of a text is the name; the text is not understood, and so neither is what the name stands for. */

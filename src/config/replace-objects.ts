@@ -3,7 +3,7 @@
 import { ConfigError } from '../core/errors.ts';
 import { objectKey } from './change.ts';
 import type { Configuration, StoredObject } from './configuration.ts';
-import { loadText, nameOf, typeOf } from './load-text.ts';
+import { loadText, nameOf, nameTextOf, typeOf } from './load-text.ts';
 import type { Loaded } from './load-text.ts';
 import { COMMON } from './name.ts';
 import { findObjectType } from './object-types.ts';
@@ -59,11 +59,13 @@ function* stanzasOf(text: string, file: string): Generator<{ key: string; token:
     }
     if (open !== undefined) scanner.skipBlock(open, false);
     const header = typeOf(words);
-    const name = header?.rest[0]?.text ?? '';
     const key =
       header === undefined
         ? words.map((word) => word.text).join(' ')
-        : objectKey({ type: header.type.path, name: nameOf(header.type, name, COMMON) });
+        : objectKey({
+            type: header.type.path,
+            name: nameOf(header.type, nameTextOf(header.type, header.rest), COMMON),
+          });
     yield { key, token: first };
   }
 }

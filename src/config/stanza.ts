@@ -10,6 +10,7 @@ import { findObjectType } from './object-types.ts';
 import type { ErrorSink, Extra } from './read-properties.ts';
 import { readProperties } from './read-properties.ts';
 import type { Scanner, Token } from './scanner.ts';
+import { sentenceOf } from './sentence.ts';
 import { MODULES } from './stanza-line.ts';
 import { headerOf } from './unknown.ts';
 
@@ -63,7 +64,7 @@ export function readStanza(
     return { ...sourceFrom(), type: undefined };
   }
   const { type, rest } = found;
-  const stray = rest[type.naming === 'singleton' ? 0 : 1];
+  const stray = type.nameKind?.wordBehind === undefined ? rest[type.naming === 'singleton' ? 0 : 1] : undefined;
   if (stray !== undefined) {
     const hint = open === undefined ? 'A { is missing.' : `One name stands behind ${type.path}.`;
     throw new ConfigSyntaxError(`unexpected argument "${stray.text}"`, stray.position, hint);
@@ -75,7 +76,7 @@ export function readStanza(
       `Write ${type.path} NAME {`,
     );
   }
-  const name = nameOf(type, rest[0]?.text ?? '', COMMON);
+  const name = nameOf(type, nameTextOf(type, rest), COMMON);
   seen(name);
   const key = objectKey({ type: type.path, name });
   const extras: Extra[] = [];
@@ -111,7 +112,18 @@ function skipUnknown(scanner: Scanner, words: readonly Token[], open: Token | un
   scanner.dropComments(scanner.skipBlock(open, isCode));
 }
 
+/** The name as one text, of the words that stand behind a type. */
+export function nameTextOf({ nameKind }: AnyObjectType, rest: readonly Token[]): string {
+  const first = rest[0]?.text ?? '';
+  return nameKind?.wordBehind === undefined || rest.length < 2 ? first : sentenceOf(rest.map(({ text }) => text));
+}
+
+/** The name that a text means in a folder; what cannot be a name stays as it is. */
 export function nameOf(type: AnyObjectType, word: string, folder: string): string {
+  if (type.nameKind !== undefined) {
+    const reading = type.nameKind.read(word, folder);
+    return 'value' in reading ? reading.value : word;
+  }
   return type.naming === 'full-path' ? fullPath(word, folder) : word;
 }
 

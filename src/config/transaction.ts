@@ -189,7 +189,11 @@ export class Transaction {
       for (const object of [...this.#objects.values()]) {
         if (object.type !== user.path) continue;
         const own = withReference(user.properties, object.own, type.path, from, to);
-        if (own !== object.own) this.#objects.set(objectKey(object), { ...object, own });
+        const name = user.nameKind?.within?.renamed(object.name, type.path, from, to) ?? object.name;
+        if (name !== object.name) this.#objects.delete(objectKey(object));
+        if (own !== object.own || name !== object.name) {
+          this.#objects.set(objectKey({ type: user.path, name }), { ...object, name, own });
+        }
       }
     }
   }

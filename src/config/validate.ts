@@ -10,7 +10,7 @@ import { relativeName } from './name.ts';
 import { labelled } from './object-type.ts';
 import type { AnyConfigObject, AnyObjectType, CheckContext, CheckDetails, TypedObject } from './object-type.ts';
 import { OBJECT_TYPES, findObjectType } from './object-types.ts';
-import type { PropertyMap } from './property.ts';
+import type { PropertyMap, ScalarKind } from './property.ts';
 import { isList, isRecords, isTable, sameValue } from './value.ts';
 import { byNameOf, viewChanges } from './view-changes.ts';
 import type { ViewChanges } from './view-changes.ts';
@@ -25,6 +25,9 @@ export type ConfigWarning = {
 
 /** Object key → property → where it was written; the empty property is the object itself. */
 export type Positions = ReadonlyMap<string, ReadonlyMap<string, TextPosition>>;
+
+/** Stands for a property where the name of an object refers to others. */
+const NAME = 'name';
 
 type Reference = { readonly property: string; readonly value: string; readonly targets: readonly string[] };
 
@@ -136,7 +139,7 @@ function checkReferences(
   after: Configuration,
   error: Report,
 ): void {
-  for (const { property, value, targets } of referencesOf(type.properties, object.properties)) {
+  for (const { property, value, targets } of allReferencesOf(type, object)) {
     if (targets.some((target) => after.views.has(objectKey({ type: target, name: value })))) continue;
     // An object that was deleted by this very change is reported as in use instead.
     if (targets.some((target) => before.views.has(objectKey({ type: target, name: value })))) continue;
@@ -156,11 +159,13 @@ function checkInUse({ byType, gone }: ViewChanges, after: Configuration, error: 
   const names = new Set([...gone.values()].map(({ name }) => name));
   for (const user of OBJECT_TYPES) {
     for (const object of byType.get(user.path)!) {
+      const said = new Set<string>();
       for (const { property, value, targets } of knownReferences(user, object)) {
-        if (!names.has(value)) continue;
+        if (!names.has(value) || said.has(`${property} ${value}`)) continue;
         if (targets.some((target) => after.views.has(objectKey({ type: target, name: value })))) continue;
         const target = targets.find((path) => gone.has(objectKey({ type: path, name: value })));
         if (target === undefined) continue;
+        said.add(`${property} ${value}`);
         refuseDeletion(gone.get(objectKey({ type: target, name: value }))!, object, property, value, error);
       }
     }
@@ -172,7 +177,7 @@ const references = new WeakMap<AnyConfigObject, readonly Reference[]>();
 function knownReferences(type: AnyObjectType, object: AnyConfigObject): readonly Reference[] {
   let known = references.get(object);
   if (known === undefined) {
-    known = [...referencesOf(type.properties, object.properties)];
+    known = [...allReferencesOf(type, object)];
     references.set(object, known);
   }
   return known;
@@ -190,8 +195,14 @@ function refuseDeletion(
   error(used, 'inUse', `The ${what} cannot be deleted because it is in use by a ${who}.`, {
     property,
     value,
-    hint: `Change ${property} of the ${who} first, or delete it.`,
+    hint: property === NAME ? `Delete the ${who} first.` : `Change ${property} of the ${who} first, or delete it.`,
   });
+}
+
+/** What an object refers to by its name, and by its properties. */
+function* allReferencesOf(type: AnyObjectType, object: AnyConfigObject): Generator<Reference> {
+  if (type.nameKind !== undefined) yield* namedBy(type.nameKind, NAME, object.name);
+  yield* referencesOf(type.properties, object.properties);
 }
 
 /** What an object refers to, by property. */
@@ -199,10 +210,10 @@ export function* referencesOf(map: PropertyMap, properties: Properties): Generat
   for (const [property, { kind }] of Object.entries(map)) {
     const value = properties[property];
     if (value === undefined) continue;
-    if (kind.shape === 'scalar' && kind.refersTo !== undefined && typeof value === 'string') {
-      yield { property, value, targets: kind.refersTo };
-    } else if (kind.shape === 'list' && kind.item.refersTo !== undefined && isList(value)) {
-      for (const item of value) yield { property, value: item, targets: kind.item.refersTo };
+    if (kind.shape === 'scalar') {
+      if (typeof value === 'string') yield* namedBy(kind, property, value);
+    } else if (kind.shape === 'list' && isList(value)) {
+      if (names(kind.item)) for (const item of value) yield* namedBy(kind.item, property, item);
     } else if (kind.shape === 'records' && isTable(value)) {
       // Its keys are MAC addresses, which name no object.
       for (const record of value.contents) {
@@ -210,11 +221,22 @@ export function* referencesOf(map: PropertyMap, properties: Properties): Generat
       }
     } else if (kind.shape === 'records' && isRecords(value)) {
       for (const [key, record] of Object.entries(value)) {
-        if (kind.key.refersTo !== undefined) yield { property, value: key, targets: kind.key.refersTo };
+        yield* namedBy(kind.key, property, key);
         for (const inner of referencesOf(kind.properties, record)) yield { ...inner, property };
       }
     }
   }
+}
+
+/** Whether values of the kind may name objects. */
+function names({ refersTo, within }: ScalarKind): boolean {
+  return refersTo !== undefined || within !== undefined;
+}
+
+function* namedBy({ refersTo, within }: ScalarKind, property: string, value: string): Generator<Reference> {
+  if (refersTo !== undefined) yield { property, value, targets: refersTo };
+  if (within === undefined) return;
+  for (const { types, name } of within.of(value)) yield { property, value: name, targets: types };
 }
 
 /** Names of new objects that another type of the name space has too; those that were there before differ. */

@@ -2,6 +2,7 @@
 
 import { formatAddressOctets } from '../core/address.ts';
 import { write16 } from '../core/octets.ts';
+import { answerSources } from './answer-sources.ts';
 import { ClientList } from './client-list.ts';
 import { explainZone } from './explain-zone.ts';
 import { Flag, OPT_OCTETS } from './message-head.ts';
@@ -169,6 +170,6 @@ function replyTo(
   const octets = new Uint8Array(isStream ? 65_535 : 4096);
   octets.set(message);
   const sender = { addresses: client, addressAt: 0, addressOctets: client.length, isStream, now: 0 };
-  const length = new Responder(zones, options).respond(octets, 0, message.length, sender);
+  const length = new Responder(answerSources(zones), options).respond(octets, 0, message.length, sender);
   return length === 0 || length === FORWARD ? undefined : octets.slice(0, length);
 }

@@ -8,6 +8,8 @@ import { nameOf } from '../config/load-text.ts';
 import { labelled } from '../config/object-type.ts';
 import type { AnyObjectType } from '../config/object-type.ts';
 import { OBJECT_TYPES, findObjectType } from '../config/object-types.ts';
+import { takeSentence } from '../config/read-properties.ts';
+import type { TokenSource } from '../config/read-properties.ts';
 import type { Scanner, Token } from '../config/scanner.ts';
 import { ConfigError, ConfigSyntaxError } from '../core/errors.ts';
 import type { OptionWord } from './verb.ts';
@@ -69,12 +71,29 @@ export function readWord(scanner: Scanner, what: string): Token {
   throw new ConfigSyntaxError(`${what} is missing`, scanner.endPosition());
 }
 
-/** One word, or several in braces. */
-export function readWords(scanner: Scanner, what: string): Token[] {
-  if (scanner.peek()?.kind !== 'open') return [readWord(scanner, what)];
+/** The name of an object, which may be several words: as one token. */
+export function readName(scanner: Scanner, type: AnyObjectType, what = `a ${type.label} name`): Token {
+  return takeName(scanner, readWord(scanner, what), type);
+}
+
+/** A name of which the first word was taken. */
+export function takeName(scanner: TokenSource, first: Token, { nameKind }: AnyObjectType): Token {
+  const isWhole = nameKind === undefined || (!first.isQuoted && isPattern(first.text));
+  return isWhole ? first : takeSentence(scanner, first, nameKind);
+}
+
+/** One name, or several in braces. */
+export function readNames(scanner: Scanner, type: AnyObjectType): Token[] {
+  return readWords(scanner, `a ${type.label} name`, type);
+}
+
+/** One word, or several in braces; with a type, names of its objects. */
+export function readWords(scanner: Scanner, what: string, type?: AnyObjectType): Token[] {
+  const read = (): Token => (type === undefined ? readWord(scanner, what) : readName(scanner, type, what));
+  if (scanner.peek()?.kind !== 'open') return [read()];
   const open = scanner.next()!;
   const words: Token[] = [];
-  while (scanner.peek()?.kind === 'word') words.push(scanner.next()!);
+  while (scanner.peek()?.kind === 'word') words.push(read());
   const close = scanner.next();
   if (close?.kind === 'close' && words.length > 0) return words;
   if (close !== undefined) throw unexpected(close, `Expected ${what}.`);
@@ -84,7 +103,7 @@ export function readWords(scanner: Scanner, what: string): Token[] {
 /** A configuration, or what a transaction makes of it. */
 type Objects = Pick<Configuration, 'objects'>;
 
-/** Whether a word stands for objects of several names. */
+/** Whether a word stands for objects of several names, where none is called so. */
 export function isPattern(word: string): boolean {
   return word === 'all' || word.includes('*');
 }
@@ -151,7 +170,7 @@ export function resolveTarget(
   for (let next = scanner.peek(); next !== undefined; next = scanner.peek()) {
     const isName = tokens === undefined && namesObject(configuration, type, next.text, folder);
     if (!isName && takes(next)) scanner.next();
-    else if (tokens === undefined && type.naming !== 'singleton') tokens = readWords(scanner, `a ${type.label} name`);
+    else if (tokens === undefined && type.naming !== 'singleton') tokens = readNames(scanner, type);
     else if (options.length === 0) expectEnd(scanner);
     else throw unexpected(next, `${type.path} takes: ${options.map(({ word }) => word).join(', ')}`);
   }
@@ -177,7 +196,8 @@ function matchingNames(
   isRecursive = false,
 ): string[] {
   const wanted = nameOf(type, word, folder);
-  if (!isPattern(word)) return objects.objects.has(objectKey({ type: type.path, name: wanted })) ? [wanted] : [];
+  const isThere = objects.objects.has(objectKey({ type: type.path, name: wanted }));
+  if (!isPattern(word) || (isThere && type.hasWildcardNames === true)) return isThere ? [wanted] : [];
   const names = objectsOf(objects, type).map((object) => object.name);
   const within = word === 'all' ? folder : folderOf(wanted);
   const near = names.filter((name) => isNear(type, name, within, isRecursive));

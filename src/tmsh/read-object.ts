@@ -15,7 +15,7 @@ import { PARTITION } from '../config/shared-properties.ts';
 import type { Token } from '../config/scanner.ts';
 import type { Transaction } from '../config/transaction.ts';
 import { ConfigError } from '../core/errors.ts';
-import { expectEnd, readType, readWord } from './arguments.ts';
+import { expectEnd, readName, readType } from './arguments.ts';
 import { settleReferences } from './settle-references.ts';
 import type { Command } from './verb.ts';
 
@@ -35,7 +35,7 @@ export type ReadObject = {
 export function readObject({ scanner, session: { folder } }: Command): ReadObject {
   const type = readType(scanner);
   let isOpen = scanner.peek()?.kind === 'open' && scanner.next() !== undefined;
-  const name = type.naming === 'singleton' ? undefined : readWord(scanner, `a ${type.label} name`);
+  const name = type.naming === 'singleton' ? undefined : readName(scanner, type);
   if (!isOpen && scanner.peek()?.kind === 'open') isOpen = scanner.next() !== undefined;
   const object = objectKey({ type: type.path, name: name?.text ?? '' });
   const start = scanner.peek()?.start ?? scanner.text.length;

@@ -1,7 +1,7 @@
 // Bare names of other objects in a folder: there if there is one, in /Common otherwise, as on the device.
 
 import type { Edit, PropertyEdit } from '../config/edit.ts';
-import type { Kind, PropertyMap } from '../config/property.ts';
+import type { Kind, PropertyMap, ScalarKind } from '../config/property.ts';
 import { isList } from '../config/value.ts';
 
 /** Whether there is an object of one of these types. */
@@ -53,7 +53,12 @@ function settleNames(kind: Kind, near: readonly string[], common: readonly strin
 }
 
 function settleName(kind: Kind, near: string, common: string, exists: Exists): string {
-  const types = kind.shape === 'scalar' ? kind.refersTo : undefined;
-  if (types === undefined || near === common || exists(types, near)) return near;
-  return exists(types, common) ? common : near;
+  if (kind.shape !== 'scalar' || near === common || isThere(kind, near, exists)) return near;
+  return isThere(kind, common, exists) ? common : near;
+}
+
+/** Whether a value names objects, and one of them is there. */
+function isThere({ refersTo, within }: ScalarKind, value: string, exists: Exists): boolean {
+  if (refersTo !== undefined) return exists(refersTo, value);
+  return within?.of(value).some(({ types, name }) => exists(types, name)) === true;
 }

@@ -6,7 +6,7 @@
 import { createQueryLog } from '../../src/assembly/dnsd/query-log.ts';
 import { RingEngine } from '../../src/assembly/dnsd/ring-engine.ts';
 import { addressOctets, parseAddress } from '../../src/core/address.ts';
-import { newZoneCounts } from '../../src/dns/zone-counts.ts';
+import { zonesAlone } from '../../src/assembly/dnsd/source-data.ts';
 import { buildZoneTable } from '../../src/dns/zone-builder.ts';
 import { OneListener } from '../support/dns-engine.ts';
 import { benchZone } from './dns-zone.ts';
@@ -36,7 +36,7 @@ async function startRing(onDevice: string): Promise<RingEngine> {
   };
   const engine = new RingEngine({ id: 1, ring, answers, log: createQueryLog() }, { deferred: () => undefined, died });
   await engine.ready();
-  await engine.setZones(zones, newZoneCounts(1));
+  await engine.setSources(zonesAlone(zones));
   return engine;
 }
 

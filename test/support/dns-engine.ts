@@ -4,7 +4,7 @@ import { createListenerCounts, type DeferredQuery } from '../../src/assembly/dns
 import { createQueryLog } from '../../src/assembly/dnsd/query-log.ts';
 import { SocketEngine } from '../../src/assembly/dnsd/socket-engine.ts';
 import { OUTCOMES, type ResponderOptions } from '../../src/dns/responder.ts';
-import { newZoneCounts } from '../../src/dns/zone-counts.ts';
+import { zonesAlone } from '../../src/assembly/dnsd/source-data.ts';
 import type { ZoneTable } from '../../src/dns/zone-table.ts';
 import { loadAddon } from '../../src/native/addon.ts';
 import { openServerSocket } from '../../src/net/server-socket.ts';
@@ -35,7 +35,7 @@ export class OneListener {
     const { addon } = loadAddon();
     if (addon === undefined) throw new Error('no addon');
     await this.engine.ready();
-    await this.engine.setZones(zones, newZoneCounts(zones.length));
+    await this.engine.setSources(zonesAlone(zones));
     const descriptor = openServerSocket(addon, { ...where, isStream: false, isShared: false });
     await this.engine.open({ id: 1, descriptor, family: where.family, counts: this.counts, answers });
   }

@@ -1,6 +1,6 @@
 // The main thread of dnsd: the configuration comes in, zones and listeners follow it, questions about them are answered.
 //
-//   configd ─► subscriber ─► objects ─┬─► zone keeper ─► tables ─► engine (UDP), streams (TCP)
+//   configd ─► subscriber ─► objects ─┬─► zone keeper, wide IPs ─► tables ─► engine (UDP), streams (TCP), rings
 //                                     └─► listener keeper ─► sockets ─┘
 //
 // Queries over UDP are the engine's thread's: nothing here stands in their way.
@@ -17,6 +17,10 @@ import { ltmProfileDns } from '../../config/types/ltm-profile-dns.ts';
 import type { Log } from '../../core/log.ts';
 import type { ResponderOptions } from '../../dns/responder.ts';
 import type { ZoneTable } from '../../dns/zone-table.ts';
+import { Availability } from '../../gtm/availability.ts';
+import type { CompiledWideIps } from '../../gtm/compile-wide-ips.ts';
+import { newFacts } from '../../gtm/facts.ts';
+import { newStateMemory, type StateMemory, StateWriter } from '../../gtm/state-journal.ts';
 import type { ApplyFailure, ResultOf } from '../../ipc/schema.ts';
 import type { Addon, LoadedAddon } from '../../native/addon.ts';
 import type { ConfigApplier } from '../config-subscriber.ts';
@@ -24,6 +28,7 @@ import { answerOptions, type OwnFacts } from './answer-options.ts';
 import { CLIENT_OFFSET, type DeferredQuery } from './engine-protocol.ts';
 import { collectGarbage, WORTH_COLLECTING_OCTETS } from './collect-garbage.ts';
 import { Backends } from './backends.ts';
+import { GtmKeeper } from './gtm-keeper.ts';
 import { ListenerKeeper } from './listener-keeper.ts';
 import { type ListenerSpec, listenerSpecs } from './listener-spec.ts';
 import { SocketEngine } from './socket-engine.ts';
@@ -33,6 +38,7 @@ import { QueryLog } from './query-log.ts';
 import { QueryLogService } from './query-log-service.ts';
 import { RingKeeper, type SetQueryRules } from './ring-keeper.ts';
 import { type SocketOpener, SocketSource } from './socket-source.ts';
+import type { SourceData } from './source-data.ts';
 
 export type DnsdOptions = {
   /** Without the addon nothing is answered. */
@@ -52,12 +58,21 @@ export type DnsdOptions = {
 /** Of a secret of the server's cookies (RFC 9018, section 4.4). */
 const COOKIE_KEY_OCTETS = 16;
 
+function adoptState({ index, tables }: CompiledWideIps): StateMemory {
+  const memory = newStateMemory(tables.layout);
+  const writer = new StateWriter(memory);
+  new Availability(index, writer, newFacts()).start();
+  writer.commit();
+  return memory;
+}
+
 export class Dnsd implements ConfigApplier {
   readonly facts: OwnFacts;
   readonly listeners: ListenerKeeper;
   readonly rings: RingKeeper;
   readonly zones: ZoneKeeper;
   readonly zoneStatistics = new ZoneStatistics();
+  readonly wideIps: GtmKeeper;
   readonly queryLog = new QueryLogService();
   /** What is answered from. */
   tables: readonly ZoneTable[] = [];
@@ -75,16 +90,17 @@ export class Dnsd implements ConfigApplier {
     const chaos = { version: `wideplane ${version}`, hostname: hostname() };
     this.facts = { cookieKey: randomBytes(COOKIE_KEY_OCTETS), chaos };
     this.#addon = addon.addon;
+    this.wideIps = new GtmKeeper(adoptState);
     this.#backends = new Backends(this.facts, log);
     this.#source = new SocketSource(addon, inbox, opener);
     const answersOf = ({ profile }: ListenerSpec): ResponderOptions => answerOptions(profile, this.facts);
     const deferred = (queries: readonly DeferredQuery[]): void => this.#answerDeferred(queries);
-    const newCounts = (): Float64Array => this.zoneStatistics.allocate();
+    const sources = (thread: string): SourceData => this.#sourcesFor(thread);
     this.rings = new RingKeeper({
       source: this.#source,
       setRules,
       answersOf,
-      newCounts,
+      sources,
       deferred,
       queryLog: this.queryLog,
       log,
@@ -112,10 +128,12 @@ export class Dnsd implements ConfigApplier {
     return this.#goOver(applyChanges(this.#objects, changes));
   }
 
-  /** Zones first: a listener never answers without those that it shall have. */
+  /** Zones and wide IPs first: a listener never answers without those that it shall have. */
   async #goOver(objects: ObjectMap): Promise<ApplyFailure[]> {
     this.#objects = objects;
+    const settleWideIps = this.wideIps.want((type) => this.objectsOf(type));
     this.#zoneFailures = await this.#takeZones(await this.zones.want(this.objectsOf(gtmZone)));
+    settleWideIps?.();
     const profiles = new Map(this.objectsOf(ltmProfileDns).map((profile) => [profile.name, profile]));
     const specs = listenerSpecs(this.objectsOf(gtmListener), profiles);
     this.#backends.retain(specs.map(({ profile }) => profile));
@@ -147,9 +165,7 @@ export class Dnsd implements ConfigApplier {
   async #takeZones({ tables, failures, replacedOctets }: ServedZones): Promise<ApplyFailure[]> {
     const settle = this.zoneStatistics.begin(tables);
     this.tables = tables;
-    this.listeners.setZones(tables, this.zoneStatistics.allocate());
-    await (await this.#engine)?.setZones(tables, this.zoneStatistics.allocate());
-    await this.rings.setZones(tables);
+    await this.#publish();
     settle();
     if (replacedOctets > WORTH_COLLECTING_OCTETS) {
       collectGarbage();
@@ -159,13 +175,30 @@ export class Dnsd implements ConfigApplier {
     return failures.map(({ object, reason }) => ({ object: `${gtmZone.path} ${object}`, reason }));
   }
 
+  /** What a thread answers from, by its name. */
+  #sourcesFor(thread: string): SourceData {
+    const wideIps = this.wideIps.dataFor(thread);
+    return {
+      zones: this.tables,
+      zoneCounts: this.zoneStatistics.allocate(),
+      ...(wideIps === undefined ? {} : { wideIps }),
+    };
+  }
+
+  /** Resolves when all threads answer from what there is now. */
+  async #publish(): Promise<void> {
+    this.listeners.setSources(this.#sourcesFor('streams'));
+    await (await this.#engine)?.setSources(this.#sourcesFor('sockets'));
+    await this.rings.followSources();
+  }
+
   async #startEngine(): Promise<SocketEngine> {
     const engine = new SocketEngine(this.queryLog.register('sockets').memory, {
       deferred: (queries) => this.#answerDeferred(queries),
       died: this.#options.died,
     });
     await engine.ready();
-    await engine.setZones(this.tables, this.zoneStatistics.allocate());
+    await engine.setSources(this.#sourcesFor('sockets'));
     return engine;
   }
 

@@ -2,6 +2,7 @@
 
 import { formatAddress, parseAddress } from '../../core/address.ts';
 import { address, pattern, recordsByPattern, string } from '../kinds.ts';
+import { monitorRuleKind } from '../monitor-rule.ts';
 import { COMMON, fullPath, pathProblem, relativeName } from '../name.ts';
 import { objectType, type ObjectOf } from '../object-type.ts';
 import type { Reading } from '../property.ts';
@@ -14,17 +15,6 @@ const MEMBER = /^(.+)[:.]([a-z0-9][a-z0-9-]*)$/;
 function hostOf(member: string): string | undefined {
   const [, host, port = ''] = MEMBER.exec(member.slice(member.lastIndexOf('/') + 1)) ?? [];
   return host !== undefined && parseService(`tcp:${port}`) !== undefined ? host : undefined;
-}
-
-/** `a`, `a and b`, `min 1 of { a b }`. */
-const MONITOR_RULE = /^(?:min [0-9]+ of \{(?: [^\s{}"\\]+)* \}|[^\s{}"\\]+(?: and [^\s{}"\\]+)*)$/;
-
-/** A name in such a rule: what is neither a word of the rule nor a brace. */
-const NAME_IN_RULE = /(?<=^|\s)(?!(?:and|min [0-9]+|[0-9]+ of|of|[{}])(?:\s|$))[^\s]+/g;
-
-function readMonitorRule(text: string): Reading<string> {
-  if (!MONITOR_RULE.test(text)) return { problem: 'must be the name of a monitor, or min 1 of { … }' };
-  return { value: text.replace(NAME_IN_RULE, (name) => fullPath(name, COMMON)) };
 }
 
 /** The address of a pool member, by its name. */
@@ -84,15 +74,10 @@ ltm pool gateways {
       },
       { default: {}, help: 'The members, each an address with a port; the port of a gateway has no meaning.' },
     ),
-    monitor: pattern(
-      {
-        name: 'monitor',
-        expects: 'the name of a monitor, several with and between them, or min 1 of { … }',
-        isPhrase: true,
-        read: readMonitorRule,
-      },
-      { help: 'What watches the members; gateways are watched by ARP and neighbour discovery.', inert: true },
-    ),
+    monitor: pattern(monitorRuleKind, {
+      help: 'What watches the members; gateways are watched by ARP and neighbour discovery.',
+      inert: true,
+    }),
   },
   check(objects, context) {
     for (const object of objects) {

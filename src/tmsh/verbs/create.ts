@@ -21,7 +21,7 @@ export const create: Verb = {
     // eslint-disable-next-line @typescript-eslint/require-await
     async *run(command) {
       const { type, name, extras, editsIn } = readObject(command);
-      if (name !== undefined && isPattern(name.text)) throw meansSeveral(type, name);
+      if (name !== undefined && meansOthers(type, name.text)) throw meansSeveral(type, name);
       const path = nameOf(type, name?.text ?? '', command.session.folder);
       yield* stage(command, (transaction) => {
         transaction.create(type, path, editsIn(transaction), name?.position);
@@ -31,6 +31,10 @@ export const create: Verb = {
   },
   phrases: [createTransaction],
 };
+
+function meansOthers({ hasWildcardNames }: AnyObjectType, word: string): boolean {
+  return hasWildcardNames === true ? word === 'all' : isPattern(word);
+}
 
 /** A file may have an object of such a name; here nobody could name it alone. */
 function meansSeveral(type: AnyObjectType, { text, position }: Token): ConfigError {

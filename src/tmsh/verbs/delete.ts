@@ -1,7 +1,7 @@
 // `delete`: objects by name, several in braces, by wildcard, or all that can be deleted.
 
 import { isBuiltIn } from '../../config/configuration.ts';
-import { expectEnd, isPattern, readType, readWords, resolveNames } from '../arguments.ts';
+import { expectEnd, isPattern, readNames, readType, resolveNames } from '../arguments.ts';
 import { stage } from '../stage.ts';
 import type { Verb } from '../verb.ts';
 import { deleteTransaction } from './cli-transaction.ts';
@@ -19,7 +19,7 @@ export const remove: Verb = {
       const { scanner } = command;
       const { folder } = command.session;
       const type = readType(scanner);
-      const tokens = type.naming === 'singleton' ? [] : readWords(scanner, `a ${type.label} name`);
+      const tokens = type.naming === 'singleton' ? [] : readNames(scanner, type);
       expectEnd(scanner);
       yield* stage(command, (transaction) => {
         if (type.naming === 'singleton') transaction.delete(type, '');

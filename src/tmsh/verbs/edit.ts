@@ -4,11 +4,11 @@
 import { objectKey } from '../../config/change.ts';
 import { nameOf } from '../../config/load-text.ts';
 import type { AnyObjectType } from '../../config/object-type.ts';
-import { printObject } from '../../config/print.ts';
+import { printName, printObject } from '../../config/print.ts';
 import { replaceObjects } from '../../config/replace-objects.ts';
 import type { Token } from '../../config/scanner.ts';
 import { ConfigError } from '../../core/errors.ts';
-import { isPattern, readType, readWords, resolveNames } from '../arguments.ts';
+import { isPattern, readNames, readType, resolveNames } from '../arguments.ts';
 import { conflictOn, listingDigest } from '../edit-conflict.ts';
 import { readOptions } from '../options.ts';
 import type { Command, OptionWord, Verb } from '../verb.ts';
@@ -30,7 +30,7 @@ export const edit: Verb = {
     async *run(command) {
       const { scanner, backend, session, input } = command;
       const type = readType(scanner);
-      const tokens = type.naming === 'singleton' ? [] : readWords(scanner, `a ${type.label} name`);
+      const tokens = type.naming === 'singleton' ? [] : readNames(scanner, type);
       const isFull = readOptions(scanner, 'edit', OPTIONS).has('all-properties');
       if (session.batch !== undefined) {
         const hint = 'submit cli transaction or delete cli transaction first.';
@@ -71,6 +71,6 @@ function namesToEdit({ backend, session }: Command, type: AnyObjectType, token: 
 /** With full names: the text is read as a file is. */
 function listing({ backend }: Command, type: AnyObjectType, name: string, isFull: boolean): string {
   const object = backend.configuration.objects.get(objectKey({ type: type.path, name }));
-  if (object === undefined) return `${type.path} ${name} {\n}\n`;
+  if (object === undefined) return `${type.path} ${printName(type, name, undefined)} {\n}\n`;
   return printObject(backend.configuration, object, isFull ? { allProperties: true } : {});
 }

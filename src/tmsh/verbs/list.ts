@@ -13,7 +13,7 @@ import type { Token } from '../../config/scanner.ts';
 import { FIRST, placesOf } from '../../config/unknown.ts';
 import type { UnknownObject } from '../../config/unknown.ts';
 import { ConfigSyntaxError } from '../../core/errors.ts';
-import { ALL_WORDS, isNear, namesObject, readTypes, resolveNames, unexpected } from '../arguments.ts';
+import { ALL_WORDS, isNear, namesObject, readTypes, resolveNames, takeName, unexpected } from '../arguments.ts';
 import type { Command, OptionWord, Output, Phrase, Verb } from '../verb.ts';
 import { listTransaction } from './cli-transaction.ts';
 import { listSysConfigHistory } from './list-sys-config-history.ts';
@@ -88,7 +88,8 @@ export async function* listObjects({ scanner, backend, session }: Command): Outp
       let inner = scanner.next();
       for (; inner?.kind === 'word'; inner = scanner.next()) {
         const property = vocabulary.get(inner.text);
-        if (property === undefined || namesObject(configuration, single, inner.text, folder)) wanted.push(inner);
+        const name = property === undefined ? takeName(scanner, inner, single) : inner;
+        if (property === undefined || namesObject(configuration, single, inner.text, folder)) wanted.push(name);
         else only.push(property.name);
       }
       if (inner === undefined) throw new ConfigSyntaxError('this brace is never closed', token.position, 'Add a }.');
@@ -101,7 +102,7 @@ export async function* listObjects({ scanner, backend, session }: Command): Outp
       if (property !== undefined && !(isName && namesObject(configuration, single, token.text, folder))) {
         only.push(property.name);
       } else {
-        wanted.push(token);
+        wanted.push(takeName(scanner, token, single));
       }
     }
   }

@@ -4,7 +4,7 @@ import { ROOT, leafOf, resolveFolder } from '../../config/folders.ts';
 import { nameOf } from '../../config/load-text.ts';
 import type { AnyObjectType } from '../../config/object-type.ts';
 import type { Token } from '../../config/scanner.ts';
-import { expectEnd, readType, readWord, resolveOne } from '../arguments.ts';
+import { expectEnd, readName, readType, readWord, resolveOne } from '../arguments.ts';
 import { stage } from '../stage.ts';
 import type { Command, Objects, Output, Verb } from '../verb.ts';
 
@@ -54,8 +54,8 @@ type Names = { type: AnyObjectType; from: Token; target: (name: string) => strin
 /** Type, name, and a new name or `to-folder FOLDER`. */
 function readNames({ scanner, session: { folder } }: Command): Names {
   const type = readType(scanner);
-  const from = readWord(scanner, `a ${type.label} name`);
-  const word = readWord(scanner, 'a new name, or to-folder,').text;
+  const from = readName(scanner, type);
+  const word = readName(scanner, type, 'a new name, or to-folder,').text;
   if (word !== 'to-folder' || type.naming === 'plain') {
     expectEnd(scanner);
     return { type, from, target: () => nameOf(type, word, folder) };

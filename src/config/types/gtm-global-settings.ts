@@ -1,0 +1,188 @@
+// `gtm global-settings general`, `load-balancing` and `metrics`: what holds for all wide IPs.
+
+import { MAX_COUNT } from '../gtm-kinds.ts';
+import { choice, choiceList, integer, patternList, pattern, string, toggle, yesNo } from '../kinds.ts';
+import { objectType, type ObjectOf } from '../object-type.ts';
+import type { ScalarKind } from '../property.ts';
+
+/** What can be replied when nothing can be answered. */
+export const FAILURE_RCODES = ['noerror', 'formerr', 'servfail', 'nxdomain', 'notimpl', 'refused'] as const;
+
+const fileKind: ScalarKind<string> = {
+  shape: 'scalar',
+  name: 'path',
+  expects: 'the full path of a file',
+  read: (word) =>
+    !word.startsWith('/') || word.includes('\0') || word.endsWith('/')
+      ? { problem: 'must be the full path of a file' }
+      : { value: word },
+  print: (value) => value,
+};
+
+const count = (value: number, help: string) => integer({ min: 0, max: MAX_COUNT }, { default: value, help });
+const inertCount = (value: number, help: string) =>
+  integer({ min: 0, max: MAX_COUNT }, { default: value, help, inert: true });
+
+export const gtmGlobalSettingsGeneral = objectType({
+  path: 'gtm global-settings general',
+  label: 'GTM Global Settings',
+  runBy: 'dnsd',
+  help: 'What holds for all wide IPs.',
+  example: `
+gtm global-settings general {
+    static-persist-cidr-ipv4 24
+    wideip-zone-nameserver ns1.example.com
+}
+`,
+  naming: 'singleton',
+  sync: 'gtm',
+  properties: {
+    'allow-nxdomain-override': yesNo({
+      default: false,
+      help: 'Whether other sources may answer what has no name here.',
+      inert: true,
+    }),
+    'auto-discovery': yesNo({ default: false, help: 'Whether virtual servers and links are found.', inert: true }),
+    'cache-ldns-servers': yesNo({ default: true, help: 'Whether resolvers are remembered.', inert: true }),
+    'domain-name-check': choice(['allow-underscore', 'idn-compatible', 'none', 'strict'], {
+      default: 'allow-underscore',
+      help: 'What names of wide IPs and aliases may hold: letters, digits and - (strict), _ too, or anything.',
+    }),
+    'drain-persistent-requests': yesNo({
+      default: true,
+      help: 'Whether persistence goes on with a pool or a member that was disabled.',
+    }),
+    'forward-status': toggle({ default: false, help: 'Whether states are handed on.', inert: true }),
+    'geoip-databases': patternList(fileKind, {
+      default: [],
+      help: 'Files in the format of MaxMind databases, which say where addresses are; the first that knows something is right.',
+      extension: true,
+    }),
+    'gtm-sets-recursion': yesNo({
+      default: false,
+      help: 'Whether replies say that recursion is available.',
+      inert: true,
+    }),
+    'monitor-disabled-objects': yesNo({ default: false, help: 'Whether what is disabled is watched.', inert: true }),
+    'nethsm-timeout': inertCount(20, 'Seconds for an answer of a security module.'),
+    'peer-leader': string({ help: 'The server that leads.', inert: true }),
+    'send-wildcard-rrs': toggle({
+      default: false,
+      help: 'Whether names with wildcards are written into zones of BIND.',
+      inert: true,
+    }),
+    'static-persist-cidr-ipv4': integer(
+      { min: 0, max: 32 },
+      { default: 32, help: 'Bits of the address that static-persistence goes by, for resolvers of IPv4.' },
+    ),
+    'static-persist-cidr-ipv6': integer(
+      { min: 0, max: 128 },
+      { default: 128, help: 'Bits of the address that static-persistence goes by, for resolvers of IPv6.' },
+    ),
+    synchronization: yesNo({ default: false, help: 'Whether this configuration is shared with a group.', inert: true }),
+    'synchronization-group-name': string({ default: 'default', help: 'The group.', inert: true }),
+    'synchronize-zone-files': yesNo({ default: false, help: 'Whether zone files are shared as well.', inert: true }),
+    'wideip-zone-nameserver': pattern(
+      {
+        name: 'domain-name',
+        expects: 'the name of a name server',
+        read: (word) => (word === '' ? { problem: 'must be a domain name' } : { value: word }),
+      },
+      {
+        default: 'this.name.is.invalid.',
+        help: 'The name server that an SOA names which goes with a reply of failure-rcode.',
+      },
+    ),
+  },
+});
+
+const factor = (value: number, what: string) =>
+  count(value, `What makes ${what} comparable in quality-of-service: the value that counts as much as one of another.`);
+
+export const gtmGlobalSettingsLoadBalancing = objectType({
+  path: 'gtm global-settings load-balancing',
+  label: 'GTM Load Balancing Settings',
+  runBy: 'dnsd',
+  help: 'How all wide IPs choose.',
+  example: `
+gtm global-settings load-balancing {
+    topology-longest-match no
+}
+`,
+  naming: 'singleton',
+  sync: 'gtm',
+  properties: {
+    'failure-rcode': choice(FAILURE_RCODES, { default: 'noerror', help: 'What failure-rcode-response replies.' }),
+    'failure-rcode-response': toggle({
+      default: false,
+      help: 'Whether failure-rcode is replied for wide IPs that reply none themselves when nothing can be answered.',
+    }),
+    'failure-rcode-ttl': count(0, 'Seconds that such a reply may be kept for; 0: it says nothing of that.'),
+    'ignore-path-ttl': yesNo({ default: false, help: 'Whether what was measured of paths counts for ever.' }),
+    'qos-factor-bps': factor(1_000_000, 'throughput'),
+    'qos-factor-hit-ratio': factor(10_000, 'the completion rate'),
+    'qos-factor-hops': factor(25, 'the number of hops'),
+    'qos-factor-link-capacity': factor(1, 'the capacity of a link'),
+    'qos-factor-packet-rate': factor(10_000, 'the packet rate'),
+    'qos-factor-rtt': factor(10_000, 'the round-trip time'),
+    'qos-factor-topology': factor(10, 'the topology score'),
+    'qos-factor-vs-capacity': factor(1, 'the capacity of a virtual server'),
+    'qos-factor-vs-score': factor(1, 'the score of a virtual server'),
+    'respect-fallback-dependency': yesNo({
+      default: false,
+      help: 'Whether fallback-mode leaves out members that are not available.',
+    }),
+    'topology-allow-zero-scores': yesNo({
+      default: true,
+      help: 'Whether topology may choose what no record gives a score above 0.',
+    }),
+    'topology-longest-match': yesNo({
+      default: true,
+      help: 'Whether topology records are looked through from the most exact one on, instead of by order.',
+    }),
+    'topology-prefer-edns0-client-subnet': toggle({
+      default: false,
+      help: 'Whether topology goes by the client subnet that a resolver sends (RFC 7871), for all wide IPs.',
+    }),
+    'verify-vs-availability': yesNo({
+      default: true,
+      help: 'Whether members must be available; otherwise being enabled is enough.',
+    }),
+  },
+});
+
+export const gtmGlobalSettingsMetrics = objectType({
+  path: 'gtm global-settings metrics',
+  label: 'GTM Metrics Settings',
+  runBy: 'dnsd',
+  help: 'What is measured of paths to resolvers, and how long it is good for.',
+  example: `
+gtm global-settings metrics {
+    path-ttl 1200
+}
+`,
+  naming: 'singleton',
+  sync: 'gtm',
+  properties: {
+    'default-probe-limit': inertCount(12, 'Probes of a resolver after which it is let be.'),
+    'hops-packet-length': inertCount(64, 'Octets of a packet that counts hops.'),
+    'hops-sample-count': inertCount(3, 'Packets that count hops.'),
+    'hops-timeout': inertCount(3, 'Seconds for a reply to one.'),
+    'hops-ttl': inertCount(604_800, 'Seconds for which a number of hops is good.'),
+    'inactive-ldns-ttl': inertCount(2_419_200, 'Seconds after which a resolver is forgotten that asks nothing.'),
+    'inactive-paths-ttl': inertCount(604_800, 'Seconds after which a path is forgotten that nobody uses.'),
+    'ldns-update-interval': inertCount(20, 'Seconds between two notes of resolvers.'),
+    'metrics-caching': inertCount(3600, 'Seconds between two notes of metrics in a file.'),
+    'metrics-collection-protocols': choiceList(['dns_dot', 'dns_rev', 'icmp', 'tcp', 'udp'], {
+      default: ['icmp'],
+      help: 'How resolvers are probed.',
+      inert: true,
+    }),
+    'path-ttl': count(2400, 'Seconds for which what was measured of a path is good.'),
+    'paths-retry': inertCount(120, 'Seconds after which a path is probed again that nothing is known of.'),
+  },
+});
+
+export type GtmGlobalSettingsGeneral = ObjectOf<typeof gtmGlobalSettingsGeneral>;
+export type GtmGlobalSettingsLoadBalancing = ObjectOf<typeof gtmGlobalSettingsLoadBalancing>;
+export type GtmGlobalSettingsMetrics = ObjectOf<typeof gtmGlobalSettingsMetrics>;
