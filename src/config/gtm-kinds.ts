@@ -96,6 +96,24 @@ export const virtualServerKind: ScalarKind<string> = {
   print: (value, folder) => relativeName(value, folder),
 };
 
+/** Devices write a mere number where a dependency is on something that is not there any more. */
+const STALE = /^[0-9]+$/;
+
+/** Whether a key of dependencies names a virtual server. */
+export function isDependency(key: string): boolean {
+  return !STALE.test(key);
+}
+
+/** What a virtual server depends on. */
+export const dependencyKind: ScalarKind<string> = {
+  ...virtualServerKind,
+  within: {
+    ...virtualServerKind.within!,
+    of: (value) => (isDependency(value) ? virtualServerKind.within!.of(value) : []),
+  },
+  read: (word, folder) => (isDependency(word) ? virtualServerKind.read(word, folder) : { value: word }),
+};
+
 /** Why this cannot be the name of a server: virtual servers are named behind it. */
 export function serverNameProblem(path: string): string | undefined {
   return pathProblem(path) ?? (path.includes(':') ? 'the name of a server holds no :' : undefined);

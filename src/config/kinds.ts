@@ -10,7 +10,8 @@ import type { Always, ListKind, PropertiesOf, Property, PropertyMap, PropertyOpt
 import type { RecordTable } from './record-table.ts';
 
 /** What a reference must know of the type that it names. */
-export type ReferenceTarget = Pick<AnyObjectType, 'path' | 'label' | 'naming'>;
+export type ReferenceTarget = Pick<AnyObjectType, 'path' | 'label' | 'naming'> &
+  Partial<Pick<AnyObjectType, 'nameProblem'>>;
 
 /** The longest string that a property takes (F5: 01020057). */
 export const MAX_STRING_OCTETS = 65535;
@@ -244,6 +245,8 @@ export function reference<const O extends PropertyOptions<string>>(
 
 export function referenceKind(targets: readonly ReferenceTarget[]): ScalarKind<string> {
   const isPlain = targets.every((target) => target.naming === 'plain');
+  const own = targets.length === 1 ? targets[0]!.nameProblem : undefined;
+  const problemOf = own ?? (isPlain ? nameProblem : pathProblem);
   return {
     shape: 'scalar',
     name: 'reference',
@@ -251,7 +254,7 @@ export function referenceKind(targets: readonly ReferenceTarget[]): ScalarKind<s
     refersTo: targets.map((target) => target.path),
     read(word, folder) {
       const value = isPlain ? word : fullPath(word, folder);
-      const problem = isPlain ? nameProblem(value) : pathProblem(value);
+      const problem = problemOf(value);
       return problem === undefined ? { value } : { problem: `must be the name of an object: ${problem}` };
     },
     print: (value, folder) => (isPlain ? value : relativeName(value, folder)),

@@ -5,13 +5,20 @@ import { TOPOLOGY_KINDS, WIDE_IP_TYPES } from '../gtm/description.ts';
 import type { TopologyKind } from '../gtm/description.ts';
 import { choiceKind, referenceKind } from './kinds.ts';
 import type { ReferenceTarget } from './kinds.ts';
+import { pathProblem } from './name.ts';
 import type { Reading, ScalarKind } from './property.ts';
 import { sentenceKind } from './sentence.ts';
 import { gtmDatacenter } from './types/gtm-datacenter.ts';
 import { GTM_POOLS } from './types/gtm-pool.ts';
 
 /** Regions hold statements, which may name regions. */
-export const REGION = { path: 'gtm region', label: 'Region', naming: 'full-path' } as const satisfies ReferenceTarget;
+export const REGION = {
+  path: 'gtm region',
+  label: 'Region',
+  naming: 'full-path',
+  // On a device they may be several words.
+  nameProblem: (path: string) => pathProblem(path.replaceAll(/(?<=[^ /]) (?=[^ /])/g, '_')),
+} as const satisfies ReferenceTarget;
 
 const CONTINENTS = ['AF', 'AN', 'AS', 'EU', 'NA', 'OC', 'SA'];
 const NOT = 'not';

@@ -14,28 +14,15 @@ import type { GtmIndex, MemberEntry, PoolEntry, VirtualServerEntry, WideIpEntry 
 
 const NOBODY = -1;
 
-/** A pool of a wide IP, as it is referred to. */
-export type Reference = WideIpPool & { readonly type: WideIpType };
+/** An index, and what its numbers of pools stand beside. */
+export type CompiledIndex = {
+  readonly index: GtmIndex;
+  /** By wide IP: the ratios of its references, as WideIpEntry.pools has their pools. */
+  readonly ratios: readonly (readonly number[])[];
+};
 
-/** Own type and cname together, by order; of the same order the own type first. Pools that are not there are left out. */
-export function referencesOf({ type, pools, cnamePools }: WideIp, hasPool: (key: string) => boolean): Reference[] {
-  const all = pools.map((pool): Reference => ({ ...pool, type }));
-  if (cnamePools.length > 0) {
-    all.push(...cnamePools.map((pool): Reference => ({ ...pool, type: 'cname' })));
-    all.sort((a, b) => a.order - b.order);
-  }
-  return all.filter(({ type, pool }) => hasPool(poolKey(type, pool)));
-}
-
-export function poolKey(type: WideIpType, name: string): string {
-  return `${type} ${name}`;
-}
-
-/** The index, and by wide IP its references, as WideIpEntry.pools has their pools. */
-export function compileIndex(
-  description: GtmDescription,
-  targets: TargetFinder,
-): { readonly index: GtmIndex; readonly references: readonly (readonly Reference[])[] } {
+/** Pools that are not there are left out. */
+export function compileIndex(description: GtmDescription, targets: TargetFinder): CompiledIndex {
   const virtualServers: VirtualServerEntry[] = [];
   const byKey = new Map<string, number>();
   for (const server of description.servers) {
@@ -48,23 +35,41 @@ export function compileIndex(
   const pools = new PoolNumbers(description, targets, virtualServers, byKey);
   const applications = applicationsOf(description);
   const wideIps: WideIpEntry[] = [];
-  const references: (readonly Reference[])[] = [];
+  const ratios: (readonly number[])[] = [];
   for (const wideIp of description.wideIps) {
-    const application = applications.get(poolKey(wideIp.type, wideIp.name));
-    const own = referencesOf(wideIp, (key) => pools.has(key));
+    const application = applications.get(`${wideIp.type} ${wideIp.name}`);
     const { lastResort } = wideIp;
-    references.push(own);
-    wideIps.push({
-      wideIp,
-      application,
-      pools: own.map(({ type, pool }) => pools.numberOf(poolKey(type, pool), application)),
-      lastResort:
-        lastResort === undefined ? -1 : pools.numberOf(poolKey(lastResort.type, lastResort.pool), application),
-    });
+    const references = referencesOf(wideIp, application, pools);
+    const last = lastResort === undefined ? NOBODY : pools.numberOf(lastResort.type, lastResort.pool, application);
+    wideIps.push({ wideIp, application, pools: references.pools, lastResort: last });
+    ratios.push(references.ratios);
   }
   const { datacenters } = description;
   const index = { description, datacenters, virtualServers, pools: pools.entries, members: pools.members, wideIps };
-  return { index, references };
+  return { index, ratios };
+}
+
+/** Own type and cname together, by order; of the same order the own type first. */
+function referencesOf(
+  { type, pools: own, cnamePools }: WideIp,
+  application: Application | undefined,
+  numbers: PoolNumbers,
+): { readonly pools: readonly number[]; readonly ratios: readonly number[] } {
+  const pools: number[] = [];
+  const ratios: number[] = [];
+  const add = (typeOfPool: WideIpType, { pool, ratio }: WideIpPool): void => {
+    const number = numbers.numberOf(typeOfPool, pool, application);
+    if (number === NOBODY) return;
+    pools.push(number);
+    ratios.push(ratio);
+  };
+  let alias = 0;
+  for (const reference of own) {
+    while (alias < cnamePools.length && cnamePools[alias]!.order < reference.order) add('cname', cnamePools[alias++]!);
+    add(type, reference);
+  }
+  while (alias < cnamePools.length) add('cname', cnamePools[alias++]!);
+  return { pools, ratios };
 }
 
 /** By the type and name of a wide IP the application that it is part of, the first one that has it. */
@@ -72,7 +77,7 @@ function applicationsOf({ applications }: GtmDescription): ReadonlyMap<string, A
   const found = new Map<string, Application>();
   for (const application of applications) {
     for (const { type, name } of application.wideIps) {
-      const key = poolKey(type, name);
+      const key = `${type} ${name}`;
       if (!found.has(key)) found.set(key, application);
     }
   }
@@ -83,8 +88,9 @@ function applicationsOf({ applications }: GtmDescription): ReadonlyMap<string, A
 class PoolNumbers {
   readonly entries: PoolEntry[] = [];
   readonly members: MemberEntry[] = [];
-  readonly #byKey = new Map<string, number>();
-  readonly #instances = new Map<Application, Map<string, number>>();
+  readonly #byName: Record<WideIpType, Map<string, number>>;
+  /** By application and the number of the pool as such. */
+  readonly #instances = new Map<Application, Map<number, number>>();
   readonly #targets: TargetFinder;
   readonly #virtualServers: readonly VirtualServerEntry[];
   readonly #virtualServerNumbers: ReadonlyMap<string, number>;
@@ -98,22 +104,27 @@ class PoolNumbers {
     this.#targets = targets;
     this.#virtualServers = virtualServers;
     this.#virtualServerNumbers = virtualServerNumbers;
-    for (const pool of pools) this.#byKey.set(poolKey(pool.type, pool.name), this.#add(pool, undefined));
-  }
-
-  has(key: string): boolean {
-    return this.#byKey.has(key);
+    const newNames = (): Map<string, number> => new Map();
+    this.#byName = {
+      a: newNames(),
+      aaaa: newNames(),
+      cname: newNames(),
+      mx: newNames(),
+      naptr: newNames(),
+      srv: newNames(),
+    };
+    for (const pool of pools) this.#byName[pool.type].set(pool.name, this.#add(pool, undefined));
   }
 
   /** -1 when there is no such pool. */
-  numberOf(key: string, application: Application | undefined): number {
-    const number = this.#byKey.get(key);
-    if (number === undefined) return -1;
+  numberOf(type: WideIpType, name: string, application: Application | undefined): number {
+    const number = this.#byName[type].get(name);
+    if (number === undefined) return NOBODY;
     if (application === undefined) return number;
     let instances = this.#instances.get(application);
     if (instances === undefined) this.#instances.set(application, (instances = new Map()));
-    let instance = instances.get(key);
-    if (instance === undefined) instances.set(key, (instance = this.#add(this.entries[number]!.pool, application)));
+    let instance = instances.get(number);
+    if (instance === undefined) instances.set(number, (instance = this.#add(this.entries[number]!.pool, application)));
     return instance;
   }
 

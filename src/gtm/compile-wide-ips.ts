@@ -39,15 +39,15 @@ export function compileWideIps(description: GtmDescription, previous?: CompiledW
   const octets = new OctetStore();
   const names = compileNames(description.wideIps, octets);
   const targets = new TargetFinder(new WideIpFinder({ names, octets: octets.octets }));
-  const { index, references } = compileIndex(description, targets);
+  const { index, ratios } = compileIndex(description, targets);
   const parts = { index, octets, subjects: new TopologySubjects(index) };
-  const wideIps = packWideIps(parts, references);
+  const wideIps = packWideIps(parts);
   const pools = packPools(parts);
   const members = packMembers(parts, targets);
   const tables: WideIpTables = {
     layout: layoutOf(index),
     wideIps,
-    references: packReferences(parts, references),
+    references: packReferences(parts, ratios),
     pools,
     members,
     memberSlots: packMemberSlots(members),

@@ -1,6 +1,5 @@
 // The numbers of objects, in the order in which `tables.ts` has them.
 
-import type { Reference } from './compile-index.ts';
 import type { TargetFinder } from './compile-targets.ts';
 import {
   DECISIONS,
@@ -51,17 +50,17 @@ const MODES = new Map<MemberMode, number>(MEMBER_MODES.map((mode, number) => [mo
 const TYPES = new Map(WIDE_IP_TYPES.map((type, number) => [type, number]));
 const key = new ObjectKey();
 
-export function packWideIps({ index, octets }: Parts, references: readonly (readonly Reference[])[]): Int32Array {
+export function packWideIps({ index, octets }: Parts): Int32Array {
   const numbers = sharedWords(index.wideIps.length * WIDE_IP_NUMBERS);
   const nameserver = index.description.settings.wideIpZoneNameserver;
   let firstReference = 0;
-  for (const [number, { wideIp, application, lastResort }] of index.wideIps.entries()) {
+  for (const [number, { wideIp, application, pools, lastResort }] of index.wideIps.entries()) {
     const base = number * WIDE_IP_NUMBERS;
     numbers[base + WideIpField.type] = TYPES.get(wideIp.type)!;
     numbers[base + WideIpField.poolMode] = POOL_MODES.indexOf(wideIp.poolMode);
     numbers[base + WideIpField.firstReference] = firstReference;
-    numbers[base + WideIpField.references] = references[number]!.length;
-    firstReference += references[number]!.length;
+    numbers[base + WideIpField.references] = pools.length;
+    firstReference += pools.length;
     numbers[base + WideIpField.lastResort] = lastResort;
     numbers[base + WideIpField.flags] = flagsOf(wideIp);
     // A wide IP's own persistence goes before that of its application.
@@ -93,15 +92,16 @@ function flagsOf({ minimalResponse, prefersClientSubnet, failure }: WideIp): num
   );
 }
 
-export function packReferences({ index, subjects }: Parts, references: readonly (readonly Reference[])[]): Int32Array {
+/** `ratios`: of each wide IP, beside its pools. */
+export function packReferences({ index, subjects }: Parts, ratios: readonly (readonly number[])[]): Int32Array {
   let count = 0;
-  for (const all of references) count += all.length;
+  for (const own of ratios) count += own.length;
   const numbers = sharedWords(count * REFERENCE_NUMBERS);
   let base = 0;
   for (const [number, { wideIp, pools }] of index.wideIps.entries()) {
     for (const [place, pool] of pools.entries()) {
       numbers[base + ReferenceField.pool] = pool;
-      numbers[base + ReferenceField.ratio] = references[number]![place]!.ratio;
+      numbers[base + ReferenceField.ratio] = ratios[number]![place]!;
       numbers[base + ReferenceField.subject] = wideIp.poolMode === 'topology' ? subjects.ofPool(pool) : 0;
       base += REFERENCE_NUMBERS;
     }

@@ -47,6 +47,8 @@ export const TraceEvent = {
   aliasFollowed: 20,
   /** What an alias stands for is left to who asks: member, a value of `AliasEnd`. */
   aliasLeft: 21,
+  /** None of its pools is available, or its application takes it down with others: wide IP. */
+  unavailable: 22,
 } as const;
 export type TraceEvent = (typeof TraceEvent)[keyof typeof TraceEvent];
 

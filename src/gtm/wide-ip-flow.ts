@@ -81,7 +81,6 @@ export type FlowMeans = {
 };
 
 export class WideIpFlow {
-  trace: Trace | undefined;
   /** Who was chosen last: a pool, and so many members at the start of `members`. */
   pool = -1;
   members: Int32Array;
@@ -97,6 +96,7 @@ export class WideIpFlow {
   readonly #network = new Int32Array(4);
   readonly #persisted = new Int32Array(1);
   #stage: Stage = Stage.preferred;
+  #trace: Trace | undefined;
 
   constructor(tables: WideIpTables, state: StateReader, { random, persistence, counts, topology }: FlowMeans) {
     this.#tables = tables;
@@ -119,11 +119,15 @@ export class WideIpFlow {
     this.#members.carry(previous.#members);
   }
 
+  set trace(trace: Trace | undefined) {
+    this.#trace = this.#pools.trace = this.#members.trace = trace;
+  }
+
   decide(wideIp: number, client: Client): FlowEnd {
     this.#countWideIp(wideIp, WideIpCounter.requests);
     const { layout, words } = this.#state;
     if ((words[layout.wideIpsAt + wideIp]! & WideIpBit.enabled) === 0) {
-      this.trace?.note(TraceEvent.disabled, wideIp, 0, 0);
+      this.#trace?.note(TraceEvent.disabled, wideIp, 0, 0);
       return FlowEnd.off;
     }
     const isPersistent = this.#tables.wideIps[wideIp * WIDE_IP_NUMBERS + WideIpField.persistTtl]! > 0;
@@ -142,14 +146,24 @@ export class WideIpFlow {
   }
 
   #choose(wideIp: number, client: Client): FlowEnd {
-    const end = this.#tryAvailable(wideIp, client);
-    if (end !== FlowEnd.nothing) return end;
+    if (this.#isAvailable(wideIp)) {
+      const end = this.#tryAvailable(wideIp, client);
+      if (end !== FlowEnd.nothing) return end;
+    } else {
+      this.#trace?.note(TraceEvent.unavailable, wideIp, 0, 0);
+    }
     const lastResort = this.#tables.wideIps[wideIp * WIDE_IP_NUMBERS + WideIpField.lastResort]!;
     if (lastResort >= 0) {
       const last = this.#tryLastResort(wideIp, lastResort, client);
       if (last !== FlowEnd.nothing) return last;
     }
     return this.#tryEnabled(wideIp, client);
+  }
+
+  /** Not, also with pools that are: its application may take it down with others. */
+  #isAvailable(wideIp: number): boolean {
+    const { layout, words } = this.#state;
+    return (words[layout.wideIpsAt + wideIp]! & WideIpBit.available) !== 0;
   }
 
   /** One available pool after the other, each by all its modes, until one has an answer. */
@@ -162,28 +176,28 @@ export class WideIpFlow {
       const reference = this.#pools.choose(wideIp, client, PoolsAmong.available, this.#tried);
       if (reference < 0) break;
       const pool = references[reference * REFERENCE_NUMBERS + ReferenceField.pool]!;
-      this.trace?.note(TraceEvent.poolChosen, reference, pool, PoolsAmong.available);
+      this.#trace?.note(TraceEvent.poolChosen, reference, pool, PoolsAmong.available);
       end = this.#askPool(pool, client);
       if (end === FlowEnd.nothing) {
-        this.trace?.note(TraceEvent.poolEmpty, pool, 0, 0);
+        this.#trace?.note(TraceEvent.poolEmpty, pool, 0, 0);
         this.#tried[reference - first] = 1;
         tried++;
       }
     }
     if (tried > 0) this.#tried.fill(0);
-    if (end === FlowEnd.nothing) this.trace?.note(TraceEvent.poolsExhausted, wideIp, PoolsAmong.available, 0);
+    if (end === FlowEnd.nothing) this.#trace?.note(TraceEvent.poolsExhausted, wideIp, PoolsAmong.available, 0);
     return end;
   }
 
   #tryLastResort(wideIp: number, pool: number, client: Client): FlowEnd {
     const { layout, words } = this.#state;
     if (words[layout.poolsAt + pool * POOL_WORDS + PoolWord.usable]! === 0) {
-      this.trace?.note(TraceEvent.lastResortUnavailable, wideIp, pool, 0);
+      this.#trace?.note(TraceEvent.lastResortUnavailable, wideIp, pool, 0);
       return FlowEnd.nothing;
     }
-    this.trace?.note(TraceEvent.lastResort, wideIp, pool, 0);
+    this.#trace?.note(TraceEvent.lastResort, wideIp, pool, 0);
     const end = this.#askPool(pool, client);
-    if (end === FlowEnd.nothing) this.trace?.note(TraceEvent.poolEmpty, pool, 0, 0);
+    if (end === FlowEnd.nothing) this.#trace?.note(TraceEvent.poolEmpty, pool, 0, 0);
     else this.#countWideIp(wideIp, WideIpCounter.lastResort);
     return end;
   }
@@ -192,11 +206,11 @@ export class WideIpFlow {
   #tryEnabled(wideIp: number, client: Client): FlowEnd {
     const reference = this.#pools.choose(wideIp, client, PoolsAmong.enabled, this.#tried);
     if (reference < 0) {
-      this.trace?.note(TraceEvent.poolsExhausted, wideIp, PoolsAmong.enabled, 0);
+      this.#trace?.note(TraceEvent.poolsExhausted, wideIp, PoolsAmong.enabled, 0);
       return FlowEnd.nothing;
     }
     const pool = this.#tables.references[reference * REFERENCE_NUMBERS + ReferenceField.pool]!;
-    this.trace?.note(TraceEvent.poolChosen, reference, pool, PoolsAmong.enabled);
+    this.#trace?.note(TraceEvent.poolChosen, reference, pool, PoolsAmong.enabled);
     return this.#askStage(pool, Stage.fallback, client);
   }
 
@@ -211,21 +225,21 @@ export class WideIpFlow {
     const { pools } = this.#tables;
     const base = pool * POOL_NUMBERS;
     const mode = pools[base + PoolField.preferred + stage]!;
-    this.trace?.note(TraceEvent.mode, pool, stage, mode);
+    this.#trace?.note(TraceEvent.mode, pool, stage, mode);
     this.pool = pool;
     this.#stage = stage;
     switch (mode) {
       case DROP_PACKET:
-        this.trace?.note(TraceEvent.dropped, pool, stage, 0);
+        this.#trace?.note(TraceEvent.dropped, pool, stage, 0);
         this.#countPool(pool, PoolCounter.dropped);
         return FlowEnd.dropped;
       case RETURN_TO_DNS:
-        this.trace?.note(TraceEvent.returnedToDns, pool, stage, 0);
+        this.#trace?.note(TraceEvent.returnedToDns, pool, stage, 0);
         this.#countPool(pool, PoolCounter.returnedToDns);
         return stage === Stage.fallback ? FlowEnd.givenUp : FlowEnd.returned;
       case FALLBACK_IP:
         if (pools[base + PoolField.fallbackOctets] !== 0) {
-          this.trace?.note(TraceEvent.fallbackIp, pool, stage, 0);
+          this.#trace?.note(TraceEvent.fallbackIp, pool, stage, 0);
           this.#countPool(pool, PoolCounter.preferred + stage);
           return FlowEnd.address;
         }
@@ -235,7 +249,7 @@ export class WideIpFlow {
       default:
         if (this.#chooseMembers(pool, mode, stage, client)) return FlowEnd.members;
     }
-    this.trace?.note(TraceEvent.modeFailed, pool, stage, mode);
+    this.#trace?.note(TraceEvent.modeFailed, pool, stage, mode);
     return FlowEnd.nothing;
   }
 
@@ -251,7 +265,7 @@ export class WideIpFlow {
       if (numbers[member * MEMBER_NUMBERS + MemberField.recordOctets] === 0) continue;
       members[count++] = member;
       this.#counts.members[member * MEMBER_COUNTERS + MemberCounter.preferred + stage]!++;
-      this.trace?.note(TraceEvent.memberChosen, member, pool, stage);
+      this.#trace?.note(TraceEvent.memberChosen, member, pool, stage);
     }
     if (count === 0) return false;
     this.members = members;
@@ -270,21 +284,27 @@ export class WideIpFlow {
     const keyMore = wideIps[base + WideIpField.keyMore]!;
     if (!persistence.find(key, keyMore, this.#network, client.family, client.now)) return false;
     const member = this.#memberOf(wideIp, persistence.memberKey, persistence.memberKeyMore);
-    if (member < 0 || !this.#mayKeep(member) || members[member * MEMBER_NUMBERS + MemberField.recordOctets] === 0) {
-      this.trace?.note(TraceEvent.persistedLost, wideIp, member, 0);
+    if (
+      member < 0 ||
+      !this.#mayKeep(wideIp, member) ||
+      members[member * MEMBER_NUMBERS + MemberField.recordOctets] === 0
+    ) {
+      this.#trace?.note(TraceEvent.persistedLost, wideIp, member, 0);
       return false;
     }
-    this.trace?.note(TraceEvent.persisted, wideIp, member, 0);
+    this.#trace?.note(TraceEvent.persisted, wideIp, member, 0);
     this.#persisted[0] = member;
     this.members = this.#persisted;
     this.count = 1;
     return true;
   }
 
-  #mayKeep(member: number): boolean {
+  /** A member of the pool in `pool`. */
+  #mayKeep(wideIp: number, member: number): boolean {
     const { layout, words } = this.#state;
     const bits = words[layout.membersAt + member]!;
-    if ((bits & MemberBit.usable) !== 0) return true;
+    const isLastResort = this.#tables.wideIps[wideIp * WIDE_IP_NUMBERS + WideIpField.lastResort] === this.pool;
+    if ((bits & MemberBit.usable) !== 0 && (isLastResort || this.#isAvailable(wideIp))) return true;
     return this.#tables.settings.drainPersistentRequests && (bits & MemberBit.drains) !== 0;
   }
 

@@ -211,6 +211,8 @@ export class WideIpRig {
   readonly counts;
   readonly persistence: PersistTable;
   readonly sender: Sender;
+  /** What was replied last. */
+  readonly reply = new Reply();
 
   /** Everything is enabled and available. */
   constructor(description: GtmDescription, previous?: WideIpRig) {
@@ -294,7 +296,7 @@ export class WideIpRig {
   askOctets(octets: Uint8Array, limit = 1232): string[] {
     const query = new Query();
     assert.equal(readQuery(octets, 0, octets.length, query), QueryVerdict.question);
-    const reply = new Reply();
+    const { reply } = this;
     const means = { writer: new MessageWriter(), limit, isStream: false };
     const verdict = this.answerer.answer(query, reply, means, this.sender);
     if (verdict !== WideIpVerdict.answered) return [VERDICTS[verdict]!];
@@ -314,3 +316,18 @@ export class WideIpRig {
 }
 
 const VERDICTS = ['none', 'answered', 'dropped', 'passed'] as const;
+
+/** What most tests ask for: it has pools p1, of 192.0.2.1 and 192.0.2.2, and p2, of 192.0.2.3. */
+export const NAME = 'www.example.com';
+export const POOLS = [poolOf('a', '/Common/p1', ['192.0.2.1', '192.0.2.2']), poolOf('a', '/Common/p2', ['192.0.2.3'])];
+
+/** A rig of NAME with these pools, but for those that are called last. */
+export function rigOf(changes: Partial<WideIp> = {}, pools: readonly GtmPool[] = POOLS): WideIpRig {
+  const own = pools.filter(({ name }) => !name.endsWith('last')).map(({ name }) => name);
+  return new WideIpRig(describeGtm([wideIpOf('a', NAME, own, changes)], pools));
+}
+
+/** That NAME has this address. */
+export function answer(address: string, ttl = 30): string[] {
+  return ['NOERROR aa', `an ${NAME} ${ttl} A ${address}`];
+}

@@ -1,6 +1,6 @@
 // What the objects of wide IPs come to as plain data: texts become numbers and octets, records lists in their order.
 
-import { parseDestination, plainDomain } from '../../config/gtm-kinds.ts';
+import { isDependency, parseDestination, plainDomain } from '../../config/gtm-kinds.ts';
 import type { ObjectTypeOptions, TypedObject } from '../../config/object-type.ts';
 import type { PropertyMap } from '../../config/property.ts';
 import { wordsOf } from '../../config/sentence.ts';
@@ -138,7 +138,7 @@ function describeVirtualServer(
     port,
     enabled: properties.enabled,
     limits: limitsOf(properties),
-    dependsOn: Object.keys(properties['depends-on']),
+    dependsOn: Object.keys(properties['depends-on']).filter(isDependency),
     translation: translation === 'none' ? undefined : { address: translation, port: translationPort },
     hasMonitor: monitor === 'default' ? isServerWatched : monitor !== 'none',
   };

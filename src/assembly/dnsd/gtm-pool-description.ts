@@ -1,5 +1,6 @@
 // Pools of wide IPs as plain data.
 
+import { isDependency } from '../../config/gtm-kinds.ts';
 import type {
   AnyPool,
   GtmPoolA,
@@ -82,7 +83,7 @@ function ofAddresses({ properties }: GtmPoolA): OfAddresses & { members: PoolMem
     hasMonitor: isWatched(properties.monitor),
     members: membersOf(properties.members, (member) => ({
       limits: limitsOf(member),
-      dependsOn: Object.keys(member['depends-on']),
+      dependsOn: Object.keys(member['depends-on']).filter(isDependency),
     })),
   };
 }

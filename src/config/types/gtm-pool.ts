@@ -4,7 +4,14 @@ import { formatAddressOrAny, isUnspecified, parseAddressOrAny } from '../../core
 import type { IpFamily } from '../../core/address.ts';
 import { ALTERNATE_MODES, MEMBER_MODES } from '../../gtm/description.ts';
 import type { MemberMode, WideIpType } from '../../gtm/description.ts';
-import { domainNameKind, LIMITS, MAX_COUNT, parseDestination, splitVirtualServerKey } from '../gtm-kinds.ts';
+import {
+  dependencyKind,
+  domainNameKind,
+  LIMITS,
+  MAX_COUNT,
+  parseDestination,
+  splitVirtualServerKey,
+} from '../gtm-kinds.ts';
 import { virtualServerKind } from '../gtm-kinds.ts';
 import { addressOrAny, choice, flag, integer, pattern, port, recordsByPattern, string, toggle } from '../kinds.ts';
 import { yesNo } from '../kinds.ts';
@@ -35,7 +42,7 @@ const ADDRESS_MEMBERS = recordsByPattern(
   virtualServerKind,
   {
     'depends-on': recordsByPattern(
-      virtualServerKind,
+      dependencyKind,
       {},
       { default: {}, help: 'Virtual servers without which it is not available.' },
     ),

@@ -1,12 +1,13 @@
 // `gtm server`: a machine with virtual servers, whose addresses wide IPs answer.
 
 import {
+  dependencyKind,
   destinationKind,
+  isDependency,
   LIMITS,
   SERVER_LIMITS,
   serverNameProblem,
   splitVirtualServerKey,
-  virtualServerKind,
   virtualServerNameKind,
 } from '../gtm-kinds.ts';
 import { address, choice, flag, integer, pattern, recordsByPattern, reference } from '../kinds.ts';
@@ -131,7 +132,7 @@ gtm server web {
       virtualServerNameKind,
       {
         'depends-on': recordsByPattern(
-          virtualServerKind,
+          dependencyKind,
           {},
           { default: {}, help: 'Virtual servers without which it is not available.' },
         ),
@@ -192,6 +193,17 @@ export function checkDependency(
   key: string,
   context: ObjectContext,
 ): void {
+  if (!isDependency(key)) {
+    context.warn(
+      object,
+      `${user} of ${object.type} ${object.name} depends on ${key}, which is nothing: without effect.`,
+      {
+        property,
+        value: key,
+      },
+    );
+    return;
+  }
   const { server: serverName, virtualServer } = splitVirtualServerKey(key);
   const server = context.find(gtmServer, serverName);
   if (server === undefined || server.properties['virtual-servers'][virtualServer] !== undefined) return;

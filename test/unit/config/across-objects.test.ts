@@ -9,7 +9,7 @@ import { loadText } from '../../../src/config/load-text.ts';
 import { labelled } from '../../../src/config/object-type.ts';
 import { OBJECT_TYPES, findObjectType } from '../../../src/config/object-types.ts';
 import { printObject } from '../../../src/config/print.ts';
-import type { PropertyMap } from '../../../src/config/property.ts';
+import type { PropertyMap, ScalarKind } from '../../../src/config/property.ts';
 import { ConfigErrors } from '../../../src/config/transaction.ts';
 import { referencesOf } from '../../../src/config/validate.ts';
 import { ConfigError } from '../../../src/core/errors.ts';
@@ -47,6 +47,26 @@ net route b { network 10.6.0.0/16 interface wan }
 net fdb vlan lan { records { 02:00:00:00:00:01 { interface 1.2 } } }
 ltm profile dns d1 { }
 ltm profile dns d2 { defaults-from d1 }
+gtm prober-pool probers { members { probe } }
+gtm datacenter east { prober-pool probers }
+gtm link line { datacenter east }
+gtm server probe { datacenter east devices { probe { addresses { 192.0.2.9 } } } virtual-servers { v { destination 192.0.2.9:80 } } }
+gtm server web { datacenter east devices { web { addresses { 192.0.2.1 } } } prober-pool probers virtual-servers { v4 { destination 192.0.2.8:80 depends-on { probe:v } } v6 { destination 2001:db8::8.80 } } }
+gtm pool a p4 { members { web:v4 { depends-on { probe:v } } } }
+gtm pool aaaa p6 { members { web:v6 { depends-on { probe:v } } } }
+gtm pool cname pc { members { www.example.net { } } }
+gtm pool mx pm { members { mx.example.net { } } }
+gtm pool naptr pn { members { n.example.net { } } }
+gtm pool srv ps { members { s.example.net { port 80 } } }
+gtm wideip a www.example.com { pools { p4 } pools-cname { pc } last-resort-pool aaaa p6 }
+gtm wideip aaaa www.example.com { pools { p6 } pools-cname { pc } last-resort-pool a p4 }
+gtm wideip cname www.example.com { pools { pc } last-resort-pool mx pm }
+gtm wideip mx www.example.com { pools { pm } pools-cname { pc } last-resort-pool cname pc }
+gtm wideip naptr www.example.com { pools { pn } pools-cname { pc } last-resort-pool srv ps }
+gtm wideip srv www.example.com { pools { ps } pools-cname { pc } last-resort-pool naptr pn }
+gtm region inner { region-members { datacenter east pool p4 } }
+gtm region outer { region-members { not region inner } }
+gtm distributed-app app { disabled-contexts { datacenter east link line server web } wideips { a www.example.com srv www.example.com } }
 `;
 
 const load = (text: string): Configuration => loadText(text, emptyConfiguration(), { file: 'f' }).configuration;
@@ -65,13 +85,14 @@ function referencesIn(configuration: Configuration): Found[] {
   });
 }
 
+const namesObjects = ({ refersTo, within }: ScalarKind): boolean => refersTo !== undefined || within !== undefined;
+
 function* referringProperties(map: PropertyMap): Generator<string> {
   for (const [name, { kind }] of Object.entries(map)) {
     const refers =
-      (kind.shape === 'scalar' && kind.refersTo !== undefined) ||
-      (kind.shape === 'list' && kind.item.refersTo !== undefined) ||
-      (kind.shape === 'records' &&
-        (kind.key.refersTo !== undefined || [...referringProperties(kind.properties)].length > 0));
+      (kind.shape === 'scalar' && namesObjects(kind)) ||
+      (kind.shape === 'list' && namesObjects(kind.item)) ||
+      (kind.shape === 'records' && (namesObjects(kind.key) || [...referringProperties(kind.properties)].length > 0));
     if (refers) yield name;
   }
 }

@@ -39,6 +39,9 @@ describe('a configuration of a device with overlays', () => {
       '/Common/gw2:0',
     ]);
     assert.equal(view('net vlan-group /Common/vg')?.mode, 'translucent');
+    assert.deepEqual(view('gtm wideip a /Common/*.example.com')?.aliases, ['www.example.com']);
+    assert.deepEqual(view('gtm region /Common/my region')?.['region-members'], { 'continent NA': {} });
+    assert.equal(view('gtm topology ldns: not continent EU server: region "/Common/my region"')?.score, 50);
   });
 
   it('keeps all that is not known as it is written, and is the same after save and load', () => {
@@ -51,8 +54,6 @@ describe('a configuration of a device with overlays', () => {
       'net dns-resolver /Common/r',
       'ltm rule /Common/r1',
       'ltm data-group internal /Common/dg',
-      'gtm server /Common/s1',
-      'gtm wideip a /Common/*.example.com',
       'gtm topology ldns: not continent EU server: region "/Common/my region"',
       'sys global-settings',
       'wom endpoint-discovery',

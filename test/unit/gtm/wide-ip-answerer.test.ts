@@ -1,27 +1,22 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { GtmPool, WideIp } from '../../../src/gtm/description.ts';
-import { describeGtm, Health, memberOf, poolOf, wideIpOf, WideIpRig } from '../../support/wide-ips.ts';
-
-const NAME = 'www.example.com';
-const POOLS = [poolOf('a', '/Common/p1', ['192.0.2.1', '192.0.2.2']), poolOf('a', '/Common/p2', ['192.0.2.3'])];
-
-/** A rig of www.example.com with pools p1 and p2. */
-function rigOf(changes: Partial<WideIp> = {}, pools: readonly GtmPool[] = POOLS): WideIpRig {
-  const wideIp = wideIpOf(
-    'a',
-    NAME,
-    pools.filter(({ name }) => !name.endsWith('last')).map(({ name }) => name),
-    changes,
-  );
-  return new WideIpRig(describeGtm([wideIp], pools));
-}
+import type { GtmPool } from '../../../src/gtm/description.ts';
+import {
+  answer,
+  describeGtm,
+  Health,
+  memberOf,
+  NAME,
+  poolOf,
+  POOLS,
+  rigOf,
+  wideIpOf,
+  WideIpRig,
+} from '../../support/wide-ips.ts';
 
 function p1(changes: Partial<GtmPool>): readonly GtmPool[] {
   return [{ ...POOLS[0]!, ...changes }, POOLS[1]!];
 }
-
-const answer = (address: string, ttl = 30): string[] => ['NOERROR aa', `an ${NAME} ${ttl} A ${address}`];
 
 describe('a wide IP', () => {
   it('answers by the preferred mode of the first pool that is available', () => {

@@ -40,13 +40,9 @@ describe('the name of an object of an unknown type', () => {
     ['ltm virtual /Common/a', 'ltm virtual|/Common/a'],
     ['net trunk t1', 'net trunk|t1'],
     ['sys dns', 'sys dns|'],
-    ['gtm global-settings general', 'gtm global-settings general|'],
+    ['gtm global-settings metrics-exclusions', 'gtm global-settings metrics-exclusions|'],
     ['sys fpga firmware-config', 'sys fpga firmware-config|'],
     ['ltm profile client-ssl /Common/a', 'ltm profile client-ssl|/Common/a'],
-    [
-      'gtm topology ldns: region /Common/a server: pool /Common/b',
-      'gtm topology|ldns: region /Common/a server: pool /Common/b',
-    ],
   ];
   for (const [header, expected] of cases) {
     it(header, () => {
