@@ -12,6 +12,8 @@ export function handlersOf(dnsd: Dnsd): Handlers {
     show: (params) => shows.show(params) ?? refuse(params.type),
     'dns-explain': (question) => explainQuestion(dnsd, question),
     'dns-log': (_params, { signal }) => dnsd.queryLog.follow(signal),
+    'health-change': (params) => dnsd.health.change(params),
+    'health-list': (params) => dnsd.health.list(params),
     'reload-zones': ({ names }) => dnsd.reloadZones(names),
     'reset-stats': ({ type, names }) => ({ objects: shows.reset(type, names) ?? refuse(type) }),
   };
