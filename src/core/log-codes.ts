@@ -91,6 +91,15 @@ export const LOG_CODES = entries({
     help: 'a zone is served, but its file cannot be written: its serial may go back when the daemon starts again',
   },
 
+  'health-damaged': {
+    level: 'error',
+    help: 'what was known of health and load cannot be read from its file, which is kept aside: nothing is known at first',
+  },
+  'health-unwritten': {
+    level: 'error',
+    help: 'what is known of health and load cannot be written to its file: it is lost when the daemon ends',
+  },
+
   // Messages between processes
   'ipc-refused': { level: 'warn', help: 'a peer on a Unix socket sent what is no valid message; it was disconnected' },
   'configd-lost': { level: 'warn', help: 'configd is not reachable; the daemon goes on with the configuration it has' },

@@ -17,10 +17,6 @@ import { ltmProfileDns } from '../../config/types/ltm-profile-dns.ts';
 import type { Log } from '../../core/log.ts';
 import type { ResponderOptions } from '../../dns/responder.ts';
 import type { ZoneTable } from '../../dns/zone-table.ts';
-import { Availability } from '../../gtm/availability.ts';
-import type { CompiledWideIps } from '../../gtm/compile-wide-ips.ts';
-import { newFacts } from '../../gtm/facts.ts';
-import { newStateMemory, type StateMemory, StateWriter } from '../../gtm/state-journal.ts';
 import type { ApplyFailure, ResultOf } from '../../ipc/schema.ts';
 import type { Addon, LoadedAddon } from '../../native/addon.ts';
 import type { ConfigApplier } from '../config-subscriber.ts';
@@ -29,6 +25,7 @@ import { CLIENT_OFFSET, type DeferredQuery } from './engine-protocol.ts';
 import { collectGarbage, WORTH_COLLECTING_OCTETS } from './collect-garbage.ts';
 import { Backends } from './backends.ts';
 import { GtmKeeper } from './gtm-keeper.ts';
+import { HealthService } from './health-service.ts';
 import { ListenerKeeper } from './listener-keeper.ts';
 import { type ListenerSpec, listenerSpecs } from './listener-spec.ts';
 import { SocketEngine } from './socket-engine.ts';
@@ -58,20 +55,13 @@ export type DnsdOptions = {
 /** Of a secret of the server's cookies (RFC 9018, section 4.4). */
 const COOKIE_KEY_OCTETS = 16;
 
-function adoptState({ index, tables }: CompiledWideIps): StateMemory {
-  const memory = newStateMemory(tables.layout);
-  const writer = new StateWriter(memory);
-  new Availability(index, writer, newFacts()).start();
-  writer.commit();
-  return memory;
-}
-
 export class Dnsd implements ConfigApplier {
   readonly facts: OwnFacts;
   readonly listeners: ListenerKeeper;
   readonly rings: RingKeeper;
   readonly zones: ZoneKeeper;
   readonly zoneStatistics = new ZoneStatistics();
+  readonly health: HealthService;
   readonly wideIps: GtmKeeper;
   readonly queryLog = new QueryLogService();
   /** What is answered from. */
@@ -83,6 +73,7 @@ export class Dnsd implements ConfigApplier {
   #objects: ObjectMap = new Map();
   #zoneFailures: readonly ApplyFailure[] = [];
   #engine: Promise<SocketEngine> | undefined;
+  #health: Promise<void> | undefined;
 
   constructor(options: DnsdOptions) {
     const { addon, inbox, opener, setRules, version, log } = options;
@@ -90,7 +81,8 @@ export class Dnsd implements ConfigApplier {
     const chaos = { version: `wideplane ${version}`, hostname: hostname() };
     this.facts = { cookieKey: randomBytes(COOKIE_KEY_OCTETS), chaos };
     this.#addon = addon.addon;
-    this.wideIps = new GtmKeeper(adoptState);
+    this.health = new HealthService({ path: join(options.directory, 'health'), log });
+    this.wideIps = new GtmKeeper((compiled) => this.health.adopt(compiled));
     this.#backends = new Backends(this.facts, log);
     this.#source = new SocketSource(addon, inbox, opener);
     const answersOf = ({ profile }: ListenerSpec): ResponderOptions => answerOptions(profile, this.facts);
@@ -131,6 +123,7 @@ export class Dnsd implements ConfigApplier {
   /** Zones and wide IPs first: a listener never answers without those that it shall have. */
   async #goOver(objects: ObjectMap): Promise<ApplyFailure[]> {
     this.#objects = objects;
+    await (this.#health ??= this.health.start());
     const settleWideIps = this.wideIps.want((type) => this.objectsOf(type));
     this.#zoneFailures = await this.#takeZones(await this.zones.want(this.objectsOf(gtmZone)));
     settleWideIps?.();
@@ -221,6 +214,7 @@ export class Dnsd implements ConfigApplier {
   async stop(): Promise<void> {
     await this.listeners.stop();
     await (await this.#engine)?.stop();
+    await this.health.stop();
     this.#backends.close();
     this.#source.close();
   }
