@@ -1,6 +1,6 @@
 // What clients are answered, over thousands of real questions: for each mode as preferred, alternate, fallback and of the pool of last
-// resort, and for each mode of wide IPs, with pools that are healthy, degraded, down, switched off, and empty. What is expected is
-// written down from what a mode is, and nothing of that is taken from what chooses.
+// resort, and for each mode of wide IPs, with pools that are healthy, degraded, down, switched off, and empty; and that what is
+// explained is what is answered. What is expected is written down from what a mode is, and nothing of that is taken from what chooses.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -17,12 +17,24 @@ import {
   type TopologyRecord,
   type WideIp,
 } from '../../../src/gtm/description.ts';
+import { explainWideIp } from '../../../src/gtm/explain-wide-ip.ts';
+import { newFacts } from '../../../src/gtm/facts.ts';
 import { PathWords } from '../../../src/gtm/path-words.ts';
 import { VIRTUAL_SERVER_WORDS, VirtualServerWord } from '../../../src/gtm/state-layout.ts';
 import { assertShares } from '../../support/chi-square.ts';
 import { queryOf } from '../../support/dns.ts';
 import { FACTORS } from '../../support/gtm-rig.ts';
-import { describeGtm, Health, memberOf, NAME, poolOf, serverOf, wideIpOf, WideIpRig } from '../../support/wide-ips.ts';
+import {
+  describeGtm,
+  Health,
+  memberOf,
+  NAME,
+  newRandom,
+  poolOf,
+  serverOf,
+  wideIpOf,
+  WideIpRig,
+} from '../../support/wide-ips.ts';
 
 const QUESTIONS = 3000;
 const CLIENT = '198.51.100.7';
@@ -241,6 +253,21 @@ function ask(rig: WideIpRig, times: number, clients: number): Answers {
   return { counts, verdicts };
 }
 
+/** That the first answer of a rig is what was explained before. */
+function expectExplained(rig: WideIpRig): void {
+  const octets = queryOf({ name: NAME, type: 'A' });
+  const query = new Query();
+  readQuery(octets, 0, octets.length, query);
+  const present = { memory: rig.memory, facts: newFacts(), persistence: rig.persistence, newRandom };
+  const explained = explainWideIp(rig.compiled, present, query, rig.sender);
+  const { counts, verdicts } = ask(rig, 1, 1);
+  assert.deepEqual([...verdicts.keys()], [explained.verdict]);
+  assert.deepEqual(
+    [...counts.keys()].map((last) => `192.0.2.${last}`),
+    explained.answers.map((line) => line.split(' ').at(-1)),
+  );
+}
+
 function expectOnly({ verdicts }: Answers, verdict: WideIpVerdict): void {
   assert.deepEqual([...verdicts.keys()], [verdict]);
 }
@@ -264,6 +291,7 @@ function expectShares({ counts }: Answers, weights: readonly number[], isByChanc
 }
 
 function check(mode: MemberMode, role: Role, health: PoolHealth): void {
+  expectExplained(rigOf(mode, role, health));
   const answers = ask(rigOf(mode, role, health), QUESTIONS, mode === 'static-persistence' ? QUESTIONS : 1);
   const isReached = health !== 'disabled' && (health === 'empty' || health === 'down' ? role === 'fallback' : true);
   const definition = DEFINITIONS[mode];
@@ -354,6 +382,7 @@ describe('answers by a mode of the wide IP', () => {
   for (const mode of POOL_MODES) {
     it(mode, () => {
       for (const state of Object.keys(STATES) as State[]) {
+        expectExplained(poolsRig(mode, state));
         expectShares(ask(poolsRig(mode, state), QUESTIONS, 1), weightsOf(mode, state), mode === 'ratio');
       }
     });
