@@ -22,6 +22,7 @@ import {
   WideIpFlag,
   type WideIpTables,
 } from './tables.ts';
+import type { GeoDatabase } from './geo-database.ts';
 import { TopologyScorer } from './topology-scorer.ts';
 import { AliasEnd, type Trace, TraceEvent } from './trace.ts';
 import { FlowEnd, type FlowMeans, WideIpFlow } from './wide-ip-flow.ts';
@@ -38,7 +39,10 @@ const MAX_MESSAGE_OCTETS = 65_535;
 const FOLLOWED = -1;
 
 /** What answers are made by, besides tables and state. */
-export type AnswererMeans = Omit<FlowMeans, 'topology'>;
+export type AnswererMeans = Omit<FlowMeans, 'topology'> & {
+  /** By which topology knows where clients are; the first that says something counts. */
+  readonly geo?: readonly GeoDatabase[];
+};
 
 export class WideIpAnswerer implements WideIpSource {
   readonly #tables: WideIpTables;
@@ -69,7 +73,10 @@ export class WideIpAnswerer implements WideIpSource {
     this.#state = new StateReader(memory);
     this.#counts = means.counts;
     this.#finder = new WideIpFinder(tables);
-    this.#flow = new WideIpFlow(tables, this.#state, { ...means, topology: new TopologyScorer(tables.topology) });
+    this.#flow = new WideIpFlow(tables, this.#state, {
+      ...means,
+      topology: new TopologyScorer(tables.topology, means.geo),
+    });
   }
 
   /** Turns go on where the answerer was that these tables' one replaces. */
