@@ -68,7 +68,7 @@ export function explainingAnswerer(
     random: newRandom(),
     persistence: new ReadOnlyPersistence(persistence),
     counts: newGtmCounts(tables.layout),
-    databases,
+    geo: databases,
   });
 }
 

@@ -41,8 +41,8 @@ const FOLLOWED = -1;
 
 /** What answers are made by, besides tables and state. */
 export type AnswererMeans = Omit<FlowMeans, 'topology'> & {
-  /** Of places, for topology; the first that says something counts. */
-  readonly databases?: readonly GeoDatabase[];
+  /** By which topology knows where clients are; the first that says something counts. */
+  readonly geo?: readonly GeoDatabase[];
   /** Where decisions go that shall be logged. */
   readonly decisions?: DecisionLog | undefined;
 };
@@ -78,7 +78,7 @@ export class WideIpAnswerer implements WideIpSource {
     this.#counts = means.counts;
     this.#finder = new WideIpFinder(tables);
     this.#decisions = means.decisions;
-    const topology = new TopologyScorer(tables.topology, means.databases);
+    const topology = new TopologyScorer(tables.topology, means.geo);
     this.#flow = new WideIpFlow(tables, this.#state, { ...means, topology });
   }
 
