@@ -4,7 +4,7 @@ import type { GtmDescription, TopologyRecord } from './description.ts';
 import { addressNumber, groupOf, Groups, intervalsOf, subnetEffects } from './topology-groups.ts';
 import type { Intervals, SubnetEffects } from './topology-groups.ts';
 import { sortTopology } from './topology-order.ts';
-import { PLACE_OCTETS } from './topology-tables.ts';
+import { IPV4_HINT_SHIFT, PLACE_OCTETS } from './topology-tables.ts';
 import type { NumberLists, TopologySubject, TopologyTables } from './topology-tables.ts';
 import { TopologyTerms } from './topology-terms.ts';
 
@@ -44,6 +44,7 @@ export function compileTopology(input: TopologyInput, subjects: readonly Topolog
     ...ldnsRecords(records, terms.terms.length),
     ipv4Starts: sharedWords(ipv4.starts, 1),
     ipv4Groups: sharedInts(ipv4.groups),
+    ipv4Hints: hintsOf(ipv4.starts),
     ipv6Starts: sharedWords(ipv6.starts, IPV6_OCTETS / IPV4_OCTETS),
     ipv6Groups: sharedInts(ipv6.groups),
     groups: sharedLists(clients.groups.sets),
@@ -161,6 +162,19 @@ function compileSubjects(
   const octets = new Uint8Array(new SharedArrayBuffer(addresses.length * PLACE_OCTETS));
   for (const [place, address] of addresses.entries()) octets.set([address.length, ...address], place * PLACE_OCTETS);
   return { subjects: sharedInts(starts), places: sharedLists(places), addresses: octets };
+}
+
+/** So that the search for an address of IPv4 begins near its end. */
+function hintsOf(starts: readonly bigint[]): Int32Array {
+  const count = 2 ** (32 - IPV4_HINT_SHIFT);
+  const hints = new Int32Array(new SharedArrayBuffer(4 * (count + 1)));
+  for (const start of starts) {
+    // Counts for all that begin at the start or behind it.
+    const first = Number(start) / 2 ** IPV4_HINT_SHIFT;
+    hints[Math.ceil(first)]! += 1;
+  }
+  for (let hint = 1; hint <= count; hint++) hints[hint]! += hints[hint - 1]!;
+  return hints;
 }
 
 function sharedInts(numbers: readonly number[]): Int32Array {

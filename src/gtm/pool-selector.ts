@@ -3,7 +3,7 @@
 import { type Client, topologyClassOf, type TopologyScores } from './client.ts';
 import { POOL_MODES, type PoolMode } from './description.ts';
 import { highestOf, Turns } from './modes/by-value.ts';
-import { dropWithoutWeight, takeByWeight } from './modes/by-weight.ts';
+import { drawByWeight, weigh } from './modes/by-weight.ts';
 import { Candidates } from './modes/candidates.ts';
 import type { RandomSource } from './random.ts';
 import type { StateReader } from './state-journal.ts';
@@ -147,8 +147,7 @@ export class PoolSelector {
     }
     if (candidates.count === 0) return -1;
     if (this.trace !== undefined) this.#tellValues(this.trace);
-    dropWithoutWeight(candidates);
-    return takeByWeight(candidates, this.#random);
+    return candidates.take(drawByWeight(candidates, weigh(candidates), this.#random));
   }
 
   #byTopology(first: number, count: number, client: Client, among: PoolsAmong, tried: Uint8Array): number {

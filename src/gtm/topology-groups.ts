@@ -1,7 +1,7 @@
 // Which addresses have the same effects: the subnets of statements cut the addresses of a family into intervals, and intervals
 // with the same effects are a group.
 
-import { addressOctets, networkOf, parsePrefix } from '../core/address.ts';
+import { familyBits, parsePrefix } from '../core/address.ts';
 
 /** Effects of an address in a subnet, in ascending order. */
 export type SubnetEffects = {
@@ -18,14 +18,11 @@ export type Intervals = { readonly starts: bigint[]; readonly groups: number[] }
 export function subnetEffects(value: string, effects: readonly number[]): SubnetEffects | undefined {
   const prefix = parsePrefix(value);
   if (prefix === undefined) return undefined;
-  const octets = addressOctets(networkOf(prefix));
-  const first = addressNumber(octets);
-  return {
-    size: octets.length,
-    first,
-    last: first + (1n << BigInt(octets.length * 8 - prefix.length)) - 1n,
-    effects,
-  };
+  const { family, words } = prefix.address;
+  const host = BigInt(familyBits(family) - prefix.length);
+  const address = words.reduce((number, word) => (number << 32n) | BigInt(word >>> 0), 0n);
+  const first = (address >> host) << host;
+  return { size: familyBits(family) / 8, first, last: first + (1n << host) - 1n, effects };
 }
 
 export function addressNumber(octets: Uint8Array): bigint {

@@ -28,7 +28,11 @@ type Ranked = {
   readonly server: number;
 };
 
-const bitsOf = (value: string): number => parsePrefix(value)?.length ?? 0;
+/** Of a subnet as it is written; a mask may be written out. */
+function bitsOf(value: string): number {
+  const bits = Number(value.slice(value.indexOf('/') + 1));
+  return Number.isInteger(bits) ? bits : (parsePrefix(value)?.length ?? 0);
+}
 
 /** The lower, the more specific: by kind, subnets by their masks. */
 function rankOf({ kind, value }: TopologyStatement): number {

@@ -53,6 +53,8 @@ export type TopologyTables = {
   /** Where addresses of clients begin to have other effects: one word, and the number of the group from there on. */
   readonly ipv4Starts: Uint32Array;
   readonly ipv4Groups: Int32Array;
+  /** By the first bits of an address: how many starts are not behind the first address with them; at the end all. */
+  readonly ipv4Hints: Int32Array;
   /** The same with four words each. */
   readonly ipv6Starts: Uint32Array;
   readonly ipv6Groups: Int32Array;
@@ -69,6 +71,9 @@ export type TopologyTables = {
   /** By place: octets of the address (0: none, 4, 16), and the address. */
   readonly addresses: Uint8Array;
 };
+
+/** Bits of an IPv4 address that are behind those of a hint. */
+export const IPV4_HINT_SHIFT = 16;
 
 /** Octets of a place in `addresses`. */
 export const PLACE_OCTETS = 17;

@@ -6,22 +6,47 @@ import type { NumberLists, TopologyTables } from './topology-tables.ts';
 const PLAIN = 1;
 const NEGATED = 2;
 
+/** A set of terms, which costs what is in it, however many terms there are. */
+export class TermSet {
+  /** By term: 1 when it is in the set. */
+  readonly has: Uint8Array;
+  /** Those that are, and how many. */
+  readonly terms: Int32Array;
+  count = 0;
+
+  constructor(terms: number) {
+    this.has = new Uint8Array(terms);
+    this.terms = new Int32Array(terms);
+  }
+
+  add(term: number): void {
+    if (this.has[term] === 1) return;
+    this.has[term] = 1;
+    this.terms[this.count++] = term;
+  }
+
+  clear(): void {
+    for (let index = 0; index < this.count; index++) this.has[this.terms[index]!] = 0;
+    this.count = 0;
+  }
+}
+
 export class TopologyTruth {
-  /** By term: 1 when it is true. */
-  readonly isTrue: Uint8Array;
+  /** What is true. */
+  readonly set: TermSet;
   /** By region: PLAIN and NEGATED. */
   readonly #marks: Uint8Array;
   readonly #tables: TopologyTables;
 
   constructor(tables: TopologyTables) {
     this.#tables = tables;
-    this.isTrue = new Uint8Array(tables.terms);
+    this.set = new TermSet(tables.terms);
     this.#marks = new Uint8Array(tables.regions.length);
   }
 
   /** Nothing is true, and a region that has nothing but negated members has everything. */
   clear(): void {
-    this.isTrue.fill(0);
+    this.set.clear();
     this.#marks.set(this.#tables.regions);
   }
 
@@ -32,12 +57,12 @@ export class TopologyTruth {
     for (let index = starts[list]!; index < end; index++) {
       const effect = values[index]!;
       if (effect < marks) this.#mark(effect);
-      else this.isTrue[effect - marks] = 1;
+      else this.set.add(effect - marks);
     }
   }
 
   addTerm(term: number): void {
-    this.isTrue[term] = 1;
+    this.set.add(term);
     const { starts, values } = this.#tables.containers;
     const end = starts[term + 1]!;
     for (let index = starts[term]!; index < end; index++) this.#mark(values[index]!);

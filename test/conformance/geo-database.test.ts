@@ -27,7 +27,7 @@ const octetsOf = (address: string): Uint8Array => addressOctets(parseAddress(add
  * All types, pointers to what has been written before, and sizes at their borders. The writer cannot write 285 octets, and takes
  * values of two types for one when they are equal.
  */
-function randomValue(random: Random, depth = 0): { [key: string]: WrittenValue } {
+function randomValue(random: Random, depth = 0): Record<string, WrittenValue> {
   const digits = (octets: number): string => {
     let number = 0n;
     for (let left = random.below(octets + 1); left > 0; left--) number = number * 256n + BigInt(random.below(256));

@@ -10,6 +10,8 @@ const WRITER = fileURLToPath(new URL('../../../test/lib/geo-database.pl', import
 const SEPARATOR = '----\n';
 const MAX_OUTPUT = 1 << 30;
 
+type Scalar = Exclude<GeoValue, readonly GeoValue[] | ReadonlyMap<string, GeoValue>>;
+
 /** As JSON: the type of a value is said by its key (test/lib/geo-database.pl). */
 export type WrittenValue = string | number | WrittenValue[] | { [key: string]: WrittenValue };
 
@@ -50,10 +52,10 @@ export function printGeoValue(value: GeoValue, key = 'map', indentation = '  '):
     const elements = (value as readonly GeoValue[]).map((element) => printGeoValue(element, type, nested));
     return `${indentation}[\n${elements.join('')}${indentation}]\n`;
   }
-  return `${indentation}${printScalar(value, key)}\n`;
+  return `${indentation}${printScalar(value as Scalar, key)}\n`;
 }
 
-function printScalar(value: GeoValue, key: string): string {
+function printScalar(value: Scalar, key: string): string {
   if (typeof value === 'string') return `"${value}" <utf8_string>`;
   if (value instanceof Uint8Array) return `${Buffer.from(value).toString('hex').toUpperCase()} <bytes>`;
   const type = /^(uint16|uint32|uint64|uint128|int32|double|float|boolean)/.exec(key)?.[0];
