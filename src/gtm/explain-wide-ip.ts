@@ -11,6 +11,7 @@ import { WideIpVerdict } from '../dns/wide-ip-source.ts';
 import type { CompiledWideIps } from './compile-wide-ips.ts';
 import { newGtmCounts } from './counts.ts';
 import type { Facts } from './facts.ts';
+import type { GeoDatabase } from './geo-database.ts';
 import type { RandomSource } from './random.ts';
 import { recordLines } from './record-lines.ts';
 import { newStateMemory, type StateMemory, StateReader } from './state-journal.ts';
@@ -34,6 +35,8 @@ export type WideIpPresent = {
   readonly persistence: Persistence;
   /** A source of chance that gives the same each time that it is made. */
   readonly newRandom: () => RandomSource;
+  /** Of places, for topology. */
+  readonly databases?: readonly GeoDatabase[];
 };
 
 export type WideIpExplanation = {
@@ -59,12 +62,13 @@ export function explainWideIp(
 export function explainingAnswerer(
   { tables }: CompiledWideIps,
   memory: StateMemory,
-  { persistence, newRandom }: Pick<WideIpPresent, 'persistence' | 'newRandom'>,
+  { persistence, newRandom, databases = [] }: Pick<WideIpPresent, 'persistence' | 'newRandom' | 'databases'>,
 ): WideIpAnswerer {
   return new WideIpAnswerer(tables, memory, {
     random: newRandom(),
     persistence: new ReadOnlyPersistence(persistence),
     counts: newGtmCounts(tables.layout),
+    geo: databases,
   });
 }
 
@@ -203,7 +207,7 @@ class Explainer {
   #memberState(member: number): string {
     const { words, layout } = this.#memory;
     const word = words[layout.membersAt + member]!;
-    const status = STATUSES[(word >>> MEMBER_STATUS_SHIFT) as Status] ?? 'unknown';
+    const status = STATUSES[(word >>> MEMBER_STATUS_SHIFT) as Status];
     if ((word & MemberBit.usable) !== 0) return `is ${status}`;
     return (word & MemberBit.fallback) === 0
       ? `is ${status}, and not to be chosen`

@@ -10,6 +10,8 @@ import type { AnswerMeans } from '../dns/zone-answer.ts';
 import { Client } from './client.ts';
 import { type GtmCounts, WIDE_IP_COUNTERS, WideIpCounter } from './counts.ts';
 import { WIDE_IP_TYPES } from './description.ts';
+import type { DecisionLog } from './decision-log.ts';
+import type { GeoDatabase } from './geo-database.ts';
 import { QUESTION_POINTER, RECORD_HEAD_OCTETS } from './render-records.ts';
 import { type StateMemory, StateReader } from './state-journal.ts';
 import {
@@ -38,7 +40,12 @@ const MAX_MESSAGE_OCTETS = 65_535;
 const FOLLOWED = -1;
 
 /** What answers are made by, besides tables and state. */
-export type AnswererMeans = Omit<FlowMeans, 'topology'>;
+export type AnswererMeans = Omit<FlowMeans, 'topology'> & {
+  /** By which topology knows where clients are; the first that says something counts. */
+  readonly geo?: readonly GeoDatabase[];
+  /** Where decisions go that shall be logged. */
+  readonly decisions?: DecisionLog | undefined;
+};
 
 export class WideIpAnswerer implements WideIpSource {
   readonly #tables: WideIpTables;
@@ -63,13 +70,16 @@ export class WideIpAnswerer implements WideIpSource {
   /** Wide IPs that were answered in this reply. */
   readonly #visited = new Int32Array(MAX_LINKS + 1);
   #trace: Trace | undefined;
+  readonly #decisions: DecisionLog | undefined;
 
   constructor(tables: WideIpTables, memory: StateMemory, means: AnswererMeans) {
     this.#tables = tables;
     this.#state = new StateReader(memory);
     this.#counts = means.counts;
     this.#finder = new WideIpFinder(tables);
-    this.#flow = new WideIpFlow(tables, this.#state, { ...means, topology: new TopologyScorer(tables.topology) });
+    this.#decisions = means.decisions;
+    const topology = new TopologyScorer(tables.topology, means.geo);
+    this.#flow = new WideIpFlow(tables, this.#state, { ...means, topology });
   }
 
   /** Turns go on where the answerer was that these tables' one replaces. */
@@ -92,6 +102,17 @@ export class WideIpAnswerer implements WideIpSource {
     this.#state.catchUp();
     this.#start(query, means.limit, sender);
     reply.scopeBits = 0;
+    const logs = this.#tables.wideIps[wideIp * WIDE_IP_NUMBERS + WideIpField.logs]!;
+    if (logs === 0 || this.#decisions === undefined) return this.#answerBy(wideIp, column, query, reply, sender);
+    this.#decisions.begin(logs);
+    this.trace = this.#decisions;
+    const verdict = this.#answerBy(wideIp, column, query, reply, sender);
+    this.trace = undefined;
+    this.#decisions.end(wideIp, query, sender);
+    return verdict;
+  }
+
+  #answerBy(wideIp: number, column: Column, query: Query, reply: Reply, sender: Sender): WideIpVerdict {
     const end = this.#decide(wideIp, 0, query, reply, sender);
     switch (end) {
       case FlowEnd.members:

@@ -44,7 +44,10 @@ async function startRing(onDevice: string): Promise<RingEngine> {
   const died = (reason: string): void => {
     throw new Error(reason);
   };
-  const engine = new RingEngine({ id: 1, ring, answers, log: createQueryLog() }, { deferred: () => undefined, died });
+  const engine = new RingEngine(
+    { id: 1, ring, answers, log: createQueryLog() },
+    { deferred: () => undefined, decided: () => undefined, died },
+  );
   await engine.ready();
   await engine.setSources(sources);
   return engine;

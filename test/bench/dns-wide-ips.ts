@@ -109,5 +109,6 @@ export function benchWideIps(text: string): WideIpData | undefined {
     ...{ version: 1, tables, state },
     persistence: newPersistMemory(PERSIST_ENTRIES),
     counts: newGtmCounts(tables.layout),
+    databases: [],
   };
 }

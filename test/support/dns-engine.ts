@@ -24,6 +24,7 @@ export class OneListener {
   constructor() {
     this.engine = new SocketEngine(createQueryLog(), {
       deferred: (queries) => void this.deferred.push(...queries),
+      decided: () => undefined,
       died: (reason) => {
         throw new Error(reason);
       },

@@ -24,6 +24,8 @@ import { answerOptions, type OwnFacts } from './answer-options.ts';
 import { CLIENT_OFFSET, type DeferredQuery } from './engine-protocol.ts';
 import { collectGarbage, WORTH_COLLECTING_OCTETS } from './collect-garbage.ts';
 import { Backends } from './backends.ts';
+import { DecisionLogService } from './decision-log-service.ts';
+import type { EngineEvents } from './engine-thread.ts';
 import { GtmKeeper } from './gtm-keeper.ts';
 import { HealthService } from './health-service.ts';
 import { ListenerKeeper } from './listener-keeper.ts';
@@ -74,6 +76,7 @@ export class Dnsd implements ConfigApplier {
   #zoneFailures: readonly ApplyFailure[] = [];
   #engine: Promise<SocketEngine> | undefined;
   #health: Promise<void> | undefined;
+  readonly #decisions: DecisionLogService;
 
   constructor(options: DnsdOptions) {
     const { addon, inbox, opener, setRules, version, log } = options;
@@ -82,11 +85,13 @@ export class Dnsd implements ConfigApplier {
     this.facts = { cookieKey: randomBytes(COOKIE_KEY_OCTETS), chaos };
     this.#addon = addon.addon;
     this.health = new HealthService({ path: join(options.directory, 'health'), log });
-    this.wideIps = new GtmKeeper((compiled) => this.health.adopt(compiled));
+    this.wideIps = new GtmKeeper((compiled) => this.health.adopt(compiled), log);
+    this.#decisions = new DecisionLogService(log, (version) => this.wideIps.compiledOf(version));
     this.#backends = new Backends(this.facts, log);
     this.#source = new SocketSource(addon, inbox, opener);
     const answersOf = ({ profile }: ListenerSpec): ResponderOptions => answerOptions(profile, this.facts);
     const deferred = (queries: readonly DeferredQuery[]): void => this.#answerDeferred(queries);
+    const decided: EngineEvents['decided'] = (decisions, lost) => this.#decisions.take(decisions, lost);
     const sources = (thread: string): SourceData => this.#sourcesFor(thread);
     this.rings = new RingKeeper({
       source: this.#source,
@@ -94,6 +99,7 @@ export class Dnsd implements ConfigApplier {
       answersOf,
       sources,
       deferred,
+      decided,
       queryLog: this.queryLog,
       log,
     });
@@ -103,6 +109,7 @@ export class Dnsd implements ConfigApplier {
       rings: this.rings,
       tap: new QueryLog(this.queryLog.register('tcp').memory),
       answersOf,
+      decided: (decision) => this.#decisions.take([decision]),
       defer: (listener) => (query, client, deliver) =>
         this.#backends.forward(listener.spec.profile, query, true, client, deliver),
       log,
@@ -124,7 +131,7 @@ export class Dnsd implements ConfigApplier {
   async #goOver(objects: ObjectMap): Promise<ApplyFailure[]> {
     this.#objects = objects;
     await (this.#health ??= this.health.start());
-    const settleWideIps = this.wideIps.want((type) => this.objectsOf(type));
+    const settleWideIps = await this.wideIps.want((type) => this.objectsOf(type));
     this.#zoneFailures = await this.#takeZones(await this.zones.want(this.objectsOf(gtmZone)));
     settleWideIps?.();
     const profiles = new Map(this.objectsOf(ltmProfileDns).map((profile) => [profile.name, profile]));
@@ -135,7 +142,7 @@ export class Dnsd implements ConfigApplier {
   }
 
   failures(): ApplyFailure[] {
-    return [...this.#zoneFailures, ...this.listeners.failures()];
+    return [...this.#zoneFailures, ...this.wideIps.failures(), ...this.listeners.failures()];
   }
 
   /** The objects of a type that the daemon runs. */
@@ -188,6 +195,7 @@ export class Dnsd implements ConfigApplier {
   async #startEngine(): Promise<SocketEngine> {
     const engine = new SocketEngine(this.queryLog.register('sockets').memory, {
       deferred: (queries) => this.#answerDeferred(queries),
+      decided: (decisions, lost) => this.#decisions.take(decisions, lost),
       died: this.#options.died,
     });
     await engine.ready();
@@ -215,6 +223,7 @@ export class Dnsd implements ConfigApplier {
     await this.listeners.stop();
     await (await this.#engine)?.stop();
     await this.health.stop();
+    this.#decisions.close();
     this.#backends.close();
     this.#source.close();
   }
