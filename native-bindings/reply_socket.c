@@ -1,7 +1,7 @@
 /* A UDP socket of a server (server_socket.c): requests are received in a batch into slots of the arena, and replies, which take their place in the
  * slots, are sent in a batch from the address that was asked. One call sends the replies of the batch before and waits for the
  * next one, so a thread does nothing but this call and what it makes of the batch. */
-#include "socket_batch.h"
+#include "reply_groups.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -29,11 +29,11 @@ struct reply_socket {
 	bool is_wildcard; /* of any address: each reply has to say which one it comes from */
 	uint32_t failed;  /* replies that the kernel did not take */
 	struct mmsghdr messages[MAX_SLOTS];
-	struct mmsghdr sending[MAX_SLOTS];
 	struct iovec pieces[MAX_SLOTS];
-	struct iovec sending_pieces[MAX_SLOTS];
 	union address senders[MAX_SLOTS];
 	struct place_control controls[MAX_SLOTS];
+	struct reply_datagram replies[MAX_SLOTS];
+	struct reply_groups groups;
 };
 
 /* The way a reply goes is the routes' choice, so the interface is left out but for addresses that mean something on it only. */
@@ -56,22 +56,12 @@ static void send_replies(struct reply_socket *reply, const int32_t *descriptors,
 	for (unsigned i = 0; i < count; i++) {
 		int32_t octets = descriptors[i * REPLY_STRIDE + REPLY_OCTETS];
 		if (octets <= 0 || (size_t)octets > reply->slot_octets) continue;
-		reply->sending_pieces[wanted] = (struct iovec){reply->pieces[i].iov_base, (size_t)octets};
-		struct msghdr *message = &reply->sending[wanted].msg_hdr;
-		*message = reply->messages[i].msg_hdr;
-		message->msg_iov = &reply->sending_pieces[wanted++];
-		if (reply->is_wildcard) forget_interface(message);
+		struct msghdr *header = &reply->messages[i].msg_hdr;
+		if (reply->is_wildcard) forget_interface(header);
+		reply->replies[wanted++] = (struct reply_datagram){header, reply->pieces[i].iov_base, (size_t)octets};
 	}
-	for (unsigned sent = 0; sent < wanted;) {
-		int done = sendmmsg(reply->descriptor, reply->sending + sent, wanted - sent, 0);
-		if (done > 0) {
-			sent += (unsigned)done;
-		} else if (errno != EINTR) {
-			/* That one cannot be sent: no route, or a full queue. The sender asks again. */
-			reply->failed++;
-			sent++;
-		}
-	}
+	reply_groups_fill(&reply->groups, reply->replies, wanted);
+	reply->failed += reply_groups_send(&reply->groups, reply->descriptor);
 }
 
 /* The address that a request came to. */

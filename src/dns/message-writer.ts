@@ -49,6 +49,11 @@ export class MessageWriter {
     return this.at - this.tailAt;
   }
 
+  /** Octets as they are, with no names that others are to point at. False when they had no room. */
+  append(from: Uint8Array, at: number, octets: number): boolean {
+    return this.#copy(from, at, at + octets);
+  }
+
   /** Takes back what was written since `at` had this value. */
   rewind(at: number): void {
     this.at = at;

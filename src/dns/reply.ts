@@ -20,9 +20,13 @@ export class Reply {
   tailOctets = 0;
   /** TC: something that had to be there had no room. */
   isTruncated = false;
-  /** Of a zone's reply: what it says, and the hash of the name that says so: of the wildcard, the cut, or the origin for "none". */
+  /** Of a reply by a zone or a wide IP: what it says, and the hash of the name that says so: of the wildcard, the cut, or the origin for "none". */
   finding: ZoneFinding = ZoneFinding.records;
   foundHash = 0;
+  /** Whether the name servers of the zone that the name is in, if it is one of ours, shall go with the answer. */
+  wantsAuthority = false;
+  /** Bits of the client's subnet that the answer holds for (RFC 7871, section 7.2.1); 0: for everybody. */
+  scopeBits = 0;
 
   /** No records yet. */
   clear(rcode: number = Rcode.noError): void {
@@ -33,6 +37,8 @@ export class Reply {
     this.isTruncated = false;
     this.finding = ZoneFinding.records;
     this.foundHash = 0;
+    this.wantsAuthority = false;
+    this.scopeBits = 0;
   }
   /** No records, and TC: the sender is to ask by TCP. */
   truncate(): void {

@@ -2,6 +2,7 @@
 // the query. Who may ask is decided before, how many answers of a kind a client gets behind.
 
 import { write16 } from '../core/octets.ts';
+import type { AnswerSources } from './answer-sources.ts';
 import { answerChaos, type ChaosNames } from './chaos.ts';
 import { ClientList } from './client-list.ts';
 import { COOKIE_OCTETS, Cookies, CookieState } from './cookie.ts';
@@ -18,15 +19,18 @@ import {
   RecordClass,
 } from './query.ts';
 import { type RateLimit, RateLimiter, RateVerdict } from './rate-limiter.ts';
-import { Reply } from './reply.ts';
+import { Reply, ZoneFinding } from './reply.ts';
 import { writeRootServers } from './root-servers.ts';
 import { isMetaType, TYPE } from './record-types.ts';
+import { WideIpVerdict } from './wide-ip-source.ts';
 import { type AnswerMeans, ZoneAnswerer } from './zone-answer.ts';
-import { countZone, newZoneCounts } from './zone-counts.ts';
-import type { ZoneSet } from './zone-set.ts';
+import { countZone } from './zone-counts.ts';
 
 /** What `respond` returns for a query that the name server behind shall answer. The message is as it came. */
 export const FORWARD = -1;
+
+/** Where the scope stands in the data of a client subnet (RFC 7871, section 6). */
+const SCOPE_OFFSET = 3;
 
 /** What becomes of a query that no source answers (`ltm profile dns`, `unhandled-query-action`). */
 export type UnhandledAction = 'allow' | 'drop' | 'hint' | 'noerror' | 'reject';
@@ -38,6 +42,8 @@ export type ResponderOptions = {
   readonly udpOctets: number;
   /** Whether a name server stands behind us for what no zone of ours has (default false). */
   readonly hasBackend?: boolean;
+  /** Whether wide IPs are asked (`enable-gtm`, default true). */
+  readonly asksWideIps?: boolean;
   /** Whether sources are asked for a query that wants recursion (`process-rd`, default true); else the action decides. */
   readonly processRd?: boolean;
   /** Who may ask, as `packPrefixes` has it; without it everybody. */
@@ -54,29 +60,32 @@ export type ResponderOptions = {
 /** Numbers of what became of queries, in `Responder.counts`. */
 export const Outcome = {
   // Each message has one of these.
-  zone: 0,
-  forwarded: 1,
-  unhandled: 2,
-  unhandledDropped: 3,
-  chaos: 4,
-  malformed: 5,
-  notImplemented: 6,
-  badVersion: 7,
+  wideIp: 0,
+  /** A wide IP said that there be no reply. */
+  wideIpDropped: 1,
+  zone: 2,
+  forwarded: 3,
+  unhandled: 4,
+  unhandledDropped: 5,
+  chaos: 6,
+  malformed: 7,
+  notImplemented: 8,
+  badVersion: 9,
   /** A class or a transfer that is not served. */
-  refused: 8,
+  refused: 10,
   /** The access list does not have the client. */
-  accessRefused: 9,
+  accessRefused: 11,
   /** No reply: less than a header, or a reply itself. */
-  tooShort: 10,
-  response: 11,
+  tooShort: 12,
+  response: 13,
   // And these are said beside it.
-  truncated: 12,
+  truncated: 14,
   /** By the rate limit: not sent, and sent truncated instead. */
-  rateLimited: 13,
-  slipped: 14,
+  rateLimited: 15,
+  slipped: 16,
   /** Server cookies that came with queries: ours, and others (forged, of another address, too old). */
-  cookieValid: 15,
-  cookieInvalid: 16,
+  cookieValid: 17,
+  cookieInvalid: 18,
 } as const;
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 export const OUTCOMES = Object.keys(Outcome).length;
@@ -100,8 +109,7 @@ export class Responder {
   /** Listens to what is answered; costs nothing while it is undefined. */
   tap: ResponseTap | undefined;
   readonly counts = new Float64Array(OUTCOMES);
-  #zones: ZoneSet;
-  #zoneCounts: Float64Array;
+  #sources: AnswerSources;
   readonly #options: ResponderOptions;
   readonly #cookies: Cookies | undefined;
   readonly #allowed: ClientList | undefined;
@@ -114,21 +122,18 @@ export class Responder {
   /** Room for options: a cookie, a subnet of an IPv6 address, and an identifier. */
   readonly #scratch = new Uint8Array(1024);
 
-  /** `zoneCounts`: where the zones' queries are counted (`ZoneCounter`), in an array of its own otherwise. */
-  constructor(zones: ZoneSet, options: ResponderOptions, zoneCounts = newZoneCounts(zones.tables.length)) {
+  constructor(sources: AnswerSources, options: ResponderOptions) {
     const { cookieKey, allowedClients, rateLimit } = options;
-    this.#zones = zones;
-    this.#zoneCounts = zoneCounts;
+    this.#sources = sources;
     this.#options = options;
     this.#cookies = cookieKey === undefined ? undefined : new Cookies(cookieKey);
     this.#allowed = allowedClients === undefined ? undefined : new ClientList(allowedClients);
     this.#limiter = rateLimit === undefined ? undefined : new RateLimiter(rateLimit);
   }
 
-  /** Other zones from the next query on, and where they are counted. */
-  setZones(zones: ZoneSet, zoneCounts = newZoneCounts(zones.tables.length)): void {
-    this.#zones = zones;
-    this.#zoneCounts = zoneCounts;
+  /** Others from the next query on. */
+  setSources(sources: AnswerSources): void {
+    this.#sources = sources;
   }
 
   /**
@@ -195,27 +200,56 @@ export class Responder {
       reply.rcode = isTransfer ? Rcode.refused : Rcode.formErr;
       return isTransfer ? Outcome.refused : Outcome.malformed;
     }
-    return this.#askSources();
+    return this.#askSources(sender);
   }
 
   /** The sources in their order: each owns the name and answers, or leaves the reply as it is. */
-  #askSources(): Outcome {
+  #askSources(sender: Sender): Outcome {
     const { processRd = true, hasBackend = false, unhandled } = this.#options;
     if (processRd || (this.#query.flags & Flag.rd) === 0) {
-      if (this.#answerFromZones()) return Outcome.zone;
+      const verdict = this.#askWideIps(sender);
+      if (verdict === WideIpVerdict.answered) return Outcome.wideIp;
+      if (verdict === WideIpVerdict.dropped) return Outcome.wideIpDropped;
+      if (this.#answerFromZones(verdict === WideIpVerdict.passed)) return Outcome.zone;
       if (hasBackend) return Outcome.forwarded;
+      if (verdict === WideIpVerdict.passed) {
+        // The name is there, if not for this type, or not now: an empty answer of ours.
+        this.#reply.isAuthoritative = true;
+        this.#reply.finding = ZoneFinding.noData;
+        return Outcome.wideIp;
+      }
     }
     // What is let through goes behind us, if anything is there.
     if (unhandled === 'allow' && hasBackend) return Outcome.forwarded;
     return this.#answerUnhandled(unhandled);
   }
 
-  #answerFromZones(): boolean {
-    const number = this.#zones.find(this.#query);
+  #askWideIps(sender: Sender): WideIpVerdict {
+    const { wideIps } = this.#sources;
+    if (wideIps === undefined || this.#options.asksWideIps === false) return WideIpVerdict.none;
+    const verdict = wideIps.answer(this.#query, this.#reply, this.#means, sender);
+    if (verdict === WideIpVerdict.answered && this.#reply.wantsAuthority) {
+      const number = this.#sources.zones.find(this.#query);
+      if (number >= 0) {
+        this.#answerer.addAuthority(this.#sources.zones.tables[number]!, this.#query, this.#reply, this.#means);
+      }
+    }
+    return verdict;
+  }
+
+  /** `exists`: the name is there whatever the zone says. */
+  #answerFromZones(exists: boolean): boolean {
+    const { zones, zoneCounts } = this.#sources;
+    const number = zones.find(this.#query);
     if (number < 0) return false;
     const reply = this.#reply;
-    this.#answerer.answer(this.#zones.tables[number]!, this.#query, reply, this.#means);
-    countZone(this.#zoneCounts, number, reply.finding);
+    this.#answerer.answer(zones.tables[number]!, this.#query, reply, this.#means);
+    if (exists && reply.finding === ZoneFinding.noName) {
+      // Else a resolver takes it that there is nothing of any type, and nothing below it (RFC 8020).
+      reply.rcode = Rcode.noError;
+      reply.finding = ZoneFinding.noData;
+    }
+    countZone(zoneCounts, number, reply.finding);
     return true;
   }
 
@@ -266,12 +300,12 @@ export class Responder {
   }
 
   /**
-   * What makes answers alike: the name that a zone found, with all "there is none" of a zone being one; the name that is
+   * What makes answers alike: the name that a wide IP or a zone found, with all "there is none" of a zone being one; the name that is
    * asked for of the server behind; and all else one, whatever name is in it.
    */
   #kind(outcome: Outcome): number {
     const { finding, foundHash } = this.#reply;
-    if (outcome === Outcome.zone) return foundHash ^ (finding << 8);
+    if (outcome === Outcome.zone || outcome === Outcome.wideIp) return foundHash ^ (finding << 8);
     return outcome === Outcome.forwarded ? this.#query.hashes[0]! ^ 0x10000 : outcome;
   }
 
@@ -333,11 +367,12 @@ export class Responder {
       at += COOKIE_OCTETS;
     }
     if (query.subnetOctets > 0) {
-      // Back as it came, with scope 0: the answer is good for everybody (RFC 7871, section 7.2.1).
+      // Back as it came, but for the scope: 0 where the answer is good for everybody (RFC 7871, section 7.2.1).
       at = writeOptionHead(scratch, at, OptionCode.clientSubnet, query.subnetOctets);
       for (let index = 0; index < query.subnetOctets; index++) {
         scratch[at + index] = query.octets[query.subnetStart + index]!;
       }
+      scratch[at + SCOPE_OFFSET] = this.#reply.scopeBits;
       at += query.subnetOctets;
     }
     return at;
@@ -345,7 +380,15 @@ export class Responder {
 }
 
 function isSilent(outcome: Outcome): boolean {
-  return outcome === Outcome.tooShort || outcome === Outcome.response || outcome === Outcome.unhandledDropped;
+  switch (outcome) {
+    case Outcome.tooShort:
+    case Outcome.response:
+    case Outcome.unhandledDropped:
+    case Outcome.wideIpDropped:
+      return true;
+    default:
+      return false;
+  }
 }
 
 function writeOptionHead(octets: Uint8Array, at: number, code: number, length: number): number {

@@ -55,6 +55,23 @@ export class ZoneAnswerer {
     }
   }
 
+  /** Adds the name servers of the zone to an answer that is there, if they have room. */
+  addAuthority(table: ZoneTable, query: Query, reply: Reply, means: AnswerMeans): void {
+    const set = findSet(table, 0, TYPE.NS);
+    if (set < 0 || reply.isTruncated || reply.additionals > 0) return;
+    const { writer } = means;
+    writer.start(query, means.limit);
+    if (!writer.append(reply.tail, reply.tailAt, reply.tailOctets)) return;
+    const { isTruncated } = reply;
+    const written = this.#writeSet(table, 0, set, table.octets, table.nodes[NodeField.nameAt]!, writer, reply);
+    reply.isTruncated = isTruncated;
+    if (written < 0) return;
+    reply.authorities += written;
+    reply.tail = writer.octets;
+    reply.tailAt = writer.tailAt;
+    reply.tailOctets = writer.tailOctets;
+  }
+
   /** What needs no look at a second name: records of the name or of its wildcard, and that there are none. */
   #answerAtOnce(table: ZoneTable, query: Query, reply: Reply, limit: number): boolean {
     const { nodes } = table;

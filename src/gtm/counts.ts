@@ -42,3 +42,11 @@ export function newGtmCounts({ wideIps, pools, members }: StateLayout): GtmCount
     members: shared(members * MEMBER_COUNTERS),
   };
 }
+
+/** Adds what is in `more`, of as many objects. */
+export function addCounts(sum: GtmCounts, more: GtmCounts): void {
+  for (const kind of ['wideIps', 'pools', 'members'] as const) {
+    const [to, from] = [sum[kind], more[kind]];
+    for (let index = 0; index < from.length; index++) to[index]! += from[index]!;
+  }
+}

@@ -23,6 +23,9 @@ export const VIRTUAL_SERVER_WORDS = 8;
 export const Status = { available: 0, unknown: 1, offline: 2, unavailable: 3, disabled: 4 } as const;
 export type Status = (typeof Status)[keyof typeof Status];
 
+/** Whether something of this status is used: what nobody monitors is. */
+export const isUp = (status: number): boolean => status <= Status.unknown;
+
 /** Bits of a member's one word; its `Status` stands above them. */
 export const MemberBit = {
   /** May be answered by preferred and alternate modes. */

@@ -51,7 +51,12 @@ export const WideIpFlag = {
 } as const;
 
 /** Numbers of a reference from a wide IP to a pool. */
-export const ReferenceField = { pool: 0, ratio: 1, /** Subject of topology. */ subject: 2 } as const;
+export const ReferenceField = {
+  pool: 0,
+  ratio: 1,
+  /** Subject of topology; 0, which is nothing, where nobody goes by topology. */
+  subject: 2,
+} as const;
 export const REFERENCE_NUMBERS = 4;
 
 /** Numbers of a pool. A pool that distributed applications look at in different ways is there once for each of them. */
@@ -85,11 +90,12 @@ export const MemberField = {
   ratio: 1,
   /** Number of the datacenter, -1 without one: by which paths are measured. */
   datacenter: 2,
+  /** As ReferenceField.subject. */
   subject: 3,
   /** The record as it stands behind a question with its name: pointer, type, class, TTL, length, data. */
   recordAt: 4,
   recordOctets: 5,
-  /** The wide IP that the member's name is, of the type that is asked for; -1: none. */
+  /** Of cname pools: the row of `targets` that says which wide IP the member's name is; -1: none, or the member is static. */
   target: 6,
   /** As WideIpField.key, of pool and member. */
   key: 7,
@@ -104,6 +110,10 @@ export type WideIpTables = {
   readonly references: Int32Array;
   readonly pools: Int32Array;
   readonly members: Int32Array;
+  /** Members by the hash of their keys, open addressing: the number of a member and one, or 0. */
+  readonly memberSlots: Int32Array;
+  /** By MemberField.target, a number for each `Column` of `wide-ip-names.ts`: the wide IP that answers such a question, or -1. */
+  readonly targets: Int32Array;
   /** Weights of `quality-of-service`, in the order of QosWeights, pool by pool; the factors of the settings come first. */
   readonly qos: Float64Array;
   /** Names and rendered records. */
@@ -125,13 +135,15 @@ export type TableSettings = {
   readonly ignorePathTtl: boolean;
 };
 
-/** Names by their hashes: exact ones, ancestors of them, and those with wildcards. */
+/** Names by their hashes: exact ones, what is above them and above patterns, and patterns (`wide-ip-names.ts`). */
 export type WideIpNameTables = {
   /** Open addressing by hash: the number of an entry and one, or 0. */
   readonly slots: Int32Array;
   readonly entries: Int32Array;
-  /** Entries with `*` or `?`, the most specific first. */
+  /** Those with `*` or `?`, the most specific first. */
   readonly patterns: Int32Array;
+  /** Labels of the longest name that a pattern ends in. */
+  readonly patternLabels: number;
 };
 
 /** Which number is which object. */
@@ -165,8 +177,11 @@ export type MemberEntry = {
   readonly member: PoolMember;
   /** -1: the member is a name, or its virtual server is not there. */
   readonly virtualServer: number;
-  /** Number of the wide IP that its name is (cname, mx, naptr, srv; not static); -1: none. */
-  readonly target: number;
+  /**
+   * Numbers of the wide IPs that its name is: cname and naptr (not static) of any type, mx and srv of those that answer with
+   * addresses. One of them has to be available.
+   */
+  readonly targets: readonly number[];
 };
 
 export type WideIpEntry = {

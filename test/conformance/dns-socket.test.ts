@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { createListenerCounts, ListenerCount } from '../../src/assembly/dnsd/engine-protocol.ts';
 import { Outcome } from '../../src/dns/responder.ts';
 import { buildZoneTable } from '../../src/dns/zone-builder.ts';
-import { newZoneCounts } from '../../src/dns/zone-counts.ts';
+import { zonesAlone } from '../../src/assembly/dnsd/source-data.ts';
 import { loadAddon } from '../../src/native/addon.ts';
 import { openServerSocket } from '../../src/net/server-socket.ts';
 import { ip } from '../lib/namespace.ts';
@@ -91,7 +91,7 @@ describe('the engine on sockets', () => {
       let serial = 2;
       while (!isDone) {
         const zones = [zone(serial, `192.0.2.${100 + (serial % 100)}`)];
-        await engine!.engine.setZones(zones, newZoneCounts(1));
+        await engine!.engine.setSources(zonesAlone(zones));
         serial++;
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
@@ -128,7 +128,7 @@ describe('the engine on sockets', () => {
     const { addon } = loadAddon();
     const answers = { unhandled: 'reject', udpOctets: 1232 } as const;
     await several.engine.ready();
-    await several.engine.setZones([zone(1, '192.0.2.81')], newZoneCounts(1));
+    await several.engine.setSources(zonesAlone([zone(1, '192.0.2.81')]));
     const where = ['192.0.2.1', '192.0.2.2', '2001:db8::1'].map((address, id) => ({ address, id, port: 5311 }));
     const counts = where.map(() => createListenerCounts());
     for (const { address, id, port } of where) {

@@ -7,6 +7,7 @@ import { connect, type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { StreamEngine } from '../../src/assembly/dnsd/stream-engine.ts';
+import { answerSources } from '../../src/dns/answer-sources.ts';
 import { Responder } from '../../src/dns/responder.ts';
 import { buildZoneTable } from '../../src/dns/zone-builder.ts';
 import { ZoneSet } from '../../src/dns/zone-set.ts';
@@ -46,11 +47,14 @@ let engine: StreamEngine;
 before(async () => {
   const { addon } = loadAddon();
   const descriptor = openServerSocket(addon!, { address: '127.0.0.1', port: PORT, isStream: true, isShared: false });
-  engine = new StreamEngine(new Responder(new ZoneSet([zone]), { unhandled: 'reject', udpOctets: 1232 }), {
-    descriptor,
-    limits: { maxConnections: MAX_CONNECTIONS, idleMs: IDLE_MS },
-    defer: () => assert.fail('nothing is left to others'),
-  });
+  engine = new StreamEngine(
+    new Responder(answerSources(new ZoneSet([zone])), { unhandled: 'reject', udpOctets: 1232 }),
+    {
+      descriptor,
+      limits: { maxConnections: MAX_CONNECTIONS, idleMs: IDLE_MS },
+      defer: () => assert.fail('nothing is left to others'),
+    },
+  );
   await engine.listen();
 });
 after(() => engine.close());

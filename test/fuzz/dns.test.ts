@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { parsePrefix } from '../../src/core/address.ts';
+import { answerSources } from '../../src/dns/answer-sources.ts';
 import { packPrefixes } from '../../src/dns/client-list.ts';
 import { COOKIE_OCTETS, Cookies } from '../../src/dns/cookie.ts';
 import { Query } from '../../src/dns/query.ts';
@@ -139,7 +140,7 @@ it('mutated messages', () => {
   ];
   const responders = ways.map(
     (way) =>
-      new Responder(tables, {
+      new Responder(answerSources(tables), {
         ...({ unhandled: 'allow', udpOctets: UDP_OCTETS, cookieKey: COOKIE_KEY, nsid } as const),
         chaos: { version: 'fuzz', hostname: 'fuzz' },
         ...way,

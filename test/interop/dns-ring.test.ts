@@ -10,10 +10,11 @@ import { fileURLToPath } from 'node:url';
 import { StreamEngine } from '../../src/assembly/dnsd/stream-engine.ts';
 import { createQueryLog } from '../../src/assembly/dnsd/query-log.ts';
 import { RingEngine } from '../../src/assembly/dnsd/ring-engine.ts';
+import { answerSources } from '../../src/dns/answer-sources.ts';
 import { FrameOutcome } from '../../src/dns/frame-reply.ts';
 import { Responder } from '../../src/dns/responder.ts';
 import { buildZoneTable } from '../../src/dns/zone-builder.ts';
-import { newZoneCounts } from '../../src/dns/zone-counts.ts';
+import { zonesAlone } from '../../src/assembly/dnsd/source-data.ts';
 import { loadAddon } from '../../src/native/addon.ts';
 import { openServerSocket } from '../../src/net/server-socket.ts';
 import { ZoneSet } from '../../src/dns/zone-set.ts';
@@ -84,7 +85,7 @@ before(async () => {
   makePair();
   sockets = await startSockets(responding, tables);
   const { addon } = loadAddon();
-  stream = new StreamEngine(new Responder(new ZoneSet(tables), responding), {
+  stream = new StreamEngine(new Responder(answerSources(new ZoneSet(tables)), responding), {
     descriptor: openServerSocket(addon!, { address: '192.0.2.1', port: 53, isStream: true, isShared: false }),
     limits: { maxConnections: 10, idleMs: 5000 },
     defer: () => assert.fail('nothing is left to others'),
@@ -302,7 +303,7 @@ for (const form of FORMS) {
 
     it('has other zones from the next batch on', async () => {
       for (const address of ['192.0.2.81', '192.0.2.80']) {
-        await ring!.setZones([zoneWith(address)], newZoneCounts(1));
+        await ring!.setSources(zonesAlone([zoneWith(address)]));
         const isTaken = (): boolean => dig('@192.0.2.1', 'www.example.com', 'A', '+short').trim() === address;
         await eventually(`the zone with ${address}`, isTaken);
       }
@@ -357,7 +358,7 @@ for (const form of FORMS) {
       const make = (): RingEngine =>
         new RingEngine(
           { id: 2, ring: place, answers: responding, log: createQueryLog() },
-          { deferred: () => undefined, died: tell },
+          { deferred: () => undefined, decided: () => undefined, died: tell },
         );
       await make().ready();
       ip('link delete gone0');

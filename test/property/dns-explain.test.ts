@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import * as packet from 'dns-packet';
 import { it } from 'node:test';
 import { replyLines } from '../../src/assembly/dnsd/reply-text.ts';
+import { answerSources } from '../../src/dns/answer-sources.ts';
 import { packPrefixes } from '../../src/dns/client-list.ts';
 import { parsePrefix } from '../../src/core/address.ts';
 import { explain } from '../../src/dns/explain.ts';
@@ -37,7 +38,7 @@ it('what is explained is what is answered', () => {
       processRd: random.chance(80),
       ...(random.chance(15) ? { allowedClients: packPrefixes([parsePrefix('192.0.2.0/25')!]) } : {}),
     };
-    const responder = new Responder(tables, options);
+    const responder = new Responder(answerSources(tables), options);
     const octets = new Uint8Array(65_535);
     for (let count = 0; count < QUESTIONS; count++) {
       const { name, type } = random.chance(90)

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import * as packet from 'dns-packet';
 import { it } from 'node:test';
+import { answerSources } from '../../src/dns/answer-sources.ts';
 import { answersQuestion, forwardedQuery, forwardedReply } from '../../src/dns/forwarded-query.ts';
 import { Query, QueryVerdict, readQuery } from '../../src/dns/query.ts';
 import { Responder, type Sender } from '../../src/dns/responder.ts';
@@ -23,7 +24,7 @@ it('whatever a server behind sends', () => {
   const { random } = mutator;
   const zones = Array.from({ length: 5 }, (_, index) => randomZone(random, `zone${index}.test`));
   const tables = new ZoneSet(zones.map(({ origin, records }) => buildZoneTable(zoneOf(origin, records))));
-  const behind = new Responder(tables, { unhandled: 'reject', udpOctets: LIMIT });
+  const behind = new Responder(answerSources(tables), { unhandled: 'reject', udpOctets: LIMIT });
   const sender: Sender = { addresses: CLIENT, addressAt: 0, addressOctets: 4, isStream: false, now: 1 };
   const octets = new Uint8Array(4096);
   let whole = 0;

@@ -7,7 +7,7 @@ import { addressOctets, parseAddress } from '../../src/core/address.ts';
 import { createQueryLog } from '../../src/assembly/dnsd/query-log.ts';
 import { RingEngine } from '../../src/assembly/dnsd/ring-engine.ts';
 import type { ResponderOptions } from '../../src/dns/responder.ts';
-import { newZoneCounts } from '../../src/dns/zone-counts.ts';
+import { zonesAlone } from '../../src/assembly/dnsd/source-data.ts';
 import type { ZoneTable } from '../../src/dns/zone-table.ts';
 import { currentPlace, DeviceJournal } from '../../src/supervise/device-journal.ts';
 import { type QueryRule, QueryRuleKeeper } from '../../src/supervise/query-rules.ts';
@@ -60,9 +60,12 @@ export async function startRing(
 ): Promise<RingEngine> {
   const octets = addresses.map((address) => addressOctets(parseAddress(address)!));
   const ring = { device: DEVICE, form, port: PORT, addresses: octets };
-  const engine = new RingEngine({ id: 1, ring, answers, log: createQueryLog() }, { deferred: () => undefined, died });
+  const engine = new RingEngine(
+    { id: 1, ring, answers, log: createQueryLog() },
+    { deferred: () => undefined, decided: () => undefined, died },
+  );
   await engine.ready();
-  await engine.setZones(zones, newZoneCounts(zones.length));
+  await engine.setSources(zonesAlone(zones));
   return engine;
 }
 

@@ -36,7 +36,10 @@ type Kind =
 
 type Planned = { readonly set: Operation; readonly remove: Operation };
 
-/** Creation goes through the kinds in this order, removal in the reverse one. */
+/**
+ * Creation goes through the kinds in this order, removal in the reverse one, before it. Selectors alone go after everything else:
+ * packets may pass between any two operations, and what another selector is to protect must not find none.
+ */
 const ORDER: readonly Kind[] = [
   'settings',
   'domain',
@@ -95,9 +98,10 @@ export class Planner {
   plan(model: Model, keyOf: KeyOf = () => undefined): { operations: Iterable<Operation>; freedRows: number[] } {
     const next = this.#describe(model, keyOf);
     const removals: Operation[] = [];
+    const lastRemovals: Operation[] = [];
     for (const kind of [...ORDER].reverse()) {
-      for (const [key, planned] of this.#current.get(kind)!)
-        if (!next.get(kind)!.has(key)) removals.push(planned.remove);
+      const list = kind === 'selector' ? lastRemovals : removals;
+      for (const [key, planned] of this.#current.get(kind)!) if (!next.get(kind)!.has(key)) list.push(planned.remove);
     }
     const changes: Operation[] = [];
     for (const kind of ORDER) {
@@ -107,7 +111,7 @@ export class Planner {
     this.#current = next;
     const stations = this.#planStations(model);
     const routes = this.#planRoutes(model);
-    const operations = inTurn(stations.removals, removals, changes, routes, stations.settings);
+    const operations = inTurn(stations.removals, removals, changes, routes, stations.settings, lastRemovals);
     return { operations, freedRows: this.#forget(model) };
   }
 

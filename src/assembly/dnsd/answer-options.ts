@@ -19,6 +19,7 @@ export function answerOptions({ properties }: DnsProfile, { cookieKey, chaos }: 
   return {
     unhandled: properties['unhandled-query-action'],
     udpOctets: properties['max-udp-size'],
+    asksWideIps: properties['enable-gtm'],
     processRd: properties['process-rd'],
     hasBackend: backendOf(properties) !== undefined,
     ...(clients.includes(ALL_CLIENTS)

@@ -18,6 +18,8 @@ type ShowParams = { type: string; names?: string[] | undefined; cursor?: string 
 
 /** What became of messages, as it is shown. */
 const OUTCOME_LABELS: Record<keyof typeof Outcome, string> = {
+  wideIp: 'Answered by wide IPs',
+  wideIpDropped: 'Dropped by wide IPs',
   zone: 'Answered from zones',
   forwarded: 'Handed to BIND',
   unhandled: 'Unhandled, answered',

@@ -1,6 +1,6 @@
 // The main thread of dnsd: the configuration comes in, zones and listeners follow it, questions about them are answered.
 //
-//   configd ─► subscriber ─► objects ─┬─► zone keeper ─► tables ─► engine (UDP), streams (TCP)
+//   configd ─► subscriber ─► objects ─┬─► zone keeper, wide IPs ─► tables ─► engine (UDP), streams (TCP), rings
 //                                     └─► listener keeper ─► sockets ─┘
 //
 // Queries over UDP are the engine's thread's: nothing here stands in their way.
@@ -24,6 +24,10 @@ import { answerOptions, type OwnFacts } from './answer-options.ts';
 import { CLIENT_OFFSET, type DeferredQuery } from './engine-protocol.ts';
 import { collectGarbage, WORTH_COLLECTING_OCTETS } from './collect-garbage.ts';
 import { Backends } from './backends.ts';
+import { DecisionLogService } from './decision-log-service.ts';
+import type { EngineEvents } from './engine-thread.ts';
+import { GtmKeeper } from './gtm-keeper.ts';
+import { HealthService } from './health-service.ts';
 import { ListenerKeeper } from './listener-keeper.ts';
 import { type ListenerSpec, listenerSpecs } from './listener-spec.ts';
 import { SocketEngine } from './socket-engine.ts';
@@ -33,6 +37,7 @@ import { QueryLog } from './query-log.ts';
 import { QueryLogService } from './query-log-service.ts';
 import { RingKeeper, type SetQueryRules } from './ring-keeper.ts';
 import { type SocketOpener, SocketSource } from './socket-source.ts';
+import type { SourceData } from './source-data.ts';
 
 export type DnsdOptions = {
   /** Without the addon nothing is answered. */
@@ -58,6 +63,8 @@ export class Dnsd implements ConfigApplier {
   readonly rings: RingKeeper;
   readonly zones: ZoneKeeper;
   readonly zoneStatistics = new ZoneStatistics();
+  readonly health: HealthService;
+  readonly wideIps: GtmKeeper;
   readonly queryLog = new QueryLogService();
   /** What is answered from. */
   tables: readonly ZoneTable[] = [];
@@ -68,6 +75,8 @@ export class Dnsd implements ConfigApplier {
   #objects: ObjectMap = new Map();
   #zoneFailures: readonly ApplyFailure[] = [];
   #engine: Promise<SocketEngine> | undefined;
+  #health: Promise<void> | undefined;
+  readonly #decisions: DecisionLogService;
 
   constructor(options: DnsdOptions) {
     const { addon, inbox, opener, setRules, version, log } = options;
@@ -75,17 +84,22 @@ export class Dnsd implements ConfigApplier {
     const chaos = { version: `wideplane ${version}`, hostname: hostname() };
     this.facts = { cookieKey: randomBytes(COOKIE_KEY_OCTETS), chaos };
     this.#addon = addon.addon;
+    this.health = new HealthService({ path: join(options.directory, 'health'), log });
+    this.wideIps = new GtmKeeper((compiled) => this.health.adopt(compiled), log);
+    this.#decisions = new DecisionLogService(log, (version) => this.wideIps.compiledOf(version));
     this.#backends = new Backends(this.facts, log);
     this.#source = new SocketSource(addon, inbox, opener);
     const answersOf = ({ profile }: ListenerSpec): ResponderOptions => answerOptions(profile, this.facts);
     const deferred = (queries: readonly DeferredQuery[]): void => this.#answerDeferred(queries);
-    const newCounts = (): Float64Array => this.zoneStatistics.allocate();
+    const decided: EngineEvents['decided'] = (decisions, lost) => this.#decisions.take(decisions, lost);
+    const sources = (thread: string): SourceData => this.#sourcesFor(thread);
     this.rings = new RingKeeper({
       source: this.#source,
       setRules,
       answersOf,
-      newCounts,
+      sources,
       deferred,
+      decided,
       queryLog: this.queryLog,
       log,
     });
@@ -95,6 +109,7 @@ export class Dnsd implements ConfigApplier {
       rings: this.rings,
       tap: new QueryLog(this.queryLog.register('tcp').memory),
       answersOf,
+      decided: (decision) => this.#decisions.take([decision]),
       defer: (listener) => (query, client, deliver) =>
         this.#backends.forward(listener.spec.profile, query, true, client, deliver),
       log,
@@ -112,10 +127,13 @@ export class Dnsd implements ConfigApplier {
     return this.#goOver(applyChanges(this.#objects, changes));
   }
 
-  /** Zones first: a listener never answers without those that it shall have. */
+  /** Zones and wide IPs first: a listener never answers without those that it shall have. */
   async #goOver(objects: ObjectMap): Promise<ApplyFailure[]> {
     this.#objects = objects;
+    await (this.#health ??= this.health.start());
+    const settleWideIps = await this.wideIps.want((type) => this.objectsOf(type));
     this.#zoneFailures = await this.#takeZones(await this.zones.want(this.objectsOf(gtmZone)));
+    settleWideIps?.();
     const profiles = new Map(this.objectsOf(ltmProfileDns).map((profile) => [profile.name, profile]));
     const specs = listenerSpecs(this.objectsOf(gtmListener), profiles);
     this.#backends.retain(specs.map(({ profile }) => profile));
@@ -124,7 +142,7 @@ export class Dnsd implements ConfigApplier {
   }
 
   failures(): ApplyFailure[] {
-    return [...this.#zoneFailures, ...this.listeners.failures()];
+    return [...this.#zoneFailures, ...this.wideIps.failures(), ...this.listeners.failures()];
   }
 
   /** The objects of a type that the daemon runs. */
@@ -147,9 +165,7 @@ export class Dnsd implements ConfigApplier {
   async #takeZones({ tables, failures, replacedOctets }: ServedZones): Promise<ApplyFailure[]> {
     const settle = this.zoneStatistics.begin(tables);
     this.tables = tables;
-    this.listeners.setZones(tables, this.zoneStatistics.allocate());
-    await (await this.#engine)?.setZones(tables, this.zoneStatistics.allocate());
-    await this.rings.setZones(tables);
+    await this.#publish();
     settle();
     if (replacedOctets > WORTH_COLLECTING_OCTETS) {
       collectGarbage();
@@ -159,13 +175,31 @@ export class Dnsd implements ConfigApplier {
     return failures.map(({ object, reason }) => ({ object: `${gtmZone.path} ${object}`, reason }));
   }
 
+  /** What a thread answers from, by its name. */
+  #sourcesFor(thread: string): SourceData {
+    const wideIps = this.wideIps.dataFor(thread);
+    return {
+      zones: this.tables,
+      zoneCounts: this.zoneStatistics.allocate(),
+      ...(wideIps === undefined ? {} : { wideIps }),
+    };
+  }
+
+  /** Resolves when all threads answer from what there is now. */
+  async #publish(): Promise<void> {
+    this.listeners.setSources(this.#sourcesFor('streams'));
+    await (await this.#engine)?.setSources(this.#sourcesFor('sockets'));
+    await this.rings.followSources();
+  }
+
   async #startEngine(): Promise<SocketEngine> {
     const engine = new SocketEngine(this.queryLog.register('sockets').memory, {
       deferred: (queries) => this.#answerDeferred(queries),
+      decided: (decisions, lost) => this.#decisions.take(decisions, lost),
       died: this.#options.died,
     });
     await engine.ready();
-    await engine.setZones(this.tables, this.zoneStatistics.allocate());
+    await engine.setSources(this.#sourcesFor('sockets'));
     return engine;
   }
 
@@ -188,6 +222,8 @@ export class Dnsd implements ConfigApplier {
   async stop(): Promise<void> {
     await this.listeners.stop();
     await (await this.#engine)?.stop();
+    await this.health.stop();
+    this.#decisions.close();
     this.#backends.close();
     this.#source.close();
   }

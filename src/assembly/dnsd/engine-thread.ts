@@ -1,7 +1,6 @@
 // A thread that answers queries, as the main thread sees it: requests, what it leaves to others, its end.
 
 import { Worker } from 'node:worker_threads';
-import type { ZoneTable } from '../../dns/zone-table.ts';
 import {
   type DeferredQuery,
   ENGINE_WORDS,
@@ -10,10 +9,13 @@ import {
   type FromEngine,
   type ToEngine,
 } from './engine-protocol.ts';
+import type { SourceData, VersionedDecision } from './source-data.ts';
 
 export type EngineEvents = {
   /** Queries that somebody else is to answer. */
   deferred: (queries: readonly DeferredQuery[]) => void;
+  /** Decisions of wide IPs that shall be logged, and how many more there were. */
+  decided: (decisions: readonly VersionedDecision[], lost: number) => void;
   /** The thread has ended by itself. */
   died: (reason: string) => void;
 };
@@ -44,6 +46,7 @@ export class EngineThread {
       this.#worker.on('message', (message: FromEngine) => {
         if (message.kind === 'ready') resolve();
         else if (message.kind === 'deferred') events.deferred(message.queries);
+        else if (message.kind === 'decided') events.decided(message.decisions, message.lost);
         else this.#settle(message.ticket, message.failure, message.socket);
       });
       this.#worker.on('error', (error) => {
@@ -72,9 +75,9 @@ export class EngineThread {
     return this.#ended;
   }
 
-  /** Other zones from the next batch of queries on, and where they are counted. */
-  async setZones(zones: readonly ZoneTable[], counts: Float64Array): Promise<void> {
-    await this.ask({ kind: 'zones', zones, counts });
+  /** Others from the next batch of queries on. */
+  async setSources(sources: SourceData): Promise<void> {
+    await this.ask({ kind: 'sources', sources });
   }
 
   /** Gives back the memory of tables that the thread has no more; it answers nothing for some ten milliseconds. */

@@ -5,7 +5,7 @@ import type { ObjectTypeOptions, TypedObject } from '../../config/object-type.ts
 import type { PropertyMap } from '../../config/property.ts';
 import { wordsOf } from '../../config/sentence.ts';
 import { splitStatement } from '../../config/topology-statement.ts';
-import { gtmDatacenter } from '../../config/types/gtm-datacenter.ts';
+import { type GtmDatacenter, gtmDatacenter } from '../../config/types/gtm-datacenter.ts';
 import { gtmDistributedApp } from '../../config/types/gtm-distributed-app.ts';
 import type { GtmDistributedApp } from '../../config/types/gtm-distributed-app.ts';
 import {
@@ -29,6 +29,7 @@ import { kept } from '../../core/kept.ts';
 import { WIDE_IP_TYPES } from '../../gtm/description.ts';
 import type {
   Application,
+  Datacenter,
   Decision,
   FailureReply,
   GtmDescription,
@@ -54,7 +55,7 @@ export function describeGtm(objectsOf: ObjectsOf): GtmDescription {
   const ofEachType = <T>(describe: (type: WideIpType) => readonly T[]): T[] => WIDE_IP_TYPES.flatMap(describe);
   return {
     settings: describeSettings(objectsOf),
-    datacenters: objectsOf(gtmDatacenter).map(({ name, properties }) => ({ name, enabled: properties.enabled })),
+    datacenters: objectsOf(gtmDatacenter).map((datacenter) => describeDatacenter(datacenter)),
     servers: objectsOf(gtmServer).map((server) => describeServer(server)),
     pools: ofEachType((type) =>
       (objectsOf(GTM_POOLS[type] as typeof GTM_POOLS.a) as readonly AnyPool[]).map((pool) => describePool(pool, type)),
@@ -96,6 +97,11 @@ function describeSettings(objectsOf: ObjectsOf): GtmSettings {
     },
   };
 }
+
+const describeDatacenter = kept(({ name, properties }: GtmDatacenter): Datacenter => ({
+  name,
+  enabled: properties.enabled,
+}));
 
 const describeServer = kept(({ name, properties }: ServerObject): GtmServer => {
   const hasMonitor = properties.monitor !== undefined;

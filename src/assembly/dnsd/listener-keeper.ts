@@ -8,15 +8,13 @@ import { errorText } from '../../core/errors.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import { Responder, type ResponderOptions } from '../../dns/responder.ts';
-import { newZoneCounts } from '../../dns/zone-counts.ts';
-import { ZoneSet } from '../../dns/zone-set.ts';
-import type { ZoneTable } from '../../dns/zone-table.ts';
 import type { ApplyFailure } from '../../ipc/schema.ts';
 import { createListenerCounts, type EngineListener } from './engine-protocol.ts';
 import { type ListenerSpec, placeText } from './listener-spec.ts';
 import type { SocketEngine } from './socket-engine.ts';
 import type { QueryLog } from './query-log.ts';
 import type { RingKeeper } from './ring-keeper.ts';
+import { type SourceData, Sources, type VersionedDecision } from './source-data.ts';
 import { isCurrent, type OpenedSocket, type SocketSource } from './socket-source.ts';
 import { type DeferStream, StreamEngine } from './stream-engine.ts';
 
@@ -44,6 +42,7 @@ export type ListenerKeeperOptions = {
   readonly engine: () => Promise<SocketEngine>;
   readonly answersOf: (spec: ListenerSpec) => ResponderOptions;
   /** Of connections. */
+  readonly decided: (decision: VersionedDecision) => void;
   readonly defer: (listener: { readonly spec: ListenerSpec }) => DeferStream;
   readonly log: Log;
 };
@@ -53,14 +52,14 @@ export class ListenerKeeper {
   readonly #open = new Map<string, OpenListener>();
   readonly #failures = new Map<string, string>();
   #wanted: readonly ListenerSpec[] = [];
-  #zones = new ZoneSet([]);
-  #zoneCounts = newZoneCounts(0);
+  readonly #sources: Sources;
   #nextId = 1;
   #turn: Promise<void> = Promise.resolve();
   #review: NodeJS.Timeout | undefined;
 
   constructor(options: ListenerKeeperOptions) {
     this.#options = options;
+    this.#sources = new Sources(options.decided);
   }
 
   start(): void {
@@ -79,11 +78,10 @@ export class ListenerKeeper {
     });
   }
 
-  /** Zones that connections are answered from, and where they are counted; the engine has its own. */
-  setZones(tables: readonly ZoneTable[], counts: Float64Array): void {
-    this.#zones = new ZoneSet(tables);
-    this.#zoneCounts = counts;
-    for (const { stream } of this.#open.values()) stream?.responder.setZones(this.#zones, counts);
+  /** What connections are answered from; the engine has its own. */
+  setSources(data: SourceData): void {
+    const current = this.#sources.follow(data);
+    for (const { stream } of this.#open.values()) stream?.responder.setSources(current);
   }
 
   /** Those that are open, by the name of the object. */
@@ -182,7 +180,7 @@ export class ListenerKeeper {
   }
 
   #responder(spec: ListenerSpec, before?: Responder): Responder {
-    const responder = new Responder(this.#zones, this.#options.answersOf(spec), this.#zoneCounts);
+    const responder = new Responder(this.#sources.current, this.#options.answersOf(spec));
     if (before !== undefined) responder.counts.set(before.counts);
     return responder;
   }

@@ -3,18 +3,18 @@
 import { workerData } from 'node:worker_threads';
 import { FrameReplier, IPV4_REPLY_OVERHEAD, IPV6_REPLY_OVERHEAD } from '../../dns/frame-reply.ts';
 import { Responder, type ResponderOptions } from '../../dns/responder.ts';
-import { newZoneCounts } from '../../dns/zone-counts.ts';
-import { ZoneSet } from '../../dns/zone-set.ts';
 import { loadAddon, REPLY_STRIDE } from '../../native/addon.ts';
 import { QUERY_SLOTS, QueryRing, querySlotOctets } from '../../net/query-ring.ts';
 import { QUERY_SOCKETS_CAPACITY, QuerySockets, querySocketsOctets } from '../../net/query-sockets.ts';
 import { Arena } from '../../packet/arena.ts';
 import { ETHERNET_HEADER_OCTETS } from '../../wire/ethernet.ts';
 import { collectGarbage } from './collect-garbage.ts';
+import { noteDecision, tellDecisions } from './decisions.ts';
 import { CLIENT_OFFSET, type DeferredQuery, type EngineRequest, EngineWord } from './engine-protocol.ts';
 import { say, takeRequests } from './engine-requests.ts';
 import { QueryLog } from './query-log.ts';
 import { RingLoss, type RingEngineSetup } from './ring-engine.ts';
+import { Sources } from './source-data.ts';
 
 /** What every sender takes (RFC 1035, section 2.3.4): where not even that fits a frame there is no way to answer. */
 const LEAST_UDP_OCTETS = 512;
@@ -35,8 +35,7 @@ const memory = new Arena(addon.arenaBuffer(arena));
 const ring =
   form === 'af-xdp' ? new QuerySockets(addon, arena, place) : new QueryRing(addon, arena, 0, { ...place, slotOctets });
 const mtu = ring.mtu();
-let zones = new ZoneSet([]);
-let zoneCounts = newZoneCounts(0);
+const sources = new Sources(noteDecision);
 let responder = responderOf(answers);
 const replier = new FrameReplier(responder, memory.bytes, memory.words, form === 'af-xdp');
 let deferred: DeferredQuery[] = [];
@@ -68,13 +67,14 @@ function answerBatch(): void {
   if (ring.step(make) === 0) return;
   counts.set(responder.counts);
   frameCounts.set(replier.counts);
+  tellDecisions();
   if (deferred.length === 0) return;
   say({ kind: 'deferred', queries: deferred });
   deferred = [];
 }
 
 function responderOf(options: ResponderOptions): Responder {
-  return new Responder(zones, { ...options, udpOctets: Math.min(options.udpOctets, messageRoom()) }, zoneCounts);
+  return new Responder(sources.current, { ...options, udpOctets: Math.min(options.udpOctets, messageRoom()) });
 }
 
 /** Octets of a message at most, so that its reply fits a frame: nobody cuts it. */
@@ -110,10 +110,9 @@ function noteLosses(): void {
 }
 
 function fulfil(request: EngineRequest): undefined {
-  if (request.kind === 'zones') {
-    zones = new ZoneSet(request.zones);
-    zoneCounts = request.counts;
-    responder.setZones(zones, zoneCounts);
+  if (request.kind === 'sources') {
+    sources.follow(request.sources);
+    responder.setSources(sources.current);
   } else if (request.kind === 'collect') {
     collectGarbage();
   } else if (request.kind === 'change') {

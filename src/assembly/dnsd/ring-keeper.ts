@@ -6,7 +6,6 @@ import { errorText } from '../../core/errors.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import type { ResponderOptions } from '../../dns/responder.ts';
-import type { ZoneTable } from '../../dns/zone-table.ts';
 import type { ParamsOf, ResultOf } from '../../ipc/schema.ts';
 import { deviceOfAddress } from '../../net/device-of-address.ts';
 import type { EngineEvents } from './engine-thread.ts';
@@ -14,6 +13,7 @@ import type { ListenerSpec } from './listener-spec.ts';
 import type { QueryLogService } from './query-log-service.ts';
 import { RingEngine } from './ring-engine.ts';
 import type { SocketSource } from './socket-source.ts';
+import type { SourceData } from './source-data.ts';
 
 export type SetQueryRules = (
   rules: ParamsOf<'set-query-rules'>['rules'],
@@ -23,9 +23,10 @@ export type RingKeeperOptions = {
   readonly source: SocketSource;
   readonly setRules: SetQueryRules;
   readonly answersOf: (spec: ListenerSpec) => ResponderOptions;
-  /** Where one more thread counts what zones are asked. */
-  readonly newCounts: () => Float64Array;
+  /** What the thread of a ring answers from, by the name of its listener. */
+  readonly sources: (name: string) => SourceData;
   readonly deferred: EngineEvents['deferred'];
+  readonly decided: EngineEvents['decided'];
   readonly queryLog: QueryLogService;
   readonly log: Log;
 };
@@ -42,7 +43,6 @@ export class RingKeeper {
   /** By name of the listener. */
   readonly #rings = new Map<string, Ring>();
   readonly #failures = new Map<string, string>();
-  #tables: readonly ZoneTable[] = [];
 
   constructor(options: RingKeeperOptions) {
     this.#options = options;
@@ -90,10 +90,10 @@ export class RingKeeper {
     await ring.engine.stop();
   }
 
-  async setZones(tables: readonly ZoneTable[]): Promise<void> {
-    this.#tables = tables;
-    const { newCounts } = this.#options;
-    await Promise.all([...this.#rings.values()].map(({ engine }) => engine.setZones(tables, newCounts())));
+  /** Has all threads go over to what there is now. */
+  async followSources(): Promise<void> {
+    const { sources } = this.#options;
+    await Promise.all([...this.#rings].map(([name, { engine }]) => engine.setSources(sources(name))));
   }
 
   async collectGarbage(): Promise<void> {
@@ -101,7 +101,7 @@ export class RingKeeper {
   }
 
   async #start(spec: ListenerSpec, id: number): Promise<Omit<Ring, 'spec'>> {
-    const { source, answersOf, deferred, queryLog } = this.#options;
+    const { source, answersOf, deferred, decided, queryLog } = this.#options;
     const { routeDomain, address, port, ringAdapter: form, name } = spec;
     if (routeDomain !== 0 && form === 'af-xdp') throw new Error('ring-adapter af-xdp works in route domain 0 only');
     const elsewhere = routeDomain === 0 ? undefined : await source.openPacketSocket(routeDomain, address);
@@ -112,11 +112,11 @@ export class RingKeeper {
     const { memory: log, end } = queryLog.register(`ring on ${device}`);
     const engine = new RingEngine(
       { id, ring: { device, form, port, addresses, ...socket }, answers: answersOf(spec), log },
-      { deferred, died: (reason) => void this.#fail(name, reason) },
+      { deferred, decided, died: (reason) => void this.#fail(name, reason) },
     );
     void engine.ended().then(end);
     await engine.ready();
-    await engine.setZones(this.#tables, this.#options.newCounts());
+    await engine.setSources(this.#options.sources(name));
     return { engine, device, namespace: elsewhere?.namespace };
   }
 

@@ -2,12 +2,11 @@
 
 import { workerData } from 'node:worker_threads';
 import { Responder, type ResponderOptions, type Sender } from '../../dns/responder.ts';
-import { newZoneCounts } from '../../dns/zone-counts.ts';
-import { ZoneSet } from '../../dns/zone-set.ts';
 import { loadAddon, REPLY_STRIDE } from '../../native/addon.ts';
 import { REPLY_ARENA_OCTETS, type ReplyMaker, ReplySlots, ReplySocket } from '../../net/reply-socket.ts';
 import { Arena } from '../../packet/arena.ts';
 import { collectGarbage } from './collect-garbage.ts';
+import { noteDecision, tellDecisions } from './decisions.ts';
 import {
   type DeferredQuery,
   type EngineListener,
@@ -18,6 +17,7 @@ import {
 } from './engine-protocol.ts';
 import { say, takeRequests } from './engine-requests.ts';
 import { QueryLog } from './query-log.ts';
+import { Sources } from './source-data.ts';
 
 /** How long several sockets are waited for at once; a single one waits by itself. */
 const WAIT_MS = 100;
@@ -36,8 +36,7 @@ const log = new QueryLog(setup.log);
 const slots = new ReplySlots(addon, arena, new Arena(addon.arenaBuffer(arena)), 0);
 const sender: Sender = { addresses: new Uint8Array(0), addressAt: 0, addressOctets: 0, isStream: false, now: 0 };
 
-let zones = new ZoneSet([]);
-let zoneCounts = newZoneCounts(0);
+const sources = new Sources(noteDecision);
 const listeners: Listener[] = [];
 /** Descriptors of all sockets, with a word each that says whether something is there. */
 let waited = new Int32Array(0);
@@ -52,7 +51,7 @@ class Listener implements ReplyMaker {
   constructor({ id, descriptor, family, counts, answers }: EngineListener) {
     this.id = id;
     this.#counts = counts;
-    this.responder = new Responder(zones, answers, zoneCounts);
+    this.responder = new Responder(sources.current, answers);
     this.socket = new ReplySocket(slots, descriptor, family, WAIT_MS);
   }
 
@@ -80,7 +79,7 @@ class Listener implements ReplyMaker {
 
   change(answers: ResponderOptions): void {
     const { counts } = this.responder;
-    this.responder = new Responder(zones, answers, zoneCounts);
+    this.responder = new Responder(sources.current, answers);
     this.responder.counts.set(counts);
   }
 
@@ -104,10 +103,9 @@ class Listener implements ReplyMaker {
 /** Returns the handle of a socket that it has opened. */
 function fulfil(request: EngineRequest): number | undefined {
   switch (request.kind) {
-    case 'zones':
-      zones = new ZoneSet(request.zones);
-      zoneCounts = request.counts;
-      for (const { responder } of listeners) responder.setZones(zones, zoneCounts);
+    case 'sources':
+      sources.follow(request.sources);
+      for (const { responder } of listeners) responder.setSources(sources.current);
       return undefined;
     case 'collect':
       collectGarbage();
@@ -181,6 +179,7 @@ while (Atomics.load(control, EngineWord.stop) === 0) {
   }
   if (listeners.length === 0) Atomics.wait(control, EngineWord.messages, seen, WAIT_MS);
   else serve();
+  tellDecisions();
   if (deferred.length > 0) {
     say({ kind: 'deferred', queries: deferred });
     deferred = [];

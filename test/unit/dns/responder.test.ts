@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import * as packet from 'dns-packet';
 import { describe, it } from 'node:test';
 import { parsePrefix } from '../../../src/core/address.ts';
+import { answerSources } from '../../../src/dns/answer-sources.ts';
 import { packPrefixes } from '../../../src/dns/client-list.ts';
 import { FORWARD, Outcome, Responder, type ResponderOptions, type Sender } from '../../../src/dns/responder.ts';
 import { buildZoneTable } from '../../../src/dns/zone-builder.ts';
@@ -49,7 +50,7 @@ function respond(
   more: { zones?: ZoneSet; isStream?: boolean } = {},
 ): { reply: Uint8Array | undefined; responder: Responder; end: number; octets: Uint8Array } {
   const { zones = ZONES, isStream = false } = more;
-  const responder = new Responder(zones, { ...DEFAULTS, ...options });
+  const responder = new Responder(answerSources(zones), { ...DEFAULTS, ...options });
   const octets = new Uint8Array(70_000).fill(0xa5);
   octets.set(message, 100);
   const end = responder.respond(octets, 100, 100 + message.length, { ...SENDER, isStream });
@@ -143,9 +144,9 @@ describe('a responder', () => {
   });
 
   it('counts for each zone what it was asked', () => {
-    const responder = new Responder(ZONES, DEFAULTS);
+    const responder = new Responder(answerSources(ZONES), DEFAULTS);
     const counts = newZoneCounts(ZONES.tables.length);
-    responder.setZones(ZONES, counts);
+    responder.setSources({ zones: ZONES, zoneCounts: counts, wideIps: undefined });
     const questions = [
       ...['www.example.com A', 'www.example.com AAAA', 'none.example.com A', 'x.sub.example.com A', 'example.com MX'],
       ...['example.org A', 'elsewhere.net A', 'sub.example.com DS', 'x.www.example.com A'],
@@ -161,7 +162,7 @@ describe('a responder', () => {
     assert.deepEqual([...counts], [...[6, 2, 2, 0], ...[1, 0, 1, 0], ...[1, 0, 0, 0]]);
     const above = new ZoneSet([ZONES.tables[0]!]);
     const aboveCounts = newZoneCounts(1);
-    responder.setZones(above, aboveCounts);
+    responder.setSources({ zones: above, zoneCounts: aboveCounts, wideIps: undefined });
     const message = queryOf({ name: 'x.sub.example.com', type: 'A' });
     const octets = new Uint8Array(4096);
     octets.set(message);
@@ -241,7 +242,7 @@ describe('a responder', () => {
         return end === FORWARD ? 'forward' : end === 0 ? '-' : linesOf(octets.slice(0, end))[0]!;
       });
     const five = (name: string): Uint8Array[] => [1, 2, 3, 4, 5].map(() => queryOf({ name, type: 'A' }));
-    const limited = new Responder(ZONES, { ...DEFAULTS, rateLimit, cookieKey });
+    const limited = new Responder(answerSources(ZONES), { ...DEFAULTS, rateLimit, cookieKey });
     const yes = 'NOERROR aa';
     assert.deepEqual(replies(limited, five('www.example.com')), [yes, yes, '-', `${yes} tc`, '-']);
     assert.deepEqual(replies(limited, five('www.example.com'), { isStream: true }), Array(5).fill(yes));
@@ -270,7 +271,7 @@ describe('a responder', () => {
     assert.deepEqual(replies(limited, forged, { now: SENDER.now + 1 }), [yes, '-', `${yes} tc`]);
     assert.equal(limited.counts[Outcome.cookieValid], 5);
     assert.equal(limited.counts[Outcome.cookieInvalid], 3);
-    const before = new Responder(ZONES, { ...DEFAULTS, rateLimit, hasBackend: true });
+    const before = new Responder(answerSources(ZONES), { ...DEFAULTS, rateLimit, hasBackend: true });
     assert.deepEqual(replies(before, five('a.net')), ['forward', 'forward', '-', 'NOERROR tc', '-']);
     assert.deepEqual(replies(before, five('b.net')).slice(0, 3), ['forward', 'forward', '-']);
   });

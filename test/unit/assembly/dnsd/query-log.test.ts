@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { formatQueryRecord } from '../../../../src/assembly/dnsd/query-line.ts';
 import { createQueryLog, QueryLog, QueryLogReader } from '../../../../src/assembly/dnsd/query-log.ts';
+import { answerSources } from '../../../../src/dns/answer-sources.ts';
 import { Outcome, Responder, type ResponderOptions, type Sender } from '../../../../src/dns/responder.ts';
 import { buildZoneTable } from '../../../../src/dns/zone-builder.ts';
 import { ZoneSet } from '../../../../src/dns/zone-set.ts';
@@ -22,7 +23,7 @@ const OPTIONS: ResponderOptions = { unhandled: 'drop', udpOctets: 1232 };
 
 function made(records?: number, options: Partial<ResponderOptions> = {}) {
   const memory = createQueryLog(records);
-  const responder = new Responder(ZONES, { ...OPTIONS, ...options });
+  const responder = new Responder(answerSources(ZONES), { ...OPTIONS, ...options });
   const log = new QueryLog(memory);
   const reader = new QueryLogReader(memory, 'udp');
   const ask = (message: Uint8Array, address: readonly number[] = [192, 0, 2, 99], isStream = false): number => {
