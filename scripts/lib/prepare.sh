@@ -41,6 +41,7 @@ ldnsutils drill
 openssl openssl
 libmaxmind-db-writer-perl /usr/share/doc/libmaxmind-db-writer-perl
 mmdb-bin mmdblookup
+gdnsd gdnsd
 charon-systemd charon-systemd
 strongswan-swanctl swanctl
 libcharon-extra-plugins /usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so
@@ -48,7 +49,6 @@ libstrongswan-standard-plugins /usr/lib/ipsec/plugins/libstrongswan-openssl.so
 LIST
   [ -z "${for_benchmarks:-}" ] || cat <<'LIST'
 dnsperf dnsperf
-gdnsd gdnsd
 nsd nsd
 wireguard-go wireguard-go
 wireguard-tools wg

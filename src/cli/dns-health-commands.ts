@@ -40,7 +40,7 @@ export function addHealthCommands(dns: Command, stateOption: () => Option): void
 }
 
 /** `--state` may stand before the subcommand as well as behind it. */
-const stateOf = (command: Command): string => (command.optsWithGlobals() as State).state;
+const stateOf = (command: Command): string => command.optsWithGlobals<State>().state;
 
 function addSet(health: Command, stateOption: () => Option): void {
   const set = health

@@ -35,7 +35,7 @@ type HealthOption = {
   readonly key: Exclude<keyof HealthSet, 'kind' | 'name'>;
   readonly value: string;
   readonly help: string;
-  read(word: string): string | number | undefined;
+  readonly read: (word: string) => string | number | undefined;
 };
 
 const number = (key: Numeric, value: string, help: string, most?: number): HealthOption => ({

@@ -417,7 +417,8 @@ function readRecord(
     edits = readProperties(scanner, kind.properties, { ...context, object }, true, inner);
   }
   if (context.mode === 'command' || kind.isTable === true) return { key, position: token.position, edits };
-  const source = dedent(scanner.text.slice(token.start, scanner.lastEnd), indentationOf(scanner, token));
+  const end = scanner.lastEnd;
+  const source = () => dedent(scanner.text.slice(token.start, end), indentationOf(scanner, token));
   return { key, position: token.position, edits, source };
 }
 

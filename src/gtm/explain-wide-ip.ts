@@ -68,7 +68,7 @@ export function explainingAnswerer(
     random: newRandom(),
     persistence: new ReadOnlyPersistence(persistence),
     counts: newGtmCounts(tables.layout),
-    databases,
+    geo: databases,
   });
 }
 
@@ -207,7 +207,7 @@ class Explainer {
   #memberState(member: number): string {
     const { words, layout } = this.#memory;
     const word = words[layout.membersAt + member]!;
-    const status = STATUSES[(word >>> MEMBER_STATUS_SHIFT) as Status] ?? 'unknown';
+    const status = STATUSES[(word >>> MEMBER_STATUS_SHIFT) as Status];
     if ((word & MemberBit.usable) !== 0) return `is ${status}`;
     return (word & MemberBit.fallback) === 0
       ? `is ${status}, and not to be chosen`

@@ -115,7 +115,7 @@ export class GeoDecoder {
     }
     this.#next = at + size;
     if (type === Type.text) return this.#text();
-    if (type === Type.bytes) return this.#octets.slice(at, at + size);
+    if (type === Type.bytes) return new Uint8Array(this.#octets.subarray(at, at + size));
     if (type === Type.double) return size === DOUBLE_OCTETS ? this.#view.getFloat64(at) : undefined;
     if (type === Type.float) return size === FLOAT_OCTETS ? this.#view.getFloat32(at) : undefined;
     const most = MAX_OCTETS.get(type);

@@ -41,8 +41,8 @@ const FOLLOWED = -1;
 
 /** What answers are made by, besides tables and state. */
 export type AnswererMeans = Omit<FlowMeans, 'topology'> & {
-  /** Of places, for topology; the first that says something counts. */
-  readonly databases?: readonly GeoDatabase[];
+  /** By which topology knows where clients are; the first that says something counts. */
+  readonly geo?: readonly GeoDatabase[];
   /** Where decisions go that shall be logged. */
   readonly decisions?: DecisionLog | undefined;
 };
@@ -78,7 +78,7 @@ export class WideIpAnswerer implements WideIpSource {
     this.#counts = means.counts;
     this.#finder = new WideIpFinder(tables);
     this.#decisions = means.decisions;
-    const topology = new TopologyScorer(tables.topology, means.databases);
+    const topology = new TopologyScorer(tables.topology, means.geo);
     this.#flow = new WideIpFlow(tables, this.#state, { ...means, topology });
   }
 
@@ -104,11 +104,10 @@ export class WideIpAnswerer implements WideIpSource {
     reply.scopeBits = 0;
     const logs = this.#tables.wideIps[wideIp * WIDE_IP_NUMBERS + WideIpField.logs]!;
     if (logs === 0 || this.#decisions === undefined) return this.#answerBy(wideIp, column, query, reply, sender);
-    this.#decisions.begin(logs);
     this.trace = this.#decisions;
     const verdict = this.#answerBy(wideIp, column, query, reply, sender);
     this.trace = undefined;
-    this.#decisions.end(wideIp, query, sender);
+    this.#decisions.end(wideIp, logs, query, sender);
     return verdict;
   }
 

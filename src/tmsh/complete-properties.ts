@@ -4,7 +4,7 @@
 // returns false; it returns true where its part of the text is complete and the cursor lies behind it.
 
 import type { Configuration } from '../config/configuration.ts';
-import type { ListKind, Property, PropertyMap, RecordsKind, ScalarKind } from '../config/property.ts';
+import type { ListKind, Property, PropertyMap, RecordsKind, ScalarKind, WordBehind } from '../config/property.ts';
 import { blockVerbs, takeSentence, unsetWords, vocabularyOf } from '../config/read-properties.ts';
 import type { Token } from '../config/scanner.ts';
 import { wordsOf } from '../config/sentence.ts';
@@ -128,10 +128,16 @@ export function takeWhole(scene: PropertyScene, kind: ScalarKind, first: Token, 
   if (kind.wordBehind === undefined) return first;
   const { cursor } = scene;
   const whole = takeSentence(cursor, first, kind);
-  const next = cursor.peek() === undefined ? kind.wordBehind(wordsOf(whole.text) ?? []) : undefined;
+  const words = wordsOf(whole.text) ?? [];
+  const next = cursor.peek() === undefined ? kind.wordBehind(words) : undefined;
   if (next === undefined) return whole;
-  offerScalar(scene, next, property);
+  if (acceptsWords(scene, kind.wordBehind, words)) offerScalar(scene, next, property);
   return undefined;
+}
+
+/** Whether each of the words may stand at its place. */
+function acceptsWords(scene: PropertyScene, wordBehind: WordBehind, words: readonly string[]): boolean {
+  return words.every((word, index) => accepts(scene, wordBehind(words.slice(0, index))!, word));
 }
 
 function accepts(scene: PropertyScene, kind: ScalarKind, word: string): boolean {

@@ -26,6 +26,7 @@ gtm pool a near { load-balancing-mode lowest-round-trip-time members { s1:v5 { }
 gtm wideip a www.example.com { pools { order { } } }
 gtm wideip a manual.example.com { pools { manual { } } }
 gtm wideip a near.example.com { pools { near { } } }
+gtm wideip a sticky.example.com { persistence enabled ttl-persistence 500 pools { order { } } }
 gtm listener any { address any port ${PORT} }
 `;
 
@@ -187,6 +188,16 @@ test('what is shown says how each is, and why', () => {
   assert.match(shown('pool a order'), /\/Common\/s1:v1 offline disabled Disabled: server \/Common\/s1 is disabled 3/);
   tmsh('modify gtm server s1 enabled');
   assert.doesNotMatch(tmsh('show sys config status wait'), /applying|Reason/);
+});
+
+test('clients that persistence remembers are shown', () => {
+  const answer = ask('sticky.example.com');
+  const member = answer === '192.0.2.1' ? '/Common/s1:v1' : '/Common/s2:v2';
+  const shown = tmsh('show gtm persist').replaceAll(/ +/g, ' ');
+  assert.match(
+    shown,
+    new RegExp(`a /Common/sticky\\.example\\.com 127\\.0\\.0\\.1 a /Common/order ${member} (500|49\\d)`),
+  );
 });
 
 test('what is known of a server goes with it', () => {

@@ -57,6 +57,7 @@ class Walk {
       if (title === DELIMITERS) ways.push(...words);
       else if (isBehind || (title === 'Options' && this.#hasOption(text, words))) continue;
       else if (title.endsWith(' names') || title === 'Folders' || isAnywhere(title, text)) ways.push(words[0]!);
+      else if (isSecondStatement(text)) ways.push(words[0]!);
       else ways.push(...words);
     }
     if (values.length === 0 || isBehind || values.some(({ expects }) => expects === 'text')) return ways;
@@ -96,6 +97,11 @@ function isAnywhere(title: string, text: string): boolean {
     ['Options', 'Properties'].includes(title) &&
     VERBS.some(({ name, objects }) => objects?.areOptionsAnywhere && text.startsWith(name))
   );
+}
+
+/** In the name of a topology record: what may stand in its second half is what may stand in the first. */
+function isSecondStatement(text: string): boolean {
+  return / server: (?:not )?[a-z]* ?$/.test(text);
 }
 
 /** What must be offered somewhere behind `place`: path of properties → the words at each of them. */

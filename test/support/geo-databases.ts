@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { Random } from '../fuzz/mutator.ts';
 import type { GeoValue } from '../../src/gtm/geo-decoder.ts';
 
 const WRITER = fileURLToPath(new URL('../../../test/lib/geo-database.pl', import.meta.url));
@@ -26,7 +27,57 @@ export type WrittenDatabase = {
 
 export function writeGeoDatabase(file: string, database: WrittenDatabase): Uint8Array {
   execFileSync('perl', [WRITER, file], { input: JSON.stringify(database) });
-  return readFileSync(file);
+  return new Uint8Array(readFileSync(file));
+}
+
+/**
+ * All types, pointers to what has been written before, and sizes at their borders. The writer cannot write 285 octets, and takes
+ * values of two types for one when they are equal.
+ */
+function randomValue(random: Random, depth = 0): Record<string, WrittenValue> {
+  const digits = (octets: number): string => {
+    let number = 0n;
+    for (let left = random.below(octets + 1); left > 0; left--) number = number * 256n + BigInt(random.below(256));
+    return String(number);
+  };
+  const text = (): string =>
+    random.pick(['', 'a', 'Ünïted', 'x'.repeat(28), 'y'.repeat(29), 'z'.repeat(284), 'w'.repeat(286)]);
+  const all: Record<string, () => WrittenValue> = {
+    ...{
+      name: text,
+      text_more: text,
+      bytes: () => 'b'.repeat(random.below(40)),
+      bytes_more: () => 'b'.repeat(random.below(70_000)),
+    },
+    ...{ uint16: () => random.below(65_536), uint32: () => random.below(2 ** 32), uint64: () => digits(8) },
+    ...{ uint128: () => digits(16), int32: () => random.below(2 ** 32) - 2 ** 31, boolean: () => random.below(2) },
+    ...{ double: () => random.below(1000) / 8 - 50, float: () => random.below(1000) / 8 + 1 / 16 },
+    array_uint32: () => Array.from({ length: random.pick([0, 1, 3, 30, 300]) }, () => random.below(9)),
+    array_map: () => (depth > 3 ? [] : Array.from({ length: random.below(3) }, () => randomValue(random, depth + 1))),
+    map: () => (depth > 3 ? {} : randomValue(random, depth + 1)),
+    map_more: () => ({ map: { map: { map: { name: 'deep' } } } }),
+  };
+  const kept = Object.entries(all).filter(() => random.chance(depth === 0 ? 70 : 20));
+  return Object.fromEntries(kept.map(([key, make]) => [key, key === 'bytes_more' && random.chance(95) ? '' : make()]));
+}
+
+/** Nested networks, many of which have the same value. */
+export function randomDatabase(
+  random: Random,
+  { ipVersion, recordSize, networks }: { ipVersion: 4 | 6; recordSize: 24 | 28 | 32; networks: number },
+): WrittenDatabase {
+  const octet = (): number => random.below(256);
+  const shared = Array.from({ length: Math.ceil(networks / 6) }, () => randomValue(random));
+  const records = Array.from({ length: networks }, (): [string, WrittenValue] => {
+    const isIpv4 = ipVersion === 4 || random.chance(50);
+    const address = isIpv4
+      ? `${random.pick([10, 11, 100, 200])}.${octet()}.${random.pick([0, octet()])}.${octet()}`
+      : `2400:${random.below(8)}:${octet().toString(16)}::${octet().toString(16)}`;
+    const bits = isIpv4 ? 6 + random.below(27) : 20 + random.below(109);
+    const network = isIpv4 && ipVersion === 6 ? `::${address}/${96 + bits}` : `${address}/${bits}`;
+    return [network, random.pick(shared)];
+  });
+  return { ipVersion, recordSize, databaseType: 'Test', aliases: ipVersion === 6, records };
 }
 
 /** What `mmdblookup` prints of each address; an empty text where it finds nothing. */

@@ -265,13 +265,14 @@ export class WideIpRig {
     this.writer.set(at + PoolWord.enabled, enabled);
   }
 
-  /** Sets all members of a name, by its end, in all pools or in those of a name. */
+  /** Sets all members whose names end so; or, in the pool of a name, the one that is called so. */
   set(member: string, health: number, pool?: string): this {
     const { layout } = this.memory;
     this.index.pools.forEach(({ pool: { name }, firstMember, members }, poolNumber) => {
       let usable = 0;
       for (let number = firstMember; number < firstMember + members; number++) {
-        const isIt = this.index.members[number]!.member.name.endsWith(member) && (pool ?? name) === name;
+        const own = this.index.members[number]!.member.name;
+        const isIt = pool === undefined ? own.endsWith(member) : pool === name && own === member;
         if (isIt) this.writer.set(layout.membersAt + number, health);
         if ((this.writer.get(layout.membersAt + number) & MemberBit.usable) !== 0) usable++;
       }
@@ -291,10 +292,10 @@ export class WideIpRig {
     return this;
   }
 
-  /** Switches a wide IP off. */
-  disableWideIp(domain: string): this {
+  /** Switches a wide IP off, or all of a domain. */
+  disableWideIp(which: string | WideIp): this {
     this.index.wideIps.forEach(({ wideIp }, number) => {
-      if (wideIp.domain === domain) this.writer.set(this.memory.layout.wideIpsAt + number, 0);
+      if (wideIp.domain === which || wideIp === which) this.writer.set(this.memory.layout.wideIpsAt + number, 0);
     });
     this.writer.commit();
     return this;
@@ -311,7 +312,7 @@ export class WideIpRig {
     const { reply } = this;
     const means = { writer: new MessageWriter(), limit, isStream: false };
     const verdict = this.answerer.answer(query, reply, means, this.sender);
-    if (verdict !== WideIpVerdict.answered) return [VERDICTS[verdict]!];
+    if (verdict !== WideIpVerdict.answered) return [VERDICTS[verdict]];
     const message = new Uint8Array(65_535 + 11);
     return linesOf(message.subarray(0, writeMessage(query, reply, 1232, message)));
   }

@@ -19,8 +19,9 @@ import { type StatusReport, statusName } from '../../gtm/status-report.ts';
 import type { GtmIndex } from '../../gtm/tables.ts';
 import type { ShowReply, ShowRow } from '../../ipc/schema.ts';
 import { pageOf } from '../show-page.ts';
-import type { GtmStatistics } from './gtm-statistics.ts';
+import type { GtmKeeper } from './gtm-keeper.ts';
 import type { HealthService } from './health-service.ts';
+import { PERSIST_TYPE, persistPage } from './persist-rows.ts';
 
 type ShowParams = { type: string; names?: string[] | undefined; cursor?: string | undefined };
 type Section = NonNullable<ShowRow['sections']>[number];
@@ -49,22 +50,23 @@ const MEMBER_COLUMNS = ['Member', ...STATUS_COLUMNS, 'Preferred', 'Alternate', '
 
 export class GtmShowService {
   readonly #health: HealthService;
-  readonly #statistics: GtmStatistics;
+  readonly #wideIps: GtmKeeper;
 
-  constructor(health: HealthService, statistics: GtmStatistics) {
+  constructor(health: HealthService, wideIps: GtmKeeper) {
     this.#health = health;
-    this.#statistics = statistics;
+    this.#wideIps = wideIps;
   }
 
   /** The objects of one type; undefined for a type that is not shown here. */
   show({ type, names, cursor }: ShowParams): ShowReply | undefined {
+    if (type === PERSIST_TYPE) return this.#persistence(cursor);
     const kind = kindOf(type);
     if (kind === undefined) return undefined;
     const { availability } = this.#health;
     if (availability === undefined) return { rows: [] };
     const { index } = availability;
     const chosen = numbersOf(kind, index, names);
-    const counts = this.#statistics.sum();
+    const counts = this.#wideIps.statistics.sum();
     return pageOf(chosen, cursor, (page) => page.map((number) => this.#row(kind, index, number, counts)));
   }
 
@@ -76,16 +78,23 @@ export class GtmShowService {
     if (index === undefined) return 0;
     const chosen = numbersOf(kind, index, names);
     for (const number of chosen) {
-      if (kind.of === 'wideIp') this.#statistics.reset('wideIps', number);
+      if (kind.of === 'wideIp') this.#wideIps.statistics.reset('wideIps', number);
       if (kind.of === 'pool') for (const instance of instancesOf(index, number)) this.#resetPool(index, instance);
     }
     return chosen.length;
   }
 
+  #persistence(cursor: string | undefined): ShowReply {
+    const { compiled, persistence } = this.#wideIps;
+    if (compiled === undefined) return { rows: [] };
+    return persistPage(compiled, persistence.list(Math.floor(Date.now() / 1000)), cursor);
+  }
+
   #resetPool({ pools }: GtmIndex, number: number): void {
     const { firstMember, members } = pools[number]!;
-    this.#statistics.reset('pools', number);
-    for (let member = firstMember; member < firstMember + members; member++) this.#statistics.reset('members', member);
+    this.#wideIps.statistics.reset('pools', number);
+    for (let member = firstMember; member < firstMember + members; member++)
+      this.#wideIps.statistics.reset('members', member);
   }
 
   #row(kind: Kind, index: GtmIndex, number: number, counts: GtmCounts | undefined): ShowRow {

@@ -93,7 +93,7 @@ function given<T extends object>(facts: T): Partial<T> {
 
 function pathEnds(path: { client: string; datacenter: string }, { graph }: Availability) {
   const address = parseAddress(path.client);
-  if (address === undefined || address.routeDomain !== 0) refuse(`${path.client} is no IP address of a client`);
+  if (address?.routeDomain !== 0) refuse(`${path.client} is no IP address of a client`);
   const datacenter = fullPath(path.datacenter, COMMON);
   if (!graph.datacenterNumbers.has(datacenter)) {
     refuse(`there is no gtm datacenter ${datacenter}: list gtm datacenter says which there are`);

@@ -52,7 +52,6 @@ export class HealthService {
     const writer = new StateWriter(newStateMemory(tables.layout));
     const availability = new Availability(index, writer, this.#facts);
     availability.start();
-    writer.commit();
     if (this.#facts.held.size !== held) this.#file.touch(this.#facts);
     this.#adopted = { availability, writer, reports: new StatusReports(availability) };
     return writer.memory;
@@ -117,15 +116,12 @@ export class HealthService {
     const keys = new Set(virtualServers.map(({ key }) => key));
     const names = new Set(description.servers.map(({ name }) => name));
     const places = new Set(datacenters.map(({ name }) => name));
-    let isLess = false;
-    const drop = <K>(map: Map<K, unknown>, key: K): void => {
-      map.delete(key);
-      isLess = true;
-    };
-    for (const key of ofVirtualServers.keys()) if (!keys.has(key)) drop(ofVirtualServers, key);
-    for (const name of servers.keys()) if (!names.has(name)) drop(servers, name);
-    for (const [key, { datacenter }] of paths) if (!places.has(datacenter)) drop(paths, key);
-    if (isLess) this.#file.touch(this.#facts);
+    const before = [ofVirtualServers.size, servers.size, paths.size];
+    for (const key of ofVirtualServers.keys()) if (!keys.has(key)) ofVirtualServers.delete(key);
+    for (const name of servers.keys()) if (!names.has(name)) servers.delete(name);
+    for (const [key, { datacenter }] of paths) if (!places.has(datacenter)) paths.delete(key);
+    const after = [ofVirtualServers.size, servers.size, paths.size];
+    if (after.some((size, index) => size !== before[index])) this.#file.touch(this.#facts);
   }
 
   #need(): Adopted {

@@ -9,7 +9,7 @@ import { GtmShowService } from './gtm-show-service.ts';
 
 export function handlersOf(dnsd: Dnsd): Handlers {
   const shows = new DnsShowService(dnsd);
-  const gtmShows = new GtmShowService(dnsd.health, dnsd.wideIps.statistics);
+  const gtmShows = new GtmShowService(dnsd.health, dnsd.wideIps);
   return {
     show: (params) => shows.show(params) ?? gtmShows.show(params) ?? refuse(params.type),
     'dns-explain': (question) => explainQuestion(dnsd, question),

@@ -67,7 +67,7 @@ export class Sources {
       random: new Xoshiro(randomFillSync(new Uint32Array(4))),
       persistence: new PersistTable(persistence),
       counts,
-      databases: databases.map((octets) => new GeoDatabase(octets)),
+      geo: databases.map((octets) => new GeoDatabase(octets)),
       decisions: new DecisionLog((decision) => this.#decided({ version, decision })),
     });
     // Tables say what the numbers of the ones before them have become.

@@ -7,6 +7,7 @@ import { fieldPages } from '../field-format.ts';
 import { renderPages } from '../show.ts';
 import { SHOW_SYS } from './show-sys.ts';
 import type { OptionWord, Verb } from '../verb.ts';
+import { showGtmPersist } from './gtm-persist.ts';
 import { showIpsecSa, showIpsecStat } from './ipsec-sa.ts';
 import { showRunningConfig } from './list.ts';
 import { showSysConfigStatus } from './show-sys-config-status.ts';
@@ -52,5 +53,13 @@ export const show: Verb = {
       yield* renderPages(title, page, session.folder);
     },
   },
-  phrases: [showSysConfigStatus, showSysConfigUnknown, ...SHOW_SYS, showRunningConfig, showIpsecSa, showIpsecStat],
+  phrases: [
+    showSysConfigStatus,
+    showSysConfigUnknown,
+    ...SHOW_SYS,
+    showRunningConfig,
+    showIpsecSa,
+    showIpsecStat,
+    showGtmPersist,
+  ],
 };

@@ -83,7 +83,7 @@ describe('a state that threads follow', () => {
     assert.deepEqual(memory.control, before);
   });
 
-  for (const start of [0, 0x7fff_fffe, -2]) {
+  for (const start of [0, 0x7fff_ff00, -256]) {
     it(`is copied by who has slept through more than the journal holds, from ${start} on`, () => {
       const memory = memoryAt(start, 16);
       const [writer, reader] = [new StateWriter(memory), new StateReader(memory)];
@@ -100,4 +100,27 @@ describe('a state that threads follow', () => {
       }
     });
   }
+
+  it('is copied by who is overtaken while it follows', () => {
+    const memory = memoryAt(0, 16);
+    const writer = new StateWriter(memory);
+    let isOvertaken = false;
+    // The writer goes once round the journal just when the reader looks at its first change.
+    const journal = new Proxy(memory.journal, {
+      get(target, key) {
+        if (key === '0' && !isOvertaken) {
+          isOvertaken = true;
+          for (let index = 100; index < 130; index++) writer.set(index, 5);
+          writer.commit();
+        }
+        return Reflect.get(target, key) as unknown;
+      },
+    });
+    const reader = new StateReader({ ...memory, journal });
+    for (let index = 0; index < 10; index++) writer.set(index, 4);
+    writer.commit();
+    reader.catchUp();
+    assert.equal(isOvertaken, true);
+    assert.deepEqual(reader.words, memory.words);
+  });
 });
