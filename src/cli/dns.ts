@@ -43,7 +43,12 @@ export async function logDns(state: string, count: number): Promise<number> {
   });
 }
 
-async function withDnsd(state: string, command: string, use: (client: IpcClient) => Promise<void>): Promise<number> {
+/** Connects, and says what fails; resolves to the exit code. */
+export async function withDnsd(
+  state: string,
+  command: string,
+  use: (client: IpcClient) => Promise<void>,
+): Promise<number> {
   let client: IpcClient | undefined;
   try {
     client = await IpcClient.connect(daemonSocket(resolve(state), 'dnsd'));
@@ -57,6 +62,6 @@ async function withDnsd(state: string, command: string, use: (client: IpcClient)
   }
 }
 
-function say(command: string, text: string): void {
+export function say(command: string, text: string): void {
   process.stderr.write(`wideplane dns ${command}: ${text}\n`);
 }

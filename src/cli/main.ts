@@ -4,6 +4,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { LOG_LEVELS, type LogLevel } from '../core/log.ts';
 import { DAEMONS, type DaemonName } from '../supervise/daemon-table.ts';
+import { addHealthCommands } from './dns-health-commands.ts';
 
 const DEFAULT_STATE = '/var/lib/wideplane';
 
@@ -150,7 +151,9 @@ Examples:
     process.exitCode = await tmsh({ state: options.state, commands, quiet: options.quiet ?? false });
   });
 
-const dns = program.command('dns').description('what DNS listeners answer, and why');
+const dns = program
+  .command('dns')
+  .description('what DNS listeners answer and why, and the health of what wide IPs answer');
 
 dns
   .command('explain')
@@ -184,6 +187,8 @@ dns
     const { logDns } = await import('./dns.ts');
     process.exitCode = await logDns(options.state, options.count);
   });
+
+addHealthCommands(dns, stateOption);
 
 program
   .command('restore')

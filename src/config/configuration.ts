@@ -7,8 +7,8 @@ import { OBJECT_TYPES, findObjectType } from './object-types.ts';
 import type { Property, PropertyMap, RecordsKind } from './property.ts';
 import type { Extra } from './read-properties.ts';
 import type { UnknownObject } from './unknown.ts';
-import { isRecords, isTable, sameProperties, sameValue } from './value.ts';
-import type { MutableProperties, Properties, Records, Value } from './value.ts';
+import { changeRecords, isRecords, isTable, sameProperties, sameValue } from './value.ts';
+import type { MutableProperties, Properties, Value } from './value.ts';
 
 /** An object as it is stored: canonical values, and only those that were set. */
 export type StoredObject = {
@@ -141,7 +141,8 @@ function inheritedValues(
 /** The values in the order of the definition, defaults filled in, also in records. */
 export function withDefaults(map: PropertyMap, own: Properties): Properties {
   const properties: MutableProperties = {};
-  for (const [name, property] of Object.entries(map)) {
+  for (const name of Object.keys(map)) {
+    const property = map[name]!;
     const value = own[name] ?? defaultOf(property, own, properties);
     if (value === undefined) continue;
     properties[name] = property.kind.shape === 'records' ? recordsWithDefaults(property, value) : value;
@@ -150,21 +151,17 @@ export function withDefaults(map: PropertyMap, own: Properties): Properties {
 }
 
 function recordsWithDefaults(property: Property, value: Value): Value {
-  return property.kind.shape === 'records' ? changeRecords(property.kind, value, withDefaults) : value;
+  return property.kind.shape === 'records' ? changeEach(property.kind, value, withDefaults) : value;
 }
 
 /** The same records, each changed by what the definition says of it. */
-function changeRecords(
+function changeEach(
   { properties }: RecordsKind,
   value: Value,
   change: (map: PropertyMap, record: Properties) => Properties,
 ): Value {
   if (isTable(value)) return value.mapContents((record) => change(properties, record));
-  return isRecords(value) ? mapRecords(value, (record) => change(properties, record)) : value;
-}
-
-function mapRecords(records: Records, change: (record: Properties) => Properties): Records {
-  return Object.fromEntries(Object.entries(records).map(([key, record]) => [key, change(record)]));
+  return isRecords(value) ? changeRecords(value, (record) => change(properties, record)) : value;
 }
 
 function defaultOf(property: Property, own: Properties, soFar: Properties): Value | undefined {
@@ -182,11 +179,17 @@ export function normalised(type: AnyObjectType, own: Properties): Properties {
 
 function withoutDefaults(map: PropertyMap, own: Properties): Properties {
   const kept: MutableProperties = {};
-  for (const [name, value] of Object.entries(own)) {
-    const property = map[name]!;
-    const { kind, default: standard } = property;
-    if (standard !== undefined && typeof standard !== 'function' && sameValue(value, standard)) continue;
-    kept[name] = kind.shape === 'records' ? changeRecords(kind, value, withoutDefaults) : value;
+  let isSame = true;
+  for (const name of Object.keys(own)) {
+    const value = own[name]!;
+    const { kind, default: standard } = map[name]!;
+    if (standard !== undefined && typeof standard !== 'function' && sameValue(value, standard)) {
+      isSame = false;
+      continue;
+    }
+    const next = kind.shape === 'records' ? changeEach(kind, value, withoutDefaults) : value;
+    isSame &&= next === value;
+    kept[name] = next;
   }
-  return kept;
+  return isSame ? own : kept;
 }

@@ -5,7 +5,7 @@ import type { TextPosition } from '../core/errors.ts';
 import type { PropertyMap, RecordsKind } from './property.ts';
 import { RecordTableBuilder } from './record-table.ts';
 import type { RecordTable } from './record-table.ts';
-import { isList, isRecords, isTable } from './value.ts';
+import { isList, isRecords, isTable, recordsOf } from './value.ts';
 import type { MutableProperties, Properties, Value } from './value.ts';
 
 export type RecordEdits = {
@@ -13,7 +13,7 @@ export type RecordEdits = {
   readonly position: TextPosition;
   readonly edits: readonly PropertyEdit[];
   /** Its text in a file, without the indentation of its first line. */
-  readonly source?: string;
+  readonly source?: () => string;
 };
 
 export type Edit =
@@ -102,7 +102,7 @@ function editRecords(
   const records = new Map<string, Properties>(Object.entries(old));
   if (edit.verb === 'delete-records') {
     for (const key of edit.keys) if (!records.delete(key)) refuse('notFound', key);
-    return Object.fromEntries(records);
+    return recordsOf(records);
   }
   for (const { key, edits } of edit.records) {
     const record = records.get(key);
@@ -115,7 +115,7 @@ function editRecords(
     applyEdits(`${object} ${property} ${key}`, kind.properties, own, edits);
     records.set(key, own);
   }
-  return Object.fromEntries(records);
+  return recordsOf(records);
 }
 
 /** As editRecords, for a table. */

@@ -105,7 +105,8 @@ const ALL = [
 export const OBJECT_TYPES: readonly AnyObjectType[] = ALL;
 
 /** Which daemon the objects of a type are for. */
-export const runsType = (path: string): RunBy => OBJECT_TYPES.find((type) => type.path === path)?.runBy ?? 'dataplaned';
+export const runsType = (path: string): RunBy =>
+  OBJECT_TYPES.find((type) => type.path === path)?.runBy ?? (path.startsWith('gtm ') ? 'dnsd' : 'dataplaned');
 
 /** Paths of the types that a daemon gets. */
 export const typesOf = (daemon: RunBy): string[] =>

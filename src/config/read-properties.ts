@@ -183,7 +183,7 @@ function readValue(
   }
   const scalar = kind as ScalarKind;
   if (isUnset(token, scalar, property)) return { verb: 'unset' };
-  const whole = scalar.isPhrase === true ? takePhrase(scanner, token) : takeSentence(scanner, token, scalar);
+  const whole = scalar.isPhrase === true ? takePhrase(scanner, token) : takeWholeSentence(scanner, token, scalar);
   const value = readScalar(whole, name, scalar, context);
   if (scalar.isSecret === true) refuseMoreWords(scanner, token, name, vocabulary);
   return value === undefined ? undefined : { verb: 'set', value };
@@ -223,7 +223,7 @@ function takePhrase(scanner: Scanner, token: Token): Token {
   return { ...token, text: words.join(' '), end: scanner.lastEnd };
 }
 
-/** A word with those that belong to it by its kind, as one text; braces end it, and whoever reads it says what is missing. */
+/** A word with those that belong to it by its kind, as one text: as many as there are. */
 export function takeSentence(source: TokenSource, first: Token, { wordBehind }: Pick<ScalarKind, 'wordBehind'>): Token {
   if (wordBehind === undefined) return first;
   // In quotes it may stand as a whole.
@@ -235,6 +235,15 @@ export function takeSentence(source: TokenSource, first: Token, { wordBehind }: 
     ({ end } = next);
   }
   return { ...first, text: sentenceOf(words), end };
+}
+
+/** The same, where all must be there; throws a ConfigSyntaxError. */
+export function takeWholeSentence(scanner: Scanner, first: Token, kind: Pick<ScalarKind, 'wordBehind'>): Token {
+  const sentence = takeSentence(scanner, first, kind);
+  const missing = kind.wordBehind?.(wordsOf(sentence.text) ?? []);
+  if (missing === undefined) return sentence;
+  const position = scanner.peek()?.position ?? scanner.endPosition();
+  throw new ConfigSyntaxError(`a word is missing behind "${sentence.text}"`, position, `Expected ${missing.expects}.`);
 }
 
 /** Where tokens are taken from. */
@@ -310,7 +319,7 @@ function takeWords(scanner: Scanner, open: Token, kind: Pick<ScalarKind, 'wordBe
     if (token === undefined) throw new ConfigSyntaxError('this brace is never closed', open.position, 'Add a }.');
     if (token.kind === 'close') return words;
     if (token.kind === 'open') throw new ConfigSyntaxError('unexpected argument "{"', token.position);
-    words.push(isAll(token, words, scanner) ? token : takeSentence(scanner, token, kind));
+    words.push(isAll(token, words, scanner) ? token : takeWholeSentence(scanner, token, kind));
   }
 }
 
@@ -398,7 +407,7 @@ function readRecord(
   if (token === undefined) throw new ConfigSyntaxError('this brace is never closed', open.position, 'Add a }.');
   if (token.kind === 'close') return undefined;
   if (token.kind === 'open') throw new ConfigSyntaxError('unexpected argument "{"', token.position);
-  const whole = takeSentence(scanner, token, kind.key);
+  const whole = takeWholeSentence(scanner, token, kind.key);
   const key = readScalar(whole, name, kind.key, context) as string | undefined;
   const inner = [...path, key ?? whole.text];
   let edits: PropertyEdit[] = [];
@@ -408,7 +417,8 @@ function readRecord(
     edits = readProperties(scanner, kind.properties, { ...context, object }, true, inner);
   }
   if (context.mode === 'command' || kind.isTable === true) return { key, position: token.position, edits };
-  const source = dedent(scanner.text.slice(token.start, scanner.lastEnd), indentationOf(scanner, token));
+  const end = scanner.lastEnd;
+  const source = () => dedent(scanner.text.slice(token.start, end), indentationOf(scanner, token));
   return { key, position: token.position, edits, source };
 }
 

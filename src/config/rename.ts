@@ -3,7 +3,7 @@
 import type { AnyObjectType } from './object-type.ts';
 import { OBJECT_TYPES } from './object-types.ts';
 import type { Kind, PropertyMap, ScalarKind } from './property.ts';
-import { isList, isRecords, isTable } from './value.ts';
+import { isList, isRecords, isTable, recordsOf } from './value.ts';
 import type { MutableProperties, Properties, Value } from './value.ts';
 
 /** The same values with one name instead of another; the object itself where nothing names it. */
@@ -50,7 +50,7 @@ function renamed(kind: Kind, value: Value, type: string, from: string, to: strin
     inside(record),
   ]);
   const isSame = entries.every(([key, record]) => value[key] === record);
-  return isSame ? value : Object.fromEntries(entries);
+  return isSame ? value : recordsOf(entries);
 }
 
 function renamedWord(kind: ScalarKind, word: string, type: string, from: string, to: string): string {

@@ -129,23 +129,23 @@ function splitItems(
 ): { edit: Edit; extras: Extra[] } | undefined {
   const extras: Extra[] = [];
   let after: string | undefined;
-  const isKept = (name: string, details: Pick<Extra, 'text' | 'position'>): boolean => {
+  const isKept = (name: string, textOf: () => string, at: TextPosition): boolean => {
     const what = find(name);
     if (what === undefined) {
       after = name;
       return true;
     }
     const reason = `${property} names ${name}: ${what} is not known in this version`;
-    extras.push({ path: [property], after, name, reason, ...details });
+    extras.push({ path: [property], after, name, reason, text: textOf(), position: at });
     return false;
   };
   if (edit.verb === 'set' && Array.isArray(edit.value)) {
-    const value = (edit.value as readonly string[]).filter((item) => isKept(item, { text: quote(item), position }));
+    const value = (edit.value as readonly string[]).filter((item) => isKept(item, () => quote(item), position));
     return extras.length === 0 ? undefined : { edit: { verb: 'set', value }, extras };
   }
   if (edit.verb !== 'replace-records') return undefined;
   const records = edit.records.filter(({ key, position: at, source }: RecordEdits) =>
-    isKept(key, { text: source ?? quote(key), position: at }),
+    isKept(key, source ?? (() => quote(key)), at),
   );
   return extras.length === 0 ? undefined : { edit: { ...edit, records }, extras };
 }

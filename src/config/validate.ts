@@ -10,7 +10,7 @@ import { relativeName } from './name.ts';
 import { labelled } from './object-type.ts';
 import type { AnyConfigObject, AnyObjectType, CheckContext, CheckDetails, TypedObject } from './object-type.ts';
 import { OBJECT_TYPES, findObjectType } from './object-types.ts';
-import type { PropertyMap, ScalarKind } from './property.ts';
+import type { Kind, PropertyMap, RecordsKind, ScalarKind } from './property.ts';
 import { isList, isRecords, isTable, sameValue } from './value.ts';
 import { byNameOf, viewChanges } from './view-changes.ts';
 import type { ViewChanges } from './view-changes.ts';
@@ -42,6 +42,7 @@ export function validate(
   const { byType, changed, gone } = changes;
   // Checks ask by name thousands of times: no key is put together for that.
   const names = new Map([...byType].map(([path, objects]) => [path, byNameOf(objects)]));
+  const exists: Exists = (type, name) => names.get(type)?.has(name) === true;
 
   const placed = (object: AnyConfigObject, property?: string) => {
     const places = positions.get(objectKey(object));
@@ -89,7 +90,7 @@ export function validate(
     const objects = all.filter((object) => {
       if (!changed.has(object)) return true;
       missingFolders.note(type, object);
-      checkReferences(type, object, before, after, error);
+      checkReferences(type, object, before, exists, error);
       warnOfInert(type, object, before, warn);
       const isComplete = hasRequired(type, object, error);
       if (!isComplete) incomplete.add(object);
@@ -132,17 +133,20 @@ function hasRequired(type: AnyObjectType, object: AnyConfigObject, error: Report
   return isComplete;
 }
 
+/** Whether there is an object of a type by a name. */
+type Exists = (type: string, name: string) => boolean;
+
 function checkReferences(
   type: AnyObjectType,
   object: AnyConfigObject,
   before: Configuration,
-  after: Configuration,
+  exists: Exists,
   error: Report,
 ): void {
-  for (const { property, value, targets } of allReferencesOf(type, object)) {
-    if (targets.some((target) => after.views.has(objectKey({ type: target, name: value })))) continue;
+  visitReferences(type, object, (property, value, targets) => {
+    for (const target of targets) if (exists(target, value)) return;
     // An object that was deleted by this very change is reported as in use instead.
-    if (targets.some((target) => before.views.has(objectKey({ type: target, name: value })))) continue;
+    if (targets.some((target) => before.views.has(objectKey({ type: target, name: value })))) return;
     const labels = targets.map((target) => findObjectType(target)!.label);
     const shown = relativeName(value, '/Common');
     error(object, 'notFound', `The requested ${[...new Set(labels)].join(' or ')} (${value}) was not found.`, {
@@ -150,7 +154,7 @@ function checkReferences(
       value,
       hint: `${labelled(type, object.name)} names it as ${property}. Create it first: create ${targets[0]} ${shown}`,
     });
-  }
+  });
 }
 
 /** Objects that are gone and still referred to. */
@@ -177,7 +181,9 @@ const references = new WeakMap<AnyConfigObject, readonly Reference[]>();
 function knownReferences(type: AnyObjectType, object: AnyConfigObject): readonly Reference[] {
   let known = references.get(object);
   if (known === undefined) {
-    known = [...allReferencesOf(type, object)];
+    const found: Reference[] = [];
+    visitReferences(type, object, (property, value, targets) => found.push({ property, value, targets }));
+    known = found;
     references.set(object, known);
   }
   return known;
@@ -199,44 +205,73 @@ function refuseDeletion(
   });
 }
 
+type VisitReference = (property: string, value: string, targets: readonly string[]) => void;
+
 /** What an object refers to by its name, and by its properties. */
-function* allReferencesOf(type: AnyObjectType, object: AnyConfigObject): Generator<Reference> {
-  if (type.nameKind !== undefined) yield* namedBy(type.nameKind, NAME, object.name);
-  yield* referencesOf(type.properties, object.properties);
+export function visitReferences(type: AnyObjectType, object: AnyConfigObject, visit: VisitReference): void {
+  if (type.nameKind !== undefined) visitNames(type.nameKind, NAME, object.name, visit);
+  visitIn(type.properties, object.properties, undefined, visit);
 }
 
-/** What an object refers to, by property. */
-export function* referencesOf(map: PropertyMap, properties: Properties): Generator<Reference> {
-  for (const [property, { kind }] of Object.entries(map)) {
-    const value = properties[property];
+/** `within` is the property whose records these are. */
+function visitIn(map: PropertyMap, properties: Properties, within: string | undefined, visit: VisitReference): void {
+  for (const [name, kind] of referringOf(map)) {
+    const value = properties[name];
     if (value === undefined) continue;
+    const property = within ?? name;
     if (kind.shape === 'scalar') {
-      if (typeof value === 'string') yield* namedBy(kind, property, value);
-    } else if (kind.shape === 'list' && isList(value)) {
-      if (names(kind.item)) for (const item of value) yield* namedBy(kind.item, property, item);
-    } else if (kind.shape === 'records' && isTable(value)) {
-      // Its keys are MAC addresses, which name no object.
-      for (const record of value.contents) {
-        for (const inner of referencesOf(kind.properties, record)) yield { ...inner, property };
-      }
-    } else if (kind.shape === 'records' && isRecords(value)) {
-      for (const [key, record] of Object.entries(value)) {
-        yield* namedBy(kind.key, property, key);
-        for (const inner of referencesOf(kind.properties, record)) yield { ...inner, property };
-      }
+      if (typeof value === 'string') visitNames(kind, property, value, visit);
+    } else if (kind.shape === 'list') {
+      if (isList(value)) for (const item of value) visitNames(kind.item, property, item, visit);
+    } else if (kind.shape === 'records') {
+      visitRecords(kind, value, property, visit);
     }
   }
 }
 
-/** Whether values of the kind may name objects. */
-function names({ refersTo, within }: ScalarKind): boolean {
-  return refersTo !== undefined || within !== undefined;
+function visitRecords(kind: RecordsKind, value: Value, property: string, visit: VisitReference): void {
+  if (isTable(value)) {
+    // Its keys are MAC addresses, which name no object.
+    for (const record of value.contents) visitIn(kind.properties, record, property, visit);
+    return;
+  }
+  if (!isRecords(value)) return;
+  const isDeep = referringOf(kind.properties).length > 0;
+  for (const key of Object.keys(value)) {
+    visitNames(kind.key, property, key, visit);
+    if (isDeep) visitIn(kind.properties, value[key]!, property, visit);
+  }
 }
 
-function* namedBy({ refersTo, within }: ScalarKind, property: string, value: string): Generator<Reference> {
-  if (refersTo !== undefined) yield { property, value, targets: refersTo };
+function visitNames({ refersTo, within }: ScalarKind, property: string, value: string, visit: VisitReference): void {
+  if (refersTo !== undefined) visit(property, value, refersTo);
   if (within === undefined) return;
-  for (const { types, name } of within.of(value)) yield { property, value: name, targets: types };
+  for (const { types, name } of within.of(value)) visit(property, name, types);
+}
+
+const referring = new WeakMap<PropertyMap, readonly (readonly [string, Kind])[]>();
+
+/** The properties that can name objects: of a record there are hundreds of thousands, and most of theirs cannot. */
+function referringOf(map: PropertyMap): readonly (readonly [string, Kind])[] {
+  let found = referring.get(map);
+  if (found === undefined) {
+    found = Object.entries(map).flatMap(([name, { kind }]) => (refers(kind) ? [[name, kind] as const] : []));
+    referring.set(map, found);
+  }
+  return found;
+}
+
+function refers(kind: Kind): boolean {
+  switch (kind.shape) {
+    case 'scalar':
+      return kind.refersTo !== undefined || kind.within !== undefined;
+    case 'flag':
+      return false;
+    case 'list':
+      return refers(kind.item);
+    case 'records':
+      return refers(kind.key) || referringOf(kind.properties).length > 0;
+  }
 }
 
 /** Names of new objects that another type of the name space has too; those that were there before differ. */

@@ -27,6 +27,29 @@ export function isTable(value: Value | undefined): value is RecordTable<Properti
   return value instanceof RecordTable;
 }
 
+/**
+ * Records of these entries. Their keys are names: an object that is made in the usual way gets a shape of its own for each order
+ * of names, which takes a microsecond a key. One that has no prototype at first is a table, and stays one.
+ */
+export function recordsOf(entries: Iterable<readonly [string, Properties]>): Records {
+  const records = Object.create(null) as Record<string, Properties>;
+  for (const [key, record] of entries) records[key] = record;
+  return Object.setPrototypeOf(records, Object.prototype) as Records;
+}
+
+/** The same records, each changed; the records themselves where none is another one then. */
+export function changeRecords(records: Records, change: (record: Properties) => Properties): Records {
+  const changed = Object.create(null) as Record<string, Properties>;
+  let isSame = true;
+  for (const key of Object.keys(records)) {
+    const record = records[key]!;
+    const next = change(record);
+    isSame &&= next === record;
+    changed[key] = next;
+  }
+  return isSame ? records : (Object.setPrototypeOf(changed, Object.prototype) as Records);
+}
+
 /** Deep equality. The order of a list counts, that of records and properties does not. */
 export function sameValue(a: Value | undefined, b: Value | undefined): boolean {
   if (a === b) return true;

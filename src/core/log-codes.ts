@@ -80,6 +80,10 @@ export const LOG_CODES = entries({
     help: 'the ring of a DNS listener cannot be had, or was lost: its socket answers, and the ring is tried again',
   },
   'backend-failed': { level: 'error', help: 'the BIND that queries are handed to cannot be reached from here at all' },
+  'gtm-decision': { level: 'info', help: 'why a wide IP answered as it did (load-balancing-decision-log-verbosity)' },
+  'gtm-decisions-lost': { level: 'warn', help: 'more decisions of wide IPs came in a second than are logged' },
+  'geoip-loaded': { level: 'info', help: 'a database of places was read, and topology goes by it' },
+  'geoip-refused': { level: 'error', help: 'a database of places cannot be used; topology goes by what else there is' },
   'zone-loaded': { level: 'info', help: 'a zone was read and is served' },
   'zone-refused': {
     level: 'error',
@@ -89,6 +93,15 @@ export const LOG_CODES = entries({
   'zone-unwritten': {
     level: 'error',
     help: 'a zone is served, but its file cannot be written: its serial may go back when the daemon starts again',
+  },
+
+  'health-damaged': {
+    level: 'error',
+    help: 'what was known of health and load cannot be read from its file, which is kept aside: nothing is known at first',
+  },
+  'health-unwritten': {
+    level: 'error',
+    help: 'what is known of health and load cannot be written to its file: it is lost when the daemon ends',
   },
 
   // Messages between processes

@@ -1,8 +1,8 @@
 // Why a question is answered as it is: who may ask, which source has the name and what it has, and why not another. One line a step.
 
 import { formatAddressOctets } from '../core/address.ts';
-import { write16 } from '../core/octets.ts';
-import { answerSources } from './answer-sources.ts';
+import { read16, write16 } from '../core/octets.ts';
+import { type AnswerSources, answerSources } from './answer-sources.ts';
 import { ClientList } from './client-list.ts';
 import { explainZone } from './explain-zone.ts';
 import { Flag, OPT_OCTETS } from './message-head.ts';
@@ -11,7 +11,8 @@ import { HEADER_OCTETS, OPT, Query, Rcode, readQuery, RecordClass } from './quer
 import { rcodeName } from './rcode-names.ts';
 import { isMetaType, TYPE, typeName } from './record-types.ts';
 import type { DomainName } from './record.ts';
-import { FORWARD, Outcome, Responder, type ResponderOptions, type UnhandledAction } from './responder.ts';
+import { FORWARD, Outcome, Responder, type ResponderOptions, type Sender, type UnhandledAction } from './responder.ts';
+import { type WideIpSource, WideIpVerdict } from './wide-ip-source.ts';
 import type { ZoneSet } from './zone-set.ts';
 import { NodeField, type ZoneTable } from './zone-table.ts';
 
@@ -41,14 +42,30 @@ export type Explanation = {
 
 type Verdict = Omit<Explanation, 'steps' | 'reply'>;
 
-export function explain(zones: ZoneSet, options: ResponderOptions, question: ExplainQuestion): Explanation {
+/** Wide IPs, for explanations: nothing of them changes by it. */
+export type WideIpExplainer = {
+  /** Answers as the answer path would at this moment. */
+  readonly source: WideIpSource;
+  /** What that says and why, a line each. */
+  explain(query: Query, sender: Sender): { steps: readonly string[]; verdict: WideIpVerdict; rcode: number };
+};
+
+export function explain(
+  zones: ZoneSet,
+  options: ResponderOptions,
+  question: ExplainQuestion,
+  wideIps?: WideIpExplainer,
+): Explanation {
   const steps: string[] = [];
   const message = queryOf(question);
-  const verdict = decide(zones, options, question, message, (step) => steps.push(step));
+  const reply = replyTo(answerSources(zones, wideIps?.source), options, question, message);
+  const verdict = decide(zones, options, question, message, wideIps, (step) => steps.push(step));
   if (options.rateLimit !== undefined) {
     steps.push('rate limit: does not count here; above the rate a client gets no reply, or a truncated one');
   }
-  return { ...verdict, steps, reply: replyTo(zones, options, question, message) };
+  // What a wide IP answers is counted where it is answered.
+  const answers = verdict.outcome === Outcome.wideIp && reply !== undefined ? read16(reply, 6) : verdict.answers;
+  return { ...verdict, answers, steps, reply };
 }
 
 function decide(
@@ -56,6 +73,7 @@ function decide(
   options: ResponderOptions,
   question: ExplainQuestion,
   message: Uint8Array,
+  wideIps: WideIpExplainer | undefined,
   say: (step: string) => void,
 ): Verdict {
   const { type, client, wantsRecursion } = question;
@@ -70,9 +88,20 @@ function decide(
   const isProcessed = processRd || !wantsRecursion;
   if (isProcessed) {
     if (wantsRecursion) say('recursion is desired: that changes nothing (process-rd yes)');
+    const asked = askWideIps(options, message, question, wideIps, say);
+    if (asked?.verdict === WideIpVerdict.dropped) return end(Outcome.wideIpDropped, Rcode.noError);
+    if (asked?.verdict === WideIpVerdict.answered) {
+      say('zones: not asked, what the wide IP says is final');
+      return { outcome: Outcome.wideIp, rcode: asked.rcode, isAuthoritative: true, answers: 0 };
+    }
+    const exists = asked?.verdict === WideIpVerdict.passed;
     const zone = findZone(zones, message, question, say);
     if (zone !== undefined) {
       const verdict = explainZone(zone, question, (step) => say(`zone ${originOf(zone)}: ${step}`));
+      if (exists && verdict.rcode === Rcode.nxDomain && verdict.answers === 0) {
+        say('the name exists as that of a wide IP, or above one: NOERROR, not NXDOMAIN');
+        verdict.rcode = Rcode.noError;
+      }
       say('name server behind: not asked, the zone has the name and what it says is final');
       say('unhandled-query-action: not reached');
       return { outcome: Outcome.zone, ...verdict };
@@ -83,6 +112,10 @@ function decide(
       return end(Outcome.forwarded, Rcode.noError);
     }
     say('name server behind: there is none');
+    if (exists) {
+      say('unhandled-query-action: not reached, the name exists as that of a wide IP, or above one: an empty NOERROR');
+      return { outcome: Outcome.wideIp, rcode: Rcode.noError, isAuthoritative: true, answers: 0 };
+    }
   } else {
     say('recursion is desired and not processed (process-rd no): no source is asked, the action decides');
   }
@@ -94,6 +127,33 @@ function decide(
   say(`unhandled-query-action: ${unhandled}: ${text}`);
   return end(unhandled === 'drop' ? Outcome.unhandledDropped : Outcome.unhandled, rcode);
 }
+
+/** What wide IPs say, having told why; undefined: they are not asked. */
+function askWideIps(
+  options: ResponderOptions,
+  message: Uint8Array,
+  { client, isStream }: ExplainQuestion,
+  wideIps: WideIpExplainer | undefined,
+  say: (step: string) => void,
+): { verdict: WideIpVerdict; rcode: number } | undefined {
+  if (options.asksWideIps === false || wideIps === undefined) {
+    say(`wide IPs: ${wideIps === undefined ? 'there are none' : 'not asked (enable-gtm no)'}`);
+    return undefined;
+  }
+  const query = new Query();
+  readQuery(message, 0, message.length, query);
+  const { steps, verdict, rcode } = wideIps.explain(query, senderOf(client, isStream));
+  steps.forEach(say);
+  return { verdict, rcode };
+}
+
+const senderOf = (client: Uint8Array, isStream: boolean): Sender => ({
+  addresses: client,
+  addressAt: 0,
+  addressOctets: client.length,
+  isStream,
+  now: Math.floor(Date.now() / 1000),
+});
 
 const end = (outcome: Outcome, rcode: number): Verdict => ({ outcome, rcode, isAuthoritative: false, answers: 0 });
 
@@ -162,14 +222,14 @@ function queryOf({ name, type, wantsRecursion }: ExplainQuestion): Uint8Array {
 }
 
 function replyTo(
-  zones: ZoneSet,
+  sources: AnswerSources,
   options: ResponderOptions,
   { client, isStream }: ExplainQuestion,
   message: Uint8Array,
 ): Uint8Array | undefined {
   const octets = new Uint8Array(isStream ? 65_535 : 4096);
   octets.set(message);
-  const sender = { addresses: client, addressAt: 0, addressOctets: client.length, isStream, now: 0 };
-  const length = new Responder(answerSources(zones), options).respond(octets, 0, message.length, sender);
+  const sender = senderOf(client, isStream);
+  const length = new Responder(sources, options).respond(octets, 0, message.length, sender);
   return length === 0 || length === FORWARD ? undefined : octets.slice(0, length);
 }

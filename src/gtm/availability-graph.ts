@@ -2,7 +2,7 @@
 // a change costs what hangs on it and nothing else. What is switched off is a matter of the configuration, and decided here.
 
 import type { Application, GtmServer } from './description.ts';
-import { type Edges, edgesOf, loopGroups } from './edges.ts';
+import { type Edges, edgesBy, type Lead, loopGroups } from './edges.ts';
 import { memberKey } from './facts.ts';
 import type { GtmIndex, PoolEntry } from './tables.ts';
 
@@ -61,28 +61,31 @@ export type AvailabilityGraph = {
 
 export function buildAvailabilityGraph(index: GtmIndex): AvailabilityGraph {
   const numbers = numbersOf(index);
-  const memberEnabled = index.members.map((_, member) => enabledOf(index, numbers, member));
+  const memberEnabled = Uint8Array.from(index.members, (_, member) => enabledOf(index, numbers, member));
   const applications = applicationsOf(index);
   return {
     ...numbers,
     ...dependenciesOf(index, numbers),
     ...namesOf(index, applications),
     ...contextsOf(index),
-    memberEnabled: Uint8Array.from(memberEnabled),
-    membersOf: edgesOf(
-      index.virtualServers.length,
-      index.members.flatMap(({ virtualServer }, member) => (virtualServer < 0 ? [] : [virtualServer, member])),
-    ),
+    memberEnabled,
+    membersOf: edgesBy(index.virtualServers.length, (lead) => {
+      index.members.forEach(({ virtualServer }, member) => {
+        if (virtualServer >= 0) lead(virtualServer, member);
+      });
+    }),
     leastMembers: Int32Array.from(index.pools, (entry) => leastMembers(entry, memberEnabled)),
-    wideIpsOf: edgesOf(
-      index.pools.length,
-      index.wideIps.flatMap((_, wideIp) => poolsOf(index, wideIp).flatMap((pool) => [pool, wideIp])),
-    ),
+    wideIpsOf: edgesBy(index.pools.length, (lead) => {
+      index.wideIps.forEach((_, wideIp) => {
+        for (const pool of poolsOf(index, wideIp)) lead(pool, wideIp);
+      });
+    }),
     applicationOf: applications,
-    applicationWideIps: edgesOf(
-      index.description.applications.length,
-      [...applications].flatMap((application, wideIp) => (application < 0 ? [] : [application, wideIp])),
-    ),
+    applicationWideIps: edgesBy(index.description.applications.length, (lead) => {
+      applications.forEach((application, wideIp) => {
+        if (application >= 0) lead(application, wideIp);
+      });
+    }),
   };
 }
 
@@ -107,10 +110,7 @@ function numbersOf({ description, virtualServers, datacenters, members, pools }:
     memberNumbers,
     virtualServerNumbers: new Map(virtualServers.map(({ key }, number) => [key, number])),
     datacenterNumbers: new Map(datacenters.map(({ name }, number) => [name, number])),
-    virtualServersOf: edgesOf(
-      servers.length,
-      [...serverOf].flatMap((server, number) => [server, number]),
-    ),
+    virtualServersOf: edgesBy(servers.length, (lead) => serverOf.forEach(lead)),
     isVirtualServerEnabled: Uint8Array.from(virtualServers, ({ server, virtualServer }) =>
       Number(virtualServer.enabled && server.enabled && isDatacenterEnabled.get(server.datacenter) === true),
     ),
@@ -131,51 +131,46 @@ function enabledOf({ members, pools, virtualServers }: GtmIndex, numbers: Number
   return enabled;
 }
 
-function leastMembers({ pool, firstMember, members }: PoolEntry, enabled: readonly number[]): number {
+function leastMembers({ pool, firstMember, members }: PoolEntry, enabled: Uint8Array): number {
   const { mode, value } = pool.minMembersUp;
   if (mode === 'off') return 0;
   if (mode === 'number') return value;
-  const all = enabled.slice(firstMember, firstMember + members).filter((bits) => bits === Enabled.all).length;
+  const all = enabled.subarray(firstMember, firstMember + members).filter((bits) => bits === Enabled.all).length;
   return Math.ceil((all * value) / 100);
 }
 
 function dependenciesOf({ virtualServers, members }: GtmIndex, { virtualServerNumbers }: Numbers) {
-  const all: number[] = [];
-  virtualServers.forEach(({ virtualServer }, number) => {
-    for (const key of virtualServer.dependsOn) {
-      const other = virtualServerNumbers.get(key);
-      if (other !== undefined) all.push(other, number);
-    }
-  });
   const count = virtualServers.length;
-  const group = loopGroups(edgesOf(count, all));
+  const say = (lead: Lead): void =>
+    virtualServers.forEach(({ virtualServer }, number) => {
+      for (const key of virtualServer.dependsOn) {
+        const other = virtualServerNumbers.get(key);
+        if (other !== undefined) lead(other, number);
+      }
+    });
+  const group = loopGroups(edgesBy(count, say));
   const isLoop = (from: number, to: number): boolean => group[from] === group[to];
   return {
-    dependents: edgesOf(
-      count,
-      chosenPairs(all, (from, to) => !isLoop(from, to)),
-    ),
-    loopDependents: edgesOf(count, chosenPairs(all, isLoop)),
+    dependents: edgesBy(count, (lead) => say(chosen(lead, (from, to) => !isLoop(from, to)))),
+    loopDependents: edgesBy(count, (lead) => say(chosen(lead, isLoop))),
     dependencies: Int32Array.from(virtualServers, ({ virtualServer }) => virtualServer.dependsOn.length),
     memberDependencies: Int32Array.from(members, ({ member }) => member.dependsOn.length),
-    dependentMembers: edgesOf(
-      count,
-      members.flatMap(({ member }, number) =>
-        member.dependsOn.flatMap((key) => {
+    dependentMembers: edgesBy(count, (lead) => {
+      members.forEach(({ member }, number) => {
+        for (const key of member.dependsOn) {
           const other = virtualServerNumbers.get(key);
-          return other === undefined ? [] : [other, number];
-        }),
-      ),
-    ),
+          if (other !== undefined) lead(other, number);
+        }
+      });
+    }),
   };
 }
 
-function chosenPairs(pairs: readonly number[], isChosen: (from: number, to: number) => boolean): number[] {
-  const chosen: number[] = [];
-  for (let at = 0; at < pairs.length; at += 2) {
-    if (isChosen(pairs[at]!, pairs[at + 1]!)) chosen.push(pairs[at]!, pairs[at + 1]!);
-  }
-  return chosen;
+/** Leads those only that are chosen. */
+function chosen(lead: Lead, isChosen: (from: number, to: number) => boolean): Lead {
+  return (from, to) => {
+    if (isChosen(from, to)) lead(from, to);
+  };
 }
 
 /** Each once. */
@@ -198,15 +193,25 @@ function namesOf(index: GtmIndex, applications: Int32Array) {
   const { members, pools, wideIps, description } = index;
   const poolsAt = wideIps.length;
   const applicationsAt = poolsAt + pools.length;
-  const ways: number[] = [];
-  wideIps.forEach((_, wideIp) => {
-    for (const pool of poolsOf(index, wideIp)) ways.push(wideIp, poolsAt + pool);
-    const application = applications[wideIp]!;
-    if (application >= 0) ways.push(wideIp, applicationsAt + application, applicationsAt + application, wideIp);
+  const nodes = applicationsAt + description.applications.length;
+  const hasNames = members.some(({ targets }) => targets.length > 0);
+  const ways = edgesBy(nodes, (lead) => {
+    // Without names there are no loops.
+    if (!hasNames) return;
+    wideIps.forEach((_, wideIp) => {
+      for (const pool of poolsOf(index, wideIp)) lead(wideIp, poolsAt + pool);
+      const application = applications[wideIp]!;
+      if (application < 0) return;
+      lead(wideIp, applicationsAt + application);
+      lead(applicationsAt + application, wideIp);
+    });
+    for (const { pool, targets } of members) for (const wideIp of targets) lead(poolsAt + pool, wideIp);
   });
-  for (const { pool, targets } of members) for (const wideIp of targets) ways.push(poolsAt + pool, wideIp);
-  const group = loopGroups(edgesOf(applicationsAt + description.applications.length, ways));
-  const pairs = members.flatMap(({ targets }, member) => targets.flatMap((wideIp) => [wideIp, member]));
+  const group = loopGroups(ways);
+  const say = (lead: Lead): void =>
+    members.forEach(({ targets }, member) => {
+      for (const wideIp of targets) lead(wideIp, member);
+    });
   const isLoop = (wideIp: number, member: number): boolean => group[wideIp] === group[poolsAt + members[member]!.pool];
   return {
     memberKinds: Uint8Array.from(members, ({ virtualServer, member, pool, targets }) => {
@@ -216,11 +221,8 @@ function namesOf(index: GtmIndex, applications: Int32Array) {
       if (targets.length > 0) return MemberKind.wideIp;
       return type !== 'cname' || member.isStatic ? MemberKind.name : MemberKind.nothing;
     }),
-    nameMembers: edgesOf(
-      wideIps.length,
-      chosenPairs(pairs, (wideIp, member) => !isLoop(wideIp, member)),
-    ),
-    loopNameMembers: edgesOf(wideIps.length, chosenPairs(pairs, isLoop)),
+    nameMembers: edgesBy(wideIps.length, (lead) => say(chosen(lead, (wideIp, member) => !isLoop(wideIp, member)))),
+    loopNameMembers: edgesBy(wideIps.length, (lead) => say(chosen(lead, isLoop))),
   };
 }
 
@@ -236,6 +238,10 @@ function contextsOf({ members, pools, virtualServers }: GtmIndex) {
     numbers.set(key, number);
     return number;
   });
-  const pairs = [...contextOf].flatMap((context, member) => (context < 0 ? [] : [context, member]));
-  return { contextOf, contextMembers: edgesOf(numbers.size, pairs) };
+  const contextMembers = edgesBy(numbers.size, (lead) => {
+    contextOf.forEach((context, member) => {
+      if (context >= 0) lead(context, member);
+    });
+  });
+  return { contextOf, contextMembers };
 }

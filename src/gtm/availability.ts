@@ -25,34 +25,26 @@ export class Availability {
   readonly graph: AvailabilityGraph;
   readonly members: MemberStates;
   readonly virtualServers: VirtualServerStates;
+  readonly #writer: StateWriter;
   readonly #paths: PathWords;
 
-  /** `writer`: of memory in which all numbers are 0. */
+  /** `writer`: of memory in which all numbers are 0, and which nobody reads yet. */
   constructor(index: GtmIndex, writer: StateWriter, facts: Facts) {
     this.index = index;
     this.facts = facts;
     this.graph = buildAvailabilityGraph(index);
     this.members = new MemberStates(index, this.graph, writer);
     this.virtualServers = new VirtualServerStates(index, this.graph, writer, this.members);
+    this.#writer = writer;
     this.#paths = new PathWords(writer);
   }
 
   /**
-   * Sets every number; to be called once, and the caller commits. Members that wait to be resumed wait no longer where their pool
-   * does not want it any more, or they were switched off.
+   * Sets every number; to be called once. Members that wait to be resumed wait no longer where their pool does not want it any
+   * more, or they were switched off.
    */
   start(): void {
-    const { facts, graph } = this;
-    for (const key of facts.held) {
-      const isOn = (member: number): boolean => (graph.memberEnabled[member]! & Enabled.poolAndMember) !== 0;
-      const members = (graph.memberNumbers.get(key) ?? []).filter(isOn);
-      if (members.length === 0) facts.held.delete(key);
-      for (const member of members) this.members.setHeld(member, true);
-    }
-    graph.servers.forEach(({ name }, number) => this.#takeServer(number, facts.servers.get(name)));
-    this.virtualServers.settle();
-    this.members.start();
-    for (const path of facts.paths.values()) this.#takePath(path);
+    this.#writer.fill(() => this.#start());
   }
 
   /** Takes the change into the facts, and sets the numbers that follow; the caller commits. */
@@ -82,6 +74,20 @@ export class Availability {
     }
     this.virtualServers.settle();
     this.members.settle();
+  }
+
+  #start(): void {
+    const { facts, graph } = this;
+    for (const key of facts.held) {
+      const isOn = (member: number): boolean => (graph.memberEnabled[member]! & Enabled.poolAndMember) !== 0;
+      const members = (graph.memberNumbers.get(key) ?? []).filter(isOn);
+      if (members.length === 0) facts.held.delete(key);
+      for (const member of members) this.members.setHeld(member, true);
+    }
+    graph.servers.forEach(({ name }, number) => this.#takeServer(number, facts.servers.get(name)));
+    this.virtualServers.settle();
+    this.members.start();
+    for (const path of facts.paths.values()) this.#takePath(path);
   }
 
   #applyVirtualServer(key: string, after: VirtualServerFacts | undefined): void {

@@ -122,7 +122,7 @@ class PoolNumbers {
     if (number === undefined) return NOBODY;
     if (application === undefined) return number;
     let instances = this.#instances.get(application);
-    if (instances === undefined) this.#instances.set(application, (instances = new Map()));
+    if (instances === undefined) this.#instances.set(application, (instances = new Map<number, number>()));
     let instance = instances.get(number);
     if (instance === undefined) instances.set(number, (instance = this.#add(this.entries[number]!.pool, application)));
     return instance;

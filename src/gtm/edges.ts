@@ -3,14 +3,28 @@
 /** What leads from `n` is `to` from `first[n]` up to `first[n + 1]`. */
 export type Edges = { readonly first: Int32Array; readonly to: Int32Array };
 
-/** `pairs`: from and to, one behind the other; a pair that is there twice counts twice. */
-export function edgesOf(count: number, pairs: readonly number[]): Edges {
+/** Says that `to` is led to; what is said twice counts twice. */
+export type Lead = (from: number, to: number) => void;
+
+/** `fill` says all of them. */
+export function edgesBy(count: number, fill: (lead: Lead) => void): Edges {
+  let pairs = new Int32Array(1024);
+  let length = 0;
+  fill((from, to) => {
+    if (length === pairs.length) {
+      const larger = new Int32Array(2 * length);
+      larger.set(pairs);
+      pairs = larger;
+    }
+    pairs[length++] = from;
+    pairs[length++] = to;
+  });
   const first = new Int32Array(count + 1);
-  for (let at = 0; at < pairs.length; at += 2) first[pairs[at]! + 1]!++;
+  for (let at = 0; at < length; at += 2) first[pairs[at]! + 1]!++;
   for (let from = 0; from < count; from++) first[from + 1]! += first[from]!;
-  const to = new Int32Array(pairs.length / 2);
+  const to = new Int32Array(length / 2);
   const next = first.slice();
-  for (let at = 0; at < pairs.length; at += 2) to[next[pairs[at]!]!++] = pairs[at + 1]!;
+  for (let at = 0; at < length; at += 2) to[next[pairs[at]!]!++] = pairs[at + 1]!;
   return { first, to };
 }
 

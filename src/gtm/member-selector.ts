@@ -4,7 +4,7 @@
 import type { Client, TopologyScores } from './client.ts';
 import { MEMBER_MODES, type MemberMode } from './description.ts';
 import { highestOf, Turns } from './modes/by-value.ts';
-import { dropWithoutWeight, takeByWeight } from './modes/by-weight.ts';
+import { drawByWeight, weigh } from './modes/by-weight.ts';
 import { Candidates } from './modes/candidates.ts';
 import { Paths } from './modes/paths.ts';
 import { QualityOfService } from './modes/quality-of-service.ts';
@@ -21,22 +21,46 @@ import { type Trace, TraceEvent } from './trace.ts';
 export const Stage = { preferred: 0, alternate: 1, fallback: 2 } as const;
 export type Stage = (typeof Stage)[keyof typeof Stage];
 
-const numbers = Object.fromEntries(MEMBER_MODES.map((mode, number) => [mode, number])) as Record<MemberMode, number>;
-const COMPLETION_RATE = numbers['completion-rate'];
-const CPU = numbers.cpu;
-const FEWEST_HOPS = numbers['fewest-hops'];
-const GLOBAL_AVAILABILITY = numbers['global-availability'];
-const KILOBYTES_PER_SECOND = numbers['kilobytes-per-second'];
-const LEAST_CONNECTIONS = numbers['least-connections'];
-const LOWEST_ROUND_TRIP_TIME = numbers['lowest-round-trip-time'];
-const PACKET_RATE = numbers['packet-rate'];
-const QUALITY_OF_SERVICE = numbers['quality-of-service'];
-const RATIO = numbers.ratio;
-const ROUND_ROBIN = numbers['round-robin'];
-const STATIC_PERSISTENCE = numbers['static-persistence'];
-const TOPOLOGY = numbers.topology;
-const VIRTUAL_SERVER_CAPACITY = numbers['virtual-server-capacity'];
-const VIRTUAL_SERVER_SCORE = numbers['virtual-server-score'];
+/** How a mode chooses, where it chooses at all. */
+const Way = {
+  none: 0,
+  roundRobin: 1,
+  order: 2,
+  ratio: 3,
+  capacity: 4,
+  serverMetric: 5,
+  pathMetric: 6,
+  topology: 7,
+  staticPersistence: 8,
+  qualityOfService: 9,
+} as const;
+type Way = (typeof Way)[keyof typeof Way];
+
+/** By mode: its way, the number that it goes by where it goes by one, and -1 where the lowest is the best. */
+const WAYS: Readonly<Record<MemberMode, readonly [Way, number?, (1 | -1)?]>> = {
+  'completion-rate': [Way.pathMetric, PathWord.completionRate, 1],
+  cpu: [Way.serverMetric, VirtualServerWord.cpu, -1],
+  'drop-packet': [Way.none],
+  'fallback-ip': [Way.none],
+  'fewest-hops': [Way.pathMetric, PathWord.hops, -1],
+  'global-availability': [Way.order],
+  'kilobytes-per-second': [Way.serverMetric, VirtualServerWord.kilobytesPerSecond, -1],
+  'least-connections': [Way.serverMetric, VirtualServerWord.connections, -1],
+  'lowest-round-trip-time': [Way.pathMetric, PathWord.roundTripTime, -1],
+  none: [Way.none],
+  'packet-rate': [Way.serverMetric, VirtualServerWord.packetsPerSecond, -1],
+  'quality-of-service': [Way.qualityOfService],
+  ratio: [Way.ratio],
+  'return-to-dns': [Way.none],
+  'round-robin': [Way.roundRobin],
+  'static-persistence': [Way.staticPersistence],
+  topology: [Way.topology],
+  'virtual-server-capacity': [Way.capacity, VirtualServerWord.capacity, 1],
+  'virtual-server-score': [Way.serverMetric, VirtualServerWord.score, 1],
+};
+const WAY_OF = Uint8Array.from(MEMBER_MODES, (mode) => WAYS[mode][0]);
+const WORD_OF = Uint8Array.from(MEMBER_MODES, (mode) => WAYS[mode][1] ?? 0);
+const SIGN_OF = Int8Array.from(MEMBER_MODES, (mode) => WAYS[mode][2] ?? 1);
 
 export class MemberSelector {
   /** The members that the last choice took, in its order. */
@@ -44,7 +68,10 @@ export class MemberSelector {
   /** Is told of all members that could be chosen, and what the mode goes by. */
   trace: Trace | undefined;
   readonly #tables: WideIpTables;
-  readonly #state: StateReader;
+  readonly #pools: Int32Array;
+  readonly #members: Int32Array;
+  readonly #words: Int32Array;
+  readonly #membersAt: number;
   readonly #topology: TopologyScores;
   readonly #random: RandomSource;
   readonly #candidates: Candidates;
@@ -57,7 +84,10 @@ export class MemberSelector {
   constructor(tables: WideIpTables, state: StateReader, topology: TopologyScores, random: RandomSource) {
     const { pools, members } = tables;
     this.#tables = tables;
-    this.#state = state;
+    this.#pools = pools;
+    this.#members = members;
+    this.#words = state.words;
+    this.#membersAt = state.layout.membersAt;
     this.#topology = topology;
     this.#random = random;
     let most = 0;
@@ -65,7 +95,7 @@ export class MemberSelector {
     this.chosen = new Int32Array(most);
     this.#candidates = new Candidates(most);
     this.#paths = new Paths(members, state, tables.settings.ignorePathTtl);
-    this.#quality = new QualityOfService(members, tables.qos, this.#paths, topology, most);
+    this.#quality = new QualityOfService(members, state.words, tables.qos, this.#paths, topology);
     this.#last = new Int32Array(pools.length / POOL_NUMBERS).fill(-1);
     this.#turns = new Turns(members.length / MEMBER_NUMBERS);
   }
@@ -76,16 +106,19 @@ export class MemberSelector {
    */
   choose(pool: number, mode: number, stage: Stage, client: Client, most: number): number {
     const bit = stage === Stage.fallback ? MemberBit.fallback : MemberBit.usable;
-    if (mode === ROUND_ROBIN || mode === GLOBAL_AVAILABILITY) {
-      if (this.trace !== undefined) this.#tellPlaces(this.trace, pool, bit);
-      return mode === ROUND_ROBIN ? this.#takeNext(pool, bit, most) : this.#takeFirst(pool, bit, most);
+    const way = WAY_OF[mode]!;
+    const first = this.#pools[pool * POOL_NUMBERS + PoolField.firstMember]!;
+    const end = first + this.#pools[pool * POOL_NUMBERS + PoolField.members]!;
+    if (way === Way.none) return 0;
+    if (way === Way.roundRobin || way === Way.order) {
+      if (this.trace !== undefined) this.#tellPlaces(this.trace, first, end, bit);
+      return way === Way.order ? this.#takeFirst(first, end, bit, most) : this.#takeNext(pool, first, end, bit, most);
     }
-    this.#gather(pool, bit);
+    this.#gather(first, end, bit);
     if (this.#candidates.count === 0) return 0;
-    this.#rate(pool, mode, client);
-    if (this.trace !== undefined) this.#tellValues(this.trace, pool, bit);
-    if (mode === RATIO || mode === VIRTUAL_SERVER_CAPACITY) return this.#takeByWeight(most);
-    return this.#takeHighest(most);
+    this.#rate(pool, way, mode, client);
+    if (this.trace !== undefined) this.#tellValues(this.trace, first, end, bit);
+    return way === Way.ratio || way === Way.capacity ? this.#takeByWeight(most) : this.#takeHighest(most);
   }
 
   /** Goes on where the selector was that these tables' one replaces. To be called once, before anything is chosen. */
@@ -99,12 +132,17 @@ export class MemberSelector {
       const first = pools[pool * POOL_NUMBERS + PoolField.firstMember]!;
       const firstBefore = poolsBefore[poolBefore * POOL_NUMBERS + PoolField.firstMember]!;
       const lastBefore = previous.#last[poolBefore]!;
+      let nearest = -1;
       let likely = 0;
       for (let place = 0; place < pools[pool * POOL_NUMBERS + PoolField.members]!; place++) {
         const placeBefore = this.#placeBefore(previous, first + place, poolBefore, likely);
         if (placeBefore < 0) continue;
         before[first + place] = firstBefore + placeBefore;
-        if (placeBefore === lastBefore) this.#last[pool] = place;
+        // The one that was chosen last, or where that is gone the nearest one in front of it.
+        if (placeBefore <= lastBefore && placeBefore > nearest) {
+          nearest = placeBefore;
+          this.#last[pool] = place;
+        }
         likely = placeBefore + 1;
       }
     }
@@ -131,118 +169,95 @@ export class MemberSelector {
     return -1;
   }
 
-  #takeFirst(pool: number, bit: number, most: number): number {
-    const { pools } = this.#tables;
-    const first = pools[pool * POOL_NUMBERS + PoolField.firstMember]!;
-    const end = first + pools[pool * POOL_NUMBERS + PoolField.members]!;
-    const { words, layout } = this.#state;
+  #takeFirst(first: number, end: number, bit: number, most: number): number {
+    const words = this.#words;
+    const membersAt = this.#membersAt;
     let taken = 0;
     for (let member = first; member < end && taken < most; member++) {
-      if ((words[layout.membersAt + member]! & bit) !== 0) this.chosen[taken++] = member;
+      if ((words[membersAt + member]! & bit) !== 0) this.chosen[taken++] = member;
     }
     return taken;
   }
 
   /** Those behind the one that was first last time, so that each is first equally often, whatever `most` is. */
-  #takeNext(pool: number, bit: number, most: number): number {
-    const { pools } = this.#tables;
-    const first = pools[pool * POOL_NUMBERS + PoolField.firstMember]!;
-    const count = pools[pool * POOL_NUMBERS + PoolField.members]!;
-    const { words, layout } = this.#state;
-    let place = this.#last[pool]!;
+  #takeNext(pool: number, first: number, end: number, bit: number, most: number): number {
+    const words = this.#words;
+    const membersAt = this.#membersAt;
+    let member = first + this.#last[pool]!;
     let taken = 0;
-    for (let step = 0; step < count && taken < most; step++) {
-      if (++place >= count) place = 0;
-      if ((words[layout.membersAt + first + place]! & bit) === 0) continue;
-      if (taken === 0) this.#last[pool] = place;
-      this.chosen[taken++] = first + place;
+    for (let left = end - first; left > 0 && taken < most; left--) {
+      if (++member >= end) member = first;
+      if ((words[membersAt + member]! & bit) === 0) continue;
+      if (taken === 0) this.#last[pool] = member - first;
+      this.chosen[taken++] = member;
     }
     return taken;
   }
 
   /** All members that may be chosen at all. */
-  #gather(pool: number, bit: number): void {
-    const { pools } = this.#tables;
-    const first = pools[pool * POOL_NUMBERS + PoolField.firstMember]!;
-    const end = first + pools[pool * POOL_NUMBERS + PoolField.members]!;
-    const { words, layout } = this.#state;
+  #gather(first: number, end: number, bit: number): void {
+    const words = this.#words;
+    const membersAt = this.#membersAt;
     const { rows } = this.#candidates;
     let count = 0;
     for (let member = first; member < end; member++) {
-      if ((words[layout.membersAt + member]! & bit) !== 0) rows[count++] = member;
+      if ((words[membersAt + member]! & bit) !== 0) rows[count++] = member;
     }
     this.#candidates.count = count;
   }
 
+  /** Gives each candidate its weight or value in the mode, the highest being the best, and drops those that have none. */
+  #rate(pool: number, way: number, mode: number, client: Client): void {
+    const candidates = this.#candidates;
+    const members = this.#members;
+    switch (way) {
+      case Way.ratio:
+        this.#weighByRatio(pool);
+        break;
+      case Way.capacity:
+      case Way.serverMetric:
+        rateByServerMetric(candidates, members, this.#words, WORD_OF[mode]!, SIGN_OF[mode]!);
+        break;
+      case Way.pathMetric:
+        this.#paths.rate(candidates, client, WORD_OF[mode]!, SIGN_OF[mode]!);
+        break;
+      case Way.topology:
+        rateByTopology(candidates, members, this.#topology, client, this.#tables.settings.topologyAllowZeroScores);
+        break;
+      case Way.staticPersistence:
+        rateByRendezvous(candidates, members, client, this.#staticPersistBits(client));
+        break;
+      default:
+        this.#quality.rate(candidates, client, this.#pools[pool * POOL_NUMBERS + PoolField.qos]!);
+    }
+  }
+
+  #staticPersistBits({ family }: Client): number {
+    const { staticPersistIpv4Bits, staticPersistIpv6Bits } = this.#tables.settings;
+    return family === 4 ? staticPersistIpv4Bits : staticPersistIpv6Bits;
+  }
+
   #weighByRatio(pool: number): void {
-    const { pools, members } = this.#tables;
+    const members = this.#members;
     const { rows, values, count } = this.#candidates;
-    const isDynamic = (pools[pool * POOL_NUMBERS + PoolField.flags]! & PoolFlag.dynamicRatio) !== 0;
+    const isDynamic = (this.#pools[pool * POOL_NUMBERS + PoolField.flags]! & PoolFlag.dynamicRatio) !== 0;
     for (let index = 0; index < count; index++) {
       const member = rows[index]!;
-      const score = isDynamic ? serverMetric(members, this.#state.words, member, VirtualServerWord.score) : -1;
+      const score = isDynamic ? serverMetric(members, this.#words, member, VirtualServerWord.score) : -1;
       values[index] = score < 0 ? members[member * MEMBER_NUMBERS + MemberField.ratio]! : score;
     }
   }
 
   #takeByWeight(most: number): number {
     const candidates = this.#candidates;
+    let total = weigh(candidates);
     let taken = 0;
-    dropWithoutWeight(candidates);
-    while (taken < most && candidates.count > 0) this.chosen[taken++] = takeByWeight(candidates, this.#random);
-    return taken;
-  }
-
-  /** Gives each candidate its weight or value in the mode, the highest being the best, and drops those that have none. */
-  #rate(pool: number, mode: number, client: Client): void {
-    const { members, pools, settings } = this.#tables;
-    const { words } = this.#state;
-    const candidates = this.#candidates;
-    switch (mode) {
-      case RATIO:
-        this.#weighByRatio(pool);
-        break;
-      case VIRTUAL_SERVER_CAPACITY:
-        rateByServerMetric(candidates, members, words, VirtualServerWord.capacity, 1);
-        break;
-      case LEAST_CONNECTIONS:
-        rateByServerMetric(candidates, members, words, VirtualServerWord.connections, -1);
-        break;
-      case PACKET_RATE:
-        rateByServerMetric(candidates, members, words, VirtualServerWord.packetsPerSecond, -1);
-        break;
-      case KILOBYTES_PER_SECOND:
-        rateByServerMetric(candidates, members, words, VirtualServerWord.kilobytesPerSecond, -1);
-        break;
-      case CPU:
-        rateByServerMetric(candidates, members, words, VirtualServerWord.cpu, -1);
-        break;
-      case VIRTUAL_SERVER_SCORE:
-        rateByServerMetric(candidates, members, words, VirtualServerWord.score, 1);
-        break;
-      case LOWEST_ROUND_TRIP_TIME:
-        this.#paths.rate(candidates, client, PathWord.roundTripTime, -1);
-        break;
-      case FEWEST_HOPS:
-        this.#paths.rate(candidates, client, PathWord.hops, -1);
-        break;
-      case COMPLETION_RATE:
-        this.#paths.rate(candidates, client, PathWord.completionRate, 1);
-        break;
-      case QUALITY_OF_SERVICE:
-        this.#quality.rate(candidates, words, client, pools[pool * POOL_NUMBERS + PoolField.qos]!);
-        break;
-      case TOPOLOGY:
-        rateByTopology(candidates, members, this.#topology, client, settings.topologyAllowZeroScores);
-        break;
-      case STATIC_PERSISTENCE: {
-        const bits = client.family === 4 ? settings.staticPersistIpv4Bits : settings.staticPersistIpv6Bits;
-        rateByRendezvous(candidates, members, client, bits);
-        break;
-      }
-      default:
-        candidates.count = 0;
+    while (taken < most && total > 0) {
+      const index = drawByWeight(candidates, total, this.#random);
+      total -= candidates.values[index]!;
+      this.chosen[taken++] = candidates.take(index);
     }
+    return taken;
   }
 
   /** One after the other; of those that are equal only the first one has had its turn. */
@@ -261,27 +276,21 @@ export class MemberSelector {
     return taken;
   }
 
-  #tellPlaces(trace: Trace, pool: number, bit: number): void {
-    this.#gather(pool, bit);
-    const first = this.#tables.pools[pool * POOL_NUMBERS + PoolField.firstMember]!;
-    const { rows, count } = this.#candidates;
-    for (let index = 0; index < count; index++) {
-      trace.note(TraceEvent.memberCandidate, rows[index]!, rows[index]! - first, 0);
+  #tellPlaces(trace: Trace, first: number, end: number, bit: number): void {
+    for (let member = first; member < end; member++) {
+      if ((this.#words[this.#membersAt + member]! & bit) === 0) continue;
+      trace.note(TraceEvent.memberCandidate, member, member - first, 0);
     }
   }
 
-  /** Those that a mode has rated, in their order, and before each those that it has dropped. */
-  #tellValues(trace: Trace, pool: number, bit: number): void {
-    const { pools } = this.#tables;
-    const first = pools[pool * POOL_NUMBERS + PoolField.firstMember]!;
-    const end = first + pools[pool * POOL_NUMBERS + PoolField.members]!;
-    const { words, layout } = this.#state;
+  /** Those that a mode has rated and those that it has dropped, in their order. */
+  #tellValues(trace: Trace, first: number, end: number, bit: number): void {
     const { rows, values, count } = this.#candidates;
     for (let member = first, index = 0; member < end; member++) {
       if (index < count && rows[index] === member) {
         // What costs is rated by its negative.
         trace.note(TraceEvent.memberCandidate, member, Math.abs(values[index++]!), 0);
-      } else if ((words[layout.membersAt + member]! & bit) !== 0) {
+      } else if ((this.#words[this.#membersAt + member]! & bit) !== 0) {
         trace.note(TraceEvent.memberUnknown, member, 0, 0);
       }
     }

@@ -84,7 +84,9 @@ export class MemberStates {
   start(): void {
     for (let member = 0; member < this.#index.members.length; member++) this.#toDo.push(member);
     this.settle();
-    for (let pool = 0; pool < this.#index.pools.length; pool++) this.#settlePool(pool);
+    this.#index.pools.forEach(({ pool }, number) => {
+      this.#writer.set(this.#layout.poolsAt + number * POOL_WORDS + PoolWord.enabled, Number(pool.enabled));
+    });
     this.wideIps.start();
     this.settle();
   }
@@ -258,7 +260,6 @@ export class MemberStates {
     const isAloneUp = isOpen && this.#usableAlone[number]! >= Math.max(1, least);
     const at = this.#layout.poolsAt + number * POOL_WORDS;
     this.#writer.set(at + PoolWord.usable, usable);
-    this.#writer.set(at + PoolWord.enabled, Number(pool.enabled));
     if (usable > 0 !== (this.#isPoolUp[number] === 1)) {
       this.#isPoolUp[number] = Number(usable > 0);
       this.wideIps.poolChanged(number, usable === 0);

@@ -3,7 +3,7 @@
 import { type Client, topologyClassOf, type TopologyScores } from './client.ts';
 import { POOL_MODES, type PoolMode } from './description.ts';
 import { highestOf, Turns } from './modes/by-value.ts';
-import { dropWithoutWeight, takeByWeight } from './modes/by-weight.ts';
+import { drawByWeight, weigh } from './modes/by-weight.ts';
 import { Candidates } from './modes/candidates.ts';
 import type { RandomSource } from './random.ts';
 import type { StateReader } from './state-journal.ts';
@@ -87,11 +87,16 @@ export class PoolSelector {
       const first = wideIps[at + WideIpField.firstReference]!;
       const firstBefore = previous.#tables.wideIps[atBefore + WideIpField.firstReference]!;
       const lastBefore = previous.#last[wideIpBefore]!;
+      let nearest = -1;
       for (let place = 0; place < wideIps[at + WideIpField.references]!; place++) {
         const placeBefore = this.#placeBefore(previous, first + place, atBefore, place);
         if (placeBefore < 0) continue;
         before[first + place] = firstBefore + placeBefore;
-        if (placeBefore === lastBefore) this.#last[wideIp] = place;
+        // The one that was chosen last, or where that is gone the nearest one in front of it.
+        if (placeBefore <= lastBefore && placeBefore > nearest) {
+          nearest = placeBefore;
+          this.#last[wideIp] = place;
+        }
       }
     }
     this.#turns.carry(previous.#turns, (row) => before[row]!);
@@ -147,8 +152,7 @@ export class PoolSelector {
     }
     if (candidates.count === 0) return -1;
     if (this.trace !== undefined) this.#tellValues(this.trace);
-    dropWithoutWeight(candidates);
-    return takeByWeight(candidates, this.#random);
+    return candidates.take(drawByWeight(candidates, weigh(candidates), this.#random));
   }
 
   #byTopology(first: number, count: number, client: Client, among: PoolsAmong, tried: Uint8Array): number {

@@ -1,7 +1,7 @@
 // Where chance comes from when somebody is chosen: a source that is handed in, so that tests know what it gives.
 
 export type RandomSource = {
-  /** The next of numbers that are alike likely: 32 bits, unsigned. */
+  /** The next of numbers that are alike likely: 32 bits, signed, which needs no place in memory whoever calls. */
   next(): number;
 };
 
@@ -29,11 +29,6 @@ export class Xoshiro implements RandomSource {
     state[0] = first ^ fourth;
     state[2] = third ^ (second << 9);
     state[3] = (fourth << 11) | (fourth >>> 21);
-    return result >>> 0;
+    return result;
   }
-}
-
-/** A number from 0 up to and without `limit`, by 53 bits of chance. */
-export function below(random: RandomSource, limit: number): number {
-  return ((random.next() * 0x20_0000 + (random.next() >>> 11)) / 2 ** 53) * limit;
 }

@@ -45,6 +45,7 @@ export class StateWriter {
   /** By index, what is not committed yet. */
   readonly #pending = new Map<number, number>();
   readonly #mask: number;
+  #isUnread = false;
 
   constructor(memory: StateMemory) {
     this.memory = memory;
@@ -53,11 +54,19 @@ export class StateWriter {
 
   /** The number as it will be. */
   get(index: number): number {
-    return this.#pending.get(index) ?? this.memory.words[index]!;
+    return (this.#pending.size === 0 ? undefined : this.#pending.get(index)) ?? this.memory.words[index]!;
+  }
+
+  /** Numbers that are set in `work` are there at once: in memory that nobody reads yet. */
+  fill(work: () => void): void {
+    this.#isUnread = true;
+    work();
+    this.#isUnread = false;
   }
 
   set(index: number, value: number): void {
-    if (this.get(index) !== value) this.#pending.set(index, value);
+    if (this.#isUnread) this.memory.words[index] = value;
+    else if (this.get(index) !== value) this.#pending.set(index, value);
   }
 
   commit(): void {

@@ -10,6 +10,8 @@ import type { AnswerMeans } from '../dns/zone-answer.ts';
 import { Client } from './client.ts';
 import { type GtmCounts, WIDE_IP_COUNTERS, WideIpCounter } from './counts.ts';
 import { WIDE_IP_TYPES } from './description.ts';
+import type { DecisionLog } from './decision-log.ts';
+import type { GeoDatabase } from './geo-database.ts';
 import { QUESTION_POINTER, RECORD_HEAD_OCTETS } from './render-records.ts';
 import { type StateMemory, StateReader } from './state-journal.ts';
 import {
@@ -22,7 +24,6 @@ import {
   WideIpFlag,
   type WideIpTables,
 } from './tables.ts';
-import type { GeoDatabase } from './geo-database.ts';
 import { TopologyScorer } from './topology-scorer.ts';
 import { AliasEnd, type Trace, TraceEvent } from './trace.ts';
 import { FlowEnd, type FlowMeans, WideIpFlow } from './wide-ip-flow.ts';
@@ -42,6 +43,8 @@ const FOLLOWED = -1;
 export type AnswererMeans = Omit<FlowMeans, 'topology'> & {
   /** By which topology knows where clients are; the first that says something counts. */
   readonly geo?: readonly GeoDatabase[];
+  /** Where decisions go that shall be logged. */
+  readonly decisions?: DecisionLog | undefined;
 };
 
 export class WideIpAnswerer implements WideIpSource {
@@ -67,16 +70,16 @@ export class WideIpAnswerer implements WideIpSource {
   /** Wide IPs that were answered in this reply. */
   readonly #visited = new Int32Array(MAX_LINKS + 1);
   #trace: Trace | undefined;
+  readonly #decisions: DecisionLog | undefined;
 
   constructor(tables: WideIpTables, memory: StateMemory, means: AnswererMeans) {
     this.#tables = tables;
     this.#state = new StateReader(memory);
     this.#counts = means.counts;
     this.#finder = new WideIpFinder(tables);
-    this.#flow = new WideIpFlow(tables, this.#state, {
-      ...means,
-      topology: new TopologyScorer(tables.topology, means.geo),
-    });
+    this.#decisions = means.decisions;
+    const topology = new TopologyScorer(tables.topology, means.geo);
+    this.#flow = new WideIpFlow(tables, this.#state, { ...means, topology });
   }
 
   /** Turns go on where the answerer was that these tables' one replaces. */
@@ -99,6 +102,16 @@ export class WideIpAnswerer implements WideIpSource {
     this.#state.catchUp();
     this.#start(query, means.limit, sender);
     reply.scopeBits = 0;
+    const logs = this.#tables.wideIps[wideIp * WIDE_IP_NUMBERS + WideIpField.logs]!;
+    if (logs === 0 || this.#decisions === undefined) return this.#answerBy(wideIp, column, query, reply, sender);
+    this.trace = this.#decisions;
+    const verdict = this.#answerBy(wideIp, column, query, reply, sender);
+    this.trace = undefined;
+    this.#decisions.end(wideIp, logs, query, sender);
+    return verdict;
+  }
+
+  #answerBy(wideIp: number, column: Column, query: Query, reply: Reply, sender: Sender): WideIpVerdict {
     const end = this.#decide(wideIp, 0, query, reply, sender);
     switch (end) {
       case FlowEnd.members:

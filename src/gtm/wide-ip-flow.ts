@@ -191,7 +191,7 @@ export class WideIpFlow {
 
   #tryLastResort(wideIp: number, pool: number, client: Client): FlowEnd {
     const { layout, words } = this.#state;
-    if (words[layout.poolsAt + pool * POOL_WORDS + PoolWord.usable]! === 0) {
+    if (words[layout.poolsAt + pool * POOL_WORDS + PoolWord.usable] === 0) {
       this.#trace?.note(TraceEvent.lastResortUnavailable, wideIp, pool, 0);
       return FlowEnd.nothing;
     }

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { applyFailureSchema, ipText } from './common-schema.ts';
+import { HEALTH_METHODS } from './health-schema.ts';
 
 const deviceNameText = z.string().regex(/^[^\s/"\\]{1,15}$/);
 const namespaceText = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/);
@@ -16,6 +17,7 @@ const queryRuleSchema = z.object({
 });
 
 export const DNS_METHODS = {
+  ...HEALTH_METHODS,
   /** dnsd: what a query would be answered, and why; the lines are for a person. */
   'dns-explain': {
     params: z.object({

@@ -41,7 +41,7 @@ const SYNC = {
 
 function facts(type: AnyObjectType): string[][] {
   const rows = [
-    ['Name', NAMING[type.naming]],
+    ['Name', type.nameKind === undefined ? NAMING[type.naming] : plain(type.nameKind.expects)],
     ['In messages', plain(type.label)],
     ['REST', code(restPath(type))],
     ['Synchronised', SYNC[type.sync]],
@@ -60,11 +60,12 @@ function facts(type: AnyObjectType): string[][] {
   return rows;
 }
 
-function propertyTable(map: PropertyMap): string {
+/** `prefix` are the records that they stand in: `devices `. */
+function propertyTable(map: PropertyMap, prefix = ''): string {
   const rows = Object.entries(map).map(([name, property]) => [
     code(name),
     restNames(name, property),
-    values(name, property.kind),
+    values(prefix + name, property.kind),
     standard(property),
     [...marks(property), plain(property.help)].join(' '),
   ]);
@@ -137,10 +138,17 @@ function hasRecordSection(kind: Kind): kind is RecordsKind {
   return kind.shape === 'records' && Object.keys(kind.properties).length > 0;
 }
 
-function recordSections(map: PropertyMap): string[] {
-  return Object.entries(map).flatMap(([name, { kind }]) =>
-    hasRecordSection(kind) ? [`### ${recordHeading(name)}`, propertyTable(kind.properties)] : [],
-  );
+function recordSections(map: PropertyMap, prefix = ''): string[] {
+  return Object.entries(map).flatMap(([name, { kind }]) => {
+    if (!hasRecordSection(kind)) return [];
+    const place = prefix + name;
+    const within = `${place} `;
+    return [
+      `### ${recordHeading(place)}`,
+      propertyTable(kind.properties, within),
+      ...recordSections(kind.properties, within),
+    ];
+  });
 }
 
 /** Objects that every system has, with the values that they do not share with a new object. */
@@ -158,22 +166,29 @@ function builtIns(type: AnyObjectType): string[] {
 
 /** The properties of other types that name objects of this one. */
 function users(type: AnyObjectType): string[] {
-  const found = OBJECT_TYPES.flatMap((other) =>
-    [...referringProperties(other.properties)]
-      .filter(([, targets]) => targets.includes(type.path))
-      .map(([name]) => `${link(other.path)} ${code(name)}`),
-  );
+  const found = OBJECT_TYPES.flatMap((other) => {
+    const isNamed = other.nameKind !== undefined && targetsOf(other.nameKind).includes(type.path);
+    const properties = [...referringProperties(other.properties)].filter(([, targets]) => targets.includes(type.path));
+    return [
+      ...(isNamed ? [`the name of ${link(other.path)}`] : []),
+      ...properties.map(([name]) => `${link(other.path)} ${code(name)}`),
+    ];
+  });
   if (found.length === 0) return [];
   return ['## Used by', `${found.join(', ')}. An object that is in use cannot be deleted.`];
+}
+
+function targetsOf({ refersTo = [], within }: ScalarKind): readonly string[] {
+  return [...refersTo, ...(within?.types ?? [])];
 }
 
 /** Every property that names objects, with the types that these may be of. */
 function* referringProperties(map: PropertyMap, prefix = ''): Generator<[string, readonly string[]]> {
   for (const [name, { kind }] of Object.entries(map)) {
-    if (kind.shape === 'scalar') yield [prefix + name, kind.refersTo ?? []];
-    else if (kind.shape === 'list') yield [prefix + name, kind.item.refersTo ?? []];
+    if (kind.shape === 'scalar') yield [prefix + name, targetsOf(kind)];
+    else if (kind.shape === 'list') yield [prefix + name, targetsOf(kind.item)];
     else if (kind.shape === 'records') {
-      yield [prefix + name, kind.key.refersTo ?? []];
+      yield [prefix + name, targetsOf(kind.key)];
       yield* referringProperties(kind.properties, `${prefix}${name} … `);
     }
   }

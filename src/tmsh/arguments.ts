@@ -5,13 +5,14 @@ import type { Configuration } from '../config/configuration.ts';
 import { objectKey } from '../config/change.ts';
 import { ROOT, folderOf, leafOf } from '../config/folders.ts';
 import { nameOf } from '../config/load-text.ts';
+import { COMMON } from '../config/name.ts';
 import { labelled } from '../config/object-type.ts';
 import type { AnyObjectType } from '../config/object-type.ts';
 import { OBJECT_TYPES, findObjectType } from '../config/object-types.ts';
-import { takeSentence } from '../config/read-properties.ts';
-import type { TokenSource } from '../config/read-properties.ts';
+import { takeWholeSentence } from '../config/read-properties.ts';
 import type { Scanner, Token } from '../config/scanner.ts';
 import { ConfigError, ConfigSyntaxError } from '../core/errors.ts';
+import { settleName } from './settle-references.ts';
 import type { OptionWord } from './verb.ts';
 
 /** Throws for any token: `unexpected argument "foo"`. */
@@ -53,6 +54,9 @@ export function readTypes(scanner: Scanner, takes: (token: Token) => boolean = (
   }
 }
 
+/** Words of a module and a component: `gtm wideip`. */
+const COMPONENT_WORDS = 2;
+
 /** Words that stand for every component, of all modules or of the one before them, for verbs that take modules. */
 export const ALL_WORDS: readonly string[] = ['all', '/', '/all'];
 
@@ -60,8 +64,12 @@ export const ALL_WORDS: readonly string[] = ['all', '/', '/all'];
 export function readType(scanner: Scanner, takes?: (token: Token) => boolean): AnyObjectType {
   const types = readTypes(scanner, takes);
   if (types.length === 1) return types[0]!;
+  throw missingComponent(scanner, types);
+}
+
+function missingComponent(scanner: Scanner, types: readonly AnyObjectType[]): ConfigSyntaxError {
   const paths = types.map((type) => type.path).join(', ');
-  throw new ConfigSyntaxError('a component is missing', scanner.endPosition(), `Expected one of: ${paths}.`);
+  return new ConfigSyntaxError('a component is missing', scanner.endPosition(), `Expected one of: ${paths}.`);
 }
 
 export function readWord(scanner: Scanner, what: string): Token {
@@ -77,9 +85,9 @@ export function readName(scanner: Scanner, type: AnyObjectType, what = `a ${type
 }
 
 /** A name of which the first word was taken. */
-export function takeName(scanner: TokenSource, first: Token, { nameKind }: AnyObjectType): Token {
+export function takeName(scanner: Scanner, first: Token, { nameKind }: AnyObjectType): Token {
   const isWhole = nameKind === undefined || (!first.isQuoted && isPattern(first.text));
-  return isWhole ? first : takeSentence(scanner, first, nameKind);
+  return isWhole ? first : takeWholeSentence(scanner, first, nameKind);
 }
 
 /** One name, or several in braces. */
@@ -103,6 +111,15 @@ export function readWords(scanner: Scanner, what: string, type?: AnyObjectType):
 /** A configuration, or what a transaction makes of it. */
 type Objects = Pick<Configuration, 'objects'>;
 
+/** The name that a word means in a folder; bare names within it are settled by what there is. */
+export function nameIn(objects: Objects, type: AnyObjectType, word: string, folder: string): string {
+  const near = nameOf(type, word, folder);
+  if (type.nameKind === undefined || folder === COMMON) return near;
+  return settleName(type.nameKind, near, nameOf(type, word, COMMON), (types, name) =>
+    types.some((path) => objects.objects.has(objectKey({ type: path, name }))),
+  );
+}
+
 /** Whether a word stands for objects of several names, where none is called so. */
 export function isPattern(word: string): boolean {
   return word === 'all' || word.includes('*');
@@ -123,7 +140,7 @@ export function resolveNames(
 ): string[] {
   const names = matchingNames(objects, type, token.text, folder, isRecursive);
   if (names.length > 0) return names;
-  const name = nameOf(type, token.text, folder);
+  const name = nameIn(objects, type, token.text, folder);
   const subject = type.companionOf?.[0] ?? type;
   throw new ConfigError('notFound', `The requested ${labelled(subject, name)} was not found.`, {
     object: objectKey({ type: type.path, name }),
@@ -164,8 +181,44 @@ export function resolveTarget(
   options: readonly OptionWord[] = [],
 ): Target {
   const given = new Set<string>();
+  return resolveRest(
+    scanner,
+    configuration,
+    folder,
+    options,
+    given,
+    readType(scanner, (token) => takeOption(token, options, given)),
+  );
+}
+
+/**
+ * The same for a component of several types, as `gtm wideip` is of a, aaaa and others: where it alone is named, all of their objects
+ * are meant.
+ */
+export function resolveTargets(
+  scanner: Scanner,
+  configuration: Configuration,
+  folder: string,
+  options: readonly OptionWord[],
+): readonly Target[] {
+  const given = new Set<string>();
+  const types = readTypes(scanner, (token) => takeOption(token, options, given));
+  const components = new Set(types.map(({ path }) => path.split(' ').slice(0, COMPONENT_WORDS).join(' ')));
+  if (types.length === 1) return [resolveRest(scanner, configuration, folder, options, given, types[0]!)];
+  if (components.size > 1) throw missingComponent(scanner, types);
+  return types.map((type) => ({ type, names: undefined, options: given }));
+}
+
+/** Names and options behind a type. */
+function resolveRest(
+  scanner: Scanner,
+  configuration: Configuration,
+  folder: string,
+  options: readonly OptionWord[],
+  given: Set<string>,
+  type: AnyObjectType,
+): Target {
   const takes = (token: Token): boolean => takeOption(token, options, given);
-  const type = readType(scanner, takes);
   let tokens: Token[] | undefined;
   for (let next = scanner.peek(); next !== undefined; next = scanner.peek()) {
     const isName = tokens === undefined && namesObject(configuration, type, next.text, folder);
@@ -195,7 +248,7 @@ function matchingNames(
   folder: string,
   isRecursive = false,
 ): string[] {
-  const wanted = nameOf(type, word, folder);
+  const wanted = nameIn(objects, type, word, folder);
   const isThere = objects.objects.has(objectKey({ type: type.path, name: wanted }));
   if (!isPattern(word) || (isThere && type.hasWildcardNames === true)) return isThere ? [wanted] : [];
   const names = objectsOf(objects, type).map((object) => object.name);

@@ -4,8 +4,10 @@
 // returns false; it returns true where its part of the text is complete and the cursor lies behind it.
 
 import type { Configuration } from '../config/configuration.ts';
-import type { ListKind, Property, PropertyMap, RecordsKind, ScalarKind } from '../config/property.ts';
-import { blockVerbs, unsetWords, vocabularyOf } from '../config/read-properties.ts';
+import type { ListKind, Property, PropertyMap, RecordsKind, ScalarKind, WordBehind } from '../config/property.ts';
+import { blockVerbs, takeSentence, unsetWords, vocabularyOf } from '../config/read-properties.ts';
+import type { Token } from '../config/scanner.ts';
+import { wordsOf } from '../config/sentence.ts';
 import { SHARED_PROPERTIES } from '../config/shared-properties.ts';
 import { isList, isRecords, isTable } from '../config/value.ts';
 import type { Properties, Value } from '../config/value.ts';
@@ -117,7 +119,25 @@ function completeScalar(scene: PropertyScene, kind: ScalarKind, property: Proper
   }
   if (token.kind !== 'word') return refuse(scene, token.text);
   if (!token.isQuoted && unsetWords(kind, property).includes(token.text)) return true;
-  return accepts(scene, kind, token.text);
+  const whole = takeWhole(scene, kind, token, property);
+  return whole !== undefined && accepts(scene, kind, whole.text);
+}
+
+/** A word with those that belong to it by its kind; undefined where the cursor stands among them: what goes on is offered. */
+export function takeWhole(scene: PropertyScene, kind: ScalarKind, first: Token, property: Property): Token | undefined {
+  if (kind.wordBehind === undefined) return first;
+  const { cursor } = scene;
+  const whole = takeSentence(cursor, first, kind);
+  const words = wordsOf(whole.text) ?? [];
+  const next = cursor.peek() === undefined ? kind.wordBehind(words) : undefined;
+  if (next === undefined) return whole;
+  if (acceptsWords(scene, kind.wordBehind, words)) offerScalar(scene, next, property);
+  return undefined;
+}
+
+/** Whether each of the words may stand at its place. */
+function acceptsWords(scene: PropertyScene, wordBehind: WordBehind, words: readonly string[]): boolean {
+  return words.every((word, index) => accepts(scene, wordBehind(words.slice(0, index))!, word));
 }
 
 function accepts(scene: PropertyScene, kind: ScalarKind, word: string): boolean {
@@ -126,12 +146,13 @@ function accepts(scene: PropertyScene, kind: ScalarKind, word: string): boolean 
 }
 
 /** Words, objects, or what may be written where there is neither. */
-function offerScalar(
+export function offerScalar(
   scene: PropertyScene,
-  kind: ScalarKind,
+  given: ScalarKind,
   property: Property,
   isOffered?: (name: string) => boolean,
 ): void {
+  const kind = given.wordBehind?.([]) ?? given;
   const { into, configuration, folder, cursor } = scene;
   const words = kind.words ?? [];
   if (!cursor.isQuoted) {
@@ -186,8 +207,14 @@ function completeList(
     }
     if (token.kind === 'close') return true;
     if (token.kind === 'open') return refuse(scene, token.text);
-    if (!takeItem(scene, kind.item, token.text, verb, seen)) return false;
+    const whole = isAll(verb, token) ? token : takeWhole(scene, kind.item, token, property);
+    if (whole === undefined || !takeItem(scene, kind.item, whole.text, verb, seen)) return false;
   }
+}
+
+/** Whether a word takes every item away. */
+function isAll(verb: string, { text }: Token): boolean {
+  return verb === 'delete' && text === 'all';
 }
 
 /** Notes an item or a key by its canonical text; false where it cannot be read. */
@@ -273,12 +300,13 @@ function completeRecords(
     }
     if (token.kind === 'close') return true;
     if (token.kind === 'open') return refuse(scene, token.text);
-    if (!takeItem(scene, kind.key, token.text, verb, seen)) return false;
+    const whole = isAll(verb, token) ? token : takeWhole(scene, kind.key, token, property);
+    if (whole === undefined || !takeItem(scene, kind.key, whole.text, verb, seen)) return false;
     isBehindKey = true;
     if (verb === 'delete' || cursor.peek()?.kind !== 'open') continue;
     cursor.next();
     isBehindKey = false;
-    const reading = kind.key.read(token.text, scene.folder);
+    const reading = kind.key.read(whole.text, scene.folder);
     const own = verb === 'modify' && 'value' in reading ? recordOf(before, reading.value) : undefined;
     const place = { brace: 'open', own, isNew: verb !== 'modify' } as const;
     if (!completeProperties(scene, kind.properties, place)) return false;

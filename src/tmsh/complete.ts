@@ -12,8 +12,9 @@ import { namingProblem } from '../config/object-type.ts';
 import type { AnyObjectType } from '../config/object-type.ts';
 import { OBJECT_TYPES } from '../config/object-types.ts';
 import { vocabularyOf } from '../config/read-properties.ts';
-import { ALL_WORDS, isNear } from './arguments.ts';
-import { completeProperties, helpOf } from './complete-properties.ts';
+import type { Token } from '../config/scanner.ts';
+import { ALL_WORDS, isNear, isPattern } from './arguments.ts';
+import { completeProperties, helpOf, offerScalar, takeWhole } from './complete-properties.ts';
 import type { PropertyScene } from './complete-properties.ts';
 import { offerObjects } from './complete-names.ts';
 import { DELIMITERS, OfferCollector } from './completion.ts';
@@ -226,7 +227,12 @@ function completeOperand(scene: PropertyScene, operand: Operand, type?: AnyObjec
     into.addValue(operand.kind, operand.help);
     return false;
   }
-  if (token !== undefined) return true;
+  const isName = operand.kind === 'name' && type?.nameKind !== undefined;
+  if (token !== undefined) return !isName || takeName(scene, type, token) !== undefined;
+  if (isName) {
+    offerNewName(scene, type);
+    return false;
+  }
   if (!cursor.isQuoted) {
     for (const word of operand.words ?? []) into.add('Values', word, '');
     const path = operand.of ?? type?.path;
@@ -282,10 +288,12 @@ function completeEdit(scene: PropertyScene, type: AnyObjectType, objects: Object
       into.refuse(`unexpected argument "${token.text}"`);
       return;
     }
-    const name = nameOf(type, token.text, folder);
+    const whole = takeName(scene, type, token);
+    if (whole === undefined) return;
+    const name = nameOf(type, whole.text, folder);
     const problem = isNew ? namingProblem(type, name) : undefined;
     if (problem !== undefined) {
-      into.refuse(`${token.text} cannot be a name: ${problem}`);
+      into.refuse(`${whole.text} cannot be a name: ${problem}`);
       return;
     }
     own = configuration.objects.get(objectKey({ type: type.path, name }))?.own;
@@ -304,8 +312,20 @@ function offerFolders(into: OfferCollector, configuration: Configuration, folder
   into.addNames('Folders', names, () => '');
 }
 
+/** The name of an object, which may be several words; undefined where the cursor stands among them. */
+function takeName(scene: PropertyScene, { nameKind, help }: AnyObjectType, first: Token): Token | undefined {
+  if (nameKind === undefined || isPattern(first.text)) return first;
+  return takeWhole(scene, nameKind, first, { kind: nameKind, help });
+}
+
 /** A full path starts with a folder, which is known. */
-function offerNewName({ into, configuration, cursor }: PropertyScene, type: AnyObjectType): void {
+function offerNewName(scene: PropertyScene, type: AnyObjectType): void {
+  const { into, configuration, cursor } = scene;
+  const { nameKind, help } = type;
+  if (nameKind !== undefined) {
+    offerScalar(scene, nameKind, { kind: nameKind, help });
+    return;
+  }
   if (type.naming === 'full-path' && into.prefix.startsWith('/') && !cursor.isQuoted) {
     const starts = [...foldersOf(configuration)].map((name) => (name === ROOT ? ROOT : `${name}/`));
     const isStart = (name: string): boolean => name !== into.prefix && (name !== ROOT || type.twin !== undefined);
@@ -365,6 +385,7 @@ function completeSelection(scene: PropertyScene, type: AnyObjectType, objects: O
     } else if (isOption) {
       if (!takeOption(scene, options, token.text, given)) return;
     } else if (hasProperties && vocabularyOf(type.properties).has(token.text)) given.add(token.text);
+    else if (takeName(scene, type, token) === undefined) return;
     else isNamed = true;
   }
 }
@@ -387,7 +408,7 @@ function completeNames(scene: PropertyScene, type: AnyObjectType, objects: Objec
     } else if (token.kind !== 'word') {
       into.refuse(`unexpected argument "${token.text}"`);
       return;
-    }
+    } else if (takeName(scene, type, token) === undefined) return;
   }
   const isOperandGiven = objects.operand !== undefined && !isOption(cursor.peek()?.text);
   if (isOperandGiven && !completeOperand(scene, objects.operand, type)) {
@@ -416,6 +437,8 @@ function completeNameList(scene: PropertyScene, type: AnyObjectType): boolean {
       into.refuse('unexpected argument "{"');
       return false;
     }
-    given.add(nameOf(type, token.text, folder));
+    const whole = takeName(scene, type, token);
+    if (whole === undefined) return false;
+    given.add(nameOf(type, whole.text, folder));
   }
 }

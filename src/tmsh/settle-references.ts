@@ -2,6 +2,7 @@
 
 import type { Edit, PropertyEdit } from '../config/edit.ts';
 import type { Kind, PropertyMap, ScalarKind } from '../config/property.ts';
+import { sentenceOf, wordsOf } from '../config/sentence.ts';
 import { isList } from '../config/value.ts';
 
 /** Whether there is an object of one of these types. */
@@ -52,8 +53,20 @@ function settleNames(kind: Kind, near: readonly string[], common: readonly strin
   return near.map((name, index) => settleName(item, name, common[index]!, exists));
 }
 
-function settleName(kind: Kind, near: string, common: string, exists: Exists): string {
-  if (kind.shape !== 'scalar' || near === common || isThere(kind, near, exists)) return near;
+/** A value of a kind, read with the one and with the other folder. */
+export function settleName(kind: Kind, near: string, common: string, exists: Exists): string {
+  if (kind.shape !== 'scalar' || near === common) return near;
+  const { wordBehind } = kind;
+  if (wordBehind !== undefined) {
+    const [nearWords, commonWords] = [near, common].map((text) => wordsOf(text) ?? []) as [string[], string[]];
+    return sentenceOf(
+      nearWords.map((word, index) => {
+        const inner = wordBehind(nearWords.slice(0, index));
+        return inner === undefined ? word : settleName(inner, word, commonWords[index] ?? word, exists);
+      }),
+    );
+  }
+  if (isThere(kind, near, exists)) return near;
   return isThere(kind, common, exists) ? common : near;
 }
 

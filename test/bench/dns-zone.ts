@@ -8,7 +8,6 @@ const TTL = 300;
 const A = 1;
 const NS = 2;
 const SOA = 6;
-const NXDOMAIN_PERCENT = 30;
 const QUESTIONS = 20_000;
 
 const addressOf = (index: number): [number, number, number, number] => [
@@ -46,8 +45,13 @@ export function benchZone(records: number): Zone {
   return { origin, sets };
 }
 
-/** Questions as `dns-load` reads them: addresses of names that are there, and of some that are not. */
-export function benchQuestions(records: number): string {
+export type QuestionMix = { readonly absentPercent: number; readonly wideIpPercent: number; readonly wideIps: number };
+
+/** Questions as `dns-load` reads them: addresses of names that are there, of some that are not, and of wide IPs. */
+export function benchQuestions(
+  records: number,
+  { absentPercent, wideIpPercent, wideIps }: QuestionMix = { absentPercent: 30, wideIpPercent: 0, wideIps: 1 },
+): string {
   let state = 1;
   const below = (limit: number): number => {
     state ^= state << 13;
@@ -55,9 +59,10 @@ export function benchQuestions(records: number): string {
     state ^= state << 5;
     return (state >>> 0) % limit;
   };
-  const lines = Array.from({ length: QUESTIONS }, () => {
-    const name = below(100) < NXDOMAIN_PERCENT ? `n${below(1_000_000)}` : `h${below(records)}`;
-    return `${name}.${ORIGIN} ${A}\n`;
-  });
-  return lines.join('');
+  const name = (): string => {
+    const kind = below(100);
+    if (kind < absentPercent) return `n${below(1_000_000)}`;
+    return kind < absentPercent + wideIpPercent ? `w${below(wideIps)}` : `h${below(records)}`;
+  };
+  return Array.from({ length: QUESTIONS }, () => `${name()}.${ORIGIN} ${A}\n`).join('');
 }

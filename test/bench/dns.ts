@@ -3,15 +3,16 @@
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { MEMBER_MODES } from '../../src/gtm/description.ts';
 import type { ProgramBenchmark } from './benchmark.ts';
 import { onCore, run, Running, type Command } from './command.ts';
 import { DEVICE_CORE, PROGRAMS, STATE } from './device.ts';
-import { benchMasterFile, benchQuestions, ORIGIN } from './dns-zone.ts';
+import { MIX, RECORDS, type Scene, STATIC, wideIpScene } from './dns-scene.ts';
+import { ORIGIN } from './dns-zone.ts';
 import { TRAFFIC_CORE } from './traffic.ts';
 
 const PROGRAM = fileURLToPath(new URL('./dns-program.js', import.meta.url));
 export const PORT = 5300;
-export const RECORDS = 10_000;
 /** Questions on their way at a time. */
 const WINDOW = 256;
 const LATENCY_RATE = 10_000;
@@ -19,12 +20,12 @@ const LATENCY_RATE = 10_000;
 const WARM_SECONDS = 4;
 
 /** A directory with the zone and the questions, and what else a server needs. */
-export function prepare(files: Record<string, string>): string {
+export function prepare(files: Record<string, string>, scene = STATIC): string {
   const directory = `${STATE}/dns`;
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(`${directory}/zones`, { recursive: true });
   mkdirSync(`${directory}/run`);
-  const all = { 'zone.txt': benchMasterFile(RECORDS), 'questions.txt': benchQuestions(RECORDS), ...files };
+  const all = { 'zone.txt': scene.masterFile('other'), 'questions.txt': scene.questions(), ...files };
   for (const [name, text] of Object.entries(all)) writeFileSync(`${directory}/${name}`, text);
   return directory;
 }
@@ -50,26 +51,26 @@ const LOOPBACK: Place = {
 
 export type Server = {
   name: string;
-  files: (directory: string, address: string) => Record<string, string>;
-  command: (directory: string, address: string) => Command;
+  files: (directory: string, address: string, scene: Scene) => Record<string, string>;
+  command: (directory: string, address: string, scene: Scene) => Command;
 };
 
 /** `dns-program.js` with an engine, and the device of one that takes frames. */
-export const wideplaneCommand = (address: string, engine: string, device = ''): Command => [
-  ...[process.execPath, PROGRAM, address, String(PORT), String(RECORDS), engine, device],
+export const wideplaneCommand = (address: string, engine: string, device = '', { wideIps } = STATIC): Command => [
+  ...[process.execPath, PROGRAM, address, String(PORT), String(RECORDS), engine, device, wideIps],
 ];
 
 const WIDEPLANE: Server = {
   name: 'wideplane',
   files: () => ({}),
-  command: (_directory, address) => wideplaneCommand(address, 'socket'),
+  command: (_directory, address, scene) => wideplaneCommand(address, 'socket', '', scene),
 };
 
 export const GDNSD: Server = {
   name: 'gdnsd',
-  files: (directory, address) => ({
-    config: `options => { listen => ${address}:${PORT}, udp_threads => 1, tcp_threads => 1, run_dir => ${directory}/run, state_dir => ${directory}/run }\n`,
-    [`zones/${ORIGIN}`]: benchMasterFile(RECORDS),
+  files: (directory, address, scene) => ({
+    config: `options => { listen => ${address}:${PORT}, udp_threads => 1, tcp_threads => 1, run_dir => ${directory}/run, state_dir => ${directory}/run }\n${scene.gdnsd}`,
+    [`zones/${ORIGIN}`]: scene.masterFile('gdnsd'),
   }),
   command: (directory) => ['gdnsd', '-c', directory, '-x', 'start'],
 };
@@ -103,8 +104,8 @@ const NAMED: Server = {
 
 /** named with the zone, for other kinds of questions; it may not answer yet. */
 export async function startNamed(): Promise<{ directory: string; running: Running }> {
-  const directory = prepare(NAMED.files(`${STATE}/dns`, LOOPBACK.address));
-  const command = onCore(DEVICE_CORE, NAMED.command(directory, LOOPBACK.address));
+  const directory = prepare(NAMED.files(`${STATE}/dns`, LOOPBACK.address, STATIC));
+  const command = onCore(DEVICE_CORE, NAMED.command(directory, LOOPBACK.address, STATIC));
   return { directory, running: await Running.start(command, (output) => output.includes(' running')) };
 }
 
@@ -113,9 +114,10 @@ async function load(
   server: Server,
   options: readonly string[],
   { address, inServer, inClient, loadOptions, started }: Place = LOOPBACK,
+  scene: Scene = STATIC,
 ): Promise<Record<string, number>> {
-  const directory = prepare(server.files(`${STATE}/dns`, address));
-  const running = await Running.start(inServer(onCore(DEVICE_CORE, server.command(directory, address))));
+  const directory = prepare(server.files(`${STATE}/dns`, address, scene), scene);
+  const running = await Running.start(inServer(onCore(DEVICE_CORE, server.command(directory, address, scene))));
   const ask = async (seconds: number, more: readonly string[]): Promise<Record<string, number>> => {
     const where = [
       '--server',
@@ -146,10 +148,10 @@ async function load(
 
 /** Thousands of answers a second. */
 export const answersOf =
-  (server: Server, place?: Place) =>
+  (server: Server, place?: Place, scene?: Scene) =>
   async (measureMs: number): Promise<number> => {
     const options = ['--seconds', String(measureMs / 1000), '--window', String(WINDOW)];
-    return (await load(server, options, place)).answersPerSecond! / 1000;
+    return (await load(server, options, place, scene)).answersPerSecond! / 1000;
   };
 
 /** Microseconds until 99 of 100 answers have come. */
@@ -158,17 +160,33 @@ export const tailOf =
   async (measureMs: number): Promise<number> =>
     (await load(server, ['--seconds', String(measureMs / 1000), '--rate', String(LATENCY_RATE)], place)).p99Us!;
 
-const against = (peer: Server, atLeast: number): ProgramBenchmark => ({
-  ...{ name: `dns-static-vs-${peer.name}`, unit: 'k answers/s', atLeast, moreIsBetter: true },
-  own: answersOf(WIDEPLANE),
-  peer: { name: peer.name, measure: answersOf(peer) },
+const UNIT = { unit: 'k answers/s', moreIsBetter: true } as const;
+
+const against = (what: string, scene: Scene, peer: Server, atLeast: number): ProgramBenchmark => ({
+  ...{ name: `dns-${what}-vs-${peer.name}`, ...UNIT, atLeast },
+  own: answersOf(WIDEPLANE, undefined, scene),
+  peer: { name: peer.name, measure: answersOf(peer, undefined, scene) },
 });
 
+/** Modes that answer; `none` and `drop-packet` do not. */
+const MODES = MEMBER_MODES.filter((mode) => mode !== 'none' && mode !== 'drop-packet');
+const MANY = 10_000;
+
 export const DNS_BENCHMARKS: readonly ProgramBenchmark[] = [
-  against(GDNSD, 1),
-  against(KNOT, 1.3),
-  against(NSD, 1.3),
-  against(NAMED, 2.5),
+  against('static', STATIC, GDNSD, 1),
+  against('static', STATIC, KNOT, 1.3),
+  against('static', STATIC, NSD, 1.3),
+  against('static', STATIC, NAMED, 2.5),
+  against('mix', MIX, GDNSD, 1),
+  against('mix', MIX, KNOT, 1.3),
+  against('mix', MIX, NSD, 1.3),
+  against('mix', MIX, NAMED, 2.5),
+  ...MODES.map((mode) => against(`wideip-${mode}`, wideIpScene(mode, 1), GDNSD, 0.95)),
+  {
+    ...{ name: 'dns-wideip-10k-vs-1', ...UNIT, atLeast: 0.7 },
+    own: answersOf(WIDEPLANE, undefined, wideIpScene('ratio', MANY)),
+    peer: { name: 'one wide IP', measure: answersOf(WIDEPLANE, undefined, wideIpScene('ratio', 1)) },
+  },
   {
     ...{ name: 'dns-p99-vs-gdnsd', unit: 'µs', atLeast: 0.5, moreIsBetter: false },
     own: tailOf(WIDEPLANE),

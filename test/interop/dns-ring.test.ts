@@ -358,7 +358,7 @@ for (const form of FORMS) {
       const make = (): RingEngine =>
         new RingEngine(
           { id: 2, ring: place, answers: responding, log: createQueryLog() },
-          { deferred: () => undefined, died: tell },
+          { deferred: () => undefined, decided: () => undefined, died: tell },
         );
       await make().ready();
       ip('link delete gone0');

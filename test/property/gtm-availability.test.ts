@@ -184,7 +184,7 @@ function read(index: GtmIndex, words: Int32Array, layout: StateLayout) {
   });
   const pools = index.pools.map((_, number) => {
     const at = layout.poolsAt + number * POOL_WORDS;
-    return { usable: words[at + PoolWord.usable]!, enabled: words[at + PoolWord.enabled]! === 1 };
+    return { usable: words[at + PoolWord.usable]!, enabled: words[at + PoolWord.enabled] === 1 };
   });
   const wideIps = index.wideIps.map((_, number) => {
     const word = words[layout.wideIpsAt + number]!;
@@ -226,7 +226,6 @@ it('whatever changes, in whatever order, what is answered is what follows from a
         const { index, tables } = compileWideIps(drawDescription(draw));
         const { layout } = tables;
         const writer = new StateWriter(newStateMemory(layout));
-        const reader = new StateReader(writer.memory);
         const availability = new Availability(index, writer, facts);
         const model = new GtmModel(index, facts);
         const isOn = (key: string): boolean =>
@@ -237,7 +236,7 @@ it('whatever changes, in whatever order, what is answered is what follows from a
           });
         const kept = [...facts.held].filter(isOn);
         availability.start();
-        writer.commit();
+        const reader = new StateReader(writer.memory);
         assert.deepEqual([...facts.held], kept);
         for (let change = 0; change < 12; change++) {
           reader.catchUp();

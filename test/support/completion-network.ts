@@ -16,6 +16,11 @@ export const VALUES = [
   '"some text"',
   'tcp:443',
   'www/a',
+  '192.0.2.7:80',
+  'web:http',
+  '/Common/fresh',
+  'US',
+  'US/Washington',
 ];
 
 export async function network(): Promise<TmshSession> {
@@ -33,6 +38,12 @@ export async function network(): Promise<TmshSession> {
     'create net tunnels tunnel t1 { local-address 10.1.1.1 remote-address any profile vxlan-multipoint key 3 }',
     'modify net fdb tunnel t1 records add { 02:00:00:00:00:01 { endpoint 10.1.1.5 } }',
     'create net vlan-group g { members { /Other/inside t1 } }',
+    'create gtm datacenter east',
+    'create gtm server web { datacenter east devices { web { addresses { 192.0.2.1 } } } virtual-servers { http { destination 192.0.2.1:80 } } }',
+    'create gtm pool a p { members { web:http } }',
+    'create gtm wideip a www.example.com { pools { p } last-resort-pool a p }',
+    'create gtm region near { region-members { subnet 192.0.2.0/24 not country US } }',
+    'create gtm topology ldns: region near server: pool p',
   );
   return session;
 }

@@ -4,7 +4,7 @@ import { createListenerCounts, type DeferredQuery } from '../../src/assembly/dns
 import { createQueryLog } from '../../src/assembly/dnsd/query-log.ts';
 import { SocketEngine } from '../../src/assembly/dnsd/socket-engine.ts';
 import { OUTCOMES, type ResponderOptions } from '../../src/dns/responder.ts';
-import { zonesAlone } from '../../src/assembly/dnsd/source-data.ts';
+import { type SourceData, zonesAlone } from '../../src/assembly/dnsd/source-data.ts';
 import type { ZoneTable } from '../../src/dns/zone-table.ts';
 import { loadAddon } from '../../src/native/addon.ts';
 import { openServerSocket } from '../../src/net/server-socket.ts';
@@ -24,6 +24,7 @@ export class OneListener {
   constructor() {
     this.engine = new SocketEngine(createQueryLog(), {
       deferred: (queries) => void this.deferred.push(...queries),
+      decided: () => undefined,
       died: (reason) => {
         throw new Error(reason);
       },
@@ -31,11 +32,15 @@ export class OneListener {
   }
 
   /** Answers from now on. */
-  async serve(where: ServedAddress, answers: ResponderOptions, zones: readonly ZoneTable[]): Promise<void> {
+  async serve(
+    where: ServedAddress,
+    answers: ResponderOptions,
+    sources: SourceData | readonly ZoneTable[],
+  ): Promise<void> {
     const { addon } = loadAddon();
     if (addon === undefined) throw new Error('no addon');
     await this.engine.ready();
-    await this.engine.setSources(zonesAlone(zones));
+    await this.engine.setSources('zones' in sources ? sources : zonesAlone(sources));
     const descriptor = openServerSocket(addon, { ...where, isStream: false, isShared: false });
     await this.engine.open({ id: 1, descriptor, family: where.family, counts: this.counts, answers });
   }

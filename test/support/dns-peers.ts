@@ -67,8 +67,31 @@ export class NameServer {
     return server;
   }
 
+  /** `plugins`: that section of its configuration. `zone`: what stands in the master file behind the SOA. `down`: addresses. */
+  static async gdnsd(
+    { origin, plugins, zone, down }: { origin: string; plugins: string; zone: string; down: readonly string[] },
+    port: number,
+  ): Promise<NameServer> {
+    const directory = mkdtempSync(join(tmpdir(), 'gdnsd-'));
+    const run = join(directory, 'run');
+    for (const made of [run, join(directory, 'zones')]) mkdirSync(made);
+    writeFileSync(
+      join(directory, 'config'),
+      `options => { listen => 127.0.0.1:${port}, udp_threads => 1, tcp_threads => 1, run_dir => ${run}, state_dir => ${run} }\n` +
+        `plugins => { ${plugins} }\n`,
+    );
+    writeFileSync(join(run, 'admin_state'), down.map((address) => `${address}/up => DOWN\n`).join(''));
+    writeFileSync(
+      join(directory, 'zones', origin),
+      `$TTL 30\n@ SOA ns host 1 7200 600 86400 300\n@ NS ns\nns A 127.0.0.1\n${zone}`,
+    );
+    const server = new NameServer(port, 'gdnsd', ['-c', directory, 'start']);
+    await server.#ready([{ origin }]);
+    return server;
+  }
+
   /** Until it answers for the last zone: one that was refused is said so by its log. */
-  async #ready(zones: readonly TestZone[]): Promise<void> {
+  async #ready(zones: readonly { readonly origin: string }[]): Promise<void> {
     const deadline = performance.now() + READY_MS;
     for (const { origin } of zones) {
       for (;;) {

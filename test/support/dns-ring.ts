@@ -60,7 +60,10 @@ export async function startRing(
 ): Promise<RingEngine> {
   const octets = addresses.map((address) => addressOctets(parseAddress(address)!));
   const ring = { device: DEVICE, form, port: PORT, addresses: octets };
-  const engine = new RingEngine({ id: 1, ring, answers, log: createQueryLog() }, { deferred: () => undefined, died });
+  const engine = new RingEngine(
+    { id: 1, ring, answers, log: createQueryLog() },
+    { deferred: () => undefined, decided: () => undefined, died },
+  );
   await engine.ready();
   await engine.setSources(zonesAlone(zones));
   return engine;

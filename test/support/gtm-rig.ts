@@ -138,8 +138,9 @@ export class GtmRig {
     wideIps: readonly RigWideIp[] = [],
     settings: Partial<TableSettings> = {},
     seed = 1,
+    pathSlots = 64,
   ) {
-    this.tables = tablesOf(pools, wideIps, settings);
+    this.tables = tablesOf(pools, wideIps, settings, pathSlots);
     const memory = newStateMemory(this.tables.layout);
     this.writer = new StateWriter(memory);
     this.reader = new StateReader(memory);
@@ -275,6 +276,7 @@ function tablesOf(
   pools: readonly RigPool[],
   wideIps: readonly RigWideIp[],
   settings: Partial<TableSettings>,
+  pathSlots: number,
 ): WideIpTables {
   const poolRows: number[] = [];
   const memberRows: number[] = [];
@@ -324,7 +326,7 @@ function tablesOf(
       members,
       pools: pools.length,
       wideIps: wideIps.length,
-      pathSlots: 64,
+      pathSlots,
     }),
     wideIps: Int32Array.from(wideIpRows),
     references: Int32Array.from(referenceRows),

@@ -7,6 +7,7 @@ import { Query, QueryVerdict, readQuery } from '../../src/dns/query.ts';
 import { Reply } from '../../src/dns/reply.ts';
 import type { Sender } from '../../src/dns/responder.ts';
 import { WideIpVerdict } from '../../src/dns/wide-ip-source.ts';
+import { Availability } from '../../src/gtm/availability.ts';
 import { type CompiledWideIps, compileWideIps } from '../../src/gtm/compile-wide-ips.ts';
 import { newGtmCounts, WIDE_IP_COUNTERS, WideIpCounter } from '../../src/gtm/counts.ts';
 import {
@@ -20,6 +21,7 @@ import {
   type WideIp,
   type WideIpType,
 } from '../../src/gtm/description.ts';
+import type { Facts } from '../../src/gtm/facts.ts';
 import { newPersistMemory, PersistTable } from '../../src/gtm/persist-table.ts';
 import { Xoshiro } from '../../src/gtm/random.ts';
 import { newStateMemory, type StateMemory, StateWriter } from '../../src/gtm/state-journal.ts';
@@ -203,6 +205,11 @@ export const Health = {
   disabled: MemberBit.drains,
 } as const;
 
+/** The chance of a rig, from its start. */
+export function newRandom(): Xoshiro {
+  return new Xoshiro([1, 2, 3, 4]);
+}
+
 export class WideIpRig {
   readonly compiled: CompiledWideIps;
   readonly memory: StateMemory;
@@ -214,8 +221,8 @@ export class WideIpRig {
   /** What was replied last. */
   readonly reply = new Reply();
 
-  /** Everything is enabled and available. */
-  constructor(description: GtmDescription, previous?: WideIpRig) {
+  /** With facts by what follows from them; without, everything is enabled and available. */
+  constructor(description: GtmDescription, previous?: WideIpRig, facts?: Facts) {
     this.compiled = compileWideIps(description, previous?.compiled);
     const { tables } = this.compiled;
     this.memory = newStateMemory(tables.layout);
@@ -223,7 +230,20 @@ export class WideIpRig {
     this.counts = newGtmCounts(tables.layout);
     this.persistence = previous?.persistence ?? new PersistTable(newPersistMemory(1024));
     this.sender = { addresses: octetsOf('198.51.100.7'), addressAt: 0, addressOctets: 4, isStream: false, now: 1000 };
-    const { index } = this.compiled;
+    if (facts === undefined) this.#setAllUp();
+    else new Availability(this.index, this.writer, facts).start();
+    this.writer.commit();
+    const random = newRandom();
+    this.answerer = new WideIpAnswerer(tables, this.memory, {
+      random,
+      persistence: this.persistence,
+      counts: this.counts,
+    });
+    if (previous !== undefined) this.answerer.carry(previous.answerer);
+  }
+
+  #setAllUp(): void {
+    const { index, tables } = this.compiled;
     // Nobody has measured anything.
     for (let at = 0; at < tables.layout.membersAt; at++) {
       if (at % VIRTUAL_SERVER_WORDS !== VirtualServerWord.status) this.writer.set(at, UNKNOWN);
@@ -233,14 +253,6 @@ export class WideIpRig {
     index.wideIps.forEach((_, wideIp) => {
       this.writer.set(tables.layout.wideIpsAt + wideIp, WideIpBit.enabled | WideIpBit.available);
     });
-    this.writer.commit();
-    const random = new Xoshiro([1, 2, 3, 4]);
-    this.answerer = new WideIpAnswerer(tables, this.memory, {
-      random,
-      persistence: this.persistence,
-      counts: this.counts,
-    });
-    if (previous !== undefined) this.answerer.carry(previous.answerer);
   }
 
   get index(): GtmIndex {
@@ -253,13 +265,14 @@ export class WideIpRig {
     this.writer.set(at + PoolWord.enabled, enabled);
   }
 
-  /** Sets all members of a name, by its end, in all pools or in those of a name. */
+  /** Sets all members whose names end so; or, in the pool of a name, the one that is called so. */
   set(member: string, health: number, pool?: string): this {
     const { layout } = this.memory;
     this.index.pools.forEach(({ pool: { name }, firstMember, members }, poolNumber) => {
       let usable = 0;
       for (let number = firstMember; number < firstMember + members; number++) {
-        const isIt = this.index.members[number]!.member.name.endsWith(member) && (pool ?? name) === name;
+        const own = this.index.members[number]!.member.name;
+        const isIt = pool === undefined ? own.endsWith(member) : pool === name && own === member;
         if (isIt) this.writer.set(layout.membersAt + number, health);
         if ((this.writer.get(layout.membersAt + number) & MemberBit.usable) !== 0) usable++;
       }
@@ -279,10 +292,10 @@ export class WideIpRig {
     return this;
   }
 
-  /** Switches a wide IP off. */
-  disableWideIp(domain: string): this {
+  /** Switches a wide IP off, or all of a domain. */
+  disableWideIp(which: string | WideIp): this {
     this.index.wideIps.forEach(({ wideIp }, number) => {
-      if (wideIp.domain === domain) this.writer.set(this.memory.layout.wideIpsAt + number, 0);
+      if (wideIp.domain === which || wideIp === which) this.writer.set(this.memory.layout.wideIpsAt + number, 0);
     });
     this.writer.commit();
     return this;
@@ -299,7 +312,7 @@ export class WideIpRig {
     const { reply } = this;
     const means = { writer: new MessageWriter(), limit, isStream: false };
     const verdict = this.answerer.answer(query, reply, means, this.sender);
-    if (verdict !== WideIpVerdict.answered) return [VERDICTS[verdict]!];
+    if (verdict !== WideIpVerdict.answered) return [VERDICTS[verdict]];
     const message = new Uint8Array(65_535 + 11);
     return linesOf(message.subarray(0, writeMessage(query, reply, 1232, message)));
   }

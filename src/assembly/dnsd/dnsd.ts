@@ -17,10 +17,6 @@ import { ltmProfileDns } from '../../config/types/ltm-profile-dns.ts';
 import type { Log } from '../../core/log.ts';
 import type { ResponderOptions } from '../../dns/responder.ts';
 import type { ZoneTable } from '../../dns/zone-table.ts';
-import { Availability } from '../../gtm/availability.ts';
-import type { CompiledWideIps } from '../../gtm/compile-wide-ips.ts';
-import { newFacts } from '../../gtm/facts.ts';
-import { newStateMemory, type StateMemory, StateWriter } from '../../gtm/state-journal.ts';
 import type { ApplyFailure, ResultOf } from '../../ipc/schema.ts';
 import type { Addon, LoadedAddon } from '../../native/addon.ts';
 import type { ConfigApplier } from '../config-subscriber.ts';
@@ -28,7 +24,10 @@ import { answerOptions, type OwnFacts } from './answer-options.ts';
 import { CLIENT_OFFSET, type DeferredQuery } from './engine-protocol.ts';
 import { collectGarbage, WORTH_COLLECTING_OCTETS } from './collect-garbage.ts';
 import { Backends } from './backends.ts';
+import { DecisionLogService } from './decision-log-service.ts';
+import type { EngineEvents } from './engine-thread.ts';
 import { GtmKeeper } from './gtm-keeper.ts';
+import { HealthService } from './health-service.ts';
 import { ListenerKeeper } from './listener-keeper.ts';
 import { type ListenerSpec, listenerSpecs } from './listener-spec.ts';
 import { SocketEngine } from './socket-engine.ts';
@@ -58,20 +57,13 @@ export type DnsdOptions = {
 /** Of a secret of the server's cookies (RFC 9018, section 4.4). */
 const COOKIE_KEY_OCTETS = 16;
 
-function adoptState({ index, tables }: CompiledWideIps): StateMemory {
-  const memory = newStateMemory(tables.layout);
-  const writer = new StateWriter(memory);
-  new Availability(index, writer, newFacts()).start();
-  writer.commit();
-  return memory;
-}
-
 export class Dnsd implements ConfigApplier {
   readonly facts: OwnFacts;
   readonly listeners: ListenerKeeper;
   readonly rings: RingKeeper;
   readonly zones: ZoneKeeper;
   readonly zoneStatistics = new ZoneStatistics();
+  readonly health: HealthService;
   readonly wideIps: GtmKeeper;
   readonly queryLog = new QueryLogService();
   /** What is answered from. */
@@ -83,6 +75,8 @@ export class Dnsd implements ConfigApplier {
   #objects: ObjectMap = new Map();
   #zoneFailures: readonly ApplyFailure[] = [];
   #engine: Promise<SocketEngine> | undefined;
+  #health: Promise<void> | undefined;
+  readonly #decisions: DecisionLogService;
 
   constructor(options: DnsdOptions) {
     const { addon, inbox, opener, setRules, version, log } = options;
@@ -90,11 +84,14 @@ export class Dnsd implements ConfigApplier {
     const chaos = { version: `wideplane ${version}`, hostname: hostname() };
     this.facts = { cookieKey: randomBytes(COOKIE_KEY_OCTETS), chaos };
     this.#addon = addon.addon;
-    this.wideIps = new GtmKeeper(adoptState);
+    this.health = new HealthService({ path: join(options.directory, 'health'), log });
+    this.wideIps = new GtmKeeper((compiled) => this.health.adopt(compiled), log);
+    this.#decisions = new DecisionLogService(log, (version) => this.wideIps.compiledOf(version));
     this.#backends = new Backends(this.facts, log);
     this.#source = new SocketSource(addon, inbox, opener);
     const answersOf = ({ profile }: ListenerSpec): ResponderOptions => answerOptions(profile, this.facts);
     const deferred = (queries: readonly DeferredQuery[]): void => this.#answerDeferred(queries);
+    const decided: EngineEvents['decided'] = (decisions, lost) => this.#decisions.take(decisions, lost);
     const sources = (thread: string): SourceData => this.#sourcesFor(thread);
     this.rings = new RingKeeper({
       source: this.#source,
@@ -102,6 +99,7 @@ export class Dnsd implements ConfigApplier {
       answersOf,
       sources,
       deferred,
+      decided,
       queryLog: this.queryLog,
       log,
     });
@@ -111,6 +109,7 @@ export class Dnsd implements ConfigApplier {
       rings: this.rings,
       tap: new QueryLog(this.queryLog.register('tcp').memory),
       answersOf,
+      decided: (decision) => this.#decisions.take([decision]),
       defer: (listener) => (query, client, deliver) =>
         this.#backends.forward(listener.spec.profile, query, true, client, deliver),
       log,
@@ -131,8 +130,11 @@ export class Dnsd implements ConfigApplier {
   /** Zones and wide IPs first: a listener never answers without those that it shall have. */
   async #goOver(objects: ObjectMap): Promise<ApplyFailure[]> {
     this.#objects = objects;
-    const settleWideIps = this.wideIps.want((type) => this.objectsOf(type));
-    this.#zoneFailures = await this.#takeZones(await this.zones.want(this.objectsOf(gtmZone)));
+    await (this.#health ??= this.health.start());
+    const zones = await this.zones.want(this.objectsOf(gtmZone));
+    // At the end: threads do not see what changes of health from here on until they answer from what there is now.
+    const settleWideIps = await this.wideIps.want((type) => this.objectsOf(type));
+    this.#zoneFailures = await this.#takeZones(zones);
     settleWideIps?.();
     const profiles = new Map(this.objectsOf(ltmProfileDns).map((profile) => [profile.name, profile]));
     const specs = listenerSpecs(this.objectsOf(gtmListener), profiles);
@@ -142,7 +144,7 @@ export class Dnsd implements ConfigApplier {
   }
 
   failures(): ApplyFailure[] {
-    return [...this.#zoneFailures, ...this.listeners.failures()];
+    return [...this.#zoneFailures, ...this.wideIps.failures(), ...this.listeners.failures()];
   }
 
   /** The objects of a type that the daemon runs. */
@@ -195,6 +197,7 @@ export class Dnsd implements ConfigApplier {
   async #startEngine(): Promise<SocketEngine> {
     const engine = new SocketEngine(this.queryLog.register('sockets').memory, {
       deferred: (queries) => this.#answerDeferred(queries),
+      decided: (decisions, lost) => this.#decisions.take(decisions, lost),
       died: this.#options.died,
     });
     await engine.ready();
@@ -221,6 +224,8 @@ export class Dnsd implements ConfigApplier {
   async stop(): Promise<void> {
     await this.listeners.stop();
     await (await this.#engine)?.stop();
+    await this.health.stop();
+    this.#decisions.close();
     this.#backends.close();
     this.#source.close();
   }

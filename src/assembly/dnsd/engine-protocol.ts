@@ -1,7 +1,7 @@
 // What the main thread and the thread of an engine say to each other.
 
 import { OUTCOMES, type ResponderOptions } from '../../dns/responder.ts';
-import type { SourceData } from './source-data.ts';
+import type { SourceData, VersionedDecision } from './source-data.ts';
 
 /** Words that both threads see. */
 export const EngineWord = { stop: 0, messages: 1 } as const;
@@ -59,4 +59,6 @@ export type FromEngine =
   | { readonly kind: 'ready' }
   /** What a request asked for is so, or has failed; `socket`: the handle of one that was opened. */
   | { readonly kind: 'done'; readonly ticket: number; readonly failure?: string; readonly socket?: number }
-  | { readonly kind: 'deferred'; readonly queries: readonly DeferredQuery[] };
+  | { readonly kind: 'deferred'; readonly queries: readonly DeferredQuery[] }
+  /** Decisions of wide IPs that shall be logged; `lost`: how many more there were. */
+  | { readonly kind: 'decided'; readonly decisions: readonly VersionedDecision[]; readonly lost: number };

@@ -9,11 +9,13 @@ import {
   type FromEngine,
   type ToEngine,
 } from './engine-protocol.ts';
-import type { SourceData } from './source-data.ts';
+import type { SourceData, VersionedDecision } from './source-data.ts';
 
 export type EngineEvents = {
   /** Queries that somebody else is to answer. */
   deferred: (queries: readonly DeferredQuery[]) => void;
+  /** Decisions of wide IPs that shall be logged, and how many more there were. */
+  decided: (decisions: readonly VersionedDecision[], lost: number) => void;
   /** The thread has ended by itself. */
   died: (reason: string) => void;
 };
@@ -44,6 +46,7 @@ export class EngineThread {
       this.#worker.on('message', (message: FromEngine) => {
         if (message.kind === 'ready') resolve();
         else if (message.kind === 'deferred') events.deferred(message.queries);
+        else if (message.kind === 'decided') events.decided(message.decisions, message.lost);
         else this.#settle(message.ticket, message.failure, message.socket);
       });
       this.#worker.on('error', (error) => {

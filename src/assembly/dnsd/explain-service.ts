@@ -1,12 +1,15 @@
 // Explains for a person what a listener answers to a question.
 
+import { randomFillSync } from 'node:crypto';
 import { fullPath, COMMON } from '../../config/name.ts';
 import { addressOctets, parseAddress } from '../../core/address.ts';
-import { explain } from '../../dns/explain.ts';
+import { explain, type WideIpExplainer } from '../../dns/explain.ts';
 import { nameErrorText, parseName, ROOT_NAME } from '../../dns/name.ts';
 import { typeOf } from '../../dns/record-types.ts';
 import type { DomainName } from '../../dns/record.ts';
 import { ZoneSet } from '../../dns/zone-set.ts';
+import { explainingAnswerer, explainWideIp } from '../../gtm/explain-wide-ip.ts';
+import { Xoshiro } from '../../gtm/random.ts';
 import { IpcError } from '../../ipc/ipc-error.ts';
 import type { ParamsOf, ResultOf } from '../../ipc/schema.ts';
 import { answerOptions } from './answer-options.ts';
@@ -24,16 +27,28 @@ export function explainQuestion(dnsd: Dnsd, question: ParamsOf<'dns-explain'>): 
   if (client === undefined) throw new IpcError('refused', `--from: ${from} is no IP address`);
   const spec = listenerOf(dnsd, question.listener);
   const { profile, isStream } = spec;
-  const { steps, ...rest } = explain(new ZoneSet(dnsd.tables), answerOptions(profile, dnsd.facts), {
-    ...{ name, type, isStream },
-    client: addressOctets(client),
-    wantsRecursion: true,
-  });
+  const asked = { name, type, isStream, client: addressOctets(client), wantsRecursion: true };
+  const options = answerOptions(profile, dnsd.facts);
+  const { steps, ...rest } = explain(new ZoneSet(dnsd.tables), options, asked, wideIpExplainer(dnsd));
   const where = `listener: ${spec.name} at ${placeText(spec)}, profile ${profile.name}`;
   return {
     lines: explanationText({ ...rest, steps: [where, ...steps] })
       .trimEnd()
       .split('\n'),
+  };
+}
+
+/** undefined: there are no wide IPs. */
+function wideIpExplainer({ wideIps, health }: Dnsd): WideIpExplainer | undefined {
+  const { compiled, state, persistence, databases } = wideIps;
+  const { availability } = health;
+  if (compiled === undefined || state === undefined || availability === undefined) return undefined;
+  const seed = randomFillSync(new Uint32Array(4));
+  const chance = { persistence, databases, newRandom: () => new Xoshiro(seed) };
+  return {
+    source: explainingAnswerer(compiled, state, chance),
+    explain: (query, sender) =>
+      explainWideIp(compiled, { memory: state, facts: availability.facts, ...chance }, query, sender),
   };
 }
 

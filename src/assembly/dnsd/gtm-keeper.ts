@@ -1,6 +1,11 @@
 // Keeps the wide IPs: what the configuration says of them becomes tables for all threads that answer, together with a state in which
 // everything is as it is known to be at that moment.
 
+import { gtmGlobalSettingsGeneral } from '../../config/types/gtm-global-settings.ts';
+import type { Log } from '../../core/log.ts';
+import { GeoDatabase } from '../../gtm/geo-database.ts';
+import type { ApplyFailure } from '../../ipc/schema.ts';
+import { GeoFiles } from './geo-files.ts';
 import type { GtmDescription } from '../../gtm/description.ts';
 import { type CompiledWideIps, compileWideIps } from '../../gtm/compile-wide-ips.ts';
 import { newPersistMemory, PersistTable } from '../../gtm/persist-table.ts';
@@ -18,14 +23,16 @@ export type AdoptState = (compiled: CompiledWideIps) => StateMemory;
 export class GtmKeeper {
   readonly statistics = new GtmStatistics();
   readonly #adopt: AdoptState;
+  readonly #geo: GeoFiles;
   readonly #persistence = newPersistMemory(PERSIST_ENTRIES);
   #description: GtmDescription | undefined;
   #compiled: CompiledWideIps | undefined;
   #state: StateMemory | undefined;
   #version = 0;
 
-  constructor(adopt: AdoptState) {
+  constructor(adopt: AdoptState, log: Log) {
     this.#adopt = adopt;
+    this.#geo = new GeoFiles(log);
   }
 
   /** What is answered from at present. */
@@ -42,17 +49,36 @@ export class GtmKeeper {
     return new PersistTable(this.#persistence);
   }
 
+  /** What the numbers of a version mean; undefined when that is gone. */
+  compiledOf(version: number): CompiledWideIps | undefined {
+    return version === this.#version ? this.#compiled : undefined;
+  }
+
+  /** Databases of places. */
+  get databases(): readonly GeoDatabase[] {
+    return this.#geo.databases.map((octets) => new GeoDatabase(octets));
+  }
+
+  /** What is wrong with files. */
+  failures(): ApplyFailure[] {
+    return [...this.#geo.failures].map(([path, reason]) => ({
+      object: gtmGlobalSettingsGeneral.path,
+      reason: `geoip-databases: ${path}: ${reason}`,
+    }));
+  }
+
   /**
-   * Goes over to what these objects say. What is returned settles what was counted before, once no thread answers from that any
-   * more; undefined: nothing has changed.
+   * Goes over to what these objects say. Resolves to what settles the counts so far, once no thread answers from what was before;
+   * undefined: nothing has changed.
    */
-  want(objectsOf: ObjectsOf): (() => void) | undefined {
+  async want(objectsOf: ObjectsOf): Promise<(() => void) | undefined> {
     const description = describeGtm(objectsOf);
-    if (this.#description !== undefined && isSame(this.#description, description)) return undefined;
+    const [general] = objectsOf(gtmGlobalSettingsGeneral);
+    const areDatabasesNew = await this.#geo.want(general?.properties['geoip-databases'] ?? []);
+    const isOld = this.#description !== undefined && isSame(this.#description, description) && !areDatabasesNew;
+    const hasNothing = description.wideIps.length === 0 && description.servers.length === 0;
+    if (isOld || (this.#compiled === undefined && hasNothing)) return undefined;
     this.#description = description;
-    if (this.#compiled === undefined && description.wideIps.length === 0 && description.servers.length === 0) {
-      return undefined;
-    }
     const compiled = compileWideIps(description, this.#compiled);
     this.#state = this.#adopt(compiled);
     this.#compiled = compiled;
@@ -69,6 +95,7 @@ export class GtmKeeper {
       state: this.#state,
       persistence: this.#persistence,
       counts: this.statistics.countsOf(thread),
+      databases: this.#geo.databases,
     };
   }
 }

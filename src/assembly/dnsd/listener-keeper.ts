@@ -14,7 +14,7 @@ import { type ListenerSpec, placeText } from './listener-spec.ts';
 import type { SocketEngine } from './socket-engine.ts';
 import type { QueryLog } from './query-log.ts';
 import type { RingKeeper } from './ring-keeper.ts';
-import { type SourceData, Sources } from './source-data.ts';
+import { type SourceData, Sources, type VersionedDecision } from './source-data.ts';
 import { isCurrent, type OpenedSocket, type SocketSource } from './socket-source.ts';
 import { type DeferStream, StreamEngine } from './stream-engine.ts';
 
@@ -42,6 +42,7 @@ export type ListenerKeeperOptions = {
   readonly engine: () => Promise<SocketEngine>;
   readonly answersOf: (spec: ListenerSpec) => ResponderOptions;
   /** Of connections. */
+  readonly decided: (decision: VersionedDecision) => void;
   readonly defer: (listener: { readonly spec: ListenerSpec }) => DeferStream;
   readonly log: Log;
 };
@@ -51,13 +52,14 @@ export class ListenerKeeper {
   readonly #open = new Map<string, OpenListener>();
   readonly #failures = new Map<string, string>();
   #wanted: readonly ListenerSpec[] = [];
-  readonly #sources = new Sources();
+  readonly #sources: Sources;
   #nextId = 1;
   #turn: Promise<void> = Promise.resolve();
   #review: NodeJS.Timeout | undefined;
 
   constructor(options: ListenerKeeperOptions) {
     this.#options = options;
+    this.#sources = new Sources(options.decided);
   }
 
   start(): void {

@@ -5,15 +5,21 @@ import type { Handlers } from '../../ipc/ipc-server.ts';
 import type { Dnsd } from './dnsd.ts';
 import { explainQuestion } from './explain-service.ts';
 import { DnsShowService } from './dns-show-service.ts';
+import { GtmShowService } from './gtm-show-service.ts';
 
 export function handlersOf(dnsd: Dnsd): Handlers {
   const shows = new DnsShowService(dnsd);
+  const gtmShows = new GtmShowService(dnsd.health, dnsd.wideIps);
   return {
-    show: (params) => shows.show(params) ?? refuse(params.type),
+    show: (params) => shows.show(params) ?? gtmShows.show(params) ?? refuse(params.type),
     'dns-explain': (question) => explainQuestion(dnsd, question),
     'dns-log': (_params, { signal }) => dnsd.queryLog.follow(signal),
+    'health-change': (params) => dnsd.health.change(params),
+    'health-list': (params) => dnsd.health.list(params),
     'reload-zones': ({ names }) => dnsd.reloadZones(names),
-    'reset-stats': ({ type, names }) => ({ objects: shows.reset(type, names) ?? refuse(type) }),
+    'reset-stats': ({ type, names }) => ({
+      objects: shows.reset(type, names) ?? gtmShows.reset(type, names) ?? refuse(type),
+    }),
   };
 }
 

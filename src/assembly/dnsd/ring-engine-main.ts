@@ -9,6 +9,7 @@ import { QUERY_SOCKETS_CAPACITY, QuerySockets, querySocketsOctets } from '../../
 import { Arena } from '../../packet/arena.ts';
 import { ETHERNET_HEADER_OCTETS } from '../../wire/ethernet.ts';
 import { collectGarbage } from './collect-garbage.ts';
+import { noteDecision, tellDecisions } from './decisions.ts';
 import { CLIENT_OFFSET, type DeferredQuery, type EngineRequest, EngineWord } from './engine-protocol.ts';
 import { say, takeRequests } from './engine-requests.ts';
 import { QueryLog } from './query-log.ts';
@@ -34,7 +35,7 @@ const memory = new Arena(addon.arenaBuffer(arena));
 const ring =
   form === 'af-xdp' ? new QuerySockets(addon, arena, place) : new QueryRing(addon, arena, 0, { ...place, slotOctets });
 const mtu = ring.mtu();
-const sources = new Sources();
+const sources = new Sources(noteDecision);
 let responder = responderOf(answers);
 const replier = new FrameReplier(responder, memory.bytes, memory.words, form === 'af-xdp');
 let deferred: DeferredQuery[] = [];
@@ -66,6 +67,7 @@ function answerBatch(): void {
   if (ring.step(make) === 0) return;
   counts.set(responder.counts);
   frameCounts.set(replier.counts);
+  tellDecisions();
   if (deferred.length === 0) return;
   say({ kind: 'deferred', queries: deferred });
   deferred = [];

@@ -26,6 +26,7 @@ export type RingKeeperOptions = {
   /** What the thread of a ring answers from, by the name of its listener. */
   readonly sources: (name: string) => SourceData;
   readonly deferred: EngineEvents['deferred'];
+  readonly decided: EngineEvents['decided'];
   readonly queryLog: QueryLogService;
   readonly log: Log;
 };
@@ -100,7 +101,7 @@ export class RingKeeper {
   }
 
   async #start(spec: ListenerSpec, id: number): Promise<Omit<Ring, 'spec'>> {
-    const { source, answersOf, deferred, queryLog } = this.#options;
+    const { source, answersOf, deferred, decided, queryLog } = this.#options;
     const { routeDomain, address, port, ringAdapter: form, name } = spec;
     if (routeDomain !== 0 && form === 'af-xdp') throw new Error('ring-adapter af-xdp works in route domain 0 only');
     const elsewhere = routeDomain === 0 ? undefined : await source.openPacketSocket(routeDomain, address);
@@ -111,7 +112,7 @@ export class RingKeeper {
     const { memory: log, end } = queryLog.register(`ring on ${device}`);
     const engine = new RingEngine(
       { id, ring: { device, form, port, addresses, ...socket }, answers: answersOf(spec), log },
-      { deferred, died: (reason) => void this.#fail(name, reason) },
+      { deferred, decided, died: (reason) => void this.#fail(name, reason) },
     );
     void engine.ended().then(end);
     await engine.ready();

@@ -6,6 +6,7 @@ import { loadAddon, REPLY_STRIDE } from '../../native/addon.ts';
 import { REPLY_ARENA_OCTETS, type ReplyMaker, ReplySlots, ReplySocket } from '../../net/reply-socket.ts';
 import { Arena } from '../../packet/arena.ts';
 import { collectGarbage } from './collect-garbage.ts';
+import { noteDecision, tellDecisions } from './decisions.ts';
 import {
   type DeferredQuery,
   type EngineListener,
@@ -35,7 +36,7 @@ const log = new QueryLog(setup.log);
 const slots = new ReplySlots(addon, arena, new Arena(addon.arenaBuffer(arena)), 0);
 const sender: Sender = { addresses: new Uint8Array(0), addressAt: 0, addressOctets: 0, isStream: false, now: 0 };
 
-const sources = new Sources();
+const sources = new Sources(noteDecision);
 const listeners: Listener[] = [];
 /** Descriptors of all sockets, with a word each that says whether something is there. */
 let waited = new Int32Array(0);
@@ -178,6 +179,7 @@ while (Atomics.load(control, EngineWord.stop) === 0) {
   }
   if (listeners.length === 0) Atomics.wait(control, EngineWord.messages, seen, WAIT_MS);
   else serve();
+  tellDecisions();
   if (deferred.length > 0) {
     say({ kind: 'deferred', queries: deferred });
     deferred = [];

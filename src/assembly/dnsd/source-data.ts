@@ -6,6 +6,8 @@ import { newZoneCounts } from '../../dns/zone-counts.ts';
 import { ZoneSet } from '../../dns/zone-set.ts';
 import type { ZoneTable } from '../../dns/zone-table.ts';
 import type { GtmCounts } from '../../gtm/counts.ts';
+import { DecisionLog, type LoggedDecision } from '../../gtm/decision-log.ts';
+import { GeoDatabase } from '../../gtm/geo-database.ts';
 import { type PersistMemory, PersistTable } from '../../gtm/persist-table.ts';
 import { Xoshiro } from '../../gtm/random.ts';
 import type { StateMemory } from '../../gtm/state-journal.ts';
@@ -19,7 +21,12 @@ export type WideIpData = {
   readonly state: StateMemory;
   readonly persistence: PersistMemory;
   readonly counts: GtmCounts;
+  /** Files of databases of places, for topology. */
+  readonly databases: readonly Uint8Array[];
 };
+
+/** A decision, and the version of the tables whose numbers it has. */
+export type VersionedDecision = { readonly version: number; readonly decision: LoggedDecision };
 
 export type SourceData = {
   readonly zones: readonly ZoneTable[];
@@ -40,6 +47,12 @@ export class Sources {
   current: AnswerSources = answerSources(new ZoneSet([]));
   #version = 0;
   #answerer: WideIpAnswerer | undefined;
+  readonly #decided: (decision: VersionedDecision) => void;
+
+  /** `decided`: is told of decisions that shall be logged. */
+  constructor(decided: (decision: VersionedDecision) => void) {
+    this.#decided = decided;
+  }
 
   follow({ zones, zoneCounts, wideIps }: SourceData): AnswerSources {
     if (wideIps === undefined) this.#answerer = undefined;
@@ -49,9 +62,14 @@ export class Sources {
     return this.current;
   }
 
-  #replace({ version, tables, state, persistence, counts }: WideIpData): WideIpAnswerer {
-    const random = new Xoshiro(randomFillSync(new Uint32Array(4)));
-    const answerer = new WideIpAnswerer(tables, state, { random, persistence: new PersistTable(persistence), counts });
+  #replace({ version, tables, state, persistence, counts, databases }: WideIpData): WideIpAnswerer {
+    const answerer = new WideIpAnswerer(tables, state, {
+      random: new Xoshiro(randomFillSync(new Uint32Array(4))),
+      persistence: new PersistTable(persistence),
+      counts,
+      geo: databases.map((octets) => new GeoDatabase(octets)),
+      decisions: new DecisionLog((decision) => this.#decided({ version, decision })),
+    });
     // Tables say what the numbers of the ones before them have become.
     if (this.#answerer !== undefined && version === this.#version + 1) answerer.carry(this.#answerer);
     return answerer;

@@ -23,9 +23,7 @@ export const gtmLink = objectType({
 gtm datacenter east { }
 gtm link provider1 {
     datacenter east
-    router-addresses {
-        192.0.2.254 { }
-    }
+    description "to the provider"
 }
 `,
   naming: 'full-path',

@@ -13,13 +13,13 @@ export const gtmTopology = objectType({
   help: 'What a pool or a datacenter is worth to clients of a place, as load balancing by topology sees it. Its name says both.',
   example: `
 gtm datacenter east { }
-gtm topology ldns: subnet 192.0.2.0/24 server: datacenter /Common/east {
-    order 1
-    score 100
-}
 gtm topology ldns: not country US server: datacenter /Common/east {
     order 2
     score 10
+}
+gtm topology ldns: subnet 192.0.2.0/24 server: datacenter /Common/east {
+    order 1
+    score 100
 }
 `,
   naming: 'plain',

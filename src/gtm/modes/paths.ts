@@ -34,25 +34,26 @@ export class Paths {
     this.#choice++;
   }
 
-  /** A number (a PathWord) of the path between the client and a member's datacenter, or UNKNOWN. */
-  metric(client: Client, member: number, word: number): number {
+  /** Where the numbers of the path between the client and a member's datacenter stand; -1 when it has none that are good. */
+  find(client: Client, member: number): number {
     const datacenter = this.#members[member * MEMBER_NUMBERS + MemberField.datacenter]!;
-    if (datacenter < 0) return UNKNOWN;
+    if (datacenter < 0) return -1;
     if (this.#foundFor[datacenter] !== this.#choice) {
       this.#foundFor[datacenter] = this.#choice;
-      this.#at[datacenter] = this.#find(client, datacenter);
+      this.#at[datacenter] = this.#look(client, datacenter);
     }
-    const at = this.#at[datacenter]!;
-    return at < 0 ? UNKNOWN : this.#state.words[at + word]!;
+    return this.#at[datacenter]!;
   }
 
   /** Gives each member its number times `sign`, and drops those without one. */
-  rate(candidates: Candidates, client: Client, word: number, sign: 1 | -1): void {
-    const { rows, values } = candidates;
+  rate(candidates: Candidates, client: Client, word: number, sign: number): void {
+    const { rows, values, count } = candidates;
+    const { words } = this.#state;
     this.begin();
     let kept = 0;
-    for (let index = 0; index < candidates.count; index++) {
-      const metric = this.metric(client, rows[index]!, word);
+    for (let index = 0; index < count; index++) {
+      const at = this.find(client, rows[index]!);
+      const metric = at < 0 ? UNKNOWN : words[at + word]!;
       if (metric < 0) continue;
       rows[kept] = rows[index]!;
       values[kept++] = sign * metric;
@@ -60,7 +61,7 @@ export class Paths {
     candidates.count = kept;
   }
 
-  #find(client: Client, datacenter: number): number {
+  #look(client: Client, datacenter: number): number {
     const { layout, words } = this.#state;
     const at = findPath(layout, words, client.family, client.words, datacenter);
     if (at < 0 || this.#ignoresAge) return at;

@@ -16,11 +16,11 @@ export function rateByServerMetric(
   members: Int32Array,
   state: Int32Array,
   word: number,
-  sign: 1 | -1,
+  sign: number,
 ): void {
-  const { rows, values } = candidates;
+  const { rows, values, count } = candidates;
   let kept = 0;
-  for (let index = 0; index < candidates.count; index++) {
+  for (let index = 0; index < count; index++) {
     const metric = serverMetric(members, state, rows[index]!, word);
     if (metric < 0) continue;
     rows[kept] = rows[index]!;

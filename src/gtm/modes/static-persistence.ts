@@ -22,7 +22,8 @@ export function rateByRendezvous(candidates: Candidates, members: Int32Array, cl
   const { rows, values, count } = candidates;
   maskAddress(client.words, bits, masked);
   let network = client.family;
-  for (let word = 0; word < 4; word++) network = mix(Math.imul(network, 0x9e3779b1) + masked[word]!);
+  const wordsOfAddress = client.family === 4 ? 1 : 4;
+  for (let word = 0; word < wordsOfAddress; word++) network = mix(Math.imul(network, 0x9e3779b1) + masked[word]!);
   for (let index = 0; index < count; index++) {
     const at = rows[index]! * MEMBER_NUMBERS;
     const keyMore = members[at + MemberField.keyMore]!;

@@ -12,10 +12,10 @@ export function rateByTopology(
   client: Client,
   allowsZero: boolean,
 ): void {
-  const { rows, values } = candidates;
+  const { rows, values, count } = candidates;
   const topologyClass = topologyClassOf(client, scores);
   let kept = 0;
-  for (let index = 0; index < candidates.count; index++) {
+  for (let index = 0; index < count; index++) {
     const row = rows[index]!;
     const score = Math.max(0, scores.score(topologyClass, members[row * MEMBER_NUMBERS + MemberField.subject]!));
     if (score === 0 && !allowsZero) continue;

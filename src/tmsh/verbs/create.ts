@@ -1,10 +1,9 @@
 // `create`: a new object, or a transaction for several changes.
 
-import { nameOf } from '../../config/load-text.ts';
 import type { AnyObjectType } from '../../config/object-type.ts';
 import type { Token } from '../../config/scanner.ts';
 import { ConfigError } from '../../core/errors.ts';
-import { isPattern } from '../arguments.ts';
+import { isPattern, nameIn } from '../arguments.ts';
 import { readObject } from '../read-object.ts';
 import { stage } from '../stage.ts';
 import type { Verb } from '../verb.ts';
@@ -22,8 +21,8 @@ export const create: Verb = {
     async *run(command) {
       const { type, name, extras, editsIn } = readObject(command);
       if (name !== undefined && meansOthers(type, name.text)) throw meansSeveral(type, name);
-      const path = nameOf(type, name?.text ?? '', command.session.folder);
       yield* stage(command, (transaction) => {
+        const path = nameIn(transaction, type, name?.text ?? '', command.session.folder);
         transaction.create(type, path, editsIn(transaction), name?.position);
         transaction.keepExtras(type, path, extras);
       });

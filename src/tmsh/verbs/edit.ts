@@ -2,13 +2,12 @@
 // editor in between belongs to whoever types (src/cli/edit.ts).
 
 import { objectKey } from '../../config/change.ts';
-import { nameOf } from '../../config/load-text.ts';
 import type { AnyObjectType } from '../../config/object-type.ts';
 import { printName, printObject } from '../../config/print.ts';
 import { replaceObjects } from '../../config/replace-objects.ts';
 import type { Token } from '../../config/scanner.ts';
 import { ConfigError } from '../../core/errors.ts';
-import { isPattern, readNames, readType, resolveNames } from '../arguments.ts';
+import { isPattern, nameIn, readNames, readType, resolveNames } from '../arguments.ts';
 import { conflictOn, listingDigest } from '../edit-conflict.ts';
 import { readOptions } from '../options.ts';
 import type { Command, OptionWord, Verb } from '../verb.ts';
@@ -62,7 +61,7 @@ function refuseChanged({ base, backend }: Command, type: AnyObjectType, names: r
 
 /** The objects that there are, or one that is to be. */
 function namesToEdit({ backend, session }: Command, type: AnyObjectType, token: Token): string[] {
-  const name = nameOf(type, token.text, session.folder);
+  const name = nameIn(backend.configuration, type, token.text, session.folder);
   const isNew = !isPattern(token.text) && type.companionOf === undefined;
   if (isNew && !backend.configuration.objects.has(objectKey({ type: type.path, name }))) return [name];
   return resolveNames(backend.configuration, type, token, session.folder);

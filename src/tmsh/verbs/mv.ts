@@ -1,10 +1,10 @@
 // `mv` and `cp`: an object under another name, or beside itself.
 
+import type { Configuration } from '../../config/configuration.ts';
 import { ROOT, leafOf, resolveFolder } from '../../config/folders.ts';
-import { nameOf } from '../../config/load-text.ts';
 import type { AnyObjectType } from '../../config/object-type.ts';
 import type { Token } from '../../config/scanner.ts';
-import { expectEnd, readName, readType, readWord, resolveOne } from '../arguments.ts';
+import { expectEnd, nameIn, readName, readType, readWord, resolveOne } from '../arguments.ts';
 import { stage } from '../stage.ts';
 import type { Command, Objects, Output, Verb } from '../verb.ts';
 
@@ -45,11 +45,15 @@ async function* relocate(command: Command, how: 'rename' | 'copy'): Output {
   const { folder } = command.session;
   yield* stage(command, (transaction) => {
     const name = resolveOne(transaction, type, from, folder);
-    transaction[how](type, name, target(name), from.position);
+    transaction[how](type, name, target(name, transaction), from.position);
   });
 }
 
-type Names = { type: AnyObjectType; from: Token; target: (name: string) => string };
+type Names = {
+  type: AnyObjectType;
+  from: Token;
+  target: (name: string, objects: Pick<Configuration, 'objects'>) => string;
+};
 
 /** Type, name, and a new name or `to-folder FOLDER`. */
 function readNames({ scanner, session: { folder } }: Command): Names {
@@ -58,7 +62,7 @@ function readNames({ scanner, session: { folder } }: Command): Names {
   const word = readName(scanner, type, 'a new name, or to-folder,').text;
   if (word !== 'to-folder' || type.naming === 'plain') {
     expectEnd(scanner);
-    return { type, from, target: () => nameOf(type, word, folder) };
+    return { type, from, target: (_, objects) => nameIn(objects, type, word, folder) };
   }
   const to = resolveFolder(readWord(scanner, 'a folder').text, folder);
   expectEnd(scanner);

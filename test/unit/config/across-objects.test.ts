@@ -11,7 +11,7 @@ import { OBJECT_TYPES, findObjectType } from '../../../src/config/object-types.t
 import { printObject } from '../../../src/config/print.ts';
 import type { PropertyMap, ScalarKind } from '../../../src/config/property.ts';
 import { ConfigErrors } from '../../../src/config/transaction.ts';
-import { referencesOf } from '../../../src/config/validate.ts';
+import { visitReferences } from '../../../src/config/validate.ts';
 import { ConfigError } from '../../../src/core/errors.ts';
 import { TmshSession, basicSession } from '../../support/tmsh-session.ts';
 
@@ -77,11 +77,13 @@ type Found = { user: string; who: string; property: string; value: string; targe
 function referencesIn(configuration: Configuration): Found[] {
   return [...configuration.views.values()].flatMap((object) => {
     const type = findObjectType(object.type)!;
-    return [...referencesOf(type.properties, object.properties)].flatMap(({ property, value, targets }) => {
+    const found: Found[] = [];
+    visitReferences(type, object, (property, value, targets) => {
       const target = targets.find((path) => configuration.views.has(objectKey({ type: path, name: value })))!;
-      if (isBuiltIn(findObjectType(target)!, value)) return [];
-      return [{ user: `${type.path} ${property}`, who: labelled(type, object.name), property, value, target }];
+      if (isBuiltIn(findObjectType(target)!, value)) return;
+      found.push({ user: `${type.path} ${property}`, who: labelled(type, object.name), property, value, target });
     });
+    return found;
   });
 }
 

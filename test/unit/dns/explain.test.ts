@@ -40,6 +40,7 @@ describe('an explanation', () => {
       textOf('www.example.com.', 'A', {}, true),
       `access list: there is none, so everybody may ask
 recursion is desired: that changes nothing (process-rd yes)
+wide IPs: there are none
 zones: www.example.com. is in example.com.
 zone example.com.: www.example.com. has A: 2 records, TTL 60
 name server behind: not asked, the zone has the name and what it says is final

@@ -1,0 +1,251 @@
+// Answers `show` and `reset-stats` for datacenters, servers, pools and wide IPs: how each is, why, and what was answered by it.
+
+import { GTM_POOLS } from '../../config/types/gtm-pool.ts';
+import { GTM_WIDE_IPS } from '../../config/types/gtm-wideip.ts';
+import { gtmDatacenter } from '../../config/types/gtm-datacenter.ts';
+import { gtmServer } from '../../config/types/gtm-server.ts';
+import {
+  type GtmCounts,
+  MEMBER_COUNTERS,
+  MemberCounter,
+  POOL_COUNTERS,
+  PoolCounter,
+  WIDE_IP_COUNTERS,
+  WideIpCounter,
+} from '../../gtm/counts.ts';
+import { WIDE_IP_TYPES, type WideIpType } from '../../gtm/description.ts';
+import { Status } from '../../gtm/state-layout.ts';
+import { type StatusReport, statusName } from '../../gtm/status-report.ts';
+import type { GtmIndex } from '../../gtm/tables.ts';
+import type { ShowReply, ShowRow } from '../../ipc/schema.ts';
+import { pageOf } from '../show-page.ts';
+import type { GtmKeeper } from './gtm-keeper.ts';
+import type { HealthService } from './health-service.ts';
+import { PERSIST_TYPE, persistPage } from './persist-rows.ts';
+
+type ShowParams = { type: string; names?: string[] | undefined; cursor?: string | undefined };
+type Section = NonNullable<ShowRow['sections']>[number];
+
+/** Which counts of a show have which labels, in their order. */
+const WIDE_IP_LABELS: Partial<Record<keyof typeof WideIpCounter, string>> = {
+  preferred: 'Preferred',
+  alternate: 'Alternate',
+  fallback: 'Fallback',
+  persisted: 'Persisted',
+  lastResort: 'Last resort',
+  returnedToDns: 'Returned to DNS',
+  dropped: 'Dropped',
+  failed: 'Failures',
+};
+const POOL_LABELS: Record<keyof typeof PoolCounter, string> = {
+  preferred: 'Preferred',
+  alternate: 'Alternate',
+  fallback: 'Fallback',
+  returnedToDns: 'Returned to DNS',
+  dropped: 'Dropped',
+};
+
+const STATUS_COLUMNS = ['Availability', 'State', 'Reason'];
+const MEMBER_COLUMNS = ['Member', ...STATUS_COLUMNS, 'Preferred', 'Alternate', 'Fallback'];
+
+export class GtmShowService {
+  readonly #health: HealthService;
+  readonly #wideIps: GtmKeeper;
+
+  constructor(health: HealthService, wideIps: GtmKeeper) {
+    this.#health = health;
+    this.#wideIps = wideIps;
+  }
+
+  /** The objects of one type; undefined for a type that is not shown here. */
+  show({ type, names, cursor }: ShowParams): ShowReply | undefined {
+    if (type === PERSIST_TYPE) return this.#persistence(cursor);
+    const kind = kindOf(type);
+    if (kind === undefined) return undefined;
+    const { availability } = this.#health;
+    if (availability === undefined) return { rows: [] };
+    const { index } = availability;
+    const chosen = numbersOf(kind, index, names);
+    const counts = this.#wideIps.statistics.sum();
+    return pageOf(chosen, cursor, (page) => page.map((number) => this.#row(kind, index, number, counts)));
+  }
+
+  /** Sets the counters of objects to 0; how many objects there were, or undefined for a type that has none here. */
+  reset(type: string, names: readonly string[] | undefined): number | undefined {
+    const kind = kindOf(type);
+    if (kind === undefined) return undefined;
+    const index = this.#health.availability?.index;
+    if (index === undefined) return 0;
+    const chosen = numbersOf(kind, index, names);
+    for (const number of chosen) {
+      if (kind.of === 'wideIp') this.#wideIps.statistics.reset('wideIps', number);
+      if (kind.of === 'pool') for (const instance of instancesOf(index, number)) this.#resetPool(index, instance);
+    }
+    return chosen.length;
+  }
+
+  #persistence(cursor: string | undefined): ShowReply {
+    const { compiled, persistence } = this.#wideIps;
+    if (compiled === undefined) return { rows: [] };
+    return persistPage(compiled, persistence.list(Math.floor(Date.now() / 1000)), cursor);
+  }
+
+  #resetPool({ pools }: GtmIndex, number: number): void {
+    const { firstMember, members } = pools[number]!;
+    this.#wideIps.statistics.reset('pools', number);
+    for (let member = firstMember; member < firstMember + members; member++)
+      this.#wideIps.statistics.reset('members', member);
+  }
+
+  #row(kind: Kind, index: GtmIndex, number: number, counts: GtmCounts | undefined): ShowRow {
+    switch (kind.of) {
+      case 'datacenter':
+        return this.#datacenter(index, number);
+      case 'server':
+        return this.#server(index, number);
+      case 'pool':
+        return this.#pool(index, number, counts);
+      case 'wideIp':
+        return this.#wideIp(index, number, counts);
+    }
+  }
+
+  #datacenter({ datacenters, description }: GtmIndex, number: number): ShowRow {
+    const { name } = datacenters[number]!;
+    const status = this.#health.statusOf({ kind: 'datacenter', number });
+    const rows = description.servers.flatMap((server, index) =>
+      server.datacenter === name
+        ? [[server.name, ...cellsOf(this.#health.statusOf({ kind: 'server', number: index }))]]
+        : [],
+    );
+    return { name, sections: [statusSection(status)], table: { columns: ['Server', ...STATUS_COLUMNS], rows } };
+  }
+
+  #server({ description, virtualServers }: GtmIndex, number: number): ShowRow {
+    const { name, datacenter } = description.servers[number]!;
+    const status = this.#health.statusOf({ kind: 'server', number });
+    const { facts, graph } = this.#health.availability!;
+    const known = facts.servers.get(name);
+    const load: [string, number | undefined][] = [
+      ['CPU Usage (%)', known?.cpu],
+      ['Memory Available (KB)', known?.memoryAvailable],
+      ['Connections', known?.connections],
+      ['Packets per second', known?.packetsPerSecond],
+      ['Kilobytes per second', known?.kilobytesPerSecond],
+    ];
+    const { first, to } = graph.virtualServersOf;
+    const rows = [...to.subarray(first[number], first[number + 1])].map((each) => [
+      virtualServers[each]!.virtualServer.name,
+      ...cellsOf(this.#health.statusOf({ kind: 'virtual-server', number: each })),
+    ]);
+    return {
+      name,
+      stats: { 'Data Center': datacenter },
+      sections: [
+        statusSection(status),
+        { title: 'Load', stats: Object.fromEntries(load.map(([label, value]) => [label, value ?? 'unknown'])) },
+      ],
+      table: { title: 'Virtual servers', columns: ['Virtual server', ...STATUS_COLUMNS], rows },
+    };
+  }
+
+  #pool(index: GtmIndex, number: number, counts: GtmCounts | undefined): ShowRow {
+    const { pool, firstMember, members } = index.pools[number]!;
+    const instances = instancesOf(index, number);
+    const counted = (counter: number): number =>
+      instances.reduce((sum, instance) => sum + (counts?.pools[instance * POOL_COUNTERS + counter] ?? 0), 0);
+    const stats = Object.entries(POOL_LABELS).map(([key, label]) => [
+      label,
+      counted(PoolCounter[key as keyof typeof PoolCounter]),
+    ]);
+    const rows = Array.from({ length: members }, (_, offset) => {
+      const of = (counter: number): number =>
+        instances.reduce((sum, instance) => {
+          const member = index.pools[instance]!.firstMember + offset;
+          return sum + (counts?.members[member * MEMBER_COUNTERS + counter] ?? 0);
+        }, 0);
+      return [
+        index.members[firstMember + offset]!.member.name,
+        ...cellsOf(this.#health.statusOf({ kind: 'member', number: firstMember + offset })),
+        ...[of(MemberCounter.preferred), of(MemberCounter.alternate), of(MemberCounter.fallback)],
+      ];
+    });
+    return {
+      name: pool.name,
+      sections: [
+        statusSection(this.#health.statusOf({ kind: 'pool', number })),
+        { title: 'Load Balancing', stats: Object.fromEntries(stats) as Section['stats'] },
+      ],
+      table: { title: 'Members', columns: MEMBER_COLUMNS, rows },
+    };
+  }
+
+  #wideIp({ wideIps }: GtmIndex, number: number, counts: GtmCounts | undefined): ShowRow {
+    const counted = (counter: number): number => counts?.wideIps[number * WIDE_IP_COUNTERS + counter] ?? 0;
+    const balancing = Object.entries(WIDE_IP_LABELS).map(([key, label]) => [
+      label,
+      counted(WideIpCounter[key as keyof typeof WideIpCounter]),
+    ]);
+    return {
+      name: wideIps[number]!.wideIp.name,
+      sections: [
+        statusSection(this.#health.statusOf({ kind: 'wide-ip', number })),
+        {
+          title: 'Requests',
+          stats: { Total: counted(WideIpCounter.requests), Resolutions: counted(WideIpCounter.resolutions) },
+        },
+        { title: 'Load Balancing', stats: Object.fromEntries(balancing) as Section['stats'] },
+      ],
+    };
+  }
+}
+
+type Kind = { readonly of: 'datacenter' | 'server' } | { readonly of: 'pool' | 'wideIp'; readonly type: WideIpType };
+
+function kindOf(path: string): Kind | undefined {
+  if (path === gtmDatacenter.path) return { of: 'datacenter' };
+  if (path === gtmServer.path) return { of: 'server' };
+  for (const type of WIDE_IP_TYPES) {
+    if (path === GTM_POOLS[type].path) return { of: 'pool', type };
+    if (path === GTM_WIDE_IPS[type].path) return { of: 'wideIp', type };
+  }
+  return undefined;
+}
+
+/** Pools that applications look at in their own way are shown with the pool as such. */
+function numbersOf(kind: Kind, index: GtmIndex, names: readonly string[] | undefined): number[] {
+  const isWanted = (name: string): boolean => names === undefined || names.includes(name);
+  const chosen = <T>(all: readonly T[], isChosen: (each: T) => boolean): number[] =>
+    all.flatMap((each, number) => (isChosen(each) ? [number] : []));
+  switch (kind.of) {
+    case 'datacenter':
+      return chosen(index.datacenters, ({ name }) => isWanted(name));
+    case 'server':
+      return chosen(index.description.servers, ({ name }) => isWanted(name));
+    case 'pool':
+      return chosen(
+        index.pools,
+        ({ pool, application }) => application === undefined && pool.type === kind.type && isWanted(pool.name),
+      );
+    case 'wideIp':
+      return chosen(index.wideIps, ({ wideIp }) => wideIp.type === kind.type && isWanted(wideIp.name));
+  }
+}
+
+/** The pool as such, and as applications look at it. */
+function instancesOf({ pools }: GtmIndex, number: number): number[] {
+  const { pool } = pools[number]!;
+  return pools.flatMap((entry, instance) => (entry.pool === pool ? [instance] : []));
+}
+
+const cellsOf = ({ status, isEnabled, reason }: StatusReport): string[] => [
+  // State has the word for what is switched off.
+  statusName(status === Status.disabled ? Status.offline : status),
+  isEnabled ? 'enabled' : 'disabled',
+  reason,
+];
+
+function statusSection(report: StatusReport): Section {
+  const [availability, state, reason] = cellsOf(report);
+  return { title: 'Status', stats: { Availability: availability!, State: state!, Reason: reason! } };
+}

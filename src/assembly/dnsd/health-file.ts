@@ -1,0 +1,147 @@
+// The file of what is known of health and load: it is read before the first answer, and written some time after each change, so
+// that a daemon that starts again answers as the one before did. One JSON value a line: a head, entries, and how many these are.
+
+import { rename } from 'node:fs/promises';
+import { z } from 'zod';
+import { errorText } from '../../core/errors.ts';
+import { logEvent } from '../../core/log-codes.ts';
+import type { Log } from '../../core/log.ts';
+import { FACT_STATUSES, type Facts, newFacts, pathKey } from '../../gtm/facts.ts';
+import { readFileIfThere, removeLeftovers, writeFileAtomic } from '../../store/atomic-file.ts';
+
+const HEAD = '{"wideplane-health":1}';
+/** Between a change and the file that has it, at least. */
+const WRITE_MS = 1000;
+/** Of the time, writing takes one part in so many at most: a large file is written less often. */
+const REST = 10;
+
+const number = z.number().nonnegative().optional();
+const judged = { status: z.enum(FACT_STATUSES).optional(), reason: z.string().optional() };
+const load = { connections: number, packetsPerSecond: number, kilobytesPerSecond: number };
+const entrySchema = z.union([
+  z.strictObject({
+    virtualServer: z.string(),
+    facts: z.strictObject({ ...judged, ...load, capacity: number, score: number }),
+  }),
+  z.strictObject({
+    server: z.string(),
+    facts: z.strictObject({ ...judged, ...load, cpu: number, memoryAvailable: number }),
+  }),
+  z.strictObject({
+    path: z.strictObject({
+      client: z.string(),
+      datacenter: z.string(),
+      roundTripTime: number,
+      hops: number,
+      completionRate: number,
+      expires: z.number(),
+    }),
+  }),
+  z.strictObject({ held: z.string() }),
+]);
+type Entry = z.infer<typeof entrySchema>;
+
+export class HealthFile {
+  readonly #path: string;
+  readonly #log: Log;
+  #timer: NodeJS.Timeout | undefined;
+  #lastMs = 0;
+  #writing: Promise<void> = Promise.resolve();
+  #hasFailed = false;
+
+  constructor(path: string, log: Log) {
+    this.#path = path;
+    this.#log = log;
+  }
+
+  /** What the file has; nothing where there is none, or where it is damaged, when it is moved to `PATH.damaged`. */
+  async read(): Promise<Facts> {
+    await removeLeftovers(this.#path);
+    try {
+      const text = await readFileIfThere(this.#path);
+      return text === undefined ? newFacts() : factsOf(text);
+    } catch (error) {
+      const aside = `${this.#path}.damaged`;
+      const where = await rename(this.#path, aside).then(
+        () => `it is kept as ${aside}`,
+        (failure: unknown) => `it cannot be kept aside: ${errorText(failure)}`,
+      );
+      logEvent(this.#log, 'health-damaged', `${this.#path}: ${errorText(error)}; ${where}`);
+      return newFacts();
+    }
+  }
+
+  /** Has the facts written soon, as they will be then. */
+  touch(facts: Facts): void {
+    this.#timer ??= setTimeout(() => void this.#write(facts), Math.max(WRITE_MS, REST * this.#lastMs));
+  }
+
+  /** Resolves when all that was touched is written, or has failed to be. */
+  async close(facts: Facts): Promise<void> {
+    const isDue = this.#timer !== undefined;
+    clearTimeout(this.#timer);
+    if (isDue) await this.#write(facts);
+    await this.#writing;
+  }
+
+  async #write(facts: Facts): Promise<void> {
+    this.#timer = undefined;
+    this.#writing = this.#writing.then(async () => {
+      const start = performance.now();
+      try {
+        await writeFileAtomic(this.#path, linesOf(facts));
+        this.#hasFailed = false;
+      } catch (error) {
+        // Once for as long as it fails: it is tried again with the next change.
+        if (!this.#hasFailed) logEvent(this.#log, 'health-unwritten', errorText(error));
+        this.#hasFailed = true;
+      }
+      this.#lastMs = performance.now() - start;
+    });
+    await this.#writing;
+  }
+}
+
+function* linesOf({ virtualServers, servers, paths, held }: Facts): Generator<string, void> {
+  yield `${HEAD}\n`;
+  let entries = 0;
+  const line = (entry: Entry): string => {
+    entries++;
+    return `${JSON.stringify(entry)}\n`;
+  };
+  for (const [virtualServer, facts] of virtualServers) yield line({ virtualServer, facts });
+  for (const [server, facts] of servers) yield line({ server, facts });
+  for (const path of paths.values()) yield line({ path });
+  for (const member of held) yield line({ held: member });
+  yield `{"entries":${entries}}\n`;
+}
+
+/** Throws an Error that says what is wrong. */
+function factsOf(text: string): Facts {
+  const lines = text.split('\n');
+  if (lines[0] !== HEAD) throw new Error('line 1 is not the head of such a file');
+  const entries = lines.length - 3;
+  if (lines.at(-1) !== '' || lines.at(-2) !== `{"entries":${entries}}`) throw new Error('the end is missing');
+  const facts = newFacts();
+  for (let index = 1; index <= entries; index++) take(facts, entryOf(lines[index]!, index + 1));
+  return facts;
+}
+
+function entryOf(line: string, number: number): Entry {
+  let json: unknown;
+  try {
+    json = JSON.parse(line);
+  } catch (error) {
+    throw new Error(`line ${number}: ${errorText(error)}`, { cause: error });
+  }
+  const parsed = entrySchema.safeParse(json);
+  if (!parsed.success) throw new Error(`line ${number} is nothing that is known of health`);
+  return parsed.data;
+}
+
+function take({ virtualServers, servers, paths, held }: Facts, entry: Entry): void {
+  if ('virtualServer' in entry) virtualServers.set(entry.virtualServer, entry.facts);
+  else if ('server' in entry) servers.set(entry.server, entry.facts);
+  else if ('path' in entry) paths.set(pathKey(entry.path.client, entry.path.datacenter), entry.path);
+  else held.add(entry.held);
+}
