@@ -11,22 +11,23 @@ import { TermSet, TopologyTruth } from './topology-truth.ts';
 
 /** How much is remembered. */
 export type ScorerMemory = {
-  /** Lines of scores; a power of two, at least 2. */
+  /** Lines of scores; a power of two, at least 4. */
   readonly lines: number;
   /** Places that databases tell apart. */
   readonly places: number;
 };
-const MEMORY: ScorerMemory = { lines: 1 << 14, places: 1 << 14 };
+const MEMORY: ScorerMemory = { lines: 1 << 15, places: 1 << 14 };
 
 /**
- * A line, as long as one of a processor's cache: class, the number of a block of subjects, and a record for each of them.
- * Members of a pool are subjects one behind the other, so that all scores of an answer are often in one line.
+ * Numbers of a line: class, the number of a block of subjects, and a record for each of them. Members of a pool are subjects one
+ * behind the other, so that the scores of an answer are in one line or two.
  */
-const LINE_NUMBERS = 16;
 const Line = { class: 0, block: 1, records: 2 } as const;
-const BLOCK = LINE_NUMBERS - Line.records;
+const BLOCK_BITS = 3;
+const BLOCK = 1 << BLOCK_BITS;
+const LINE_NUMBERS = Line.records + BLOCK;
 /** Lines that a key may be in. */
-const WAYS = 2;
+const WAYS = 4;
 const FREE = -1;
 /** In the place of a record that nobody has looked for. */
 const UNKNOWN = -2;
@@ -36,6 +37,7 @@ const MOST_CLASSES = 2 ** 30;
 
 export class TopologyScorer {
   readonly #tables: TopologyTables;
+  readonly #scores: Int32Array;
   readonly #lines: Int32Array;
   readonly #mask: number;
   /** The line that was looked at last. */
@@ -61,6 +63,7 @@ export class TopologyScorer {
   /** The first of the databases that says something counts. */
   constructor(tables: TopologyTables, databases: readonly GeoDatabase[] = [], memory = MEMORY) {
     this.#tables = tables;
+    this.#scores = tables.scores;
     this.#lines = new Int32Array(memory.lines * LINE_NUMBERS).fill(FREE);
     this.#mask = memory.lines / WAYS - 1;
     this.#groups = tables.groups.starts.length - 1;
@@ -86,17 +89,17 @@ export class TopologyScorer {
   /** Score of a subject to clients of a class: that of the first record that matches; -1 when none does. */
   score(topologyClass: number, subject: number): number {
     const record = this.recordOf(topologyClass, subject);
-    return record < 0 ? -1 : this.#tables.scores[record]!;
+    return record < 0 ? -1 : this.#scores[record]!;
   }
 
   /** Number of that record in the tables; -1: none. */
   recordOf(topologyClass: number, subject: number): number {
     const lines = this.#lines;
-    const block = Math.trunc(subject / BLOCK);
+    const block = subject >>> BLOCK_BITS;
     if (lines[this.#line] !== topologyClass || lines[this.#line + Line.block] !== block) {
       this.#findLine(topologyClass, block);
     }
-    const at = this.#line + Line.records + subject - block * BLOCK;
+    const at = this.#line + Line.records + (subject & (BLOCK - 1));
     const record = lines[at]!;
     return record === UNKNOWN ? (lines[at] = this.#firstMatch(topologyClass, subject)) : record;
   }
