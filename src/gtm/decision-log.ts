@@ -1,10 +1,10 @@
-// Decisions of wide IPs that shall be logged (`load-balancing-decision-log-verbosity`): the steps of the kinds that a wide IP asks for,
+// Decisions of wide IPs that shall be logged (`load-balancing-decision-log-verbosity`): their steps
 // as numbers, handed on with the question when the decision is made. Wide IPs that ask for none cost a look at one number.
 
 import type { Query } from '../dns/query.ts';
 import type { Sender } from '../dns/responder.ts';
 import { type Decision, DECISIONS } from './description.ts';
-import { type Trace, TRACE_NUMBERS, TraceEvent } from './trace.ts';
+import { type Trace, TraceEvent } from './trace.ts';
 
 export type LoggedDecision = {
   /** Number of the wide IP that was asked. */
@@ -14,8 +14,10 @@ export type LoggedDecision = {
   readonly name: Uint8Array;
   /** 4 or 16 octets of the client's address. */
   readonly client: Uint8Array;
-  /** Event and three numbers a step (`trace.ts`). */
+  /** All steps, an event and three numbers each (`trace.ts`): of which kind a step is, `isOfKinds` says. */
   readonly steps: readonly number[];
+  /** The kinds that are logged: a bit for each of DECISIONS. */
+  readonly kinds: number;
 };
 
 /** Of which kind each step is. */
@@ -45,36 +47,35 @@ const KINDS: Record<TraceEvent, readonly Decision[]> = {
   [TraceEvent.unavailable]: ['pool-selection'],
 };
 
-/** A bit for each of DECISIONS, by event. */
+/** Kinds by event. */
 const BITS = Int32Array.from(Object.values(TraceEvent), (event) =>
   KINDS[event].reduce((bits, kind) => bits | (1 << DECISIONS.indexOf(kind)), 0),
 );
 
+/** Whether a step is of one of these kinds. */
+export function isOfKinds(event: TraceEvent, kinds: number): boolean {
+  return (BITS[event]! & kinds) !== 0;
+}
+
 export class DecisionLog implements Trace {
   readonly #deliver: (decision: LoggedDecision) => void;
-  /** Bits of DECISIONS. */
-  #wanted = 0;
   #steps: number[] = [];
 
   constructor(deliver: (decision: LoggedDecision) => void) {
     this.#deliver = deliver;
   }
 
-  /** `wanted`: bits of DECISIONS. */
-  begin(wanted: number): void {
-    this.#wanted = wanted;
-    this.#steps = [];
-  }
-
   note(event: TraceEvent, a: number, b: number, c: number): void {
-    if ((BITS[event]! & this.#wanted) !== 0) this.#steps.push(event, a, b, c);
+    this.#steps.push(event, a, b, c);
   }
 
-  end(wideIp: number, query: Query, { addresses, addressAt, addressOctets }: Sender): void {
-    if (this.#steps.length < TRACE_NUMBERS) return;
+  /** The decision is made: that of this wide IP, which has these kinds logged. */
+  end(wideIp: number, kinds: number, query: Query, { addresses, addressAt, addressOctets }: Sender): void {
+    const steps = this.#steps;
+    this.#steps = [];
     const { octets, nameStart, nameOctets, type } = query;
     const name = octets.slice(nameStart, nameStart + nameOctets);
     const client = addresses.slice(addressAt, addressAt + addressOctets);
-    this.#deliver({ wideIp, type, name, client, steps: this.#steps });
+    this.#deliver({ wideIp, type, name, client, steps, kinds });
   }
 }

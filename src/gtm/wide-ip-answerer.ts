@@ -104,11 +104,10 @@ export class WideIpAnswerer implements WideIpSource {
     reply.scopeBits = 0;
     const logs = this.#tables.wideIps[wideIp * WIDE_IP_NUMBERS + WideIpField.logs]!;
     if (logs === 0 || this.#decisions === undefined) return this.#answerBy(wideIp, column, query, reply, sender);
-    this.#decisions.begin(logs);
     this.trace = this.#decisions;
     const verdict = this.#answerBy(wideIp, column, query, reply, sender);
     this.trace = undefined;
-    this.#decisions.end(wideIp, query, sender);
+    this.#decisions.end(wideIp, logs, query, sender);
     return verdict;
   }
 

@@ -53,7 +53,8 @@ class Walk {
     const isBehind = offered.some(({ mark }) => mark === 'given') || (isWithin && !text.endsWith('{ '));
     const ways: string[] = [];
     for (const { title, offers } of groups) {
-      const words = offers.map((offer) => offer.text);
+      const words = offers.map((offer) => offer.text).filter((word) => !isWayAround(text, word));
+      if (words.length === 0) continue;
       if (title === DELIMITERS) ways.push(...words);
       else if (isBehind || (title === 'Options' && this.#hasOption(text, words))) continue;
       else if (title.endsWith(' names') || title === 'Folders' || isAnywhere(title, text)) ways.push(words[0]!);
@@ -97,6 +98,12 @@ function isAnywhere(title: string, text: string): boolean {
     ['Options', 'Properties'].includes(title) &&
     VERBS.some(({ name, objects }) => objects?.areOptionsAnywhere && text.startsWith(name))
   );
+}
+
+/** Large types are walked through without braces around name and properties, and for one name: smaller ones show the rest. */
+function isWayAround(text: string, word: string): boolean {
+  const type = '(?:server|region|distributed-app|(?:pool|wideip) [a-z]+)';
+  return ['all', '{'].includes(word) && new RegExp(`^(?:create|modify) gtm ${type}(?: [^ {}]+)? $`).test(text);
 }
 
 /** In the name of a topology record: what may stand in its second half is what may stand in the first. */

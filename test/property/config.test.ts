@@ -12,13 +12,15 @@ import { vocabularyOf } from '../../src/config/read-properties.ts';
 import { ConfigErrors } from '../../src/config/transaction.ts';
 import { ConfigSyntaxError } from '../../src/core/errors.ts';
 import type { TextPosition } from '../../src/core/errors.ts';
-import { command, dnsCommand, FIRST_COMMANDS } from '../support/config-commands.ts';
+import { command, dnsCommand, FIRST_COMMANDS, WIDE_IP_COMMANDS, wideIpCommand } from '../support/config-commands.ts';
 import { TmshSession } from '../support/tmsh-session.ts';
 
 const commands = fc
   .tuple(
-    fc.constant(FIRST_COMMANDS),
-    fc.array(fc.oneof({ arbitrary: command, weight: 5 }, dnsCommand), { maxLength: 30 }),
+    fc.constant([...FIRST_COMMANDS, ...WIDE_IP_COMMANDS]),
+    fc.array(fc.oneof({ arbitrary: command, weight: 5 }, dnsCommand, { arbitrary: wideIpCommand, weight: 3 }), {
+      maxLength: 30,
+    }),
   )
   .map((parts) => parts.flat());
 

@@ -15,12 +15,13 @@ import type { Properties, Value } from '../../src/config/value.ts';
 import { ConfigError, ConfigSyntaxError } from '../../src/core/errors.ts';
 import { emptyBatch } from '../../src/tmsh/batch.ts';
 import type { Batch } from '../../src/tmsh/batch.ts';
-import { anyCommand, FIRST_COMMANDS } from '../support/config-commands.ts';
+import { anyCommand, FIRST_COMMANDS, WIDE_IP_COMMANDS } from '../support/config-commands.ts';
 import { TmshSession } from '../support/tmsh-session.ts';
 
 /** Something of each type, in use: a change may then break what it does not touch. */
 const START = [
   ...FIRST_COMMANDS,
+  ...WIDE_IP_COMMANDS,
   'create net vlan a interfaces add { 1.2 }',
   'create net vlan b interfaces add { 1.2 { tagged } }',
   'create net tunnels vxlan q { defaults-from vxlan-multipoint port 5000 }',

@@ -210,5 +210,93 @@ export const dnsCommand = fc.oneof(
     .map(([type, key]) => `delete ${type} ${key}`),
 );
 
+const server = fc.constantFrom('s', 't', '/Other/s');
+const virtualServer = fc.constantFrom('v', 'w', '/Common/v');
+const member = fc.tuple(server, virtualServer).map(([of, at]) => `${of}:${at}`);
+const pool = fc.constantFrom('p', 'q', '/Other/p');
+const ofAddresses = fc.constantFrom('a', 'aaaa');
+const wideIp = fc.constantFrom('www.test', 'Www.test', 'x.test', '*.test', 'w?.test');
+const destination = fc.constantFrom('192.0.2.1:80', '192.0.2.2:http', '2001:db8::1.443');
+const region = fc.constantFrom('r', 'u');
+const statement = fc
+  .tuple(
+    fc.constantFrom('', 'not '),
+    fc.oneof(
+      fc.constantFrom('continent EU', 'country US', 'subnet 10.1.2.3/8', 'isp "Some Net"', 'datacenter dc'),
+      region.map((name) => `region ${name}`),
+      pool.map((name) => `pool ${name}`),
+    ),
+  )
+  .map((parts) => parts.join(''));
+const verb = fc.constantFrom('add', 'delete', 'replace-all-with');
+
+/** What wide IPs need so that some of the commands below are accepted. */
+export const WIDE_IP_COMMANDS = [
+  'create gtm datacenter dc',
+  'create gtm server s { datacenter dc devices { s { addresses { 192.0.2.9 } } } virtual-servers { v { destination 192.0.2.1:80 } w { destination 2001:db8::1.80 } } }',
+  'create gtm pool a p members { s:v }',
+  'create gtm wideip a www.test { pools { p } last-resort-pool a p }',
+  'create gtm region r region-members { continent EU }',
+  'create gtm topology ldns: region r server: pool p score 3',
+];
+
+export const wideIpCommand = fc.oneof(
+  server.map((name) => `create gtm server ${name} { datacenter dc devices { d { addresses { 192.0.2.8 } } } }`),
+  fc
+    .tuple(server, fc.constantFrom('add', 'modify'), virtualServer, destination)
+    .map(([name, how, at, to]) => `modify gtm server ${name} virtual-servers ${how} { ${at} { destination ${to} } }`),
+  fc
+    .tuple(server, virtualServer, member)
+    .map(([name, at, of]) => `modify gtm server ${name} virtual-servers modify { ${at} { depends-on { ${of} } } }`),
+  fc.tuple(server, virtualServer).map(([name, at]) => `modify gtm server ${name} virtual-servers delete { ${at} }`),
+  fc.tuple(ofAddresses, pool, member).map(([type, name, of]) => `create gtm pool ${type} ${name} members { ${of} }`),
+  fc
+    .tuple(ofAddresses, pool, verb, member)
+    .map(([type, name, how, of]) => `modify gtm pool ${type} ${name} members ${how} { ${of} }`),
+  fc
+    .tuple(
+      ofAddresses,
+      pool,
+      fc.constantFrom('ttl 7', 'fallback-ip 192.0.2.7', 'fallback-ip 2001:db8::7', 'min-members-up-mode percent'),
+    )
+    .map(([type, name, value]) => `modify gtm pool ${type} ${name} ${value}`),
+  fc.tuple(ofAddresses, wideIp, pool).map(([type, name, of]) => `create gtm wideip ${type} ${name} pools { ${of} }`),
+  fc
+    .tuple(
+      ofAddresses,
+      wideIp,
+      fc.oneof(
+        fc.tuple(verb, wideIp).map(([how, name]) => `aliases ${how} { ${name} }`),
+        fc.tuple(ofAddresses, pool).map((parts) => `last-resort-pool ${parts.join(' ')}`),
+        fc.tuple(verb, pool).map(([how, name]) => `pools ${how} { ${name} }`),
+        fc.constantFrom('last-resort-pool none', 'disabled', 'enabled', 'persistence enabled'),
+      ),
+    )
+    .map(([type, name, value]) => `modify gtm wideip ${type} ${name} ${value}`),
+  region.map((name) => `create gtm region ${name}`),
+  fc
+    .tuple(region, verb, statement)
+    .map(([name, how, of]) => `modify gtm region ${name} region-members ${how} { ${of} }`),
+  fc.tuple(statement, statement).map(([ldns, of]) => `create gtm topology ldns: ${ldns} server: ${of} score 2`),
+  fc.tuple(statement, statement).map(([ldns, of]) => `delete gtm topology ldns: ${ldns} server: ${of}`),
+  fc
+    .tuple(
+      fc.constantFrom('gtm server', 'gtm pool a', 'gtm pool aaaa', 'gtm wideip a', 'gtm region', 'gtm datacenter'),
+      fc.oneof(server, pool, wideIp, region),
+    )
+    .map(([type, name]) => `delete ${type} ${name}`),
+  fc
+    .tuple(
+      fc.constantFrom('gtm server', 'gtm pool a', 'gtm pool aaaa', 'gtm region'),
+      fc.oneof(server, pool, region),
+      pool,
+    )
+    .map(([type, from, to]) => `mv ${type} ${from} ${to}`),
+  fc.tuple(ofAddresses, wideIp).map(([type, name]) => `create gtm distributed-app p wideips { ${type} ${name} }`),
+  fc
+    .constantFrom('strict', 'none', 'default')
+    .map((value) => `modify gtm global-settings general domain-name-check ${value}`),
+);
+
 /** Over all types whose checks look at other objects. */
-export const anyCommand = fc.oneof(command, routedCommand, dnsCommand);
+export const anyCommand = fc.oneof(command, routedCommand, dnsCommand, wideIpCommand);

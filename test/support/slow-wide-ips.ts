@@ -122,7 +122,7 @@ export class SlowWideIps {
         return stage === 'fallback' ? 'given up' : 'returned';
       case 'fallback-ip': {
         const fits = pool.type === 'a' && pool.fallbackIp !== undefined;
-        return fits ? { pool, members: [], address: pool.fallbackIp!.join('.') } : 'nothing';
+        return fits ? { pool, members: [], address: pool.fallbackIp.join('.') } : 'nothing';
       }
       case 'global-availability': {
         const health = this.#state.health.get(pool)!;
@@ -170,8 +170,7 @@ function chooseOf(named: readonly { wideIp: WideIp }[], type: string, mayBeAlias
 const isPattern = (text: string): boolean => /[*?]/.test(text);
 
 function likeness(text: string): RegExp {
-  const source = [...text].map((letter) => ({ '*': '.*', '?': '.', '.': '\\.' })[letter] ?? letter).join('');
-  return new RegExp(`^${source}$`);
+  return new RegExp(`^${text.replaceAll('.', '\\.').replaceAll('*', '.*').replaceAll('?', '.')}$`);
 }
 
 /** The labels behind the last one that has a wildcard; of a name without one, all of it. */
@@ -180,7 +179,7 @@ function literalEnd(text: string): string {
 }
 
 function bySpecificity(a: string, b: string): number {
-  const wildcards = (text: string): number => [...text].filter((letter) => letter === '*' || letter === '?').length;
+  const wildcards = (text: string): number => text.replaceAll(/[^*?]/g, '').length;
   return b.length - wildcards(b) - (a.length - wildcards(a)) || wildcards(a) - wildcards(b) || (a < b ? -1 : 1);
 }
 

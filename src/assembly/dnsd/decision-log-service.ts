@@ -1,7 +1,7 @@
 // Writes down why wide IPs answered as they did, for those that want it (`load-balancing-decision-log-verbosity`): a line a question,
 // with each step in brackets, as on a BIG-IP.
 //
-//   192.0.2.99 www.example.com A: [round-robin chose pool /Common/near] [preferred round-robin chose /Common/s1:web2] …
+//   192.0.2.99 www.example.com A: [pool a /Common/near: ratio chooses it …] [member /Common/s1:web2: round-robin chooses it]
 
 import { formatAddressOctets } from '../../core/address.ts';
 import { logEvent } from '../../core/log-codes.ts';
@@ -9,7 +9,7 @@ import type { Log } from '../../core/log.ts';
 import { formatName } from '../../dns/name.ts';
 import { typeName } from '../../dns/record-types.ts';
 import type { CompiledWideIps } from '../../gtm/compile-wide-ips.ts';
-import type { LoggedDecision } from '../../gtm/decision-log.ts';
+import { isOfKinds, type LoggedDecision } from '../../gtm/decision-log.ts';
 import { TRACE_NUMBERS, type TraceEvent } from '../../gtm/trace.ts';
 import { TraceText } from '../../gtm/trace-text.ts';
 import type { VersionedDecision } from './source-data.ts';
@@ -56,13 +56,15 @@ export class DecisionLogService {
 
 export function decisionLine(
   { index, tables }: CompiledWideIps,
-  { name, type, client, steps }: LoggedDecision,
+  { name, type, client, steps, kinds }: LoggedDecision,
 ): string {
   const text = new TraceText(index, tables);
   const parts: string[] = [];
   for (let at = 0; at < steps.length; at += TRACE_NUMBERS) {
     const [event, a, b, c] = steps.slice(at, at + TRACE_NUMBERS) as [TraceEvent, number, number, number];
-    parts.push(`[${text.lineOf(event, a, b, c).trim()}]`);
+    // All of them are told: what one says may follow from the one before.
+    const line = text.lineOf(event, a, b, c);
+    if (isOfKinds(event, kinds)) parts.push(`[${line}]`);
   }
   const question = formatName(name).replace(/(.)\.$/, '$1');
   return `${formatAddressOctets(client)} ${question} ${typeName(type)}: ${parts.join(' ')}`;

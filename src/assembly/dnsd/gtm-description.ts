@@ -61,9 +61,7 @@ export function describeGtm(objectsOf: ObjectsOf): GtmDescription {
       (objectsOf(GTM_POOLS[type] as typeof GTM_POOLS.a) as readonly AnyPool[]).map((pool) => describePool(pool, type)),
     ),
     wideIps: ofEachType((type) =>
-      objectsOf(GTM_WIDE_IPS[type] as typeof GTM_WIDE_IPS.a).map((wideIp) =>
-        describeWideIp(wideIp as AnyWideIp, type, balancing),
-      ),
+      objectsOf(GTM_WIDE_IPS[type] as typeof GTM_WIDE_IPS.a).map((wideIp) => describeWideIp(wideIp, type, balancing)),
     ),
     regions: objectsOf(gtmRegion).map((region) => describeRegion(region)),
     topology: objectsOf(gtmTopology).map((record) => describeTopology(record)),

@@ -368,7 +368,7 @@ function checkMember(object: AnyConfigObject, key: string, family: IpFamily, con
     context.error(object, text, { code: 'notFound', property: 'members', value: key, hint });
     return;
   }
-  const { destination }: { readonly destination?: string } = virtualServer;
+  const destination = destinationOf(virtualServer);
   if (destination === undefined || parseDestination(destination)!.address.family === family) return;
   const text = `${labelOf(object)}: member ${key} has the address ${destination}, which is none of IPv${family}.`;
   const other = family === 4 ? 'aaaa' : 'a';
@@ -377,4 +377,9 @@ function checkMember(object: AnyConfigObject, key: string, family: IpFamily, con
     value: key,
     hint: `It can be a member of a pool of type ${other}.`,
   });
+}
+
+/** Where one is missing the server is refused, and the pool is not looked at for that. */
+function destinationOf({ destination }: { readonly destination?: string }): string | undefined {
+  return destination;
 }

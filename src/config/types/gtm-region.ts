@@ -73,7 +73,7 @@ function cycleFrom(
   const at = above.indexOf(region);
   if (at >= 0) return above.slice(at);
   for (const name of membersOf(region)) {
-    const member = context.find(gtmRegion, name) as GtmRegion | undefined;
+    const member: GtmRegion | undefined = context.find(gtmRegion, name);
     const cycle = member === undefined ? undefined : cycleFrom(member, [...above, region], seen, context);
     if (cycle !== undefined) return cycle;
   }
