@@ -12,7 +12,7 @@ import { OneListener } from '../support/dns-engine.ts';
 import { benchWideIps } from './dns-wide-ips.ts';
 import { benchZone } from './dns-zone.ts';
 
-const [address, portText, records, form, device = '', wideIpText = ''] = process.argv.slice(2) as string[] as [
+const [address, portText, records, form, device = '', wideIpText = ''] = process.argv.slice(2) as [
   ...[string, string, string, string],
   ...string[],
 ];

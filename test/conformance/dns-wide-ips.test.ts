@@ -105,8 +105,8 @@ it('answers from one side or the other of each change, and loses nothing', async
       for (let count = 0; count < AT_A_TIME; count += 2, number = (number + 1) % WIDE_IPS) {
         const [up, down] = isB[number] === 0 ? ['b', 'a'] : ['a', 'b'];
         isB[number]! ^= 1;
-        set(down!, number, 'offline');
-        set(up!, number, 'available');
+        set(down, number, 'offline');
+        set(up, number, 'available');
         writer.commit();
         changes += 2;
       }

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
+import { writeGeoDatabase } from '../support/geo-databases.ts';
 import { eventually, makeState, MAIN, removeState, run, RunningUp } from './supervise/running-up.ts';
 
 const PORT = 5360;
@@ -241,4 +242,35 @@ test('decisions are logged when a wide IP wants it', async () => {
   assert.match(msg, /\[member \/Common\/s1:web[12]: round-robin chooses it\]/);
   assert.doesNotMatch(msg, /could be chosen/, 'no traversal');
   apply('modify gtm wideip a www.example.com load-balancing-decision-log-verbosity none');
+});
+
+test('topology sends clients and their subnets by a database of places, and says so when it cannot be read', () => {
+  const database = `${state}.mmdb`;
+  writeGeoDatabase(database, {
+    ...({ ipVersion: 4, recordSize: 24, databaseType: 'Test-Country', aliases: false } as const),
+    records: [
+      ['127.0.0.0/8', { country: { iso_code: 'DE' } }],
+      ['203.0.113.0/24', { country: { iso_code: 'US' } }],
+    ],
+  });
+  apply(`modify gtm global-settings general geoip-databases { ${database} }`);
+  apply('create gtm topology ldns: country DE server: datacenter dc1 score 10');
+  apply('create gtm topology ldns: country US server: datacenter dc2 score 10');
+  apply('modify gtm wideip a www.example.com pool-lb-mode topology');
+  assert.deepEqual(shares(4, 'www.example.com'), { '192.0.2.11': 2, '192.0.2.12': 2 });
+  // The subnet is looked at where the wide IP says so.
+  assert.match(short('+subnet=203.0.113.0/24', 'www.example.com')[0]!, /^192\.0\.2\.1[12]$/);
+  apply('modify gtm wideip a www.example.com topology-prefer-edns0-client-subnet enabled');
+  const text = dig('+subnet=203.0.113.0/24', 'www.example.com');
+  assert.match(text, /192\.0\.2\.21/);
+  assert.match(text, /CLIENT-SUBNET: 203\.0\.113\.0\/24\/24/, 'the answer is for that subnet');
+  assert.match(wideplane('dns', 'explain', 'www.example.com', 'A'), /pool a \/Common\/near: topology chooses it/);
+  writeFileSync(database, 'no database');
+  tmsh(`modify gtm global-settings general geoip-databases { ${database} ${state}.none }`);
+  assert.match(tmsh('show sys config status wait'), /geoip-databases: .*\.mmdb/);
+  // Without the database nobody is anywhere, and both pools take turns.
+  assert.equal(new Set(Object.keys(shares(6, 'www.example.com'))).size, 3);
+  apply('modify gtm global-settings general geoip-databases none');
+  apply('modify gtm wideip a www.example.com pool-lb-mode global-availability');
+  removeState(database);
 });
