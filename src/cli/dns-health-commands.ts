@@ -65,11 +65,13 @@ Examples:
       const { changeHealth, changeHealthFrom } = await import('./dns-health.ts');
       const state = stateOf(command);
       const { fromFile } = options;
+      const said = saidIn(options);
       if ((name === undefined) === (fromFile === undefined)) command.error('name a server, or a file with --from-file');
+      if (fromFile !== undefined && Object.keys(said).length > 0) command.error('lines of the file have the options');
       process.exitCode =
         name === undefined
           ? await changeHealthFrom(state, String(fromFile))
-          : await changeHealth(state, 'health', { kind: 'set', name, ...saidIn(options) });
+          : await changeHealth(state, 'health', { kind: 'set', name, ...said });
     });
 }
 

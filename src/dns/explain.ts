@@ -11,7 +11,8 @@ import { HEADER_OCTETS, OPT, Query, Rcode, readQuery, RecordClass } from './quer
 import { rcodeName } from './rcode-names.ts';
 import { isMetaType, TYPE, typeName } from './record-types.ts';
 import type { DomainName } from './record.ts';
-import { FORWARD, Outcome, Responder, type ResponderOptions, type Sender, type UnhandledAction } from './responder.ts';
+import { FORWARD, Outcome, Responder, type ResponderOptions, type UnhandledAction } from './responder.ts';
+import type { Sender } from './sender.ts';
 import { type WideIpSource, WideIpVerdict } from './wide-ip-source.ts';
 import type { ZoneSet } from './zone-set.ts';
 import { NodeField, type ZoneTable } from './zone-table.ts';

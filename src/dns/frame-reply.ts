@@ -10,7 +10,7 @@ import { ETHERNET_HEADER_OCTETS, ETHERNET_SOURCE, etherType, EtherType } from '.
 import * as ipv4 from '../wire/ipv4.ts';
 import * as ipv6 from '../wire/ipv6.ts';
 import * as udpHeader from '../wire/udp.ts';
-import type { Sender } from './responder.ts';
+import type { Sender } from './sender.ts';
 
 /** What became of frames, in `FrameReplier.counts`: each of them is one of these. */
 export const FrameOutcome = {

@@ -22,6 +22,7 @@ import { type RateLimit, RateLimiter, RateVerdict } from './rate-limiter.ts';
 import { Reply, ZoneFinding } from './reply.ts';
 import { writeRootServers } from './root-servers.ts';
 import { isMetaType, TYPE } from './record-types.ts';
+import type { Sender } from './sender.ts';
 import { WideIpVerdict } from './wide-ip-source.ts';
 import { type AnswerMeans, ZoneAnswerer } from './zone-answer.ts';
 import { countZone } from './zone-counts.ts';
@@ -89,16 +90,6 @@ export const Outcome = {
 } as const;
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 export const OUTCOMES = Object.keys(Outcome).length;
-
-/** Who asks: octets of the address, and by what. */
-export type Sender = {
-  addresses: Uint8Array;
-  addressAt: number;
-  addressOctets: number;
-  isStream: boolean;
-  /** Seconds since 1970. */
-  now: number;
-};
 
 /** Is told of each message; `octets`: of the reply that is sent, 0 for none. The question is still in the query's octets. */
 export type ResponseTap = {

@@ -2,7 +2,7 @@
 
 import type { Query } from './query.ts';
 import type { Reply } from './reply.ts';
-import type { Sender } from './responder.ts';
+import type { Sender } from './sender.ts';
 import type { AnswerMeans } from './zone-answer.ts';
 
 export const WideIpVerdict = {

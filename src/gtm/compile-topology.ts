@@ -4,7 +4,7 @@ import type { GtmDescription, TopologyRecord } from './description.ts';
 import { addressNumber, groupOf, Groups, intervalsOf, subnetEffects } from './topology-groups.ts';
 import type { Intervals, SubnetEffects } from './topology-groups.ts';
 import { sortTopology } from './topology-order.ts';
-import { IPV4_HINT_SHIFT, PLACE_OCTETS } from './topology-tables.ts';
+import { HINT_SHIFT, PLACE_OCTETS } from './topology-tables.ts';
 import type { NumberLists, TopologySubject, TopologyTables } from './topology-tables.ts';
 import { TopologyTerms } from './topology-terms.ts';
 
@@ -12,6 +12,7 @@ export type TopologyInput = Pick<GtmDescription, 'regions' | 'topology'> & { rea
 
 const IPV4_OCTETS = 4;
 const IPV6_OCTETS = 16;
+const WORD_BITS = 32;
 /** Scores above count as this. */
 const MAX_SCORE = 0x7fff_ffff;
 
@@ -44,7 +45,8 @@ export function compileTopology(input: TopologyInput, subjects: readonly Topolog
     ...ldnsRecords(records, terms.terms.length),
     ipv4Starts: sharedWords(ipv4.starts, 1),
     ipv4Groups: sharedInts(ipv4.groups),
-    ipv4Hints: hintsOf(ipv4.starts),
+    ipv4Hints: hintsOf(ipv4.starts, IPV4_OCTETS),
+    ipv6Hints: hintsOf(ipv6.starts, IPV6_OCTETS),
     ipv6Starts: sharedWords(ipv6.starts, IPV6_OCTETS / IPV4_OCTETS),
     ipv6Groups: sharedInts(ipv6.groups),
     groups: sharedLists(clients.groups.sets),
@@ -164,15 +166,14 @@ function compileSubjects(
   return { subjects: sharedInts(starts), places: sharedLists(places), addresses: octets };
 }
 
-/** So that the search for an address of IPv4 begins near its end. */
-function hintsOf(starts: readonly bigint[]): Int32Array {
-  const count = 2 ** (32 - IPV4_HINT_SHIFT);
+/** So that the search for an address begins near its end. */
+function hintsOf(starts: readonly bigint[], octets: number): Int32Array {
+  const count = 2 ** (WORD_BITS - HINT_SHIFT);
   const hints = new Int32Array(new SharedArrayBuffer(4 * (count + 1)));
-  for (const start of starts) {
-    // Counts for all that begin at the start or behind it.
-    const first = Number(start) / 2 ** IPV4_HINT_SHIFT;
-    hints[Math.ceil(first)]! += 1;
-  }
+  const bits = BigInt(octets * 8 - WORD_BITS + HINT_SHIFT);
+  const rest = (1n << bits) - 1n;
+  // A start counts for all hints that are not before it.
+  for (const start of starts) hints[Number((start + rest) >> bits)]! += 1;
   for (let hint = 1; hint <= count; hint++) hints[hint]! += hints[hint - 1]!;
   return hints;
 }

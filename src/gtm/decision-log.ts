@@ -2,7 +2,7 @@
 // as numbers, handed on with the question when the decision is made. Wide IPs that ask for none cost a look at one number.
 
 import type { Query } from '../dns/query.ts';
-import type { Sender } from '../dns/responder.ts';
+import type { Sender } from '../dns/sender.ts';
 import { type Decision, DECISIONS } from './description.ts';
 import { type Trace, TraceEvent } from './trace.ts';
 

@@ -6,7 +6,7 @@ import { formatName } from '../dns/name.ts';
 import type { Query } from '../dns/query.ts';
 import { rcodeName } from '../dns/rcode-names.ts';
 import { Reply } from '../dns/reply.ts';
-import type { Sender } from '../dns/responder.ts';
+import type { Sender } from '../dns/sender.ts';
 import { WideIpVerdict } from '../dns/wide-ip-source.ts';
 import type { CompiledWideIps } from './compile-wide-ips.ts';
 import { newGtmCounts } from './counts.ts';

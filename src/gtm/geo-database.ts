@@ -9,8 +9,8 @@
 
 import { GeoDecoder } from './geo-decoder.ts';
 import type { GeoValue } from './geo-decoder.ts';
-import { geoFacts } from './geo-facts.ts';
-import type { GeoFacts } from './geo-facts.ts';
+import { geoFact } from './geo-facts.ts';
+import type { GeoFactKind, GeoFacts } from './geo-facts.ts';
 
 export type GeoMetadata = {
   /** As its maker calls it: `GeoLite2-City`. */
@@ -27,6 +27,8 @@ const MAX_METADATA_OCTETS = 128 * 1024;
 const SEPARATOR_OCTETS = 16;
 const MAJOR_VERSION = 2;
 const IPV4_OCTETS = 4;
+/** Of an address that are looked up at once. */
+const FIRST_BITS = 16;
 /** Of an IPv6 address that stands for one of IPv4, in ::/96. */
 const IPV4_PREFIX_BITS = 96;
 
@@ -38,8 +40,9 @@ export class GeoDatabase {
   readonly #nodeOctets: number;
   readonly #data: GeoDecoder;
   readonly #dataOctets: number;
-  /** Where addresses of IPv4 begin: a node, or already a record that is none. */
-  readonly #ipv4Root: number;
+  /** By the first bits of an address of IPv4, and of IPv6: the record that they lead to, a node or not. */
+  readonly #ipv4Records: Uint32Array;
+  readonly #ipv6Records: Uint32Array;
 
   /** Throws an Error that says what is wrong with a file. The octets must not change. */
   constructor(octets: Uint8Array) {
@@ -56,19 +59,17 @@ export class GeoDatabase {
     }
     this.#data = new GeoDecoder(octets, dataAt, marker);
     this.#dataOctets = marker - dataAt;
-    this.#ipv4Root = ipVersion === 6 ? this.#walkZeros() : 0;
+    this.#ipv4Records = this.#follow(ipVersion === 6 ? this.#walkZeros() : 0);
+    this.#ipv6Records = ipVersion === 6 ? this.#follow(0) : new Uint32Array(2 ** FIRST_BITS).fill(nodeCount);
   }
 
   /** Which record an address of 4 or 16 octets has: its offset in the data section; -1 when nothing is known of it. */
   find(octets: Uint8Array, at: number, length: number): number {
-    let node = this.#ipv4Root;
-    if (length !== IPV4_OCTETS) {
-      if (this.metadata.ipVersion === 4) return -1;
-      node = 0;
-    }
+    const records = length === IPV4_OCTETS ? this.#ipv4Records : this.#ipv6Records;
     const nodes = this.#nodeCount;
     const end = at + length;
-    for (let index = at; index < end && node < nodes; index++) {
+    let node = records[(octets[at]! << 8) | octets[at + 1]!]!;
+    for (let index = at + FIRST_BITS / 8; index < end && node < nodes; index++) {
       const octet = octets[index]!;
       for (let bit = 7; bit >= 0 && node < nodes; bit--) node = this.#record(node, (octet >>> bit) & 1);
     }
@@ -76,14 +77,34 @@ export class GeoDatabase {
     return offset >= 0 && offset < this.#dataOctets ? offset : -1;
   }
 
-  /** Of a record that `find` has given; what is damaged says nothing. */
+  /** What a record says that `find` has given; undefined when it does not, or is damaged. */
+  fact(leaf: number, kind: GeoFactKind): string | undefined {
+    return geoFact(this.#data, leaf, kind);
+  }
+
   facts(leaf: number): GeoFacts {
-    return geoFacts(this.#data, leaf);
+    const fact = (kind: GeoFactKind): string | undefined => this.fact(leaf, kind);
+    return { continent: fact('continent'), country: fact('country'), state: fact('state'), isp: fact('isp') };
   }
 
   /** All that the record says; undefined when it is damaged. */
   value(leaf: number): GeoValue | undefined {
     return this.#data.value(leaf);
+  }
+
+  /** Where all first bits lead to from a record. */
+  #follow(root: number): Uint32Array {
+    const records = new Uint32Array(2 ** FIRST_BITS);
+    const follow = (record: number, first: number, count: number): void => {
+      if (count === 1 || record >= this.#nodeCount) {
+        records.fill(record, first, first + count);
+        return;
+      }
+      follow(this.#record(record, 0), first, count / 2);
+      follow(this.#record(record, 1), first + count / 2, count / 2);
+    };
+    follow(root, 0, records.length);
+    return records;
   }
 
   #walkZeros(): number {

@@ -15,6 +15,8 @@ export type GeoFacts = {
   readonly isp: string | undefined;
 };
 
+export type GeoFactKind = keyof GeoFacts;
+
 type Path = readonly (Uint8Array | number)[];
 
 const path = (...steps: (string | number)[]): Path =>
@@ -31,15 +33,22 @@ const PROVIDERS = [
 ];
 
 /** Of a record in the data section. */
-export function geoFacts(decoder: GeoDecoder, offset: number): GeoFacts {
-  const country = decoder.text(offset, COUNTRY);
-  const subdivision = country === undefined ? undefined : decoder.text(offset, SUBDIVISION);
-  let isp: string | undefined;
-  for (const provider of PROVIDERS) isp ??= decoder.text(offset, provider);
-  return {
-    continent: decoder.text(offset, CONTINENT),
-    country,
-    state: subdivision === undefined ? undefined : `${country}/${subdivision}`,
-    isp,
-  };
+export function geoFact(decoder: GeoDecoder, offset: number, kind: GeoFactKind): string | undefined {
+  switch (kind) {
+    case 'continent':
+      return decoder.text(offset, CONTINENT);
+    case 'country':
+      return decoder.text(offset, COUNTRY);
+    case 'state': {
+      const state = decoder.text(offset, SUBDIVISION);
+      const country = state === undefined ? undefined : decoder.text(offset, COUNTRY);
+      return country === undefined ? undefined : `${country}/${state}`;
+    }
+    case 'isp':
+      for (const provider of PROVIDERS) {
+        const isp = decoder.text(offset, provider);
+        if (isp !== undefined) return isp;
+      }
+      return undefined;
+  }
 }

@@ -132,12 +132,17 @@ export class MemberSelector {
       const first = pools[pool * POOL_NUMBERS + PoolField.firstMember]!;
       const firstBefore = poolsBefore[poolBefore * POOL_NUMBERS + PoolField.firstMember]!;
       const lastBefore = previous.#last[poolBefore]!;
+      let nearest = -1;
       let likely = 0;
       for (let place = 0; place < pools[pool * POOL_NUMBERS + PoolField.members]!; place++) {
         const placeBefore = this.#placeBefore(previous, first + place, poolBefore, likely);
         if (placeBefore < 0) continue;
         before[first + place] = firstBefore + placeBefore;
-        if (placeBefore === lastBefore) this.#last[pool] = place;
+        // The one that was chosen last, or where that is gone the nearest one in front of it.
+        if (placeBefore <= lastBefore && placeBefore > nearest) {
+          nearest = placeBefore;
+          this.#last[pool] = place;
+        }
         likely = placeBefore + 1;
       }
     }

@@ -6,6 +6,9 @@ import type { PathFacts } from './facts.ts';
 import type { StateWriter } from './state-journal.ts';
 import { PATH_NEIGHBOURS, PATH_WORDS, pathSlot, PathWord, UNKNOWN } from './state-layout.ts';
 
+/** A number of the state has 31 bits. */
+const LATEST = 0x7fff_ffff;
+
 type Client = { readonly family: number; readonly words: Int32Array };
 
 export class PathWords {
@@ -27,7 +30,7 @@ export class PathWords {
     writer.set(at + PathWord.roundTripTime, roundTripTime ?? UNKNOWN);
     writer.set(at + PathWord.hops, hops ?? UNKNOWN);
     writer.set(at + PathWord.completionRate, completionRate ?? UNKNOWN);
-    writer.set(at + PathWord.expires, expires);
+    writer.set(at + PathWord.expires, Math.min(LATEST, expires));
   }
 
   forget(client: string, datacenter: number): void {

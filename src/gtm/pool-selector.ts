@@ -87,11 +87,16 @@ export class PoolSelector {
       const first = wideIps[at + WideIpField.firstReference]!;
       const firstBefore = previous.#tables.wideIps[atBefore + WideIpField.firstReference]!;
       const lastBefore = previous.#last[wideIpBefore]!;
+      let nearest = -1;
       for (let place = 0; place < wideIps[at + WideIpField.references]!; place++) {
         const placeBefore = this.#placeBefore(previous, first + place, atBefore, place);
         if (placeBefore < 0) continue;
         before[first + place] = firstBefore + placeBefore;
-        if (placeBefore === lastBefore) this.#last[wideIp] = place;
+        // The one that was chosen last, or where that is gone the nearest one in front of it.
+        if (placeBefore <= lastBefore && placeBefore > nearest) {
+          nearest = placeBefore;
+          this.#last[wideIp] = place;
+        }
       }
     }
     this.#turns.carry(previous.#turns, (row) => before[row]!);

@@ -5,32 +5,44 @@
 import { read32 } from '../core/octets.ts';
 import type { GeoDatabase } from './geo-database.ts';
 import { TopologyGeography } from './topology-geography.ts';
-import { IPV4_HINT_SHIFT, PLACE_OCTETS } from './topology-tables.ts';
+import { HINT_SHIFT, PLACE_OCTETS } from './topology-tables.ts';
 import type { TopologyTables } from './topology-tables.ts';
 import { TermSet, TopologyTruth } from './topology-truth.ts';
 
 /** How much is remembered. */
 export type ScorerMemory = {
-  /** Scores; a power of two. */
-  readonly scores: number;
+  /** Lines of scores; a power of two, at least 4. */
+  readonly lines: number;
   /** Places that databases tell apart. */
   readonly places: number;
 };
-const MEMORY: ScorerMemory = { scores: 1 << 16, places: 1 << 14 };
+const MEMORY: ScorerMemory = { lines: 1 << 15, places: 1 << 14 };
 
-/** Numbers of a slot: class, subject, record; and slots that a key may be in. */
-const SLOT_NUMBERS = 4;
-const NEIGHBOURS = 4;
+/**
+ * Numbers of a line: class, the number of a block of subjects, and a record for each of them. Members of a pool are subjects one
+ * behind the other, so that the scores of an answer are in one line or two.
+ */
+const Line = { class: 0, block: 1, records: 2 } as const;
+const BLOCK_BITS = 3;
+const BLOCK = 1 << BLOCK_BITS;
+const LINE_NUMBERS = Line.records + BLOCK;
+/** Lines that a key may be in. */
+const WAYS = 4;
 const FREE = -1;
+/** In the place of a record that nobody has looked for. */
+const UNKNOWN = -2;
 
 /** A bound of the number of a class. */
 const MOST_CLASSES = 2 ** 30;
 
 export class TopologyScorer {
   readonly #tables: TopologyTables;
-  readonly #slots: Int32Array;
+  readonly #scores: Int32Array;
+  readonly #lines: Int32Array;
   readonly #mask: number;
-  /** Which of the neighbours has to go next. */
+  /** The line that was looked at last. */
+  #line = 0;
+  /** Which of the ways has to go next. */
   #next = 0;
   readonly #client: TopologyTruth;
   readonly #place: TopologyTruth;
@@ -51,8 +63,9 @@ export class TopologyScorer {
   /** The first of the databases that says something counts. */
   constructor(tables: TopologyTables, databases: readonly GeoDatabase[] = [], memory = MEMORY) {
     this.#tables = tables;
-    this.#slots = new Int32Array((memory.scores + NEIGHBOURS) * SLOT_NUMBERS).fill(FREE);
-    this.#mask = memory.scores - 1;
+    this.#scores = tables.scores;
+    this.#lines = new Int32Array(memory.lines * LINE_NUMBERS).fill(FREE);
+    this.#mask = memory.lines / WAYS - 1;
     this.#groups = tables.groups.starts.length - 1;
     const places = Math.min(memory.places, Math.ceil(MOST_CLASSES / this.#groups));
     this.#geography = new TopologyGeography(tables.facts, databases, databases.length === 0 ? 1 : places);
@@ -76,41 +89,44 @@ export class TopologyScorer {
   /** Score of a subject to clients of a class: that of the first record that matches; -1 when none does. */
   score(topologyClass: number, subject: number): number {
     const record = this.recordOf(topologyClass, subject);
-    return record < 0 ? -1 : this.#tables.scores[record]!;
+    return record < 0 ? -1 : this.#scores[record]!;
   }
 
   /** Number of that record in the tables; -1: none. */
   recordOf(topologyClass: number, subject: number): number {
-    const slots = this.#slots;
-    let hash = Math.imul(topologyClass, 0x9e3779b1) ^ Math.imul(subject, 0x85ebca6b);
-    hash ^= hash >>> 15;
-    const first = (hash & this.#mask) * SLOT_NUMBERS;
-    for (let at = first; at < first + NEIGHBOURS * SLOT_NUMBERS; at += SLOT_NUMBERS) {
-      if (slots[at] === topologyClass && slots[at + 1] === subject) return slots[at + 2]!;
+    const lines = this.#lines;
+    const block = subject >>> BLOCK_BITS;
+    if (lines[this.#line] !== topologyClass || lines[this.#line + Line.block] !== block) {
+      this.#findLine(topologyClass, block);
     }
-    return this.#remember(first, topologyClass, subject);
+    const at = this.#line + Line.records + (subject & (BLOCK - 1));
+    const record = lines[at]!;
+    return record === UNKNOWN ? (lines[at] = this.#firstMatch(topologyClass, subject)) : record;
+  }
+
+  /** Makes the line of a key the one that was looked at last. */
+  #findLine(topologyClass: number, block: number): void {
+    const lines = this.#lines;
+    let hash = Math.imul(topologyClass, 0x9e3779b1) ^ Math.imul(block, 0x85ebca6b);
+    hash ^= hash >>> 15;
+    const first = (hash & this.#mask) * WAYS * LINE_NUMBERS;
+    for (let line = first; line < first + WAYS * LINE_NUMBERS; line += LINE_NUMBERS) {
+      if (lines[line] !== topologyClass || lines[line + Line.block] !== block) continue;
+      this.#line = line;
+      return;
+    }
+    this.#next = (this.#next + 1) % WAYS;
+    this.#line = first + this.#next * LINE_NUMBERS;
+    lines.fill(UNKNOWN, this.#line, this.#line + LINE_NUMBERS);
+    lines[this.#line] = topologyClass;
+    lines[this.#line + Line.block] = block;
   }
 
   /** The numbers of places mean others now. */
   #forget(): void {
     this.#generation = this.#geography.generation;
-    this.#slots.fill(FREE);
+    this.#lines.fill(FREE);
     this.#class = -1;
-  }
-
-  #remember(first: number, topologyClass: number, subject: number): number {
-    const slots = this.#slots;
-    let at = first;
-    while (at < first + NEIGHBOURS * SLOT_NUMBERS && slots[at] !== FREE) at += SLOT_NUMBERS;
-    if (at === first + NEIGHBOURS * SLOT_NUMBERS) {
-      this.#next = (this.#next + 1) % NEIGHBOURS;
-      at = first + this.#next * SLOT_NUMBERS;
-    }
-    const record = this.#firstMatch(topologyClass, subject);
-    slots[at] = topologyClass;
-    slots[at + 1] = subject;
-    slots[at + 2] = record;
-    return record;
   }
 
   #firstMatch(topologyClass: number, subject: number): number {
@@ -171,8 +187,8 @@ export class TopologyScorer {
   /** The group of the last interval that does not start behind the address. */
   #ipv4Group(address: number): number {
     const { ipv4Starts, ipv4Groups, ipv4Hints } = this.#tables;
-    let low = ipv4Hints[address >>> IPV4_HINT_SHIFT]!;
-    let high = ipv4Hints[(address >>> IPV4_HINT_SHIFT) + 1]!;
+    let low = ipv4Hints[address >>> HINT_SHIFT]!;
+    let high = ipv4Hints[(address >>> HINT_SHIFT) + 1]!;
     while (low < high) {
       const middle = (low + high) >>> 1;
       if (ipv4Starts[middle]! <= address) low = middle + 1;
@@ -182,10 +198,10 @@ export class TopologyScorer {
   }
 
   #ipv6Group(octets: Uint8Array, at: number): number {
-    const { ipv6Starts, ipv6Groups } = this.#tables;
+    const { ipv6Starts, ipv6Groups, ipv6Hints } = this.#tables;
     const first = read32(octets, at) >>> 0;
-    let low = 1;
-    let high = ipv6Groups.length;
+    let low = ipv6Hints[first >>> HINT_SHIFT]!;
+    let high = ipv6Hints[(first >>> HINT_SHIFT) + 1]!;
     while (low < high) {
       const middle = (low + high) >>> 1;
       const start = ipv6Starts[4 * middle]!;

@@ -7,6 +7,7 @@
 // 2 × regions + term (the term is true).
 
 import type { WideIpType } from './description.ts';
+import type { GeoFactKind } from './geo-facts.ts';
 
 /** Where one member of a pool is. */
 export type TopologyPlace = {
@@ -27,7 +28,7 @@ export type NumberLists = { readonly starts: Int32Array; readonly values: Int32A
 
 /** What a geographic database can say, and the term that is true then. */
 export type TopologyFact = {
-  readonly kind: 'continent' | 'country' | 'state' | 'isp';
+  readonly kind: GeoFactKind;
   /** In lower case. */
   readonly value: string;
   readonly term: number;
@@ -53,11 +54,12 @@ export type TopologyTables = {
   /** Where addresses of clients begin to have other effects: one word, and the number of the group from there on. */
   readonly ipv4Starts: Uint32Array;
   readonly ipv4Groups: Int32Array;
-  /** By the first bits of an address: how many starts are not behind the first address with them; at the end all. */
-  readonly ipv4Hints: Int32Array;
   /** The same with four words each. */
   readonly ipv6Starts: Uint32Array;
   readonly ipv6Groups: Int32Array;
+  /** By the first bits of an address: how many starts are not behind the first address with them; at the end all. */
+  readonly ipv4Hints: Int32Array;
+  readonly ipv6Hints: Int32Array;
   /** By group: effects. */
   readonly groups: NumberLists;
   readonly facts: readonly TopologyFact[];
@@ -72,8 +74,8 @@ export type TopologyTables = {
   readonly addresses: Uint8Array;
 };
 
-/** Bits of an IPv4 address that are behind those of a hint. */
-export const IPV4_HINT_SHIFT = 16;
+/** Bits of the first word of an address that are behind those of a hint. */
+export const HINT_SHIFT = 16;
 
 /** Octets of a place in `addresses`. */
 export const PLACE_OCTETS = 17;

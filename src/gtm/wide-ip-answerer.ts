@@ -4,7 +4,7 @@
 import { write16 } from '../core/octets.ts';
 import { type Query, Rcode } from '../dns/query.ts';
 import { type Reply, ZoneFinding } from '../dns/reply.ts';
-import type { Sender } from '../dns/responder.ts';
+import type { Sender } from '../dns/sender.ts';
 import { type WideIpSource, WideIpVerdict } from '../dns/wide-ip-source.ts';
 import type { AnswerMeans } from '../dns/zone-answer.ts';
 import { Client } from './client.ts';

@@ -54,6 +54,9 @@ export function readTypes(scanner: Scanner, takes: (token: Token) => boolean = (
   }
 }
 
+/** Words of a module and a component: `gtm wideip`. */
+const COMPONENT_WORDS = 2;
+
 /** Words that stand for every component, of all modules or of the one before them, for verbs that take modules. */
 export const ALL_WORDS: readonly string[] = ['all', '/', '/all'];
 
@@ -61,8 +64,12 @@ export const ALL_WORDS: readonly string[] = ['all', '/', '/all'];
 export function readType(scanner: Scanner, takes?: (token: Token) => boolean): AnyObjectType {
   const types = readTypes(scanner, takes);
   if (types.length === 1) return types[0]!;
+  throw missingComponent(scanner, types);
+}
+
+function missingComponent(scanner: Scanner, types: readonly AnyObjectType[]): ConfigSyntaxError {
   const paths = types.map((type) => type.path).join(', ');
-  throw new ConfigSyntaxError('a component is missing', scanner.endPosition(), `Expected one of: ${paths}.`);
+  return new ConfigSyntaxError('a component is missing', scanner.endPosition(), `Expected one of: ${paths}.`);
 }
 
 export function readWord(scanner: Scanner, what: string): Token {
@@ -174,8 +181,44 @@ export function resolveTarget(
   options: readonly OptionWord[] = [],
 ): Target {
   const given = new Set<string>();
+  return resolveRest(
+    scanner,
+    configuration,
+    folder,
+    options,
+    given,
+    readType(scanner, (token) => takeOption(token, options, given)),
+  );
+}
+
+/**
+ * The same for a component of several types, as `gtm wideip` is of a, aaaa and others: where it alone is named, all of their objects
+ * are meant.
+ */
+export function resolveTargets(
+  scanner: Scanner,
+  configuration: Configuration,
+  folder: string,
+  options: readonly OptionWord[],
+): readonly Target[] {
+  const given = new Set<string>();
+  const types = readTypes(scanner, (token) => takeOption(token, options, given));
+  const components = new Set(types.map(({ path }) => path.split(' ').slice(0, COMPONENT_WORDS).join(' ')));
+  if (types.length === 1) return [resolveRest(scanner, configuration, folder, options, given, types[0]!)];
+  if (components.size > 1) throw missingComponent(scanner, types);
+  return types.map((type) => ({ type, names: undefined, options: given }));
+}
+
+/** Names and options behind a type. */
+function resolveRest(
+  scanner: Scanner,
+  configuration: Configuration,
+  folder: string,
+  options: readonly OptionWord[],
+  given: Set<string>,
+  type: AnyObjectType,
+): Target {
   const takes = (token: Token): boolean => takeOption(token, options, given);
-  const type = readType(scanner, takes);
   let tokens: Token[] | undefined;
   for (let next = scanner.peek(); next !== undefined; next = scanner.peek()) {
     const isName = tokens === undefined && namesObject(configuration, type, next.text, folder);

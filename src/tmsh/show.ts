@@ -16,7 +16,12 @@ type Page = (cursor: string | undefined) => Promise<ShowReply>;
 const MIN_RULE = 40;
 
 /** All pages, a piece of text per row. Ends with a line that says so when there is nothing to show. */
-export async function* renderPages(title: string, page: Page, folder = COMMON): AsyncGenerator<string, void> {
+export async function* renderPages(
+  title: string,
+  page: Page,
+  folder = COMMON,
+  whenEmpty = `${title}: no records\n`,
+): AsyncGenerator<string, void> {
   let cursor: string | undefined;
   let last: { name: string; widths: number[] } | undefined;
   do {
@@ -32,7 +37,7 @@ export async function* renderPages(title: string, page: Page, folder = COMMON): 
     }
     cursor = reply.next;
   } while (cursor !== undefined);
-  if (last === undefined) yield `${title}: no records\n`;
+  if (last === undefined && whenEmpty !== '') yield whenEmpty;
 }
 
 function renderRow(title: string, row: ShowRow, widths: number[], folder: string): string {

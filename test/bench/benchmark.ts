@@ -17,6 +17,7 @@ import { CRYPTO_BENCHMARKS } from './crypto.ts';
 import { DNS_BUDGETS } from './dns-budgets.ts';
 import { DNS_RING_BENCHMARKS } from './dns-ring.ts';
 import { DNS_BENCHMARKS } from './dns.ts';
+import { GTM_TOPOLOGY_BENCHMARKS } from './gtm-topology.ts';
 import { IPSEC_BENCHMARKS } from './ipsec.ts';
 import { LARGE_BENCHMARKS } from './large.ts';
 import { MANAGEMENT_BENCHMARKS } from './management.ts';
@@ -202,6 +203,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   ...DNS_BENCHMARKS,
   ...DNS_BUDGETS,
   ...DNS_RING_BENCHMARKS,
+  ...GTM_TOPOLOGY_BENCHMARKS,
 ];
 
 export const peerNameOf = ({ peer }: Benchmark): string => (typeof peer === 'string' ? peer : peer.name);

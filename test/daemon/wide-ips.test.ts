@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { makeState, MAIN, removeState, run, RunningUp } from './supervise/running-up.ts';
+import { eventually, makeState, MAIN, removeState, run, RunningUp } from './supervise/running-up.ts';
 
 const PORT = 5360;
 
@@ -66,6 +66,8 @@ function apply(command: string): void {
   tmsh(command);
   assert.doesNotMatch(tmsh('show sys config status wait'), /applying|Reason/);
 }
+const wideplane = (...words: string[]): string => run(process.execPath, MAIN, ...words, '--state', state);
+const health = (...words: string[]): string => wideplane('dns', 'health', ...words);
 const dig = (...args: string[]): string =>
   execFileSync('dig', ['@127.0.0.1', '+time=5', '+tries=1', '-p', String(PORT), ...args], { encoding: 'utf8' });
 const short = (...args: string[]): string[] =>
@@ -187,4 +189,56 @@ test('configuration goes over while queries come, and none is lost or wrong', as
   const answers = printed.trim().split('\n');
   assert.equal(answers.length, 3000);
   assert.ok(answers.every((answer) => answer === '192.0.2.11' || answer === '192.0.2.12'));
+});
+
+test('health that is set by hand is answered by at once, and shown with its reason', () => {
+  health('set', 's1:web1', '--status', 'offline', '--reason', 'maintenance');
+  assert.deepEqual(shares(4, 'www.example.com'), { '192.0.2.12': 4 });
+  assert.match(tmsh('show gtm pool a near'), /s1:web1 +offline +enabled +.*maintenance/);
+  health('set', 's1', '--status', 'offline');
+  assert.deepEqual(shares(4, 'www.example.com'), { '192.0.2.21': 4 });
+  assert.match(tmsh('show gtm wideip'), /Gtm::Wide IP A: www\.example\.com/i);
+  health('clear', 's1');
+  health('clear', 's1:web1');
+  assert.deepEqual(shares(4, 'www.example.com'), { '192.0.2.11': 2, '192.0.2.12': 2 });
+});
+
+test('what was known before a restart is respected by the first answer after it', async () => {
+  health('set', 's1:web2', '--status', 'offline');
+  // Longer than the file waits for more changes.
+  await new Promise((resolve) => setTimeout(resolve, 2500));
+  const before = await up.daemon('dnsd');
+  process.kill(before, 'SIGKILL');
+  const first = await eventually('dnsd answers again', () => {
+    try {
+      return short('+time=1', 'www.example.com').join(' ');
+    } catch {
+      return undefined;
+    }
+  });
+  assert.notEqual(await up.daemon('dnsd'), before);
+  assert.equal(first, '192.0.2.11');
+  assert.deepEqual(shares(4, 'www.example.com'), { '192.0.2.11': 4 });
+  health('clear', 's1:web2');
+});
+
+test('explain says what a wide IP answers, why, and what it would without a member', () => {
+  const text = wideplane('dns', 'explain', 'www.example.com', 'A');
+  assert.match(text, /wide IPs: a \/Common\/www\.example\.com answers: it is called so/);
+  assert.match(text, /pool a \/Common\/near: global-availability chooses it among those that are available/);
+  assert.match(text, /if \/Common\/s1:web(1|2) went down: www\.example\.com\. \d+ A 192\.0\.2\.1(2|1)/);
+  assert.match(text, /reply: NOERROR aa/);
+  assert.match(wideplane('dns', 'explain', 'none.example.com', 'A'), /wide IPs: none of \d+ has none\.example\.com/);
+});
+
+test('decisions are logged when a wide IP wants it', async () => {
+  apply(
+    'modify gtm wideip a www.example.com load-balancing-decision-log-verbosity { pool-selection pool-member-selection }',
+  );
+  short('www.example.com');
+  const { msg } = await up.said(/^127\.0\.0\.1 www\.example\.com A: /);
+  assert.match(msg, /\[pool a \/Common\/near: global-availability chooses it among those that are available\]/);
+  assert.match(msg, /\[member \/Common\/s1:web[12]: round-robin chooses it\]/);
+  assert.doesNotMatch(msg, /could be chosen/, 'no traversal');
+  apply('modify gtm wideip a www.example.com load-balancing-decision-log-verbosity none');
 });

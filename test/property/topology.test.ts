@@ -229,7 +229,7 @@ describe('topology', () => {
   // With next to no memory everything is forgotten all the time.
   for (const [name, memory, seed] of [
     ['much', undefined, 1],
-    ['little', { scores: 2, places: 2 }, 2],
+    ['little', { lines: 4, places: 2 }, 2],
   ] as const) {
     it(`scores as the rules say it, with ${name} memory`, () => {
       fc.assert(

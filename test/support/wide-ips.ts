@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { MessageWriter } from '../../src/dns/message-writer.ts';
 import { Query, QueryVerdict, readQuery } from '../../src/dns/query.ts';
 import { Reply } from '../../src/dns/reply.ts';
-import type { Sender } from '../../src/dns/responder.ts';
+import type { Sender } from '../../src/dns/sender.ts';
 import { WideIpVerdict } from '../../src/dns/wide-ip-source.ts';
 import { Availability } from '../../src/gtm/availability.ts';
 import { type CompiledWideIps, compileWideIps } from '../../src/gtm/compile-wide-ips.ts';

@@ -131,8 +131,10 @@ export class Dnsd implements ConfigApplier {
   async #goOver(objects: ObjectMap): Promise<ApplyFailure[]> {
     this.#objects = objects;
     await (this.#health ??= this.health.start());
+    const zones = await this.zones.want(this.objectsOf(gtmZone));
+    // At the end: threads do not see what changes of health from here on until they answer from what there is now.
     const settleWideIps = await this.wideIps.want((type) => this.objectsOf(type));
-    this.#zoneFailures = await this.#takeZones(await this.zones.want(this.objectsOf(gtmZone)));
+    this.#zoneFailures = await this.#takeZones(zones);
     settleWideIps?.();
     const profiles = new Map(this.objectsOf(ltmProfileDns).map((profile) => [profile.name, profile]));
     const specs = listenerSpecs(this.objectsOf(gtmListener), profiles);

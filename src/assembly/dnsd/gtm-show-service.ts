@@ -13,7 +13,7 @@ import {
   WIDE_IP_COUNTERS,
   WideIpCounter,
 } from '../../gtm/counts.ts';
-import { WIDE_IP_TYPES, type WideIpType } from '../../gtm/description.ts';
+import { type GtmPool, WIDE_IP_TYPES, type WideIpType } from '../../gtm/description.ts';
 import { Status } from '../../gtm/state-layout.ts';
 import { type StatusReport, statusName } from '../../gtm/status-report.ts';
 import type { GtmIndex } from '../../gtm/tables.ts';
@@ -24,6 +24,8 @@ import type { HealthService } from './health-service.ts';
 import { PERSIST_TYPE, persistPage } from './persist-rows.ts';
 
 type ShowParams = { type: string; names?: string[] | undefined; cursor?: string | undefined };
+/** What was counted over all threads, and by pool its numbers. */
+type Counted = { readonly counts: GtmCounts | undefined; readonly instances: ReturnType<typeof instancesOf> };
 type Section = NonNullable<ShowRow['sections']>[number];
 
 /** Which counts of a show have which labels, in their order. */
@@ -67,7 +69,10 @@ export class GtmShowService {
     const { index } = availability;
     const chosen = numbersOf(kind, index, names);
     const counts = this.#wideIps.statistics.sum();
-    return pageOf(chosen, cursor, (page) => page.map((number) => this.#row(kind, index, number, counts)));
+    const instances = instancesOf(index);
+    return pageOf(chosen, cursor, (page) =>
+      page.map((number) => this.#row(kind, index, number, { counts, instances })),
+    );
   }
 
   /** Sets the counters of objects to 0; how many objects there were, or undefined for a type that has none here. */
@@ -77,9 +82,11 @@ export class GtmShowService {
     const index = this.#health.availability?.index;
     if (index === undefined) return 0;
     const chosen = numbersOf(kind, index, names);
+    const instances = instancesOf(index);
     for (const number of chosen) {
       if (kind.of === 'wideIp') this.#wideIps.statistics.reset('wideIps', number);
-      if (kind.of === 'pool') for (const instance of instancesOf(index, number)) this.#resetPool(index, instance);
+      if (kind.of !== 'pool') continue;
+      for (const instance of instances.get(index.pools[number]!.pool)!) this.#resetPool(index, instance);
     }
     return chosen.length;
   }
@@ -97,16 +104,16 @@ export class GtmShowService {
       this.#wideIps.statistics.reset('members', member);
   }
 
-  #row(kind: Kind, index: GtmIndex, number: number, counts: GtmCounts | undefined): ShowRow {
+  #row(kind: Kind, index: GtmIndex, number: number, counted: Counted): ShowRow {
     switch (kind.of) {
       case 'datacenter':
         return this.#datacenter(index, number);
       case 'server':
         return this.#server(index, number);
       case 'pool':
-        return this.#pool(index, number, counts);
+        return this.#pool(index, number, counted);
       case 'wideIp':
-        return this.#wideIp(index, number, counts);
+        return this.#wideIp(index, number, counted);
     }
   }
 
@@ -149,9 +156,9 @@ export class GtmShowService {
     };
   }
 
-  #pool(index: GtmIndex, number: number, counts: GtmCounts | undefined): ShowRow {
+  #pool(index: GtmIndex, number: number, { counts, instances: all }: Counted): ShowRow {
     const { pool, firstMember, members } = index.pools[number]!;
-    const instances = instancesOf(index, number);
+    const instances = all.get(pool)!;
     const counted = (counter: number): number =>
       instances.reduce((sum, instance) => sum + (counts?.pools[instance * POOL_COUNTERS + counter] ?? 0), 0);
     const stats = Object.entries(POOL_LABELS).map(([key, label]) => [
@@ -180,7 +187,7 @@ export class GtmShowService {
     };
   }
 
-  #wideIp({ wideIps }: GtmIndex, number: number, counts: GtmCounts | undefined): ShowRow {
+  #wideIp({ wideIps }: GtmIndex, number: number, { counts }: Counted): ShowRow {
     const counted = (counter: number): number => counts?.wideIps[number * WIDE_IP_COUNTERS + counter] ?? 0;
     const balancing = Object.entries(WIDE_IP_LABELS).map(([key, label]) => [
       label,
@@ -232,10 +239,15 @@ function numbersOf(kind: Kind, index: GtmIndex, names: readonly string[] | undef
   }
 }
 
-/** The pool as such, and as applications look at it. */
-function instancesOf({ pools }: GtmIndex, number: number): number[] {
-  const { pool } = pools[number]!;
-  return pools.flatMap((entry, instance) => (entry.pool === pool ? [instance] : []));
+/** By pool: the number of it as such, and those of it as applications look at it. */
+function instancesOf({ pools }: GtmIndex): ReadonlyMap<GtmPool, readonly number[]> {
+  const instances = new Map<GtmPool, number[]>();
+  pools.forEach(({ pool }, number) => {
+    const known = instances.get(pool);
+    if (known === undefined) instances.set(pool, [number]);
+    else known.push(number);
+  });
+  return instances;
 }
 
 const cellsOf = ({ status, isEnabled, reason }: StatusReport): string[] => [

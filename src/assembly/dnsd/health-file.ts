@@ -10,8 +10,10 @@ import { FACT_STATUSES, type Facts, newFacts, pathKey } from '../../gtm/facts.ts
 import { readFileIfThere, removeLeftovers, writeFileAtomic } from '../../store/atomic-file.ts';
 
 const HEAD = '{"wideplane-health":1}';
-/** Between a change and the file that has it, at most, but for the time that writing takes. */
+/** Between a change and the file that has it, at least. */
 const WRITE_MS = 1000;
+/** Of the time, writing takes one part in so many at most: a large file is written less often. */
+const REST = 10;
 
 const number = z.number().nonnegative().optional();
 const judged = { status: z.enum(FACT_STATUSES).optional(), reason: z.string().optional() };
@@ -43,6 +45,7 @@ export class HealthFile {
   readonly #path: string;
   readonly #log: Log;
   #timer: NodeJS.Timeout | undefined;
+  #lastMs = 0;
   #writing: Promise<void> = Promise.resolve();
   #hasFailed = false;
 
@@ -70,7 +73,7 @@ export class HealthFile {
 
   /** Has the facts written soon, as they will be then. */
   touch(facts: Facts): void {
-    this.#timer ??= setTimeout(() => void this.#write(facts), WRITE_MS);
+    this.#timer ??= setTimeout(() => void this.#write(facts), Math.max(WRITE_MS, REST * this.#lastMs));
   }
 
   /** Resolves when all that was touched is written, or has failed to be. */
@@ -84,6 +87,7 @@ export class HealthFile {
   async #write(facts: Facts): Promise<void> {
     this.#timer = undefined;
     this.#writing = this.#writing.then(async () => {
+      const start = performance.now();
       try {
         await writeFileAtomic(this.#path, linesOf(facts));
         this.#hasFailed = false;
@@ -92,6 +96,7 @@ export class HealthFile {
         if (!this.#hasFailed) logEvent(this.#log, 'health-unwritten', errorText(error));
         this.#hasFailed = true;
       }
+      this.#lastMs = performance.now() - start;
     });
     await this.#writing;
   }

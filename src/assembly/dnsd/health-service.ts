@@ -66,14 +66,6 @@ export class HealthService {
     return this.#need().reports.statusOf(reported);
   }
 
-  /** Changes that were measured: all of them are answered from at once. */
-  apply(changes: Iterable<FactChange>): void {
-    const { availability, writer } = this.#need();
-    for (const change of changes) this.#applyOne(availability, change);
-    writer.commit();
-    this.#file.touch(this.#facts);
-  }
-
   /** Changes by hand. Those that are right are made, all at once. */
   change({ changes }: ParamsOf<'health-change'>): ResultOf<'health-change'> {
     const { availability, writer } = this.#need();

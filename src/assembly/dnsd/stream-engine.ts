@@ -5,7 +5,8 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { addressOctets, parseAddress } from '../../core/address.ts';
 import type { QueryLog } from './query-log.ts';
-import type { Responder, Sender } from '../../dns/responder.ts';
+import type { Responder } from '../../dns/responder.ts';
+import type { Sender } from '../../dns/sender.ts';
 
 /** Takes over a query that the responder leaves to somebody else; `reply` undefined: there is none. */
 export type DeferStream = (query: Uint8Array, client: Uint8Array, deliver: (reply?: Uint8Array) => void) => void;

@@ -2,7 +2,9 @@
 
 import { objectKey } from '../../config/change.ts';
 import type { ShowReply, ShowRow } from '../../ipc/schema.ts';
-import { isNear, resolveTarget } from '../arguments.ts';
+import type { AnyObjectType } from '../../config/object-type.ts';
+import { isNear, resolveTargets, type Target } from '../arguments.ts';
+import type { TmshBackend } from '../backend.ts';
 import { fieldPages } from '../field-format.ts';
 import { renderPages } from '../show.ts';
 import { SHOW_SYS } from './show-sys.ts';
@@ -31,26 +33,15 @@ export const show: Verb = {
     options: OPTIONS,
     areOptionsAnywhere: true,
     async *run({ scanner, backend, session }) {
-      const { configuration } = backend;
-      const { folder } = session;
-      const { type, names, options } = resolveTarget(scanner, configuration, folder, OPTIONS);
-      const isRecursive = options.has('recursive');
-      // Rows that are no objects, as tables of a whole route domain, lie in no folder.
-      const isShown = ({ name }: ShowRow): boolean =>
-        names !== undefined ||
-        isNear(type, name, folder, isRecursive) ||
-        !configuration.objects.has(objectKey({ type: type.path, name }));
-      const page = async (cursor?: string): Promise<ShowReply> => {
-        const reply = await backend.show(type.path, names, cursor);
-        return { ...reply, rows: reply.rows.filter(isShown) };
-      };
-      if (options.has('field-fmt')) {
-        yield* fieldPages(type.path, page, session.folder);
-        return;
+      const targets = resolveTargets(scanner, backend.configuration, session.folder, OPTIONS);
+      let isEmpty = true;
+      for (const target of targets) {
+        for await (const part of showTarget(target, backend, session.folder, targets.length === 1)) {
+          isEmpty = false;
+          yield part;
+        }
       }
-      const module = type.path.split(' ')[0]!;
-      const title = `${module[0]!.toUpperCase()}${module.slice(1)}::${type.label}`;
-      yield* renderPages(title, page, session.folder);
+      if (isEmpty && targets.length > 1) yield `${titleOf(targets[0]!.type)}: no records\n`;
     },
   },
   phrases: [
@@ -63,3 +54,28 @@ export const show: Verb = {
     showGtmPersist,
   ],
 };
+
+async function* showTarget(
+  { type, names, options }: Target,
+  backend: TmshBackend,
+  folder: string,
+  saysNone: boolean,
+): AsyncGenerator<string, void> {
+  const isRecursive = options.has('recursive');
+  // Rows that are no objects, as tables of a whole route domain, lie in no folder.
+  const isShown = ({ name }: ShowRow): boolean =>
+    names !== undefined ||
+    isNear(type, name, folder, isRecursive) ||
+    !backend.configuration.objects.has(objectKey({ type: type.path, name }));
+  const page = async (cursor?: string): Promise<ShowReply> => {
+    const reply = await backend.show(type.path, names, cursor);
+    return { ...reply, rows: reply.rows.filter(isShown) };
+  };
+  if (options.has('field-fmt')) yield* fieldPages(type.path, page, folder);
+  else yield* renderPages(titleOf(type), page, folder, saysNone ? undefined : '');
+}
+
+function titleOf({ path, label }: AnyObjectType): string {
+  const module = path.split(' ')[0]!;
+  return `${module[0]!.toUpperCase()}${module.slice(1)}::${label}`;
+}

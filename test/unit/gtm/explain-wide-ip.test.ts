@@ -154,7 +154,10 @@ describe('the explanation of a wide IP', () => {
       it(`is what is answered, and what would be without a member: pools by ${poolMode}, ${what}`, () => {
         for (const preferred of MEMBER_MODES) {
           if (preferred === 'none') continue;
-          for (const fallback of poolMode === 'global-availability' ? FALLBACKS : FALLBACKS.slice(0, 1)) {
+          for (const fallback of FALLBACKS.slice(
+            0,
+            poolMode === 'global-availability' && what === 'all down' ? 4 : 1,
+          )) {
             const pool = (name: string, ...members: string[]): GtmPool =>
               poolOf('a', name, members, {
                 preferred,

@@ -81,6 +81,26 @@ describe('round robin among members', () => {
   });
 });
 
+describe('round robin in tables that are made anew, without the member that was last', () => {
+  const named = (...names: string[]) => ({ members: names.map((name) => ({ name })), carried: 0 });
+
+  it('goes on behind the one in front of it', () => {
+    for (const [chosen, next] of [
+      [1, 'b'],
+      [2, 'c'],
+      [3, 'd'],
+      [4, 'a'],
+    ] as const) {
+      const before = new GtmRig([named('a', 'b', 'c', 'd')]);
+      for (let time = 0; time < chosen; time++) before.choose('round-robin');
+      const left = ['a', 'b', 'c', 'd'].filter((_, place) => place !== chosen - 1);
+      const after = new GtmRig([named(...left)]);
+      after.members.carry(before.members);
+      assert.equal(left[after.choose('round-robin')[0]!], next);
+    }
+  });
+});
+
 describe('ratio among members', () => {
   const ratios = [1, 0, 2, 7];
   const rigOf = (seed = 1) => new GtmRig([{ members: ratios.map((ratio) => ({ ratio })) }], [], {}, seed);

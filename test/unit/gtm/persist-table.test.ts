@@ -143,6 +143,23 @@ describe('the table of persistence', () => {
     assert.equal(table.list(NOW + 20).length, 8);
   });
 
+  it('makes one entry of two that threads have written for a client at once', () => {
+    const memory = newPersistMemory(8);
+    const table = new PersistTable(memory);
+    put(table, 1, 10);
+    const [head, entry] = [4, 12];
+    const own = [0, 1, 2, 3, 4, 5, 6, 7].find((place) => memory.words[head + place * entry + 1] !== 0)!;
+    const twin = (own + 3) % 8;
+    memory.words.copyWithin(head + twin * entry, head + own * entry, head + (own + 1) * entry);
+    assert.equal(table.list(NOW).length, 2);
+    put(table, 1, 20);
+    assert.deepEqual(
+      table.list(NOW).map(({ memberKey }) => memberKey),
+      [20],
+    );
+    assert.equal(memberOf(table, 1), 20);
+  });
+
   it('leaves alone an entry that another thread is writing', () => {
     const memory = newPersistMemory(8);
     const table = new PersistTable(memory);

@@ -131,4 +131,16 @@ describe('the choice among pools', () => {
       assert.deepEqual([after.choosePool(1), after.choosePool(1), after.choosePool(0)], [2, 0, 0], mode);
     }
   });
+
+  it('goes on behind the pool in front of the one that was last, when that is gone', () => {
+    const before = new GtmRig(
+      [POOL, POOL, POOL],
+      [{ mode: 'round-robin', pools: [0, 1, 2].map((pool) => ({ pool })) }],
+    );
+    assert.deepEqual([before.choosePool(), before.choosePool()], [0, 1]);
+    const pools = [0, 2].map((carried) => ({ ...POOL, carried }));
+    const after = new GtmRig(pools, [{ mode: 'round-robin', pools: [{ pool: 0 }, { pool: 1 }], carried: 0 }]);
+    after.pools.carry(before.pools);
+    assert.deepEqual([after.choosePool(), after.choosePool()], [1, 0]);
+  });
 });

@@ -45,7 +45,7 @@ describe('a state that threads follow', () => {
     ['a journal whose count passes 2^32, and is short', 512, -40_000],
   ] as const) {
     it(`is never seen with half a change: ${what}`, async () => {
-      const commits = 5000;
+      const commits = 2000;
       const seen = await follow(memoryAt(start, entries), commits);
       for (const { looks, changes, halves, backwards, last } of seen) {
         assert.deepEqual({ halves, backwards, last }, { halves: 0, backwards: 0, last: commits });
