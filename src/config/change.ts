@@ -3,7 +3,8 @@
 import type { AnyConfigObject, AnyObjectType } from './object-type.ts';
 import { OBJECT_TYPES, findObjectType } from './object-types.ts';
 import type { ConfigObject } from './object-types.ts';
-import { sameValue } from './value.ts';
+import { isRecords, sameValue } from './value.ts';
+import type { Value } from './value.ts';
 
 /** A change as a daemon gets it; `changed` names properties, `rebuild` says that one of them cannot change in place. */
 export type ConfigChange =
@@ -80,7 +81,19 @@ export function applyChanges(objects: ObjectMap, changes: readonly ConfigChange[
 
 function changedProperties(before: AnyConfigObject, after: AnyConfigObject): string[] {
   const names = new Set([...Object.keys(before.properties), ...Object.keys(after.properties)]);
-  return [...names].filter((name) => !sameValue(before.properties[name], after.properties[name]));
+  const type = findObjectType(after.type);
+  return [...names].filter((name) => {
+    const [old, value] = [before.properties[name], after.properties[name]];
+    if (old === value) return false;
+    return !sameValue(old, value) || (type?.properties[name]?.isOrdered === true && !sameOrder(old, value));
+  });
+}
+
+/** Whether the keys of equal records stand in the same order. */
+function sameOrder(before: Value | undefined, after: Value | undefined): boolean {
+  if (before === undefined || after === undefined || !isRecords(before) || !isRecords(after)) return true;
+  const keys = Object.keys(after);
+  return Object.keys(before).every((key, index) => key === keys[index]);
 }
 
 function needsRebuild(type: AnyObjectType | undefined, changed: readonly string[]): boolean {

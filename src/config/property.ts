@@ -82,6 +82,8 @@ export type PropertyOptions<T> = {
   readonly secret?: true;
   /** What a change costs the data plane: `live`, nothing; `rebuild`, the object is taken down and made again. */
   readonly onChange?: 'live' | 'rebuild';
+  /** Records whose order counts: where it changes, the property has changed. */
+  readonly isOrdered?: true;
   /** No BIG-IP has it. */
   readonly extension?: true;
   /** Known, kept and validated for the sake of pasted configurations, but without effect in this version. */

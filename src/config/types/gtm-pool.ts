@@ -50,7 +50,11 @@ const ADDRESS_MEMBERS = recordsByPattern(
     ...LIMITS,
     monitor: pattern(monitorOfPartKind, { default: 'default', help: 'What watches it: default, that of the pool.' }),
   },
-  { default: {}, help: 'Virtual servers, each by its server and its name: /Common/server:/Common/vs.' },
+  {
+    default: {},
+    isOrdered: true,
+    help: 'Virtual servers, each by its server and its name: /Common/server:/Common/vs.',
+  },
 );
 
 const NAMES = 'Names that are answered. One that is no wide IP of ours';
@@ -61,13 +65,13 @@ const CNAME_MEMBERS = recordsByPattern(
     ...MEMBER,
     'static-target': yesNo({ default: false, help: 'Whether it is answered though no wide IP has its name.' }),
   },
-  { default: {}, help: `${NAMES} needs static-target yes.` },
+  { default: {}, isOrdered: true, help: `${NAMES} needs static-target yes.` },
 );
 
 const MX_MEMBERS = recordsByPattern(
   domainNameKind,
   { ...MEMBER, priority: number16(10, 'The preference of the record.') },
-  { default: {}, help: `${NAMES} counts as available.` },
+  { default: {}, isOrdered: true, help: `${NAMES} counts as available.` },
 );
 
 const NAPTR_MEMBERS = recordsByPattern(
@@ -79,7 +83,7 @@ const NAPTR_MEMBERS = recordsByPattern(
     preference: number16(10, 'The preference of the record.'),
     service: string({ default: '', help: 'The services of the record, as SIP+D2U.' }),
   },
-  { default: {}, help: `${NAMES} counts as available.` },
+  { default: {}, isOrdered: true, help: `${NAMES} counts as available.` },
 );
 
 const SRV_MEMBERS = recordsByPattern(
@@ -90,7 +94,7 @@ const SRV_MEMBERS = recordsByPattern(
     priority: number16(10, 'The priority of the record.'),
     weight: number16(10, 'The weight of the record.'),
   },
-  { default: {}, help: `${NAMES} counts as available.` },
+  { default: {}, isOrdered: true, help: `${NAMES} counts as available.` },
 );
 
 /** Properties of pools whose members are virtual servers. */

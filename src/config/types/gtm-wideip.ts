@@ -86,6 +86,7 @@ const WIDE_IP = {
 const CNAME_POOLS = {
   'pools-cname': recordsByReference([gtmPoolCname], PLACE, {
     default: {},
+    isOrdered: true,
     help: 'Pools of type cname, which are chosen from like pools.',
   }),
 };
@@ -127,7 +128,11 @@ function wideIpType<const T extends WideIpType, const M extends PropertyMap>(typ
 }
 
 const poolsOf = (target: AnyObjectType) => ({
-  pools: recordsByReference([target], PLACE, { default: {}, help: 'The pools that one is chosen of.' }),
+  pools: recordsByReference([target], PLACE, {
+    default: {},
+    isOrdered: true,
+    help: 'The pools that one is chosen of.',
+  }),
 });
 
 const example = (type: WideIpType, pool: string, name: string): string =>

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { diffObjects } from '../../../src/config/change.ts';
 import { emptyConfiguration } from '../../../src/config/configuration.ts';
 import { loadText } from '../../../src/config/load-text.ts';
 import { printConfiguration } from '../../../src/config/print.ts';
@@ -157,6 +158,23 @@ describe('members of a region', () => {
     );
     await session.run('modify gtm region r region-members delete { all }');
     assert.equal(await session.run(list), 'gtm region r { }\n');
+  });
+});
+
+describe('members without an order', () => {
+  it('stand as they are written, and another order is a change', async () => {
+    const session = await network('modify gtm server web virtual-servers add { second { destination 192.0.2.81:80 } }');
+    await session.run('modify gtm pool a p members add { web:second }');
+    const before = session.configuration.views;
+    await session.run('modify gtm pool a p members replace-all-with { web:second web:http }');
+    const changes = diffObjects(before, session.configuration.views);
+    assert.deepEqual(
+      changes.map((change) => [change.action, change.object.name, change.action === 'modify' ? change.changed : []]),
+      [['modify', '/Common/p', ['members']]],
+    );
+    const reordered = session.configuration.views;
+    await session.run('modify gtm pool a p members replace-all-with { web:second web:http }');
+    assert.deepEqual(diffObjects(reordered, session.configuration.views), []);
   });
 });
 
