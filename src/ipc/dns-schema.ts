@@ -31,6 +31,8 @@ export const DNS_METHODS = {
     }),
     result: z.object({ lines: z.array(z.string()) }),
   },
+  /** dnsd: wide IPs forget where clients were sent before; how many clients there were. */
+  'forget-persist': { params: z.object({}), result: z.object({ clients: z.number().int() }) },
   /** dnsd: queries and what became of them, as lines; `lost`: how many were not noted since the beginning. */
   'dns-log': { params: z.object({}), item: z.object({ lines: z.array(z.string()), lost: z.number() }) },
   /** dnsd: reads the master files of zones again; what is wrong with them, and then they are served as before. */

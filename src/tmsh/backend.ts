@@ -51,6 +51,8 @@ export interface TmshBackend {
   associations(filter: AssociationFilter, cursor?: string): Promise<AssociationPage>;
   /** Resolves to how many there were. Throws an IpcError. */
   deleteAssociations(filter: AssociationFilter): Promise<number>;
+  /** Has wide IPs forget where clients were sent before; how many clients there were. */
+  forgetClients(): Promise<number>;
   /** Throws an IpcError. */
   ipsecTotals(): Promise<readonly IpsecTotals[]>;
   /** What each daemon runs, and what it could not apply; with a time, not before all run the same or it has passed. */

@@ -1,9 +1,6 @@
 // The wide IPs of the DNS benchmarks: 4 members each, with what every mode goes by known of all of them.
 
 import type { WideIpData } from '../../src/assembly/dnsd/source-data.ts';
-import { Availability } from '../../src/gtm/availability.ts';
-import { compileWideIps } from '../../src/gtm/compile-wide-ips.ts';
-import { newGtmCounts } from '../../src/gtm/counts.ts';
 import {
   type GtmDescription,
   MEMBER_MODES,
@@ -12,9 +9,8 @@ import {
   virtualServerKey,
 } from '../../src/gtm/description.ts';
 import { newFacts, pathKey } from '../../src/gtm/facts.ts';
-import { newPersistMemory } from '../../src/gtm/persist-table.ts';
-import { newStateMemory, StateWriter } from '../../src/gtm/state-journal.ts';
 import { description, member, pool, server, virtualServer, wideIp } from '../support/gtm-description.ts';
+import { liveWideIps } from '../support/wide-ip-data.ts';
 import { memberAddress, WEIGHTS } from './dns-scene.ts';
 import { ORIGIN } from './dns-zone.ts';
 
@@ -29,7 +25,6 @@ const QOS = {
   vsCapacity: 1,
   vsScore: 1,
 };
-const PERSIST_ENTRIES = 1 << 16;
 const CLIENTS = ['127.0.0.1', '192.0.2.2'];
 const NO_MODES: readonly MemberMode[] = ['none', 'drop-packet', 'return-to-dns'];
 
@@ -88,9 +83,6 @@ export function benchWideIps(text: string): WideIpData | undefined {
   if (by === '') return undefined;
   const isMix = by === 'mix';
   const modes = isMix ? MEMBER_MODES.filter((mode) => !NO_MODES.includes(mode)) : [by as MemberMode];
-  const { index, tables } = compileWideIps(describe(modes, Number(count), isMix));
-  const state = newStateMemory(tables.layout);
-  const writer = new StateWriter(state);
   const facts = newFacts();
   const expires = Math.floor(Date.now() / 1000) + 3600;
   for (const place of WEIGHTS.keys()) {
@@ -103,12 +95,5 @@ export function benchWideIps(text: string): WideIpData | undefined {
       facts.paths.set(pathKey(client, datacenter), { ...path, expires });
     }
   }
-  new Availability(index, writer, facts).start();
-  writer.commit();
-  return {
-    ...{ version: 1, tables, state },
-    persistence: newPersistMemory(PERSIST_ENTRIES),
-    counts: newGtmCounts(tables.layout),
-    databases: [],
-  };
+  return liveWideIps(describe(modes, Number(count), isMix), facts).data;
 }

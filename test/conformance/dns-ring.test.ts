@@ -4,6 +4,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { RingEngine } from '../../src/assembly/dnsd/ring-engine.ts';
+import { zonesAlone } from '../../src/assembly/dnsd/source-data.ts';
+import { virtualServerKey } from '../../src/gtm/description.ts';
+import { description, member, pool, server, virtualServer, wideIp } from '../support/gtm-description.ts';
+import { liveWideIps } from '../support/wide-ip-data.ts';
 import { FrameOutcome } from '../../src/dns/frame-reply.ts';
 import { buildZoneTable } from '../../src/dns/zone-builder.ts';
 import { Random } from '../fuzz/mutator.ts';
@@ -33,6 +37,40 @@ for (let host = 0; host < 200; host++) {
   if (host < 74) first.records.push({ type: 'A', name: `some.${first.origin}`, ttl: 60, data });
 }
 const tables = zones.map(({ origin, records }) => buildZoneTable(zoneOf(origin, records)));
+
+/** Wide IPs whose answers are the same whoever gives them: no turns, no chance. */
+const SERVER = '/Common/s';
+const wideIps = liveWideIps(
+  description({
+    datacenters: [{ name: '/Common/dc', enabled: true }],
+    servers: [
+      server(SERVER, '/Common/dc', {
+        virtualServers: [1, 2, 3, 4].map((host) =>
+          virtualServer(`v${host}`, { address: Uint8Array.of(198, 51, 100, host) }),
+        ),
+      }),
+    ],
+    pools: [
+      ...(['global-availability', 'static-persistence', 'drop-packet', 'return-to-dns'] as const).map((preferred) =>
+        pool('a', `/Common/${preferred}`, {
+          preferred,
+          maxAnswersReturned: 2,
+          members: [1, 2, 3, 4].map((host) => member(virtualServerKey(SERVER, `v${host}`), { order: host })),
+        }),
+      ),
+      pool('cname', '/Common/alias', { members: [member('global-availability.wide.test')] }),
+    ],
+    wideIps: [
+      ...['global-availability', 'static-persistence', 'drop-packet', 'return-to-dns'].map((mode) =>
+        wideIp('a', `${mode}.wide.test`, { pools: [{ pool: `/Common/${mode}`, order: 0, ratio: 1 }] }),
+      ),
+      wideIp('a', 'alias.wide.test', { cnamePools: [{ pool: '/Common/alias', order: 0, ratio: 1 }] }),
+      wideIp('a', '*.like.test', { pools: [{ pool: '/Common/global-availability', order: 0, ratio: 1 }] }),
+      wideIp('a', 'failed.wide.test', { failure: { rcode: 2, ttl: 60 } }),
+    ],
+  }),
+).data;
+const sources = { ...zonesAlone(tables), wideIps };
 
 const mixedCase = (name: string): string =>
   Array.from(name, (letter) => (random.chance(50) ? letter.toUpperCase() : letter.toLowerCase())).join('');
@@ -81,6 +119,14 @@ const CASES: Record<string, Uint8Array[]> = {
     ]),
   ),
   'of every size, also larger than the ring takes': [60, 128, 468, 890, 891, 892, 893, 900, 1200, 1400].map(padded),
+  'for wide IPs': [
+    ...['global-availability', 'static-persistence', 'drop-packet', 'return-to-dns', 'alias', 'failed', 'none'],
+  ].flatMap((host) =>
+    ['A', 'AAAA', 'CNAME'].flatMap((type) => [
+      queryOf({ name: mixedCase(`${host}.wide.test`), type }),
+      queryOf({ name: mixedCase(`${host}.like.test`), type, edns: {} }),
+    ]),
+  ),
   'that are damaged': Array.from({ length: QUESTIONS }, () => damaged(question())),
   'of a few octets': Array.from({ length: 16 }, (_, octets) => question().subarray(0, octets)),
 };
@@ -105,7 +151,7 @@ const taken = (): number => sockets.reduce((total, { outcomes }) => total + sum(
 
 before(async () => {
   makePair();
-  sockets = await startSockets(responder, tables);
+  sockets = await startSockets(responder, sources);
   bySockets = await askAll();
 });
 after(async () => {
@@ -119,7 +165,7 @@ for (const form of FORMS) {
     let socketsBefore = 0;
 
     before(async () => {
-      ring = await startRing(form, responder, tables);
+      ring = await startRing(form, responder, sources);
       await rules.set('dnsd', rulesOf(form));
       socketsBefore = taken();
       byRing = await askAll();

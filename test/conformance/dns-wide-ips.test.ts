@@ -5,16 +5,14 @@
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
 import { Outcome } from '../../src/dns/responder.ts';
-import { Availability } from '../../src/gtm/availability.ts';
-import { type CompiledWideIps, compileWideIps } from '../../src/gtm/compile-wide-ips.ts';
-import { newGtmCounts, WIDE_IP_COUNTERS, WideIpCounter } from '../../src/gtm/counts.ts';
-import { virtualServerKey } from '../../src/gtm/description.ts';
-import { type FactStatus, newFacts } from '../../src/gtm/facts.ts';
-import { newPersistMemory } from '../../src/gtm/persist-table.ts';
-import { newStateMemory, StateWriter } from '../../src/gtm/state-journal.ts';
+import { WIDE_IP_COUNTERS, WideIpCounter } from '../../src/gtm/counts.ts';
+import { type GtmDescription, virtualServerKey } from '../../src/gtm/description.ts';
+import type { FactStatus } from '../../src/gtm/facts.ts';
 import { OneListener } from '../support/dns-engine.ts';
 import { ask } from '../support/dns-peers.ts';
 import { linesOf, queryOf } from '../support/dns.ts';
+import { zonesAlone } from '../../src/assembly/dnsd/source-data.ts';
+import { liveWideIps } from '../support/wide-ip-data.ts';
 import { description, member, pool, server, virtualServer, wideIp } from '../support/gtm-description.ts';
 
 const PORT = 5370;
@@ -31,46 +29,40 @@ const octets = (first: number, index: number): Uint8Array =>
 const keyOf = (side: string, index: number): string => virtualServerKey(SERVER, `${side}${index}`);
 
 /** Each wide IP has a pool of two, of which one is there at any time, in front of others that are never to be asked. */
-function compile(): CompiledWideIps {
+function describe(): GtmDescription {
   const indexes = Array.from({ length: WIDE_IPS }, (_, index) => index);
   const others = Array.from({ length: POOLS - 1 }, (_, index) => index);
-  return compileWideIps(
-    description({
-      datacenters: [{ name: '/Common/dc', enabled: true }],
-      servers: [
-        server(SERVER, '/Common/dc', {
-          virtualServers: [
-            ...indexes.map((index) => virtualServer(`a${index}`, { address: octets(10, index) })),
-            ...indexes.map((index) => virtualServer(`b${index}`, { address: octets(11, index) })),
-            ...others.map((index) => virtualServer(`o${index}`, { address: octets(12, index) })),
-          ],
-        }),
-      ],
-      pools: [
-        ...indexes.map((index) =>
-          pool('a', `/Common/p${index}`, {
-            members: [member(keyOf('a', index)), member(keyOf('b', index), { order: 1 })],
-          }),
-        ),
-        ...others.map((index) => pool('a', `/Common/o${index}`, { members: [member(keyOf('o', index))] })),
-      ],
-      wideIps: indexes.map((index) =>
-        wideIp('a', `w${index}.example.com`, {
-          poolMode: 'global-availability',
-          pools: [`p${index}`, ...others.map((other) => `o${other}`)].map((name, order) => ({
-            ...{ pool: `/Common/${name}`, order, ratio: 1 },
-          })),
+  return description({
+    datacenters: [{ name: '/Common/dc', enabled: true }],
+    servers: [
+      server(SERVER, '/Common/dc', {
+        virtualServers: [
+          ...indexes.map((index) => virtualServer(`a${index}`, { address: octets(10, index) })),
+          ...indexes.map((index) => virtualServer(`b${index}`, { address: octets(11, index) })),
+          ...others.map((index) => virtualServer(`o${index}`, { address: octets(12, index) })),
+        ],
+      }),
+    ],
+    pools: [
+      ...indexes.map((index) =>
+        pool('a', `/Common/p${index}`, {
+          members: [member(keyOf('a', index)), member(keyOf('b', index), { order: 1 })],
         }),
       ),
-    }),
-  );
+      ...others.map((index) => pool('a', `/Common/o${index}`, { members: [member(keyOf('o', index))] })),
+    ],
+    wideIps: indexes.map((index) =>
+      wideIp('a', `w${index}.example.com`, {
+        poolMode: 'global-availability',
+        pools: [`p${index}`, ...others.map((other) => `o${other}`)].map((name, order) => ({
+          ...{ pool: `/Common/${name}`, order, ratio: 1 },
+        })),
+      }),
+    ),
+  });
 }
 
-const { index, tables } = compile();
-const state = newStateMemory(tables.layout);
-const writer = new StateWriter(state);
-const availability = new Availability(index, writer, newFacts());
-const counts = newGtmCounts(tables.layout);
+const { data, availability, writer } = liveWideIps(describe());
 const listener = new OneListener();
 
 function set(side: string, number: number, status: FactStatus): void {
@@ -78,11 +70,9 @@ function set(side: string, number: number, status: FactStatus): void {
 }
 
 before(async () => {
-  availability.start();
   for (let number = 0; number < WIDE_IPS; number++) set('b', number, 'offline');
   writer.commit();
-  const wideIps = { version: 1, tables, state, persistence: newPersistMemory(8), counts, databases: [] };
-  const sources = { zones: [], zoneCounts: new Float64Array(0), wideIps };
+  const sources = { ...zonesAlone([]), wideIps: data };
   await listener.serve(
     { family: 4, address: '127.0.0.1', port: PORT },
     { unhandled: 'reject', udpOctets: 1232 },
@@ -134,7 +124,7 @@ it('answers from one side or the other of each change, and loses nothing', async
   assert.equal(listener.counts[Outcome.wideIp], answers.length);
   let resolutions = 0;
   for (let wideIpNumber = 0; wideIpNumber < WIDE_IPS; wideIpNumber++) {
-    resolutions += counts.wideIps[wideIpNumber * WIDE_IP_COUNTERS + WideIpCounter.resolutions]!;
+    resolutions += data.counts.wideIps[wideIpNumber * WIDE_IP_COUNTERS + WideIpCounter.resolutions]!;
   }
   assert.equal(resolutions, answers.length);
   assert.ok(rate >= CHANGES_PER_SECOND, `${rate} changes a second`);

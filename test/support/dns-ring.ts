@@ -7,7 +7,7 @@ import { addressOctets, parseAddress } from '../../src/core/address.ts';
 import { createQueryLog } from '../../src/assembly/dnsd/query-log.ts';
 import { RingEngine } from '../../src/assembly/dnsd/ring-engine.ts';
 import type { ResponderOptions } from '../../src/dns/responder.ts';
-import { zonesAlone } from '../../src/assembly/dnsd/source-data.ts';
+import { type SourceData, zonesAlone } from '../../src/assembly/dnsd/source-data.ts';
 import type { ZoneTable } from '../../src/dns/zone-table.ts';
 import { currentPlace, DeviceJournal } from '../../src/supervise/device-journal.ts';
 import { type QueryRule, QueryRuleKeeper } from '../../src/supervise/query-rules.ts';
@@ -34,7 +34,10 @@ export function makePair(mtu = 1500): void {
   ip(`link set dev lo up`);
 }
 
-export async function startSockets(responder: ResponderOptions, zones: readonly ZoneTable[]): Promise<OneListener[]> {
+export async function startSockets(
+  responder: ResponderOptions,
+  zones: SourceData | readonly ZoneTable[],
+): Promise<OneListener[]> {
   const engines = SERVER_ADDRESSES.map((address) => ({ engine: new OneListener(), address }));
   for (const { engine, address } of engines) {
     await engine.serve({ family: address.includes(':') ? 6 : 4, address, port: PORT }, responder, zones);
@@ -55,7 +58,7 @@ export type RingOptions = {
 export async function startRing(
   form: Form,
   answers: ResponderOptions,
-  zones: readonly ZoneTable[],
+  zones: SourceData | readonly ZoneTable[],
   { addresses = SERVER_ADDRESSES, died = () => undefined }: RingOptions = {},
 ): Promise<RingEngine> {
   const octets = addresses.map((address) => addressOctets(parseAddress(address)!));
@@ -65,7 +68,7 @@ export async function startRing(
     { deferred: () => undefined, decided: () => undefined, died },
   );
   await engine.ready();
-  await engine.setSources(zonesAlone(zones));
+  await engine.setSources('zones' in zones ? zones : zonesAlone(zones));
   return engine;
 }
 

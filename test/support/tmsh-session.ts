@@ -81,6 +81,10 @@ export class TmshSession implements TmshBackend {
     return Promise.resolve(new IpsecService(this.ipsec).remove(filter));
   }
 
+  forgetClients(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
   reloadZones(names: readonly string[] | undefined): Promise<{ zones: number; failures: [] }> {
     return Promise.resolve({ zones: names?.length ?? 1, failures: [] });
   }

@@ -15,7 +15,6 @@ import {
   type GtmPool,
   type GtmServer,
   type GtmSettings,
-  type Limits,
   type PoolMember,
   virtualServerKey,
   type WideIp,
@@ -37,34 +36,7 @@ import {
 import type { GtmIndex } from '../../src/gtm/tables.ts';
 import { WideIpAnswerer } from '../../src/gtm/wide-ip-answerer.ts';
 import { linesOf, queryOf, type TestQuestion, writeMessage } from './dns.ts';
-
-const NO_LIMITS: Limits = { connections: undefined, bitsPerSecond: undefined, packetsPerSecond: undefined };
-const SERVER_LIMITS = { ...NO_LIMITS, cpuUsage: undefined, memoryAvailable: undefined };
-const NO_WEIGHTS = {
-  rtt: 0,
-  hops: 0,
-  hitRatio: 0,
-  kilobytesPerSecond: 0,
-  packetRate: 0,
-  topology: 0,
-  vsCapacity: 0,
-  vsScore: 0,
-  lcs: 0,
-};
-
-const SETTINGS: GtmSettings = {
-  verifyVsAvailability: true,
-  respectFallbackDependency: false,
-  ignorePathTtl: false,
-  pathTtl: 2400,
-  topologyLongestMatch: true,
-  topologyAllowZeroScores: true,
-  staticPersistIpv4Bits: 32,
-  staticPersistIpv6Bits: 128,
-  drainPersistentRequests: true,
-  wideIpZoneNameserver: 'this.name.is.invalid.',
-  qosFactors: NO_WEIGHTS,
-};
+import { member, pool, server, SETTINGS, virtualServer, wideIp } from './gtm-description.ts';
 
 /** 4 or 16 octets of an address without `::`. */
 export function octetsOf(address: string): Uint8Array {
@@ -74,40 +46,17 @@ export function octetsOf(address: string): Uint8Array {
 
 /** A server in datacenter /Common/dc whose virtual servers are called as their addresses are. */
 export function serverOf(name: string, addresses: readonly string[], datacenter = '/Common/dc'): GtmServer {
-  return {
-    name,
-    datacenter,
-    enabled: true,
-    limits: SERVER_LIMITS,
+  return server(name, datacenter, {
     hasMonitor: false,
-    virtualServers: addresses.map((address) => ({
-      name: address,
-      address: octetsOf(address),
-      port: 80,
-      enabled: true,
-      limits: NO_LIMITS,
-      dependsOn: [],
-      translation: undefined,
-      hasMonitor: false,
-    })),
-  };
+    virtualServers: addresses.map((address) =>
+      virtualServer(address, { address: octetsOf(address), hasMonitor: false }),
+    ),
+  });
 }
 
 export function memberOf(name: string, order: number, changes: Partial<PoolMember> = {}): PoolMember {
-  return {
-    name,
-    enabled: true,
-    order,
-    ratio: 1,
-    limits: NO_LIMITS,
-    dependsOn: [],
-    isStatic: false,
-    priority: 10,
-    weight: 20,
-    port: 443,
-    naptr: { order: 1, preference: 2, flags: 'S', service: 'SIP+D2U' },
-    ...changes,
-  };
+  const naptr = { order: 1, preference: 2, flags: 'S', service: 'SIP+D2U' };
+  return member(name, { order, weight: 20, port: 443, naptr, ...changes });
 }
 
 /** A pool of /Common whose members are addresses of server /Common/s, or names. */
@@ -118,29 +67,14 @@ export function poolOf(
   changes: Partial<GtmPool> = {},
 ): GtmPool {
   const isOfAddresses = type === 'a' || type === 'aaaa';
-  return {
-    type,
-    name,
-    enabled: true,
+  return pool(type, name, {
     preferred: 'global-availability',
-    alternate: 'round-robin',
-    fallback: 'return-to-dns',
-    fallbackIp: undefined,
-    members: members.map((member, order) => {
-      if (typeof member !== 'string') return member;
-      return memberOf(isOfAddresses ? virtualServerKey('/Common/s', member) : member, order);
+    members: members.map((each, order) => {
+      if (typeof each !== 'string') return each;
+      return memberOf(isOfAddresses ? virtualServerKey('/Common/s', each) : each, order);
     }),
-    ttl: 30,
-    maxAnswersReturned: 1,
-    minMembersUp: { mode: 'off', value: 1 },
-    verifyMemberAvailability: true,
-    manualResume: false,
-    dynamicRatio: false,
-    limits: NO_LIMITS,
-    qos: NO_WEIGHTS,
-    hasMonitor: false,
     ...changes,
-  };
+  });
 }
 
 /** `pools`, in their order: those of its own type by their names, those of type cname as `cname NAME`. */
@@ -150,27 +84,16 @@ export function wideIpOf(
   pools: readonly string[],
   changes: Partial<WideIp> = {},
 ): WideIp {
-  const references = pools.map((pool, order) => ({ pool, order, ratio: 1 }));
-  const isAlias = (pool: string): boolean => pool.startsWith('cname ');
-  return {
-    type,
-    name: `/Common/${domain}`,
-    domain,
-    aliases: [],
-    enabled: true,
+  const references = pools.map((name, order) => ({ pool: name, order, ratio: 1 }));
+  const isAlias = (name: string): boolean => name.startsWith('cname ');
+  return wideIp(type, domain, {
     poolMode: 'global-availability',
-    pools: references.filter(({ pool }) => !isAlias(pool)),
+    pools: references.filter(({ pool: name }) => !isAlias(name)),
     cnamePools: references
-      .filter(({ pool }) => isAlias(pool))
+      .filter(({ pool: name }) => isAlias(name))
       .map((reference) => ({ ...reference, pool: reference.pool.slice('cname '.length) })),
-    lastResort: undefined,
-    persistence: undefined,
-    minimalResponse: true,
-    failure: undefined,
-    prefersClientSubnet: false,
-    logs: [],
     ...changes,
-  };
+  });
 }
 
 /** Members of pools that are addresses become virtual servers of /Common/s. */

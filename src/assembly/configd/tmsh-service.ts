@@ -222,6 +222,12 @@ export class TmshService {
         );
         return associations;
       },
+      forgetClients: async () => {
+        const { clients } = await withClient(daemonSocket(state, 'dnsd'), (client) =>
+          client.request('forget-persist', {}),
+        );
+        return clients;
+      },
       ipsecTotals: async () => {
         const { totals } = await withClient(dataplaneSocket, (client) => client.request('ipsec-totals', {}));
         return totals;

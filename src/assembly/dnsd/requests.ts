@@ -14,6 +14,7 @@ export function handlersOf(dnsd: Dnsd): Handlers {
     show: (params) => shows.show(params) ?? gtmShows.show(params) ?? refuse(params.type),
     'dns-explain': (question) => explainQuestion(dnsd, question),
     'dns-log': (_params, { signal }) => dnsd.queryLog.follow(signal),
+    'forget-persist': () => ({ clients: dnsd.wideIps.persistence.forget(() => true, Math.floor(Date.now() / 1000)) }),
     'health-change': (params) => dnsd.health.change(params),
     'health-list': (params) => dnsd.health.list(params),
     'reload-zones': ({ names }) => dnsd.reloadZones(names),

@@ -5,6 +5,7 @@ import { expectEnd, isPattern, readNames, readType, resolveNames } from '../argu
 import { stage } from '../stage.ts';
 import type { Verb } from '../verb.ts';
 import { deleteTransaction } from './cli-transaction.ts';
+import { deleteGtmPersist } from './gtm-persist.ts';
 import { deleteIpsecSa } from './ipsec-sa.ts';
 
 export const remove: Verb = {
@@ -31,5 +32,5 @@ export const remove: Verb = {
       });
     },
   },
-  phrases: [deleteTransaction, deleteIpsecSa],
+  phrases: [deleteTransaction, deleteIpsecSa, deleteGtmPersist],
 };
