@@ -274,7 +274,9 @@ describe('the table of persistence', () => {
     );
     for (const { puts, finds, torn, forgotten, listed } of all) {
       assert.equal(torn, 0);
-      assert.ok(puts > 10_000 && finds > 10_000 && forgotten > 100 && listed > 100);
+      assert.ok(puts > 10_000 && finds > 10_000, `${puts} puts, ${finds} finds`);
+      // How many there are to be forgotten depends on when the other thread runs.
+      assert.ok(forgotten > 10 && listed > 10, `${forgotten} forgotten, ${listed} listed`);
     }
     const entries = new PersistTable(memory).list(NOW);
     assert.ok(entries.length > 0 && entries.length <= 8);
