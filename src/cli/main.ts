@@ -161,6 +161,7 @@ dns
   .argument('<name>', 'the name that is asked for')
   .argument('[type]', 'the type of records', 'A')
   .option('--from <address>', 'as if the query came from there')
+  .option('--subnet <prefix>', 'as if it were asked for clients of this network (EDNS client subnet)')
   .option('--listener <name>', 'as if it came to this listener; default the first')
   .addOption(stateOption())
   .addHelpText(
@@ -168,10 +169,15 @@ dns
     `
 Examples:
   wideplane dns explain www.example.com
-  wideplane dns explain example.com MX --from 192.0.2.7`,
+  wideplane dns explain example.com MX --from 192.0.2.7
+  wideplane dns explain shop.example.com A --from 192.0.2.7 --subnet 203.0.113.0/24`,
   )
   .action(
-    async (name: string, type: string, { state, ...rest }: { state: string; from?: string; listener?: string }) => {
+    async (
+      name: string,
+      type: string,
+      { state, ...rest }: { state: string; from?: string; subnet?: string; listener?: string },
+    ) => {
       const { explainDns } = await import('./dns.ts');
       process.exitCode = await explainDns(state, { name, type, ...rest });
     },

@@ -7,7 +7,7 @@ import { ClientList } from './client-list.ts';
 import { explainZone } from './explain-zone.ts';
 import { Flag, OPT_OCTETS } from './message-head.ts';
 import { countLabels, formatName } from './name.ts';
-import { HEADER_OCTETS, OPT, Query, Rcode, readQuery, RecordClass } from './query.ts';
+import { HEADER_OCTETS, OPT, OptionCode, Query, Rcode, readQuery, RecordClass } from './query.ts';
 import { rcodeName } from './rcode-names.ts';
 import { isMetaType, TYPE, typeName } from './record-types.ts';
 import type { DomainName } from './record.ts';
@@ -26,6 +26,8 @@ export type ExplainQuestion = {
   readonly wantsRecursion: boolean;
   /** By TCP. */
   readonly isStream: boolean;
+  /** The network that a resolver asks for (RFC 7871): 4 or 16 octets of an address, and how many bits of it. */
+  readonly subnet?: { readonly address: Uint8Array; readonly bits: number } | undefined;
 };
 
 export type Explanation = {
@@ -208,8 +210,9 @@ function findZone(
 const originOf = (table: ZoneTable): string => formatName(table.octets, table.nodes[NodeField.nameAt]);
 
 /** A query as dig sends it, of a client that takes 1232 octets over UDP. */
-function queryOf({ name, type, wantsRecursion }: ExplainQuestion): Uint8Array {
-  const message = new Uint8Array(HEADER_OCTETS + name.length + 4 + OPT_OCTETS);
+function queryOf({ name, type, wantsRecursion, subnet }: ExplainQuestion): Uint8Array {
+  const options = subnet === undefined ? new Uint8Array(0) : subnetOption(subnet.address, subnet.bits);
+  const message = new Uint8Array(HEADER_OCTETS + name.length + 4 + OPT_OCTETS + options.length);
   write16(message, 2, wantsRecursion ? Flag.rd : 0);
   write16(message, 4, 1);
   write16(message, 10, 1);
@@ -219,7 +222,24 @@ function queryOf({ name, type, wantsRecursion }: ExplainQuestion): Uint8Array {
   write16(message, at + 2, RecordClass.in);
   write16(message, at + 5, OPT);
   write16(message, at + 7, 1232);
+  write16(message, at + 13, options.length);
+  message.set(options, at + 15);
   return message;
+}
+
+/** RFC 7871, section 6. */
+function subnetOption(address: Uint8Array, bits: number): Uint8Array {
+  const octets = (bits + 7) >>> 3;
+  const option = new Uint8Array(8 + octets);
+  write16(option, 0, OptionCode.clientSubnet);
+  write16(option, 2, 4 + octets);
+  write16(option, 4, address.length === 4 ? 1 : 2);
+  option[6] = bits;
+  for (let index = 0; index < octets; index++) {
+    const left = bits - 8 * index;
+    option[8 + index] = left >= 8 ? address[index]! : address[index]! & (0xff00 >>> left);
+  }
+  return option;
 }
 
 function replyTo(

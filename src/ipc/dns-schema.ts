@@ -26,6 +26,8 @@ export const DNS_METHODS = {
       type: z.string(),
       /** Where the query comes from; absent: this machine. */
       from: ipText.optional(),
+      /** The network that the query is asked for (RFC 7871): `203.0.113.0/24`. */
+      subnet: z.string().optional(),
       /** Full path of the listener that is asked; absent: the first. */
       listener: z.string().optional(),
     }),

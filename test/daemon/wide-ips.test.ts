@@ -271,6 +271,11 @@ test('topology sends clients and their subnets by a database of places, and says
   assert.match(text, /192\.0\.2\.21/);
   assert.match(text, /CLIENT-SUBNET: 203\.0\.113\.0\/24\/24/, 'the answer is for that subnet');
   assert.match(wideplane('dns', 'explain', 'www.example.com', 'A'), /pool a \/Common\/near: topology chooses it/);
+  const explained = wideplane('dns', 'explain', 'www.example.com', 'A', '--subnet', '203.0.113.0/24');
+  assert.match(
+    explained,
+    /pool a \/Common\/far: topology chooses it[^]*answer: www\.example\.com\. \d+ A 192\.0\.2\.21/,
+  );
   writeFileSync(database, 'no database');
   tmsh(`modify gtm global-settings general geoip-databases { ${database} ${state}.none }`);
   assert.match(tmsh('show sys config status wait'), /geoip-databases: .*\.mmdb/);

@@ -2,7 +2,7 @@
 
 import { randomFillSync } from 'node:crypto';
 import { fullPath, COMMON } from '../../config/name.ts';
-import { addressOctets, parseAddress } from '../../core/address.ts';
+import { addressOctets, parseAddress, parsePrefix } from '../../core/address.ts';
 import { explain, type WideIpExplainer } from '../../dns/explain.ts';
 import { nameErrorText, parseName, ROOT_NAME } from '../../dns/name.ts';
 import { typeOf } from '../../dns/record-types.ts';
@@ -27,7 +27,8 @@ export function explainQuestion(dnsd: Dnsd, question: ParamsOf<'dns-explain'>): 
   if (client === undefined) throw new IpcError('refused', `--from: ${from} is no IP address`);
   const spec = listenerOf(dnsd, question.listener);
   const { profile, isStream } = spec;
-  const asked = { name, type, isStream, client: addressOctets(client), wantsRecursion: true };
+  const subnet = question.subnet === undefined ? undefined : readSubnet(question.subnet);
+  const asked = { name, type, isStream, client: addressOctets(client), wantsRecursion: true, subnet };
   const options = answerOptions(profile, dnsd.facts);
   const { steps, ...rest } = explain(new ZoneSet(dnsd.tables), options, asked, wideIpExplainer(dnsd));
   const where = `listener: ${spec.name} at ${placeText(spec)}, profile ${profile.name}`;
@@ -36,6 +37,12 @@ export function explainQuestion(dnsd: Dnsd, question: ParamsOf<'dns-explain'>): 
       .trimEnd()
       .split('\n'),
   };
+}
+
+function readSubnet(text: string): { address: Uint8Array; bits: number } {
+  const prefix = parsePrefix(text);
+  if (prefix === undefined) throw new IpcError('refused', `--subnet: ${text} is no network, as 203.0.113.0/24 is`);
+  return { address: addressOctets(prefix.address), bits: prefix.length };
 }
 
 /** undefined: there are no wide IPs. */
