@@ -14,6 +14,7 @@ import type { Sender } from '../../src/dns/sender.ts';
 import { buildZoneTable } from '../../src/dns/zone-builder.ts';
 import { ZoneSet } from '../../src/dns/zone-set.ts';
 import { randomQuestion, randomZone } from '../support/dns-zones.ts';
+import { describeGtm as describeWideIps, memberOf, poolOf, wideIpOf, WideIpRig } from '../support/wide-ips.ts';
 import { queryOf, zoneOf } from '../support/dns.ts';
 import { type Layout, Mutator } from './mutator.ts';
 
@@ -47,7 +48,29 @@ const QUESTIONS = [
   { name: `many.${many.origin}`, type: 'A' },
   { name: 'version.bind', type: 'TXT', class: 'CH' },
   { name: 'id.server', type: 'TXT', class: 'CH' },
+  { name: `shop.${many.origin}`, type: 'A' },
+  { name: `alias.${many.origin}`, type: 'AAAA' },
+  { name: `silent.${many.origin}`, type: 'A' },
 ] as const;
+
+/** With an alias and one that does not reply; the last pool goes by the place of the client. */
+const wideIps = new WideIpRig(
+  describeWideIps(
+    [
+      wideIpOf('a', `shop.${many.origin}`, ['/Common/shop'], { poolMode: 'topology', prefersClientSubnet: true }),
+      wideIpOf('aaaa', `alias.${many.origin}`, ['cname /Common/alias']),
+      wideIpOf('a', `silent.${many.origin}`, ['/Common/silent']),
+    ],
+    [
+      poolOf('a', '/Common/shop', ['192.0.2.1', '192.0.2.2', '192.0.2.3'], {
+        preferred: 'ratio',
+        maxAnswersReturned: 2,
+      }),
+      poolOf('cname', '/Common/alias', [memberOf('elsewhere.test', 0, { isStatic: true })]),
+      poolOf('a', '/Common/silent', ['192.0.2.4'], { preferred: 'drop-packet' }),
+    ],
+  ),
+);
 
 const tables = new ZoneSet(zones.map(({ origin, records }) => buildZoneTable(zoneOf(origin, records))));
 
@@ -141,7 +164,7 @@ it('mutated messages', () => {
   ];
   const responders = ways.map(
     (way) =>
-      new Responder(answerSources(tables), {
+      new Responder(answerSources(tables, wideIps.answerer), {
         ...({ unhandled: 'allow', udpOctets: UDP_OCTETS, cookieKey: COOKIE_KEY, nsid } as const),
         chaos: { version: 'fuzz', hostname: 'fuzz' },
         ...way,

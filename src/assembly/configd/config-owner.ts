@@ -242,6 +242,11 @@ export class ConfigOwner {
     this.#keepRunning();
   }
 
+  /** Resolves when what runs is on disk, or could not be written, which is logged. */
+  kept(): Promise<void> {
+    return this.#running.settled();
+  }
+
   /** An end in order: what was not saved is gone, unless the files are kept for whoever goes on. */
   async close(isKept = false): Promise<void> {
     if (isKept) await this.#running.close();

@@ -62,7 +62,10 @@ export class TmshService {
     this.#sessions.set(connection, session);
     session.folder = params.folder ?? session.folder;
     const { folder, batch } = session;
-    const output = isChange(params.command) ? await this.#change(params, session) : this.#read(params, session);
+    const changes = isChange(params.command);
+    const output = changes ? await this.#change(params, session) : this.#read(params, session);
+    // Who is told that it is done may rely on it, whatever becomes of configd from then on.
+    if (changes) await this.#options.owner.kept();
     for await (const text of output) {
       for (let at = 0; at < text.length; at += PIECE_CHARACTERS) {
         yield { text: text.slice(at, at + PIECE_CHARACTERS) };
