@@ -1,6 +1,7 @@
 // How somebody writes what is known of health and load: options of a command, and lines of a file that have the same options.
 
-import { HEALTH_STATUSES, type HealthSet } from '../ipc/health-schema.ts';
+import { FACT_STATUSES } from '../gtm/facts.ts';
+import type { HealthSet } from '../ipc/health-schema.ts';
 
 type Numeric = Exclude<keyof HealthSet, 'kind' | 'name' | 'status' | 'reason'>;
 
@@ -26,9 +27,9 @@ function decimal(word: string, factor: number, most: number): number {
 }
 
 function statusOf(word: string): HealthSet['status'] {
-  const status = HEALTH_STATUSES.find((each) => each === word);
+  const status = FACT_STATUSES.find((each) => each === word);
   if (status !== undefined) return status;
-  throw new HealthWordError(`${word}: it must be ${HEALTH_STATUSES.join(', ')}`);
+  throw new HealthWordError(`${word}: it must be ${FACT_STATUSES.join(', ')}`);
 }
 
 type HealthOption = {
@@ -45,7 +46,7 @@ const number = (key: Numeric, value: string, help: string, most?: number): Healt
 
 /** By what is typed behind `--`. */
 export const HEALTH_OPTIONS: Readonly<Record<string, HealthOption>> = {
-  status: { key: 'status', value: 'status', help: HEALTH_STATUSES.join(', '), read: statusOf },
+  status: { key: 'status', value: 'status', help: FACT_STATUSES.join(', '), read: statusOf },
   reason: { key: 'reason', value: 'text', help: 'why; it stands behind the status', read: (word) => word },
   connections: number('connections', 'n', 'concurrent connections'),
   'packets-per-second': number('packetsPerSecond', 'n', 'packets per second'),

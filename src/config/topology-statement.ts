@@ -26,7 +26,7 @@ const NOT = 'not';
 const POOLS = WIDE_IP_TYPES.map((type) => GTM_POOLS[type]);
 
 /** Types of the objects that statements name. */
-export const TOPOLOGY_TARGETS: readonly string[] = [gtmDatacenter, REGION, ...POOLS].map(({ path }) => path);
+const TOPOLOGY_TARGETS: readonly string[] = [gtmDatacenter, REGION, ...POOLS].map(({ path }) => path);
 
 function wordKind(name: string, expects: string, read: (word: string) => Reading<string>): ScalarKind<string> {
   return { shape: 'scalar', name, expects, read, print: (value) => value };
@@ -78,7 +78,7 @@ const kindWord = choiceKind(TOPOLOGY_KINDS);
 const firstWord = choiceKind([NOT, ...TOPOLOGY_KINDS]);
 
 /** The kind of the word behind these of a statement. */
-export function wordOfStatement(words: readonly string[]): ScalarKind<string> | undefined {
+function wordOfStatement(words: readonly string[]): ScalarKind<string> | undefined {
   const isNegated = words[0] === NOT;
   const at = words.length - (isNegated ? 1 : 0);
   if (at === 0) return isNegated ? kindWord : firstWord;

@@ -28,24 +28,13 @@ import {
   type WideIpEntry,
   WideIpField,
   WideIpFlag,
+  QUALITIES,
 } from './tables.ts';
 import type { TopologySubjects } from './topology-subjects.ts';
 
 /** What tables are made from, and where records and subjects of topology go meanwhile. */
 export type Parts = { readonly index: GtmIndex; readonly octets: OctetStore; readonly subjects: TopologySubjects };
 
-/** In the order in which weights and factors stand in `qos`. */
-const QUALITIES: readonly (keyof QosWeights)[] = [
-  'rtt',
-  'hops',
-  'hitRatio',
-  'kilobytesPerSecond',
-  'packetRate',
-  'topology',
-  'vsCapacity',
-  'vsScore',
-  'lcs',
-];
 const MODES = new Map<MemberMode, number>(MEMBER_MODES.map((mode, number) => [mode, number]));
 const TYPES = new Map(WIDE_IP_TYPES.map((type, number) => [type, number]));
 const key = new ObjectKey();

@@ -8,6 +8,7 @@ import type {
   GtmPool,
   GtmServer,
   PoolMember,
+  QosWeights,
   VirtualServer,
   WideIp,
 } from './description.ts';
@@ -80,6 +81,19 @@ export const PoolField = {
   qos: 11,
 } as const;
 export const POOL_NUMBERS = 12;
+
+/** In the order in which weights and factors stand in `qos`. */
+export const QUALITIES: readonly (keyof QosWeights)[] = [
+  'rtt',
+  'hops',
+  'hitRatio',
+  'kilobytesPerSecond',
+  'packetRate',
+  'topology',
+  'vsCapacity',
+  'vsScore',
+  'lcs',
+];
 
 export const PoolFlag = { dynamicRatio: 1 } as const;
 

@@ -3,7 +3,7 @@
 import type { Region, TopologyStatement } from './description.ts';
 import type { TopologyFact } from './topology-tables.ts';
 
-export type TermKind = Exclude<TopologyStatement['kind'], 'geoip-isp'>;
+type TermKind = Exclude<TopologyStatement['kind'], 'geoip-isp'>;
 export type Term = { readonly kind: TermKind; readonly value: string };
 
 export class TopologyTerms {

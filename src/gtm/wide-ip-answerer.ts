@@ -30,7 +30,7 @@ import { FlowEnd, type FlowMeans, WideIpFlow } from './wide-ip-flow.ts';
 import { Column, columnOf, COLUMNS, NameFinding, WideIpFinder } from './wide-ip-names.ts';
 
 /** Aliases that are followed from wide IP to wide IP in one reply. */
-export const MAX_LINKS = 8;
+const MAX_LINKS = 8;
 const CNAME = WIDE_IP_TYPES.indexOf('cname');
 /** Octets of a client subnet in front of its address (RFC 7871, section 6): family, source and scope prefix. */
 const SUBNET_HEAD_OCTETS = 4;

@@ -16,7 +16,7 @@ export type Column = (typeof Column)[keyof typeof Column];
 export const COLUMNS = 8;
 
 /** Numbers of a name that wide IPs have, or that is above such a name. */
-export const NameField = {
+const NameField = {
   hash: 0,
   /** Where the name stands in `octets`, and its octets. */
   at: 1,
@@ -26,7 +26,7 @@ export const NameField = {
   /** By `Column`: the wide IP that answers, or -1. */
   wideIps: 4,
 } as const;
-export const NAME_NUMBERS = NameField.wideIps + COLUMNS;
+const NAME_NUMBERS = NameField.wideIps + COLUMNS;
 
 /** Numbers of a pattern; a smaller number is a more specific one. */
 export const PatternField = {

@@ -1,16 +1,15 @@
 // What is said by hand of the health and load of what wide IPs choose among.
 
 import { z } from 'zod';
+import { FACT_STATUSES } from '../gtm/facts.ts';
 
 const count = z.number().int().min(0).max(0x7fff_ffff);
-
-export const HEALTH_STATUSES = ['available', 'offline', 'unknown'] as const;
 
 const setSchema = z.object({
   kind: z.literal('set'),
   /** `SERVER` or `SERVER:VS`; bare names belong to /Common. */
   name: z.string(),
-  status: z.enum(HEALTH_STATUSES).optional(),
+  status: z.enum(FACT_STATUSES).optional(),
   reason: z.string().max(200).optional(),
   connections: count.optional(),
   packetsPerSecond: count.optional(),
@@ -24,7 +23,7 @@ const setSchema = z.object({
 });
 
 /** One change; numbers that are absent stay as they are. */
-export const healthChangeSchema = z.discriminatedUnion('kind', [
+const healthChangeSchema = z.discriminatedUnion('kind', [
   setSchema,
   z.object({ kind: z.literal('clear'), name: z.string() }),
   z.object({

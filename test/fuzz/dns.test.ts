@@ -53,7 +53,7 @@ const QUESTIONS = [
   { name: `silent.${many.origin}`, type: 'A' },
 ] as const;
 
-/** With an alias and one that does not reply; the last pool goes by the place of the client. */
+/** By chance and the place of the client, an alias, and one that does not reply. */
 const wideIps = new WideIpRig(
   describeWideIps(
     [

@@ -38,20 +38,8 @@ import {
   WIDE_IP_NUMBERS,
   WideIpField,
   type WideIpTables,
+  QUALITIES,
 } from '../../src/gtm/tables.ts';
-
-/** Weights or factors in the order in which tables have them. */
-const QUALITIES = [
-  'rtt',
-  'hops',
-  'hitRatio',
-  'kilobytesPerSecond',
-  'packetRate',
-  'topology',
-  'vsCapacity',
-  'vsScore',
-  'lcs',
-] as const satisfies readonly (keyof QosWeights)[];
 
 const SETTINGS: TableSettings = {
   topologyAllowZeroScores: true,

@@ -54,7 +54,7 @@ export class DecisionLogService {
   }
 }
 
-export function decisionLine(
+function decisionLine(
   { index, tables }: CompiledWideIps,
   { name, type, client, steps, kinds }: LoggedDecision,
 ): string {

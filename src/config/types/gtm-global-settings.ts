@@ -183,6 +183,4 @@ gtm global-settings metrics {
   },
 });
 
-export type GtmGlobalSettingsGeneral = ObjectOf<typeof gtmGlobalSettingsGeneral>;
 export type GtmGlobalSettingsLoadBalancing = ObjectOf<typeof gtmGlobalSettingsLoadBalancing>;
-export type GtmGlobalSettingsMetrics = ObjectOf<typeof gtmGlobalSettingsMetrics>;

@@ -22,7 +22,7 @@ import { remembered, type ObjectContext } from '../remembered.ts';
 import { checkDependency, gtmServer } from './gtm-server.ts';
 
 /** What chooses members at first. */
-export const PREFERRED_MODES = MEMBER_MODES.filter((mode): mode is Exclude<MemberMode, 'none'> => mode !== 'none');
+const PREFERRED_MODES = MEMBER_MODES.filter((mode): mode is Exclude<MemberMode, 'none'> => mode !== 'none');
 
 const MAX_16_BITS = 65_535;
 
