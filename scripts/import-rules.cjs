@@ -4,8 +4,8 @@ const TIERS = [
   ['core'],
   ['wire', 'packet', 'native'],
   ['pipeline'],
-  ['tunnel', 'bridge', 'route', 'ipsec', 'dns', 'gtm', 'config'],
-  ['port', 'net', 'store', 'ipc'],
+  ['tunnel', 'bridge', 'route', 'ipsec', 'dns', 'gtm', 'health', 'config'],
+  ['port', 'net', 'store', 'ipc', 'probe'],
   ['tmsh', 'cli', 'assembly', 'supervise', 'manual'],
   ['daemons'],
 ];
@@ -20,6 +20,7 @@ const SAME_TIER = [
   ['packet', 'wire'],
   ['ipc', 'net'],
   ['store', 'net'],
+  ['probe', 'net'],
   ['assembly', 'supervise'],
   ['assembly', 'tmsh'],
   ['cli', 'supervise'],
@@ -44,14 +45,14 @@ const forbidden = [
     comment: 'node: modules and npm packages belong to tier 3 and above; native is the only loader of the addon',
     severity: 'error',
     from: {
-      path: '^(src|test/fixtures/imports)/(core|wire|packet|tunnel|bridge|route|ipsec|dns|gtm|pipeline|config)/',
+      path: '^(src|test/fixtures/imports)/(core|wire|packet|tunnel|bridge|route|ipsec|dns|gtm|health|pipeline|config)/',
     },
     to: { dependencyTypes: ['core', 'npm', 'npm-dev'] },
   },
   {
     name: 'one-loader-of-the-addon',
     severity: 'error',
-    from: { path: '^src/', pathNot: '^src/(native|port|net|assembly|cli|daemons)/' },
+    from: { path: '^src/', pathNot: '^src/(native|port|net|probe|assembly|cli|daemons)/' },
     to: { path: '^src/native/' },
   },
 ];

@@ -22,6 +22,7 @@ export type DaemonSettings = { state: string; config?: string; log: Log };
 const ENTRY_POINTS: Record<DaemonName, () => Promise<(settings: DaemonSettings) => Promise<number>>> = {
   configd: async () => (await import('../daemons/configd/main.ts')).runConfigd,
   dnsd: async () => (await import('../daemons/dnsd/main.ts')).runDnsd,
+  healthd: async () => (await import('../daemons/healthd/main.ts')).runHealthd,
   dataplaned: async () => (await import('../daemons/dataplaned/main.ts')).runDataplaned,
 };
 

@@ -39,6 +39,13 @@ export const DAEMONS: readonly DaemonEntry[] = [
     rarelyNeeded: ['net_bind_service', 'net_raw', 'net_admin', 'ipc_lock', 'bpf'],
     without: '',
   },
+  {
+    name: 'healthd',
+    help: 'probes servers, and says who is alive',
+    capabilities: ['net_raw'],
+    rarelyNeeded: ['net_raw'],
+    without: '',
+  },
 ];
 
 /** The socket on which a daemon answers, inside the state directory. */

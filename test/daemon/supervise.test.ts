@@ -36,6 +36,7 @@ test('each daemon has the capabilities of its table, and no way to more', async 
     const dataplaned = await up.daemon('dataplaned');
     assert.equal(effective(dataplaned), CAPABILITIES);
     assert.equal(effective(await up.daemon('dnsd')), '8000007400');
+    assert.equal(effective(await up.daemon('healthd')), '2000');
     const status = readFileSync(`/proc/${dataplaned}/status`, 'utf8');
     assert.match(status, /^NoNewPrivs:\s*1$/m);
     assert.equal(parseCapabilities(status).bounding.toString(16), CAPABILITIES);
@@ -74,6 +75,7 @@ test('a killed daemon is started again, and the other is not touched', async () 
         { name: 'configd', restarts: 1 },
         { name: 'dataplaned', restarts: 1 },
         { name: 'dnsd', restarts: 0 },
+        { name: 'healthd', restarts: 0 },
       ],
     );
   });
@@ -128,7 +130,7 @@ test('a stop ends the daemons in reverse order, and leaves neither process nor s
       up.signal(signal);
       assert.equal(await up.exit(), 0);
       const stopped = up.log.filter(({ msg }) => msg === 'SIGTERM').map(({ daemon }) => daemon);
-      assert.deepEqual(stopped, ['dnsd', 'dataplaned', 'configd']);
+      assert.deepEqual(stopped, ['healthd', 'dnsd', 'dataplaned', 'configd']);
       assert.deepEqual(up.family(), []);
       assert.throws(() => statSync(`${state}/supervisor.sock`), /ENOENT/);
     } finally {

@@ -1,0 +1,44 @@
+// healthd: probes what wide IPs and pools choose among, and says who is alive, and why.
+
+import { join } from 'node:path';
+import { ConfigSubscriber } from '../../assembly/config-subscriber.ts';
+import { Healthd } from '../../assembly/healthd/healthd.ts';
+import { handlersOf } from '../../assembly/healthd/requests.ts';
+import { typesOf } from '../../config/object-types.ts';
+import { logEvent } from '../../core/log-codes.ts';
+import type { Log } from '../../core/log.ts';
+import { IpcServer } from '../../ipc/ipc-server.ts';
+import { makeDirectory } from '../../store/atomic-file.ts';
+import { daemonSocket } from '../../supervise/daemon-table.ts';
+
+export type HealthdSettings = { state: string; log: Log };
+
+/** Runs until a signal asks for the end; resolves to the exit status. */
+export async function runHealthd({ state, log }: HealthdSettings): Promise<number> {
+  let finish: (status: number) => void = () => undefined;
+  const finished = new Promise<number>((resolve) => (finish = resolve));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => finish(0));
+
+  const directory = join(state, 'healthd');
+  await makeDirectory(directory);
+  const healthd = new Healthd({ directory, log });
+  const subscriber = new ConfigSubscriber({
+    daemon: 'healthd',
+    types: typesOf('healthd'),
+    socketPath: daemonSocket(state, 'configd'),
+    directory,
+    applier: healthd,
+    log,
+  });
+  const server = new IpcServer(daemonSocket(state, 'healthd'), handlersOf(healthd), log);
+
+  await subscriber.start();
+  await server.listen();
+  logEvent(log, 'daemon-started', `healthd serves ${server.path}; ${healthd.summary()}`);
+  const status = await finished;
+  logEvent(log, 'daemon-stopping', 'healthd stops');
+  await server.close();
+  await subscriber.stop();
+  await healthd.stop();
+  return status;
+}

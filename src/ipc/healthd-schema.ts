@@ -1,0 +1,44 @@
+// What healthd tells: what it found out of what wide IPs choose among, and why.
+
+import { z } from 'zod';
+import { FACT_STATUSES } from '../gtm/facts.ts';
+
+const measuredSchema = z.object({
+  kind: z.enum(['server', 'virtual-server', 'member']),
+  /** As `FactChange` names it. */
+  key: z.string(),
+  status: z.enum(FACT_STATUSES),
+  reason: z.string().max(400),
+  /** Milliseconds since 1970. */
+  since: z.number(),
+  /** Seconds for which it is good when healthd falls silent: the timeout of its monitors. */
+  goodFor: z.number(),
+});
+/** What is known of a thing by its monitors. */
+export type Measured = z.infer<typeof measuredSchema>;
+
+const reportSchema = z.object({
+  /** A snapshot begins: what is not in it is not watched any more. */
+  begin: z.literal(true).optional(),
+  measured: z.array(measuredSchema),
+  /** Not watched any more. */
+  forgotten: z.array(measuredSchema.pick({ kind: true, key: true })),
+  /** The snapshot, or the change, is whole. */
+  last: z.boolean(),
+});
+export type HealthReport = z.infer<typeof reportSchema>;
+
+/** How often there is a report, with nothing in it if need be. */
+export const HEALTH_BEAT_MS = 1000;
+
+export const HEALTHD_METHODS = {
+  /** healthd: a snapshot, then each change at once, and beats. */
+  'health-reports': { params: z.object({}), item: reportSchema },
+  /** healthd: what it knows of a thing, as lines for a person. `kind`: only of that type, as in tmsh: `gtm pool a`, `ltm node`. */
+  'explain-health': {
+    params: z.object({ name: z.string(), kind: z.string().optional() }),
+    result: z.object({ lines: z.array(z.string()) }),
+  },
+  /** healthd: what went down in a monitor with manual-resume, and is to be probed again. */
+  'resume-health': { params: z.object({ name: z.string() }), result: z.object({ resumed: z.number().int() }) },
+} as const;
