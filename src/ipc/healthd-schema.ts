@@ -44,6 +44,16 @@ export type Station = z.infer<typeof stationSchema>;
 /** Addresses in one question. */
 export const MOST_STATIONS = 1000;
 
+/** Types of what can be explained, as in tmsh: those of virtual servers and members are their owners'. */
+export const EXPLAINED_KINDS = [
+  "gtm server",
+  "gtm pool a",
+  "gtm pool aaaa",
+  "ltm node",
+  "ltm pool",
+  "ltm virtual",
+] as const;
+
 /** How often there is a report, with nothing in it if need be. */
 export const HEALTH_BEAT_MS = 1000;
 
@@ -60,9 +70,21 @@ export const HEALTHD_METHODS = {
     params: z.object({ name: z.string(), kind: z.string().optional() }),
     result: z.object({ lines: z.array(z.string()) }),
   },
+  /** healthd: all that monitors watch, a line each, page by page; `isDown`: only what is offline. */
+  "list-watches": {
+    params: z.object({
+      isDown: z.boolean(),
+      cursor: z.number().int().optional(),
+    }),
+    /** `next`: where the next page starts. */
+    result: z.object({
+      lines: z.array(z.string()),
+      next: z.number().int().optional(),
+    }),
+  },
   /** healthd: what went down in a monitor with manual-resume, and is to be probed again. */
   "resume-health": {
-    params: z.object({ name: z.string() }),
+    params: z.object({ name: z.string(), kind: z.string().optional() }),
     result: z.object({ resumed: z.number().int() }),
   },
 } as const;

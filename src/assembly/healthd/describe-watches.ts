@@ -58,8 +58,8 @@ export function describeWatches(
   /** Whether a server, and with it what it has, is left alone. */
   const isIdle = ({ properties }: AnyConfigObject): boolean =>
     !watchesDisabled &&
-    (properties["enabled"] === false ||
-      datacenters.has(textOf(properties["datacenter"])));
+    (properties.enabled === false ||
+      datacenters.has(textOf(properties.datacenter)));
   const servers = objectsOf("gtm server");
   const byName = new Map(servers.map((server) => [server.name, server]));
   return [
@@ -85,7 +85,7 @@ export function describeWatches(
       ),
     ),
     ...objectsOf("ltm node").flatMap((node) =>
-      nodeWatches(node, textOf(nodeDefault?.properties["rule"]), monitors),
+      nodeWatches(node, textOf(nodeDefault?.properties.rule), monitors),
     ),
     ...objectsOf("ltm pool").flatMap((pool) => poolWatches(pool, monitors)),
   ];
@@ -94,7 +94,7 @@ export function describeWatches(
 function disabledNames(objects: readonly AnyConfigObject[]): Set<string> {
   return new Set(
     objects.flatMap(({ name, properties }) =>
-      properties["enabled"] === false ? [name] : [],
+      properties.enabled === false ? [name] : [],
     ),
   );
 }
@@ -161,7 +161,7 @@ const serverWatches = kept(
     watchesDisabled: boolean,
   ): Watch[] => {
     const { name, properties } = server;
-    const rule = textOf(properties["monitor"]);
+    const rule = textOf(properties.monitor);
     const probed = isIdle
       ? notProbed(DISABLED)
       : placesOf(serverAddresses(properties), 0);
@@ -175,7 +175,7 @@ const serverWatches = kept(
       recordsIn(properties["virtual-servers"]),
     );
     const ofVirtualServers = virtualServers.flatMap(([key, virtualServer]) => {
-      const monitor = textOf(virtualServer["monitor"]);
+      const monitor = textOf(virtualServer.monitor);
       const place = virtualServerPlace(virtualServer, isIdle, watchesDisabled);
       const ruleText = monitor === "default" ? rule : monitor;
       return watchBy(
@@ -193,10 +193,10 @@ const serverWatches = kept(
 
 /** All addresses of a server, as they are on its devices. */
 export function serverAddresses(properties: Properties): string[] {
-  const ofDevices = Object.values(recordsIn(properties["devices"])).map(
+  const ofDevices = Object.values(recordsIn(properties.devices)).map(
     ({ addresses }) => recordsIn(addresses),
   );
-  return [recordsIn(properties["addresses"]), ...ofDevices].flatMap(
+  return [recordsIn(properties.addresses), ...ofDevices].flatMap(
     (addresses) =>
       Object.entries(addresses).map(([address, { translation }]) =>
         translated(address, translation),
@@ -210,9 +210,9 @@ function virtualServerPlace(
   isIdle: boolean,
   watchesDisabled: boolean,
 ): Probed {
-  if (isIdle || (virtualServer["enabled"] === false && !watchesDisabled))
+  if (isIdle || (virtualServer.enabled === false && !watchesDisabled))
     return notProbed(DISABLED);
-  const destination = parseDestination(textOf(virtualServer["destination"]));
+  const destination = parseDestination(textOf(virtualServer.destination));
   if (destination === undefined) return notProbed("It has no destination");
   const address = translated(
     formatBareAddress(destination.address),
@@ -232,12 +232,12 @@ function gtmMemberWatches(
   watchesDisabled: boolean,
   placeOf: (member: string) => Probed,
 ): Watch[] {
-  const ofPool = textOf(pool.properties["monitor"]);
-  return Object.entries(recordsIn(pool.properties["members"])).flatMap(
+  const ofPool = textOf(pool.properties.monitor);
+  return Object.entries(recordsIn(pool.properties.members)).flatMap(
     ([member, properties]) => {
-      const own = textOf(properties["monitor"]);
+      const own = textOf(properties.monitor);
       const isDisabled =
-        pool.properties["enabled"] === false || properties["enabled"] === false;
+        pool.properties.enabled === false || properties.enabled === false;
       const probed =
         isDisabled && !watchesDisabled ? notProbed(DISABLED) : placeOf(member);
       const rule = own === "default" ? ofPool : own;
@@ -255,7 +255,7 @@ function gtmMemberWatches(
 
 const nodeWatches = kept(
   (node: AnyConfigObject, defaultRule: string, monitors: Monitors): Watch[] => {
-    const own = textOf(node.properties["monitor"]);
+    const own = textOf(node.properties.monitor);
     const rule = own === "default" ? defaultRule : own;
     return watchBy(
       "node",
@@ -263,17 +263,17 @@ const nodeWatches = kept(
       rule,
       "ltm",
       monitors,
-      ltmPlace(textOf(node.properties["address"]), 0),
+      ltmPlace(textOf(node.properties.address), 0),
     );
   },
 );
 
 const poolWatches = kept(
   (pool: AnyConfigObject, monitors: Monitors): Watch[] => {
-    const ofPool = textOf(pool.properties["monitor"]);
-    return Object.entries(recordsIn(pool.properties["members"])).flatMap(
+    const ofPool = textOf(pool.properties.monitor);
+    return Object.entries(recordsIn(pool.properties.members)).flatMap(
       ([member, properties]) => {
-        const own = textOf(properties["monitor"]);
+        const own = textOf(properties.monitor);
         const rule = own === "" || own === "default" ? ofPool : own;
         const { address, port } = ltmMember(member, properties);
         return watchBy(
@@ -300,7 +300,7 @@ export function ltmMember(
   const [, host = name, port = "0"] =
     /^(.+)[:.]([^:.]+)$/.exec(name.slice(name.lastIndexOf("/") + 1)) ?? [];
   return {
-    address: textOf(properties["address"]) || host,
+    address: textOf(properties.address) || host,
     port: parsePort(port) ?? 0,
   };
 }
