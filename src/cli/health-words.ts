@@ -1,13 +1,13 @@
 // How somebody writes what is known of health and load: options of a command, and lines of a file that have the same options.
 
-import { FACT_STATUSES } from "../gtm/facts.ts";
-import type { HealthSet } from "../ipc/health-schema.ts";
+import { FACT_STATUSES } from '../gtm/facts.ts';
+import type { HealthSet } from '../ipc/health-schema.ts';
 
-type Numeric = Exclude<keyof HealthSet, "kind" | "name" | "status" | "reason">;
+type Numeric = Exclude<keyof HealthSet, 'kind' | 'name' | 'status' | 'reason'>;
 
 /** A word behind an option that cannot be what it is to be; the message says what it must be. */
 export class HealthWordError extends Error {
-  override readonly name = "HealthWordError";
+  override readonly name = 'HealthWordError';
 }
 
 const MOST = 0x7fff_ffff;
@@ -17,9 +17,7 @@ const PER_THOUSAND_IN_PER_CENT = 10;
 function whole(word: string, most = MOST): number {
   const number = /^\d{1,10}$/.test(word) ? Number(word) : Number.NaN;
   if (number <= most) return number;
-  throw new HealthWordError(
-    `${word}: it must be a whole number from 0 to ${most}`,
-  );
+  throw new HealthWordError(`${word}: it must be a whole number from 0 to ${most}`);
 }
 
 function decimal(word: string, factor: number, most: number): number {
@@ -28,25 +26,20 @@ function decimal(word: string, factor: number, most: number): number {
   throw new HealthWordError(`${word}: it must be a number from 0 to ${most}`);
 }
 
-function statusOf(word: string): HealthSet["status"] {
+function statusOf(word: string): HealthSet['status'] {
   const status = FACT_STATUSES.find((each) => each === word);
   if (status !== undefined) return status;
-  throw new HealthWordError(`${word}: it must be ${FACT_STATUSES.join(", ")}`);
+  throw new HealthWordError(`${word}: it must be ${FACT_STATUSES.join(', ')}`);
 }
 
 type HealthOption = {
-  readonly key: Exclude<keyof HealthSet, "kind" | "name">;
+  readonly key: Exclude<keyof HealthSet, 'kind' | 'name'>;
   readonly value: string;
   readonly help: string;
   readonly read: (word: string) => string | number | undefined;
 };
 
-const number = (
-  key: Numeric,
-  value: string,
-  help: string,
-  most?: number,
-): HealthOption => ({
+const number = (key: Numeric, value: string, help: string, most?: number): HealthOption => ({
   ...{ key, value, help },
   read: (word) => whole(word, most),
 });
@@ -54,53 +47,32 @@ const number = (
 /** By what is typed behind `--`. */
 export const HEALTH_OPTIONS: Readonly<Record<string, HealthOption>> = {
   status: {
-    key: "status",
-    value: "status",
-    help: FACT_STATUSES.join(", "),
+    key: 'status',
+    value: 'status',
+    help: FACT_STATUSES.join(', '),
     read: statusOf,
   },
   reason: {
-    key: "reason",
-    value: "text",
-    help: "why; it stands behind the status",
+    key: 'reason',
+    value: 'text',
+    help: 'why; it stands behind the status',
     read: (word) => word,
   },
-  connections: number("connections", "n", "concurrent connections"),
-  "packets-per-second": number("packetsPerSecond", "n", "packets per second"),
-  "kilobytes-per-second": number(
-    "kilobytesPerSecond",
-    "n",
-    "kilobytes (1000 octets) per second",
-  ),
-  capacity: number(
-    "capacity",
-    "n",
-    "capacity of a virtual server, by which virtual-server-capacity weighs it",
-  ),
-  score: number(
-    "score",
-    "n",
-    "score of a virtual server, by which virtual-server-score and dynamic-ratio go",
-  ),
-  cpu: number("cpu", "percent", "CPU of a server that is in use", 100),
-  memory: number(
-    "memoryAvailable",
-    "kilobytes",
-    "memory of a server that is free",
-  ),
+  connections: number('connections', 'n', 'concurrent connections'),
+  'packets-per-second': number('packetsPerSecond', 'n', 'packets per second'),
+  'kilobytes-per-second': number('kilobytesPerSecond', 'n', 'kilobytes (1000 octets) per second'),
+  capacity: number('capacity', 'n', 'capacity of a virtual server, by which virtual-server-capacity weighs it'),
+  score: number('score', 'n', 'score of a virtual server, by which virtual-server-score and dynamic-ratio go'),
+  cpu: number('cpu', 'percent', 'CPU of a server that is in use', 100),
+  memory: number('memoryAvailable', 'kilobytes', 'memory of a server that is free'),
 };
 
 /** Of a path: a number in the unit of the message. */
 export const PATH_WORDS = {
   milliseconds: (word: string): number =>
-    decimal(
-      word,
-      MICROSECONDS_PER_MILLISECOND,
-      MOST / MICROSECONDS_PER_MILLISECOND,
-    ),
+    decimal(word, MICROSECONDS_PER_MILLISECOND, MOST / MICROSECONDS_PER_MILLISECOND),
   hops: (word: string): number => whole(word, 255),
-  percent: (word: string): number =>
-    decimal(word, PER_THOUSAND_IN_PER_CENT, 100),
+  percent: (word: string): number => decimal(word, PER_THOUSAND_IN_PER_CENT, 100),
   seconds: (word: string): number => whole(word),
 };
 
@@ -111,21 +83,17 @@ export const PATH_WORDS = {
 export function readHealthLine(line: string): HealthSet | undefined {
   const words = line.match(/"[^"]*"|[^\s"]+/g) ?? [];
   const name = words[0];
-  if (name === undefined || name.startsWith("#")) return undefined;
+  if (name === undefined || name.startsWith('#')) return undefined;
   const said: Record<string, string | number | undefined> = {};
   for (let at = 1; at < words.length; at += 2) {
     const word = words[at]!;
-    const option = word.startsWith("--")
-      ? HEALTH_OPTIONS[word.slice(2)]
-      : undefined;
+    const option = word.startsWith('--') ? HEALTH_OPTIONS[word.slice(2)] : undefined;
     if (option === undefined) {
-      throw new HealthWordError(
-        `${word} is no option: use --${Object.keys(HEALTH_OPTIONS).join(", --")}`,
-      );
+      throw new HealthWordError(`${word} is no option: use --${Object.keys(HEALTH_OPTIONS).join(', --')}`);
     }
     const value = words[at + 1];
     if (value === undefined) throw new HealthWordError(`${word} needs a value`);
-    said[option.key] = option.read(value.replaceAll('"', ""));
+    said[option.key] = option.read(value.replaceAll('"', ''));
   }
-  return { kind: "set", name, ...(said as Omit<HealthSet, "kind" | "name">) };
+  return { kind: 'set', name, ...(said as Omit<HealthSet, 'kind' | 'name'>) };
 }

@@ -1,16 +1,9 @@
 // What is watched: a thing of the configuration, where it is probed, and the rule by which it is judged.
 
-import type { MonitorRule } from "./monitor.ts";
-import type { ProbePlace } from "./probe.ts";
+import type { MonitorRule } from './monitor.ts';
+import type { ProbePlace } from './probe.ts';
 
-export const WATCH_KINDS = [
-  "server",
-  "virtual-server",
-  "member",
-  "node",
-  "pool-member",
-  "virtual",
-] as const;
+export const WATCH_KINDS = ['server', 'virtual-server', 'member', 'node', 'pool-member', 'virtual'] as const;
 /** `member`: of a gtm pool. `pool-member`: of an ltm pool. */
 export type WatchKind = (typeof WATCH_KINDS)[number];
 
@@ -25,12 +18,7 @@ export type Watch = {
 };
 
 /** What monitors say of it: `disabled` is up, and gets no new clients. */
-export const WATCH_STATUSES = [
-  "available",
-  "disabled",
-  "offline",
-  "unknown",
-] as const;
+export const WATCH_STATUSES = ['available', 'disabled', 'offline', 'unknown'] as const;
 export type WatchStatus = (typeof WATCH_STATUSES)[number];
 
 export type WatchVerdict = {

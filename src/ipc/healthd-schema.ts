@@ -1,10 +1,10 @@
 // What healthd tells: what it found out of what wide IPs choose among, and why.
 
-import { z } from "zod";
-import { FACT_STATUSES } from "../gtm/facts.ts";
+import { z } from 'zod';
+import { FACT_STATUSES } from '../gtm/facts.ts';
 
 const measuredSchema = z.object({
-  kind: z.enum(["server", "virtual-server", "member"]),
+  kind: z.enum(['server', 'virtual-server', 'member']),
   /** As `FactChange` names it. */
   key: z.string(),
   status: z.enum(FACT_STATUSES),
@@ -46,12 +46,12 @@ export const MOST_STATIONS = 1000;
 
 /** Types of what can be explained, as in tmsh: those of virtual servers and members are their owners'. */
 export const EXPLAINED_KINDS = [
-  "gtm server",
-  "gtm pool a",
-  "gtm pool aaaa",
-  "ltm node",
-  "ltm pool",
-  "ltm virtual",
+  'gtm server',
+  'gtm pool a',
+  'gtm pool aaaa',
+  'ltm node',
+  'ltm pool',
+  'ltm virtual',
 ] as const;
 
 /** How often there is a report, with nothing in it if need be. */
@@ -59,19 +59,19 @@ export const HEALTH_BEAT_MS = 1000;
 
 export const HEALTHD_METHODS = {
   /** dataplaned: by which VLAN or tunnel each address was heard last, in the order of the question; all of them are asked for anew. */
-  "locate-stations": {
+  'locate-stations': {
     params: z.object({ addresses: z.array(z.string()).max(MOST_STATIONS) }),
     result: z.object({ stations: z.array(stationSchema) }),
   },
   /** healthd: a snapshot, then each change at once, and beats. */
-  "health-reports": { params: z.object({}), item: reportSchema },
+  'health-reports': { params: z.object({}), item: reportSchema },
   /** healthd: what it knows of a thing, as lines for a person. `kind`: only of that type, as in tmsh: `gtm pool a`, `ltm node`. */
-  "explain-health": {
+  'explain-health': {
     params: z.object({ name: z.string(), kind: z.string().optional() }),
     result: z.object({ lines: z.array(z.string()) }),
   },
   /** healthd: all that monitors watch, a line each, page by page; `isDown`: only what is offline. */
-  "list-watches": {
+  'list-watches': {
     params: z.object({
       isDown: z.boolean(),
       cursor: z.number().int().optional(),
@@ -83,7 +83,7 @@ export const HEALTHD_METHODS = {
     }),
   },
   /** healthd: what went down in a monitor with manual-resume, and is to be probed again. */
-  "resume-health": {
+  'resume-health': {
     params: z.object({ name: z.string(), kind: z.string().optional() }),
     result: z.object({ resumed: z.number().int() }),
   },

@@ -1,13 +1,9 @@
 // A file of what is known at present: it is read once, and written whole some time after each change. One JSON value a line: a head that
 // says what the file is, entries, and how many these are, so that a file which was cut off is noticed.
 
-import { rename } from "node:fs/promises";
-import { errorText } from "../core/errors.ts";
-import {
-  readFileIfThere,
-  removeLeftovers,
-  writeFileAtomic,
-} from "./atomic-file.ts";
+import { rename } from 'node:fs/promises';
+import { errorText } from '../core/errors.ts';
+import { readFileIfThere, removeLeftovers, writeFileAtomic } from './atomic-file.ts';
 
 /** Between a change and the file that has it, at least. */
 const WRITE_MS = 1000;
@@ -59,10 +55,7 @@ export class LineFile<Entry> {
 
   /** Has the entries written soon, as they will be then. */
   touch(): void {
-    this.#timer ??= setTimeout(
-      () => void this.#write(),
-      Math.max(WRITE_MS, REST * this.#lastMs),
-    );
+    this.#timer ??= setTimeout(() => void this.#write(), Math.max(WRITE_MS, REST * this.#lastMs));
   }
 
   /** Resolves when all that was touched is written, or has failed to be. */
@@ -103,15 +96,11 @@ export class LineFile<Entry> {
 
   /** Throws an Error that says what is wrong. */
   #parse(text: string): Entry[] {
-    const lines = text.split("\n");
-    if (lines[0] !== this.#options.head)
-      throw new Error("line 1 is not the head of such a file");
+    const lines = text.split('\n');
+    if (lines[0] !== this.#options.head) throw new Error('line 1 is not the head of such a file');
     const count = lines.length - 3;
-    if (lines.at(-1) !== "" || lines.at(-2) !== `{"entries":${count}}`)
-      throw new Error("the end is missing");
-    return lines
-      .slice(1, count + 1)
-      .map((line, index) => this.#entry(line, index + 2));
+    if (lines.at(-1) !== '' || lines.at(-2) !== `{"entries":${count}}`) throw new Error('the end is missing');
+    return lines.slice(1, count + 1).map((line, index) => this.#entry(line, index + 2));
   }
 
   #entry(line: string, number: number): Entry {
@@ -122,8 +111,7 @@ export class LineFile<Entry> {
       throw new Error(`line ${number}: ${errorText(error)}`, { cause: error });
     }
     const entry = this.#options.entryOf(json);
-    if (entry === undefined)
-      throw new Error(`line ${number} is nothing that such a file has`);
+    if (entry === undefined) throw new Error(`line ${number} is nothing that such a file has`);
     return entry;
   }
 }

@@ -1,15 +1,11 @@
 // Monitors as plain data: objects `gtm monitor TYPE` and `ltm monitor TYPE` become what probes and verdicts go by, and the rules that
 // name them what they mean.
 
-import type { AnyConfigObject } from "../../config/object-type.ts";
-import { openSecret } from "../../config/secret-box.ts";
-import type { Properties, Value } from "../../config/value.ts";
-import {
-  formatBareAddress,
-  isUnspecified,
-  parseAddress,
-} from "../../core/address.ts";
-import { kept } from "../../core/kept.ts";
+import type { AnyConfigObject } from '../../config/object-type.ts';
+import { openSecret } from '../../config/secret-box.ts';
+import type { Properties, Value } from '../../config/value.ts';
+import { formatBareAddress, isUnspecified, parseAddress } from '../../core/address.ts';
+import { kept } from '../../core/kept.ts';
 import {
   type Exchange,
   type FlapLimit,
@@ -21,78 +17,57 @@ import {
   type ProbeSpec,
   type Timing,
   type TlsOptions,
-} from "../../health/monitor.ts";
-import { parsePort } from "../../wire/service-names.ts";
+} from '../../health/monitor.ts';
+import { parsePort } from '../../wire/service-names.ts';
 
 const MS_PER_SECOND = 1000;
 /** Types whose probe is several packets (`probe-attempts`). */
-const OF_PACKETS: ReadonlySet<MonitorType> = new Set([
-  "icmp",
-  "gateway-icmp",
-  "udp",
-  "tcp-half-open",
-]);
+const OF_PACKETS: ReadonlySet<MonitorType> = new Set(['icmp', 'gateway-icmp', 'udp', 'tcp-half-open']);
 
 /** The module and type of a monitor's type of objects: `gtm monitor http`; undefined for any other. */
-export function monitorTypeOf(
-  path: string,
-): { module: MonitorModule; type: MonitorType } | undefined {
-  const [module, kind, word, ...rest] = path.split(" ");
-  if (
-    (module !== "gtm" && module !== "ltm") ||
-    kind !== "monitor" ||
-    rest.length > 0
-  )
-    return undefined;
+export function monitorTypeOf(path: string): { module: MonitorModule; type: MonitorType } | undefined {
+  const [module, kind, word, ...rest] = path.split(' ');
+  if ((module !== 'gtm' && module !== 'ltm') || kind !== 'monitor' || rest.length > 0) return undefined;
   const type = MONITOR_TYPES.find((each) => each === word);
   return type && { module, type };
 }
 
 /** The same for as long as the object is the same. Undefined: it is no monitor. */
-export const describeMonitor = kept(
-  (object: AnyConfigObject): Monitor | undefined => {
-    const kind = monitorTypeOf(object.type);
-    if (kind === undefined) return undefined;
-    const { module, type } = kind;
-    const read = new Reader(object.properties);
-    const { address, port } = parseTarget(read.text("destination"));
-    return {
-      module,
-      type,
-      name: object.name,
-      timing: timingOf(module, type, read),
-      probe: probeOf(type, read),
-      isReverse: read.flag("reverse"),
-      isTransparent: read.flag("transparent"),
-      address,
-      port,
-      manualResume: read.flag("manual-resume"),
-      ignoresDownResponse: read.flag("ignore-down-response"),
-      flapLimit: flapLimitOf(read),
-    };
-  },
-);
+export const describeMonitor = kept((object: AnyConfigObject): Monitor | undefined => {
+  const kind = monitorTypeOf(object.type);
+  if (kind === undefined) return undefined;
+  const { module, type } = kind;
+  const read = new Reader(object.properties);
+  const { address, port } = parseTarget(read.text('destination'));
+  return {
+    module,
+    type,
+    name: object.name,
+    timing: timingOf(module, type, read),
+    probe: probeOf(type, read),
+    isReverse: read.flag('reverse'),
+    isTransparent: read.flag('transparent'),
+    address,
+    port,
+    manualResume: read.flag('manual-resume'),
+    ignoresDownResponse: read.flag('ignore-down-response'),
+    flapLimit: flapLimitOf(read),
+  };
+});
 
 /** Monitors by module and name. */
 export type Monitors = ReadonlyMap<string, Monitor>;
 
-export const monitorKey = (module: MonitorModule, name: string): string =>
-  `${module} ${name}`;
+export const monitorKey = (module: MonitorModule, name: string): string => `${module} ${name}`;
 
 /** The same as before while all monitors are. */
-export function describeMonitors(
-  objects: Iterable<AnyConfigObject>,
-  before: Monitors = new Map(),
-): Monitors {
+export function describeMonitors(objects: Iterable<AnyConfigObject>, before: Monitors = new Map()): Monitors {
   const monitors = new Map<string, Monitor>();
   for (const object of objects) {
     const monitor = describeMonitor(object);
-    if (monitor !== undefined)
-      monitors.set(monitorKey(monitor.module, monitor.name), monitor);
+    if (monitor !== undefined) monitors.set(monitorKey(monitor.module, monitor.name), monitor);
   }
-  const isSame =
-    monitors.size === before.size &&
-    [...monitors].every(([key, monitor]) => before.get(key) === monitor);
+  const isSame = monitors.size === before.size && [...monitors].every(([key, monitor]) => before.get(key) === monitor);
   return isSame ? before : monitors;
 }
 
@@ -113,10 +88,10 @@ export function describeRule(
 function readRule(text: string): { atLeast: number; names: string[] } {
   const [, count, list] = /^min ([0-9]+) of \{(.*)\}$/.exec(text) ?? [];
   if (count !== undefined) {
-    const names = list!.split(" ").filter((word) => word !== "");
+    const names = list!.split(' ').filter((word) => word !== '');
     return { atLeast: Math.max(1, Number(count)), names };
   }
-  const names = text.split(" and ");
+  const names = text.split(' and ');
   return { atLeast: names.length, names };
 }
 
@@ -131,128 +106,110 @@ export function parseTarget(text: string): {
       address: isUnspecified(whole) ? undefined : formatBareAddress(whole),
       port: undefined,
     };
-  const [, host = text, portText = "*"] = /^(.+)[.:]([^.:]+)$/.exec(text) ?? [];
+  const [, host = text, portText = '*'] = /^(.+)[.:]([^.:]+)$/.exec(text) ?? [];
   const address = parseAddress(host);
-  const port = portText === "*" ? undefined : parsePort(portText);
+  const port = portText === '*' ? undefined : parsePort(portText);
   return {
-    address:
-      address === undefined || isUnspecified(address)
-        ? undefined
-        : formatBareAddress(address),
+    address: address === undefined || isUnspecified(address) ? undefined : formatBareAddress(address),
     port: port === 0 ? undefined : port,
   };
 }
 
-function timingOf(
-  module: MonitorModule,
-  type: MonitorType,
-  read: Reader,
-): Timing {
-  const interval = read.seconds("interval");
-  const timeout = read.seconds("timeout");
+function timingOf(module: MonitorModule, type: MonitorType, read: Reader): Timing {
+  const interval = read.seconds('interval');
+  const timeout = read.seconds('timeout');
   const common = {
     interval,
     timeout,
-    upInterval: read.seconds("up-interval"),
-    timeUntilUp: read.seconds("time-until-up"),
+    upInterval: read.seconds('up-interval'),
+    timeUntilUp: read.seconds('time-until-up'),
   };
   // An LTM monitor has no such properties: one attempt may take as long as there is.
-  if (module === "ltm") {
+  if (module === 'ltm') {
     const probeTimeout = Math.min(timeout, Math.max(interval, MS_PER_SECOND));
     return { ...common, probeTimeout, probeAttempts: 1, probeInterval: 0 };
   }
   const isOfPackets = OF_PACKETS.has(type);
   return {
     ...common,
-    probeTimeout: read.seconds("probe-timeout") || interval,
-    probeAttempts: isOfPackets ? Math.max(1, read.number("probe-attempts")) : 1,
-    probeInterval: isOfPackets ? read.seconds("probe-interval") : 0,
+    probeTimeout: read.seconds('probe-timeout') || interval,
+    probeAttempts: isOfPackets ? Math.max(1, read.number('probe-attempts')) : 1,
+    probeInterval: isOfPackets ? read.seconds('probe-interval') : 0,
   };
 }
 
 function flapLimitOf(read: Reader): FlapLimit | undefined {
-  const changes = read.number("flap-changes");
+  const changes = read.number('flap-changes');
   return changes === 0
     ? undefined
     : {
         changes,
-        window: read.seconds("flap-window"),
-        hold: read.seconds("flap-hold"),
+        window: read.seconds('flap-window'),
+        hold: read.seconds('flap-hold'),
       };
 }
 
 function probeOf(type: MonitorType, read: Reader): ProbeSpec {
   switch (type) {
-    case "icmp":
-    case "gateway-icmp":
-    case "tcp-half-open":
-    case "bigip":
-    case "virtual-location":
+    case 'icmp':
+    case 'gateway-icmp':
+    case 'tcp-half-open':
+    case 'bigip':
+    case 'virtual-location':
       return { type };
-    case "tcp":
-    case "udp":
+    case 'tcp':
+    case 'udp':
       return { type, exchange: exchangeOf(read) };
-    case "http":
+    case 'http':
       return { type, exchange: exchangeOf(read), ...credentialsOf(read) };
-    case "https":
+    case 'https':
       return {
         type,
         exchange: exchangeOf(read),
         ...credentialsOf(read),
         tls: tlsOf(read),
       };
-    case "dns":
+    case 'dns':
       return {
         type,
-        name: read.text("qname"),
-        recordType: read.text("qtype") === "aaaa" ? "aaaa" : "a",
-        contains: oneOf(
-          ["query-type", "any-type", "anything"],
-          read.text("answer-contains"),
-        ),
-        acceptsRcode: oneOf(
-          ["no-error", "anything"],
-          read.text("accept-rcode"),
-        ),
-        receive: read.text("recv"),
+        name: read.text('qname'),
+        recordType: read.text('qtype') === 'aaaa' ? 'aaaa' : 'a',
+        contains: oneOf(['query-type', 'any-type', 'anything'], read.text('answer-contains')),
+        acceptsRcode: oneOf(['no-error', 'anything'], read.text('accept-rcode')),
+        receive: read.text('recv'),
       };
-    case "external":
+    case 'external':
       return {
         type,
-        run: read.text("run"),
-        arguments: read.text("args"),
-        variables: read.variables("user-defined"),
+        run: read.text('run'),
+        arguments: read.text('args'),
+        variables: read.variables('user-defined'),
       };
   }
 }
 
 const exchangeOf = (read: Reader): Exchange => ({
-  send: read.text("send"),
-  receive: read.text("recv"),
-  receiveDisable: read.text("recv-disable"),
+  send: read.text('send'),
+  receive: read.text('recv'),
+  receiveDisable: read.text('recv-disable'),
 });
 
-const credentialsOf = (
-  read: Reader,
-): { username: string; password: string } => ({
-  username: read.text("username"),
-  password: read.secret("password"),
+const credentialsOf = (read: Reader): { username: string; password: string } => ({
+  username: read.text('username'),
+  password: read.secret('password'),
 });
 
 const tlsOf = (read: Reader): TlsOptions => ({
-  ciphers: read.text("cipherlist"),
-  certificate: read.text("cert"),
-  key: read.text("key"),
-  serverName: read.text("server-name"),
-  verify: read.flag("verify-certificate"),
-  authorities: read.text("ca-file"),
+  ciphers: read.text('cipherlist'),
+  certificate: read.text('cert'),
+  key: read.text('key'),
+  serverName: read.text('server-name'),
+  verify: read.flag('verify-certificate'),
+  authorities: read.text('ca-file'),
 });
 
 /** The first is the default of a device. */
-function oneOf<const W extends string>(
-  words: readonly [W, ...W[]],
-  text: string,
-): W {
+function oneOf<const W extends string>(words: readonly [W, ...W[]], text: string): W {
   return words.find((word) => word === text) ?? words[0];
 }
 
@@ -271,12 +228,12 @@ class Reader {
   /** `none` and absent are empty. */
   text(name: string): string {
     const value = this.#value(name);
-    return typeof value === "string" && value !== "none" ? value : "";
+    return typeof value === 'string' && value !== 'none' ? value : '';
   }
 
   number(name: string): number {
     const value = this.#value(name);
-    return typeof value === "number" ? value : 0;
+    return typeof value === 'number' ? value : 0;
   }
 
   seconds(name: string): number {
@@ -290,18 +247,16 @@ class Reader {
   /** Empty where it cannot be opened: the target then refuses what is sent, and the reason is its. */
   secret(name: string): string {
     const sealed = this.text(name);
-    if (sealed === "") return "";
+    if (sealed === '') return '';
     const opened = openSecret(sealed);
-    return "text" in opened ? opened.text : "";
+    return 'text' in opened ? opened.text : '';
   }
 
   variables(name: string): Record<string, string> {
     const value = this.#value(name);
-    if (typeof value !== "object" || Array.isArray(value)) return {};
+    if (typeof value !== 'object' || Array.isArray(value)) return {};
     return Object.fromEntries(
-      Object.entries(value as Record<string, Properties>).map(
-        ([key, { value: text }]) => [key, String(text ?? "")],
-      ),
+      Object.entries(value as Record<string, Properties>).map(([key, { value: text }]) => [key, String(text ?? '')]),
     );
   }
 }

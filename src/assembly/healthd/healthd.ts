@@ -1,16 +1,10 @@
 // The main thread of healthd: what the configuration wants watched is probed, judged and published.
 
-import {
-  applyChanges,
-  type ConfigChange,
-  type Generation,
-  mapObjects,
-  type ObjectMap,
-} from "../../config/change.ts";
-import type { AnyConfigObject } from "../../config/object-type.ts";
-import type { Log } from "../../core/log.ts";
-import type { ApplyFailure } from "../../ipc/schema.ts";
-import type { ConfigApplier } from "../config-subscriber.ts";
+import { applyChanges, type ConfigChange, type Generation, mapObjects, type ObjectMap } from '../../config/change.ts';
+import type { AnyConfigObject } from '../../config/object-type.ts';
+import type { Log } from '../../core/log.ts';
+import type { ApplyFailure } from '../../ipc/schema.ts';
+import type { ConfigApplier } from '../config-subscriber.ts';
 
 export type HealthdOptions = {
   /** The daemon's own directory, which exists. */
@@ -23,23 +17,17 @@ export class Healthd implements ConfigApplier {
 
   constructor(_options: HealthdOptions) {}
 
-  onSnapshot(
-    _generation: Generation,
-    objects: readonly AnyConfigObject[],
-  ): ApplyFailure[] {
+  onSnapshot(_generation: Generation, objects: readonly AnyConfigObject[]): ApplyFailure[] {
     return this.#goOver(mapObjects(objects));
   }
 
-  onDiff(
-    _generation: Generation,
-    changes: readonly ConfigChange[],
-  ): ApplyFailure[] {
+  onDiff(_generation: Generation, changes: readonly ConfigChange[]): ApplyFailure[] {
     return this.#goOver(applyChanges(this.#objects, changes));
   }
 
   /** What it does, for the line at its start. */
   summary(): string {
-    return "nothing is watched yet";
+    return 'nothing is watched yet';
   }
 
   async stop(): Promise<void> {}

@@ -1,18 +1,14 @@
 // Hands out what was measured to everybody who has subscribed: all of it first, then each change in the moment in which it is found, and
 // a beat when there is nothing to say. What a slow reader has not taken is kept once for each thing: the last that is true of it.
 
-import {
-  HEALTH_BEAT_MS,
-  type HealthReport,
-  type Measured,
-} from "../../ipc/healthd-schema.ts";
+import { HEALTH_BEAT_MS, type HealthReport, type Measured } from '../../ipc/healthd-schema.ts';
 
 /** What is said of in one message, which stays below a message's limit with the longest names and reasons. */
 const PER_REPORT = 150;
 /** A reader that has so much more to take than there is has stopped reading for good. */
 const MOST_UNREAD_ABOVE_ALL = 10_000;
 
-type Named = Pick<Measured, "kind" | "key">;
+type Named = Pick<Measured, 'kind' | 'key'>;
 
 const keyOf = ({ kind, key }: Named): string => `${kind} ${key}`;
 
@@ -29,12 +25,8 @@ export class HealthPublisher {
     return this.#subscribers.size;
   }
 
-  publish(
-    measured: readonly Measured[],
-    forgotten: readonly Named[] = [],
-  ): void {
-    for (const subscriber of this.#subscribers)
-      subscriber.push(measured, forgotten);
+  publish(measured: readonly Measured[], forgotten: readonly Named[] = []): void {
+    for (const subscriber of this.#subscribers) subscriber.push(measured, forgotten);
   }
 
   /** Ends when the caller goes, or has stopped reading. */
@@ -44,7 +36,7 @@ export class HealthPublisher {
     this.#subscribers.add(subscriber);
     const beat = setInterval(() => subscriber.beat(), HEALTH_BEAT_MS);
     const stop = (): void => subscriber.end();
-    signal.addEventListener("abort", stop);
+    signal.addEventListener('abort', stop);
     try {
       yield* reportsOf(all, [], true);
       while (!signal.aborted) {
@@ -54,7 +46,7 @@ export class HealthPublisher {
       }
     } finally {
       clearInterval(beat);
-      signal.removeEventListener("abort", stop);
+      signal.removeEventListener('abort', stop);
       this.#subscribers.delete(subscriber);
     }
   }
@@ -72,9 +64,7 @@ function* reportsOf(
     yield {
       ...(isSnapshot && at === 0 && { begin: true as const }),
       measured: measured.slice(at, end),
-      forgotten: forgotten
-        .slice(at, end)
-        .map(({ kind, key }) => ({ kind, key })),
+      forgotten: forgotten.slice(at, end).map(({ kind, key }) => ({ kind, key })),
       last: end >= most,
     };
   }
@@ -93,8 +83,7 @@ class Subscriber {
   }
 
   push(measured: readonly Measured[], forgotten: readonly Named[]): void {
-    for (const each of [...forgotten, ...measured])
-      this.#unread.set(keyOf(each), each);
+    for (const each of [...forgotten, ...measured]) this.#unread.set(keyOf(each), each);
     if (this.#unread.size > this.#most) this.end();
     this.#wake();
   }
@@ -110,9 +99,7 @@ class Subscriber {
   }
 
   /** What has come since, or nothing as a beat; undefined: it is over. */
-  async next(): Promise<
-    { measured: Measured[]; forgotten: Named[] } | undefined
-  > {
+  async next(): Promise<{ measured: Measured[]; forgotten: Named[] } | undefined> {
     while (!this.#isOver && !this.#isBeatDue && this.#unread.size === 0) {
       await new Promise<void>((resolve) => (this.#wake = resolve));
     }
@@ -121,8 +108,8 @@ class Subscriber {
     this.#unread = new Map();
     this.#isBeatDue = false;
     return {
-      measured: unread.filter((each): each is Measured => "status" in each),
-      forgotten: unread.filter((each) => !("status" in each)),
+      measured: unread.filter((each): each is Measured => 'status' in each),
+      forgotten: unread.filter((each) => !('status' in each)),
     };
   }
 }

@@ -1,16 +1,12 @@
 // What healthd found out last, over its restarts: the verdict of each watch, and what waits to be resumed. Whoever starts again begins
 // with it, so that nothing changes because of that.
 
-import { join } from "node:path";
-import { z } from "zod";
-import { logEvent } from "../../core/log-codes.ts";
-import type { Log } from "../../core/log.ts";
-import {
-  WATCH_KINDS,
-  WATCH_STATUSES,
-  type WatchVerdict,
-} from "../../health/watch.ts";
-import { LineFile } from "../../store/line-file.ts";
+import { join } from 'node:path';
+import { z } from 'zod';
+import { logEvent } from '../../core/log-codes.ts';
+import type { Log } from '../../core/log.ts';
+import { WATCH_KINDS, WATCH_STATUSES, type WatchVerdict } from '../../health/watch.ts';
+import { LineFile } from '../../store/line-file.ts';
 
 const HEAD = '{"wideplane-verdicts":1}';
 
@@ -47,19 +43,19 @@ export class VerdictFile {
 
   constructor(directory: string, log: Log, current: Current) {
     this.#file = new LineFile<Entry>({
-      path: join(directory, "verdicts"),
+      path: join(directory, 'verdicts'),
       head: HEAD,
       entryOf: (json) => entrySchema.safeParse(json).data,
       entries: () => entriesOf(current),
-      damaged: (text) => logEvent(log, "verdicts-damaged", text),
-      unwritten: (text) => logEvent(log, "verdicts-unwritten", text),
+      damaged: (text) => logEvent(log, 'verdicts-damaged', text),
+      unwritten: (text) => logEvent(log, 'verdicts-unwritten', text),
     });
   }
 
   async read(): Promise<Known> {
     const known: Known = { verdicts: new Map(), held: new Set() };
     for (const entry of await this.#file.read()) {
-      if ("held" in entry) {
+      if ('held' in entry) {
         known.held.add(entry.held);
       } else {
         const { kind, key, ...verdict } = entry;
@@ -81,7 +77,6 @@ export class VerdictFile {
 }
 
 function* entriesOf(current: Current): Generator<Entry, void> {
-  for (const { kind, key, status, reason, since } of current.verdicts())
-    yield { kind, key, status, reason, since };
+  for (const { kind, key, status, reason, since } of current.verdicts()) yield { kind, key, status, reason, since };
   for (const held of current.held()) yield { held };
 }
