@@ -178,6 +178,10 @@ export const LOG_CODES = entries({
     level: 'info',
     help: 'more changed within a second than is logged one by one; the message counts the others',
   },
+  'virtual-location': {
+    level: 'info',
+    help: 'a pool member that a monitor of type virtual-location looks for was found, or has moved',
+  },
   'verdicts-damaged': {
     level: 'warn',
     help: 'what monitors found before the restart cannot be read from its file, which is kept aside: nothing is known at first',

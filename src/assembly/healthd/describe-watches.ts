@@ -7,6 +7,7 @@ import { formatBareAddress, isUnspecified, parseAddress, parseAddressOrAny } fro
 import { kept } from '../../core/kept.ts';
 import { virtualServerKey } from '../../gtm/description.ts';
 import { memberKey } from '../../gtm/facts.ts';
+import { ltmMemberKey } from '../../health/ltm-description.ts';
 import type { MonitorModule, MonitorRule, MonitorType } from '../../health/monitor.ts';
 import type { ProbePlace } from '../../health/probe.ts';
 import type { Watch, WatchKind } from '../../health/watch.ts';
@@ -62,8 +63,8 @@ function disabledNames(objects: readonly AnyConfigObject[]): Set<string> {
   return new Set(objects.flatMap(({ name, properties }) => (properties.enabled === false ? [name] : [])));
 }
 
-const textOf = (value: Value | undefined): string => (typeof value === 'string' ? value : '');
-const recordsIn = (value: Value | undefined): Records =>
+export const textOf = (value: Value | undefined): string => (typeof value === 'string' ? value : '');
+export const recordsIn = (value: Value | undefined): Records =>
   typeof value === 'object' && !Array.isArray(value) ? (value as Records) : {};
 
 /** A watch by a rule in words; none where no monitor is named. */
@@ -164,22 +165,25 @@ function gtmMemberWatches(
 }
 
 const nodeWatches = kept((node: AnyConfigObject, defaultRule: string, monitors: Monitors): Watch[] => {
-  const own = textOf(node.properties.monitor);
-  const rule = own === 'default' ? defaultRule : own;
+  const rule = ruleOfPart(node.properties.monitor, defaultRule);
   return watchBy('node', node.name, rule, 'ltm', monitors, ltmPlace(textOf(node.properties.address), 0));
 });
 
 const poolWatches = kept((pool: AnyConfigObject, monitors: Monitors): Watch[] => {
   const ofPool = textOf(pool.properties.monitor);
   return Object.entries(recordsIn(pool.properties.members)).flatMap(([member, properties]) => {
-    const own = textOf(properties.monitor);
-    const rule = own === '' || own === 'default' ? ofPool : own;
+    const rule = ruleOfPart(properties.monitor, ofPool);
     const { address, port } = ltmMember(member, properties);
-    return watchBy('pool-member', poolMemberKey(pool.name, member), rule, 'ltm', monitors, ltmPlace(address, port));
+    return watchBy('pool-member', ltmMemberKey(pool.name, member), rule, 'ltm', monitors, ltmPlace(address, port));
   });
 });
 
-export const poolMemberKey = (pool: string, member: string): string => `${pool} ${member}`;
+/** The rule of a part of something: its own, or that of the whole; empty: none. */
+export function ruleOfPart(own: Value | undefined, whole: string): string {
+  const text = textOf(own);
+  const rule = text === '' || text === 'default' ? whole : text;
+  return rule === 'none' || rule === 'default' ? '' : rule;
+}
 
 /** The address and port of a pool member: those in its name, where nothing else is written. */
 export function ltmMember(name: string, properties: Properties): { address: string; port: number } {
