@@ -1,10 +1,13 @@
 // Monitors as plain data: objects `gtm monitor TYPE` and `ltm monitor TYPE` become what probes and verdicts go by, and the rules that
 // name them what they mean.
 
+import { parseMonitorDestination } from '../../config/monitor-kinds.ts';
+import { readMonitorRule } from '../../config/monitor-rule.ts';
 import type { AnyConfigObject } from '../../config/object-type.ts';
+import { wordsOf } from '../../config/sentence.ts';
 import { openSecret } from '../../config/secret-box.ts';
 import type { Properties, Value } from '../../config/value.ts';
-import { formatBareAddress, isUnspecified, parseAddress } from '../../core/address.ts';
+import { formatBareAddress } from '../../core/address.ts';
 import { kept } from '../../core/kept.ts';
 import {
   type Exchange,
@@ -18,7 +21,6 @@ import {
   type Timing,
   type TlsOptions,
 } from '../../health/monitor.ts';
-import { parsePort } from '../../wire/service-names.ts';
 
 const MS_PER_SECOND = 1000;
 /** Types whose probe is several packets (`probe-attempts`). */
@@ -38,7 +40,7 @@ export const describeMonitor = kept((object: AnyConfigObject): Monitor | undefin
   if (kind === undefined) return undefined;
   const { module, type } = kind;
   const read = new Reader(object.properties);
-  const { address, port } = parseTarget(read.text('destination'));
+  const { address, port } = ownPlace(read.text('destination'));
   return {
     module,
     type,
@@ -77,42 +79,17 @@ export function describeRule(
   module: MonitorModule,
   monitors: Monitors,
 ): { readonly rule: MonitorRule } | { readonly missing: readonly string[] } {
-  const { atLeast, names } = readRule(text);
+  const { atLeast, names } = readMonitorRule(text);
   const found = names.map((name) => monitors.get(monitorKey(module, name)));
   const missing = names.filter((_, index) => found[index] === undefined);
   if (missing.length > 0) return { missing };
   return { rule: { atLeast, monitors: found as Monitor[] } };
 }
 
-/** `a and b`, `min 1 of { a b }`: full paths, as the configuration has them. */
-function readRule(text: string): { atLeast: number; names: string[] } {
-  const [, count, list] = /^min ([0-9]+) of \{(.*)\}$/.exec(text) ?? [];
-  if (count !== undefined) {
-    const names = list!.split(' ').filter((word) => word !== '');
-    return { atLeast: Math.max(1, Number(count)), names };
-  }
-  const names = text.split(' and ');
-  return { atLeast: names.length, names };
-}
-
-/** `*:*`, `*:80`, `192.0.2.1:80`, `2001:db8::1.80`, an address alone, or `*`. */
-export function parseTarget(text: string): {
-  address: string | undefined;
-  port: number | undefined;
-} {
-  const whole = parseAddress(text);
-  if (whole !== undefined)
-    return {
-      address: isUnspecified(whole) ? undefined : formatBareAddress(whole),
-      port: undefined,
-    };
-  const [, host = text, portText = '*'] = /^(.+)[.:]([^.:]+)$/.exec(text) ?? [];
-  const address = parseAddress(host);
-  const port = portText === '*' ? undefined : parsePort(portText);
-  return {
-    address: address === undefined || isUnspecified(address) ? undefined : formatBareAddress(address),
-    port: port === 0 ? undefined : port,
-  };
+/** What a monitor probes instead of the address and the port of its target. */
+function ownPlace(destination: string): { address: string | undefined; port: number | undefined } {
+  const { address, port } = parseMonitorDestination(destination) ?? { address: undefined, port: undefined };
+  return { address: address && formatBareAddress(address), port };
 }
 
 function timingOf(module: MonitorModule, type: MonitorType, read: Reader): Timing {
@@ -203,7 +180,7 @@ const tlsOf = (read: Reader): TlsOptions => ({
   ciphers: read.text('cipherlist'),
   certificate: read.text('cert'),
   key: read.text('key'),
-  serverName: read.text('server-name'),
+  serverName: read.text('sni-server-name'),
   verify: read.flag('verify-certificate'),
   authorities: read.text('ca-file'),
 });
@@ -252,11 +229,11 @@ class Reader {
     return 'text' in opened ? opened.text : '';
   }
 
+  /** Each is its name and its value, as they stand in a sentence. */
   variables(name: string): Record<string, string> {
     const value = this.#value(name);
-    if (typeof value !== 'object' || Array.isArray(value)) return {};
-    return Object.fromEntries(
-      Object.entries(value as Record<string, Properties>).map(([key, { value: text }]) => [key, String(text ?? '')]),
-    );
+    if (!Array.isArray(value)) return {};
+    const pairs = (value as readonly string[]).map((sentence) => wordsOf(sentence) ?? []);
+    return Object.fromEntries(pairs.map(([key = '', text = '']) => [key, text]));
   }
 }

@@ -12,7 +12,7 @@ import { HealthEngine, type VerdictChange } from '../../health/health-engine.ts'
 import { LtmAvailability } from '../../health/ltm-availability.ts';
 import { type LtmDescription, ltmMemberKey } from '../../health/ltm-description.ts';
 import type { Prober } from '../../health/probe.ts';
-import type { Watch, WatchStatus, WatchVerdict } from '../../health/watch.ts';
+import type { Watch, WatchVerdict } from '../../health/watch.ts';
 import type { Measured, Station } from '../../ipc/healthd-schema.ts';
 import type { ApplyFailure } from '../../ipc/schema.ts';
 import type { ConfigApplier } from '../config-subscriber.ts';
@@ -134,14 +134,9 @@ export class Healthd implements ConfigApplier {
     );
   }
 
-  /** How many of what is watched have each status. */
-  countStatuses(): Map<WatchStatus, number> {
-    const counts = new Map<WatchStatus, number>();
-    for (const { kind, key } of this.#watches.values()) {
-      const { status } = this.verdictOf(kind, key);
-      counts.set(status, (counts.get(status) ?? 0) + 1);
-    }
-    return counts;
+  /** Has what is known written soon: somebody has changed it by hand. */
+  keep(): void {
+    this.#file.touch();
   }
 
   async stop(): Promise<void> {
