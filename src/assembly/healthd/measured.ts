@@ -31,7 +31,5 @@ export function isPublished(kind: WatchKind): kind is Measured['kind'] {
 
 /** Whether somebody who knows the one learns anything by the other. */
 export function isSameMeasured(a: Measured | undefined, b: Measured): boolean {
-  return (
-    a !== undefined && a.status === b.status && a.reason === b.reason && a.since === b.since && a.goodFor === b.goodFor
-  );
+  return a?.status === b.status && a.reason === b.reason && a.since === b.since && a.goodFor === b.goodFor;
 }
