@@ -198,6 +198,11 @@ export const LOG_CODES = entries({
     level: 'error',
     help: 'what is known of health and load cannot be written to its file: it is lost when the daemon ends',
   },
+  'health-stale': {
+    level: 'warn',
+    help: 'nothing has been heard of healthd for longer than what it measured is good for: its last word still counts',
+  },
+  'health-fresh': { level: 'info', help: 'healthd is heard of again, and what counts is what it measures' },
 
   // Messages between processes
   'ipc-refused': {
