@@ -130,9 +130,10 @@ function resumeChange(change: Extract<HealthChange, { kind: 'resume' }>, availab
   if (member === undefined) refuse(`gtm pool ${type} ${name} has no member ${change.member}`);
   const key = memberKey(type, name, member);
   if (!facts.held.has(key)) refuse(`member ${member} of gtm pool ${type} ${name} does not wait to be resumed`);
-  const number = graph.memberNumbers.get(key)?.[0];
+  const number = graph.memberNumbers().get(key)?.[0];
   const { virtualServer } = index.members[number!]!;
-  if (availability.virtualServers.status(virtualServer) === Status.offline) {
+  const isOffline = availability.virtualServers.status(virtualServer) === Status.offline;
+  if (isOffline || facts.members.get(key)?.status === 'offline') {
     refuse(`member ${member} of gtm pool ${type} ${name} is still offline: resume it when it is not`);
   }
   return { kind: 'resume', member: key };
