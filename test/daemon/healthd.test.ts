@@ -154,7 +154,10 @@ test('answers follow a server that goes down and comes back, and none goes to it
   await answers('127.0.1.2');
   for (let number = 0; number < 30; number++) assert.equal(ask(), '127.0.1.2');
   assert.match(health('explain', 'web:first'), /: offline since [\s\S]*connection refused/);
-  assert.match(tmsh('show gtm pool a order'), /web:first +offline +enabled +Monitor \/Common\/page: connection refused/);
+  assert.match(
+    tmsh('show gtm pool a order'),
+    /web:first +offline +enabled +Monitor \/Common\/page: connection refused/,
+  );
   await logged();
   const [line, ...more] = changes(from, /^VS first /);
   assert.match(line!, /^VS first \(Server \/Common\/web\) state change green --> red \(Monitor \/Common\/page: /);
