@@ -42,7 +42,8 @@ function memberInDomain(member: string, routeDomain: number): string {
 
 export const ltmPool = objectType({
   ...POOL,
-  readBy: ['healthd'],
+  runBy: 'healthd',
+  readBy: ['dataplaned'],
   help: 'Addresses of which each can do the same: the gateways of a route.',
   example: `
 ltm pool gateways {
