@@ -233,7 +233,6 @@ export class Scanner {
         if (escaped === undefined) {
           throw new ConfigSyntaxError('nothing follows this backslash', this.#position(this.#at), 'Remove it.');
         }
-        if (/[A-Za-z0-9]/.test(escaped)) text += character;
         character = escaped;
         this.#at++;
       }
