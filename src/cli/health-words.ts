@@ -46,8 +46,18 @@ const number = (key: Numeric, value: string, help: string, most?: number): Healt
 
 /** By what is typed behind `--`. */
 export const HEALTH_OPTIONS: Readonly<Record<string, HealthOption>> = {
-  status: { key: 'status', value: 'status', help: FACT_STATUSES.join(', '), read: statusOf },
-  reason: { key: 'reason', value: 'text', help: 'why; it stands behind the status', read: (word) => word },
+  status: {
+    key: 'status',
+    value: 'status',
+    help: FACT_STATUSES.join(', '),
+    read: statusOf,
+  },
+  reason: {
+    key: 'reason',
+    value: 'text',
+    help: 'why; it stands behind the status',
+    read: (word) => word,
+  },
   connections: number('connections', 'n', 'concurrent connections'),
   'packets-per-second': number('packetsPerSecond', 'n', 'packets per second'),
   'kilobytes-per-second': number('kilobytesPerSecond', 'n', 'kilobytes (1000 octets) per second'),

@@ -32,7 +32,7 @@ const textKind: ScalarKind<string> = {
 
 /** A string of a form of its own; `read` gives the canonical text. */
 export function pattern<const O extends PropertyOptions<string>>(
-  form: Pick<ScalarKind<string>, 'name' | 'expects' | 'words' | 'isPhrase' | 'inDomain' | 'read'> &
+  form: Pick<ScalarKind<string>, 'name' | 'expects' | 'words' | 'isPhrase' | 'within' | 'inDomain' | 'read'> &
     Partial<Pick<ScalarKind<string>, 'print'>>,
   options: O,
 ): Property<string, Always<O>> {

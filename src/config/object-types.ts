@@ -28,6 +28,7 @@ import { gtmZone } from './types/gtm-zone.ts';
 import { ltmGlobalSettingsGeneral } from './types/ltm-global-settings-general.ts';
 import { ltmPool } from './types/ltm-pool.ts';
 import { ltmProfileDns } from './types/ltm-profile-dns.ts';
+import { GTM_MONITORS, LTM_MONITORS } from './types/monitors.ts';
 import { netArp } from './types/net-arp.ts';
 import { netFdbTunnel } from './types/net-fdb-tunnel.ts';
 import { netFdbVlan } from './types/net-fdb-vlan.ts';
@@ -69,6 +70,7 @@ const ALL = [
   netVlanGroup,
   netRouteDomain,
   netSelf,
+  ...LTM_MONITORS,
   ltmPool,
   netRoute,
   netArp,
@@ -81,6 +83,7 @@ const ALL = [
   gtmGlobalSettingsGeneral,
   gtmGlobalSettingsLoadBalancing,
   gtmGlobalSettingsMetrics,
+  ...GTM_MONITORS,
   gtmDatacenter,
   gtmLink,
   gtmServer,

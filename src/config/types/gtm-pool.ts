@@ -17,6 +17,7 @@ import { addressOrAny, choice, flag, integer, pattern, port, recordsByPattern, s
 import { yesNo } from '../kinds.ts';
 import { monitorOfPartKind } from '../monitor-rule.ts';
 import { type AnyConfigObject, objectType, type ObjectOf } from '../object-type.ts';
+import { ordered } from '../ordered.ts';
 import type { PropertyMap } from '../property.ts';
 import { remembered, type ObjectContext } from '../remembered.ts';
 import { checkDependency, gtmServer } from './gtm-server.ts';
@@ -48,7 +49,10 @@ const ADDRESS_MEMBERS = recordsByPattern(
     ),
     ...MEMBER,
     ...LIMITS,
-    monitor: pattern(monitorOfPartKind, { default: 'default', help: 'What watches it: default, that of the pool.' }),
+    monitor: pattern(monitorOfPartKind('gtm'), {
+      default: 'default',
+      help: 'What watches it: default, that of the pool.',
+    }),
   },
   {
     default: {},
@@ -101,7 +105,7 @@ const SRV_MEMBERS = recordsByPattern(
 const ADDRESS_POOL = {
   'fallback-ip': addressOrAny({ default: 'any', help: 'What the mode fallback-ip answers; any: nothing.' }),
   ...LIMITS,
-  monitor: pattern(monitorOfPartKind, {
+  monitor: pattern(monitorOfPartKind('gtm'), {
     default: 'default',
     help: 'What watches its members: default, that of the server.',
   }),
@@ -161,11 +165,6 @@ const WITHIN_POOL: Readonly<Record<WideIpType, string>> = {
   srv: 'names of hosts with a service',
 };
 
-/** Properties in the order in which they are printed. */
-function ordered<const M extends PropertyMap>(map: M): M {
-  return Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1))) as unknown as M;
-}
-
 function poolType<const T extends WideIpType, const M extends PropertyMap>(
   type: T,
   properties: M,
@@ -177,6 +176,7 @@ function poolType<const T extends WideIpType, const M extends PropertyMap>(
     path: `gtm pool ${type}` as const,
     label: `Pool ${type.toUpperCase()}`,
     runBy: 'dnsd',
+    ...(type === 'a' || type === 'aaaa' ? { readBy: ['healthd'] } : {}),
     help: `What wide IPs choose from: ${WITHIN_POOL[type]}.`,
     example,
     naming: 'full-path',

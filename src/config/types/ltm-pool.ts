@@ -6,6 +6,7 @@ import { monitorRuleKind } from '../monitor-rule.ts';
 import { COMMON, fullPath, pathProblem, relativeName } from '../name.ts';
 import { objectType, type ObjectOf } from '../object-type.ts';
 import type { Reading } from '../property.ts';
+import { POOL } from './ltm-pool-target.ts';
 import { parseService } from '../../wire/service-names.ts';
 
 /** `10.1.1.1:0`, `10.1.1.1%5:http`, `2001:db8::1.any`; any port is 0. */
@@ -40,8 +41,8 @@ function memberInDomain(member: string, routeDomain: number): string {
 }
 
 export const ltmPool = objectType({
-  path: 'ltm pool',
-  label: 'Pool',
+  ...POOL,
+  readBy: ['healthd'],
   help: 'Addresses of which each can do the same: the gateways of a route.',
   example: `
 ltm pool gateways {
@@ -51,7 +52,6 @@ ltm pool gateways {
     }
 }
 `,
-  naming: 'full-path',
   sync: 'device-group',
   properties: {
     description: string({ help: 'Text for people.' }),
@@ -74,9 +74,8 @@ ltm pool gateways {
       },
       { default: {}, help: 'The members, each an address with a port; the port of a gateway has no meaning.' },
     ),
-    monitor: pattern(monitorRuleKind, {
-      help: 'What watches the members; gateways are watched by ARP and neighbour discovery.',
-      inert: true,
+    monitor: pattern(monitorRuleKind('ltm'), {
+      help: 'What watches the members. Gateways are also watched by ARP and neighbour discovery, which is all that routes look at.',
     }),
   },
   check(objects, context) {
