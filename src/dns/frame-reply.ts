@@ -31,6 +31,8 @@ export const FRAME_OUTCOMES = Object.keys(FrameOutcome).length;
 /** What makes the reply to a message: a Responder. */
 export type MessageResponder = {
   respond: (octets: Uint8Array, start: number, end: number, sender: Sender) => number;
+  /** The sum of halves of the reply's words without its id, if that is known; otherwise less than 0. */
+  readonly messageSum: number;
 };
 
 /** Octets of IP and UDP headers in front of a message. */
@@ -66,7 +68,13 @@ export class FrameReplier {
     this.#words = words;
     this.#halves = new Uint16Array(words.buffer, words.byteOffset, words.length * 2);
     this.#mayBePartial = mayBePartial;
-    this.sender = { addresses: bytes, addressAt: 0, addressOctets: 4, isStream: false, now: 0 };
+    this.sender = {
+      addresses: bytes,
+      addressAt: 0,
+      addressOctets: 4,
+      isStream: false,
+      now: 0,
+    };
   }
 
   /**
@@ -79,8 +87,10 @@ export class FrameReplier {
     const ip = start + ETHERNET_HEADER_OCTETS;
     if (end < ip) return this.#leave(start, FrameOutcome.headerInvalid);
     const isIpv4 = etherType(bytes, start) === EtherType.ipv4;
-    const ipInvalid = isIpv4 ? ipv4HeaderInvalid(bytes, ip, end) : ipv6HeaderInvalid(bytes, ip, end);
-    if (ipInvalid !== FrameOutcome.answered) return this.#leave(start, ipInvalid);
+    if (!isIpv4 || !isPlainIpv4(this.#words, ip >> 2, end - ip)) {
+      const ipInvalid = isIpv4 ? ipv4HeaderInvalid(bytes, ip, end) : ipv6HeaderInvalid(bytes, ip, end);
+      if (ipInvalid !== FrameOutcome.answered) return this.#leave(start, ipInvalid);
+    }
 
     const udp = ip + (isIpv4 ? ipv4.IPV4_HEADER_OCTETS : ipv6.IPV6_HEADER_OCTETS);
     const packetEnd = isIpv4 ? ip + ipv4.ipv4TotalOctets(bytes, ip) : udp + ipv6.ipv6PayloadOctets(bytes, ip);
@@ -116,7 +126,7 @@ export class FrameReplier {
   #hasGoodChecksum(ip: number, udp: number, isIpv4: boolean): boolean {
     const bytes = this.#bytes;
     // Without one it may come over IPv4 alone (RFC 8200, section 8.1).
-    if (!isIpv4 && !udpHeader.udpHasChecksum(bytes, udp)) return false;
+    if (!udpHeader.udpHasChecksum(bytes, udp)) return isIpv4;
     const sum = pseudoHeaderSum(bytes, ip, udpHeader.udpOctets(bytes, udp), isIpv4);
     if (udpHeader.checkUdpChecksum(bytes, this.#words, udp, sum) === FORWARD) return true;
     return this.#mayBePartial && read16(bytes, udp + udpHeader.UDP_CHECKSUM) === checksumFold(sum);
@@ -137,7 +147,12 @@ export class FrameReplier {
     const length = swapped(octets);
     words[at + 1] = length;
     // A sum of 0 would say that there is none (RFC 768).
-    const checksum = checksumFinish(this.#sum(udp, end, pseudoSum)) || 0xffff;
+    const known = this.responder.messageSum;
+    const sum =
+      known < 0
+        ? this.#sum(udp, end, pseudoSum)
+        : pseudoSum + known + bothHalves(words[at]) + length + (words[at + 2]! & 0xffff);
+    const checksum = checksumFinish(sum) || 0xffff;
     words[at + 1] = length | (checksum << 16);
   }
 
@@ -204,6 +219,22 @@ const bothHalves = (word: number): number => (word & 0xffff) + (word >>> 16);
 
 /** 16 bits as they lie in memory. */
 const swapped = (value: number): number => ((value & 0xff) << 8) | (value >>> 8);
+
+/** Whether a packet of UDP, of which there are `room` octets at most, has nothing that would need a closer look. By words, as replies are written. */
+function isPlainIpv4(words: Int32Array, at: number, room: number): boolean {
+  if (room < IPV4_REPLY_OVERHEAD) return false;
+  const first = words[at]!;
+  const second = words[at + 1]!;
+  const third = words[at + 2]!;
+  const octets = swapped(first >>> 16);
+  const hasPlainHead = (first & 0xff) === 0x45 && octets >= IPV4_REPLY_OVERHEAD && octets <= room;
+  if (!hasPlainHead || (second & FRAGMENT_BITS) !== 0 || ((third >>> 8) & 0xff) !== UDP) return false;
+  const sum = bothHalves(first) + bothHalves(second) + bothHalves(third);
+  return checksumFold(sum + bothHalves(words[at + 3]!) + bothHalves(words[at + 4]!)) === 0xffff;
+}
+
+/** MF and the offset, in the second word of an IPv4 header as it lies in memory. */
+const FRAGMENT_BITS = 0xff3f_0000;
 
 /** FrameOutcome.answered: nothing is wrong with it. */
 function ipv4HeaderInvalid(bytes: Uint8Array, ip: number, end: number): FrameOutcome {
