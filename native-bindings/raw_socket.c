@@ -4,6 +4,7 @@
  * Over IPv4 the kernel hands over the IP header too, which is stepped over here; over IPv6 it does not. */
 #include "socket_batch.h"
 
+#include <linux/filter.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -70,7 +71,8 @@ static int transmit(struct raw_socket *raw, const int32_t *descriptors, int coun
 	return sent;
 }
 
-static const char *open_raw(struct raw_socket *raw, napi_env env, napi_value options, const char *text)
+/* `filter`: struct sock_filter as it is in memory; empty: everything is received. */
+static const char *open_raw(struct raw_socket *raw, napi_env env, napi_value options, const char *text, struct span filter)
 {
 	char device[64];
 	option_text(env, options, "device", device, sizeof device);
@@ -93,6 +95,10 @@ static const char *open_raw(struct raw_socket *raw, napi_env env, napi_value opt
 	int descriptor = raw->descriptor =
 		socket_open(raw->family, SOCK_RAW, (int)option_number(env, options, "protocol"), "", &syscall);
 	if (descriptor < 0) return syscall;
+	struct sock_fprog program = {
+		.len = (unsigned short)(filter.count / sizeof(struct sock_filter)), .filter = filter.data};
+	if (program.len > 0 && setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0)
+		return "setsockopt SO_ATTACH_FILTER";
 	socket_set_receive_buffer(descriptor, 16 << 20);
 	if (raw->family == AF_INET) {
 		socket_set(descriptor, SOL_IP, IP_RECVTOS, 1);
@@ -128,7 +134,7 @@ static napi_value raw_open(napi_env env, napi_callback_info info)
 	if (raw == NULL) return throw_errno(env, text, "calloc", ENOMEM);
 	raw->arena = arena;
 	raw->descriptor = -1;
-	const char *syscall = open_raw(raw, env, arguments.values[1], text);
+	const char *syscall = open_raw(raw, env, arguments.values[1], text, argument_array(&arguments, 2));
 	int error = syscall == NULL ? 0 : errno;
 	int handle = error != 0 ? -1 : handle_add(HANDLE_RAW, raw);
 	if (error == 0 && handle < 0) error = EMFILE, syscall = "handle";

@@ -17,6 +17,8 @@ const SAME_TIER = [
   // Wide IPs are a source of answers; their modes and types are those of the configuration.
   ['gtm', 'dns'],
   ['config', 'gtm'],
+  // What is received is matched by the same reading of a pattern that the configuration accepts.
+  ['config', 'health'],
   ['packet', 'wire'],
   ['ipc', 'net'],
   ['store', 'net'],

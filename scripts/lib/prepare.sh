@@ -42,6 +42,7 @@ openssl openssl
 libmaxmind-db-writer-perl /usr/share/doc/libmaxmind-db-writer-perl
 mmdb-bin mmdblookup
 gdnsd gdnsd
+nginx-light nginx
 charon-systemd charon-systemd
 strongswan-swanctl swanctl
 libcharon-extra-plugins /usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so

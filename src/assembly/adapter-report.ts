@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { type Adapter, ADAPTERS } from '../config/types/net-interface.ts';
 import type { LoadedAddon } from '../native/addon.ts';
 import type { LoadedCap } from '../port/cap.ts';
-import type { LoadedRawSocket } from '../port/raw-socket.ts';
+import type { LoadedRawSocket } from '../native/raw-socket.ts';
 import { type CapabilityName, capabilityLabel, type CapabilitySet, hasCapability } from '../supervise/capability.ts';
 
 export type AdapterReport = {

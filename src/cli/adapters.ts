@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { type AdapterReport, kernelHasXdp, reportAdapters } from '../assembly/adapter-report.ts';
 import { loadAddon } from '../native/addon.ts';
 import { loadCap } from '../port/cap.ts';
-import { loadRawSocket } from '../port/raw-socket.ts';
+import { loadRawSocket } from '../native/raw-socket.ts';
 import { parseCapabilities } from '../supervise/capability.ts';
 
 export function adaptersHere(): AdapterReport[] {

@@ -6,10 +6,12 @@ import { HEALTH_OPTIONS, HealthWordError, PATH_WORDS } from './health-words.ts';
 
 type State = { readonly state: string };
 
+const NAMED = 'the server, or a virtual server behind a colon; TYPE POOL SERVER:VS is a member of a pool';
+
 export function addHealthCommands(dns: Command, stateOption: () => Option): void {
   const health = dns
     .command('health')
-    .description('what is known of the health and load of servers; set, clear: by hand, until something measures it')
+    .description('what is known of the health and load of servers; set, clear: by hand, over what healthd measures')
     .addOption(stateOption())
     .action(async ({ state }: State) => {
       const { listHealth } = await import('./dns-health.ts');
@@ -18,12 +20,14 @@ export function addHealthCommands(dns: Command, stateOption: () => Option): void
   addSet(health, stateOption);
   health
     .command('clear')
-    .description('forget all that is known of a server itself, or of one virtual server')
-    .argument('<server[:vs]>', 'the server, or a virtual server behind a colon')
+    .description(
+      'forget what was said by hand of a server itself, of a virtual server or of a member; what is measured shows',
+    )
+    .argument('<server[:vs]...>', NAMED)
     .addOption(stateOption())
-    .action(async (name: string, _options: unknown, command: Command) => {
+    .action(async (words: string[], _options: unknown, command: Command) => {
       const { changeHealth } = await import('./dns-health.ts');
-      process.exitCode = await changeHealth(stateOf(command), 'health', { kind: 'clear', name });
+      process.exitCode = await changeHealth(stateOf(command), 'health', { kind: 'clear', name: words.join(' ') });
     });
   addPaths(dns, stateOption);
   dns
@@ -45,8 +49,8 @@ const stateOf = (command: Command): string => command.optsWithGlobals<State>().s
 function addSet(health: Command, stateOption: () => Option): void {
   const set = health
     .command('set')
-    .description('say how a server or a virtual server is; what is not said stays as it is known')
-    .argument('[server[:vs]]', 'the server, or a virtual server behind a colon')
+    .description('say how a server, a virtual server or a member is; what is not said stays as it is known')
+    .argument('[server[:vs]...]', NAMED)
     .option('--from-file <file>', 'a change a line, as this command has it: SERVER[:VS] OPTIONS; - is standard input');
   for (const [name, { value, help, read }] of Object.entries(HEALTH_OPTIONS)) {
     set.option(`--${name} <${value}>`, help, parser(read));
@@ -59,13 +63,15 @@ function addSet(health: Command, stateOption: () => Option): void {
 Examples:
   wideplane dns health set web:http --status offline --reason "no power"
   wideplane dns health set web --cpu 95
+  wideplane dns health set a pool1 web:http --status available
   generate-changes | wideplane dns health set --from-file -`,
     )
-    .action(async (name: string | undefined, options: Record<string, string | number>, command: Command) => {
+    .action(async (words: readonly string[], options: Record<string, string | number>, command: Command) => {
       const { changeHealth, changeHealthFrom } = await import('./dns-health.ts');
       const state = stateOf(command);
       const { fromFile } = options;
       const said = saidIn(options);
+      const name = words.length === 0 ? undefined : words.join(' ');
       if ((name === undefined) === (fromFile === undefined)) command.error('name a server, or a file with --from-file');
       if (fromFile !== undefined && Object.keys(said).length > 0) command.error('lines of the file have the options');
       process.exitCode =

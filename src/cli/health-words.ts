@@ -46,8 +46,18 @@ const number = (key: Numeric, value: string, help: string, most?: number): Healt
 
 /** By what is typed behind `--`. */
 export const HEALTH_OPTIONS: Readonly<Record<string, HealthOption>> = {
-  status: { key: 'status', value: 'status', help: FACT_STATUSES.join(', '), read: statusOf },
-  reason: { key: 'reason', value: 'text', help: 'why; it stands behind the status', read: (word) => word },
+  status: {
+    key: 'status',
+    value: 'status',
+    help: FACT_STATUSES.join(', '),
+    read: statusOf,
+  },
+  reason: {
+    key: 'reason',
+    value: 'text',
+    help: 'why; it stands behind the status',
+    read: (word) => word,
+  },
   connections: number('connections', 'n', 'concurrent connections'),
   'packets-per-second': number('packetsPerSecond', 'n', 'packets per second'),
   'kilobytes-per-second': number('kilobytesPerSecond', 'n', 'kilobytes (1000 octets) per second'),
@@ -67,15 +77,17 @@ export const PATH_WORDS = {
 };
 
 /**
- * A line `SERVER[:VS] --status offline --reason "no power"`; undefined for an empty one and for a comment (`#`). Throws a
+ * A line `SERVER[:VS] --status offline --reason "no power"`, or with `TYPE POOL SERVER:VS` in front for a member of a pool; undefined for an empty one and for a comment (`#`). Throws a
  * HealthWordError.
  */
 export function readHealthLine(line: string): HealthSet | undefined {
   const words = line.match(/"[^"]*"|[^\s"]+/g) ?? [];
-  const name = words[0];
-  if (name === undefined || name.startsWith('#')) return undefined;
+  if (words.length === 0 || words[0]!.startsWith('#')) return undefined;
+  const options = words.findIndex((word) => word.startsWith('--'));
+  const named = options < 0 ? words.length : options;
+  const name = words.slice(0, Math.max(1, named)).join(' ').replaceAll('"', '');
   const said: Record<string, string | number | undefined> = {};
-  for (let at = 1; at < words.length; at += 2) {
+  for (let at = Math.max(1, named); at < words.length; at += 2) {
     const word = words[at]!;
     const option = word.startsWith('--') ? HEALTH_OPTIONS[word.slice(2)] : undefined;
     if (option === undefined) {

@@ -5,6 +5,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { LOG_LEVELS, type LogLevel } from '../core/log.ts';
 import { DAEMONS, type DaemonName } from '../supervise/daemon-table.ts';
 import { addHealthCommands } from './dns-health-commands.ts';
+import { addWatchCommands } from './health-commands.ts';
 
 const DEFAULT_STATE = '/var/lib/wideplane';
 
@@ -37,6 +38,7 @@ Examples:
   wideplane tcpdump -i vx1                          the frames inside a tunnel
   wideplane tmsh -c 'list net'                      the configuration
   wideplane dns explain www.example.com             what is answered to a query, and why
+  wideplane health list --down                      what monitors say is offline
   wideplane version                                 what is installed, and whether packet I/O can work here
 
 The state directory is ${DEFAULT_STATE} unless --state names another.`,
@@ -66,7 +68,10 @@ removed and the kernel stops reading their frames. All of it is put back at the 
   )
   .action(async (options: LogFlags & { config?: string; state: string; force?: boolean }) => {
     const { up } = await import('./up.ts');
-    process.exitCode = await up({ ...options, force: options.force ?? false });
+    process.exitCode = await up({
+      ...options,
+      force: options.force ?? false,
+    });
   });
 
 program
@@ -123,7 +128,14 @@ Examples:
     }) => {
       const { tcpdump } = await import('./tcpdump.ts');
       const { interface: points = [], dropped = false, write: file, count, snaplen, state } = options;
-      process.exitCode = await tcpdump({ points, dropped, file, count, snaplen, state });
+      process.exitCode = await tcpdump({
+        points,
+        dropped,
+        file,
+        count,
+        snaplen,
+        state,
+      });
     },
   );
 
@@ -148,7 +160,11 @@ Examples:
   .action(async (words: string[], options: { state: string; command: string[]; quiet?: boolean }) => {
     const { tmsh } = await import('./tmsh.ts');
     const commands = words.length === 0 ? options.command : [...options.command, words.join(' ')];
-    process.exitCode = await tmsh({ state: options.state, commands, quiet: options.quiet ?? false });
+    process.exitCode = await tmsh({
+      state: options.state,
+      commands,
+      quiet: options.quiet ?? false,
+    });
   });
 
 const dns = program
@@ -195,6 +211,7 @@ dns
   });
 
 addHealthCommands(dns, stateOption);
+addWatchCommands(program, stateOption);
 
 program
   .command('restore')
@@ -206,7 +223,10 @@ program
   .addHelpText('after', '\nExample:\n  wideplane restore --state /tmp/lab')
   .action(async (options: LogFlags & { state: string; lockHeld?: boolean }) => {
     const { restore } = await import('./restore.ts');
-    process.exitCode = await restore({ ...options, lockHeld: options.lockHeld ?? false });
+    process.exitCode = await restore({
+      ...options,
+      lockHeld: options.lockHeld ?? false,
+    });
   });
 
 program

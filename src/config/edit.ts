@@ -24,6 +24,8 @@ export type Edit =
   | { readonly verb: 'unset' }
   | { readonly verb: 'add-items' | 'delete-items'; readonly items: readonly string[] }
   | { readonly verb: 'delete-all' }
+  /** Of a list of lines: takes the place of the item whose first word is `name`; undefined: takes it away. */
+  | { readonly verb: 'set-line'; readonly name: string; readonly item: string | undefined }
   | { readonly verb: 'add-records' | 'modify-records' | 'replace-records'; readonly records: readonly RecordEdits[] }
   | { readonly verb: 'delete-records'; readonly keys: readonly string[] };
 
@@ -76,6 +78,20 @@ export function applyEdits(
         const items = listOf(own[property]);
         for (const item of edit.items) if (!items.includes(item)) refuse('notFound', item);
         own[property] = items.filter((item) => !edit.items.includes(item));
+        break;
+      }
+      case 'set-line': {
+        const items = [...listOf(own[property])];
+        const at = items.findIndex((item) => item.startsWith(`${edit.name} `));
+        if (edit.item === undefined) {
+          if (at < 0) refuse('notFound', edit.name);
+          items.splice(at, 1);
+        } else if (at < 0) {
+          items.push(edit.item);
+        } else {
+          items[at] = edit.item;
+        }
+        own[property] = items;
         break;
       }
       default: {

@@ -32,7 +32,7 @@ const textKind: ScalarKind<string> = {
 
 /** A string of a form of its own; `read` gives the canonical text. */
 export function pattern<const O extends PropertyOptions<string>>(
-  form: Pick<ScalarKind<string>, 'name' | 'expects' | 'words' | 'isPhrase' | 'inDomain' | 'read'> &
+  form: Pick<ScalarKind<string>, 'name' | 'expects' | 'words' | 'isPhrase' | 'within' | 'inDomain' | 'read'> &
     Partial<Pick<ScalarKind<string>, 'print'>>,
   options: O,
 ): Property<string, Always<O>> {
@@ -304,7 +304,7 @@ export function recordsByReference<const M extends PropertyMap, const O extends 
 
 /** Sub-objects whose names have a form of their own. */
 export function recordsByPattern<const M extends PropertyMap, const O extends RecordsOptions>(
-  form: Pick<ScalarKind<string>, 'name' | 'expects' | 'read' | 'print' | 'inDomain'>,
+  form: Pick<ScalarKind<string>, 'name' | 'expects' | 'read' | 'print' | 'within' | 'inDomain'>,
   properties: M,
   options: O,
 ): Property<Readonly<Record<string, PropertiesOf<M>>>, Always<O>> {

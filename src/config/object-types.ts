@@ -26,8 +26,11 @@ import {
 } from './types/gtm-wideip.ts';
 import { gtmZone } from './types/gtm-zone.ts';
 import { ltmGlobalSettingsGeneral } from './types/ltm-global-settings-general.ts';
+import { ltmNode } from './types/ltm-node.ts';
 import { ltmPool } from './types/ltm-pool.ts';
 import { ltmProfileDns } from './types/ltm-profile-dns.ts';
+import { ltmVirtual } from './types/ltm-virtual.ts';
+import { GTM_MONITORS, LTM_MONITORS } from './types/monitors.ts';
 import { netArp } from './types/net-arp.ts';
 import { netFdbTunnel } from './types/net-fdb-tunnel.ts';
 import { netFdbVlan } from './types/net-fdb-vlan.ts';
@@ -69,7 +72,10 @@ const ALL = [
   netVlanGroup,
   netRouteDomain,
   netSelf,
+  ...LTM_MONITORS,
+  ltmNode,
   ltmPool,
+  ltmVirtual,
   netRoute,
   netArp,
   netNdp,
@@ -81,6 +87,7 @@ const ALL = [
   gtmGlobalSettingsGeneral,
   gtmGlobalSettingsLoadBalancing,
   gtmGlobalSettingsMetrics,
+  ...GTM_MONITORS,
   gtmDatacenter,
   gtmLink,
   gtmServer,

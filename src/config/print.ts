@@ -204,6 +204,7 @@ function printValue(
     if (value.length === 1 && whole !== undefined && kind.wholes?.includes(whole) === true && whole !== 'default')
       return `${name} ${whole}`;
     const items = value.map((item) => printScalar(kind.item as ScalarKind, item, options));
+    if (kind.isLines === true) return items.map((item) => `${name} ${item}`).join(isOneLine ? ' ' : '\n');
     return joinBlock(name, withKept(value, items, kept), isOneLine);
   }
   return `${name} ${printScalar(kind as ScalarKind, value as Scalar, options)}`;

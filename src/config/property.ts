@@ -56,6 +56,8 @@ export type ListKind = {
   readonly item: ScalarKind<string>;
   /** Words that stand for a whole list and need no braces: `allow-service all`. */
   readonly wholes?: readonly string[];
+  /** Items are written without braces, each behind the name of the property: a name and a value (`user-defined LEVEL 7`). */
+  readonly isLines?: true;
 };
 
 export type RecordsKind = {

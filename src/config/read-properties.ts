@@ -340,6 +340,7 @@ function readList(
     scanner.next();
     return { verb: 'set', value: [whole.text] };
   }
+  if (kind.isLines === true && startsLine(scanner, kind)) return readLine(scanner, name, kind, context);
   const verb = readVerb(scanner, name, kind, context);
   if (verb === 'none' || verb === 'default') return unsetList(verb, property);
   const words = takeWords(scanner, takeOpen(scanner, name), kind.item);
@@ -351,6 +352,24 @@ function readList(
   if (verb === 'add') return { verb: 'add-items', items };
   if (verb === 'delete') return { verb: 'delete-items', items };
   return { verb: 'set', value: items };
+}
+
+/** Whether an item stands next, and neither braces nor a verb before some. */
+export function startsLine(source: TokenSource, kind: ListKind): boolean {
+  const token = source.peek();
+  return token?.kind === 'word' && (token.isQuoted || !blockVerbs(kind, 'command').includes(token.text));
+}
+
+/** An item without braces, as `user-defined LEVEL 7`; `none` behind its first word takes it away. */
+function readLine(scanner: Scanner, name: string, kind: ListKind, context: ReadContext): Edit | undefined {
+  const first = scanner.next()!;
+  const second = scanner.peek();
+  if (context.mode === 'command' && second?.kind === 'word' && !second.isQuoted && second.text === 'none') {
+    scanner.next();
+    return { verb: 'set-line', name: first.text, item: undefined };
+  }
+  const item = readScalar(takeWholeSentence(scanner, first, kind.item), name, kind.item, context);
+  return item === undefined ? undefined : { verb: 'set-line', name: first.text, item: item as string };
 }
 
 function unsetList(verb: 'none' | 'default', property: Property): Edit {

@@ -1,7 +1,7 @@
 // Values of several words, each in its place: `a /Common/p`, `not country US`. What may stand at a place depends on the words
 // before it, and is a kind itself: so reading, printing, completion and references follow from the places.
 
-import type { NamedObject, Reading, ScalarKind, WordBehind } from './property.ts';
+import type { NamedObject, NamesWithin, Reading, ScalarKind, WordBehind } from './property.ts';
 import { Scanner, quote } from './scanner.ts';
 import { ConfigSyntaxError } from '../core/errors.ts';
 
@@ -20,14 +20,18 @@ export function sentenceKind(form: {
     wordBehind,
     read: (text, folder) => readSentence(text, folder, expects, wordBehind),
     print: (value, folder) => changeWords(value, wordBehind, (word, kind) => kind.print(word, folder)),
-    within: {
-      types: form.refersTo,
-      of: (value) => namedIn(value, wordBehind),
-      renamed: (value, type, from, to) =>
-        changeWords(value, wordBehind, (word, kind) =>
-          word === from && kind.refersTo?.includes(type) === true ? to : word,
-        ),
-    },
+    ...(form.refersTo.length === 0 ? {} : { within: withinSentence(form.refersTo, wordBehind) }),
+  };
+}
+
+function withinSentence(types: readonly string[], wordBehind: WordBehind): NamesWithin {
+  return {
+    types,
+    of: (value) => namedIn(value, wordBehind),
+    renamed: (value, type, from, to) =>
+      changeWords(value, wordBehind, (word, kind) =>
+        word === from && kind.refersTo?.includes(type) === true ? to : word,
+      ),
   };
 }
 

@@ -2,15 +2,17 @@
 // trunk. A text with them is valid on a BIG-IP, so it loads: such an object is kept as it was written, an item of a list
 // or of records likewise inside its object, and both are written back in place.
 //
+// A rule over monitors is kept likewise without its object: whatever a monitor of another type would find, nothing is known.
+//
 // What counts is a name that the text gives to an unknown object of the same module, or that every BIG-IP ships. Any other
 // name that leads nowhere stays the error that it is.
 
 import type { TextPosition } from '../core/errors.ts';
 import { objectKey } from './change.ts';
-import type { Edit, RecordEdits } from './edit.ts';
+import type { Edit, PropertyEdit, RecordEdits } from './edit.ts';
 import { SHIPPED_ELSEWHERE } from './foreign.ts';
 import { COMMON, fullPath } from './name.ts';
-import type { Property } from './property.ts';
+import type { Property, PropertyMap, RecordsKind, ScalarKind } from './property.ts';
 import type { Extra } from './read-properties.ts';
 import { quote } from './scanner.ts';
 import type { KnownStanza, UnknownStanza } from './stanza.ts';
@@ -45,8 +47,15 @@ export function setAside(
     }
   }
   const known = stanzas.filter((stanza) => !aside.has(stanza));
-  return { known: known.map((stanza) => withoutForeignItems(stanza, foreign, isThere)), aside };
+  const find: Find = (name, targets) => foreign.find(name, targets, isThere);
+  return {
+    known: known.map((stanza) => withoutForeignItems(withoutForeignRules(stanza, find), foreign, isThere)),
+    aside,
+  };
 }
+
+/** What a name stands for that none of the types has. */
+type Find = (name: string, targets: readonly string[]) => string | undefined;
 
 type IsThere = (key: string) => boolean;
 
@@ -94,6 +103,73 @@ function reasonOf(stanza: KnownStanza, foreign: ForeignNames, isThere: IsThere):
     if (edit.verb !== 'set' || typeof edit.value !== 'string') continue;
     const what = foreign.find(edit.value, kind.refersTo, isThere);
     if (what !== undefined) return `has ${property} ${edit.value}: ${what} is not known in this version`;
+  }
+  return undefined;
+}
+
+/** The stanza, rules over monitors that name a foreign one kept as they are written. */
+function withoutForeignRules(stanza: KnownStanza, find: Find): KnownStanza {
+  const extras: Extra[] = [];
+  const edits = withoutRules(stanza.type.properties, stanza.edits, [], find, extras);
+  return extras.length === 0 ? stanza : { ...stanza, edits, extras: [...stanza.extras, ...extras] };
+}
+
+function withoutRules(
+  map: PropertyMap,
+  edits: readonly PropertyEdit[],
+  path: readonly string[],
+  find: Find,
+  extras: Extra[],
+): readonly PropertyEdit[] {
+  const kept: PropertyEdit[] = [];
+  let after: string | undefined;
+  for (const each of edits) {
+    const { property, position, edit } = each;
+    const { kind } = map[property]!;
+    const isRule = kind.shape === 'scalar' && kind.isPhrase === true && edit.verb === 'set';
+    const rule = isRule && typeof edit.value === 'string' ? edit.value : '';
+    const foreign = rule === '' ? undefined : foreignIn(rule, kind as ScalarKind, find);
+    if (foreign !== undefined) {
+      const text = `${property} ${rule}`;
+      extras.push({
+        path,
+        after,
+        name: property,
+        reason: `${text}: ${foreign} is not known in this version`,
+        text,
+        position,
+      });
+      continue;
+    }
+    after = property;
+    kept.push(
+      kind.shape === 'records' ? { ...each, edit: withoutRulesWithin(kind, property, edit, path, find, extras) } : each,
+    );
+  }
+  return kept.length === edits.length && kept.every((each, index) => each.edit === edits[index]!.edit) ? edits : kept;
+}
+
+function withoutRulesWithin(
+  { properties }: RecordsKind,
+  property: string,
+  edit: Edit,
+  path: readonly string[],
+  find: Find,
+  extras: Extra[],
+): Edit {
+  if (edit.verb !== 'replace-records') return edit;
+  const records = edit.records.map((record) => {
+    const edits = withoutRules(properties, record.edits, [...path, property, record.key], find, extras);
+    return edits === record.edits ? record : { ...record, edits };
+  });
+  return records.every((record, index) => record === edit.records[index]) ? edit : { ...edit, records };
+}
+
+/** What a rule names that is foreign. */
+function foreignIn(rule: string, { within }: ScalarKind, find: Find): string | undefined {
+  for (const { name, types } of within?.of(rule) ?? []) {
+    const what = find(name, types);
+    if (what !== undefined) return what;
   }
   return undefined;
 }

@@ -29,6 +29,9 @@ export type Positions = ReadonlyMap<string, ReadonlyMap<string, TextPosition>>;
 /** Stands for a property where the name of an object refers to others. */
 const NAME = 'name';
 
+/** Fewer types than these have some alike: whichever of them is created will do. */
+const FEW_TYPES = 8;
+
 type Reference = { readonly property: string; readonly value: string; readonly targets: readonly string[] };
 
 export function validate(
@@ -152,9 +155,16 @@ function checkReferences(
     error(object, 'notFound', `The requested ${[...new Set(labels)].join(' or ')} (${value}) was not found.`, {
       property,
       value,
-      hint: `${labelled(type, object.name)} names it as ${property}. Create it first: create ${targets[0]} ${shown}`,
+      hint: `${labelled(type, object.name)} names it as ${property}. ${whatToDo(targets, shown)}`,
     });
   });
+}
+
+/** Of many types, as those of monitors, nobody knows which one was meant. */
+function whatToDo(targets: readonly string[], name: string): string {
+  if (targets.length < FEW_TYPES) return `Create it first: create ${targets[0]} ${name}`;
+  const [module, component] = targets[0]!.split(' ');
+  return `list ${module} ${component} shows those that exist.`;
 }
 
 /** Objects that are gone and still referred to. */
@@ -302,11 +312,16 @@ function checkNameSpaces({ added }: ViewChanges, { views }: Configuration, error
         `The requested ${labelled(owner, name)} already exists in partition ${partition}.`,
         {
           value: name,
-          hint: `A ${owner.label} and a ${type.label} cannot share a name: choose another one.`,
+          hint: `${shareNoName(owner, type)}: choose another one.`,
         },
       );
     }
   }
+}
+
+function shareNoName(one: AnyObjectType, other: AnyObjectType): string {
+  const [first, second] = one.label === other.label ? [one.path, other.path] : [one.label, other.label];
+  return `A ${first} and a ${second} cannot share a name`;
 }
 
 /** No object may take its defaults from itself. */

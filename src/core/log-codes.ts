@@ -12,47 +12,95 @@ function entries<const T extends Record<string, LogEntry>>(table: T): T {
 
 export const LOG_CODES = entries({
   // Every daemon
-  'daemon-started': { level: 'info', help: 'the daemon is ready; the message says what it listens on' },
+  'daemon-started': {
+    level: 'info',
+    help: 'the daemon is ready; the message says what it listens on',
+  },
   'daemon-stopping': { level: 'info', help: 'the daemon was asked to stop' },
-  'daemon-failed': { level: 'error', help: 'the daemon cannot go on and exits' },
-  'settings-refused': { level: 'error', help: 'an option or a file that the daemon was started with cannot be used' },
+  'daemon-failed': {
+    level: 'error',
+    help: 'the daemon cannot go on and exits',
+  },
+  'settings-refused': {
+    level: 'error',
+    help: 'an option or a file that the daemon was started with cannot be used',
+  },
   'memory-unprotected': {
     level: 'warn',
     help: 'a core file of the daemon may hold keys, or another process of its account may read them; the message says why',
   },
 
   // Configuration
-  'config-loaded': { level: 'info', help: 'a configuration was read, validated and made the running one' },
+  'config-loaded': {
+    level: 'info',
+    help: 'a configuration was read, validated and made the running one',
+  },
   'config-recovered': {
     level: 'warn',
     help: 'configd was killed: it goes on with the configuration that ran, unsaved changes included',
   },
-  'config-refused': { level: 'error', help: 'a configuration has errors and was not applied' },
-  'config-warning': { level: 'warn', help: 'the configuration is valid, but not what was probably meant' },
+  'config-refused': {
+    level: 'error',
+    help: 'a configuration has errors and was not applied',
+  },
+  'config-warning': {
+    level: 'warn',
+    help: 'the configuration is valid, but not what was probably meant',
+  },
   'config-kept-unknown': {
     level: 'warn',
     help: 'the text holds an object or property that this version does not know: it is kept and saved, without effect',
   },
-  'config-saved': { level: 'info', help: 'the running configuration was written to its file' },
+  'config-saved': {
+    level: 'info',
+    help: 'the running configuration was written to its file',
+  },
   'config-save-failed': {
     level: 'error',
     help: 'the running configuration could not be written; the old file is intact',
   },
-  'store-cleaned': { level: 'info', help: 'a file that was being written when configd was killed has been removed' },
+  'store-cleaned': {
+    level: 'info',
+    help: 'a file that was being written when configd was killed has been removed',
+  },
   'history-damaged': {
     level: 'warn',
     help: 'the kept versions of the configuration cannot be read or removed as they should',
   },
-  'config-audit': { level: 'info', help: 'a command changed, saved or loaded the configuration' },
-  'config-applied': { level: 'debug', help: 'a daemon runs a generation of the configuration' },
-  'config-apply-failed': { level: 'error', help: 'a daemon could not apply an object; the message has the reason' },
+  'config-audit': {
+    level: 'info',
+    help: 'a command changed, saved or loaded the configuration',
+  },
+  'config-applied': {
+    level: 'debug',
+    help: 'a daemon runs a generation of the configuration',
+  },
+  'config-apply-failed': {
+    level: 'error',
+    help: 'a daemon could not apply an object; the message has the reason',
+  },
 
   // Data plane
-  'addon-absent': { level: 'warn', help: 'the addon cannot be loaded, so few adapters work; the message says why' },
-  'port-open': { level: 'info', help: 'a device or socket is open and frames flow through it' },
-  'port-limited': { level: 'warn', help: 'a port is open, but something about its device or file cannot work with it' },
-  'port-waiting': { level: 'warn', help: 'a device, address or link is missing; the port comes back with it' },
-  'port-failed': { level: 'error', help: 'a device or socket could not be opened; it is tried again' },
+  'addon-absent': {
+    level: 'warn',
+    help: 'the addon cannot be loaded, so few adapters work; the message says why',
+  },
+  'port-open': {
+    level: 'info',
+    help: 'a device or socket is open and frames flow through it',
+  },
+  'port-limited': {
+    level: 'warn',
+    help: 'a port is open, but something about its device or file cannot work with it',
+  },
+  'port-waiting': {
+    level: 'warn',
+    help: 'a device, address or link is missing; the port comes back with it',
+  },
+  'port-failed': {
+    level: 'error',
+    help: 'a device or socket could not be opened; it is tried again',
+  },
   'loop-found': {
     level: 'warn',
     help: 'a MAC moves to and fro between two members: there is a loop behind them, and flooding between them is limited',
@@ -66,35 +114,82 @@ export const LOG_CODES = entries({
     level: 'error',
     help: 'sequence numbers of security associations cannot be reserved on disk: they stop sending when theirs run out',
   },
-  'crypto-ready': { level: 'info', help: 'which library seals and opens the packets of IPsec' },
+  'crypto-ready': {
+    level: 'info',
+    help: 'which library seals and opens the packets of IPsec',
+  },
 
   // DNS
-  'listener-open': { level: 'info', help: 'a DNS listener takes queries; the message says where' },
+  'listener-open': {
+    level: 'info',
+    help: 'a DNS listener takes queries; the message says where',
+  },
   'listener-failed': {
     level: 'error',
     help: 'a DNS listener cannot have its address; the message says why, and it is tried again',
   },
-  'ring-open': { level: 'info', help: 'queries for a DNS listener are taken straight from a device' },
+  'ring-open': {
+    level: 'info',
+    help: 'queries for a DNS listener are taken straight from a device',
+  },
   'ring-failed': {
     level: 'error',
     help: 'the ring of a DNS listener cannot be had, or was lost: its socket answers, and the ring is tried again',
   },
-  'backend-failed': { level: 'error', help: 'the BIND that queries are handed to cannot be reached from here at all' },
-  'gtm-decision': { level: 'info', help: 'why a wide IP answered as it did (load-balancing-decision-log-verbosity)' },
-  'gtm-decisions-lost': { level: 'warn', help: 'more decisions of wide IPs came in a second than are logged' },
-  'geoip-loaded': { level: 'info', help: 'a database of places was read, and topology goes by it' },
-  'geoip-refused': { level: 'error', help: 'a database of places cannot be used; topology goes by what else there is' },
+  'backend-failed': {
+    level: 'error',
+    help: 'the BIND that queries are handed to cannot be reached from here at all',
+  },
+  'gtm-decision': {
+    level: 'info',
+    help: 'why a wide IP answered as it did (load-balancing-decision-log-verbosity)',
+  },
+  'gtm-decisions-lost': {
+    level: 'warn',
+    help: 'more decisions of wide IPs came in a second than are logged',
+  },
+  'geoip-loaded': {
+    level: 'info',
+    help: 'a database of places was read, and topology goes by it',
+  },
+  'geoip-refused': {
+    level: 'error',
+    help: 'a database of places cannot be used; topology goes by what else there is',
+  },
   'zone-loaded': { level: 'info', help: 'a zone was read and is served' },
   'zone-refused': {
     level: 'error',
     help: 'a zone has errors or cannot be read, and is served as it was before, if it was; each message is one error',
   },
-  'zone-warning': { level: 'warn', help: 'a zone is served, but not what was probably meant' },
+  'zone-warning': {
+    level: 'warn',
+    help: 'a zone is served, but not what was probably meant',
+  },
   'zone-unwritten': {
     level: 'error',
     help: 'a zone is served, but its file cannot be written: its serial may go back when the daemon starts again',
   },
 
+  'monitor-status': {
+    level: 'info',
+    help: 'monitors have found that a server, virtual server, member or node is another than before; the message says why',
+  },
+  'monitor-statuses-summed': {
+    level: 'info',
+    help: 'more changed within a second than is logged one by one; the message counts the others',
+  },
+  'virtual-location': {
+    level: 'info',
+    help: 'a pool member that a monitor of type virtual-location looks for was found, or has moved',
+  },
+  'verdicts-damaged': {
+    level: 'warn',
+    help: 'what monitors found before the restart cannot be read from its file, which is kept aside: nothing is known at first',
+  },
+  'verdicts-unwritten': {
+    level: 'error',
+    help: 'what monitors have found cannot be written to its file: after a restart it has to be found again',
+  },
   'health-damaged': {
     level: 'error',
     help: 'what was known of health and load cannot be read from its file, which is kept aside: nothing is known at first',
@@ -103,13 +198,33 @@ export const LOG_CODES = entries({
     level: 'error',
     help: 'what is known of health and load cannot be written to its file: it is lost when the daemon ends',
   },
+  'health-stale': {
+    level: 'warn',
+    help: 'nothing has been heard of healthd for longer than what it measured is good for: its last word still counts',
+  },
+  'health-fresh': { level: 'info', help: 'healthd is heard of again, and what counts is what it measures' },
 
   // Messages between processes
-  'ipc-refused': { level: 'warn', help: 'a peer on a Unix socket sent what is no valid message; it was disconnected' },
-  'configd-lost': { level: 'warn', help: 'configd is not reachable; the daemon goes on with the configuration it has' },
-  'configd-found': { level: 'info', help: 'configd is reachable and has sent its configuration' },
-  'snapshot-loaded': { level: 'info', help: 'configd is absent, so the daemon starts from its own last snapshot' },
-  'snapshot-failed': { level: 'error', help: 'the last applied snapshot cannot be read or written' },
+  'ipc-refused': {
+    level: 'warn',
+    help: 'a peer on a Unix socket sent what is no valid message; it was disconnected',
+  },
+  'configd-lost': {
+    level: 'warn',
+    help: 'configd is not reachable; the daemon goes on with the configuration it has',
+  },
+  'configd-found': {
+    level: 'info',
+    help: 'configd is reachable and has sent its configuration',
+  },
+  'snapshot-loaded': {
+    level: 'info',
+    help: 'configd is absent, so the daemon starts from its own last snapshot',
+  },
+  'snapshot-failed': {
+    level: 'error',
+    help: 'the last applied snapshot cannot be read or written',
+  },
 });
 
 export type LogCode = keyof typeof LOG_CODES;

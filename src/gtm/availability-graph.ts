@@ -25,7 +25,8 @@ export type AvailabilityGraph = {
   readonly serverNumbers: ReadonlyMap<string, number>;
   readonly virtualServerNumbers: ReadonlyMap<string, number>;
   readonly datacenterNumbers: ReadonlyMap<string, number>;
-  readonly memberNumbers: ReadonlyMap<string, readonly number[]>;
+  /** By `memberKey`, members of pools a and aaaa: one in each instance of the pool. Made when it is first asked for. */
+  readonly memberNumbers: () => ReadonlyMap<string, readonly number[]>;
   readonly serverOf: Int32Array;
   /** Server → virtual servers. */
   readonly virtualServersOf: Edges;
@@ -96,18 +97,12 @@ function numbersOf({ description, virtualServers, datacenters, members, pools }:
   const serverNumbers = new Map(servers.map(({ name }, server) => [name, server]));
   const isDatacenterEnabled = new Map(datacenters.map(({ name, enabled }) => [name, enabled]));
   const serverOf = Int32Array.from(virtualServers, ({ server }) => serverNumbers.get(server.name)!);
-  const memberNumbers = new Map<string, number[]>();
-  members.forEach((entry, member) => {
-    const { pool } = pools[entry.pool]!;
-    if (!pool.manualResume) return;
-    const key = memberKey(pool.type, pool.name, entry.member.name);
-    memberNumbers.set(key, [...(memberNumbers.get(key) ?? []), member]);
-  });
+  let memberNumbers: ReadonlyMap<string, readonly number[]> | undefined;
   return {
     servers,
     serverNumbers,
     serverOf,
-    memberNumbers,
+    memberNumbers: () => (memberNumbers ??= memberNumbersOf(members, pools)),
     virtualServerNumbers: new Map(virtualServers.map(({ key }, number) => [key, number])),
     datacenterNumbers: new Map(datacenters.map(({ name }, number) => [name, number])),
     virtualServersOf: edgesBy(servers.length, (lead) => serverOf.forEach(lead)),
@@ -115,6 +110,19 @@ function numbersOf({ description, virtualServers, datacenters, members, pools }:
       Number(virtualServer.enabled && server.enabled && isDatacenterEnabled.get(server.datacenter) === true),
     ),
   };
+}
+
+function memberNumbersOf(members: GtmIndex['members'], pools: GtmIndex['pools']): Map<string, number[]> {
+  const numbers = new Map<string, number[]>();
+  members.forEach((entry, member) => {
+    const { pool } = pools[entry.pool]!;
+    if (pool.type !== 'a' && pool.type !== 'aaaa') return;
+    const key = memberKey(pool.type, pool.name, entry.member.name);
+    const known = numbers.get(key);
+    if (known === undefined) numbers.set(key, [member]);
+    else known.push(member);
+  });
+  return numbers;
 }
 
 function enabledOf({ members, pools, virtualServers }: GtmIndex, numbers: Numbers, number: number): number {

@@ -3,10 +3,12 @@
 // are set in the StateWriter, and whoever made the change commits it.
 
 import { type AvailabilityGraph, buildAvailabilityGraph, Enabled } from './availability-graph.ts';
+import type { GtmPool } from './description.ts';
 import {
   type FactChange,
   type Facts,
   isOffline,
+  type MemberFacts,
   memberKey,
   type PathFacts,
   pathKey,
@@ -57,6 +59,9 @@ export class Availability {
       case 'server':
         this.#applyServer(change.name, change.facts);
         break;
+      case 'member':
+        this.#applyMember(change.key, change.facts);
+        break;
       case 'path':
         facts.paths.set(pathKey(change.path.client, change.path.datacenter), change.path);
         this.#takePath(change.path);
@@ -69,7 +74,7 @@ export class Availability {
       }
       case 'resume':
         facts.held.delete(change.member);
-        for (const member of graph.memberNumbers.get(change.member) ?? []) this.members.setHeld(member, false);
+        for (const member of graph.memberNumbers().get(change.member) ?? []) this.members.setHeld(member, false);
         break;
     }
     this.virtualServers.settle();
@@ -79,10 +84,14 @@ export class Availability {
   #start(): void {
     const { facts, graph } = this;
     for (const key of facts.held) {
-      const isOn = (member: number): boolean => (graph.memberEnabled[member]! & Enabled.poolAndMember) !== 0;
-      const members = (graph.memberNumbers.get(key) ?? []).filter(isOn);
+      const isOn = (member: number): boolean =>
+        this.#poolOf(member).manualResume && (graph.memberEnabled[member]! & Enabled.poolAndMember) !== 0;
+      const members = (graph.memberNumbers().get(key) ?? []).filter(isOn);
       if (members.length === 0) facts.held.delete(key);
       for (const member of members) this.members.setHeld(member, true);
+    }
+    for (const [key, { status }] of facts.members) {
+      for (const member of graph.memberNumbers().get(key) ?? []) this.members.setSaid(member, status);
     }
     graph.servers.forEach(({ name }, number) => this.#takeServer(number, facts.servers.get(name)));
     this.virtualServers.settle();
@@ -117,6 +126,19 @@ export class Availability {
     this.#takeServer(number, after);
   }
 
+  #applyMember(key: string, after: MemberFacts | undefined): void {
+    const { members } = this.facts;
+    const before = members.get(key);
+    if (after === undefined) members.delete(key);
+    else members.set(key, after);
+    if (before?.status === after?.status) return;
+    for (const member of this.graph.memberNumbers().get(key) ?? []) {
+      if (this.index.members[member]!.virtualServer < 0) continue;
+      if (after?.status === 'offline') this.#holdMember(member);
+      this.members.setSaid(member, after?.status);
+    }
+  }
+
   #takeServer(server: number, facts: ServerFacts | undefined): void {
     this.virtualServers.takeServer(server, facts);
     const { first, to } = this.graph.virtualServersOf;
@@ -131,16 +153,21 @@ export class Availability {
     if (datacenter !== undefined) this.#paths.set(path, datacenter);
   }
 
-  /** A virtual server went offline: members of pools with manual-resume stay so. */
+  /** A virtual server went offline. */
   #hold(virtualServer: number): void {
     const { first, to } = this.graph.membersOf;
-    for (let at = first[virtualServer]!; at < first[virtualServer + 1]!; at++) {
-      const member = to[at]!;
-      const { pool: poolNumber, member: description } = this.index.members[member]!;
-      const { pool } = this.index.pools[poolNumber]!;
-      if (!pool.manualResume || this.graph.memberEnabled[member] !== Enabled.all) continue;
-      this.members.setHeld(member, true);
-      this.facts.held.add(memberKey(pool.type, pool.name, description.name));
-    }
+    for (let at = first[virtualServer]!; at < first[virtualServer + 1]!; at++) this.#holdMember(to[at]!);
+  }
+
+  /** The member, or its virtual server, went offline: in a pool with manual-resume it stays so. */
+  #holdMember(member: number): void {
+    const pool = this.#poolOf(member);
+    if (!pool.manualResume || this.graph.memberEnabled[member] !== Enabled.all) return;
+    this.members.setHeld(member, true);
+    this.facts.held.add(memberKey(pool.type, pool.name, this.index.members[member]!.member.name));
+  }
+
+  #poolOf(member: number): GtmPool {
+    return this.index.pools[this.index.members[member]!.pool]!.pool;
   }
 }

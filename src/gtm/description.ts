@@ -103,6 +103,8 @@ export type PoolMember = {
   readonly ratio: number;
   readonly limits: Limits;
   readonly dependsOn: readonly string[];
+  /** Pools a and aaaa: whether a monitor of the pool, or its own, watches it beside its virtual server. */
+  readonly hasMonitor: boolean;
   /** Pools cname, mx, naptr, srv: whether the name is answered though no wide IP has it, without a look at one. */
   readonly isStatic: boolean;
   /** mx, srv. */
@@ -154,7 +156,6 @@ export type GtmPool = {
   readonly dynamicRatio: boolean;
   readonly limits: Limits;
   readonly qos: QosWeights;
-  readonly hasMonitor: boolean;
 };
 
 /** What of decisions is logged. */

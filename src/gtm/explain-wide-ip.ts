@@ -15,8 +15,9 @@ import type { GeoDatabase } from './geo-database.ts';
 import type { RandomSource } from './random.ts';
 import { recordLines } from './record-lines.ts';
 import { newStateMemory, type StateMemory, StateReader } from './state-journal.ts';
-import { MEMBER_STATUS_SHIFT, MemberBit, POOL_WORDS, PoolWord, type Status } from './state-layout.ts';
+import { isUp, MEMBER_STATUS_SHIFT, MemberBit, POOL_WORDS, PoolWord, type Status } from './state-layout.ts';
 import { StateWithout } from './state-without.ts';
+import type { StatusReports } from './status-report.ts';
 import { TRACE_NUMBERS, TraceEvent, TraceLog } from './trace.ts';
 import { TraceText } from './trace-text.ts';
 import { WideIpAnswerer } from './wide-ip-answerer.ts';
@@ -35,6 +36,8 @@ export type WideIpPresent = {
   readonly persistence: Persistence;
   /** A source of chance that gives the same each time that it is made. */
   readonly newRandom: () => RandomSource;
+  /** Why members are as they are, at this moment. */
+  readonly reports?: StatusReports;
   /** Of places, for topology. */
   readonly databases?: readonly GeoDatabase[];
 };
@@ -208,10 +211,18 @@ class Explainer {
     const { words, layout } = this.#memory;
     const word = words[layout.membersAt + member]!;
     const status = STATUSES[(word >>> MEMBER_STATUS_SHIFT) as Status];
-    if ((word & MemberBit.usable) !== 0) return `is ${status}`;
-    return (word & MemberBit.fallback) === 0
-      ? `is ${status}, and not to be chosen`
-      : `is ${status}: only a fallback mode may choose it`;
+    const isUsable = (word & MemberBit.usable) !== 0;
+    const may = (word & MemberBit.fallback) === 0 ? ', and not to be chosen' : ': only a fallback mode may choose it';
+    return `is ${status}${isUsable ? '' : may}${this.#why(member, (word >>> MEMBER_STATUS_SHIFT) as Status)}`;
+  }
+
+  /** Of a member that is down the reason; of one that is up, whether that is old. */
+  #why(member: number, status: Status): string {
+    const { reports } = this.#present;
+    if (reports === undefined) return '';
+    return isUp(status)
+      ? reports.staleness(member)
+      : `: ${reports.statusOf({ kind: 'member', number: member }).reason}`;
   }
 
   /** What would be answered without each of the members that are. */

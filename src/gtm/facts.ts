@@ -7,7 +7,17 @@ export const FACT_STATUSES = ['available', 'offline', 'unknown'] as const;
 export type FactStatus = (typeof FACT_STATUSES)[number];
 
 /** What is said of a thing, and by whom or why; an empty text says nothing. */
-type Judged = { readonly status?: FactStatus | undefined; readonly reason?: string | undefined };
+type Judged = {
+  readonly status?: FactStatus | undefined;
+  readonly reason?: string | undefined;
+  /** Milliseconds since 1970 from which on the status has been so. */
+  readonly since?: number | undefined;
+  /** Of a status that was measured: seconds for which it is good when whoever measures falls silent. */
+  readonly goodFor?: number | undefined;
+};
+
+/** Of a member of a pool of type a or aaaa: what its own monitors say, beside those of its virtual server. */
+export type MemberFacts = Judged;
 
 /** Of a virtual server; what is undefined is not known. Kilobytes are 1000 octets. */
 export type VirtualServerFacts = Judged & {
@@ -43,18 +53,29 @@ export type PathFacts = {
   readonly expires: number;
 };
 
-export type Facts = {
+/** What is said of things by somebody. */
+export type FactLayer = {
   /** By `virtualServerKey`. */
   readonly virtualServers: Map<string, VirtualServerFacts>;
   readonly servers: Map<string, ServerFacts>;
+  /** By `memberKey`. */
+  readonly members: Map<string, MemberFacts>;
+};
+
+/** What counts. */
+export type Facts = FactLayer & {
   /** By `pathKey`. */
   readonly paths: Map<string, PathFacts>;
   /** `memberKey` of members that went offline in a pool with manual-resume, and that nobody has resumed. */
   readonly held: Set<string>;
 };
 
+export function newFactLayer(): FactLayer {
+  return { virtualServers: new Map(), servers: new Map(), members: new Map() };
+}
+
 export function newFacts(): Facts {
-  return { virtualServers: new Map(), servers: new Map(), paths: new Map(), held: new Set() };
+  return { ...newFactLayer(), paths: new Map(), held: new Set() };
 }
 
 export function pathKey(client: string, datacenter: string): string {
@@ -65,10 +86,15 @@ export function memberKey(type: WideIpType, pool: string, member: string): strin
   return `${type} ${pool} ${member}`;
 }
 
-/** One change of what is known. `facts` undefined: nothing is known any more. */
-export type FactChange =
+/** One change of what is said of a thing. `facts` undefined: nothing is known any more. */
+export type ThingChange =
   | { readonly kind: 'virtual-server'; readonly key: string; readonly facts: VirtualServerFacts | undefined }
   | { readonly kind: 'server'; readonly name: string; readonly facts: ServerFacts | undefined }
+  | { readonly kind: 'member'; readonly key: string; readonly facts: MemberFacts | undefined };
+
+/** One change of what is known. */
+export type FactChange =
+  | ThingChange
   | { readonly kind: 'path'; readonly path: PathFacts }
   | { readonly kind: 'forget-path'; readonly client: string; readonly datacenter: string }
   | { readonly kind: 'resume'; readonly member: string };

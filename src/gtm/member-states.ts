@@ -2,6 +2,7 @@
 // distributed applications take as one.
 
 import { type AvailabilityGraph, Enabled, MemberKind } from './availability-graph.ts';
+import type { FactStatus } from './facts.ts';
 import { exceededLimit, hasLimits, type Load } from './limits.ts';
 import type { StateWriter } from './state-journal.ts';
 import {
@@ -32,6 +33,8 @@ export class MemberStates {
   readonly #namesUp: Int32Array;
   readonly #loopNamesUp: Int32Array;
   readonly #isHeld: Uint8Array;
+  /** What is said of the member itself: a `Status`. */
+  readonly #said: Uint8Array;
   readonly #hasLimits: Uint8Array;
   /** 1: counts among those of its pool; the second, even without the names of a loop. */
   readonly #isUsable: Uint8Array;
@@ -60,6 +63,7 @@ export class MemberStates {
     this.#namesUp = new Int32Array(members);
     this.#loopNamesUp = new Int32Array(members);
     this.#isHeld = new Uint8Array(members);
+    this.#said = new Uint8Array(members).fill(Status.unknown);
     this.#hasLimits = Uint8Array.from(index.members, ({ member }) => Number(hasLimits(member.limits)));
     this.#isUsable = new Uint8Array(members);
     this.#isUsableAlone = new Uint8Array(members);
@@ -123,6 +127,12 @@ export class MemberStates {
   /** Whether the member waits to be resumed by hand. */
   setHeld(member: number, isHeld: boolean): void {
     this.#isHeld[member] = Number(isHeld);
+    this.#toDo.push(member);
+  }
+
+  /** What is said of the member itself, beside its virtual server; undefined: nothing. */
+  setSaid(member: number, status: FactStatus | undefined): void {
+    this.#said[member] = Status[status ?? 'unknown'];
     this.#toDo.push(member);
   }
 
@@ -198,7 +208,10 @@ export class MemberStates {
     switch (this.#graph.memberKinds[member]) {
       case MemberKind.virtualServer: {
         const { virtualServer } = this.#index.members[member]!;
-        return this.#writer.get(virtualServer * VIRTUAL_SERVER_WORDS + VirtualServerWord.status) as Status;
+        const named = this.#writer.get(virtualServer * VIRTUAL_SERVER_WORDS + VirtualServerWord.status) as Status;
+        const said = this.#said[member] as Status;
+        if (said === Status.offline && named !== Status.disabled) return said;
+        return said === Status.available && named === Status.unknown ? said : named;
       }
       case MemberKind.name:
         return Status.unknown;

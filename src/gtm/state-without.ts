@@ -16,13 +16,14 @@ export class StateWithout {
   readonly #availability: Availability;
 
   /** `facts` stay as they are. */
-  constructor(index: GtmIndex, { layout }: WideIpTables, { virtualServers, servers, paths, held }: Facts) {
+  constructor(index: GtmIndex, { layout }: WideIpTables, { virtualServers, servers, members, paths, held }: Facts) {
     this.#index = index;
     this.memory = newStateMemory(layout, JOURNAL_ENTRIES);
     this.#writer = new StateWriter(this.memory);
     const copy = {
       virtualServers: new Map(virtualServers),
       servers: new Map(servers),
+      members: new Map(members),
       paths: new Map(paths),
       held: new Set(held),
     };

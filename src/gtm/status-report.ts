@@ -2,6 +2,7 @@
 
 import type { Availability } from './availability.ts';
 import { Enabled, MemberKind, poolsOf } from './availability-graph.ts';
+import { type MemberFacts, memberKey } from './facts.ts';
 import { exceededLimit, exceededServerLimit } from './limits.ts';
 import { isUp, MEMBER_STATUS_SHIFT, Status } from './state-layout.ts';
 
@@ -20,18 +21,50 @@ export function statusName(status: Status): string {
 
 const NAMES = { offline: 'Offline', available: 'Available', unknown: 'Unknown' } as const;
 
-/** What was said of a thing: `Offline: set by hand`. */
-function said(status: keyof typeof NAMES, reason: string | undefined): string {
-  return reason === undefined || reason === '' ? NAMES[status] : `${NAMES[status]}: ${reason}`;
-}
+const unsaid = (hasMonitor: boolean): string => (hasMonitor ? 'Checking' : 'Nothing checks it');
 
-const unsaid = (hasMonitor: boolean): string => (hasMonitor ? 'Not checked yet' : 'Nothing checks it');
+/** Seconds for which whoever measures has said nothing. */
+export type Silence = () => number;
 
 export class StatusReports {
   readonly #of: Availability;
+  readonly #silence: Silence;
 
-  constructor(availability: Availability) {
+  constructor(availability: Availability, silence: Silence = () => 0) {
     this.#of = availability;
+    this.#silence = silence;
+  }
+
+  /** What an up member rests on, where that is older than it is good for: for a person, or nothing. */
+  staleness(member: number): string {
+    const { index, facts } = this.#of;
+    const { virtualServer } = index.members[member]!;
+    if (virtualServer < 0) return '';
+    const { key, server } = index.virtualServers[virtualServer]!;
+    const all = [facts.virtualServers.get(key), facts.servers.get(server.name), this.#factsOf(member)];
+    return this.#stale(all.find((each) => this.#stale(each) !== ''));
+  }
+
+  #stale(facts: MemberFacts | undefined): string {
+    if (facts?.goodFor === undefined) return '';
+    const silence = this.#silence();
+    return silence > facts.goodFor ? ` (stale: nothing heard of healthd for ${Math.floor(silence)} s)` : '';
+  }
+
+  /** What was said of a thing: `Offline: set by hand`; of what was measured in the words of who did. */
+  #said(status: keyof typeof NAMES, facts: MemberFacts | undefined): string {
+    const reason = facts?.reason ?? '';
+    if (facts?.goodFor !== undefined) return `${reason === '' ? NAMES[status] : reason}${this.#stale(facts)}`;
+    return reason === '' ? NAMES[status] : `${NAMES[status]}: ${reason}`;
+  }
+
+  /** Of a member, beside its virtual server. */
+  #factsOf(number: number): MemberFacts | undefined {
+    const { index, facts } = this.#of;
+    if (facts.members.size === 0) return undefined;
+    const { member, pool } = index.members[number]!;
+    const { type, name } = index.pools[pool]!.pool;
+    return facts.members.get(memberKey(type, name, member.name));
   }
 
   statusOf({ kind, number }: Reported): StatusReport {
@@ -65,8 +98,8 @@ export class StatusReports {
       case Status.disabled:
         return virtualServer.enabled ? `Disabled: ${this.#serverOff(server)}` : 'Disabled';
       case Status.offline:
-        if (serverFacts?.status !== 'offline') return said('offline', own?.reason);
-        return `Server ${server.name} is offline${serverFacts.reason ? `: ${serverFacts.reason}` : ''}`;
+        if (serverFacts?.status !== 'offline') return this.#said('offline', own);
+        return `Server ${server.name} is offline${serverFacts.reason ? `: ${serverFacts.reason}` : ''}${this.#stale(serverFacts)}`;
       case Status.unavailable: {
         if (virtualServers.ownStatus(number) !== Status.unavailable) return this.#dependency(virtualServer.dependsOn);
         const ofServer = exceededServerLimit(server.limits, serverFacts);
@@ -74,9 +107,9 @@ export class StatusReports {
         return `Over its limit: ${exceededLimit(virtualServer.limits, own)}`;
       }
       case Status.available:
-        return said('available', own?.reason);
+        return this.#said('available', own);
       case Status.unknown:
-        return own?.reason ? said('unknown', own.reason) : unsaid(virtualServer.hasMonitor);
+        return own?.reason ? this.#said('unknown', own) : unsaid(virtualServer.hasMonitor);
     }
   }
 
@@ -115,13 +148,23 @@ export class StatusReports {
     if (graph.memberKinds[number] !== MemberKind.virtualServer) return this.#nameReason(number, status);
     const own = this.#virtualServer(virtualServer);
     if (own.status === Status.offline) return own.reason;
+    const facts = this.#factsOf(number);
+    if (facts?.status === 'offline') return this.#said('offline', facts);
     if (members.isHeld(number)) return 'Offline: it went offline, and waits to be resumed by hand';
     if (!isUp(own.status)) return own.reason;
-    if (isUp(status)) return own.reason;
+    if (isUp(status)) return this.#upReason(number, own, facts);
     const exceeded = members.exceededMemberLimit(number);
     if (exceeded !== undefined) return `Over its limit in the pool: ${exceeded}`;
     if (this.#isUnmet(member.dependsOn)) return this.#dependency(member.dependsOn);
     return this.#contextReason(number);
+  }
+
+  /** Its virtual server speaks first, but where that has less to say. */
+  #upReason(number: number, ofVirtualServer: StatusReport, facts: MemberFacts | undefined): string {
+    if (ofVirtualServer.status === Status.available) return ofVirtualServer.reason;
+    if (facts?.status === 'available') return this.#said('available', facts);
+    if (facts?.reason) return this.#said('unknown', facts);
+    return this.#of.index.members[number]!.member.hasMonitor ? unsaid(true) : ofVirtualServer.reason;
   }
 
   #isUnmet(keys: readonly string[]): boolean {
@@ -212,21 +255,26 @@ export class StatusReports {
     }
     const own = facts.servers.get(server.name);
     if (own?.status === 'offline') {
-      return { status: Status.offline, isEnabled: true, reason: said('offline', own.reason) };
+      return { status: Status.offline, isEnabled: true, reason: this.#said('offline', own) };
     }
     const exceeded = exceededServerLimit(server.limits, own);
     if (exceeded !== undefined) {
       return { status: Status.unavailable, isEnabled: true, reason: `Over its limit: ${exceeded}` };
     }
     if (own?.status === 'available') {
-      return { status: Status.available, isEnabled: true, reason: said('available', own.reason) };
+      return { status: Status.available, isEnabled: true, reason: this.#said('available', own) };
     }
     const { first, to } = graph.virtualServersOf;
-    const isAnyUp = to.subarray(first[number], first[number + 1]).some((each) => {
-      return virtualServers.status(each) === Status.available;
-    });
-    if (isAnyUp) return { status: Status.available, isEnabled: true, reason: 'A virtual server of it is available' };
-    return { status: Status.unknown, isEnabled: true, reason: unsaid(server.hasMonitor) };
+    const statuses = Array.from(to.subarray(first[number], first[number + 1]), (each) => virtualServers.status(each));
+    if (statuses.includes(Status.available)) {
+      return { status: Status.available, isEnabled: true, reason: 'A virtual server of it is available' };
+    }
+    const enabled = statuses.filter((status) => status !== Status.disabled);
+    if (enabled.length > 0 && !enabled.some(isUp)) {
+      return { status: Status.offline, isEnabled: true, reason: 'No enabled virtual servers available' };
+    }
+    const reason = own?.reason ? this.#said('unknown', own) : unsaid(server.hasMonitor);
+    return { status: Status.unknown, isEnabled: true, reason };
   }
 
   /** As good as the best of its servers. */

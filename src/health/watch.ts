@@ -18,7 +18,8 @@ export type Watch = {
 };
 
 /** What monitors say of it: `disabled` is up, and gets no new clients. */
-export type WatchStatus = 'available' | 'disabled' | 'offline' | 'unknown';
+export const WATCH_STATUSES = ['available', 'disabled', 'offline', 'unknown'] as const;
+export type WatchStatus = (typeof WATCH_STATUSES)[number];
 
 export type WatchVerdict = {
   readonly status: WatchStatus;

@@ -7,7 +7,7 @@ const count = z.number().int().min(0).max(0x7fff_ffff);
 
 const setSchema = z.object({
   kind: z.literal('set'),
-  /** `SERVER` or `SERVER:VS`; bare names belong to /Common. */
+  /** `SERVER`, `SERVER:VS`, or `TYPE POOL SERVER:VS` of a member; bare names belong to /Common. */
   name: z.string(),
   status: z.enum(FACT_STATUSES).optional(),
   reason: z.string().max(200).optional(),

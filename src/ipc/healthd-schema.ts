@@ -28,10 +28,41 @@ const reportSchema = z.object({
 });
 export type HealthReport = z.infer<typeof reportSchema>;
 
+const stationSchema = z.object({
+  /** As it was asked for. */
+  address: z.string(),
+  /** The VLAN or tunnel by which it was heard last; undefined: it has not been heard yet, and is asked for. */
+  member: z.string().optional(),
+  /** Whether that is a tunnel. */
+  isTunnel: z.boolean().optional(),
+  /** The VLAN, VLAN group or tunnel whose network has the address; undefined: no self IP has such a network. */
+  network: z.string().optional(),
+  mac: z.string().optional(),
+});
+export type Station = z.infer<typeof stationSchema>;
+
+/** Addresses in one question. */
+export const MOST_STATIONS = 1000;
+
+/** Types of what can be explained, as in tmsh: those of virtual servers and members are their owners'. */
+export const EXPLAINED_KINDS = [
+  'gtm server',
+  'gtm pool a',
+  'gtm pool aaaa',
+  'ltm node',
+  'ltm pool',
+  'ltm virtual',
+] as const;
+
 /** How often there is a report, with nothing in it if need be. */
 export const HEALTH_BEAT_MS = 1000;
 
 export const HEALTHD_METHODS = {
+  /** dataplaned: by which VLAN or tunnel each address was heard last, in the order of the question; all of them are asked for anew. */
+  'locate-stations': {
+    params: z.object({ addresses: z.array(z.string()).max(MOST_STATIONS) }),
+    result: z.object({ stations: z.array(stationSchema) }),
+  },
   /** healthd: a snapshot, then each change at once, and beats. */
   'health-reports': { params: z.object({}), item: reportSchema },
   /** healthd: what it knows of a thing, as lines for a person. `kind`: only of that type, as in tmsh: `gtm pool a`, `ltm node`. */
@@ -39,6 +70,21 @@ export const HEALTHD_METHODS = {
     params: z.object({ name: z.string(), kind: z.string().optional() }),
     result: z.object({ lines: z.array(z.string()) }),
   },
+  /** healthd: all that monitors watch, a line each, page by page; `isDown`: only what is offline. */
+  'list-watches': {
+    params: z.object({
+      isDown: z.boolean(),
+      cursor: z.number().int().optional(),
+    }),
+    /** `next`: where the next page starts. */
+    result: z.object({
+      lines: z.array(z.string()),
+      next: z.number().int().optional(),
+    }),
+  },
   /** healthd: what went down in a monitor with manual-resume, and is to be probed again. */
-  'resume-health': { params: z.object({ name: z.string() }), result: z.object({ resumed: z.number().int() }) },
+  'resume-health': {
+    params: z.object({ name: z.string(), kind: z.string().optional() }),
+    result: z.object({ resumed: z.number().int() }),
+  },
 } as const;

@@ -249,13 +249,24 @@ export interface Addon {
   udpSourcePorts(endpoint: number): number[];
   udpClose(endpoint: number): void;
 
-  rawOpen(arena: number, options: RawOptions): number;
+  /** `filter`: a classic BPF program over what the kernel hands over: of IPv4 the IP header first, of IPv6 what is behind it. */
+  rawOpen(arena: number, options: RawOptions, filter?: Uint8Array): number;
   rawReceive(socket: number, descriptors: Int32Array, max: number): number;
   /** As udpTransmit, a packet each. */
   rawTransmit(socket: number, descriptors: Int32Array, first: number, count: number): number;
   rawOverruns(socket: number): number;
   rawDescriptors(socket: number): number[];
   rawClose(socket: number): void;
+
+  /** A TCP port of this host that nobody else gets, and on which nothing listens: the descriptor that holds it, and its number. */
+  portReserve(family: 4 | 6): [descriptor: number, port: number];
+  /**
+   * Writes over the words of an address those of the address of this host from which the kernel would send there; 0, or the
+   * errno that says why it would not.
+   */
+  sourceAddress(family: 4 | 6, words: Int32Array): number;
+  /** From now on programs that this process starts inherit none of the raw sockets that are open now. */
+  rawSocketsCloseOnExec(): void;
 
   /** A bound socket of a server, or a packet socket that is bound to nothing: its descriptor. */
   serverSocketOpen(options: ServerSocketOptions | PacketSocketOptions): number;

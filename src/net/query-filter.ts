@@ -5,6 +5,7 @@
 // src/supervise/query-rules.ts: whoever changes one changes the other.
 
 import { IpProtocol } from '../wire/ipv4.ts';
+import { accept, assemble, Code, type Instruction, refuse } from './classic-bpf.ts';
 
 /**
  * Octets of the UDP length of a question at most (header and message). What is larger than any question should be goes to the
@@ -18,20 +19,6 @@ export type QueryFilter = {
   readonly addresses: readonly Uint8Array[];
 };
 
-/** Instructions of classic BPF (linux/bpf_common.h). */
-const Code = {
-  loadWord: 0x20,
-  loadHalf: 0x28,
-  loadByte: 0x30,
-  jump: 0x05,
-  jumpEqual: 0x15,
-  jumpGreater: 0x25,
-  jumpBits: 0x45,
-  give: 0x06,
-} as const;
-/** Octets of an instruction. */
-const INSTRUCTION = 8;
-
 /** Facts about a frame that are not in its octets (linux/filter.h), and values of them. */
 const Fact = { packetType: 0xffff_f000 + 4, vlanTagPresent: 0xffff_f000 + 48 } as const;
 const PACKET_HOST = 0;
@@ -42,12 +29,6 @@ const ETHER_IPV4 = 0x0800;
 const ETHER_IPV6 = 0x86dd;
 const IP = 14;
 const FRAGMENT_BITS = 0x3fff;
-const WHOLE = 0xffff_ffff;
-
-type Instruction = readonly [code: number, jumpTrue: number, jumpFalse: number, operand: number];
-
-const refuse: Instruction = [Code.give, 0, 0, 0];
-const accept: Instruction = [Code.give, 0, 0, WHOLE];
 
 /** The frame is refused unless what `load` finds at `at` is `value`. */
 const require = (load: number, at: number, value: number): Instruction[] => [
@@ -112,16 +93,4 @@ export function queryFilter({ port, addresses }: QueryFilter): Uint8Array {
     ...ipv4,
     ...ipv6,
   ]);
-}
-
-function assemble(instructions: readonly Instruction[]): Uint8Array {
-  const program = new DataView(new ArrayBuffer(instructions.length * INSTRUCTION));
-  for (const [index, [code, jumpTrue, jumpFalse, operand]] of instructions.entries()) {
-    const at = index * INSTRUCTION;
-    program.setUint16(at, code, true);
-    program.setUint8(at + 2, jumpTrue);
-    program.setUint8(at + 3, jumpFalse);
-    program.setUint32(at + 4, operand, true);
-  }
-  return new Uint8Array(program.buffer);
 }

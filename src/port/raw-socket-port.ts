@@ -10,6 +10,7 @@
 import { formatIpv4, parseIpv4 } from '../core/address.ts';
 import { Drop, type Verdict } from '../core/drop-reason.ts';
 import { read32 } from '../core/octets.ts';
+import { loadRawSocket, type RawSocketHandle } from '../native/raw-socket.ts';
 import type { Arena, ArenaAllocator } from '../packet/arena.ts';
 import { Frame, type FrameBatch, HEADROOM_OCTETS, resetMetadata } from '../packet/frame.ts';
 import {
@@ -21,7 +22,6 @@ import {
   writeIpv4,
 } from '../wire/ipv4.ts';
 import type { Port, PortCounters } from './port.ts';
-import { loadRawSocket, type RawSocketHandle } from './raw-socket.ts';
 import { refusalOfText } from './refusal.ts';
 
 export type RawSocketOptions = {

@@ -42,8 +42,9 @@ export const DAEMONS: readonly DaemonEntry[] = [
   {
     name: 'healthd',
     help: 'probes servers, and says who is alive',
-    capabilities: ['net_raw'],
-    rarelyNeeded: ['net_raw'],
+    // The last three make programs of external monitors an account without rights.
+    capabilities: ['net_raw', 'setuid', 'setgid', 'setpcap'],
+    rarelyNeeded: ['net_raw', 'setuid', 'setgid', 'setpcap'],
     without: '',
   },
 ];

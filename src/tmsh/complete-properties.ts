@@ -5,7 +5,7 @@
 
 import type { Configuration } from '../config/configuration.ts';
 import type { ListKind, Property, PropertyMap, RecordsKind, ScalarKind, WordBehind } from '../config/property.ts';
-import { blockVerbs, takeSentence, unsetWords, vocabularyOf } from '../config/read-properties.ts';
+import { blockVerbs, startsLine, takeSentence, unsetWords, vocabularyOf } from '../config/read-properties.ts';
 import type { Token } from '../config/scanner.ts';
 import { wordsOf } from '../config/sentence.ts';
 import { SHARED_PROPERTIES } from '../config/shared-properties.ts';
@@ -187,6 +187,8 @@ function completeList(
     for (const word of kind.wholes ?? []) into.add('Values', word, 'Stands for the whole list.');
   }
   if (first?.kind === 'word' && kind.wholes?.includes(first.text) === true) return cursor.next() !== undefined;
+  if (kind.isLines === true && startsLine(cursor, kind)) return completeLine(scene, property, kind);
+  if (kind.isLines === true && first === undefined) offerScalar(scene, kind.item, property);
   const verb = completeVerb(scene, name, property, kind);
   if (verb === undefined) return false;
   if (verb === 'none' || verb === 'default') return true;
@@ -210,6 +212,17 @@ function completeList(
     const whole = isAll(verb, token) ? token : takeWhole(scene, kind.item, token, property);
     if (whole === undefined || !takeItem(scene, kind.item, whole.text, verb, seen)) return false;
   }
+}
+
+/** An item without braces. */
+function completeLine(scene: PropertyScene, property: Property, kind: ListKind): boolean {
+  const { cursor, into } = scene;
+  const first = cursor.next()!;
+  const second = cursor.peek();
+  if (second === undefined && !cursor.isQuoted) into.add('Values', 'none', 'Takes it away.');
+  if (second?.kind === 'word' && !second.isQuoted && second.text === 'none') return cursor.next() !== undefined;
+  const whole = takeWhole(scene, kind.item, first, property);
+  return whole !== undefined && accepts(scene, kind.item, whole.text);
 }
 
 /** Whether a word takes every item away. */

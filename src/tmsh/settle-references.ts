@@ -66,6 +66,16 @@ export function settleName(kind: Kind, near: string, common: string, exists: Exi
       }),
     );
   }
+  if (kind.isPhrase === true && kind.within !== undefined) {
+    // Words of the phrase are the same in both, names are not.
+    const { types } = kind.within;
+    const commonWords = common.split(' ');
+    const settled = near.split(' ').map((word, index) => {
+      const other = commonWords[index]!;
+      return word !== other && !exists(types, word) && exists(types, other) ? other : word;
+    });
+    return settled.join(' ');
+  }
   if (isThere(kind, near, exists)) return near;
   return isThere(kind, common, exists) ? common : near;
 }

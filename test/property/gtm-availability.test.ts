@@ -148,7 +148,16 @@ const CLIENTS = ['192.0.2.1', '198.51.100.7', '2001:db8::1'];
 
 function drawChange(draw: Draw, { virtualServers, description, datacenters, members, pools }: GtmIndex): FactChange {
   const kind = draw(() =>
-    fc.constantFrom('virtual-server', 'virtual-server', 'virtual-server', 'server', 'path', 'resume'),
+    fc.constantFrom(
+      'virtual-server',
+      'virtual-server',
+      'virtual-server',
+      'server',
+      'member',
+      'member',
+      'path',
+      'resume',
+    ),
   );
   if (kind === 'virtual-server') {
     const key = draw(() => fc.constantFrom(...virtualServers.map((entry) => entry.key), '/Common/gone:v'));
@@ -158,6 +167,15 @@ function drawChange(draw: Draw, { virtualServers, description, datacenters, memb
     const name = draw(() => fc.constantFrom(...description.servers.map((each) => each.name)));
     return { kind, name, facts: draw(() => rarely) ? undefined : draw(() => serverFacts) };
   }
+  const keys = members.map((entry) => {
+    const { pool } = pools[entry.pool]!;
+    return memberKey(pool.type, pool.name, entry.member.name);
+  });
+  const memberName = (): string => draw(() => fc.constantFrom(...keys, 'a /Common/gone x'));
+  if (kind === 'member') {
+    const facts = { status: draw(() => fc.constantFrom(...FACT_STATUSES)) };
+    return { kind, key: memberName(), facts: draw(() => rarely) ? undefined : facts };
+  }
   const client = draw(() => fc.constantFrom(...CLIENTS));
   const datacenter = draw(() => fc.constantFrom(...datacenters.map(({ name }) => name), '/Common/gone'));
   if (kind === 'path') {
@@ -165,11 +183,7 @@ function drawChange(draw: Draw, { virtualServers, description, datacenters, memb
     const [roundTripTime, hops, completionRate] = [draw(() => load), draw(() => load), draw(() => load)];
     return { kind, path: { client, datacenter, roundTripTime, hops, completionRate, expires: draw(few, 9) } };
   }
-  const keys = members.map((entry) => {
-    const { pool } = pools[entry.pool]!;
-    return memberKey(pool.type, pool.name, entry.member.name);
-  });
-  return { kind, member: draw(() => fc.constantFrom(...keys, 'a /Common/gone x')) };
+  return { kind, member: memberName() };
 }
 
 /** What stands in the state of everything but paths. */
@@ -244,6 +258,7 @@ it('whatever changes, in whatever order, what is answered is what follows from a
           for (let together = draw(few, 2); together >= 0; together--) {
             const drawn = drawChange(draw, index);
             const wasOffline = index.virtualServers.map((_, number) => model.isSaidOffline(number));
+            const wasMemberOffline = index.members.map((_, number) => model.memberSaid(number) === 'offline');
             const held = new Set(facts.held);
             availability.apply(drawn);
             if (drawn.kind === 'resume') held.delete(drawn.member);
@@ -251,7 +266,9 @@ it('whatever changes, in whatever order, what is answered is what follows from a
               const { pool } = index.pools[number]!;
               const { own, rest } = model.isEnabled(memberNumber);
               if (virtualServer < 0 || !pool.manualResume || !own || !rest) return;
-              if (wasOffline[virtualServer] || !model.isSaidOffline(virtualServer)) return;
+              const wentOffline = !wasOffline[virtualServer] && model.isSaidOffline(virtualServer);
+              const wentItself = !wasMemberOffline[memberNumber] && model.memberSaid(memberNumber) === 'offline';
+              if (!wentOffline && !wentItself) return;
               held.add(memberKey(pool.type, pool.name, member.name));
             });
             assert.deepEqual([...facts.held].sort(), [...held].sort());

@@ -48,7 +48,7 @@ export function server(name: string, datacenter: string, rest: Partial<GtmServer
 
 export function member(name: string, rest: Partial<PoolMember> = {}): PoolMember {
   const naptr = { order: 10, preference: 10, flags: '', service: '' };
-  const plain = { order: 0, ratio: 1, limits: NO_LIMITS, dependsOn: [], isStatic: false };
+  const plain = { order: 0, ratio: 1, limits: NO_LIMITS, dependsOn: [], hasMonitor: false, isStatic: false };
   return { name, enabled: true, ...plain, priority: 10, weight: 10, port: 80, naptr, ...rest };
 }
 
@@ -70,7 +70,6 @@ export function pool(type: WideIpType, name: string, rest: Partial<GtmPool> = {}
     dynamicRatio: false,
     limits: NO_LIMITS,
     qos: NO_WEIGHTS,
-    hasMonitor: false,
     ...rest,
   };
 }

@@ -2,7 +2,7 @@
 // of the description and of what is known.
 
 import { type Limits, WIDE_IP_TYPES, type WideIpType } from '../../src/gtm/description.ts';
-import { type Facts, memberKey } from '../../src/gtm/facts.ts';
+import { type Facts, type FactStatus, memberKey } from '../../src/gtm/facts.ts';
 import { Status } from '../../src/gtm/state-layout.ts';
 import type { GtmIndex, MemberEntry } from '../../src/gtm/tables.ts';
 
@@ -90,7 +90,7 @@ export class GtmModel {
   #health(number: number, isAlone: boolean): Status {
     const { member, pool: poolNumber, virtualServer } = this.#index.members[number]!;
     const { pool } = this.#index.pools[poolNumber]!;
-    const named = virtualServer >= 0 ? this.virtualServer(virtualServer) : this.#name(number, isAlone);
+    const named = virtualServer >= 0 ? this.#watched(number) : this.#name(number, isAlone);
     if (named === Status.disabled || named === Status.offline) return named;
     if (this.#facts.held.has(memberKey(pool.type, pool.name, member.name))) return Status.offline;
     if (!up(named)) return Status.unavailable;
@@ -98,6 +98,21 @@ export class GtmModel {
     if (others.some((other) => other < 0 || !up(this.virtualServer(other)))) return Status.unavailable;
     const facts = virtualServer < 0 ? undefined : this.#factsOf(virtualServer);
     return isOver(member.limits, facts) ? Status.unavailable : named;
+  }
+
+  /** A member's virtual server, with what is said of the member itself. */
+  #watched(number: number): Status {
+    const ofVirtualServer = this.virtualServer(this.#index.members[number]!.virtualServer);
+    const said = this.memberSaid(number);
+    if (ofVirtualServer !== Status.disabled && said === 'offline') return Status.offline;
+    if (ofVirtualServer === Status.unknown && said === 'available') return Status.available;
+    return ofVirtualServer;
+  }
+
+  memberSaid(number: number): FactStatus | undefined {
+    const { member, pool } = this.#index.members[number]!;
+    const { type, name } = this.#index.pools[pool]!.pool;
+    return this.#facts.members.get(memberKey(type, name, member.name))?.status;
   }
 
   #factsOf(virtualServer: number): Load | undefined {

@@ -577,6 +577,9 @@ export class Dataplane {
       case 'remove-static-neighbour':
         this.#neighbours.table.removePermanent(operation.domain, operation.address);
         break;
+      case 'seek-neighbours':
+        for (const { domain, address } of operation.places) this.#neighbours.seek(domain, address, this.#now());
+        break;
     }
     return true;
   }

@@ -39,6 +39,7 @@ import type { NewAssociation } from '../../ipc/ipsec-daemon-schema.ts';
 import type { DeviceWishes } from '../../ipc/schema.ts';
 import { type DeviceState, PortKeeper, type PrepareDevice } from './port-keeper.ts';
 import type { ShowSources } from './show-service.ts';
+import { StationLocator } from './station-locator.ts';
 import { LoopReporter } from './loop-reporter.ts';
 import type { Operation } from './spec.ts';
 import { WorkerThread } from './worker-thread.ts';
@@ -94,6 +95,12 @@ export class Dataplaned implements ConfigApplier {
       const [keeper, states] = [this.#associations, this.#states];
       return keeper && states && { keeper, states, remake: (names) => this.#remake(names) };
     },
+  );
+
+  /** Where stations are that others ask for. */
+  readonly stations = new StationLocator(
+    () => this.sources(),
+    (places) => this.#apply([{ op: 'seek-neighbours', places }]),
   );
 
   /** What a daemon of key exchange reaches. */

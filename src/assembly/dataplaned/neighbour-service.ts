@@ -35,6 +35,9 @@ const BROADCAST_HIGH = 0xffff;
 const BROADCAST_LOW = -1;
 /** The sender of a probe. */
 const NOBODY = 0;
+/** A neighbour that somebody looks for is asked at most so often, and kept so long after they did it last. */
+const SEEK_MS = 900;
+const SOUGHT_MS = 60_000;
 
 /** The member that every frame into the domain leaves by, if there is only one. */
 const onlyOf = ({ members }: Domain): Member | undefined => (members.length === 1 ? members[0] : undefined);
@@ -50,6 +53,8 @@ export class NeighbourService {
   readonly #toEncapsulate: FrameBatch;
   /** Set by the owner, before anything is sent by a route. */
   routed: WaitingRouted | undefined;
+  /** Neighbours whose whereabouts somebody wants to know, and when that was last. */
+  readonly #sought = new Map<Neighbour, number>();
 
   constructor(
     domains: ReadonlyMap<number, Domain>,
@@ -80,6 +85,26 @@ export class NeighbourService {
     for (const neighbour of this.table.all()) {
       if (neighbour.isResolved && this.#followStation(neighbour)) this.table.changed(neighbour);
     }
+    for (const [neighbour, sinceMs] of this.#sought) {
+      if (nowMs - sinceMs < SOUGHT_MS) continue;
+      this.#sought.delete(neighbour);
+      this.table.release(neighbour);
+    }
+  }
+
+  /**
+   * Asks for a neighbour on behalf of somebody who wants to know where it is, and sends it nothing. All stations of the domain are
+   * asked also when one has answered before: it may have moved without a word.
+   */
+  seek(domain: number, address: AddressWords, nowMs: number): void {
+    const place = this.#domains.get(domain);
+    if (place === undefined) return;
+    const neighbour = this.obtain(domain, address);
+    const beforeMs = this.#sought.get(neighbour) ?? -Infinity;
+    if (nowMs - beforeMs < SEEK_MS) return;
+    this.#sought.set(neighbour, nowMs);
+    if (neighbour.isResolved) this.#askFor(neighbour, place, undefined);
+    else this.table.need(neighbour, nowMs);
   }
 
   /** A neighbour for whoever sends packets to it; asked for on behalf of the self IP that is nearest to it. */
@@ -176,10 +201,13 @@ export class NeighbourService {
 
   #ask(neighbour: Neighbour): void {
     const domain = this.#domains.get(neighbour.domain);
-    if (domain === undefined) return;
+    if (domain !== undefined) this.#askFor(neighbour, domain, neighbour.isResolved ? neighbour : undefined);
+  }
+
+  /** `known`: where it is, which alone is asked; undefined: all are. */
+  #askFor(neighbour: Neighbour, domain: Domain, known: Neighbour | undefined): void {
     const { address } = neighbour;
     const source = this.#sourceOf(neighbour);
-    const known = neighbour.isResolved ? neighbour : undefined;
     if (neighbour.isIpv6) this.#solicit(domain, source, address, known);
     else this.#sendArp(domain, source[3], address[3], known);
   }

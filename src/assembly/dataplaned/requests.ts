@@ -33,6 +33,7 @@ export function handlersOf(dataplaned: Dataplaned): Handlers {
       await keyExchange.send(params);
       return null;
     },
+    'locate-stations': async ({ addresses }) => ({ stations: await dataplaned.stations.locate(addresses) }),
     'ipsec-totals': () => ({ totals: [...ipsec.totals()] }),
     capture: (params, context) => captures.capture(params, context),
   };

@@ -178,4 +178,6 @@ export type Operation =
   | IpsecOperation
   | { op: 'set-ipsec-tunnel'; spec: IpsecTunnelSpec }
   | { op: 'set-static-neighbour'; spec: StaticNeighbourSpec }
-  | { op: 'remove-static-neighbour'; domain: number; address: AddressWords };
+  | { op: 'remove-static-neighbour'; domain: number; address: AddressWords }
+  /** Somebody wants to know where these are: they are asked for. */
+  | { op: 'seek-neighbours'; places: readonly { domain: number; address: AddressWords }[] };

@@ -27,6 +27,7 @@ import { Backends } from './backends.ts';
 import { DecisionLogService } from './decision-log-service.ts';
 import type { EngineEvents } from './engine-thread.ts';
 import { GtmKeeper } from './gtm-keeper.ts';
+import { HealthFollower } from './health-follower.ts';
 import { HealthService } from './health-service.ts';
 import { ListenerKeeper } from './listener-keeper.ts';
 import { type ListenerSpec, listenerSpecs } from './listener-spec.ts';
@@ -46,6 +47,8 @@ export type DnsdOptions = {
   readonly directory: string;
   /** Where the supervisor sends sockets. */
   readonly inbox: string;
+  /** Socket of healthd. */
+  readonly healthd: string;
   readonly opener: SocketOpener;
   readonly setRules: SetQueryRules;
   readonly version: string;
@@ -65,6 +68,7 @@ export class Dnsd implements ConfigApplier {
   readonly zoneStatistics = new ZoneStatistics();
   readonly health: HealthService;
   readonly wideIps: GtmKeeper;
+  readonly #follower: HealthFollower;
   readonly queryLog = new QueryLogService();
   /** What is answered from. */
   tables: readonly ZoneTable[] = [];
@@ -85,6 +89,7 @@ export class Dnsd implements ConfigApplier {
     this.facts = { cookieKey: randomBytes(COOKIE_KEY_OCTETS), chaos };
     this.#addon = addon.addon;
     this.health = new HealthService({ path: join(options.directory, 'health'), log });
+    this.#follower = new HealthFollower({ socketPath: options.healthd, target: this.health, log });
     this.wideIps = new GtmKeeper((compiled) => this.health.adopt(compiled), log);
     this.#decisions = new DecisionLogService(log, (version) => this.wideIps.compiledOf(version));
     this.#backends = new Backends(this.facts, log);
@@ -120,6 +125,7 @@ export class Dnsd implements ConfigApplier {
   async onSnapshot(_generation: Generation, objects: readonly AnyConfigObject[]): Promise<ApplyFailure[]> {
     const failures = await this.#goOver(mapObjects(objects));
     this.listeners.start();
+    this.#follower.start();
     return failures;
   }
 
@@ -224,6 +230,7 @@ export class Dnsd implements ConfigApplier {
   async stop(): Promise<void> {
     await this.listeners.stop();
     await (await this.#engine)?.stop();
+    await this.#follower.stop();
     await this.health.stop();
     this.#decisions.close();
     this.#backends.close();

@@ -48,14 +48,16 @@ function readSubnet(text: string): { address: Uint8Array; bits: number } {
 /** undefined: there are no wide IPs. */
 function wideIpExplainer({ wideIps, health }: Dnsd): WideIpExplainer | undefined {
   const { compiled, state, persistence, databases } = wideIps;
-  const { availability } = health;
-  if (compiled === undefined || state === undefined || availability === undefined) return undefined;
+  const { availability, reports } = health;
+  if (compiled === undefined || state === undefined || availability === undefined || reports === undefined) {
+    return undefined;
+  }
   const seed = randomFillSync(new Uint32Array(4));
   const chance = { persistence, databases, newRandom: () => new Xoshiro(seed) };
   return {
     source: explainingAnswerer(compiled, state, chance),
     explain: (query, sender) =>
-      explainWideIp(compiled, { memory: state, facts: availability.facts, ...chance }, query, sender),
+      explainWideIp(compiled, { memory: state, facts: availability.facts, reports, ...chance }, query, sender),
   };
 }
 

@@ -38,7 +38,7 @@ export function byOrder<T extends { readonly order: number }>(items: T[]): T[] {
   return items.sort((a, b) => a.order - b.order);
 }
 
-/** Whether a monitor was named that watches this part by itself. */
+/** Whether a monitor watches this part beside its virtual server. A pool has none of its own with `default`. */
 const isWatched = (monitor: string): boolean => monitor !== 'default' && monitor !== 'none';
 
 const NO_NAPTR = { order: 0, preference: 0, flags: '', service: '' };
@@ -47,6 +47,7 @@ const NO_NAPTR = { order: 0, preference: 0, flags: '', service: '' };
 const PLAIN_MEMBER = {
   limits: NO_LIMITS,
   dependsOn: [],
+  hasMonitor: false,
   isStatic: false,
   priority: 0,
   weight: 0,
@@ -70,20 +71,19 @@ function membersOf<M extends CommonMember>(
 type OfAddresses = {
   readonly fallbackIp: Uint8Array | undefined;
   readonly limits: Limits;
-  readonly hasMonitor: boolean;
 };
 
-const NO_ADDRESSES: OfAddresses = { fallbackIp: undefined, limits: NO_LIMITS, hasMonitor: false };
+const NO_ADDRESSES: OfAddresses = { fallbackIp: undefined, limits: NO_LIMITS };
 
 function ofAddresses({ properties }: GtmPoolA): OfAddresses & { members: PoolMember[] } {
   const fallback = parseAddressOrAny(properties['fallback-ip'])!;
   return {
     fallbackIp: isUnspecified(fallback) ? undefined : addressOctets(fallback),
     limits: limitsOf(properties),
-    hasMonitor: isWatched(properties.monitor),
     members: membersOf(properties.members, (member) => ({
       limits: limitsOf(member),
       dependsOn: Object.keys(member['depends-on']).filter(isDependency),
+      hasMonitor: isWatched(member.monitor === 'default' ? properties.monitor : member.monitor),
     })),
   };
 }

@@ -4,6 +4,7 @@ import { GTM_POOLS } from '../../config/types/gtm-pool.ts';
 import { GTM_WIDE_IPS } from '../../config/types/gtm-wideip.ts';
 import { gtmDatacenter } from '../../config/types/gtm-datacenter.ts';
 import { gtmServer } from '../../config/types/gtm-server.ts';
+import { poolsOf } from '../../gtm/availability-graph.ts';
 import {
   type GtmCounts,
   MEMBER_COUNTERS,
@@ -14,7 +15,7 @@ import {
   WideIpCounter,
 } from '../../gtm/counts.ts';
 import { type GtmPool, WIDE_IP_TYPES, type WideIpType } from '../../gtm/description.ts';
-import { Status } from '../../gtm/state-layout.ts';
+import { isUp, Status } from '../../gtm/state-layout.ts';
 import { type StatusReport, statusName } from '../../gtm/status-report.ts';
 import type { GtmIndex } from '../../gtm/tables.ts';
 import type { ShowReply, ShowRow } from '../../ipc/schema.ts';
@@ -187,14 +188,22 @@ export class GtmShowService {
     };
   }
 
-  #wideIp({ wideIps }: GtmIndex, number: number, { counts }: Counted): ShowRow {
+  #wideIp(index: GtmIndex, number: number, { counts }: Counted): ShowRow {
     const counted = (counter: number): number => counts?.wideIps[number * WIDE_IP_COUNTERS + counter] ?? 0;
     const balancing = Object.entries(WIDE_IP_LABELS).map(([key, label]) => [
       label,
       counted(WideIpCounter[key as keyof typeof WideIpCounter]),
     ]);
+    const rows = poolsOf(index, number).map((pool) => {
+      const { type, name } = index.pools[pool]!.pool;
+      const report = this.#health.statusOf({ kind: 'pool', number: pool });
+      return [
+        `${type} ${name}`,
+        ...cellsOf({ ...report, reason: report.reason + this.#firstDown(index, pool, report) }),
+      ];
+    });
     return {
-      name: wideIps[number]!.wideIp.name,
+      name: index.wideIps[number]!.wideIp.name,
       sections: [
         statusSection(this.#health.statusOf({ kind: 'wide-ip', number })),
         {
@@ -203,7 +212,19 @@ export class GtmShowService {
         },
         { title: 'Load Balancing', stats: Object.fromEntries(balancing) as Section['stats'] },
       ],
+      table: { title: 'Pools', columns: ['Pool', ...STATUS_COLUMNS], rows },
     };
+  }
+
+  /** Of a pool that is down by its members: why the first of them is. */
+  #firstDown({ pools, members }: GtmIndex, pool: number, { status }: StatusReport): string {
+    if (status !== Status.offline) return '';
+    const { firstMember, members: count } = pools[pool]!;
+    for (let number = firstMember; number < firstMember + count; number++) {
+      const report = this.#health.statusOf({ kind: 'member', number });
+      if (!isUp(report.status)) return ` (${members[number]!.member.name}: ${report.reason})`;
+    }
+    return '';
   }
 }
 

@@ -6,7 +6,16 @@ import { COMMON, fullPath } from '../../config/name.ts';
 import { formatBareAddress, parseAddress } from '../../core/address.ts';
 import type { Availability } from '../../gtm/availability.ts';
 import { virtualServerKey, WIDE_IP_TYPES, type WideIpType } from '../../gtm/description.ts';
-import { type FactChange, memberKey, type PathFacts, pathKey } from '../../gtm/facts.ts';
+import {
+  type FactChange,
+  type FactLayer,
+  type MemberFacts,
+  memberKey,
+  type PathFacts,
+  pathKey,
+  type ServerFacts,
+  type VirtualServerFacts,
+} from '../../gtm/facts.ts';
 import { Status } from '../../gtm/state-layout.ts';
 import { IpcError } from '../../ipc/ipc-error.ts';
 import type { HealthChange, HealthSet } from '../../ipc/health-schema.ts';
@@ -16,11 +25,16 @@ const BY_HAND = 'set by hand';
 /** How many names a message lists of those that there are. */
 const LISTED = 5;
 
-/** `now`: seconds since 1970. Throws an IpcError that says what is wrong and what to do. */
-export function factChangeOf(change: HealthChange, availability: Availability, now: number): FactChange {
+/** `hand`: what was said by hand before. `now`: seconds since 1970. Throws an IpcError that says what is wrong and what to do. */
+export function factChangeOf(
+  change: HealthChange,
+  availability: Availability,
+  hand: FactLayer,
+  now: number,
+): FactChange {
   switch (change.kind) {
     case 'set':
-      return setChange(change, availability);
+      return setChange(change, availability, hand, now);
     case 'clear': {
       const { kind, name } = find(change.name, availability);
       if (kind === 'server') return { kind, name, facts: undefined };
@@ -44,7 +58,13 @@ function refuse(reason: string): never {
   throw new IpcError('refused', reason);
 }
 
-function find(text: string, { graph }: Availability): { kind: 'server' | 'virtual-server'; name: string } {
+type Found = { readonly kind: 'server' | 'virtual-server' | 'member'; readonly name: string };
+
+/** `SERVER`, `SERVER:VS`, or a member of a pool: `TYPE POOL SERVER:VS`. */
+function find(text: string, availability: Availability): Found {
+  const { graph } = availability;
+  const words = /^(a|aaaa) (\S+) (.+)$/.exec(text);
+  if (words !== null) return { kind: 'member', name: findMember(words[1]!, words[2]!, words[3]!, availability).key };
   const isServer = !text.includes(':');
   const split = splitVirtualServerKey(text);
   const server = fullPath(isServer ? text : split.server, COMMON);
@@ -62,7 +82,7 @@ function find(text: string, { graph }: Availability): { kind: 'server' | 'virtua
   );
 }
 
-function setChange(change: HealthSet, availability: Availability): FactChange {
+function setChange(change: HealthSet, availability: Availability, hand: FactLayer, now: number): FactChange {
   const { kind, name } = find(change.name, availability);
   const { status, connections, packetsPerSecond, kilobytesPerSecond, capacity, score, cpu, memoryAvailable } = change;
   const reason = change.reason ?? (status === undefined ? undefined : BY_HAND);
@@ -70,20 +90,35 @@ function setChange(change: HealthSet, availability: Availability): FactChange {
   if (Object.entries(change).every(([key, value]) => key === 'kind' || key === 'name' || value === undefined)) {
     refuse(`nothing is said of ${name}: give a status or a number, or use clear`);
   }
-  const { servers, virtualServers } = availability.facts;
+  const { servers, virtualServers, members } = hand;
+  const saidOf = <T extends MemberFacts>(before: T | undefined, facts: T): T => {
+    const isNew = status !== undefined && status !== before?.status;
+    return { ...before, ...given(facts), ...(isNew && { since: Math.floor(now * 1000) }) } as T;
+  };
+  if (kind === 'member') {
+    const numbers = [connections, packetsPerSecond, kilobytesPerSecond, capacity, score, cpu, memoryAvailable];
+    if (numbers.some((each) => each !== undefined)) {
+      refuse(`numbers are those of a virtual server or a server, and ${name} is a member of a pool: set its status`);
+    }
+    return { kind, key: name, facts: saidOf(members.get(name), { status, reason }) };
+  }
   if (kind === 'server') {
     if (capacity !== undefined || score !== undefined) {
       refuse(
         `capacity and score are those of a virtual server, and ${name} is a server: name one of it behind a colon`,
       );
     }
-    return { kind, name, facts: { ...servers.get(name), ...given({ ...common, cpu, memoryAvailable }) } };
+    return { kind, name, facts: saidOf<ServerFacts>(servers.get(name), { ...common, cpu, memoryAvailable }) };
   }
   if (cpu !== undefined || memoryAvailable !== undefined) {
     const { server } = splitVirtualServerKey(name);
     refuse(`cpu and memory are those of a server, and ${name} is a virtual server: set them of ${server}`);
   }
-  return { kind, key: name, facts: { ...virtualServers.get(name), ...given({ ...common, capacity, score }) } };
+  return {
+    kind,
+    key: name,
+    facts: saidOf<VirtualServerFacts>(virtualServers.get(name), { ...common, capacity, score }),
+  };
 }
 
 /** Without what is undefined, so that it does not take the place of what is known. */
@@ -116,24 +151,32 @@ function pathChange(
   return { kind: 'path', path: { ...before, ...numbers, ...ends, expires: Math.floor(now) + ttl } };
 }
 
-function resumeChange(change: Extract<HealthChange, { kind: 'resume' }>, availability: Availability): FactChange {
-  const { index, facts, graph } = availability;
-  const type = WIDE_IP_TYPES.find((each) => each === change.type);
-  if (type === undefined) refuse(`${change.type} is no type of pools: use ${WIDE_IP_TYPES.join(', ')}`);
-  const name = fullPath(change.pool, COMMON);
+type FoundMember = { readonly key: string; readonly text: string };
+
+/** `text`: as a message names it. */
+function findMember(typeText: string, poolText: string, memberText: string, { index }: Availability): FoundMember {
+  const type = WIDE_IP_TYPES.find((each) => each === typeText);
+  if (type === undefined) refuse(`${typeText} is no type of pools: use ${WIDE_IP_TYPES.join(', ')}`);
+  const name = fullPath(poolText, COMMON);
   const pool = index.description.pools.find((each) => each.type === type && each.name === name);
   if (pool === undefined) {
     refuse(`there is no gtm pool ${type} ${name}: list gtm pool ${type} says which there are`);
   }
-  const written = memberNames(type, change.member);
+  const written = memberNames(type, memberText);
   const member = pool.members.find((each) => written.includes(each.name))?.name;
-  if (member === undefined) refuse(`gtm pool ${type} ${name} has no member ${change.member}`);
-  const key = memberKey(type, name, member);
-  if (!facts.held.has(key)) refuse(`member ${member} of gtm pool ${type} ${name} does not wait to be resumed`);
-  const number = graph.memberNumbers.get(key)?.[0];
+  if (member === undefined) refuse(`gtm pool ${type} ${name} has no member ${memberText}`);
+  return { key: memberKey(type, name, member), text: `member ${member} of gtm pool ${type} ${name}` };
+}
+
+function resumeChange(change: Extract<HealthChange, { kind: 'resume' }>, availability: Availability): FactChange {
+  const { index, facts, graph } = availability;
+  const { key, text } = findMember(change.type, change.pool, change.member, availability);
+  if (!facts.held.has(key)) refuse(`${text} does not wait to be resumed`);
+  const number = graph.memberNumbers().get(key)?.[0];
   const { virtualServer } = index.members[number!]!;
-  if (availability.virtualServers.status(virtualServer) === Status.offline) {
-    refuse(`member ${member} of gtm pool ${type} ${name} is still offline: resume it when it is not`);
+  const isOffline = availability.virtualServers.status(virtualServer) === Status.offline;
+  if (isOffline || facts.members.get(key)?.status === 'offline') {
+    refuse(`${text} is still offline: resume it when it is not`);
   }
   return { kind: 'resume', member: key };
 }

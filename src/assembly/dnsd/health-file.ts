@@ -6,7 +6,8 @@ import { z } from 'zod';
 import { errorText } from '../../core/errors.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
-import { FACT_STATUSES, type Facts, newFacts, pathKey } from '../../gtm/facts.ts';
+import { changesOf, type KnownFacts, newKnownFacts } from '../../gtm/fact-layers.ts';
+import { FACT_STATUSES, type FactLayer, pathKey } from '../../gtm/facts.ts';
 import { readFileIfThere, removeLeftovers, writeFileAtomic } from '../../store/atomic-file.ts';
 
 const HEAD = '{"wideplane-health":1}';
@@ -16,17 +17,28 @@ const WRITE_MS = 1000;
 const REST = 10;
 
 const number = z.number().nonnegative().optional();
-const judged = { status: z.enum(FACT_STATUSES).optional(), reason: z.string().optional() };
+const judged = {
+  status: z.enum(FACT_STATUSES).optional(),
+  reason: z.string().optional(),
+  since: number,
+  goodFor: number,
+};
 const load = { connections: number, packetsPerSecond: number, kilobytesPerSecond: number };
+/** Of what was said by hand it has no mark, as it was before anything measured. */
+const measured = z.literal(true).optional();
 const entrySchema = z.union([
   z.strictObject({
     virtualServer: z.string(),
+    measured,
     facts: z.strictObject({ ...judged, ...load, capacity: number, score: number }),
   }),
   z.strictObject({
     server: z.string(),
+    measured,
     facts: z.strictObject({ ...judged, ...load, cpu: number, memoryAvailable: number }),
   }),
+  z.strictObject({ member: z.string(), measured, facts: z.strictObject(judged) }),
+  z.strictObject({ heard: z.number() }),
   z.strictObject({
     path: z.strictObject({
       client: z.string(),
@@ -55,11 +67,11 @@ export class HealthFile {
   }
 
   /** What the file has; nothing where there is none, or where it is damaged, when it is moved to `PATH.damaged`. */
-  async read(): Promise<Facts> {
+  async read(): Promise<KnownFacts> {
     await removeLeftovers(this.#path);
     try {
       const text = await readFileIfThere(this.#path);
-      return text === undefined ? newFacts() : factsOf(text);
+      return text === undefined ? newKnownFacts() : knownOf(text);
     } catch (error) {
       const aside = `${this.#path}.damaged`;
       const where = await rename(this.#path, aside).then(
@@ -67,29 +79,29 @@ export class HealthFile {
         (failure: unknown) => `it cannot be kept aside: ${errorText(failure)}`,
       );
       logEvent(this.#log, 'health-damaged', `${this.#path}: ${errorText(error)}; ${where}`);
-      return newFacts();
+      return newKnownFacts();
     }
   }
 
-  /** Has the facts written soon, as they will be then. */
-  touch(facts: Facts): void {
-    this.#timer ??= setTimeout(() => void this.#write(facts), Math.max(WRITE_MS, REST * this.#lastMs));
+  /** Has what is known written soon, as it will be then. */
+  touch(known: KnownFacts): void {
+    this.#timer ??= setTimeout(() => void this.#write(known), Math.max(WRITE_MS, REST * this.#lastMs));
   }
 
   /** Resolves when all that was touched is written, or has failed to be. */
-  async close(facts: Facts): Promise<void> {
+  async close(known: KnownFacts): Promise<void> {
     const isDue = this.#timer !== undefined;
     clearTimeout(this.#timer);
-    if (isDue) await this.#write(facts);
+    if (isDue) await this.#write(known);
     await this.#writing;
   }
 
-  async #write(facts: Facts): Promise<void> {
+  async #write(known: KnownFacts): Promise<void> {
     this.#timer = undefined;
     this.#writing = this.#writing.then(async () => {
       const start = performance.now();
       try {
-        await writeFileAtomic(this.#path, linesOf(facts));
+        await writeFileAtomic(this.#path, linesOf(known));
         this.#hasFailed = false;
       } catch (error) {
         // Once for as long as it fails: it is tried again with the next change.
@@ -102,29 +114,38 @@ export class HealthFile {
   }
 }
 
-function* linesOf({ virtualServers, servers, paths, held }: Facts): Generator<string, void> {
+function* linesOf({ hand, measured, paths, held, heard }: KnownFacts): Generator<string, void> {
   yield `${HEAD}\n`;
   let entries = 0;
   const line = (entry: Entry): string => {
     entries++;
     return `${JSON.stringify(entry)}\n`;
   };
-  for (const [virtualServer, facts] of virtualServers) yield line({ virtualServer, facts });
-  for (const [server, facts] of servers) yield line({ server, facts });
+  for (const entry of entriesOf(hand)) yield line(entry);
+  for (const entry of entriesOf(measured)) yield line({ ...entry, measured: true });
+  if (heard > 0) yield line({ heard });
   for (const path of paths.values()) yield line({ path });
   for (const member of held) yield line({ held: member });
   yield `{"entries":${entries}}\n`;
 }
 
+function* entriesOf(layer: FactLayer): Generator<Extract<Entry, { facts: unknown }>, void> {
+  for (const change of changesOf(layer)) {
+    if (change.kind === 'virtual-server') yield { virtualServer: change.key, facts: change.facts! };
+    else if (change.kind === 'server') yield { server: change.name, facts: change.facts! };
+    else yield { member: change.key, facts: change.facts! };
+  }
+}
+
 /** Throws an Error that says what is wrong. */
-function factsOf(text: string): Facts {
+function knownOf(text: string): KnownFacts {
   const lines = text.split('\n');
   if (lines[0] !== HEAD) throw new Error('line 1 is not the head of such a file');
   const entries = lines.length - 3;
   if (lines.at(-1) !== '' || lines.at(-2) !== `{"entries":${entries}}`) throw new Error('the end is missing');
-  const facts = newFacts();
-  for (let index = 1; index <= entries; index++) take(facts, entryOf(lines[index]!, index + 1));
-  return facts;
+  const known = newKnownFacts();
+  for (let index = 1; index <= entries; index++) take(known, entryOf(lines[index]!, index + 1));
+  return known;
 }
 
 function entryOf(line: string, number: number): Entry {
@@ -139,9 +160,14 @@ function entryOf(line: string, number: number): Entry {
   return parsed.data;
 }
 
-function take({ virtualServers, servers, paths, held }: Facts, entry: Entry): void {
-  if ('virtualServer' in entry) virtualServers.set(entry.virtualServer, entry.facts);
-  else if ('server' in entry) servers.set(entry.server, entry.facts);
-  else if ('path' in entry) paths.set(pathKey(entry.path.client, entry.path.datacenter), entry.path);
-  else held.add(entry.held);
+function take(known: KnownFacts, entry: Entry): void {
+  const { paths, held } = known;
+  if ('facts' in entry) {
+    const layer = entry.measured === true ? known.measured : known.hand;
+    if ('virtualServer' in entry) layer.virtualServers.set(entry.virtualServer, entry.facts);
+    else if ('server' in entry) layer.servers.set(entry.server, entry.facts);
+    else layer.members.set(entry.member, entry.facts);
+  } else if ('path' in entry) paths.set(pathKey(entry.path.client, entry.path.datacenter), entry.path);
+  else if ('held' in entry) held.add(entry.held);
+  else known.heard = entry.heard;
 }

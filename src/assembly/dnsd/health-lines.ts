@@ -1,28 +1,49 @@
-// What is known of health and load, as lines for a person.
+// What is known of health and load, as lines for a person: how each thing is, and below it who said what, and since when.
 
 import type { Availability } from '../../gtm/availability.ts';
+import type { KnownFacts } from '../../gtm/fact-layers.ts';
+import type { FactLayer, MemberFacts, ServerFacts, VirtualServerFacts } from '../../gtm/facts.ts';
 import { type StatusReports, statusName } from '../../gtm/status-report.ts';
 
 const MICROSECONDS_PER_MILLISECOND = 1000;
 const PER_THOUSAND_IN_PER_CENT = 10;
 
-/** `now`: seconds since 1970. Servers with their virtual servers below them, paths, and members that wait. */
-export function healthLines(availability: Availability, reports: StatusReports, now: number): string[] {
+export type HealthListing = {
+  readonly availability: Availability;
+  readonly reports: StatusReports;
+  readonly known: KnownFacts;
+  /** Seconds since 1970. */
+  readonly now: number;
+};
+
+/** Servers with their virtual servers below them, members of which something is said, paths, and members that wait. */
+export function healthLines({ availability, reports, known, now }: HealthListing): string[] {
   const { graph, index, facts } = availability;
   const lines: string[] = [];
+  const layers = (indent: string, of: (layer: FactLayer) => AnyFacts | undefined): void => {
+    const [hand, measured] = [of(known.hand), of(known.measured)];
+    if (hand !== undefined) lines.push(`${indent}by hand${saidText(hand)}`);
+    if (measured !== undefined) lines.push(`${indent}measured${saidText(measured)}`);
+  };
   graph.servers.forEach(({ name }, server) => {
-    const { cpu, memoryAvailable, ...rest } = facts.servers.get(name) ?? {};
-    const numbers = { ...loadOf(rest), 'cpu %': cpu, 'memory KB': memoryAvailable };
-    lines.push(lineOf(name, reports.statusOf({ kind: 'server', number: server }), numbers));
+    const status = reports.statusOf({ kind: 'server', number: server });
+    lines.push(lineOf(name, status, numbersOf(facts.servers.get(name))));
+    layers('  ', ({ servers }) => servers.get(name));
     const { first, to } = graph.virtualServersOf;
     for (let at = first[server]!; at < first[server + 1]!; at++) {
       const number = to[at]!;
       const { key } = index.virtualServers[number]!;
-      const { capacity, score, ...load } = facts.virtualServers.get(key) ?? {};
-      const status = reports.statusOf({ kind: 'virtual-server', number });
-      lines.push(`  ${lineOf(key, status, { ...loadOf(load), capacity, score })}`);
+      const ofVirtualServer = reports.statusOf({ kind: 'virtual-server', number });
+      lines.push(`  ${lineOf(key, ofVirtualServer, numbersOf(facts.virtualServers.get(key)))}`);
+      layers('    ', ({ virtualServers }) => virtualServers.get(key));
     }
   });
+  for (const key of facts.members.keys()) {
+    const number = graph.memberNumbers().get(key)?.[0];
+    if (number === undefined) continue;
+    lines.push(`member ${lineOf(key, reports.statusOf({ kind: 'member', number }), {})}`);
+    layers('  ', ({ members }) => members.get(key));
+  }
   for (const { client, datacenter, roundTripTime, hops, completionRate, expires } of facts.paths.values()) {
     const numbers = {
       'rtt ms': roundTripTime === undefined ? undefined : roundTripTime / MICROSECONDS_PER_MILLISECOND,
@@ -38,15 +59,28 @@ export function healthLines(availability: Availability, reports: StatusReports, 
 
 type Numbers = Readonly<Record<string, number | undefined>>;
 
-const loadOf = (load: {
-  readonly connections?: number | undefined;
-  readonly packetsPerSecond?: number | undefined;
-  readonly kilobytesPerSecond?: number | undefined;
-}): Numbers => ({
-  connections: load.connections,
-  'packets/s': load.packetsPerSecond,
-  'kilobytes/s': load.kilobytesPerSecond,
-});
+type AnyFacts = MemberFacts & ServerFacts & VirtualServerFacts;
+
+function numbersOf(facts: AnyFacts | undefined): Numbers {
+  if (facts === undefined) return {};
+  return {
+    connections: facts.connections,
+    'packets/s': facts.packetsPerSecond,
+    'kilobytes/s': facts.kilobytesPerSecond,
+    capacity: facts.capacity,
+    score: facts.score,
+    'cpu %': facts.cpu,
+    'memory KB': facts.memoryAvailable,
+  };
+}
+
+/** ` since 2026-11-30 14:03:01 UTC: offline, no power`, behind who says it. */
+function saidText(facts: AnyFacts): string {
+  const { status, reason, since } = facts;
+  const when = since === undefined ? '' : ` since ${new Date(since).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+  const words = [status, reason].filter((word) => word !== undefined && word !== '');
+  return `${when}: ${words.join(', ')}${numbersText(numbersOf(facts))}`.replace(': , ', ': ');
+}
 
 function lineOf(name: string, report: ReturnType<StatusReports['statusOf']>, numbers: Numbers): string {
   return `${name}: ${statusName(report.status)} (${report.reason})${numbersText(numbers)}`;

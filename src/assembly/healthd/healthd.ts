@@ -1,24 +1,99 @@
 // The main thread of healthd: what the configuration wants watched is probed, judged and published.
+//
+//   configd ─► subscriber ─► objects ─► monitors, watches ─► engine ─► verdicts ─┬─► publisher ─► dnsd
+//                                                            ▲    │              ├─► file, log
+//                                        dataplaned, LTM ────┘    └─► prober     └─► show, explain
 
 import { applyChanges, type ConfigChange, type Generation, mapObjects, type ObjectMap } from '../../config/change.ts';
 import type { AnyConfigObject } from '../../config/object-type.ts';
 import type { Log } from '../../core/log.ts';
+import type { Clock } from '../../health/clock.ts';
+import { HealthEngine, type VerdictChange } from '../../health/health-engine.ts';
+import { LtmAvailability } from '../../health/ltm-availability.ts';
+import { type LtmDescription, ltmMemberKey } from '../../health/ltm-description.ts';
+import type { Prober } from '../../health/probe.ts';
+import type { Watch, WatchVerdict } from '../../health/watch.ts';
+import type { Measured, Station } from '../../ipc/healthd-schema.ts';
 import type { ApplyFailure } from '../../ipc/schema.ts';
 import type { ConfigApplier } from '../config-subscriber.ts';
+import { BigipReporter } from './bigip-reporter.ts';
+import { describeLtm } from './describe-ltm.ts';
+import { describeMonitors, type Monitors } from './describe-monitors.ts';
+import { describeWatches, textOf } from './describe-watches.ts';
+import { isPublished, isSameMeasured, measuredOf } from './measured.ts';
+import { HealthPublisher } from './publisher.ts';
+import { StatusLog } from './status-log.ts';
+import { VerdictFile } from './verdict-file.ts';
+import { VirtualLocations } from './virtual-locations.ts';
+
+/** Probes at a time: each may be a socket. */
+const MOST_RUNNING = 1000;
+/** How often it is looked whether addresses of this host have changed. */
+const REVIEW_MS = 5000;
 
 export type HealthdOptions = {
   /** The daemon's own directory, which exists. */
   readonly directory: string;
+  readonly prober: Prober;
+  readonly clock: Clock;
+  /** From 0 to 1. */
+  readonly random: () => number;
+  /** Asks dataplaned where addresses are. */
+  readonly locate: (addresses: readonly string[]) => Promise<Station[]>;
+  /** The addresses that this host has, by its kernel. */
+  readonly hostAddresses: () => ReadonlySet<string>;
   readonly log: Log;
 };
 
+const watchName = ({ kind, key }: Pick<Watch, 'kind' | 'key'>): string => `${kind} ${key}`;
+
 export class Healthd implements ConfigApplier {
+  readonly engine: HealthEngine;
+  readonly publisher: HealthPublisher;
+  readonly locations: VirtualLocations;
+  readonly #options: HealthdOptions;
+  readonly #bigip: BigipReporter;
+  readonly #review: NodeJS.Timeout;
+  readonly #file: VerdictFile;
+  readonly #statusLog: StatusLog;
   #objects: ObjectMap = new Map();
+  #byType: ReadonlyMap<string, readonly AnyConfigObject[]> = new Map();
+  #monitors: Monitors = new Map();
+  #watches: ReadonlyMap<string, Watch> = new Map();
+  #ltm: LtmDescription = { nodes: [], pools: [], virtuals: [] };
+  #availability: LtmAvailability = this.#availabilityOf(this.#ltm);
+  /** Pools by the nodes that their members are on. */
+  #poolsOfNode: ReadonlyMap<string, ReadonlySet<string>> = new Map();
+  /** What each watch was said to be last. */
+  readonly #said = new Map<string, WatchVerdict>();
+  readonly #measured = new Map<string, Measured>();
 
-  constructor(_options: HealthdOptions) {}
+  constructor(options: HealthdOptions) {
+    const { directory, prober, clock, random, log } = options;
+    this.#options = options;
+    this.engine = new HealthEngine({
+      clock,
+      prober,
+      random,
+      mostRunning: MOST_RUNNING,
+      changed: (changes) => this.#take(changes),
+    });
+    this.locations = new VirtualLocations(this.engine, options.locate, log);
+    this.#bigip = new BigipReporter(this.engine, options.hostAddresses);
+    this.#review = setInterval(() => this.#bigip.review(), REVIEW_MS);
+    this.publisher = new HealthPublisher(() => this.#measured.values());
+    this.#statusLog = new StatusLog(log);
+    this.#file = new VerdictFile(directory, log, {
+      verdicts: () => [...this.#watches.values()].map(({ kind, key }) => ({ kind, key, ...this.verdictOf(kind, key) })),
+      held: () => this.engine.held,
+    });
+  }
 
-  onSnapshot(_generation: Generation, objects: readonly AnyConfigObject[]): ApplyFailure[] {
-    return this.#goOver(mapObjects(objects));
+  async onSnapshot(_generation: Generation, objects: readonly AnyConfigObject[]): Promise<ApplyFailure[]> {
+    const { verdicts, held } = await this.#file.read();
+    for (const [name, verdict] of verdicts) this.#said.set(name, verdict);
+    this.engine.restoreHeld(held);
+    return this.#goOver(mapObjects(objects), verdicts);
   }
 
   onDiff(_generation: Generation, changes: readonly ConfigChange[]): ApplyFailure[] {
@@ -27,13 +102,137 @@ export class Healthd implements ConfigApplier {
 
   /** What it does, for the line at its start. */
   summary(): string {
-    return 'nothing is watched yet';
+    const { size } = this.#watches;
+    if (size === 0) return 'nothing is watched yet';
+    return `watches ${size} ${size === 1 ? 'thing' : 'things'} by ${this.engine.counts.instances} monitor instances`;
   }
 
-  async stop(): Promise<void> {}
+  /** All that is watched, in the order of the configuration. */
+  get watches(): ReadonlyMap<string, Watch> {
+    return this.#watches;
+  }
 
-  #goOver(objects: ObjectMap): ApplyFailure[] {
+  /** What nodes, pools and virtual servers of this machine are worth. */
+  get availability(): LtmAvailability {
+    return this.#availability;
+  }
+
+  get ltm(): LtmDescription {
+    return this.#ltm;
+  }
+
+  /** The objects of a type that the daemon runs. */
+  readonly objectsOf = (path: string): readonly AnyConfigObject[] => this.#byType.get(path) ?? [];
+
+  verdictOf(kind: Watch['kind'], key: string): WatchVerdict {
+    return (
+      this.engine.verdictOf(kind, key) ?? {
+        status: 'unknown',
+        reason: 'Not watched',
+        since: this.#options.clock.wall(),
+      }
+    );
+  }
+
+  /** Has what is known written soon: somebody has changed it by hand. */
+  keep(): void {
+    this.#file.touch();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#review);
+    this.locations.close();
+    this.engine.close();
+    this.#options.prober.close();
+    this.#statusLog.close();
+    await this.#file.close();
+  }
+
+  #goOver(objects: ObjectMap, known?: ReadonlyMap<string, WatchVerdict>): ApplyFailure[] {
     this.#objects = objects;
+    this.#byType = groupByType(objects.values());
+    this.#monitors = describeMonitors(objects.values(), this.#monitors);
+    const watches = describeWatches(this.objectsOf, this.#monitors);
+    const before = this.#watches;
+    this.#watches = new Map(watches.map((watch) => [watchName(watch), watch]));
+    this.#ltm = describeLtm(this.objectsOf);
+    this.#availability = this.#availabilityOf(this.#ltm);
+    this.#poolsOfNode = poolsOfNodes(this.#ltm);
+    this.#bigip.want(watches, this.objectsOf('gtm server'), this.#selfAddresses(), this.#availability);
+    this.engine.want(watches, known);
+    this.#bigip.reportAll();
+    this.locations.want(watches);
+    this.#forgetAbsent(before);
+    // What is new is known to who subscribes from now on, before the engine has told of it.
+    this.#take(watches.map((watch) => ({ watch, verdict: this.verdictOf(watch.kind, watch.key) })));
+    this.#file.touch();
     return [];
   }
+
+  #availabilityOf(description: LtmDescription): LtmAvailability {
+    return new LtmAvailability(description, {
+      verdictOf: (kind, key) => this.engine.verdictOf(kind, key),
+      priorityOf: (pool, member) => this.locations.priorityOf(ltmMemberKey(pool, member)),
+    });
+  }
+
+  /** Addresses of self IPs in the host's own route domain. */
+  #selfAddresses(): Set<string> {
+    const addresses = this.objectsOf('net self').map(({ properties }) => textOf(properties.address).split('/')[0]!);
+    return new Set(addresses.filter((address) => !address.includes('%')));
+  }
+
+  #forgetAbsent(before: ReadonlyMap<string, Watch>): void {
+    const gone = [...before].filter(([name]) => !this.#watches.has(name));
+    for (const [name] of gone) {
+      this.#said.delete(name);
+      this.#measured.delete(name);
+    }
+    const published = gone.flatMap(([, { kind, key }]) => (isPublished(kind) ? [{ kind, key }] : []));
+    if (published.length > 0) this.publisher.publish([], published);
+  }
+
+  /** Verdicts that may be others: says so to everybody who is to know. */
+  #take(changes: readonly VerdictChange[]): void {
+    const published: Measured[] = [];
+    const pools = new Set<string>();
+    for (const { watch, verdict } of changes) {
+      if (watch.kind === 'pool-member') pools.add(watch.key.slice(0, watch.key.indexOf(' ')));
+      if (watch.kind === 'node') for (const pool of this.#poolsOfNode.get(watch.key) ?? []) pools.add(pool);
+      const name = watchName(watch);
+      const before = this.#said.get(name);
+      this.#said.set(name, verdict);
+      if (before !== undefined && before.status !== verdict.status) this.#statusLog.note({ watch, before, verdict });
+      const measured = measuredOf(watch, verdict);
+      if (measured === undefined || isSameMeasured(this.#measured.get(name), measured)) continue;
+      this.#measured.set(name, measured);
+      published.push(measured);
+    }
+    if (published.length > 0) this.publisher.publish(published);
+    if (pools.size > 0) this.#bigip.poolsChanged(pools);
+    if (changes.length > 0) this.#file.touch();
+  }
+}
+
+function poolsOfNodes({ pools }: LtmDescription): Map<string, Set<string>> {
+  const byNode = new Map<string, Set<string>>();
+  for (const { name, members } of pools) {
+    for (const { node } of members) {
+      if (node === undefined) continue;
+      const known = byNode.get(node);
+      if (known === undefined) byNode.set(node, new Set([name]));
+      else known.add(name);
+    }
+  }
+  return byNode;
+}
+
+function groupByType(objects: Iterable<AnyConfigObject>): Map<string, AnyConfigObject[]> {
+  const groups = new Map<string, AnyConfigObject[]>();
+  for (const object of objects) {
+    const group = groups.get(object.type);
+    if (group === undefined) groups.set(object.type, [object]);
+    else group.push(object);
+  }
+  return groups;
 }

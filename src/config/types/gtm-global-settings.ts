@@ -27,6 +27,7 @@ export const gtmGlobalSettingsGeneral = objectType({
   path: 'gtm global-settings general',
   label: 'GTM Global Settings',
   runBy: 'dnsd',
+  readBy: ['healthd'],
   help: 'What holds for all wide IPs.',
   example: `
 gtm global-settings general {
@@ -63,7 +64,7 @@ gtm global-settings general {
       help: 'Whether replies say that recursion is available.',
       inert: true,
     }),
-    'monitor-disabled-objects': yesNo({ default: false, help: 'Whether what is disabled is watched.', inert: true }),
+    'monitor-disabled-objects': yesNo({ default: false, help: 'Whether what is disabled is watched all the same.' }),
     'nethsm-timeout': inertCount(20, 'Seconds for an answer of a security module.'),
     'peer-leader': string({ help: 'The server that leads.', inert: true }),
     'send-wildcard-rrs': toggle({

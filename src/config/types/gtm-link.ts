@@ -40,7 +40,7 @@ gtm link provider1 {
     'limit-max-total-bps': bps('in both directions'),
     'limit-max-total-bps-status': status('limit-max-total-bps'),
     'link-ratio': count(1, 'Its weight, where weighting is ratio.'),
-    monitor: pattern(monitorRuleKind, { help: 'What watches it.', inert: true }),
+    monitor: pattern(monitorRuleKind('gtm'), { help: 'What watches it.', inert: true }),
     'prepaid-segment': count(0, 'Bits per second that are paid for in any case.'),
     'router-addresses': recordsByPattern(
       addressKind,

@@ -4,6 +4,7 @@ import { formatAddressOrAny, isUnspecified, parseAddressOrAny } from '../../core
 import type { IpFamily } from '../../core/address.ts';
 import { ALTERNATE_MODES, MEMBER_MODES } from '../../gtm/description.ts';
 import type { MemberMode, WideIpType } from '../../gtm/description.ts';
+import { checkMemberMonitors } from '../check-gtm-monitors.ts';
 import {
   dependencyKind,
   domainNameKind,
@@ -17,6 +18,7 @@ import { addressOrAny, choice, flag, integer, pattern, port, recordsByPattern, s
 import { yesNo } from '../kinds.ts';
 import { monitorOfPartKind } from '../monitor-rule.ts';
 import { type AnyConfigObject, objectType, type ObjectOf } from '../object-type.ts';
+import { ordered } from '../ordered.ts';
 import type { PropertyMap } from '../property.ts';
 import { remembered, type ObjectContext } from '../remembered.ts';
 import { checkDependency, gtmServer } from './gtm-server.ts';
@@ -48,7 +50,10 @@ const ADDRESS_MEMBERS = recordsByPattern(
     ),
     ...MEMBER,
     ...LIMITS,
-    monitor: pattern(monitorOfPartKind, { default: 'default', help: 'What watches it: default, that of the pool.' }),
+    monitor: pattern(monitorOfPartKind('gtm'), {
+      default: 'default',
+      help: 'What watches it: default, that of the pool.',
+    }),
   },
   {
     default: {},
@@ -101,7 +106,7 @@ const SRV_MEMBERS = recordsByPattern(
 const ADDRESS_POOL = {
   'fallback-ip': addressOrAny({ default: 'any', help: 'What the mode fallback-ip answers; any: nothing.' }),
   ...LIMITS,
-  monitor: pattern(monitorOfPartKind, {
+  monitor: pattern(monitorOfPartKind('gtm'), {
     default: 'default',
     help: 'What watches its members: default, that of the server.',
   }),
@@ -161,11 +166,6 @@ const WITHIN_POOL: Readonly<Record<WideIpType, string>> = {
   srv: 'names of hosts with a service',
 };
 
-/** Properties in the order in which they are printed. */
-function ordered<const M extends PropertyMap>(map: M): M {
-  return Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1))) as unknown as M;
-}
-
 function poolType<const T extends WideIpType, const M extends PropertyMap>(
   type: T,
   properties: M,
@@ -177,6 +177,7 @@ function poolType<const T extends WideIpType, const M extends PropertyMap>(
     path: `gtm pool ${type}` as const,
     label: `Pool ${type.toUpperCase()}`,
     runBy: 'dnsd',
+    ...(type === 'a' || type === 'aaaa' ? { readBy: ['healthd'] } : {}),
     help: `What wide IPs choose from: ${WITHIN_POOL[type]}.`,
     example,
     naming: 'full-path',
@@ -357,6 +358,8 @@ function checkAddresses(object: GtmPoolA | GtmPoolAaaa, family: IpFamily, contex
     for (const needed of Object.keys(member['depends-on'])) {
       checkDependency(object, `member ${key}`, 'members', needed, context);
     }
+    const rule = member.monitor === 'default' ? object.properties.monitor : member.monitor;
+    checkMemberMonitors(object, labelOf(object), { key, rule, virtualServer: virtualServerOf(key, context) }, context);
   }
 }
 
@@ -381,6 +384,11 @@ function checkMember(object: AnyConfigObject, key: string, family: IpFamily, con
     value: key,
     hint: `It can be a member of a pool of type ${other}.`,
   });
+}
+
+function virtualServerOf(key: string, context: ObjectContext) {
+  const { server, virtualServer } = splitVirtualServerKey(key);
+  return context.find(gtmServer, server)?.properties['virtual-servers'][virtualServer];
 }
 
 /** Where one is missing the server is refused, and the pool is not looked at for that. */

@@ -1,5 +1,6 @@
 // `gtm server`: a machine with virtual servers, whose addresses wide IPs answer.
 
+import { checkServerMonitors } from '../check-gtm-monitors.ts';
 import {
   dependencyKind,
   destinationKind,
@@ -48,6 +49,7 @@ export const gtmServer = objectType({
   path: 'gtm server',
   label: 'Server',
   runBy: 'dnsd',
+  readBy: ['healthd'],
   help: 'A machine with virtual servers, whose addresses wide IPs answer.',
   example: `
 gtm datacenter east { }
@@ -114,7 +116,7 @@ gtm server web {
     ...SERVER_LIMITS,
     ...LIMITS,
     'link-discovery': choice(DISCOVERIES, { default: 'disabled', help: 'Whether its links are found.', inert: true }),
-    monitor: pattern(monitorRuleKind, { help: 'What watches it, and virtual servers that say nothing else.' }),
+    monitor: pattern(monitorRuleKind('gtm'), { help: 'What watches it, and virtual servers that say nothing else.' }),
     'prober-fallback': choice(['inherit', ...PROBER_FALLBACKS], {
       default: 'inherit',
       help: 'Who probes it where those of prober-preference cannot.',
@@ -145,7 +147,7 @@ gtm server web {
         'explicit-link-name': string({ help: 'The link that it is reached by.', inert: true }),
         ...LIMITS,
         'ltm-name': string({ help: 'What the virtual server is called on the device.', inert: true }),
-        monitor: pattern(monitorOfPartKind, {
+        monitor: pattern(monitorOfPartKind('gtm'), {
           default: 'default',
           help: 'What watches it: default, that of the server.',
         }),
@@ -179,6 +181,7 @@ const checkServer = remembered((object: GtmServer, context) => {
       checkDependency(object, `virtual server ${name}`, 'virtual-servers', key, context);
     }
   }
+  checkServerMonitors(object, context);
 });
 
 function isEmpty(records: object): boolean {

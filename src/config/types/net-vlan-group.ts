@@ -15,6 +15,7 @@ import { netVlan } from './net-vlan.ts';
 export const netVlanGroup = objectType({
   path: 'net vlan-group',
   label: 'VLAN group',
+  readBy: ['healthd'],
   help: 'VLANs and tunnels joined to one layer 2 network.',
   example: `
 net vlan servers {

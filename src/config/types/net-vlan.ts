@@ -12,6 +12,7 @@ const HIGHEST_TAG = 4094;
 export const netVlan = objectType({
   path: 'net vlan',
   label: 'VLAN',
+  readBy: ['healthd'],
   help: 'A layer 2 network on interfaces, untagged or with an 802.1Q tag.',
   example: `
 net interface 1.1 {

@@ -32,6 +32,7 @@ export async function runDnsd({ state, log }: DnsdSettings): Promise<number> {
     addon: loaded,
     directory,
     inbox: stateLayout(state).inbox,
+    healthd: daemonSocket(state, 'healthd'),
     opener: {
       server: (params) => askSupervisor(state, 'open-server-socket', params),
       packet: (params) => askSupervisor(state, 'open-packet-socket', params),

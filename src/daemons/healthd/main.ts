@@ -1,17 +1,37 @@
 // healthd: probes what wide IPs and pools choose among, and says who is alive, and why.
 
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { ConfigSubscriber } from '../../assembly/config-subscriber.ts';
 import { Healthd } from '../../assembly/healthd/healthd.ts';
 import { handlersOf } from '../../assembly/healthd/requests.ts';
+import { SteadyClient } from '../../assembly/healthd/steady-client.ts';
 import { typesOf } from '../../config/object-types.ts';
+import { useSecretBox } from '../../config/secret-box.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
+import type { Clock } from '../../health/clock.ts';
+import type { MonitorType } from '../../health/monitor.ts';
 import { IpcServer } from '../../ipc/ipc-server.ts';
+import { createProbers } from '../../probe/probers.ts';
+import { createRawProbers } from '../../probe/raw-probers.ts';
 import { makeDirectory } from '../../store/atomic-file.ts';
+import { MasterKeyBox } from '../../store/master-key.ts';
 import { daemonSocket } from '../../supervise/daemon-table.ts';
+import { stateLayout } from '../../supervise/state-directory.ts';
 
 export type HealthdSettings = { state: string; log: Log };
+
+const RAW_TYPES = ['icmp', 'gateway-icmp', 'tcp-half-open'] as const satisfies readonly MonitorType[];
+
+const clock: Clock = {
+  now: () => performance.now(),
+  wall: () => Date.now(),
+  setTimer(milliseconds, fire) {
+    const timer = setTimeout(fire, Math.max(0, Math.ceil(milliseconds)));
+    return () => clearTimeout(timer);
+  },
+};
 
 /** Runs until a signal asks for the end; resolves to the exit status. */
 export async function runHealthd({ state, log }: HealthdSettings): Promise<number> {
@@ -19,9 +39,23 @@ export async function runHealthd({ state, log }: HealthdSettings): Promise<numbe
   const finished = new Promise<number>((resolve) => (finish = resolve));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => finish(0));
 
+  useSecretBox(new MasterKeyBox(stateLayout(state).masterKey, { create: false }));
   const directory = join(state, 'healthd');
   await makeDirectory(directory);
-  const healthd = new Healthd({ directory, log });
+  const raw = createRawProbers();
+  const dataplaned = new SteadyClient(daemonSocket(state, 'dataplaned'));
+  const healthd = new Healthd({
+    directory,
+    prober: createProbers({ others: new Map(RAW_TYPES.map((type) => [type, raw])) }),
+    clock,
+    random: Math.random,
+    locate: async (addresses) => {
+      const { stations } = await dataplaned.request('locate-stations', { addresses: [...addresses] });
+      return stations;
+    },
+    hostAddresses,
+    log,
+  });
   const subscriber = new ConfigSubscriber({
     daemon: 'healthd',
     types: typesOf('healthd'),
@@ -40,5 +74,12 @@ export async function runHealthd({ state, log }: HealthdSettings): Promise<numbe
   await server.close();
   await subscriber.stop();
   await healthd.stop();
+  dataplaned.close();
   return status;
+}
+
+/** What others can reach this host by. */
+function hostAddresses(): Set<string> {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return new Set(all.filter(({ internal }) => !internal).map(({ address }) => address));
 }

@@ -18,7 +18,10 @@ describe('a file of a device with wide IPs', () => {
   it('loads, and nothing of it is unknown but what every object may have', () => {
     assert.deepEqual(
       loaded.unknown.map(({ text }) => text),
-      ['gtm server /Common/lb-fra: property "metadata" is not known'],
+      [
+        'gtm link /Common/fra-uplink: monitor /Common/bigip_link: gtm monitor bigip-link /Common/bigip_link is not known in this version',
+        'gtm server /Common/lb-fra: property "metadata" is not known',
+      ],
     );
   });
 

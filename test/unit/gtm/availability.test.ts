@@ -3,9 +3,16 @@ import { describe, it } from 'node:test';
 import { Availability } from '../../../src/gtm/availability.ts';
 import { compileWideIps } from '../../../src/gtm/compile-wide-ips.ts';
 import type { GtmDescription } from '../../../src/gtm/description.ts';
-import { type Facts, memberKey, newFacts, type ServerFacts, type VirtualServerFacts } from '../../../src/gtm/facts.ts';
+import {
+  type Facts,
+  type MemberFacts,
+  memberKey,
+  newFacts,
+  type ServerFacts,
+  type VirtualServerFacts,
+} from '../../../src/gtm/facts.ts';
 import { newStateMemory, StateWriter } from '../../../src/gtm/state-journal.ts';
-import { type Reported, StatusReports, statusName } from '../../../src/gtm/status-report.ts';
+import { type Reported, type Silence, StatusReports, statusName } from '../../../src/gtm/status-report.ts';
 import * as make from '../../support/gtm-description.ts';
 
 const DATACENTERS = [
@@ -20,16 +27,20 @@ class Look {
   readonly #availability: Availability;
   readonly #reports: StatusReports;
 
-  constructor(parts: Partial<GtmDescription>, facts: Facts = newFacts()) {
+  constructor(parts: Partial<GtmDescription>, facts: Facts = newFacts(), silence: Silence = () => 0) {
     const { index, tables } = compileWideIps(make.description({ datacenters: DATACENTERS, ...parts }));
     this.#availability = new Availability(index, new StateWriter(newStateMemory(tables.layout)), facts);
     this.#availability.start();
-    this.#reports = new StatusReports(this.#availability);
+    this.#reports = new StatusReports(this.#availability, silence);
   }
 
   say(name: string, facts: VirtualServerFacts & ServerFacts): void {
     if (name.includes(':')) this.#availability.apply({ kind: 'virtual-server', key: vs(name), facts });
     else this.#availability.apply({ kind: 'server', name: vs(name), facts });
+  }
+
+  sayOfMember(pool: string, member: string, facts: MemberFacts | undefined): void {
+    this.#availability.apply({ kind: 'member', key: memberKey('a', vs(pool), vs(member)), facts });
   }
 
   resume(pool: string, member: string): void {
@@ -74,13 +85,13 @@ const a = (domain: string, ...pools: string[]) =>
 describe('the status of', () => {
   it('a virtual server is what was said of it, or of its server', () => {
     const look = new Look({ servers: [plainServer('s1', 'd1', 'v1', 'v2')] });
-    assert.equal(look.of('virtual-server', 's1:v1'), 'unknown: Not checked yet');
+    assert.equal(look.of('virtual-server', 's1:v1'), 'unknown: Checking');
     look.say('s1:v1', { status: 'available' });
     assert.equal(look.of('virtual-server', 's1:v1'), 'available: Available');
     assert.equal(look.of('server', 's1'), 'available: A virtual server of it is available');
     look.say('s1:v1', { status: 'offline', reason: 'set by hand' });
     assert.equal(look.of('virtual-server', 's1:v1'), 'offline: Offline: set by hand');
-    assert.equal(look.of('server', 's1'), 'unknown: Not checked yet');
+    assert.equal(look.of('server', 's1'), 'unknown: Checking');
     look.say('s1', { status: 'offline', reason: 'no power' });
     assert.equal(look.of('virtual-server', 's1:v2'), 'offline: Server /Common/s1 is offline: no power');
     assert.equal(look.of('datacenter', 'd1'), 'offline: No enabled servers available');
@@ -133,8 +144,8 @@ describe('the status of', () => {
     look.say('s1:v4', { status: 'offline' });
     assert.equal(look.of('virtual-server', 's1:v3'), 'unavailable: Depends on /Common/s1:v4, which is offline');
     // It looks at v3 as that would be alone, for v3 depends on it as well.
-    assert.equal(look.of('virtual-server', 's1:v2'), 'unknown: Not checked yet');
-    assert.equal(look.of('virtual-server', 's1:v1'), 'unknown: Not checked yet');
+    assert.equal(look.of('virtual-server', 's1:v2'), 'unknown: Checking');
+    assert.equal(look.of('virtual-server', 's1:v1'), 'unknown: Checking');
     look.say('s1:v3', { status: 'offline' });
     assert.equal(look.of('virtual-server', 's1:v2'), 'unavailable: Depends on /Common/s1:v3, which is offline');
     assert.equal(look.of('virtual-server', 's1:v1'), 'unavailable: Depends on /Common/s1:v2, which is unavailable');
@@ -176,11 +187,64 @@ describe('the status of', () => {
     assert.equal(look.of('member', 'p1 s1:v1'), 'offline: Offline: it went offline, and waits to be resumed by hand');
     assert.match(new Look(parts(true), facts).of('member', 'p1 s1:v1'), /waits to be resumed/);
     look.resume('p1', 's1:v1');
-    assert.equal(look.of('member', 'p1 s1:v1'), 'unknown: Not checked yet');
+    assert.equal(look.of('member', 'p1 s1:v1'), 'unknown: Checking');
     look.say('s1:v1', { status: 'offline' });
     look.say('s1:v1', { status: 'available' });
     assert.equal(new Look(parts(false), facts).of('member', 'p1 s1:v1'), 'disabled: Disabled');
     assert.equal(new Look(parts(true), facts).of('member', 'p1 s1:v1'), 'available: Available');
+  });
+
+  it('a member is what is said of its virtual server and of itself', () => {
+    const servers = [plainServer('s1', 'd1', 'v1'), plainServer('s2', 'd2', 'v1')];
+    const own = (name: string) => make.member(vs(name), { hasMonitor: true });
+    const pools = [
+      make.pool('a', vs('p1'), { manualResume: true, members: [own('s1:v1')] }),
+      make.pool('a', vs('p2'), { members: [own('s1:v1')] }),
+    ];
+    const look = new Look({ servers, pools, wideIps: [a('w.test', 'p1')] });
+    const measured = (status: 'available' | 'offline' | 'unknown', reason: string) => ({
+      status,
+      reason,
+      goodFor: 120,
+    });
+    look.say('s1:v1', measured('unknown', 'Checking'));
+    look.sayOfMember('p1', 's1:v1', measured('available', 'Monitor /Common/tcp: answers'));
+    assert.equal(look.of('virtual-server', 's1:v1'), 'unknown: Checking');
+    assert.equal(look.of('member', 'p1 s1:v1'), 'available: Monitor /Common/tcp: answers');
+    assert.equal(look.of('member', 'p2 s1:v1'), 'unknown: Checking');
+    look.say('s1:v1', measured('available', 'Monitor /Common/http: answers'));
+    look.sayOfMember('p1', 's1:v1', measured('offline', 'Monitor /Common/tcp: connection refused'));
+    assert.equal(look.of('member', 'p1 s1:v1'), 'offline: Monitor /Common/tcp: connection refused');
+    assert.equal(look.of('member', 'p2 s1:v1'), 'available: Monitor /Common/http: answers');
+    assert.equal(look.of('wide-ip', 'w.test'), 'offline: No enabled pools available');
+    look.sayOfMember('p1', 's1:v1', measured('available', 'Monitor /Common/tcp: answers'));
+    assert.match(look.of('member', 'p1 s1:v1'), /^offline: .*waits to be resumed/);
+    look.resume('p1', 's1:v1');
+    assert.equal(look.of('member', 'p1 s1:v1'), 'available: Monitor /Common/http: answers');
+    look.sayOfMember('p1', 's1:v1', undefined);
+    look.say('s1:v1', measured('offline', 'Monitor /Common/http: no answer'));
+    look.sayOfMember('p2', 's1:v1', measured('available', 'Monitor /Common/tcp: answers'));
+    assert.equal(look.of('member', 'p2 s1:v1'), 'offline: Monitor /Common/http: no answer');
+    assert.equal(look.of('server', 's1'), 'offline: No enabled virtual servers available');
+  });
+
+  it('what was measured is stale when nothing is heard for longer than it is good for; what was said by hand is not', () => {
+    const servers = [plainServer('s1', 'd1', 'v1', 'v2')];
+    let silence = 0;
+    const look = new Look({ servers }, newFacts(), () => silence);
+    look.say('s1:v1', { status: 'offline', reason: 'Monitor /Common/tcp: no answer', goodFor: 16 });
+    look.say('s1:v2', { status: 'offline', reason: 'no power' });
+    silence = 16;
+    assert.equal(look.of('virtual-server', 's1:v1'), 'offline: Monitor /Common/tcp: no answer');
+    silence = 16.5;
+    const stale = ' (stale: nothing heard of healthd for 16 s)';
+    assert.equal(look.of('virtual-server', 's1:v1'), `offline: Monitor /Common/tcp: no answer${stale}`);
+    assert.equal(look.of('virtual-server', 's1:v2'), 'offline: Offline: no power');
+    look.say('s1', { status: 'offline', reason: 'Monitor /Common/icmp: no answer', goodFor: 10 });
+    assert.match(
+      look.of('virtual-server', 's1:v2'),
+      /^offline: Server .*: Monitor \/Common\/icmp: no answer \(stale: /,
+    );
   });
 
   it('names are up with their wide IPs, and two that name each other do not hold each other up', () => {

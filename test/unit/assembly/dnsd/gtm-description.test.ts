@@ -33,6 +33,7 @@ const member = (name: string, order: number, more: Partial<PoolMember> = {}): Po
   ratio: 1,
   limits: NO_LIMITS,
   dependsOn: [],
+  hasMonitor: false,
   isStatic: false,
   priority: 0,
   weight: 0,
@@ -132,8 +133,9 @@ describe('wide IPs as plain data', () => {
           enabled: false,
           limits: { ...NO_LIMITS, packetsPerSecond: 10 },
           dependsOn: ['/Common/lb-fra:/Common/shop6_vs'],
+          hasMonitor: true,
         }),
-        member('/Common/lb-fra:stand_by', 1, { ratio: 3 }),
+        member('/Common/lb-fra:stand_by', 1, { ratio: 3, hasMonitor: true }),
       ],
       ttl: 60,
       maxAnswersReturned: 2,
@@ -153,7 +155,6 @@ describe('wide IPs as plain data', () => {
         vsScore: 0,
         lcs: 0,
       },
-      hasMonitor: true,
     });
   });
 
@@ -176,7 +177,6 @@ describe('wide IPs as plain data', () => {
       manualResume: false,
       dynamicRatio: false,
       limits: NO_LIMITS,
-      hasMonitor: false,
     });
   });
 

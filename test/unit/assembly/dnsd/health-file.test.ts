@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { after, before, describe, it, mock } from 'node:test';
 import { HealthFile } from '../../../../src/assembly/dnsd/health-file.ts';
 import type { Log } from '../../../../src/core/log.ts';
-import { type Facts, newFacts, pathKey } from '../../../../src/gtm/facts.ts';
+import { type KnownFacts, newKnownFacts } from '../../../../src/gtm/fact-layers.ts';
+import { pathKey } from '../../../../src/gtm/facts.ts';
 
 let directory: string;
 const lines: string[] = [];
@@ -13,23 +14,29 @@ const note = (message: string, fields: unknown): number =>
   lines.push(`${(fields as { code: string }).code} ${message}`);
 const log = { debug: note, info: note, warn: note, error: note } as unknown as Log;
 
-function someFacts(): Facts {
-  const facts = newFacts();
-  facts.virtualServers.set('/Common/s1:v1', {
+function someFacts(): KnownFacts {
+  const facts = newKnownFacts();
+  const { hand, measured } = facts;
+  hand.virtualServers.set('/Common/s1:v1', {
     status: 'offline',
     reason: 'no "power"\nat all',
     connections: 3,
     score: 0,
   });
-  facts.virtualServers.set('/Common/s1:v2', {});
-  facts.servers.set('/Common/s1', { status: 'available', cpu: 12, memoryAvailable: 4000, kilobytesPerSecond: 1 });
+  hand.virtualServers.set('/Common/s1:v2', {});
+  hand.members.set('a /Common/p /Common/s1:v1', { status: 'available', reason: 'set by hand', since: 1 });
+  measured.virtualServers.set('/Common/s1:v1', { status: 'available', reason: 'answers', since: 2, goodFor: 16 });
+  measured.servers.set('/Common/s1', { status: 'unknown', reason: 'Checking', since: 2, goodFor: 120 });
+  measured.members.set('a /Common/p /Common/s1:v2', { status: 'offline', reason: 'refused', since: 3, goodFor: 16 });
+  facts.heard = 1_796_000_000_000;
+  hand.servers.set('/Common/s1', { status: 'available', cpu: 12, memoryAvailable: 4000, kilobytesPerSecond: 1 });
   const path = { client: '2001:db8::1', datacenter: '/Common/d', roundTripTime: 1500, expires: 2_000_000_000 };
   facts.paths.set(pathKey(path.client, path.datacenter), path);
   facts.held.add('a /Common/p /Common/s1:v1');
   return facts;
 }
 
-async function written(path: string, facts: Facts): Promise<string> {
+async function written(path: string, facts: KnownFacts): Promise<string> {
   const file = new HealthFile(path, log);
   file.touch(facts);
   await file.close(facts);
@@ -44,10 +51,30 @@ describe('the file of what is known of health', () => {
 
   it('gives back what was written', async () => {
     const path = join(directory, 'whole');
-    assert.deepEqual(await new HealthFile(path, log).read(), newFacts());
+    assert.deepEqual(await new HealthFile(path, log).read(), newKnownFacts());
     await written(path, someFacts());
     assert.deepEqual(await new HealthFile(path, log).read(), someFacts());
     assert.deepEqual(lines, []);
+  });
+
+  it('is read as it was written before there was anything but the hand', async () => {
+    const path = join(directory, 'old');
+    writeFileSync(
+      path,
+      [
+        '{"wideplane-health":1}',
+        '{"virtualServer":"/Common/s1:v1","facts":{"status":"offline","reason":"no power","connections":3}}',
+        '{"server":"/Common/s1","facts":{"cpu":4}}',
+        '{"held":"a /Common/p /Common/s1:v1"}',
+        '{"entries":3}',
+        '',
+      ].join('\n'),
+    );
+    const facts = newKnownFacts();
+    facts.hand.virtualServers.set('/Common/s1:v1', { status: 'offline', reason: 'no power', connections: 3 });
+    facts.hand.servers.set('/Common/s1', { cpu: 4 });
+    facts.held.add('a /Common/p /Common/s1:v1');
+    assert.deepEqual(await new HealthFile(path, log).read(), facts);
   });
 
   it('is kept aside, whatever part of it is missing or changed', async () => {
@@ -66,7 +93,7 @@ describe('the file of what is known of health', () => {
     for (const content of damaged) {
       lines.length = 0;
       writeFileSync(path, content);
-      assert.deepEqual(await new HealthFile(path, log).read(), newFacts());
+      assert.deepEqual(await new HealthFile(path, log).read(), newKnownFacts());
       assert.equal(existsSync(path), false);
       assert.equal(readFileSync(`${path}.damaged`, 'utf8'), content);
       assert.equal(lines.length, 1);
@@ -78,10 +105,10 @@ describe('the file of what is known of health', () => {
     mock.timers.enable({ apis: ['setTimeout'] });
     try {
       const path = join(directory, 'often');
-      const facts = newFacts();
+      const facts = newKnownFacts();
       const file = new HealthFile(path, log);
       for (let change = 0; change < 100; change++) {
-        facts.virtualServers.set('/Common/s1:v1', { connections: change });
+        facts.hand.virtualServers.set('/Common/s1:v1', { connections: change });
         file.touch(facts);
       }
       mock.timers.tick(999);
@@ -103,8 +130,8 @@ describe('the file of what is known of health', () => {
     lines.length = 0;
     const file = new HealthFile(missing, log);
     for (let change = 0; change < 3; change++) {
-      file.touch(newFacts());
-      await file.close(newFacts());
+      file.touch(newKnownFacts());
+      await file.close(newKnownFacts());
     }
     assert.equal(lines.length, 1);
     assert.match(lines[0]!, /^health-unwritten cannot write .*no such file or directory/);

@@ -23,7 +23,7 @@ export interface RawSocketHandle {
 
 type RawSocketModule = {
   createSocket(options: { protocol: number; addressFamily: number }): { wrap: RawSocketHandle };
-  AddressFamily: { IPv4: number };
+  AddressFamily: { IPv4: number; IPv6: number };
 };
 
 export type LoadedRawSocket = { rawSocket: RawSocketModule; path: string } | { rawSocket: undefined; reason: string };
