@@ -297,7 +297,7 @@ describe('a virtual server', () => {
       description({ isEnabled: false }),
       { member: 'available' },
       ['available', 'disabled', 'The virtual server is available'],
-      'disabled',
+      'refused',
     ],
     [
       'is switched off and down',
@@ -311,7 +311,7 @@ describe('a virtual server', () => {
       description({}, { isEnabled: false }),
       { member: 'available' },
       ['available', 'disabled-by-parent', 'The children pool member(s) are disabled'],
-      'disabled',
+      'refused',
     ],
     [
       'is full',
