@@ -43,6 +43,15 @@ export class FactLayers {
     return this.seen(change);
   }
 
+  /** Whether a layer says of how the thing is just that. */
+  isSaid(layer: 'hand' | 'measured', change: ThingChange): boolean {
+    const before = factsIn(this.known[layer], change);
+    const after = change.facts;
+    if (before === undefined || after === undefined) return before === after;
+    const { status, reason, since, goodFor } = before;
+    return status === after.status && reason === after.reason && since === after.since && goodFor === after.goodFor;
+  }
+
   /** As it is seen from above. */
   seen(change: ThingChange): ThingChange {
     const { hand, measured } = this.known;
@@ -71,6 +80,17 @@ export function* changesOf({ servers, virtualServers, members }: FactLayer): Gen
   for (const [name, facts] of servers) yield { kind: 'server', name, facts };
   for (const [key, facts] of virtualServers) yield { kind: 'virtual-server', key, facts };
   for (const [key, facts] of members) yield { kind: 'member', key, facts };
+}
+
+function factsIn({ servers, virtualServers, members }: FactLayer, change: ThingChange): MemberFacts | undefined {
+  switch (change.kind) {
+    case 'virtual-server':
+      return virtualServers.get(change.key);
+    case 'server':
+      return servers.get(change.name);
+    case 'member':
+      return members.get(change.key);
+  }
 }
 
 /** What a change is about. */

@@ -108,6 +108,7 @@ export class HealthEngine {
       const isSame = old?.isSame(watch, instances) === true;
       const state = isSame ? old : new WatchState(watch, instances, wall, old?.verdict ?? known?.get(name));
       state.watch = watch;
+      state.told = old?.told;
       this.#watches.set(name, state);
       for (const instance of new Set(instances.flat())) {
         const users = this.#users.get(instance);

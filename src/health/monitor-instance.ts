@@ -30,6 +30,8 @@ export class MonitorInstance implements Due {
   phase = 0;
   startedAt = -Infinity;
   isRunning = false;
+  /** What runs began later than it should have, which is our fault: that it has no answer yet says nothing. */
+  isLate = false;
   /** The next probe was due while one was running. */
   isPending = false;
   isQueued = false;

@@ -21,7 +21,7 @@ import {
   SLOT_BITS,
 } from './packet-probes.ts';
 import { isFrom, isQuotedDestination, nameOfReporter } from './packet-source.ts';
-import type { RawIcmp } from './raw-icmp.ts';
+import type { IcmpWire } from './raw-icmp.ts';
 import { readSegment, segment, SegmentKind } from './tcp-segment.ts';
 
 /** A socket that could not be opened is tried again after this long. */
@@ -30,7 +30,7 @@ const AGAIN_MS = 10_000;
 type Failed = { readonly failure: SendFailure; readonly atMs: number };
 
 export class HalfOpenProber {
-  readonly #icmp: RawIcmp;
+  readonly #icmp: IcmpWire;
   readonly #sockets: Record<4 | 6, HalfOpenSocket | Failed | undefined> = { 4: undefined, 6: undefined };
   readonly #probes = new PacketProbes({ sent: 'TCP SYN', send: (slot) => this.#send(slot) });
   /** The port that each slot sends from, by its place among those of the family. */
@@ -38,7 +38,7 @@ export class HalfOpenProber {
   #turn = 0;
 
   /** `icmp`: where errors about SYNs come in. */
-  constructor(icmp: RawIcmp) {
+  constructor(icmp: IcmpWire) {
     this.#icmp = icmp;
     icmp.listen((bytes, _octets, family, source) => this.#hearError(bytes, family, source));
   }

@@ -20,7 +20,7 @@ import {
 } from './icmp-message.ts';
 import { type Attempts, PacketProbes, type ProbeTarget, type SendFailure } from './packet-probes.ts';
 import { isFrom, isQuotedDestination, nameOfReporter } from './packet-source.ts';
-import type { RawIcmp } from './raw-icmp.ts';
+import type { IcmpWire } from './raw-icmp.ts';
 
 const CHECKSUM = 2;
 const IDENTIFIER = 4;
@@ -31,7 +31,7 @@ const PROBE_TOKEN = PROCESS_TOKEN + 8;
 const PACKET_OCTETS = PROBE_TOKEN + 4;
 
 export class IcmpProber {
-  readonly #icmp: RawIcmp;
+  readonly #icmp: IcmpWire;
   readonly #identifier = randomBytes(2).readUInt16BE();
   readonly #processToken = randomBytes(8);
   readonly #packets: Record<4 | 6, Buffer>;
@@ -39,7 +39,7 @@ export class IcmpProber {
   readonly #sum: number;
   readonly #probes = new PacketProbes({ sent: 'ICMP echo request', send: (slot) => this.#send(slot) });
 
-  constructor(icmp: RawIcmp) {
+  constructor(icmp: IcmpWire) {
     this.#icmp = icmp;
     this.#packets = { 4: this.#template(EchoType.request4), 6: this.#template(EchoType.request6) };
     this.#sum = checksumAdd(this.#packets[4], 0, PACKET_OCTETS, 0);

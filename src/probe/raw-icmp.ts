@@ -150,6 +150,9 @@ export class RawIcmp {
   }
 }
 
+/** What probes need of it. */
+export type IcmpWire = Pick<RawIcmp, 'listen' | 'open' | 'send'>;
+
 const CLOSED: SendFailure = { verdict: 'impossible', reason: 'the raw ICMP socket is closed' };
 const NOT_PERMITTED = 'Operation not permitted';
 export const HOW_TO_PERMIT = 'healthd needs the capability CAP_NET_RAW: run it as root, or give it that capability';

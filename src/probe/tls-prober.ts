@@ -1,13 +1,13 @@
 // Probes by TLS over TCP: monitors of type https. The certificate of a target counts only where the monitor verifies it.
 
 import { Socket, isIP } from 'node:net';
-import { checkServerIdentity, connect, type PeerCertificate, type TLSSocket } from 'node:tls';
+import { checkServerIdentity, connect, type PeerCertificate, type SecureContext, type TLSSocket } from 'node:tls';
 import type { Monitor, ProbeSpec } from '../health/monitor.ts';
 import type { Cancel, ProbeOutcome, ProbePlace } from '../health/probe.ts';
 import type { Deadlines } from './deadlines.ts';
 import { planOf } from './exchange-plan.ts';
 import { impossibleLater } from './outcome.ts';
-import { shownText } from './shown-text.ts';
+import { boundedText } from './shown-text.ts';
 import { StreamProbe } from './stream-probe.ts';
 import { resetSocket } from './stream-prober.ts';
 import { TlsContexts } from './tls-contexts.ts';
@@ -20,7 +20,7 @@ const MAX_SESSIONS = 10_000;
 export class TlsProber {
   readonly #deadlines: Deadlines;
   readonly #contexts = new TlsContexts();
-  readonly #sessions = new Map<string, Buffer>();
+  readonly #sessions = new WeakMap<SecureContext, Map<string, Buffer>>();
 
   constructor(deadlines: Deadlines) {
     this.#deadlines = deadlines;
@@ -47,7 +47,8 @@ export class TlsProber {
       this.#deadlines,
       done,
     );
-    const sessionKey = tls.verify ? undefined : `${monitor.module} ${monitor.name} ${place.address} ${place.port}`;
+    const sessions = tls.verify ? undefined : this.#sessionsOf(context);
+    const target = `${place.address} ${place.port} ${tls.serverName}`;
     const secure = connect({
       socket,
       host: place.address,
@@ -56,7 +57,7 @@ export class TlsProber {
       secureContext: context,
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
-      ...this.#sessionOf(sessionKey),
+      ...sessionOf(sessions?.get(target)),
     });
     socket.on('connect', () => {
       if (probe.phase === 'connecting') probe.phase = 'handshake';
@@ -68,39 +69,50 @@ export class TlsProber {
       if (wrong === undefined) probe.opened();
       else probe.finish('wrong', wrong);
     });
-    if (sessionKey !== undefined) secure.on('session', (session: Buffer) => this.#keep(sessionKey, session));
+    if (sessions !== undefined) secure.on('session', (session: Buffer) => keep(sessions, target, session));
     secure.on('data', (chunk: Buffer) => probe.received(chunk, chunk.length));
-    secure.on('end', () => probe.ended('closed'));
-    secure.on('close', () => probe.ended('closed'));
+    secure.on('end', () => end(probe));
+    secure.on('close', () => end(probe));
     socket.connect({ host: place.address, port: place.port, family: place.family });
     return () => probe.cancel();
   }
 
-  /** A session saves both ends the expensive half of a handshake; with it no certificate is sent, so whoever verifies has none. */
-  #sessionOf(key: string | undefined): { session?: Buffer } {
-    const session = key === undefined ? undefined : this.#sessions.get(key);
-    return session === undefined ? {} : { session };
+  /**
+   * Sessions by target. One saves both ends the expensive half of a handshake; since no certificate is sent with it, whoever
+   * verifies has none, and those with a certificate of ours end with it.
+   */
+  #sessionsOf(context: SecureContext): Map<string, Buffer> {
+    const sessions = this.#sessions.get(context) ?? new Map<string, Buffer>();
+    this.#sessions.set(context, sessions);
+    return sessions;
   }
+}
 
-  #keep(key: string, session: Buffer): void {
-    if (this.#sessions.size >= MAX_SESSIONS && !this.#sessions.has(key)) {
-      const oldest = this.#sessions.keys().next().value;
-      if (oldest !== undefined) this.#sessions.delete(oldest);
-    }
-    this.#sessions.set(key, session);
+const sessionOf = (session: Buffer | undefined): { session?: Buffer } => (session === undefined ? {} : { session });
+
+function keep(sessions: Map<string, Buffer>, target: string, session: Buffer): void {
+  if (sessions.size >= MAX_SESSIONS && !sessions.has(target)) {
+    const oldest = sessions.keys().next().value;
+    if (oldest !== undefined) sessions.delete(oldest);
   }
+  sessions.set(target, session);
 }
 
 function fail(probe: StreamProbe, error: Error & { code?: string; reason?: string }): void {
   const isOfTls = error.code === 'EPROTO' || error.code?.startsWith('ERR_SSL') === true;
   if (isOfTls) {
-    const words = shownText(error.reason ?? error.message, 120);
+    const words = boundedText(error.reason ?? error.message, 120);
     probe.finish('wrong', `${probe.phase === 'open' ? 'TLS' : 'TLS handshake failed'}: ${words}`);
   } else if (probe.phase === 'handshake' && (error.code === 'ECONNRESET' || error.code === 'EPIPE')) {
-    probe.finish('wrong', 'the connection was closed in the TLS handshake');
+    end(probe);
   } else {
     probe.failed(error);
   }
+}
+
+function end(probe: StreamProbe): void {
+  if (probe.phase === 'handshake') probe.finish('wrong', 'the connection was closed in the TLS handshake');
+  else probe.ended('closed');
 }
 
 const FAULTS: Record<string, string> = {
@@ -124,13 +136,13 @@ function certificateFault(secure: TLSSocket, name: string): string | undefined {
     const code = String(
       (secure.authorizationError as NodeJS.ErrnoException | undefined)?.code ?? secure.authorizationError,
     );
-    const until = code === 'CERT_HAS_EXPIRED' ? ` (${shownText(certificate.valid_to, 40)})` : '';
+    const until = code === 'CERT_HAS_EXPIRED' ? ` (${boundedText(certificate.valid_to, 40)})` : '';
     return `certificate: ${FAULTS[code] ?? code}${until}`;
   }
   const mismatch = checkServerIdentity(name, certificate);
   if (mismatch === undefined) return undefined;
   const names = certificate.subjectaltname ?? commonName(certificate);
-  return `certificate: it is not for ${name}, but for ${shownText(names, 120)}`;
+  return `certificate: it is not for ${name}, but for ${boundedText(names, 120)}`;
 }
 
 function commonName({ subject }: PeerCertificate): string {

@@ -116,6 +116,7 @@ export class HealthService implements MeasureTarget {
     changes.push(...forgotten.map((each) => thingChange(each, undefined)));
     if (isWhole) changes.push(...this.#missing(changes));
     for (const change of changes) {
+      if (this.#layers.isSaid('measured', change)) continue;
       const seen = this.#layers.say('measured', change);
       if (this.#adopted === undefined) this.#layers.take(seen);
       else this.#adopted.availability.apply(seen);

@@ -88,7 +88,8 @@ describe('sys service', () => {
     const session = new TmshSession();
     assert.equal(
       await session.run('restart sys service all'),
-      'Restarting dnsd...\n  process 8 has ended, process 9 answers\n' +
+      'Restarting healthd...\n  process 8 has ended, process 9 answers\n' +
+        'Restarting dnsd...\n  process 8 has ended, process 9 answers\n' +
         'Restarting dataplaned...\n  process 8 has ended, process 9 answers\n' +
         'Restarting configd...\n  process 7 ends now, and another takes its place\n',
     );
@@ -97,7 +98,7 @@ describe('sys service', () => {
       /process 8 has ended; start sys service dataplaned /,
     );
     assert.match(await session.run('tmsh start /sys service { dataplaned }'), /process 8 runs already/);
-    const asked = ['restart dnsd', 'restart dataplaned', 'restart configd', 'stop dataplaned', 'start dataplaned'];
+    const asked = ['restart healthd', 'restart dnsd', 'restart dataplaned', 'restart configd', 'stop dataplaned', 'start dataplaned'];
     assert.deepEqual(session.controlled, asked);
     assert.match(
       (await session.refusal('stop sys service all'))!,
