@@ -6,11 +6,10 @@
 // What a veth pair does when a packet arrives happens in the context of whoever sends: what the targets' kernel does with an echo
 // request, and healthd's with the reply, counts as healthd's.
 
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import type { ProgramBenchmark } from './benchmark.ts';
-import { inNamespace, onCore, pause, run, runAll, Running } from './command.ts';
+import { inNamespace, pause, run, runAll } from './command.ts';
 import { cpuTimeOf } from './cpu-time.ts';
-import { DEVICE_CORE, STATE, WIDEPLANE } from './device.ts';
+import { startUp, type Up } from './health-up.ts';
 import { daemonOf } from './large.ts';
 
 const DAEMONS = 'health-daemons';
@@ -33,15 +32,13 @@ const icmpConfiguration = (count: number): string =>
 
 /** `wideplane up` in a namespace, and another one in which all targets are. */
 class HealthScene {
-  readonly #running: Running;
-  readonly #directory: string;
+  readonly #up: Up;
 
-  private constructor(running: Running, directory: string) {
-    this.#running = running;
-    this.#directory = directory;
+  private constructor(up: Up) {
+    this.#up = up;
   }
 
-  /** Resolves when all daemons are ready. */
+  /** Resolves when healthd is ready. */
   static async start(configuration: string): Promise<HealthScene> {
     for (const space of [DAEMONS, TARGETS]) await run(['ip', 'netns', 'add', space]);
     await runAll([
@@ -57,35 +54,20 @@ class HealthScene {
       ['ip', '-n', DAEMONS, 'route', 'add', '10.100.0.0/16', 'via', TARGET_ADDRESS],
       ['ip', '-n', TARGETS, 'route', 'add', 'local', '10.100.0.0/16', 'dev', 'lo'],
     ]);
-    const directory = `${STATE}/health`;
-    rmSync(directory, { recursive: true, force: true });
-    mkdirSync(`${directory}/state`, { recursive: true });
-    writeFileSync(`${directory}/wideplane.conf`, configuration);
-    const state = `${directory}/state`;
-    const up = [process.execPath, WIDEPLANE, 'up', '--config', `${directory}/wideplane.conf`, '--state', state];
-    const running = await Running.start(inNamespace(DAEMONS, onCore(DEVICE_CORE, up)));
-    const scene = new HealthScene(running, directory);
-    const deadline = performance.now() + READY_MS;
-    while (!running.output.includes('healthd ready')) {
-      if (performance.now() > deadline || !running.isAlive) {
-        await scene.stop();
-        throw new Error(`wideplane is not ready:\n${running.output}`);
-      }
-      await pause(50);
-    }
-    return scene;
+    const up = await startUp('health-icmp', configuration, ['healthd'], (command) => inNamespace(DAEMONS, command));
+    return new HealthScene(up);
   }
 
   get output(): string {
-    return this.#running.output;
+    return this.#up.running.output;
   }
 
   healthd(): Promise<number> {
-    return daemonOf({ name: 'wideplane', state: this.#directory }, 'healthd');
+    return daemonOf({ name: 'wideplane', state: this.#up.directory }, 'healthd');
   }
 
   async stop(): Promise<void> {
-    await this.#running.stop();
+    await this.#up.running.stop();
     for (const space of [DAEMONS, TARGETS]) await run(['ip', 'netns', 'delete', space]);
   }
 }

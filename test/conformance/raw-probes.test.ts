@@ -269,7 +269,7 @@ for (const family of FAMILIES) {
           let printed = '';
           forger.stdout!.on('data', (text: Buffer) => (printed += text.toString()));
           try {
-            await eventually('the forger is ready', () => printed.includes('ready'));
+            await eventually('the forger is ready', () => printed.includes('ready'), 20_000);
             await use();
             await eventually('the forger has answered', () => printed.includes('answered'));
           } finally {
@@ -353,7 +353,7 @@ for (const family of FAMILIES) {
       capture.stderr.on('data', (text: Buffer) => (said += text.toString()));
       const ended = new Promise((resolve) => capture.once('close', resolve));
       try {
-        await eventually('tcpdump listens', () => said.includes('listening'));
+        await eventually('tcpdump listens', () => said.includes('listening'), 20_000);
         // It says so a moment before it does.
         await sleep(500);
         for (let index = 0; index < 20; index++) {
