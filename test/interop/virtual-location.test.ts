@@ -81,7 +81,7 @@ it('a machine moves, and its priority group follows at both sites', async () => 
     );
   };
   for (const wideplane of wideplanes) {
-    await waitFor('healthd answers', 10, () => /healthd ready/.test(wideplane.log));
+    await waitFor('healthd answers', 10, () => wideplane.log.includes('healthd ready'));
   }
   await become(first, { [FIXED]: 2, [VM]: 2, [NOBODY]: 0 });
   await become(second, { [FIXED]: 1, [VM]: 1, [NOBODY]: 0 });
