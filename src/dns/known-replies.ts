@@ -7,29 +7,29 @@
 
 /** Numbers of an entry. The words of the question behind its flags come after them, and the reply from its word `replyFrom` on. */
 const Field = {
-  /** Of the sources that it is of; any other: nothing is there. */
-  generation: 0,
-  /** Octets of the question | of the reply << 8 | `replyFrom` << 16. */
+  /** That knows of it. */
+  slot: 0,
+  /** Octets of the question | of the reply << 8 | `replyFrom` << 16 | additional records of the reply << 24. */
   extent: 1,
-  /** Of the reply without its id, by halves of words (RFC 1071, section 2 B), 16 bits. */
+  /** Of the reply without its id, by halves of words (RFC 1071, section 2 B), 16 bits | its answers << 16 | its authorities << 24. */
   sum: 2,
   /** What the rate limit takes it for. */
   kind: 3,
-  /** Of the zone, and what that said. */
+  /** Number of the zone << 2 | what that said. */
   zone: 4,
-  finding: 5,
   /** Of the question | of the reply << 16. */
-  flags: 6,
-  /** Counts of the reply. */
-  counts: 7,
-  moreCounts: 8,
+  flags: 5,
 } as const;
-const HEAD_NUMBERS = 9;
-/** Three lines of a cache, of which a short reply takes two. */
-const ENTRY_NUMBERS = 48;
+const HEAD_NUMBERS = 6;
+const ENTRY_NUMBERS = 40;
 const ROOM = ENTRY_NUMBERS - HEAD_NUMBERS;
-/** Entries that a hash may be in. */
+/** Together 2.6 MB, of which is used what was noted. */
+const ENTRIES = 1 << 14;
+/** Numbers of a slot: the hash of a question, or 0, and its entry. */
+const SLOT_NUMBERS = 2;
+/** Slots that a hash may be in, side by side: a line of a cache has two such sets. */
 const WAYS = 4;
+const SET_NUMBERS = WAYS * SLOT_NUMBERS;
 const SETS_BITS = 13;
 const MAX_OCTETS = 255;
 /** Octets of a header, and of the least question behind it. */
@@ -38,16 +38,19 @@ const LEAST_OCTETS = 12 + 5;
 const PASSED_OVER = 3;
 
 const NONE = -1;
+/** The first word of counts as it lies in memory. */
+const ONE_QUESTION = 0x0100;
 const NO_WORDS = new Int32Array(0);
 
 export class KnownReplies {
-  /** Of the hashes of questions; beside entries, so that a look for one is a look at one line. */
-  #tags = NO_WORDS;
-  /** Not made before there is something to note. */
+  /** Both are not made before there is something to note. */
+  #slots = NO_WORDS;
   #entries = NO_WORDS;
+  /** The entry that is filled next, and how many ever were. */
+  #next = 0;
+  #filled = 0;
   /** So that nobody knows which questions share a place. */
   readonly #seed = (Math.random() * 2 ** 32) | 0;
-  #generation = 1;
   #octets: Uint8Array = new Uint8Array(0);
   /** The memory of `#octets`. */
   #words: Int32Array = NO_WORDS;
@@ -60,7 +63,8 @@ export class KnownReplies {
 
   /** Forgets all of them. */
   clear(): void {
-    this.#generation = (this.#generation + 1) | 0 || 1;
+    this.#slots.fill(0);
+    this.#next = this.#filled = 0;
   }
 
   /** The entry of the message between `start` and `end`; less than 0: none. */
@@ -81,11 +85,11 @@ export class KnownReplies {
     // Low bits of a product know nothing of high ones.
     hash ^= hash >>> 15;
     this.#hash = hash;
-    const tags = this.#tags;
-    const set = (hash >>> (32 - SETS_BITS)) * WAYS;
-    for (let slot = set; slot < set + WAYS; slot++) {
-      if (tags[slot] !== hash) continue;
-      const entry = slot * ENTRY_NUMBERS;
+    const slots = this.#slots;
+    const set = (hash >>> (32 - SETS_BITS)) * SET_NUMBERS;
+    for (let slot = set; slot < set + SET_NUMBERS; slot += SLOT_NUMBERS) {
+      if (slots[slot] !== hash) continue;
+      const entry = slots[slot + 1]!;
       if (this.#is(entry, first, last, lastWord, flags, length)) return entry;
     }
     return NONE;
@@ -94,7 +98,6 @@ export class KnownReplies {
   #is(entry: number, first: number, last: number, lastWord: number, flags: number, length: number): boolean {
     const entries = this.#entries;
     const words = this.#words;
-    if (entries[entry + Field.generation] !== this.#generation) return false;
     if ((entries[entry + Field.extent]! & 0xff) !== length || (entries[entry + Field.flags]! & 0xffff) !== flags) {
       return false;
     }
@@ -110,17 +113,18 @@ export class KnownReplies {
     const extent = entries[entry + Field.extent]!;
     const first = start >> 2;
     words[first] = (words[first]! & 0xffff) | (entries[entry + Field.flags]! & 0xffff_0000);
-    words[first + 1] = entries[entry + Field.counts]!;
-    words[first + 2] = entries[entry + Field.moreCounts]!;
+    const counts = entries[entry + Field.sum]!;
+    words[first + 1] = ONE_QUESTION | ((counts << 8) & 0xff00_0000);
+    words[first + 2] = ((counts >>> 16) & 0xff00) | (extent & 0xff00_0000);
     let from = entry + HEAD_NUMBERS + questionWords(extent & 0xff);
     const octets = (extent >>> 8) & 0xff;
     const end = first + ((octets + 3) >> 2);
-    for (let word = first + (extent >>> 16); word < end; word++) words[word] = entries[from++]!;
+    for (let word = first + ((extent >>> 16) & 0xff); word < end; word++) words[word] = entries[from++]!;
     return start + octets;
   }
 
   sum(entry: number): number {
-    return this.#entries[entry + Field.sum]!;
+    return this.#entries[entry + Field.sum]! & 0xffff;
   }
 
   kind(entry: number): number {
@@ -128,11 +132,11 @@ export class KnownReplies {
   }
 
   zone(entry: number): number {
-    return this.#entries[entry + Field.zone]!;
+    return this.#entries[entry + Field.zone]! >> 2;
   }
 
   finding(entry: number): number {
-    return this.#entries[entry + Field.finding]!;
+    return this.#entries[entry + Field.zone]! & 3;
   }
 
   /** Whether the reply to the question that was not found is to be noted: then `note` may follow. */
@@ -161,14 +165,14 @@ export class KnownReplies {
     if (octets > MAX_OCTETS || asked + ((octets + 3) >> 2) - replyFrom > ROOM) return;
     const entry = this.#place();
     const entries = this.#entries;
-    entries[entry + Field.generation] = this.#generation;
-    entries[entry + Field.extent] = this.#questionOctets | (octets << 8) | (replyFrom << 16);
+    // Records have eleven octets at least: none of the counts has a high octet.
+    const counts = words[first + 1]!;
+    const moreCounts = words[first + 2]!;
+    entries[entry + Field.extent] =
+      this.#questionOctets | (octets << 8) | (replyFrom << 16) | (moreCounts & 0xff00_0000);
     entries[entry + Field.kind] = kind;
-    entries[entry + Field.zone] = zone;
-    entries[entry + Field.finding] = finding;
+    entries[entry + Field.zone] = (zone << 2) | finding;
     entries[entry + Field.flags] = (this.#question[0]! >>> 16) | (words[first]! & 0xffff_0000);
-    entries[entry + Field.counts] = words[first + 1]!;
-    entries[entry + Field.moreCounts] = words[first + 2]!;
     let to = entry + HEAD_NUMBERS;
     for (let word = 1; word <= asked; word++) entries[to++] = this.#question[word]!;
     const last = (end - 1) >> 2;
@@ -179,28 +183,39 @@ export class KnownReplies {
       if (word >= first + replyFrom) entries[to++] = value;
     }
     sum = (sum & 0xffff) + (sum >>> 16);
-    entries[entry + Field.sum] = (sum & 0xffff) + (sum >>> 16);
+    sum = (sum & 0xffff) + (sum >>> 16);
+    entries[entry + Field.sum] = sum | ((counts >>> 8) & 0xff_0000) | ((moreCounts & 0xff00) << 16);
   }
 
-  /** An entry for the hash: that of a question which cannot be found any more, or of anyone in its set. */
+  /** An entry for the hash, which has a slot from now on: of a full set one loses its own, and of a full table that of longest ago. */
   #place(): number {
     if (this.#entries.length === 0) {
-      this.#tags = new Int32Array(WAYS << SETS_BITS);
-      this.#entries = new Int32Array((WAYS << SETS_BITS) * ENTRY_NUMBERS);
+      this.#slots = new Int32Array(SET_NUMBERS << SETS_BITS);
+      this.#entries = new Int32Array(ENTRIES * ENTRY_NUMBERS);
     }
-    const set = (this.#hash >>> (32 - SETS_BITS)) * WAYS;
-    let slot = set;
-    while (slot < set + WAYS && this.#isTaken(slot)) slot++;
-    if (slot === set + WAYS) {
-      this.#nextWay = (this.#nextWay + 1) % WAYS;
-      slot = set + this.#nextWay;
+    const slots = this.#slots;
+    const set = (this.#hash >>> (32 - SETS_BITS)) * SET_NUMBERS;
+    for (let slot = set; slot < set + SET_NUMBERS; slot += SLOT_NUMBERS) {
+      if (slots[slot] === 0) return this.#fill(slot, this.#take());
     }
-    this.#tags[slot] = this.#hash;
-    return slot * ENTRY_NUMBERS;
+    this.#nextWay = (this.#nextWay + 1) % WAYS;
+    const slot = set + this.#nextWay * SLOT_NUMBERS;
+    return this.#fill(slot, slots[slot + 1]!);
   }
 
-  #isTaken(slot: number): boolean {
-    return this.#entries[slot * ENTRY_NUMBERS + Field.generation] === this.#generation;
+  #take(): number {
+    const entry = this.#next * ENTRY_NUMBERS;
+    if (this.#filled === ENTRIES) this.#slots[this.#entries[entry + Field.slot]!] = 0;
+    else this.#filled++;
+    this.#next = (this.#next + 1) % ENTRIES;
+    return entry;
+  }
+
+  #fill(slot: number, entry: number): number {
+    this.#slots[slot] = this.#hash;
+    this.#slots[slot + 1] = entry;
+    this.#entries[entry + Field.slot] = slot;
+    return entry;
   }
 
   #view(octets: Uint8Array): void {

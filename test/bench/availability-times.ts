@@ -5,8 +5,7 @@
 import { Availability } from '../../src/gtm/availability.ts';
 import { compileWideIps } from '../../src/gtm/compile-wide-ips.ts';
 import { virtualServerKey } from '../../src/gtm/description.ts';
-import type { FactStatus } from '../../src/gtm/facts.ts';
-import { newFacts } from '../../src/gtm/facts.ts';
+import { type FactChange, type FactStatus, memberKey, newFacts } from '../../src/gtm/facts.ts';
 import { newStateMemory, StateReader, StateWriter } from '../../src/gtm/state-journal.ts';
 import * as make from '../support/gtm-description.ts';
 
@@ -60,21 +59,36 @@ function measure(what: string, members: number, shares: number): void {
   const all = (cpuTime() - first) / 1e6;
   const reader = new StateReader(writer.memory);
   const status = (change: number): FactStatus => ((change / count) & 1 ? 'available' : 'offline');
-  const run = (facts: (change: number) => object): number => {
+  const runOf = (changeOf: (change: number) => FactChange): number => {
+    const changes = Array.from({ length: CHANGES }, (_, change) => changeOf(change));
     const start = cpuTime();
-    for (let change = 0; change < CHANGES; change++) {
-      availability.apply({ kind: 'virtual-server', key: key((change * 7) % count), facts: facts(change) });
+    for (const change of changes) {
+      availability.apply(change);
       writer.commit();
       reader.catchUp();
     }
     return (cpuTime() - start) / CHANGES;
   };
+  const run = (facts: (change: number) => object): number =>
+    runOf((change) => ({ kind: 'virtual-server', key: key((change * 7) % count), facts: facts(change) }));
+  const ofMember = (change: number): FactChange => {
+    const [pool, place] = [change % POOLS, Math.floor(change / POOLS) % members];
+    const member = memberKey('a', `/Common/p${pool}`, key((pool * members + place) % count));
+    return { kind: 'member', key: member, facts: { status: status(change) } };
+  };
+  const mapped = cpuTime();
+  availability.graph.memberNumbers();
+  const map = (cpuTime() - mapped) / 1e6;
   const toggled = run((change) => ({ status: status(change) }));
   const loaded = run((change) => ({ status: 'available', connections: change }));
+  const own = runOf(ofMember);
   const share = (10_000 * toggled) / 1e7;
   console.log(`${what}: all anew ${all.toFixed(0)} ms, of which ${built.toFixed(0)} are edges`);
   console.log(
     `  up or down: ${(toggled / 1000).toFixed(1)} µs a change, 10,000 a second are ${share.toFixed(1)} % of a core`,
+  );
+  console.log(
+    `  a member by itself: ${(own / 1000).toFixed(1)} µs a change; ${map.toFixed(0)} ms to find members by name, once`,
   );
   console.log(`  connections: ${(loaded / 1000).toFixed(1)} µs a change`);
 }

@@ -98,7 +98,14 @@ describe('sys service', () => {
       /process 8 has ended; start sys service dataplaned /,
     );
     assert.match(await session.run('tmsh start /sys service { dataplaned }'), /process 8 runs already/);
-    const asked = ['restart healthd', 'restart dnsd', 'restart dataplaned', 'restart configd', 'stop dataplaned', 'start dataplaned'];
+    const asked = [
+      'restart healthd',
+      'restart dnsd',
+      'restart dataplaned',
+      'restart configd',
+      'stop dataplaned',
+      'start dataplaned',
+    ];
     assert.deepEqual(session.controlled, asked);
     assert.match(
       (await session.refusal('stop sys service all'))!,
