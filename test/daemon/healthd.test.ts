@@ -281,7 +281,7 @@ test('a server that is this machine is as good as its virtual servers here', asy
   const of = (name: string): string =>
     health('list')
       .split('\n')
-      .find((line) => line.includes(`here:${name}:`)) ?? '';
+      .find((line) => line.includes(`/here:${name}:`)) ?? '';
   assert.match(
     of('app'),
     /available \(Monitor \/Common\/device: virtual \/Common\/app: The virtual server is available\)/,

@@ -197,7 +197,8 @@ export function ltmMember(
   properties: Properties,
   nodes: ReadonlyMap<string, string>,
 ): { address: string; port: number } {
-  const address = textOf(properties.address) || nodes.get(memberNode(name)) || memberAddress(name) || '';
+  const own = textOf(properties.address);
+  const address = own === '' ? (nodes.get(memberNode(name)) ?? memberAddress(name) ?? '') : own;
   return { address, port: memberPort(name) };
 }
 

@@ -9,7 +9,6 @@ import { describeWatches } from '../../../../src/assembly/healthd/describe-watch
 import type { ObjectsOfType } from '../../../../src/assembly/healthd/describe-watches.ts';
 import { emptyConfiguration } from '../../../../src/config/configuration.ts';
 import { loadText } from '../../../../src/config/load-text.ts';
-import type { AnyConfigObject } from '../../../../src/config/object-type.ts';
 import type { Watch } from '../../../../src/health/watch.ts';
 
 const CONFIG = String.raw`
@@ -68,14 +67,14 @@ ltm virtual app { destination 10.1.1.100:443 pool app }
 
 function objectsOf(text: string): ObjectsOfType {
   const { views } = loadText(text, emptyConfiguration()).configuration;
-  const all = [...views.values()] as unknown as AnyConfigObject[];
+  const all = [...views.values()];
   return (path) => all.filter(({ type }) => type === path);
 }
 
 function allOf(text: string): { watches: Map<string, Watch>; objects: ObjectsOfType } {
   const { views } = loadText(text, emptyConfiguration()).configuration;
   const objects = objectsOf(text);
-  const monitors = describeMonitors([...views.values()] as unknown as AnyConfigObject[]);
+  const monitors = describeMonitors([...views.values()]);
   const watches = describeWatches(objects, monitors);
   return { watches: new Map(watches.map((watch) => [`${watch.kind} ${watch.key}`, watch])), objects };
 }

@@ -15,8 +15,8 @@ const measured = (key: string, status: Measured['status'] = 'available'): Measur
 });
 
 const next = async (stream: AsyncGenerator<HealthReport, void>): Promise<HealthReport> => {
-  const { value, done } = await stream.next();
-  assert.ok(done !== true && value !== undefined, 'the stream has ended');
+  const { value } = await stream.next();
+  assert.ok(value, 'the stream has ended');
   return value;
 };
 
