@@ -12,7 +12,6 @@ import { printConfiguration } from '../../../src/config/print.ts';
 import { openSecret } from '../../../src/config/secret-box.ts';
 import { GTM_MONITORS, LTM_MONITORS } from '../../../src/config/types/monitors.ts';
 import { formatAddress } from '../../../src/core/address.ts';
-import { receivePattern } from '../../../src/health/receive-pattern.ts';
 import { TmshSession } from '../../support/tmsh-session.ts';
 
 const FILE = readFileSync('test/fixtures/bigip/monitors.conf', 'utf8');
@@ -372,31 +371,6 @@ describe('the destination of a monitor', () => {
       assert.deepEqual([parsed.address && formatAddress(parsed.address), parsed.port], [address, port]);
     });
   }
-});
-
-describe('what an answer has to have', () => {
-  it('is read as POSIX means it', () => {
-    const found = receivePattern('^HTTP/1\\.[[:digit:]] [[:digit:][:space:]]{3}');
-    assert.ok('pattern' in found);
-    assert.ok(found.pattern.test('HTTP/1.1 200 OK'));
-    assert.ok(!found.pattern.test('HTTP/1.t 200 OK'));
-  });
-
-  for (const text of ['(a+)+', '(a*)*$', '((ab)*c)+', '(?:x{2,})*', '([a)]+)+']) {
-    it(`is not ${text}, which takes for ever`, () => {
-      assert.match((receivePattern(text) as { problem: string }).problem, /repetition within a repetition/);
-    });
-  }
-
-  for (const text of ['(ab)+', 'a+b+', '(a+)b', '[(]a+[)]+', '\\(a+\\)+', '(a{1,3})+', 'x*(?:y|z)']) {
-    it(`may be ${text}`, () => {
-      assert.ok('pattern' in receivePattern(text));
-    });
-  }
-
-  it('has an end', () => {
-    assert.match((receivePattern('a'.repeat(5121)) as { problem: string }).problem, /longer than 5120/);
-  });
 });
 
 describe('names of types', () => {
