@@ -94,7 +94,7 @@ const budget = (name: string, unit: string, limit: number, pick: (cost: Cost) =>
   peer: { name: 'budget', measure: () => Promise.resolve(limit) },
 });
 
-export const HEALTH_BENCHMARKS: readonly ProgramBenchmark[] = [
+export const HEALTH_HTTP_BENCHMARKS: readonly ProgramBenchmark[] = [
   budget('health-http-5000', 'cores', 0.5, ({ cores }) => cores),
   budget('health-http-5000-memory', 'MB', 200, ({ megabytes }) => megabytes),
 ];
