@@ -2,6 +2,7 @@
 // time-out: 120 s
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -151,6 +152,33 @@ it('ends a program, with all of its process group, when its time is over, when i
   await eventually('it runs', () => running() !== '');
   cancel();
   await eventually('it is gone once it is not wanted', () => running() === '');
+});
+
+it('does so with what healthd holds, which may not signal nobody', async () => {
+  const marker = `${7200 + (process.pid % 1000)}.25`;
+  const text = `{ id -u; grep CapEff /proc/self/status; } >&2; sleep ${marker} & sleep ${marker}`;
+  const held = '-all,+net_raw,+setuid,+setgid,+setpcap';
+  const sets = [`--bounding-set=${held}`, `--inh-caps=${held}`, `--ambient-caps=${held}`];
+  const code = `
+    const { createProbers } = await import(${JSON.stringify(new URL('../../src/probe/probers.js', import.meta.url).href)});
+    const place = { family: 4, address: '192.0.2.7', port: 80, via: undefined };
+    const prober = createProbers();
+    prober.probe(${JSON.stringify(monitor(program(text)))}, place, 1000, (outcome) => {
+      console.log(JSON.stringify(outcome));
+      prober.close();
+    });`;
+  const node = [process.execPath, '--input-type=module', '-e', code];
+  const output = execFileSync('setpriv', ['--no-new-privs', ...sets, '--', ...node], { encoding: 'utf8' });
+  const outcome = JSON.parse(output) as ProbeOutcome;
+  assert.equal(saysOf(outcome), 'silent: the program printed nothing within 1 s');
+  assert.equal(outcome.received, '65534\\nCapEff:\\t0000000000000000\\n');
+  await eventually('it is gone', () => {
+    try {
+      return run('pgrep', '-f', `sleep ${marker}`) === '';
+    } catch {
+      return true;
+    }
+  });
 });
 
 it('is not held up by one that leaves its group', async () => {

@@ -59,14 +59,17 @@ it('finds the same however the text is cut', () => {
 
 it('throws nothing but what says why a pattern is none', () => {
   fc.assert(
-    fc.property(fc.string({ unit: fc.constantFrom(...Array.from('ab\\()[]{}*+?|^$.-,:19xd')), maxLength: 20 }), (source) => {
-      try {
-        new OctetPattern(source).isIn(Buffer.from('ab(c)1'));
-      } catch (error) {
-        assert.ok(error instanceof PatternError, String(error));
-        assert.ok(error.message.length > 0);
-      }
-    }),
+    fc.property(
+      fc.string({ unit: fc.constantFrom(...Array.from('ab\\()[]{}*+?|^$.-,:19xd')), maxLength: 20 }),
+      (source) => {
+        try {
+          new OctetPattern(source).isIn(Buffer.from('ab(c)1'));
+        } catch (error) {
+          assert.ok(error instanceof PatternError, String(error));
+          assert.ok(error.message.length > 0);
+        }
+      },
+    ),
     { numRuns: 5000 },
   );
 });

@@ -212,7 +212,11 @@ const REFUSED: [string, string[], RegExp][] = [
     /Warning: .*takes up to 203 s, longer than timeout 120/,
   ],
   ['create ltm monitor tcp m recv "("', [], /recv must be a regular expression/],
-  ['create ltm monitor tcp m recv "(a+)+b"', [], /recv must have no repetition within a repetition/],
+  [
+    'create ltm monitor tcp m recv "(?=a)"',
+    [],
+    /recv must be a regular expression \(of \(\?…\) there is only \(\?:…\)\)/,
+  ],
   [
     'create ltm monitor http m { reverse enabled recv a recv-disable b }',
     [],
