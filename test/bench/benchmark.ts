@@ -19,6 +19,7 @@ import { DNS_RING_BENCHMARKS } from './dns-ring.ts';
 import { DNS_BENCHMARKS } from './dns.ts';
 import { GTM_TOPOLOGY_BENCHMARKS } from './gtm-topology.ts';
 import { HEALTH_CHANGE_BENCHMARKS } from './health-change.ts';
+import { HEALTH_HTTP_BENCHMARKS } from './health-http.ts';
 import { HEALTH_ICMP_BENCHMARKS } from './health-icmp.ts';
 import { IPSEC_BENCHMARKS } from './ipsec.ts';
 import { LARGE_BENCHMARKS } from './large.ts';
@@ -206,6 +207,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   ...DNS_BUDGETS,
   ...DNS_RING_BENCHMARKS,
   ...GTM_TOPOLOGY_BENCHMARKS,
+  ...HEALTH_HTTP_BENCHMARKS,
   ...HEALTH_ICMP_BENCHMARKS,
   ...HEALTH_CHANGE_BENCHMARKS,
 ];

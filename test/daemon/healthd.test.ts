@@ -56,6 +56,13 @@ gtm pool a order {
 }
 gtm wideip a www.example.com { pools { order { } } }
 gtm listener any { address any port ${PORT} }
+gtm server here {
+    datacenter east
+    devices { here { addresses { 192.0.2.99 { } } } }
+    monitor device
+    virtual-servers { app { destination 127.0.1.5:443 } absent { destination 127.0.1.5:444 } }
+}
+ltm virtual app { destination 127.0.1.5:443 pool app }
 ltm pool app { members { 127.0.1.5:8090 { } } monitor held }
 `;
 
@@ -107,6 +114,7 @@ async function logged(): Promise<number> {
 const descriptors = async (): Promise<number> => readdirSync(`/proc/${await up.daemon('healthd')}/fd`).length;
 
 before(async () => {
+  run('ip', 'address', 'add', '192.0.2.99/32', 'dev', 'lo');
   writeFileSync(file, CONFIG);
   await startNginx();
   echo = startEcho('127.0.1.2');
@@ -267,6 +275,26 @@ test('manual-resume: what went down stays down over a restart, until it answers 
   assert.match(ofPool(), /127\.0\.1\.5:8090 +offline/);
   assert.match(health('resume', '127.0.1.5:8090'), /^1 monitor instance resumed$/m);
   await eventually('available', () => /127\.0\.1\.5:8090 +available/.test(ofPool()), FOUND_MS);
+});
+
+test('a server that is this machine is as good as its virtual servers here', async () => {
+  const of = (name: string): string =>
+    health('list')
+      .split('\n')
+      .find((line) => line.includes(`/here:${name}:`)) ?? '';
+  assert.match(
+    of('app'),
+    /available \(Monitor \/Common\/device: virtual \/Common\/app: The virtual server is available\)/,
+  );
+  assert.match(of('absent'), /unknown \(Monitor \/Common\/device: no virtual 127\.0\.1\.5:444 here\)/);
+  assert.match(health('list'), /^server \/Common\/here: available \(Monitor \/Common\/device: it is this machine\)$/m);
+  const virtual = (): string => tmsh('show ltm virtual app');
+  assert.match(virtual(), /Availability +available/);
+  tmsh('modify ltm pool app members modify { 127.0.1.5:8090 { state user-down } }');
+  await eventually('offline', () => of('app').includes(': offline ('), FOUND_MS);
+  assert.match(virtual(), /Availability +offline/);
+  tmsh('modify ltm pool app members modify { 127.0.1.5:8090 { state user-up } }');
+  await eventually('available', () => of('app').includes(': available ('), FOUND_MS);
 });
 
 test('what is wrong is named, with what to do; a file that is damaged is kept aside', async () => {
