@@ -7,7 +7,7 @@
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -88,6 +88,23 @@ function countRecords(capture: Buffer): number {
   let count = 0;
   for (let at = 24; at + 16 <= capture.length; at += 16 + capture.readUInt32LE(at + 8)) count++;
   return count;
+}
+
+/** What waits at the raw sockets of a family (proc(5), /proc/net/raw). */
+function waitingOctets(family: 4 | 6): { icmp: number; tcp: number } {
+  const waiting = { icmp: 0, tcp: 0 };
+  const lines = readFileSync(family === 4 ? '/proc/net/raw' : '/proc/net/raw6', 'utf8')
+    .trim()
+    .split('\n')
+    .slice(1);
+  assert.equal(lines.length, 2);
+  for (const line of lines) {
+    const [, local = '', , , queues = ''] = line.trim().split(/\s+/);
+    const octets = Number.parseInt(queues.split(':')[1]!, 16);
+    if (local.endsWith(':0006')) waiting.tcp += octets;
+    else waiting.icmp += octets;
+  }
+  return waiting;
 }
 
 const servers: ChildProcess[] = [];
@@ -419,6 +436,27 @@ describe('raw probes', () => {
     for (let index = 0; index < 20; index++) await once();
     await sleep(50);
     assert.equal(descriptors(), before);
+  });
+
+  it('are not woken by what concerns them not', async () => {
+    const prober = createRawProbers();
+    after(() => prober.close());
+    for (const family of FAMILIES) {
+      const { router, here } = NETS[family];
+      await probe(prober, { type: 'icmp', address: router, timeout: 3000 });
+      await probe(prober, { type: 'tcp-half-open', address: router, port: PORT, timeout: 3000 });
+      // Nobody reads meanwhile, for these programs are waited for without the event loop.
+      const flags = ['-q', '-c', '20', '-i', '0.01'];
+      run('ip', 'netns', 'exec', 'router', 'ping', ...flags, here);
+      run('python3', '-c', `import socket; socket.create_connection(('${router}', ${PORT})).close()`);
+      assert.deepEqual(waitingOctets(family), { icmp: 0, tcp: 0 });
+      // Replies to others cannot be told from our own by their type.
+      run('ping', ...flags, router);
+      assert.ok(waitingOctets(family).icmp > 0);
+      assert.equal(words(await probe(prober, { type: 'icmp', address: router, timeout: 3000 })), 'up: answered');
+      assert.deepEqual(waitingOctets(family), { icmp: 0, tcp: 0 });
+    }
+    accepted.length = 0;
   });
 
   it('send from ports that nobody else gets', async () => {
