@@ -31,6 +31,7 @@
 #define MAX_QUEUES 16
 #define MAX_RECEIVE 256
 #define CHUNK_OCTETS 4096
+#define LINE_OCTETS 64
 /* In front of a frame, behind the 256 octets that the kernel keeps there in any case: a frame starts at 2 modulo 4. */
 #define CHUNK_HEADROOM 2
 
@@ -78,6 +79,9 @@ static int receive_from_queue(struct xdp *xdp, struct queue *queue, int32_t *des
 		const struct xdp_desc *entry = &((struct xdp_desc *)ring->entries)[consumer++ & ring->mask];
 		queue->held_chunks[queue->held++] = entry->addr & ~(uint64_t)(CHUNK_OCTETS - 1);
 		descriptor[WORD_OFFSET] = base + (int32_t)entry->addr;
+		/* Another core wrote it: its first lines are here by the time that somebody looks at them. */
+		__builtin_prefetch(queue->umem + entry->addr, 1);
+		__builtin_prefetch(queue->umem + entry->addr + LINE_OCTETS, 1);
 		descriptor[WORD_OCTETS] = (int32_t)entry->len;
 	}
 	publish(ring->consumer, consumer);

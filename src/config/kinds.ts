@@ -304,7 +304,7 @@ export function recordsByReference<const M extends PropertyMap, const O extends 
 
 /** Sub-objects whose names have a form of their own. */
 export function recordsByPattern<const M extends PropertyMap, const O extends RecordsOptions>(
-  form: Pick<ScalarKind<string>, 'name' | 'expects' | 'read' | 'print' | 'inDomain'>,
+  form: Pick<ScalarKind<string>, 'name' | 'expects' | 'read' | 'print' | 'within' | 'inDomain'>,
   properties: M,
   options: O,
 ): Property<Readonly<Record<string, PropertiesOf<M>>>, Always<O>> {

@@ -26,8 +26,10 @@ import {
 } from './types/gtm-wideip.ts';
 import { gtmZone } from './types/gtm-zone.ts';
 import { ltmGlobalSettingsGeneral } from './types/ltm-global-settings-general.ts';
+import { ltmNode } from './types/ltm-node.ts';
 import { ltmPool } from './types/ltm-pool.ts';
 import { ltmProfileDns } from './types/ltm-profile-dns.ts';
+import { ltmVirtual } from './types/ltm-virtual.ts';
 import { GTM_MONITORS, LTM_MONITORS } from './types/monitors.ts';
 import { netArp } from './types/net-arp.ts';
 import { netFdbTunnel } from './types/net-fdb-tunnel.ts';
@@ -71,7 +73,9 @@ const ALL = [
   netRouteDomain,
   netSelf,
   ...LTM_MONITORS,
+  ltmNode,
   ltmPool,
+  ltmVirtual,
   netRoute,
   netArp,
   netNdp,

@@ -241,6 +241,7 @@ export class Scanner {
     }
   }
 
+  /** `\r\n` in what a monitor sends, `\d` in what it looks for: devices take them so, though they write the backslash twice. */
   #quoted(position: TextPosition): string {
     let text = '';
     for (this.#at++; ; this.#at++) {
@@ -256,6 +257,8 @@ export class Scanner {
         throw new ConfigSyntaxError('this quote is never closed', position, 'Add a " where the text ends.');
       }
       if (character === '\n') this.#newLine(this.#at + 1);
+      // Every other backslash belongs to the text.
+      if (isEscaped && !/["\\\n]/.test(character)) text += '\\';
       text += character;
     }
   }

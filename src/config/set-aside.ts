@@ -12,7 +12,7 @@ import { objectKey } from './change.ts';
 import type { Edit, PropertyEdit, RecordEdits } from './edit.ts';
 import { SHIPPED_ELSEWHERE } from './foreign.ts';
 import { COMMON, fullPath } from './name.ts';
-import type { Property, PropertyMap, RecordsKind } from './property.ts';
+import type { Property, PropertyMap, RecordsKind, ScalarKind } from './property.ts';
 import type { Extra } from './read-properties.ts';
 import { quote } from './scanner.ts';
 import type { KnownStanza, UnknownStanza } from './stanza.ts';
@@ -126,15 +126,19 @@ function withoutRules(
   for (const each of edits) {
     const { property, position, edit } = each;
     const { kind } = map[property]!;
-    const named =
-      kind.shape === 'scalar' && kind.isPhrase === true && edit.verb === 'set' ? String(edit.value) : undefined;
-    const foreign =
-      named === undefined || kind.shape !== 'scalar'
-        ? undefined
-        : firstOf(kind.within?.of(named) ?? [], ({ name, types }) => find(name, types));
+    const isRule = kind.shape === 'scalar' && kind.isPhrase === true && edit.verb === 'set';
+    const rule = isRule && typeof edit.value === 'string' ? edit.value : '';
+    const foreign = rule === '' ? undefined : foreignIn(rule, kind as ScalarKind, find);
     if (foreign !== undefined) {
-      const reason = `${property} ${named}: ${foreign} is not known in this version`;
-      extras.push({ path, after, name: property, reason, text: `${property} ${named}`, position });
+      const text = `${property} ${rule}`;
+      extras.push({
+        path,
+        after,
+        name: property,
+        reason: `${text}: ${foreign} is not known in this version`,
+        text,
+        position,
+      });
       continue;
     }
     after = property;
@@ -154,19 +158,18 @@ function withoutRulesWithin(
   extras: Extra[],
 ): Edit {
   if (edit.verb !== 'replace-records') return edit;
-  let isSame = true;
   const records = edit.records.map((record) => {
     const edits = withoutRules(properties, record.edits, [...path, property, record.key], find, extras);
-    isSame &&= edits === record.edits;
     return edits === record.edits ? record : { ...record, edits };
   });
-  return isSame ? edit : { ...edit, records };
+  return records.every((record, index) => record === edit.records[index]) ? edit : { ...edit, records };
 }
 
-function firstOf<T, R>(items: readonly T[], found: (item: T) => R | undefined): R | undefined {
-  for (const item of items) {
-    const result = found(item);
-    if (result !== undefined) return result;
+/** What a rule names that is foreign. */
+function foreignIn(rule: string, { within }: ScalarKind, find: Find): string | undefined {
+  for (const { name, types } of within?.of(rule) ?? []) {
+    const what = find(name, types);
+    if (what !== undefined) return what;
   }
   return undefined;
 }

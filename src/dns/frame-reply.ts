@@ -31,6 +31,8 @@ export const FRAME_OUTCOMES = Object.keys(FrameOutcome).length;
 /** What makes the reply to a message: a Responder. */
 export type MessageResponder = {
   respond: (octets: Uint8Array, start: number, end: number, sender: Sender) => number;
+  /** The sum of halves of the reply's words without its id, if that is known; otherwise less than 0. */
+  readonly messageSum: number;
 };
 
 /** Octets of IP and UDP headers in front of a message. */
@@ -66,7 +68,13 @@ export class FrameReplier {
     this.#words = words;
     this.#halves = new Uint16Array(words.buffer, words.byteOffset, words.length * 2);
     this.#mayBePartial = mayBePartial;
-    this.sender = { addresses: bytes, addressAt: 0, addressOctets: 4, isStream: false, now: 0 };
+    this.sender = {
+      addresses: bytes,
+      addressAt: 0,
+      addressOctets: 4,
+      isStream: false,
+      now: 0,
+    };
   }
 
   /**
@@ -75,8 +83,13 @@ export class FrameReplier {
    * the UDP checksum has been looked at, or is not there yet because a card was to write it. There is room for the reply.
    */
   reply(start: number, end: number, isFinished: boolean): number {
-    const bytes = this.#bytes;
     const ip = start + ETHERNET_HEADER_OCTETS;
+    if (this.#isPlainQuestion(start, end)) {
+      const udp = ip + ipv4.IPV4_HEADER_OCTETS;
+      if (!isFinished && !this.#hasGoodChecksum(ip, udp, true)) return this.#leave(start, FrameOutcome.checksumInvalid);
+      return this.#answer(start, ip, udp, true);
+    }
+    const bytes = this.#bytes;
     if (end < ip) return this.#leave(start, FrameOutcome.headerInvalid);
     const isIpv4 = etherType(bytes, start) === EtherType.ipv4;
     const ipInvalid = isIpv4 ? ipv4HeaderInvalid(bytes, ip, end) : ipv6HeaderInvalid(bytes, ip, end);
@@ -86,9 +99,15 @@ export class FrameReplier {
     const packetEnd = isIpv4 ? ip + ipv4.ipv4TotalOctets(bytes, ip) : udp + ipv6.ipv6PayloadOctets(bytes, ip);
     if (udpHeader.checkUdp(bytes, udp, packetEnd) !== FORWARD) return this.#leave(start, FrameOutcome.headerInvalid);
     if (!isFinished && !this.#hasGoodChecksum(ip, udp, isIpv4)) return this.#leave(start, FrameOutcome.checksumInvalid);
-    const port = udpHeader.udpSourcePort(bytes, udp);
-    if (port === 0 || hasNoSender(bytes, start, ip, isIpv4)) return this.#leave(start, FrameOutcome.sourceInvalid);
+    if (udpHeader.udpSourcePort(bytes, udp) === 0 || hasNoSender(bytes, start, ip, isIpv4)) {
+      return this.#leave(start, FrameOutcome.sourceInvalid);
+    }
+    return this.#answer(start, ip, udp, isIpv4);
+  }
 
+  /** Has the message answered that is in a frame which may be. */
+  #answer(start: number, ip: number, udp: number, isIpv4: boolean): number {
+    const bytes = this.#bytes;
     const { sender } = this;
     sender.addressAt = ip + (isIpv4 ? ipv4.IPV4_SOURCE : ipv6.IPV6_SOURCE);
     sender.addressOctets = isIpv4 ? 4 : 16;
@@ -98,7 +117,7 @@ export class FrameReplier {
     if (replyEnd < 0) {
       this.messageStart = message;
       this.messageEnd = messageEnd;
-      this.senderPort = port;
+      this.senderPort = udpHeader.udpSourcePort(bytes, udp);
       this.#leave(start, FrameOutcome.forwarded);
       return replyEnd;
     }
@@ -106,6 +125,33 @@ export class FrameReplier {
     this.#turnRound(start, ip, udp, replyEnd, isIpv4);
     this.counts[FrameOutcome.answered]!++;
     return replyEnd;
+  }
+
+  /**
+   * Whether a frame is as nearly all are: a UDP datagram in an IPv4 packet without options, with nothing wrong but maybe the
+   * checksum of UDP. By words as they lie in memory; what is not so is looked at octet by octet.
+   */
+  #isPlainQuestion(start: number, end: number): boolean {
+    const words = this.#words;
+    const room = end - start - ETHERNET_HEADER_OCTETS;
+    if (room < IPV4_REPLY_OVERHEAD || this.#halves[(start + ETHER_TYPE) >> 1] !== IPV4_TYPE) return false;
+    const at = (start + ETHERNET_HEADER_OCTETS) >> 2;
+    const first = words[at]!;
+    const second = words[at + 1]!;
+    const third = words[at + 2]!;
+    const source = words[at + 3]!;
+    const destination = words[at + 4]!;
+    const octets = swapped(first >>> 16);
+    if ((first & 0xff) !== 0x45 || octets > room || (second & FRAGMENT_BITS) !== 0 || ((third >>> 8) & 0xff) !== UDP) {
+      return false;
+    }
+    const sum = bothHalves(first) + bothHalves(second) + bothHalves(third);
+    if (checksumFold(sum + bothHalves(source) + bothHalves(destination)) !== 0xffff) return false;
+    const datagram = swapped(words[at + 6]! & 0xffff);
+    if (datagram < udpHeader.UDP_HEADER_OCTETS || datagram > octets - ipv4.IPV4_HEADER_OCTETS) return false;
+    const network = source & 0xff;
+    const hasSender = network !== 0 && network !== 127 && network < 224 && source !== destination;
+    return hasSender && (words[at + 5]! & 0xffff) !== 0 && (words[(start + ETHERNET_SOURCE) >> 2]! & GROUP_BIT) === 0;
   }
 
   #leave(start: number, outcome: FrameOutcome): number {
@@ -116,7 +162,7 @@ export class FrameReplier {
   #hasGoodChecksum(ip: number, udp: number, isIpv4: boolean): boolean {
     const bytes = this.#bytes;
     // Without one it may come over IPv4 alone (RFC 8200, section 8.1).
-    if (!isIpv4 && !udpHeader.udpHasChecksum(bytes, udp)) return false;
+    if (!udpHeader.udpHasChecksum(bytes, udp)) return isIpv4;
     const sum = pseudoHeaderSum(bytes, ip, udpHeader.udpOctets(bytes, udp), isIpv4);
     if (udpHeader.checkUdpChecksum(bytes, this.#words, udp, sum) === FORWARD) return true;
     return this.#mayBePartial && read16(bytes, udp + udpHeader.UDP_CHECKSUM) === checksumFold(sum);
@@ -137,19 +183,28 @@ export class FrameReplier {
     const length = swapped(octets);
     words[at + 1] = length;
     // A sum of 0 would say that there is none (RFC 768).
-    const checksum = checksumFinish(this.#sum(udp, end, pseudoSum)) || 0xffff;
+    const known = this.responder.messageSum;
+    const sum =
+      known < 0
+        ? this.#sum(udp, end, pseudoSum)
+        : pseudoSum + known + bothHalves(words[at]) + length + (words[at + 2]! & 0xffff);
+    const checksum = checksumFinish(sum) || 0xffff;
     words[at + 1] = length | (checksum << 16);
   }
 
   #swapMacs(start: number): void {
+    const words = this.#words;
     const halves = this.#halves;
-    const destination = start >> 1;
-    const source = (start + ETHERNET_SOURCE) >> 1;
-    for (let half = 0; half < 3; half++) {
-      const kept = halves[destination + half]!;
-      halves[destination + half] = halves[source + half]!;
-      halves[source + half] = kept;
-    }
+    const at = start >> 1;
+    // The second and third half of one address and the first two of the other are words.
+    const word = (start + 2) >> 2;
+    const firstHalf = halves[at]!;
+    const rest = words[word]!;
+    const source = words[word + 1]!;
+    halves[at] = source;
+    words[word] = (source >>> 16) | (halves[at + 5]! << 16);
+    words[word + 1] = firstHalf | (rest << 16);
+    halves[at + 5] = rest >>> 16;
   }
 
   /** Returns the sum of the pseudo-header. */
@@ -204,6 +259,12 @@ const bothHalves = (word: number): number => (word & 0xffff) + (word >>> 16);
 
 /** 16 bits as they lie in memory. */
 const swapped = (value: number): number => ((value & 0xff) << 8) | (value >>> 8);
+
+/** Where the type stands in a frame, and that of IPv4 as it lies in memory. */
+const ETHER_TYPE = 12;
+const IPV4_TYPE = 0x0008;
+/** MF and the offset, in the second word of an IPv4 header as it lies in memory. */
+const FRAGMENT_BITS = 0xff3f_0000;
 
 /** FrameOutcome.answered: nothing is wrong with it. */
 function ipv4HeaderInvalid(bytes: Uint8Array, ip: number, end: number): FrameOutcome {

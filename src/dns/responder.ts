@@ -6,6 +6,7 @@ import type { AnswerSources } from './answer-sources.ts';
 import { answerChaos, type ChaosNames } from './chaos.ts';
 import { ClientList } from './client-list.ts';
 import { COOKIE_OCTETS, Cookies, CookieState } from './cookie.ts';
+import { KnownReplies } from './known-replies.ts';
 import { Flag, OPT_OCTETS, writeHeader, writeOpt } from './message-head.ts';
 import { MessageWriter } from './message-writer.ts';
 import {
@@ -100,6 +101,8 @@ export class Responder {
   /** Listens to what is answered; costs nothing while it is undefined. */
   tap: ResponseTap | undefined;
   readonly counts = new Float64Array(OUTCOMES);
+  /** Of the message of the last reply, without its id: the sum of halves of words as they lie in memory; less than 0: it is not known. */
+  messageSum = -1;
   #sources: AnswerSources;
   readonly #options: ResponderOptions;
   readonly #cookies: Cookies | undefined;
@@ -108,7 +111,16 @@ export class Responder {
   readonly #query = new Query();
   readonly #reply = new Reply();
   readonly #answerer = new ZoneAnswerer();
-  readonly #means: AnswerMeans = { writer: new MessageWriter(), limit: 0, isStream: false };
+  readonly #known = new KnownReplies();
+  /** The zone of the last answer that says the same until there are other sources; -1: it was none. */
+  #lastingZone = -1;
+  /** What the rate limit said of the reply that is made now; undefined: it was not asked yet. */
+  #taken: RateVerdict | undefined;
+  readonly #means: AnswerMeans = {
+    writer: new MessageWriter(),
+    limit: 0,
+    isStream: false,
+  };
 
   /** Room for options: a cookie, a subnet of an IPv6 address, and an identifier. */
   readonly #scratch = new Uint8Array(1024);
@@ -125,6 +137,7 @@ export class Responder {
   /** Others from the next query on. */
   setSources(sources: AnswerSources): void {
     this.#sources = sources;
+    this.#known.clear();
   }
 
   /**
@@ -133,8 +146,53 @@ export class Responder {
    * stream.
    */
   respond(octets: Uint8Array, start: number, end: number, sender: Sender): number {
+    // What is logged has to be read.
+    if (sender.isStream || this.tap !== undefined) return this.#read(octets, start, end, sender);
+    const known = this.#known;
+    const entry = known.find(octets, start, end);
+    if (entry >= 0 && this.#mayRepeat(entry, sender)) {
+      this.messageSum = known.sum(entry);
+      return known.write(entry, start);
+    }
+    if (entry >= 0 || !known.keepQuestion(start, end)) return this.#read(octets, start, end, sender);
+    const replyEnd = this.#read(octets, start, end, sender);
+    if (this.#isLasting(start, replyEnd)) {
+      const { finding } = this.#reply;
+      const zone = this.#lastingZone;
+      known.note(start, replyEnd, this.#query.questionEnd, zone, finding, this.#kind(Outcome.zone));
+    }
+    return replyEnd;
+  }
+
+  /** Whether the sender may have a reply that was given before; if so it is counted as any other. */
+  #mayRepeat(entry: number, sender: Sender): boolean {
+    const { addresses, addressAt, addressOctets, now } = sender;
+    const known = this.#known;
+    if (this.#allowed?.has(addresses, addressAt, addressOctets) === false) return false;
+    if (this.#limiter !== undefined) {
+      const verdict = this.#limiter.take(known.kind(entry), addresses, addressAt, addressOctets, now);
+      // What becomes of it now is for the long way to say, which does not ask again.
+      if (verdict !== RateVerdict.pass) {
+        this.#taken = verdict;
+        return false;
+      }
+    }
+    this.counts[Outcome.zone]!++;
+    countZone(this.#sources.zoneCounts, known.zone(entry), known.finding(entry) as ZoneFinding);
+    return true;
+  }
+
+  /** Whether the reply says the same to everybody, whenever he asks. */
+  #isLasting(start: number, replyEnd: number): boolean {
+    const query = this.#query;
+    const isOfAll = query.cookieOctets === 0 && query.subnetOctets === 0 && query.tsigStart === 0;
+    return this.#lastingZone >= 0 && isOfAll && replyEnd > start && !this.#reply.isTruncated;
+  }
+
+  #read(octets: Uint8Array, start: number, end: number, sender: Sender): number {
     const query = this.#query;
     const reply = this.#reply;
+    this.messageSum = this.#lastingZone = -1;
     const verdict = readQuery(octets, start, end, query);
     reply.clear();
     const outcome = verdict === QueryVerdict.question ? this.#answer(sender) : this.#refuseMessage(verdict);
@@ -201,7 +259,12 @@ export class Responder {
       const verdict = this.#askWideIps(sender);
       if (verdict === WideIpVerdict.answered) return Outcome.wideIp;
       if (verdict === WideIpVerdict.dropped) return Outcome.wideIpDropped;
-      if (this.#answerFromZones(verdict === WideIpVerdict.passed)) return Outcome.zone;
+      const zone = this.#answerFromZones(verdict === WideIpVerdict.passed);
+      if (zone >= 0) {
+        // A wide IP that passes now may answer later.
+        if (verdict === WideIpVerdict.none) this.#lastingZone = zone;
+        return Outcome.zone;
+      }
       if (hasBackend) return Outcome.forwarded;
       if (verdict === WideIpVerdict.passed) {
         // The name is there, if not for this type, or not now: an empty answer of ours.
@@ -228,11 +291,11 @@ export class Responder {
     return verdict;
   }
 
-  /** `exists`: the name is there whatever the zone says. */
-  #answerFromZones(exists: boolean): boolean {
+  /** Returns the number of the zone that answered; less than 0: none. `exists`: the name is there whatever the zone says. */
+  #answerFromZones(exists: boolean): number {
     const { zones, zoneCounts } = this.#sources;
     const number = zones.find(this.#query);
-    if (number < 0) return false;
+    if (number < 0) return number;
     const reply = this.#reply;
     this.#answerer.answer(zones.tables[number]!, this.#query, reply, this.#means);
     if (exists && reply.finding === ZoneFinding.noName) {
@@ -241,7 +304,7 @@ export class Responder {
       reply.finding = ZoneFinding.noData;
     }
     countZone(zoneCounts, number, reply.finding);
-    return true;
+    return number;
   }
 
   #answerOtherClass(): Outcome {
@@ -278,7 +341,8 @@ export class Responder {
     if (this.#limiter === undefined || sender.isStream || isProven) return true;
     const { addresses, addressAt, addressOctets, now } = sender;
     const reply = this.#reply;
-    const verdict = this.#limiter.take(this.#kind(outcome), addresses, addressAt, addressOctets, now);
+    const verdict = this.#taken ?? this.#limiter.take(this.#kind(outcome), addresses, addressAt, addressOctets, now);
+    this.#taken = undefined;
     if (verdict === RateVerdict.pass) return true;
     // TC says that there is more: nothing for a reply that is an error.
     if (verdict === RateVerdict.drop || (reply.rcode !== Rcode.noError && reply.rcode !== Rcode.nxDomain)) {

@@ -4,8 +4,8 @@ import type { LtmAvailability } from './ltm-availability.ts';
 import type { ProbeOutcome, Verdict } from './probe.ts';
 
 /**
- * Of the virtual server with that destination, or else with that name. What is over a limit is down for others, as what is offline;
- * what nobody checks is unknown.
+ * Of the virtual server with that destination, or else with that name. What is disabled or over a limit is down for others, as what is
+ * offline: no new client shall be sent there. What nobody checks is unknown.
  */
 export function bigipView(availability: LtmAvailability, address: string, port: number, name?: string): ProbeOutcome {
   const virtual = availability.findVirtual(address, port, name);
@@ -17,8 +17,7 @@ export function bigipView(availability: LtmAvailability, address: string, port: 
   const text = `virtual ${virtual!.name}: ${status.reason}`;
   if (status.enabled !== 'enabled') {
     const off = status.enabled === 'disabled' ? 'disabled' : 'disabled by its pool';
-    const verdict: Verdict = status.availability === 'offline' ? 'refused' : 'disabled';
-    return { verdict, reason: `${text} (${off})`, took: 0 };
+    return { verdict: 'refused', reason: `${text} (${off})`, took: 0 };
   }
   const verdicts: Record<typeof status.availability, Verdict> = {
     available: 'up',

@@ -85,7 +85,7 @@ export class MonitorState {
     }
   }
 
-  /** A deadline has come. `isRunning`: a probe is on its way, and has not been answered. */
+  /** A deadline has come. `isRunning`: a probe is on its way that went out in time, and has not been answered. */
   wake(now: number, isRunning: boolean): boolean {
     if (now >= this.#expiresAt) return this.#expire(now, isRunning);
     return now >= this.#risesAt && this.#rise(now);

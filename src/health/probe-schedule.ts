@@ -10,9 +10,11 @@ import type { Prober, ProbeOutcome } from './probe.ts';
 /** Milliseconds between the first probes of two instances that come at once. */
 const FIRST_GAP = 0.5;
 /** The second probe is at its place in the interval, yet not earlier behind the first than this part of the interval. */
-const SECOND_NOT_BEFORE = 1 / 4;
+const SECOND_NOT_BEFORE = 1 / 2;
 /** Who has not told what came of a probe so long after its time, never will. */
 const GRACE = 2000;
+/** A first probe that goes out so long after its instance came is late. */
+const LATE = 1000;
 /** A timer that is later than this means that the process stood still: nobody was silent in the meantime. */
 const STANDSTILL = 1000;
 
@@ -170,7 +172,8 @@ export class ProbeSchedule {
 
   #wake(instance: MonitorInstance, now: number): void {
     const { state } = instance;
-    if (now >= state.deadline && state.wake(now, instance.isRunning)) this.#options.changed(instance);
+    if (now >= state.deadline && state.wake(now, instance.isRunning && !instance.isLate))
+      this.#options.changed(instance);
     if (now >= instance.nextProbe) this.#due(instance, now);
     this.update(instance);
   }
@@ -190,11 +193,12 @@ export class ProbeSchedule {
     } else this.#begin(instance, now);
   }
 
-  /** Sends a probe, or lets it wait until one may. */
+  /** Sends a probe, or lets it wait behind those that wait already. */
   #begin(instance: MonitorInstance, now: number): void {
     instance.isPending = false;
-    if (this.counts.running < this.#options.mostRunning) {
-      this.#start(instance, now);
+    if (this.counts.running < this.#options.mostRunning && this.#queue.length === this.#queueAt) {
+      const isFirst = instance.startedAt < 0;
+      this.#start(instance, now, isFirst && now - instance.state.lastGood > LATE);
       return;
     }
     this.counts.delayed++;
@@ -206,7 +210,7 @@ export class ProbeSchedule {
     while (this.#queueAt < this.#queue.length && this.counts.running < this.#options.mostRunning) {
       const instance = this.#queue[this.#queueAt++]!;
       instance.isQueued = false;
-      if (!instance.isGone) this.#start(instance, this.#options.clock.now());
+      if (!instance.isGone) this.#start(instance, this.#options.clock.now(), true);
     }
     if (this.#queueAt === this.#queue.length) this.#queue.length = 0;
     else if (this.#queueAt > 4096) this.#queue = this.#queue.slice(this.#queueAt);
@@ -214,9 +218,10 @@ export class ProbeSchedule {
     this.#queueAt = 0;
   }
 
-  #start(instance: MonitorInstance, now: number): void {
+  #start(instance: MonitorInstance, now: number, isLate: boolean): void {
     const { monitor, place, done } = instance;
     instance.isRunning = true;
+    instance.isLate = isLate;
     instance.startedAt = now;
     this.counts.running++;
     this.counts.probes++;

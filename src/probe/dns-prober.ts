@@ -6,10 +6,10 @@ import { createSocket, type Socket } from 'node:dgram';
 import { decode, encode, RECURSION_DESIRED, type DecodedPacket } from 'dns-packet';
 import { addressOctets, parseAddress } from '../core/address.ts';
 import type { Monitor, ProbeSpec } from '../health/monitor.ts';
-import type { Cancel, ProbeOutcome, ProbePlace, Verdict } from '../health/probe.ts';
+import { type Cancel, MAX_SHOWN, type ProbeOutcome, type ProbePlace, type Verdict } from '../health/probe.ts';
 import { Deadline, type Deadlines } from './deadlines.ts';
 import { faultOf, impossibleLater, tookSince } from './outcome.ts';
-import { shownText, shownTime } from './shown-text.ts';
+import { boundedText, shownOctetText, shownTime } from './shown-text.ts';
 
 type DnsSpec = Extract<ProbeSpec, { type: 'dns' }>;
 
@@ -95,7 +95,7 @@ class DnsProbe extends Deadline {
 
   #finish({ verdict, reason, received }: Judged): void {
     this.#release();
-    const sent = shownText(`${this.#spec.name} ${this.#spec.recordType.toUpperCase()}`);
+    const sent = boundedText(`${this.#spec.name} ${this.#spec.recordType.toUpperCase()}`, MAX_SHOWN);
     this.#done({ verdict, reason, sent, received: received || undefined, took: tookSince(this.#started) });
   }
 
@@ -137,7 +137,7 @@ function judge(message: Buffer, monitor: Monitor, spec: DnsSpec): Judged {
     return {
       verdict: 'wrong',
       reason: 'the answer cannot be read',
-      received: shownText(message.toString('latin1', 0, 200)),
+      received: shownOctetText(message.toString('latin1', 0, 200)),
     };
   }
   const addresses = answers.flatMap((answer) => (answer.type === 'A' || answer.type === 'AAAA' ? [answer.data] : []));
@@ -145,7 +145,7 @@ function judge(message: Buffer, monitor: Monitor, spec: DnsSpec): Judged {
     const data: unknown = 'data' in answer ? answer.data : '';
     return `${answer.type} ${typeof data === 'string' ? data : '…'}`;
   });
-  const received = shownText(Buffer.from(`${rcode}, ${shown.join(', ') || 'no answer'}`).toString('latin1'));
+  const received = boundedText(`${rcode}, ${shown.join(', ') || 'no answer'}`, MAX_SHOWN);
   const wrong = (reason: string): Judged => ({ verdict: 'wrong', reason, received });
   const wanted = spec.recordType.toUpperCase();
   if (spec.contains === 'query-type' && !answers.some(({ type }) => type === wanted)) {
@@ -178,7 +178,7 @@ export class DnsProber {
     const labels = name.replace(/\.$/, '').split('.');
     const isName = labels.every((label) => label !== '' && Buffer.byteLength(label) < 64);
     if ((name !== '.' && !isName) || Buffer.byteLength(name) > MAX_NAME) {
-      return impossibleLater(`"${shownText(name, 80)}" is not a name to ask for: set qname`, done);
+      return impossibleLater(`"${boundedText(name, 80)}" is not a name to ask for: set qname`, done);
     }
     const query = encode({
       type: 'query',

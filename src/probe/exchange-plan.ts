@@ -5,7 +5,7 @@ import { PatternError } from '../core/octet-pattern-parser.ts';
 import type { Exchange, Monitor } from '../health/monitor.ts';
 import type { Verdict } from '../health/probe.ts';
 import { basicCredentials, httpRequest, resolveEscapes } from './sent-text.ts';
-import { MAX_SHOWN_WHEN_UP, shownPattern, shownText } from './shown-text.ts';
+import { MAX_SHOWN_WHEN_UP, shownOctetText, shownPattern } from './shown-text.ts';
 
 /** Of an answer, so many octets are looked at, as on a BIG-IP. */
 export const MOST_OCTETS = 5120;
@@ -38,7 +38,7 @@ export class ExchangePlan {
         : send;
     this.send = sent(basicCredentials);
     const shown = sent(() => '(credentials)');
-    this.sentText = shown.length === 0 ? undefined : shownText(shown.toString('latin1'));
+    this.sentText = shown.length === 0 ? undefined : shownOctetText(shown.toString('latin1'));
     this.isHead = this.isHttp && this.send.toString('latin1', 0, 5) === 'HEAD ';
     this.receive = patternOf('receive string', exchange.receive);
     this.receiveDisable = patternOf('receive disable string', exchange.receiveDisable);
@@ -53,12 +53,12 @@ export class ExchangePlan {
   /** `raw`: octets as characters of latin1. */
   shown(raw: string, isUp: boolean): string | undefined {
     if (raw === '') return undefined;
-    if (!isUp) return shownText(raw);
+    if (!isUp) return shownOctetText(raw);
     // Targets of one monitor mostly say the same.
     const start = raw.length > MAX_SHOWN_WHEN_UP + 1 ? raw.slice(0, MAX_SHOWN_WHEN_UP + 1) : raw;
     if (start !== this.#lastRaw) {
       this.#lastRaw = start;
-      this.#lastShown = shownText(start, MAX_SHOWN_WHEN_UP);
+      this.#lastShown = shownOctetText(start, MAX_SHOWN_WHEN_UP);
     }
     return this.#lastShown;
   }

@@ -3,11 +3,11 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Monitor } from '../health/monitor.ts';
-import type { Cancel, ProbeOutcome, ProbePlace, Verdict } from '../health/probe.ts';
+import { type Cancel, MAX_SHOWN, type ProbeOutcome, type ProbePlace, type Verdict } from '../health/probe.ts';
 import { Deadline, type Deadlines } from './deadlines.ts';
 import { externalCommand, type ExternalCommand, ownRights, type Rights, withoutRights } from './external-command.ts';
 import { impossibleLater, tookSince } from './outcome.ts';
-import { shownText, shownTime } from './shown-text.ts';
+import { boundedText, shownOctetText, shownTime } from './shown-text.ts';
 
 /** Programs that run at a time. */
 const MOST_RUNNING = 20;
@@ -65,7 +65,7 @@ class ExternalProbe extends Deadline {
       if (this.#isOver) return;
       const complaint = this.#complained.split('\n')[0]!;
       if (NOT_RUN.includes(code ?? 0) && /^(?:setpriv|\/bin\/sh|sh): /.test(complaint)) {
-        this.#finish('impossible', `cannot run it as nobody: ${shownText(complaint, 200)}`);
+        this.#finish('impossible', `cannot run it as nobody: ${shownOctetText(complaint, 200)}`);
       } else this.#ended();
     });
   }
@@ -91,8 +91,8 @@ class ExternalProbe extends Deadline {
     const took = this.#child === undefined ? 0 : tookSince(this.#started);
     this.#release();
     const words = this.command.arguments;
-    const sent = shownText(Buffer.from(words.slice(words.indexOf('-s') + 2).join(' ')).toString('latin1'));
-    const received = shownText(this.#printed || this.#complained) || undefined;
+    const sent = boundedText(words.slice(words.indexOf('-s') + 2).join(' '), MAX_SHOWN);
+    const received = shownOctetText(this.#printed || this.#complained) || undefined;
     this.#done({ verdict, reason, sent, received, took });
   }
 

@@ -7,7 +7,7 @@ import type { Cancel, ProbeOutcome, ProbePlace } from '../health/probe.ts';
 import type { Deadlines } from './deadlines.ts';
 import { planOf } from './exchange-plan.ts';
 import { impossibleLater } from './outcome.ts';
-import { shownText } from './shown-text.ts';
+import { boundedText } from './shown-text.ts';
 import { StreamProbe } from './stream-probe.ts';
 import { resetSocket } from './stream-prober.ts';
 import { TlsContexts } from './tls-contexts.ts';
@@ -82,8 +82,8 @@ export class TlsProber {
    * verifies has none, and those with a certificate of ours end with it.
    */
   #sessionsOf(context: SecureContext): Map<string, Buffer> {
-    let sessions = this.#sessions.get(context);
-    if (sessions === undefined) this.#sessions.set(context, (sessions = new Map()));
+    const sessions = this.#sessions.get(context) ?? new Map<string, Buffer>();
+    this.#sessions.set(context, sessions);
     return sessions;
   }
 }
@@ -101,7 +101,7 @@ function keep(sessions: Map<string, Buffer>, target: string, session: Buffer): v
 function fail(probe: StreamProbe, error: Error & { code?: string; reason?: string }): void {
   const isOfTls = error.code === 'EPROTO' || error.code?.startsWith('ERR_SSL') === true;
   if (isOfTls) {
-    const words = shownText(error.reason ?? error.message, 120);
+    const words = boundedText(error.reason ?? error.message, 120);
     probe.finish('wrong', `${probe.phase === 'open' ? 'TLS' : 'TLS handshake failed'}: ${words}`);
   } else if (probe.phase === 'handshake' && (error.code === 'ECONNRESET' || error.code === 'EPIPE')) {
     end(probe);
@@ -136,13 +136,13 @@ function certificateFault(secure: TLSSocket, name: string): string | undefined {
     const code = String(
       (secure.authorizationError as NodeJS.ErrnoException | undefined)?.code ?? secure.authorizationError,
     );
-    const until = code === 'CERT_HAS_EXPIRED' ? ` (${shownText(certificate.valid_to, 40)})` : '';
+    const until = code === 'CERT_HAS_EXPIRED' ? ` (${boundedText(certificate.valid_to, 40)})` : '';
     return `certificate: ${FAULTS[code] ?? code}${until}`;
   }
   const mismatch = checkServerIdentity(name, certificate);
   if (mismatch === undefined) return undefined;
   const names = certificate.subjectaltname ?? commonName(certificate);
-  return `certificate: it is not for ${name}, but for ${shownText(names, 120)}`;
+  return `certificate: it is not for ${name}, but for ${boundedText(names, 120)}`;
 }
 
 function commonName({ subject }: PeerCertificate): string {

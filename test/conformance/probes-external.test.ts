@@ -64,7 +64,7 @@ it('is up when the program prints something, and not when it does not', async ()
 });
 
 it('passes address, port and arguments as a device does, and a clean environment', async () => {
-  process.env['SECRET_OF_THE_DAEMON'] = 'yes';
+  process.env.SECRET_OF_THE_DAEMON = 'yes';
   const text = 'for each; do echo "[$each]"; done; env | sort';
   const lines = (
     await printed(text, 'one  two*', { USER_SAID: 'it\'s "$HOME" `id`', LD_DEBUG_OUTPUT: '/nowhere' })

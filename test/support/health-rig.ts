@@ -4,18 +4,20 @@ import type { Clock } from '../../src/health/clock.ts';
 import { HealthEngine, type VerdictChange } from '../../src/health/health-engine.ts';
 import type { Monitor, MonitorRule, Timing } from '../../src/health/monitor.ts';
 import type { Cancel, Prober, ProbeOutcome, ProbePlace, Verdict } from '../../src/health/probe.ts';
-import type { Watch, WatchKind } from '../../src/health/watch.ts';
+import type { Watch, WatchKind, WatchStatus } from '../../src/health/watch.ts';
 
 /** 2026-01-01T00:00:00Z, where the wall clock of tests begins. */
 export const EPOCH = 1_767_225_600_000;
 
-type Timer = { readonly at: number; readonly order: number; readonly fire: () => void };
+type Timer = { readonly at: number; readonly order: number; readonly fire: () => void; isGone: boolean };
+
+const isBefore = (a: Timer, b: Timer): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);
 
 export class FakeClock implements Clock {
   #now = 0;
   #order = 0;
-  /** A heap would be faster; by time, then by when they were set. */
-  readonly #timers = new Map<number, Timer>();
+  /** A heap. */
+  readonly #timers: Timer[] = [];
 
   now(): number {
     return this.#now;
@@ -26,24 +28,42 @@ export class FakeClock implements Clock {
   }
 
   setTimer(milliseconds: number, fire: () => void): () => void {
-    const order = this.#order++;
-    this.#timers.set(order, { at: this.#now + Math.max(0, milliseconds), order, fire });
-    return () => void this.#timers.delete(order);
+    const timer: Timer = { at: this.#now + Math.max(0, milliseconds), order: this.#order++, fire, isGone: false };
+    const timers = this.#timers;
+    let at = timers.push(timer) - 1;
+    for (let above = (at - 1) >> 1; at > 0 && isBefore(timer, timers[above]!); above = (at - 1) >> 1) {
+      timers[at] = timers[above]!;
+      at = above;
+    }
+    timers[at] = timer;
+    return () => {
+      timer.isGone = true;
+    };
   }
 
   /** Goes to that time, and fires all that is due until then. */
   goTo(time: number): void {
-    for (;;) {
-      let next: Timer | undefined;
-      for (const timer of this.#timers.values()) {
-        if (timer.at <= time && (next === undefined || timer.at < next.at)) next = timer;
-      }
-      if (next === undefined) break;
-      this.#timers.delete(next.order);
+    for (let next = this.#timers[0]; next !== undefined && next.at <= time; next = this.#timers[0]) {
+      this.#removeFirst();
+      if (next.isGone) continue;
       this.#now = Math.max(this.#now, next.at);
       next.fire();
     }
-    this.#now = time;
+    this.#now = Math.max(this.#now, time);
+  }
+
+  #removeFirst(): void {
+    const timers = this.#timers;
+    const last = timers.pop()!;
+    if (timers.length === 0) return;
+    let at = 0;
+    for (let below = 1; below < timers.length; below = 2 * at + 1) {
+      if (below + 1 < timers.length && isBefore(timers[below + 1]!, timers[below]!)) below++;
+      if (isBefore(last, timers[below]!)) break;
+      timers[at] = timers[below]!;
+      at = below;
+    }
+    timers[at] = last;
   }
 
   advance(milliseconds: number): void {
@@ -162,17 +182,25 @@ export function watch(
 export class HealthRig {
   readonly clock = new FakeClock();
   readonly prober: ScriptedProber;
+  /** Where in its part of the interval a probe is. */
+  random = 0.5;
   readonly engine: HealthEngine;
   readonly calls: (readonly VerdictChange[])[] = [];
+  readonly timeline: { at: number; key: string; status: WatchStatus; reason: string }[] = [];
 
   constructor(script: Script, mostRunning = 1000) {
     this.prober = new ScriptedProber(this.clock, script);
     this.engine = new HealthEngine({
       clock: this.clock,
       prober: this.prober,
-      random: () => 0.5,
+      random: () => this.random,
       mostRunning,
-      changed: (changes) => void this.calls.push(changes),
+      changed: (changes) => {
+        this.calls.push(changes);
+        for (const { watch, verdict } of changes) {
+          this.timeline.push({ at: this.clock.now(), key: watch.key, status: verdict.status, reason: verdict.reason });
+        }
+      },
     });
   }
 

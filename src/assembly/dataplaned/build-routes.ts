@@ -75,7 +75,12 @@ export class RouteBuilder {
       return { kind: 'gateways', gateways: [{ domain: found.name, address: gateway.words }], mtu };
     }
     const members = pool === undefined ? undefined : this.#view.pools.get(pool);
-    const addresses = gw === undefined ? (members === undefined ? [] : poolAddresses(members)) : [gw];
+    const addresses =
+      gw === undefined
+        ? members === undefined
+          ? []
+          : poolAddresses(members, (name) => this.#view.nodes.get(name))
+        : [gw];
     return this.#gateways(addresses, network.routeDomain, mtu);
   }
 

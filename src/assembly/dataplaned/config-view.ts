@@ -3,6 +3,7 @@
 import type { AnyConfigObject, ObjectOf } from '../../config/object-type.ts';
 import { gtmListener, type Listener } from '../../config/types/gtm-listener.ts';
 import { ltmGlobalSettingsGeneral } from '../../config/types/ltm-global-settings-general.ts';
+import { ltmNode, type Node } from '../../config/types/ltm-node.ts';
 import { ltmPool } from '../../config/types/ltm-pool.ts';
 import { netArp } from '../../config/types/net-arp.ts';
 import { netFdbTunnel } from '../../config/types/net-fdb-tunnel.ts';
@@ -53,6 +54,7 @@ export type ConfigView = {
   readonly selfs: ReadonlyMap<string, Self>;
   readonly routeDomains: ReadonlyMap<string, RouteDomain>;
   readonly routes: ReadonlyMap<string, StaticRoute>;
+  readonly nodes: ReadonlyMap<string, Node>;
   readonly pools: ReadonlyMap<string, Pool>;
   readonly listeners: ReadonlyMap<string, Listener>;
   readonly arps: ReadonlyMap<string, Arp>;
@@ -89,6 +91,7 @@ export function viewOf(objects: Iterable<AnyConfigObject>, before?: ConfigView):
     selfs: all<Self>(netSelf),
     routeDomains: all<RouteDomain>(netRouteDomain),
     routes: all<StaticRoute>(netRoute),
+    nodes: all<Node>(ltmNode),
     pools: all<Pool>(ltmPool),
     listeners: all<Listener>(gtmListener),
     arps: all<Arp>(netArp),

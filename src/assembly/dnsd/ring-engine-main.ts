@@ -12,6 +12,7 @@ import { collectGarbage } from './collect-garbage.ts';
 import { noteDecision, tellDecisions } from './decisions.ts';
 import { CLIENT_OFFSET, type DeferredQuery, type EngineRequest, EngineWord } from './engine-protocol.ts';
 import { say, takeRequests } from './engine-requests.ts';
+import { inlineMore } from './inline-more.ts';
 import { QueryLog } from './query-log.ts';
 import { RingLoss, type RingEngineSetup } from './ring-engine.ts';
 import { Sources } from './source-data.ts';
@@ -21,6 +22,7 @@ const LEAST_UDP_OCTETS = 512;
 /** The largest `max-udp-size` of a profile. */
 const MAX_UDP_OCTETS = 4096;
 
+inlineMore();
 const setup = workerData as RingEngineSetup;
 const control = new Int32Array(setup.control);
 const { id, counts, frameCounts, losses, answers } = setup;

@@ -17,6 +17,7 @@ import {
   ListenerCount,
 } from './engine-protocol.ts';
 import { say, takeRequests } from './engine-requests.ts';
+import { inlineMore } from './inline-more.ts';
 import { QueryLog } from './query-log.ts';
 import { Sources } from './source-data.ts';
 
@@ -27,6 +28,7 @@ const ROUNDS = 4;
 /** The same for one that is closed: what a full receive buffer holds. */
 const LAST_ROUNDS = 1024;
 
+inlineMore();
 const setup = workerData as EngineSetup;
 const control = new Int32Array(setup.control);
 const loaded = loadAddon();

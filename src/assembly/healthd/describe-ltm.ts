@@ -1,5 +1,6 @@
 // Nodes, pools and virtual servers of this machine as plain data: objects become what their availability follows from.
 
+import { memberNode, parseVirtualDestination } from '../../config/ltm-kinds.ts';
 import type { AnyConfigObject } from '../../config/object-type.ts';
 import type { Properties } from '../../config/value.ts';
 import { formatBareAddress, parseAddressOrAny } from '../../core/address.ts';
@@ -12,15 +13,15 @@ import type {
   LtmSwitches,
   LtmVirtual,
 } from '../../health/ltm-description.ts';
-import { parsePort } from '../../wire/service-names.ts';
-import { ltmMember, type ObjectsOfType, recordsIn, ruleOfPart, textOf } from './describe-watches.ts';
+import { addressesOfNodes, ltmMember, type ObjectsOfType, recordsIn, ruleOfPart, textOf } from './describe-watches.ts';
 
 export function describeLtm(objectsOf: ObjectsOfType): LtmDescription {
   const [nodeDefault] = objectsOf('ltm default-node-monitor');
   const defaultRule = textOf(nodeDefault?.properties.rule);
+  const nodes = addressesOfNodes(objectsOf);
   return {
     nodes: objectsOf('ltm node').map((node) => describeNode(node, defaultRule)),
-    pools: objectsOf('ltm pool').map((pool) => describePool(pool)),
+    pools: objectsOf('ltm pool').map((pool) => describePool(pool, nodes)),
     virtuals: objectsOf('ltm virtual').flatMap((virtual) => describeVirtual(virtual) ?? []),
   };
 }
@@ -36,23 +37,28 @@ const describeNode = kept((node: AnyConfigObject, defaultRule: string): LtmNode 
   };
 });
 
-const describePool = kept(({ name, properties }: AnyConfigObject): LtmPool => {
+function describePool({ name, properties }: AnyConfigObject, nodes: ReadonlyMap<string, string>): LtmPool {
   const rule = textOf(properties.monitor);
+  const members = Object.entries(recordsIn(properties.members));
   return {
     name,
-    members: Object.entries(recordsIn(properties.members)).map(([member, own]) => describeMember(member, own, rule)),
+    members: members.map(([member, own]) => describeMember(member, own, rule, nodes)),
     minActiveMembers: numberOf(properties, 'min-active-members'),
     minUpMembers: numberOf(properties, 'min-up-members'),
   };
-});
+}
 
-function describeMember(name: string, properties: Properties, poolRule: string): LtmMember {
-  const { address, port } = ltmMember(name, properties);
+function describeMember(
+  name: string,
+  properties: Properties,
+  poolRule: string,
+  nodes: ReadonlyMap<string, string>,
+): LtmMember {
+  const { address, port } = ltmMember(name, properties, nodes);
   return {
     name,
     ...switchesOf(properties),
-    // The part in front of the port is the name of its node.
-    node: name.replace(/[:.][^:.]*$/, ''),
+    node: memberNode(name),
     address: bareText(address),
     port,
     isMonitored: ruleOfPart(properties.monitor, poolRule) !== '',
@@ -62,14 +68,12 @@ function describeMember(name: string, properties: Properties, poolRule: string):
 }
 
 const describeVirtual = kept(({ name, properties }: AnyConfigObject): LtmVirtual | undefined => {
-  const destination = textOf(properties.destination);
-  const [, host = destination, port = '0'] = /^(.+)[:.]([^:.]+)$/.exec(destination.replace(/^.*\//, '')) ?? [];
-  const address = parseAddressOrAny(host);
-  if (address === undefined) return undefined;
+  const destination = parseVirtualDestination(textOf(properties.destination));
+  if (destination === undefined) return undefined;
   return {
     name,
-    address: formatBareAddress(address),
-    port: parsePort(port) ?? 0,
+    address: formatBareAddress(destination.address),
+    port: destination.port,
     isEnabled: properties.enabled !== false,
     pool: textOf(properties.pool) || undefined,
     connectionLimit: numberOf(properties, 'connection-limit'),

@@ -1,6 +1,7 @@
 // What is watched: of servers, virtual servers, pools and nodes those that a monitor watches, where each is probed, and by which rule.
 
 import { parseDestination, splitVirtualServerKey } from '../../config/gtm-kinds.ts';
+import { memberAddress, memberNode, memberPort } from '../../config/ltm-kinds.ts';
 import type { AnyConfigObject } from '../../config/object-type.ts';
 import type { Properties, Records, Value } from '../../config/value.ts';
 import { formatBareAddress, isUnspecified, parseAddress, parseAddressOrAny } from '../../core/address.ts';
@@ -11,7 +12,6 @@ import { ltmMemberKey } from '../../health/ltm-description.ts';
 import type { MonitorModule, MonitorRule, MonitorType } from '../../health/monitor.ts';
 import type { ProbePlace } from '../../health/probe.ts';
 import type { Watch, WatchKind } from '../../health/watch.ts';
-import { parsePort } from '../../wire/service-names.ts';
 import { describeRule, type Monitors } from './describe-monitors.ts';
 
 /** The objects of a type that there are. */
@@ -40,6 +40,7 @@ export function describeWatches(objectsOf: ObjectsOfType, monitors: Monitors): W
   const isIdle = ({ properties }: AnyConfigObject): boolean =>
     !watchesDisabled && (properties.enabled === false || datacenters.has(textOf(properties.datacenter)));
   const servers = objectsOf('gtm server');
+  const nodes = addressesOfNodes(objectsOf);
   const byName = new Map(servers.map((server) => [server.name, server]));
   return [
     ...servers.flatMap((server) => serverWatches(server, monitors, isIdle(server), watchesDisabled)),
@@ -55,7 +56,7 @@ export function describeWatches(objectsOf: ObjectsOfType, monitors: Monitors): W
       ),
     ),
     ...objectsOf('ltm node').flatMap((node) => nodeWatches(node, textOf(nodeDefault?.properties.rule), monitors)),
-    ...objectsOf('ltm pool').flatMap((pool) => poolWatches(pool, monitors)),
+    ...objectsOf('ltm pool').flatMap((pool) => poolWatches(pool, monitors, nodes)),
   ];
 }
 
@@ -169,14 +170,14 @@ const nodeWatches = kept((node: AnyConfigObject, defaultRule: string, monitors: 
   return watchBy('node', node.name, rule, 'ltm', monitors, ltmPlace(textOf(node.properties.address), 0));
 });
 
-const poolWatches = kept((pool: AnyConfigObject, monitors: Monitors): Watch[] => {
+function poolWatches(pool: AnyConfigObject, monitors: Monitors, nodes: ReadonlyMap<string, string>): Watch[] {
   const ofPool = textOf(pool.properties.monitor);
   return Object.entries(recordsIn(pool.properties.members)).flatMap(([member, properties]) => {
     const rule = ruleOfPart(properties.monitor, ofPool);
-    const { address, port } = ltmMember(member, properties);
+    const { address, port } = ltmMember(member, properties, nodes);
     return watchBy('pool-member', ltmMemberKey(pool.name, member), rule, 'ltm', monitors, ltmPlace(address, port));
   });
-});
+}
 
 /** The rule of a part of something: its own, or that of the whole; empty: none. */
 export function ruleOfPart(own: Value | undefined, whole: string): string {
@@ -185,13 +186,20 @@ export function ruleOfPart(own: Value | undefined, whole: string): string {
   return rule === 'none' || rule === 'default' ? '' : rule;
 }
 
-/** The address and port of a pool member: those in its name, where nothing else is written. */
-export function ltmMember(name: string, properties: Properties): { address: string; port: number } {
-  const [, host = name, port = '0'] = /^(.+)[:.]([^:.]+)$/.exec(name.slice(name.lastIndexOf('/') + 1)) ?? [];
-  return {
-    address: textOf(properties.address) || host,
-    port: parsePort(port) ?? 0,
-  };
+/** Addresses of nodes by their names. */
+export function addressesOfNodes(objectsOf: ObjectsOfType): ReadonlyMap<string, string> {
+  return new Map(objectsOf('ltm node').map(({ name, properties }) => [name, textOf(properties.address)]));
+}
+
+/** The address and port of a pool member: that of its node, or in its name, where nothing else is written. */
+export function ltmMember(
+  name: string,
+  properties: Properties,
+  nodes: ReadonlyMap<string, string>,
+): { address: string; port: number } {
+  const own = textOf(properties.address);
+  const address = own === '' ? (nodes.get(memberNode(name)) ?? memberAddress(name) ?? '') : own;
+  return { address, port: memberPort(name) };
 }
 
 function ltmPlace(text: string, port: number): Probed {

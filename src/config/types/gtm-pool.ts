@@ -4,6 +4,7 @@ import { formatAddressOrAny, isUnspecified, parseAddressOrAny } from '../../core
 import type { IpFamily } from '../../core/address.ts';
 import { ALTERNATE_MODES, MEMBER_MODES } from '../../gtm/description.ts';
 import type { MemberMode, WideIpType } from '../../gtm/description.ts';
+import { checkMemberMonitors } from '../check-gtm-monitors.ts';
 import {
   dependencyKind,
   domainNameKind,
@@ -357,6 +358,8 @@ function checkAddresses(object: GtmPoolA | GtmPoolAaaa, family: IpFamily, contex
     for (const needed of Object.keys(member['depends-on'])) {
       checkDependency(object, `member ${key}`, 'members', needed, context);
     }
+    const rule = member.monitor === 'default' ? object.properties.monitor : member.monitor;
+    checkMemberMonitors(object, labelOf(object), { key, rule, virtualServer: virtualServerOf(key, context) }, context);
   }
 }
 
@@ -381,6 +384,11 @@ function checkMember(object: AnyConfigObject, key: string, family: IpFamily, con
     value: key,
     hint: `It can be a member of a pool of type ${other}.`,
   });
+}
+
+function virtualServerOf(key: string, context: ObjectContext) {
+  const { server, virtualServer } = splitVirtualServerKey(key);
+  return context.find(gtmServer, server)?.properties['virtual-servers'][virtualServer];
 }
 
 /** Where one is missing the server is refused, and the pool is not looked at for that. */

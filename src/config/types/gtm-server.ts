@@ -1,5 +1,6 @@
 // `gtm server`: a machine with virtual servers, whose addresses wide IPs answer.
 
+import { checkServerMonitors } from '../check-gtm-monitors.ts';
 import {
   dependencyKind,
   destinationKind,
@@ -180,6 +181,7 @@ const checkServer = remembered((object: GtmServer, context) => {
       checkDependency(object, `virtual server ${name}`, 'virtual-servers', key, context);
     }
   }
+  checkServerMonitors(object, context);
 });
 
 function isEmpty(records: object): boolean {

@@ -67,7 +67,7 @@ function checkQuestion(monitor: AnyConfigObject, context: ObjectContext): void {
     monitor,
     context,
     'recv',
-    `recv is no address that qtype ${String(qtype)} asks for`,
+    `recv is no address that qtype ${wanted === 'a' ? 'aaaa' : 'a'} asks for`,
     `Write qtype ${wanted}.`,
   );
 }

@@ -16,6 +16,7 @@ import { address, flag, inDomain, integer, pattern, reference, string } from '..
 import { type CheckContext, objectType, type ObjectOf } from '../object-type.ts';
 import type { Reading } from '../property.ts';
 import { checkRouteDomain, findRouteDomain, routeDomainOf } from '../route-domain.ts';
+import { ltmNode } from './ltm-node.ts';
 import { ltmPool, poolAddresses } from './ltm-pool.ts';
 import { hostInterfaceOf } from './net-route-domain.ts';
 import { netSelf, type Self } from './net-self.ts';
@@ -162,7 +163,8 @@ class WayCheck {
     if (gw !== undefined) this.#checkGateway(route, 'gw', gw, network, vlan);
     const members = pool === undefined ? undefined : this.#context.find(ltmPool, pool);
     if (members === undefined) return;
-    for (const member of poolAddresses(members)) this.#checkGateway(route, 'pool', member, network, undefined);
+    const node = (name: string) => this.#context.find(ltmNode, name);
+    for (const member of poolAddresses(members, node)) this.#checkGateway(route, 'pool', member, network, undefined);
   }
 
   #refuse(route: StaticRoute, property: string, value: string, text: string, hint: string): void {

@@ -11,18 +11,14 @@ import { useSecretBox } from '../../config/secret-box.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import type { Clock } from '../../health/clock.ts';
-import type { MonitorType } from '../../health/monitor.ts';
 import { IpcServer } from '../../ipc/ipc-server.ts';
 import { createProbers } from '../../probe/probers.ts';
-import { createRawProbers } from '../../probe/raw-probers.ts';
 import { makeDirectory } from '../../store/atomic-file.ts';
 import { MasterKeyBox } from '../../store/master-key.ts';
 import { daemonSocket } from '../../supervise/daemon-table.ts';
 import { stateLayout } from '../../supervise/state-directory.ts';
 
 export type HealthdSettings = { state: string; log: Log };
-
-const RAW_TYPES = ['icmp', 'gateway-icmp', 'tcp-half-open'] as const satisfies readonly MonitorType[];
 
 const clock: Clock = {
   now: () => performance.now(),
@@ -42,11 +38,10 @@ export async function runHealthd({ state, log }: HealthdSettings): Promise<numbe
   useSecretBox(new MasterKeyBox(stateLayout(state).masterKey, { create: false }));
   const directory = join(state, 'healthd');
   await makeDirectory(directory);
-  const raw = createRawProbers();
   const dataplaned = new SteadyClient(daemonSocket(state, 'dataplaned'));
   const healthd = new Healthd({
     directory,
-    prober: createProbers({ others: new Map(RAW_TYPES.map((type) => [type, raw])) }),
+    prober: createProbers(),
     clock,
     random: Math.random,
     locate: async (addresses) => {

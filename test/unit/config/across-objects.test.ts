@@ -41,7 +41,50 @@ net vlan-group bridge { members { lan vx } mode transparent }
 net route-domain 5 { id 5 }
 net route-domain 6 { id 6 parent 5 vlans { teb } }
 net self 10.1.1.1/24 { address 10.1.1.1/24 vlan wan }
-ltm pool gateways { members { 10.1.1.9:0 { } } }
+gtm monitor icmp icmp-a { }
+gtm monitor icmp icmp-b { defaults-from icmp-a }
+gtm monitor gateway-icmp gatewayicmp-a { }
+gtm monitor gateway-icmp gatewayicmp-b { defaults-from gatewayicmp-a }
+gtm monitor tcp tcp-a { }
+gtm monitor tcp tcp-b { defaults-from tcp-a }
+gtm monitor tcp-half-open tcphalfopen-a { }
+gtm monitor tcp-half-open tcphalfopen-b { defaults-from tcphalfopen-a }
+gtm monitor udp udp-a { }
+gtm monitor udp udp-b { defaults-from udp-a }
+gtm monitor http http-a { }
+gtm monitor http http-b { defaults-from http-a }
+gtm monitor https https-a { }
+gtm monitor https https-b { defaults-from https-a }
+gtm monitor dns dns-a { qname www.example.com }
+gtm monitor dns dns-b { qname www.example.com defaults-from dns-a }
+gtm monitor external external-a { run /bin/true }
+gtm monitor external external-b { run /bin/true defaults-from external-a }
+gtm monitor bigip bigip-a { }
+gtm monitor bigip bigip-b { defaults-from bigip-a }
+ltm monitor icmp icmp-a { }
+ltm monitor icmp icmp-b { defaults-from icmp-a }
+ltm monitor gateway-icmp gatewayicmp-a { }
+ltm monitor gateway-icmp gatewayicmp-b { defaults-from gatewayicmp-a }
+ltm monitor tcp tcp-a { }
+ltm monitor tcp tcp-b { defaults-from tcp-a }
+ltm monitor tcp-half-open tcphalfopen-a { }
+ltm monitor tcp-half-open tcphalfopen-b { defaults-from tcphalfopen-a }
+ltm monitor udp udp-a { }
+ltm monitor udp udp-b { defaults-from udp-a }
+ltm monitor http http-a { }
+ltm monitor http http-b { defaults-from http-a }
+ltm monitor https https-a { }
+ltm monitor https https-b { defaults-from https-a }
+ltm monitor dns dns-a { qname www.example.com }
+ltm monitor dns dns-b { qname www.example.com defaults-from dns-a }
+ltm monitor external external-a { run /bin/true }
+ltm monitor external external-b { run /bin/true defaults-from external-a }
+ltm monitor virtual-location virtuallocation-a { pool gateways }
+ltm monitor virtual-location virtuallocation-b { pool gateways defaults-from virtuallocation-a }
+ltm node n1 { address 10.1.1.20 monitor icmp-b }
+ltm pool gateways { members { 10.1.1.9:0 { monitor gatewayicmp-b } } monitor virtuallocation-b }
+ltm pool app { members { 10.1.1.21:80 { monitor min 1 of { http-b tcp-b } } } monitor https-b and udp-b }
+ltm virtual v { destination 10.1.1.30:80 pool app }
 net route a { network 10.5.0.0/16 pool gateways }
 net route b { network 10.6.0.0/16 interface wan }
 net fdb vlan lan { records { 02:00:00:00:00:01 { interface 1.2 } } }
@@ -49,11 +92,11 @@ ltm profile dns d1 { }
 ltm profile dns d2 { defaults-from d1 }
 gtm prober-pool probers { members { probe } }
 gtm datacenter east { prober-pool probers }
-gtm link line { datacenter east }
-gtm server probe { datacenter east devices { probe { addresses { 192.0.2.9 } } } virtual-servers { v { destination 192.0.2.9:80 } } }
+gtm link line { datacenter east monitor gatewayicmp-b }
+gtm server probe { datacenter east monitor bigip-b devices { probe { addresses { 192.0.2.9 } } } virtual-servers { v { destination 192.0.2.9:80 monitor tcp-b } } }
 gtm server web { datacenter east devices { web { addresses { 192.0.2.1 } } } prober-pool probers virtual-servers { v4 { destination 192.0.2.8:80 depends-on { probe:v } } v6 { destination 2001:db8::8.80 } } }
-gtm pool a p4 { members { web:v4 { depends-on { probe:v } } } }
-gtm pool aaaa p6 { members { web:v6 { depends-on { probe:v } } } }
+gtm pool a p4 { monitor http-b and https-b members { web:v4 { monitor udp-b depends-on { probe:v } } } }
+gtm pool aaaa p6 { monitor dns-b members { web:v6 { monitor external-b depends-on { probe:v } } } }
 gtm pool cname pc { members { www.example.net { } } }
 gtm pool mx pm { members { mx.example.net { } } }
 gtm pool naptr pn { members { n.example.net { } } }
@@ -137,7 +180,8 @@ describe('references', () => {
       assert.equal(missing.code, 'notFound');
       assert.match(missing.message, /^01020036:3: The requested .+ \(.+\) was not found\.$/);
       assert.ok(missing.message.includes(`(${value})`), missing.message);
-      assert.match(missing.details.hint!, /names it as \S+\. Create it first: create /);
+      const advice = /names it as \S+\. (?:Create it first: create |list [gl]tm monitor shows those that exist\.$)/;
+      assert.match(missing.details.hint!, advice);
     }
   });
 

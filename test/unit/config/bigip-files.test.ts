@@ -43,7 +43,7 @@ function stanzas(text: string): Map<string, string> {
 
 /** Types of which there are objects with an effect. */
 const KNOWN =
-  /^(?:net (?:interface|vlan|self|route|route-domain|tunnels|fdb|arp) |ltm (?:monitor|pool) |auth partition |sys (?:db|folder) |gtm (?:datacenter|region|server|topology|pool|wideip|global-settings general\b))/;
+  /^(?:net (?:interface|vlan|self|route|route-domain|tunnels|fdb|arp) |ltm (?:monitor|node|pool|virtual) |auth partition |sys (?:db|folder) |gtm (?:datacenter|region|server|topology|pool|wideip|global-settings general\b))/;
 
 describe('files of a BIG-IP', () => {
   for (const name of ['base', 'gtm', 'ltm', 'apm']) {

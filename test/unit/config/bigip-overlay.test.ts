@@ -69,7 +69,6 @@ describe('a configuration of a device with overlays', () => {
     for (const [line, text] of [
       ['app-service none', 'net tunnels vxlan /Common/fl-vxlan: property "app-service" is not known'],
       ['fwd-mode l3', 'net vlan /Common/internal: property "fwd-mode" is not known'],
-      ['session monitor-enabled', 'ltm pool /Common/gwpool members /Common/gw1:0: property "session" is not known'],
       ['net stp /Common/cist {', 'object "net stp /Common/cist" is of a type that is not known'],
       ['wom endpoint-discovery { }', 'object "wom endpoint-discovery" is of a type that is not known'],
     ])

@@ -39,6 +39,7 @@ describe('the scanner', () => {
   it('reads words, braces, quotes, escapes and comments', () => {
     assert.deepEqual(words('net vlan a{b "c d" }'), ['net', 'vlan', 'a', '{', 'b', 'c d', '}']);
     assert.deepEqual(words('a \\"b c\\ d "e\\"f\\\\" ""'), ['a', '"b', 'c d', 'e"f\\', '']);
+    assert.deepEqual(words('"GET /\\r\\n" "\\d+\\.\\\\d"'), ['GET /\\r\\n', '\\d+\\.\\d']);
     assert.deepEqual(words('# one\n  # two {\na#b c # d\n'), ['a#b', 'c', '#', 'd']);
     assert.deepEqual(words('a \\\n b'), ['a', 'b']);
   });

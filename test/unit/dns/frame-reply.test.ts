@@ -26,6 +26,7 @@ const ipv6 = ethernet(
 );
 
 const answering: MessageResponder = {
+  messageSum: -1,
   respond: (octets, start, end) => {
     assert.equal(Buffer.from(octets.subarray(start, end)).toString(), QUESTION.toString());
     octets.set(ANSWER, start);
@@ -37,7 +38,10 @@ function replierOf(responder: MessageResponder, frame: Uint8Array): { replier: F
   const memory = new ArrayBuffer(2048);
   const bytes = new Uint8Array(memory).fill(FILLER);
   bytes.set(frame, START);
-  return { replier: new FrameReplier(responder, bytes, new Int32Array(memory)), bytes };
+  return {
+    replier: new FrameReplier(responder, bytes, new Int32Array(memory)),
+    bytes,
+  };
 }
 
 describe('a frame with a question', () => {
@@ -50,7 +54,13 @@ describe('a frame with a question', () => {
           SERVER,
           0x0800,
           ipv4Packet(
-            { source: '192.0.2.1', destination: '192.0.2.2', protocol: 17, identification: 1, flags: 0 },
+            {
+              source: '192.0.2.1',
+              destination: '192.0.2.2',
+              protocol: 17,
+              identification: 1,
+              flags: 0,
+            },
             udp(53, 4000, ANSWER),
           ),
         ),
@@ -61,7 +71,15 @@ describe('a frame with a question', () => {
           CLIENT,
           SERVER,
           0x86dd,
-          ipv6Packet({ source: '2001:db8::1', destination: '2001:db8::2', nextHeader: 17 }, udp(53, 4000, ANSWER), 6),
+          ipv6Packet(
+            {
+              source: '2001:db8::1',
+              destination: '2001:db8::2',
+              nextHeader: 17,
+            },
+            udp(53, 4000, ANSWER),
+            6,
+          ),
         ),
       ],
     ] as const) {
@@ -77,7 +95,7 @@ describe('a frame with a question', () => {
 
   it('is left as it was for somebody else, who is told where to find it', () => {
     for (const frame of [ipv4, ipv6]) {
-      const { replier, bytes } = replierOf({ respond: () => -1 }, frame);
+      const { replier, bytes } = replierOf({ messageSum: -1, respond: () => -1 }, frame);
       assert.equal(replier.reply(START, START + frame.length, true), -1);
       assert.deepEqual(Buffer.from(bytes.subarray(START, START + frame.length)), frame);
       const { messageStart, messageEnd, senderPort, sender } = replier;
@@ -92,7 +110,10 @@ describe('a frame with a question', () => {
     const random = new Random(20_261_130);
     const FRAMES = 50_000;
     let answered = 0;
-    const { replier, bytes } = replierOf({ respond: (_octets, start) => (answered++, start + 5) }, ipv4);
+    const { replier, bytes } = replierOf(
+      { messageSum: -1, respond: (_octets, start) => (answered++, start + 5) },
+      ipv4,
+    );
     for (let index = 0; index < FRAMES; index++) {
       const frame = random.chance(50) ? ipv4 : ipv6;
       const octets = random.chance(30) ? random.below(frame.length + 1) : frame.length;

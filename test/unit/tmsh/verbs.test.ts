@@ -88,7 +88,8 @@ describe('sys service', () => {
     const session = new TmshSession();
     assert.equal(
       await session.run('restart sys service all'),
-      'Restarting dnsd...\n  process 8 has ended, process 9 answers\n' +
+      'Restarting healthd...\n  process 8 has ended, process 9 answers\n' +
+        'Restarting dnsd...\n  process 8 has ended, process 9 answers\n' +
         'Restarting dataplaned...\n  process 8 has ended, process 9 answers\n' +
         'Restarting configd...\n  process 7 ends now, and another takes its place\n',
     );
@@ -97,7 +98,14 @@ describe('sys service', () => {
       /process 8 has ended; start sys service dataplaned /,
     );
     assert.match(await session.run('tmsh start /sys service { dataplaned }'), /process 8 runs already/);
-    const asked = ['restart dnsd', 'restart dataplaned', 'restart configd', 'stop dataplaned', 'start dataplaned'];
+    const asked = [
+      'restart healthd',
+      'restart dnsd',
+      'restart dataplaned',
+      'restart configd',
+      'stop dataplaned',
+      'start dataplaned',
+    ];
     assert.deepEqual(session.controlled, asked);
     assert.match(
       (await session.refusal('stop sys service all'))!,
@@ -438,7 +446,7 @@ describe('mv and what is not known', () => {
     session.files.set(
       'f',
       'net stp /Common/s { vlans { /Common/wan } }\n' +
-        'ltm virtual /Common/v { vlans { /Common/wan2 } }\n' +
+        'ltm nat /Common/v { vlans { /Common/wan2 } }\n' +
         'net vlan /Common/x { tag 9 sflow { of "/Common/wan" } }\n',
     );
     await session.run('load sys config file f merge');
@@ -593,7 +601,7 @@ describe('edit', () => {
       ['net vlan /Common/wan { mtu 1 }', /mtu must be an integer from 576/],
       ['net vlan /Common/other { }', /net vlan \/Common\/other is not what was opened for editing/],
       ['net vlan /Common/wan { mtu 1400', /./],
-      ['ltm virtual x { }', /is not what was opened for editing/],
+      ['ltm nat x { }', /is not what was opened for editing/],
       ['net vlan /Common/wan { interfaces { 9.9 { } } }', /9\.9\) was not found/],
     ];
     for (const [text, expected] of cases) await assert.rejects(edited(session, 'edit net vlan wan', text), expected);
