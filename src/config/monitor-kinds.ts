@@ -2,7 +2,7 @@
 
 import { formatAddress, isLimitedBroadcast, isMulticast, isUnspecified, parseAddress } from '../core/address.ts';
 import type { IpAddress } from '../core/address.ts';
-import { receivePattern } from '../health/receive-pattern.ts';
+import { MAX_PATTERN, parsePattern, PatternError } from '../core/octet-pattern-parser.ts';
 import { parsePort } from '../wire/service-names.ts';
 import type { Always, Property, PropertyOptions, Reading, ScalarKind } from './property.ts';
 import { SEALED, openSecret, sealSecret } from './secret-box.ts';
@@ -89,8 +89,14 @@ const patternKind: ScalarKind<string> = {
   name: 'string',
   expects: 'a regular expression',
   read(text) {
-    const found = receivePattern(text);
-    return 'problem' in found ? found : { value: text };
+    if (text.length > MAX_PATTERN) return { problem: `is longer than ${MAX_PATTERN} characters` };
+    try {
+      parsePattern(text);
+      return { value: text };
+    } catch (error) {
+      if (!(error instanceof PatternError)) throw error;
+      return { problem: `must be a regular expression (${error.message})` };
+    }
   },
   print: (value) => value,
 };

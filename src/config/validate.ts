@@ -361,7 +361,7 @@ function warnOfInert(
   for (const [property, { inert, default: standard }] of Object.entries(type.properties)) {
     const value = object.properties[property];
     if (inert !== true || value === undefined || sameValue(value, old?.properties[property])) continue;
-    if (typeof standard !== 'function' && sameValue(value, standard)) continue;
+    if (sameValue(value, typeof standard === 'function' ? standard(object.properties) : standard)) continue;
     warn(object, `${labelled(type, object.name)}: ${property} is kept, but has no effect in this version.`, {
       property,
     });

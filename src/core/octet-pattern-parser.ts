@@ -17,8 +17,10 @@ export class PatternError extends Error {
   override readonly name = 'PatternError';
 }
 
+/** Characters of the longest pattern. */
+export const MAX_PATTERN = 5120;
 /** Nodes of an automaton, at most: what bounds the time that an octet takes. */
-const MAX_NODES = 4000;
+const MAX_NODES = 8000;
 const MAX_STEPS = 10 * MAX_NODES;
 /** As POSIX's RE_DUP_MAX. */
 const MAX_REPEATS = 255;

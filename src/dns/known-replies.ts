@@ -19,8 +19,10 @@ const Field = {
   zone: 4,
   /** Of the question | of the reply << 16. */
   flags: 5,
+  /** Whose it is, by which sources. */
+  generation: 6,
 } as const;
-const HEAD_NUMBERS = 6;
+const HEAD_NUMBERS = 7;
 const ENTRY_NUMBERS = 40;
 const ROOM = ENTRY_NUMBERS - HEAD_NUMBERS;
 /** Together 2.6 MB, of which is used what was noted. */
@@ -42,13 +44,13 @@ const NONE = -1;
 const ONE_QUESTION = 0x0100;
 const NO_WORDS = new Int32Array(0);
 
+/** What all responders of a thread share: a hundred listeners take no more than one. Not made before there is something to note. */
+const memory = { slots: NO_WORDS, entries: NO_WORDS, next: 0, filled: 0, generations: 0 };
+
 export class KnownReplies {
-  /** Both are not made before there is something to note. */
-  #slots = NO_WORDS;
-  #entries = NO_WORDS;
-  /** The entry that is filled next, and how many ever were. */
-  #next = 0;
-  #filled = 0;
+  #slots = memory.slots;
+  #entries = memory.entries;
+  #generation = ++memory.generations;
   /** So that nobody knows which questions share a place. */
   readonly #seed = (Math.random() * 2 ** 32) | 0;
   #octets: Uint8Array = new Uint8Array(0);
@@ -63,8 +65,7 @@ export class KnownReplies {
 
   /** Forgets all of them. */
   clear(): void {
-    this.#slots.fill(0);
-    this.#next = this.#filled = 0;
+    this.#generation = ++memory.generations;
   }
 
   /** The entry of the message between `start` and `end`; less than 0: none. */
@@ -98,6 +99,7 @@ export class KnownReplies {
   #is(entry: number, first: number, last: number, lastWord: number, flags: number, length: number): boolean {
     const entries = this.#entries;
     const words = this.#words;
+    if (entries[entry + Field.generation] !== this.#generation) return false;
     if ((entries[entry + Field.extent]! & 0xff) !== length || (entries[entry + Field.flags]! & 0xffff) !== flags) {
       return false;
     }
@@ -189,10 +191,12 @@ export class KnownReplies {
 
   /** An entry for the hash, which has a slot from now on: of a full set one loses its own, and of a full table that of longest ago. */
   #place(): number {
-    if (this.#entries.length === 0) {
-      this.#slots = new Int32Array(SET_NUMBERS << SETS_BITS);
-      this.#entries = new Int32Array(ENTRIES * ENTRY_NUMBERS);
+    if (memory.entries.length === 0) {
+      memory.slots = new Int32Array(SET_NUMBERS << SETS_BITS);
+      memory.entries = new Int32Array(ENTRIES * ENTRY_NUMBERS);
     }
+    this.#slots = memory.slots;
+    this.#entries = memory.entries;
     const slots = this.#slots;
     const set = (this.#hash >>> (32 - SETS_BITS)) * SET_NUMBERS;
     for (let slot = set; slot < set + SET_NUMBERS; slot += SLOT_NUMBERS) {
@@ -204,10 +208,10 @@ export class KnownReplies {
   }
 
   #take(): number {
-    const entry = this.#next * ENTRY_NUMBERS;
-    if (this.#filled === ENTRIES) this.#slots[this.#entries[entry + Field.slot]!] = 0;
-    else this.#filled++;
-    this.#next = (this.#next + 1) % ENTRIES;
+    const entry = memory.next * ENTRY_NUMBERS;
+    if (memory.filled === ENTRIES) this.#slots[this.#entries[entry + Field.slot]!] = 0;
+    else memory.filled++;
+    memory.next = (memory.next + 1) % ENTRIES;
     return entry;
   }
 
@@ -215,6 +219,7 @@ export class KnownReplies {
     this.#slots[slot] = this.#hash;
     this.#slots[slot + 1] = entry;
     this.#entries[entry + Field.slot] = slot;
+    this.#entries[entry + Field.generation] = this.#generation;
     return entry;
   }
 

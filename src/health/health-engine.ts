@@ -99,27 +99,27 @@ export class HealthEngine {
     this.#users = new Map();
     const numbers = new MonitorNumbers(this.#monitorNumbers, this.#lastNumber);
     const fresh: MonitorInstance[] = [];
+    const others: WatchState[] = [];
     for (const watch of watches) {
       const name = `${watch.kind} ${watch.key}`;
-      const instances = watch.rule.monitors.map((monitor) =>
-        watch.places.map((target) => this.#instanceOf(numbers.of(monitor), monitor, target, before, fresh)),
-      );
       const old = watchesBefore.get(name);
+      const instances = watch.rule.monitors.map((monitor, at) => {
+        const number = numbers.of(monitor);
+        if (old?.watch === watch) return this.#keep(old.instances[at]!);
+        return watch.places.map((target) => this.#instanceOf(number, monitor, target, before, fresh));
+      });
       const isSame = old?.isSame(watch, instances) === true;
       const state = isSame ? old : new WatchState(watch, instances, wall, old?.verdict ?? known?.get(name));
       state.watch = watch;
       state.told = old?.told;
+      if (!isSame) others.push(state);
       this.#watches.set(name, state);
-      for (const instance of new Set(instances.flat())) {
-        const users = this.#users.get(instance);
-        if (users === undefined) this.#users.set(instance, [state]);
-        else users.push(state);
-      }
+      for (const list of instances) for (const instance of list) this.#use(instance, state);
     }
     this.#monitorNumbers = numbers.used;
     this.#lastNumber = numbers.last;
     this.#replace(before, fresh);
-    for (const state of this.#watches.values()) {
+    for (const state of others) {
       state.judge(wall);
       this.#mark(state);
     }
@@ -178,6 +178,18 @@ export class HealthEngine {
     this.#cancelFlush?.();
   }
 
+  #use(instance: MonitorInstance, state: WatchState): void {
+    const users = this.#users.get(instance);
+    if (users === undefined) this.#users.set(instance, [state]);
+    else if (users.at(-1) !== state) users.push(state);
+  }
+
+  /** Those of a watch that is the same as before. */
+  #keep(instances: readonly MonitorInstance[]): readonly MonitorInstance[] {
+    for (const instance of instances) this.#instances.set(instance.key, instance);
+    return instances;
+  }
+
   #instanceOf(
     number: number,
     monitor: Monitor,
@@ -193,7 +205,7 @@ export class HealthEngine {
       return known;
     }
     const { clock } = this.#options;
-    const instance = new MonitorInstance(monitor, place, clock.now(), clock.wall(), this.#schedule.done);
+    const instance = new MonitorInstance(key, monitor, place, clock.now(), clock.wall(), this.#schedule.done);
     this.#instances.set(key, instance);
     fresh.push(instance);
     return instance;

@@ -15,6 +15,8 @@ export type LastChange = {
 };
 
 export class MonitorInstance implements Due {
+  /** The same for what says the same of the same place. */
+  readonly key: string;
   readonly monitor: Monitor;
   readonly place: ProbePlace;
   readonly state: MonitorState;
@@ -42,12 +44,14 @@ export class MonitorInstance implements Due {
   #status: MonitorStatus = 'unknown';
 
   constructor(
+    key: string,
     monitor: Monitor,
     place: ProbePlace,
     now: number,
     wall: number,
     done: (instance: MonitorInstance, outcome: ProbeOutcome) => void,
   ) {
+    this.key = key;
     this.monitor = monitor;
     this.place = place;
     this.state = new MonitorState(monitor, now);

@@ -18,6 +18,9 @@ import { DNS_BUDGETS } from './dns-budgets.ts';
 import { DNS_RING_BENCHMARKS } from './dns-ring.ts';
 import { DNS_BENCHMARKS } from './dns.ts';
 import { GTM_TOPOLOGY_BENCHMARKS } from './gtm-topology.ts';
+import { HEALTH_CHANGE_BENCHMARKS } from './health-change.ts';
+import { HEALTH_HTTP_BENCHMARKS } from './health-http.ts';
+import { HEALTH_ICMP_BENCHMARKS } from './health-icmp.ts';
 import { IPSEC_BENCHMARKS } from './ipsec.ts';
 import { LARGE_BENCHMARKS } from './large.ts';
 import { MANAGEMENT_BENCHMARKS } from './management.ts';
@@ -204,6 +207,9 @@ export const BENCHMARKS: readonly Benchmark[] = [
   ...DNS_BUDGETS,
   ...DNS_RING_BENCHMARKS,
   ...GTM_TOPOLOGY_BENCHMARKS,
+  ...HEALTH_HTTP_BENCHMARKS,
+  ...HEALTH_ICMP_BENCHMARKS,
+  ...HEALTH_CHANGE_BENCHMARKS,
 ];
 
 export const peerNameOf = ({ peer }: Benchmark): string => (typeof peer === 'string' ? peer : peer.name);

@@ -199,7 +199,7 @@ async function timeOf(device: Device, commands: readonly string[]): Promise<numb
 }
 
 /** The process of one daemon of a device. */
-export async function daemonOf(device: Device, daemon: string): Promise<number> {
+export async function daemonOf(device: Pick<Device, 'name' | 'state'>, daemon: string): Promise<number> {
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
     const command = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
     if (command.includes(daemon) && command.includes(`${device.state}/state`)) return Number(pid);

@@ -63,7 +63,7 @@ function sysctl(namespace: string | undefined, values: Record<string, string | n
   const prefix = namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace];
   for (const [name, value] of Object.entries(values)) {
     const [command, ...args] = [...prefix, 'sysctl', '-qw', `${name}=${value}`];
-    run(command!, ...args);
+    run(command, ...args);
   }
 }
 
@@ -81,6 +81,13 @@ async function withRule(rule: string, use: () => Promise<void>): Promise<void> {
   } finally {
     nft('router', 'delete table inet probes');
   }
+}
+
+/** How many packets are in a capture (pcap-savefile(5)). */
+function countRecords(capture: Buffer): number {
+  let count = 0;
+  for (let at = 24; at + 16 <= capture.length; at += 16 + capture.readUInt32LE(at + 8)) count++;
+  return count;
 }
 
 const servers: ChildProcess[] = [];
@@ -262,7 +269,7 @@ for (const family of FAMILIES) {
           let printed = '';
           forger.stdout!.on('data', (text: Buffer) => (printed += text.toString()));
           try {
-            await eventually('the forger is ready', () => printed.includes('ready'));
+            await eventually('the forger is ready', () => printed.includes('ready'), 20_000);
             await use();
             await eventually('the forger has answered', () => printed.includes('answered'));
           } finally {
@@ -337,32 +344,28 @@ for (const family of FAMILIES) {
     });
 
     it('open no connection: what answers a SYN gets RST and nothing else', async () => {
-      const capture = spawn('tcpdump', [
-        '-i',
-        'h0',
-        '-U',
-        '-s',
-        '0',
-        '-Z',
-        'root',
-        '--immediate-mode',
-        '-w',
-        '-',
-        `tcp port ${PORT}`,
-      ]);
+      // With whole packets its buffer would hold 32 of them.
+      const how = ['-U', '-s', '200', '-B', '4096', '-Z', 'root', '--immediate-mode', '-w', '-'];
+      const capture = spawn('tcpdump', ['-i', 'h0', ...how, `tcp port ${PORT}`]);
       const chunks: Buffer[] = [];
       let said = '';
       capture.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
       capture.stderr.on('data', (text: Buffer) => (said += text.toString()));
-      await eventually('tcpdump listens', () => said.includes('listening'));
-      // It says so a moment before it does.
-      await sleep(500);
-      for (let index = 0; index < 20; index++) {
-        await probe(prober, { type: 'tcp-half-open', address: far, port: PORT, timeout: 3000 });
+      const ended = new Promise((resolve) => capture.once('close', resolve));
+      try {
+        await eventually('tcpdump listens', () => said.includes('listening'), 20_000);
+        // It says so a moment before it does.
+        await sleep(500);
+        for (let index = 0; index < 20; index++) {
+          await probe(prober, { type: 'tcp-half-open', address: far, port: PORT, timeout: 3000 });
+        }
+        await eventually('tcpdump has read 20 probes', () => countRecords(Buffer.concat(chunks)) >= 60, 15_000);
+        // What would come behind them would have come by then.
+        await sleep(300);
+      } finally {
+        capture.kill('SIGINT');
+        await ended;
       }
-      await sleep(300);
-      capture.kill('SIGINT');
-      await new Promise((resolve) => capture.once('close', resolve));
       const version = family === 4 ? 'ip' : 'ipv6';
       const fields = [
         `${version}.src`,
@@ -373,7 +376,7 @@ for (const family of FAMILIES) {
         'tcp.checksum.status',
       ];
       const rows = tsharkFields(Buffer.concat(chunks), fields);
-      assert.equal(rows.length, 60);
+      assert.equal(rows.length, 60, rows.map((row) => row.join(' ')).join('\n'));
       const GOOD = '1';
       const sequences = new Set<string>();
       for (let at = 0; at < rows.length; at += 3) {
@@ -442,7 +445,7 @@ describe('raw probes', () => {
     let outcomes = 0;
     const place = { family: 4, address: NETS[4].nobody, port: PORT, via: undefined } as const;
     for (const type of ['icmp', 'tcp-half-open'] as const) {
-      prober.probe(monitorOf(type) as Monitor, place, 300, () => outcomes++);
+      prober.probe(monitorOf(type), place, 300, () => outcomes++);
     }
     await sleep(50);
     prober.close();
@@ -456,7 +459,7 @@ describe('raw probes', () => {
     await withRule('meta l4proto tcp drop', async () => {
       const place = { family: 4, address: NETS[4].router, port: PORT, via: undefined } as const;
       const outcome = await new Promise<ProbeOutcome>((resolve) => {
-        prober.probe(monitorOf('tcp-half-open', 1, 'ltm') as Monitor, place, 2500, resolve);
+        prober.probe(monitorOf('tcp-half-open', 1, 'ltm'), place, 2500, resolve);
       });
       assert.equal(words(outcome), 'silent: no answer to 2 packets');
       assert.ok(outcome.took >= 2500 && outcome.took < 5000, `${outcome.took} ms`);

@@ -35,7 +35,7 @@ function place(): { state: string; config: string } {
   const directory = mkdtempSync(join(root, 'd'));
   const config = join(directory, 'wideplane.conf');
   const unknown =
-    '# a remark\nltm virtual v { destination 10.0.0.1:80 }\nnet vlan odd {\n    sflow { poll-interval 7 }\n    tag 99\n}\n';
+    '# a remark\nltm nat v { destination 10.0.0.1:80 }\nnet vlan odd {\n    sflow { poll-interval 7 }\n    tag 99\n}\n';
   writeFileSync(config, `${largeConfiguration({ tunnels: 200, stations: 4000, withUnderlay: true })}${unknown}`);
   return { state: join(directory, 'state'), config };
 }

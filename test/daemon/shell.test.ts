@@ -329,12 +329,12 @@ describe('the shell', { timeout: 240_000 }, () => {
     const terminal = await openShell();
     terminal.enter('load sys config from-terminal merge');
     await terminal.shows(/\nEnter configuration\. Press CTRL-D to submit or CTRL-C to cancel\.$/);
-    terminal.paste('net vlan /Common/typed {\n    description "is it?"\n    tag 71\n}\nltm node /Common/n {\n');
+    terminal.paste('net vlan /Common/typed {\n    description "is it?"\n    tag 71\n}\nltm nat /Common/n {\n');
     terminal.enter('    address 10.0.0.1');
     terminal.enter('}');
     terminal.press('C-d');
     const screen = await terminal.shows(/Loading configuration\.\.\.\n {2}terminal\n[^]*\(tmos\)#$/);
-    assert.match(screen, /Warning: terminal:5:1: object "ltm node \/Common\/n" is of a type that is not known/);
+    assert.match(screen, /Warning: terminal:5:1: object "ltm nat \/Common\/n" is of a type that is not known/);
     await terminal.clear();
     terminal.enter('load sys config from-terminal merge');
     terminal.enter('net vlan /Common/typed { tag 5000 }');

@@ -35,7 +35,7 @@ const vlan = fc.tuple(name, hard, fc.option(comment), fc.boolean()).map(([tag, d
   return { text: `net vlan v${tag} {\n    description ${written(description)}\n${middle}${extra}    tag ${tag}\n}\n` };
 });
 const stranger = fc.tuple(name, hard).map(([number, value]): Piece => {
-  const header = `ltm virtual /Common/s${number}`;
+  const header = `ltm nat /Common/s${number}`;
   return { text: `${header} {\n    # it's "odd\n    value ${quote(value)}\n}\n`, unknown: header };
 });
 const rule = name.map((number): Piece => {

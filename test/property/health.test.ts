@@ -1,4 +1,4 @@
-// time-out: 120 s
+// time-out: 240 s
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { it } from 'node:test';

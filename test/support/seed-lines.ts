@@ -150,7 +150,6 @@ export const SEED_LINES: readonly SeedLine[] = [
     line: 612,
     command:
       'tmsh create ltm virtual http_virtual destination 10.3.3.15%5000:http ip-protocol tcp vlans add { vxlan5000 }',
-    part: 'ltm',
   },
   { file: MANUAL, line: 621, command: 'tmsh show net tunnels tunnel' },
   { file: MANUAL, line: 624, command: 'tmsh show net fdb tunnel' },

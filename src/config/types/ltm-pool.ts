@@ -52,12 +52,6 @@ export const ltmPool = objectType({
   readBy: ['dataplaned'],
   help: 'Addresses of which each can do the same: the gateways of a route, or the servers behind a virtual server.',
   example: `
-ltm pool gateways {
-    members {
-        192.0.2.10:0 { }
-        192.0.2.11:0 { }
-    }
-}
 ltm pool app {
     members {
         192.0.2.20:80 {
@@ -69,6 +63,12 @@ ltm pool app {
     }
     min-active-members 1
     monitor http
+}
+ltm pool gateways {
+    members {
+        192.0.2.10:0 { }
+        192.0.2.11:0 { }
+    }
 }
 `,
   sync: 'device-group',

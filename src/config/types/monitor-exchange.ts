@@ -1,6 +1,6 @@
 // What monitors send and want to receive: properties of the types tcp, udp, http and https.
 
-import { MAX_PATTERN } from '../../health/receive-pattern.ts';
+import { MAX_PATTERN } from '../../core/octet-pattern-parser.ts';
 import { integer, pattern } from '../kinds.ts';
 import { destination, receiveText } from '../monitor-kinds.ts';
 import { REVERSE, TRANSPARENT } from './monitor-type.ts';

@@ -96,9 +96,9 @@ net vlan /test/wan {
 
   it('cannot be deleted while they hold what is not known', async () => {
     const session = new TmshSession();
-    const known = load('auth partition t { }\nltm virtual /t/vs { destination /t/10.1.1.1:80 }\n');
+    const known = load('auth partition t { }\nltm nat /t/vs { destination /t/10.1.1.1:80 }\n');
     session.configuration = known.configuration;
-    assert.match((await session.refusal('delete auth partition t'))!, /It holds ltm virtual \/t\/vs, which is kept/);
+    assert.match((await session.refusal('delete auth partition t'))!, /It holds ltm nat \/t\/vs, which is kept/);
   });
 
   it('can be neither renamed nor copied', async () => {

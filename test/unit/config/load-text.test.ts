@@ -206,7 +206,7 @@ ltm pool-x /Common/p {
 
 describe('what is not known', () => {
   const known = (name: string, tag: number) => `net vlan /Common/${name} {\n    tag ${tag}\n}\n`;
-  const unknown = (name: string) => `ltm virtual /Common/${name} {\n    destination 10.1.1.1:80\n}\n`;
+  const unknown = (name: string) => `ltm nat /Common/${name} {\n    destination 10.1.1.1:80\n}\n`;
 
   it('comes back between the objects that it stood between', () => {
     const text = unknown('first') + known('a', 5) + unknown('u') + unknown('v') + known('b', 6) + unknown('last');
@@ -234,8 +234,8 @@ describe('what is not known', () => {
 
   it('is replaced in place by a text that is merged in, and added at the end', () => {
     const before = load(known('a', 5) + unknown('u') + known('b', 6));
-    const text = 'ltm virtual /Common/u { }\nltm virtual /Common/w { }\n';
-    const expected = `${known('a', 5)}ltm virtual /Common/u { }\n${known('b', 6)}ltm virtual /Common/w { }\n`;
+    const text = 'ltm nat /Common/u { }\nltm nat /Common/w { }\n';
+    const expected = `${known('a', 5)}ltm nat /Common/u { }\n${known('b', 6)}ltm nat /Common/w { }\n`;
     assert.equal(print(load(text, before.configuration)), expected);
   });
 

