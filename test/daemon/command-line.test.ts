@@ -17,7 +17,7 @@ function wideplane(...args: string[]): { status: number | null; stdout: string; 
 test('--help names every subcommand, and each of them has help with examples', () => {
   const { status, stdout } = wideplane('--help');
   assert.equal(status, 0);
-  for (const command of ['up', 'run', 'tmsh', 'tcpdump', 'restore', 'version']) {
+  for (const command of ['up', 'run', 'tmsh', 'tcpdump', 'health', 'restore', 'version']) {
     assert.match(stdout, new RegExp(`^  ${command} `, 'm'));
     const help = wideplane(command, '--help');
     assert.equal(help.status, 0);

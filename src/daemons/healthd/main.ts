@@ -8,6 +8,7 @@ import { handlersOf } from '../../assembly/healthd/requests.ts';
 import { SteadyClient } from '../../assembly/healthd/steady-client.ts';
 import { typesOf } from '../../config/object-types.ts';
 import { useSecretBox } from '../../config/secret-box.ts';
+import { isLoopback, parseAddress } from '../../core/address.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import type { Clock } from '../../health/clock.ts';
@@ -73,8 +74,13 @@ export async function runHealthd({ state, log }: HealthdSettings): Promise<numbe
   return status;
 }
 
-/** What others can reach this host by. */
+/** What others can reach this host by: also what the loopback device has, but for its own addresses. */
 function hostAddresses(): Set<string> {
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  return new Set(all.filter(({ internal }) => !internal).map(({ address }) => address));
+  return new Set(
+    all.flatMap(({ address: text }) => {
+      const address = parseAddress(text);
+      return address === undefined || isLoopback(address) ? [] : [text];
+    }),
+  );
 }
