@@ -1,6 +1,6 @@
 // Every position of every command, from the empty line: each verb, phrase, option, type, property, enumeration and list
 // operation is offered somewhere, something is offered everywhere, and the parser takes each word that is.
-// time-out: 600 s
+// time-out: 1200 s
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
