@@ -36,7 +36,7 @@ test('each daemon has the capabilities of its table, and no way to more', async 
     const dataplaned = await up.daemon('dataplaned');
     assert.equal(effective(dataplaned), CAPABILITIES);
     assert.equal(effective(await up.daemon('dnsd')), '8000007400');
-    assert.equal(effective(await up.daemon('healthd')), '2000');
+    assert.equal(effective(await up.daemon('healthd')), '21c0');
     const status = readFileSync(`/proc/${dataplaned}/status`, 'utf8');
     assert.match(status, /^NoNewPrivs:\s*1$/m);
     assert.equal(parseCapabilities(status).bounding.toString(16), CAPABILITIES);
@@ -205,7 +205,7 @@ test('two of them do not share a state directory', async () => {
       refusal!.msg,
       new RegExp(`^state directory ${up.state} is in use by .* process id ${up.pid}: .*--state`),
     );
-    assert.equal((await up.processes()).daemons.length, 3);
+    assert.equal((await up.processes()).daemons.length, 4);
   });
 });
 

@@ -87,7 +87,7 @@ export class RunningUp {
   }
 
   async ready(): Promise<void> {
-    await this.said(/^dnsd ready/);
+    await this.said(/^healthd ready/);
   }
 
   async processes(): Promise<Processes> {
