@@ -1,4 +1,5 @@
-/* What probes need besides a raw socket: a TCP port on which nothing listens, and the address that the kernel sends from. */
+/* What probes need besides a raw socket: a TCP port on which nothing listens, the address that the kernel sends from, and sockets
+ * whose packets have a mark, by which they are routed. */
 #include "socket_batch.h"
 
 #include <dirent.h>
@@ -31,7 +32,12 @@ static napi_value port_reserve(napi_env env, napi_callback_info info)
 	return integers_value(env, values, 2);
 }
 
-static int source_address(int family, int32_t *words)
+static bool set_mark(int descriptor, int mark)
+{
+	return mark == 0 || setsockopt(descriptor, SOL_SOCKET, SO_MARK, &mark, sizeof mark) == 0;
+}
+
+static int source_address(int family, int32_t *words, int mark)
 {
 	/* Any port: connecting a UDP socket sends nothing. */
 	int32_t descriptor[RAW_STRIDE] = {[WORD_OTHER] = 9};
@@ -43,7 +49,7 @@ static int source_address(int family, int32_t *words)
 	int udp = socket_open(family, SOCK_DGRAM, 0, "", &syscall);
 	if (udp < 0) return errno;
 	int error = 0;
-	if (connect(udp, &address.any, octets) < 0 || getsockname(udp, &address.any, &octets) < 0) error = errno;
+	if (!set_mark(udp, mark) || connect(udp, &address.any, octets) < 0 || getsockname(udp, &address.any, &octets) < 0) error = errno;
 	close(udp);
 	if (error != 0) return error;
 	for (int i = 0; i < 4; i++)
@@ -58,7 +64,32 @@ static napi_value source_address_call(napi_env env, napi_callback_info info)
 	struct arguments arguments = arguments_of(env, info);
 	struct span words = argument_array(&arguments, 1);
 	if (words.count < 4) return integer_value(env, EINVAL);
-	return integer_value(env, source_address(family_of(&arguments), words.data));
+	return integer_value(env, source_address(family_of(&arguments), words.data, argument_integer(&arguments, 2)));
+}
+
+/* A socket for probes that is not connected yet. */
+static napi_value marked_socket(napi_env env, napi_callback_info info)
+{
+	struct arguments arguments = arguments_of(env, info);
+	const char *syscall;
+	int type = argument_integer(&arguments, 1) != 0 ? SOCK_DGRAM : SOCK_STREAM;
+	int descriptor = socket_open(family_of(&arguments), type, 0, "", &syscall);
+	if (descriptor < 0) return throw_errno(env, "markedSocket", syscall, errno);
+	if (!set_mark(descriptor, argument_integer(&arguments, 2))) {
+		int error = errno;
+		close(descriptor);
+		return throw_errno(env, "markedSocket", "setsockopt SO_MARK", error);
+	}
+	return integer_value(env, descriptor);
+}
+
+/* What the socket sends from now on has the mark; 0: none. */
+static napi_value mark_socket(napi_env env, napi_callback_info info)
+{
+	struct arguments arguments = arguments_of(env, info);
+	int mark = argument_integer(&arguments, 1);
+	int error = setsockopt(argument_integer(&arguments, 0), SOL_SOCKET, SO_MARK, &mark, sizeof mark) == 0 ? 0 : errno;
+	return integer_value(env, error);
 }
 
 /* For sockets that were opened by somebody who does not know better. */
@@ -80,6 +111,8 @@ static napi_value raw_sockets_close_on_exec(napi_env env, napi_callback_info inf
 static const struct function_entry functions[] = {
 	{"portReserve", port_reserve},
 	{"sourceAddress", source_address_call},
+	{"markedSocket", marked_socket},
+	{"markSocket", mark_socket},
 	{"rawSocketsCloseOnExec", raw_sockets_close_on_exec},
 };
 

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { FACT_STATUSES } from '../gtm/facts.ts';
+import { ipText } from './common-schema.ts';
 
 const measuredSchema = z.object({
   kind: z.enum(['server', 'virtual-server', 'member']),
@@ -57,7 +58,21 @@ export const EXPLAINED_KINDS = [
 /** How often there is a report, with nothing in it if need be. */
 export const HEALTH_BEAT_MS = 1000;
 
+/** Next hops of transparent monitors: the kernel asks a rule for each of them for every packet that it sends. */
+export const MOST_NEXT_HOPS = 256;
+
 export const HEALTHD_METHODS = {
+  /**
+   * Supervisor: has packets with a mark go by a next hop, one mark for each of these and none for any other, until the daemon says
+   * otherwise or ends.
+   */
+  'set-next-hops': {
+    params: z.object({ daemon: z.string(), hops: z.array(ipText).max(MOST_NEXT_HOPS) }),
+    /** In their order; without a mark where there is no way to the next hop at present. */
+    result: z.object({
+      hops: z.array(z.object({ hop: z.string(), mark: z.number().int().optional(), failure: z.string().optional() })),
+    }),
+  },
   /** dataplaned: by which VLAN or tunnel each address was heard last, in the order of the question; all of them are asked for anew. */
   'locate-stations': {
     params: z.object({ addresses: z.array(z.string()).max(MOST_STATIONS) }),

@@ -261,10 +261,14 @@ export interface Addon {
   /** A TCP port of this host that nobody else gets, and on which nothing listens: the descriptor that holds it, and its number. */
   portReserve(family: 4 | 6): [descriptor: number, port: number];
   /**
-   * Writes over the words of an address those of the address of this host from which the kernel would send there; 0, or the
-   * errno that says why it would not.
+   * Writes over the words of an address those of the address of this host from which the kernel would send packets with a mark there;
+   * 0, or the errno that says why it would not.
    */
-  sourceAddress(family: 4 | 6, words: Int32Array): number;
+  sourceAddress(family: 4 | 6, words: Int32Array, mark: number): number;
+  /** The descriptor of a TCP or UDP socket, not connected yet, whose packets have the mark (SO_MARK). Throws where that is not permitted. */
+  markedSocket(family: 4 | 6, isDatagram: boolean, mark: number): number;
+  /** Gives what a socket sends from now on the mark, 0 for none; 0, or the errno that says why not. */
+  markSocket(descriptor: number, mark: number): number;
   /** From now on programs that this process starts inherit none of the raw sockets that are open now. */
   rawSocketsCloseOnExec(): void;
 

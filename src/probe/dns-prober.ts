@@ -2,13 +2,14 @@
 // that was asked.
 
 import { randomInt } from 'node:crypto';
-import { createSocket, type Socket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
 import { decode, encode, RECURSION_DESIRED, type DecodedPacket } from 'dns-packet';
 import { addressOctets, parseAddress } from '../core/address.ts';
 import type { Monitor, ProbeSpec } from '../health/monitor.ts';
-import { type Cancel, MAX_SHOWN, type ProbeOutcome, type ProbePlace, type Verdict } from '../health/probe.ts';
+import { type Cancel, MAX_SHOWN, type ProbeOutcome, type Verdict } from '../health/probe.ts';
 import { Deadline, type Deadlines } from './deadlines.ts';
 import { faultOf, impossibleLater, tookSince } from './outcome.ts';
+import { datagramSocket, type RoutedPlace } from './probe-socket.ts';
 import { boundedText, shownOctetText, shownTime } from './shown-text.ts';
 
 type DnsSpec = Extract<ProbeSpec, { type: 'dns' }>;
@@ -41,7 +42,7 @@ class DnsProbe extends Deadline {
   constructor(
     monitor: Monitor,
     query: Buffer,
-    { address, port, family }: ProbePlace,
+    place: RoutedPlace,
     timeout: number,
     deadlines: Deadlines,
     done: (outcome: ProbeOutcome) => void,
@@ -54,13 +55,13 @@ class DnsProbe extends Deadline {
     this.#deadlines = deadlines;
     this.#done = done;
     // A socket for each query: the kernel picks a port by chance.
-    this.#socket = createSocket(family === 4 ? 'udp4' : 'udp6');
+    this.#socket = datagramSocket(place);
     this.#socket.on('error', (error: NodeJS.ErrnoException) => this.#failed(error));
     this.#socket.on('message', (message) => this.#received(message));
     this.#socket.on('connect', () => {
       if (!this.#isOver) this.#socket.send(this.#query);
     });
-    this.#socket.connect(port, address);
+    this.#socket.connect(place.port, place.address);
     deadlines.add(this, timeout);
   }
 
@@ -173,7 +174,7 @@ export class DnsProber {
     this.#deadlines = deadlines;
   }
 
-  probe(monitor: Monitor, place: ProbePlace, timeout: number, done: (outcome: ProbeOutcome) => void): Cancel {
+  probe(monitor: Monitor, place: RoutedPlace, timeout: number, done: (outcome: ProbeOutcome) => void): Cancel {
     const { name, recordType } = monitor.probe as DnsSpec;
     const labels = name.replace(/\.$/, '').split('.');
     const isName = labels.every((label) => label !== '' && Buffer.byteLength(label) < 64);

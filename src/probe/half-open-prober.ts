@@ -58,14 +58,17 @@ export class HalfOpenProber {
   }
 
   #send(slot: number): SendFailure | undefined {
-    const { family, words, port } = this.#probes.targets[slot]!;
+    const { family, words, port, mark } = this.#probes.targets[slot]!;
     const socket = this.#open(family);
     if (!(socket instanceof HalfOpenSocket)) return socket.failure;
     const { ports } = socket;
     // A further SYN of a probe is the same one again.
     if (!this.#probes.hasLeft(slot)) this.#fromPort[slot] = ports[this.#turn++ % ports.length]!;
     const sourcePort = this.#fromPort[slot]!;
-    return socket.send({ destination: words, sourcePort, destinationPort: port, sequence: this.#sequenceOf(slot) });
+    return socket.send(
+      { destination: words, sourcePort, destinationPort: port, sequence: this.#sequenceOf(slot) },
+      mark,
+    );
   }
 
   #open(family: 4 | 6): HalfOpenSocket | Failed {

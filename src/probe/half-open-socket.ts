@@ -39,6 +39,7 @@ export class HalfOpenSocket {
   readonly #source = new Int32Array(4);
   readonly #listener: SegmentListener;
   #isOpen = true;
+  #mark = 0;
 
   /** Throws an Error that says for a person what is missing. */
   constructor(addon: Addon, family: 4 | 6, listener: SegmentListener) {
@@ -70,12 +71,14 @@ export class HalfOpenSocket {
     return this.#reserved.map(([, port]) => port);
   }
 
-  /** Sends a SYN from whatever address the routes say. */
-  send(syn: Omit<Syn, 'family' | 'source'>): SendFailure | undefined {
+  /** Sends a SYN from whatever address the routes of packets with the mark say. */
+  send(syn: Omit<Syn, 'family' | 'source'>, mark: number): SendFailure | undefined {
     const { destination } = syn;
     for (let index = 0; index < 4; index++) this.#source[index] = destination[index]!;
-    const unreachable = this.#addon.sourceAddress(this.#family, this.#source);
+    const unreachable = this.#addon.sourceAddress(this.#family, this.#source, mark);
     if (unreachable !== 0) return failureOf(unreachable);
+    const unmarked = this.#markAs(mark);
+    if (unmarked !== 0) return failureOf(unmarked);
     writeSyn(this.#arena.bytes, 0, { ...syn, family: this.#family, source: this.#source });
     const words = this.#transmitted;
     words[0] = 0;
@@ -91,6 +94,14 @@ export class HalfOpenSocket {
     this.#addon.unwatch(this.#watch);
     this.#addon.rawClose(this.#socket);
     this.#free();
+  }
+
+  /** 0, or the errno that says why not. */
+  #markAs(mark: number): number {
+    if (mark === this.#mark) return 0;
+    const error = this.#addon.markSocket(this.#addon.rawDescriptors(this.#socket)[0]!, mark);
+    if (error === 0) this.#mark = mark;
+    return error;
   }
 
   #free(): void {

@@ -64,7 +64,7 @@ export class IcmpProber {
   }
 
   #send(slot: number): SendFailure | undefined {
-    const { family, address } = this.#probes.targets[slot]!;
+    const { family, address, mark } = this.#probes.targets[slot]!;
     const closed = this.#icmp.open(family);
     if (closed !== undefined) return closed;
     const packet = this.#packets[family];
@@ -73,7 +73,7 @@ export class IcmpProber {
     write32(packet, PROBE_TOKEN, token);
     // Over IPv6 the kernel writes it.
     if (family === 4) write16(packet, CHECKSUM, checksumFinish(this.#sum + slot + (token >>> 16) + (token & 0xffff)));
-    return this.#icmp.send(family, packet, PACKET_OCTETS, address);
+    return this.#icmp.send(family, packet, PACKET_OCTETS, address, mark);
   }
 
   #hear(bytes: Uint8Array, octets: number, family: 4 | 6, source: string): void {

@@ -23,6 +23,8 @@ export type ProbeTarget = {
   /** As in core/address.ts. */
   readonly words: readonly [number, number, number, number];
   readonly port: number;
+  /** Of the packets: by which next hop they go (probe-socket.ts); 0: as the routes say. */
+  readonly mark: number;
 };
 
 export type Attempts = {

@@ -13,6 +13,7 @@ export type IcmpListener = (bytes: Uint8Array, octets: number, family: 4 | 6, so
 const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
 const SO_RCVBUFFORCE = 33;
+const SO_MARK = 36;
 const SO_MEMINFO = 55;
 const MEMINFO_WORDS = 9;
 const WAITING = 0;
@@ -31,7 +32,7 @@ const BATCH = 256;
 /** A socket that could not be opened is tried again after this long. */
 const AGAIN_MS = 10_000;
 
-type Opened = { readonly handle: RawSocketHandle };
+type Opened = { readonly handle: RawSocketHandle; mark: number };
 type Failed = { readonly failure: SendFailure; readonly atMs: number };
 
 export class RawIcmp {
@@ -62,11 +63,15 @@ export class RawIcmp {
     return 'handle' in socket ? undefined : socket.failure;
   }
 
-  /** Sends the first octets of a buffer; an Error of the kernel as why not. The socket must be open. */
-  send(family: 4 | 6, packet: Buffer, octets: number, address: string): SendFailure | undefined {
+  /** Sends the first octets of a buffer with a mark, 0 for none; why the kernel would not. The socket must be open. */
+  send(family: 4 | 6, packet: Buffer, octets: number, address: string, mark: number): SendFailure | undefined {
     const socket = this.#sockets[family];
     if (socket === undefined || !('handle' in socket)) return socket?.failure ?? CLOSED;
     try {
+      if (mark !== socket.mark) {
+        socket.handle.setOption(SOL_SOCKET, SO_MARK, mark);
+        socket.mark = mark;
+      }
       socket.handle.send(packet, 0, octets, address, nothing);
       return undefined;
     } catch (error) {
@@ -98,7 +103,7 @@ export class RawIcmp {
         addressFamily: family === 4 ? IPv4 : IPv6,
       }).wrap;
       this.#configure(handle, family);
-      return { handle };
+      return { handle, mark: 0 };
     } catch (error) {
       if (handle !== undefined) forget(handle);
       const text = error instanceof Error ? error.message : String(error);

@@ -3,10 +3,11 @@
 import { parseAddress } from '../core/address.ts';
 import { kept } from '../core/kept.ts';
 import type { Monitor } from '../health/monitor.ts';
-import type { Prober, ProbeOutcome } from '../health/probe.ts';
+import type { Cancel, ProbeOutcome } from '../health/probe.ts';
 import { HalfOpenProber } from './half-open-prober.ts';
 import { IcmpProber } from './icmp-prober.ts';
 import type { Attempts, ProbeTarget } from './packet-probes.ts';
+import type { RoutedPlace } from './probe-socket.ts';
 import { RawIcmp } from './raw-icmp.ts';
 
 /** Targets that are remembered: their addresses are parsed once. */
@@ -15,20 +16,25 @@ const MAX_TARGETS = 65_536;
 const SYN_AGAIN_MS = 1000;
 const MAX_SYNS = 3;
 
+export type RawProbers = {
+  probe(monitor: Monitor, place: RoutedPlace, timeout: number, done: (outcome: ProbeOutcome) => void): Cancel;
+  close(): void;
+};
+
 /** Packets go only from the main thread of a process, for that is where the package raw-socket works. */
-export function createRawProbers(): Prober {
+export function createRawProbers(): RawProbers {
   const icmp = new RawIcmp();
   const echo = new IcmpProber(icmp);
   const halfOpen = new HalfOpenProber(icmp);
   const targets = new Map<string, ProbeTarget>();
 
-  const targetOf = (address: string, port: number): ProbeTarget | undefined => {
-    const key = port === 0 ? address : `${address} ${port}`;
+  const targetOf = (address: string, port: number, mark: number): ProbeTarget | undefined => {
+    const key = port === 0 && mark === 0 ? address : `${address} ${port} ${mark}`;
     const known = targets.get(key);
     if (known !== undefined) return known;
     const parsed = parseAddress(address);
     if (parsed === undefined) return undefined;
-    const target: ProbeTarget = { family: parsed.family, address, words: parsed.words, port };
+    const target: ProbeTarget = { family: parsed.family, address, words: parsed.words, port, mark };
     if (targets.size === MAX_TARGETS) targets.clear();
     targets.set(key, target);
     return target;
@@ -36,11 +42,8 @@ export function createRawProbers(): Prober {
 
   return {
     probe: (monitor, place, timeout, done) => {
-      if (place.via !== undefined) {
-        return later(done, `transparent monitors of type ${monitor.type} are not supported yet`);
-      }
       const isHalfOpen = monitor.type === 'tcp-half-open';
-      const target = targetOf(place.address, isHalfOpen ? place.port : 0);
+      const target = targetOf(place.address, isHalfOpen ? place.port : 0, place.mark ?? 0);
       if (target === undefined) return later(done, `${place.address} is no address`);
       if (isHalfOpen && place.port === 0) return later(done, 'there is no port to send a SYN to');
       const prober = isHalfOpen ? halfOpen : echo;

@@ -3,10 +3,11 @@
 
 import { Socket } from 'node:net';
 import type { Exchange, Monitor } from '../health/monitor.ts';
-import type { Cancel, ProbeOutcome, ProbePlace } from '../health/probe.ts';
+import type { Cancel, ProbeOutcome } from '../health/probe.ts';
 import type { Deadlines } from './deadlines.ts';
 import { type ExchangePlan, planOf } from './exchange-plan.ts';
 import { impossibleLater } from './outcome.ts';
+import { type RoutedPlace, streamOptions } from './probe-socket.ts';
 import { type Connection, StreamProbe } from './stream-probe.ts';
 
 /** All sockets read into it: what is read is looked at before the next one reads. */
@@ -23,9 +24,15 @@ const onread = {
 class ProbeSocket extends Socket implements Connection {
   readonly probe: StreamProbe;
 
-  constructor(plan: ExchangePlan, timeout: number, deadlines: Deadlines, done: (outcome: ProbeOutcome) => void) {
+  constructor(
+    plan: ExchangePlan,
+    options: object,
+    timeout: number,
+    deadlines: Deadlines,
+    done: (outcome: ProbeOutcome) => void,
+  ) {
     // What @types/node knows of `connect` only, the constructor takes as well.
-    super({ allowHalfOpen: true, onread } as object);
+    super({ allowHalfOpen: true, onread, ...options } as object);
     this.probe = new StreamProbe(plan, this, timeout, deadlines, done);
     this.on('connect', opened);
     this.on('end', ended);
@@ -66,10 +73,10 @@ export class StreamProber {
     this.#deadlines = deadlines;
   }
 
-  probe(monitor: Monitor, place: ProbePlace, timeout: number, done: (outcome: ProbeOutcome) => void): Cancel {
+  probe(monitor: Monitor, place: RoutedPlace, timeout: number, done: (outcome: ProbeOutcome) => void): Cancel {
     const plan = planOf(monitor, (monitor.probe as { exchange: Exchange }).exchange);
     if (typeof plan === 'string') return impossibleLater(plan, done);
-    const socket = new ProbeSocket(plan, timeout, this.#deadlines, done);
+    const socket = new ProbeSocket(plan, streamOptions(place), timeout, this.#deadlines, done);
     socket.connect({ host: place.address, port: place.port, family: place.family });
     const { probe } = socket;
     return () => probe.cancel();

@@ -3,10 +3,11 @@
 import { Socket, isIP } from 'node:net';
 import { checkServerIdentity, connect, type PeerCertificate, type SecureContext, type TLSSocket } from 'node:tls';
 import type { Monitor, ProbeSpec } from '../health/monitor.ts';
-import type { Cancel, ProbeOutcome, ProbePlace } from '../health/probe.ts';
+import type { Cancel, ProbeOutcome } from '../health/probe.ts';
 import type { Deadlines } from './deadlines.ts';
 import { planOf } from './exchange-plan.ts';
 import { impossibleLater } from './outcome.ts';
+import { type RoutedPlace, streamOptions } from './probe-socket.ts';
 import { boundedText } from './shown-text.ts';
 import { StreamProbe } from './stream-probe.ts';
 import { resetSocket } from './stream-prober.ts';
@@ -26,14 +27,14 @@ export class TlsProber {
     this.#deadlines = deadlines;
   }
 
-  probe(monitor: Monitor, place: ProbePlace, timeout: number, done: (outcome: ProbeOutcome) => void): Cancel {
+  probe(monitor: Monitor, place: RoutedPlace, timeout: number, done: (outcome: ProbeOutcome) => void): Cancel {
     const { exchange, tls } = monitor.probe as HttpsSpec;
     const plan = planOf(monitor, exchange);
     if (typeof plan === 'string') return impossibleLater(plan, done);
     const context = this.#contexts.contextOf(tls);
     if (typeof context === 'string') return impossibleLater(context, done);
 
-    const socket = new Socket({ allowHalfOpen: true });
+    const socket = new Socket({ allowHalfOpen: true, ...streamOptions(place) });
     const probe = new StreamProbe(
       plan,
       {

@@ -3,12 +3,13 @@
 // As on a BIG-IP, who must answer nothing is up unless somebody says that nobody is there: without a receive string, an answer
 // is up at once, a refusal (ICMP port unreachable) is `refused`, and silence until the time is over is up.
 
-import { createSocket, type Socket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
 import type { Exchange, Monitor } from '../health/monitor.ts';
-import type { Cancel, ProbeOutcome, ProbePlace, Verdict } from '../health/probe.ts';
+import type { Cancel, ProbeOutcome, Verdict } from '../health/probe.ts';
 import { Deadline, type Deadlines } from './deadlines.ts';
 import { AnswerJudge, type ExchangePlan, MOST_OCTETS, planOf } from './exchange-plan.ts';
 import { faultOf, impossibleLater, tookSince } from './outcome.ts';
+import { datagramSocket, type RoutedPlace } from './probe-socket.ts';
 import { shownOctets, shownTime } from './shown-text.ts';
 
 /** Datagrams of one answer that are looked at. */
@@ -32,7 +33,7 @@ class UdpProbe extends Deadline {
 
   constructor(
     plan: ExchangePlan,
-    { address, port, family }: ProbePlace,
+    place: RoutedPlace,
     attempts: Attempts,
     deadlines: Deadlines,
     done: (outcome: ProbeOutcome) => void,
@@ -42,12 +43,12 @@ class UdpProbe extends Deadline {
     this.#attempts = attempts;
     this.#deadlines = deadlines;
     this.#done = done;
-    this.#socket = createSocket(family === 4 ? 'udp4' : 'udp6');
+    this.#socket = datagramSocket(place);
     this.#socket.on('error', (error: NodeJS.ErrnoException) => this.#failed(error));
     this.#socket.on('message', (message) => this.#received(message));
     this.#socket.on('connect', () => this.#send());
     // Connected: only then the kernel tells of a refusal, and takes answers of the target only.
-    this.#socket.connect(port, address);
+    this.#socket.connect(place.port, place.address);
     deadlines.add(this, attempts.count > 1 ? attempts.apart : attempts.timeout);
   }
 
@@ -124,7 +125,7 @@ export class UdpProber {
     this.#deadlines = deadlines;
   }
 
-  probe(monitor: Monitor, place: ProbePlace, timeout: number, done: (outcome: ProbeOutcome) => void): Cancel {
+  probe(monitor: Monitor, place: RoutedPlace, timeout: number, done: (outcome: ProbeOutcome) => void): Cancel {
     const plan = planOf(monitor, (monitor.probe as { exchange: Exchange }).exchange);
     if (typeof plan === 'string') return impossibleLater(plan, done);
     const { probeAttempts, probeInterval } = monitor.timing;

@@ -50,6 +50,15 @@ export async function setQueryRules(
   return (await askSupervisor(state, 'set-query-rules', { daemon, rules }))?.rules;
 }
 
+/** Says by which next hops marked packets shall go; undefined when no supervisor runs, and then none do. */
+export async function setNextHops(
+  state: string,
+  daemon: string,
+  hops: readonly string[],
+): Promise<ResultOf<'set-next-hops'>['hops'] | undefined> {
+  return (await askSupervisor(state, 'set-next-hops', { daemon, hops: [...hops] }))?.hops;
+}
+
 /** The connected TCP sockets of the host; none when no supervisor runs. */
 export async function readHostSockets(state: string): Promise<ResultOf<'host-sockets'>['sockets']> {
   return (await askSupervisor(state, 'host-sockets', {}))?.sockets ?? [];

@@ -57,17 +57,29 @@ const queryTableSchema = z.object({
   namespace: z.string().nullable(),
 });
 
+/** A next hop that marked packets go by: the number of their mark and of its routing table (next-hops.ts). */
+const markedHopSchema = z.object({ hop: z.string(), mark: z.number().int() });
+
 const journalSchema = z.object({
   version: z.literal(1),
   bootId: z.string(),
   networkNamespace: z.string(),
   entries: z.array(entrySchema),
   queryTables: z.array(queryTableSchema).optional(),
+  markedHops: z.array(markedHopSchema).optional(),
 });
 
 export type JournalEntry = z.infer<typeof entrySchema>;
 export type QueryTable = z.infer<typeof queryTableSchema>;
+export type MarkedHop = z.infer<typeof markedHopSchema>;
 type Journal = z.infer<typeof journalSchema>;
+
+/** What is to be another than before. */
+type Parts = {
+  readonly entries?: readonly JournalEntry[];
+  readonly queryTables?: readonly QueryTable[];
+  readonly markedHops?: readonly MarkedHop[];
+};
 
 /** The boot and the network namespace in which this process runs. */
 export type Place = { bootId: string; networkNamespace: string };
@@ -84,6 +96,7 @@ export class DeviceJournal {
   readonly #place: Place;
   #entries: readonly JournalEntry[] = [];
   #queryTables: readonly QueryTable[] = [];
+  #markedHops: readonly MarkedHop[] = [];
 
   constructor(file: string, place: Place) {
     this.#file = file;
@@ -103,6 +116,10 @@ export class DeviceJournal {
     return this.#queryTables;
   }
 
+  get markedHops(): readonly MarkedHop[] {
+    return this.#markedHops;
+  }
+
   /** Reads what a predecessor left. Returns why its entries cannot be used, or undefined. */
   load(): string | undefined {
     let journal: Journal;
@@ -112,8 +129,12 @@ export class DeviceJournal {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       return `the device journal ${this.#file} cannot be used: ${error instanceof Error ? error.message : String(error)}`;
     }
-    const { entries, queryTables = [] } = journal;
-    const devices = [...entries.map((entry) => entry.device), ...queryTables.map((table) => table.name)].join(', ');
+    const { entries, queryTables = [], markedHops = [] } = journal;
+    const devices = [
+      ...entries.map(({ device }) => device),
+      ...queryTables.map(({ name }) => name),
+      ...markedHops.map(({ hop }) => `routes by ${hop}`),
+    ].join(', ');
     // A reboot makes devices anew; there is nothing left to undo.
     if (journal.bootId !== this.#place.bootId || devices === '') return undefined;
     if (journal.networkNamespace !== this.#place.networkNamespace) {
@@ -121,32 +142,42 @@ export class DeviceJournal {
     }
     this.#entries = entries;
     this.#queryTables = queryTables;
+    this.#markedHops = markedHops;
     return undefined;
   }
 
   /** Adds or replaces the entry of a device; it is on the disk when this returns. */
   put(entry: JournalEntry): void {
-    this.#write([...this.#entries.filter((other) => other.ifindex !== entry.ifindex), entry], this.#queryTables);
+    this.#write({ entries: [...this.#entries.filter((other) => other.ifindex !== entry.ifindex), entry] });
   }
 
   remove(ifindex: number): void {
-    const left = this.#entries.filter((entry) => entry.ifindex !== ifindex);
-    this.#write(left, this.#queryTables);
+    this.#write({ entries: this.#entries.filter((entry) => entry.ifindex !== ifindex) });
   }
 
   /** Adds a table, by its name; it is on the disk when this returns. */
   putQueryTable(table: QueryTable): void {
     if (this.#queryTables.some(({ name }) => name === table.name)) return;
-    this.#write(this.#entries, [...this.#queryTables, table]);
+    this.#write({ queryTables: [...this.#queryTables, table] });
   }
 
   removeQueryTable({ name }: QueryTable): void {
-    const left = this.#queryTables.filter((table) => table.name !== name);
-    this.#write(this.#entries, left);
+    this.#write({ queryTables: this.#queryTables.filter((table) => table.name !== name) });
   }
 
-  #write(entries: readonly JournalEntry[], queryTables: readonly QueryTable[]): void {
-    const journal: Journal = { version: 1, ...this.#place, entries: [...entries], queryTables: [...queryTables] };
+  /** All of them; it is on the disk when this returns. */
+  setMarkedHops(markedHops: readonly MarkedHop[]): void {
+    this.#write({ markedHops });
+  }
+
+  #write({ entries = this.#entries, queryTables = this.#queryTables, markedHops = this.#markedHops }: Parts): void {
+    const journal: Journal = {
+      version: 1,
+      ...this.#place,
+      entries: [...entries],
+      queryTables: [...queryTables],
+      markedHops: [...markedHops],
+    };
     const temporary = `${this.#file}.new`;
     rmSync(temporary, { force: true });
     const descriptor = openSync(temporary, 'wx', 0o600);
@@ -165,6 +196,7 @@ export class DeviceJournal {
     }
     this.#entries = entries;
     this.#queryTables = queryTables;
+    this.#markedHops = markedHops;
   }
 }
 

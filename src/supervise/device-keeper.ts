@@ -10,6 +10,7 @@ import { readDeviceConditions } from './device-conditions.ts';
 import type { HostPathRequest } from './host-path.ts';
 import { HostPathKeeper, type HostPathResult, removeHostPath } from './host-path-keeper.ts';
 import { type HostSocket, readHostSockets } from './host-sockets.ts';
+import { type MarkedHopResult, NextHopKeeper } from './next-hops.ts';
 import { type QueryRule, QueryRuleKeeper, type QueryRuleResult } from './query-rules.ts';
 import { deleteTap, makeTap, tapEntry } from './tap-device.ts';
 import { readDeviceNames, readHostFacts, readLink, type HostFacts, type LinkFact } from './host-facts.ts';
@@ -32,6 +33,7 @@ export class DeviceKeeper {
   readonly #options: KeeperOptions;
   readonly #hostPaths: HostPathKeeper;
   readonly #queryRules: QueryRuleKeeper;
+  readonly #nextHops: NextHopKeeper;
   /** Requests run one after the other: each looks at the host, then changes it. */
   #last: Promise<unknown> = Promise.resolve();
   /** What was said already: a daemon asks again when it restarts, and from time to time. */
@@ -42,6 +44,7 @@ export class DeviceKeeper {
     this.#options = options;
     this.#hostPaths = new HostPathKeeper(options.journal, options.log);
     this.#queryRules = new QueryRuleKeeper(options.journal, options.log);
+    this.#nextHops = new NextHopKeeper(options.journal, options.log);
   }
 
   get devices(): readonly JournalEntry[] {
@@ -82,14 +85,23 @@ export class DeviceKeeper {
     return this.#inTurn(() => this.#queryRules.set(daemon, rules));
   }
 
+  /** Has marked packets of a daemon go by next hops, all of them, and by no other. */
+  setNextHops(daemon: string, hops: readonly string[]): Promise<MarkedHopResult[]> {
+    return this.#inTurn(() => this.#nextHops.set(daemon, hops));
+  }
+
   /** A daemon's process has ended: what it took goes to the kernel again. */
   daemonEnded(daemon: string): Promise<void> {
-    return this.#inTurn(() => this.#queryRules.daemonEnded(daemon));
+    return this.#inTurn(async () => {
+      await this.#queryRules.daemonEnded(daemon);
+      await this.#nextHops.daemonEnded(daemon);
+    });
   }
 
   /** Whether there is something to undo. */
   get hasChanges(): boolean {
-    return this.devices.length > 0 || this.#options.journal.queryTables.length > 0;
+    const { queryTables, markedHops } = this.#options.journal;
+    return this.devices.length > 0 || queryTables.length > 0 || markedHops.length > 0;
   }
 
   /** Connected sockets of the self IPs that the host has. */
@@ -101,6 +113,7 @@ export class DeviceKeeper {
   restoreAll(): Promise<boolean> {
     return this.#inTurn(async () => {
       let complete = await this.#queryRules.removeAll();
+      complete = (await this.#nextHops.removeAll()) && complete;
       if (this.devices.length === 0) return complete;
       const names = await readDeviceNames();
       for (const entry of [...this.devices]) complete = (await this.#giveBack(entry, names)) && complete;
@@ -115,6 +128,7 @@ export class DeviceKeeper {
   audit(): Promise<void> {
     return this.#inTurn(async () => {
       await this.#queryRules.audit();
+      await this.#nextHops.audit();
       if (this.devices.length === 0) return;
       const { log } = this.#options;
       const [facts, tables] = await Promise.all([readHostFacts(), readDropTables()]);

@@ -147,6 +147,7 @@ async function superviseDaemons(options: UpOptions, layout: StateLayout, keeper:
       'open-server-socket': (params) => sendSocket(keeper.devices, params, layout.inbox),
       'open-packet-socket': (params) => sendPacketSocket(keeper.devices, params, layout.inbox),
       'set-query-rules': async ({ daemon, rules }) => ({ rules: await keeper.setQueryRules(daemon, rules) }),
+      'set-next-hops': async ({ daemon, hops }) => ({ hops: await keeper.setNextHops(daemon, hops) }),
       'host-sockets': async () => ({ sockets: await keeper.hostSockets() }),
       'control-daemon': async ({ daemon: name, action }) => {
         const daemon = processes[daemons.findIndex((each) => each.name === name)];

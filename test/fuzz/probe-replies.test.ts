@@ -48,7 +48,7 @@ it(`of ${PACKETS} ICMP packets none counts that is not the reply`, async () => {
   });
   const outcomes: ProbeOutcome[] = [];
   const { words } = parseAddress(TARGET)!;
-  const target = { family: 4, address: TARGET, words, port: 0 } as const;
+  const target = { family: 4, address: TARGET, words, port: 0, mark: 0 } as const;
   const PROBES = 50;
   const begin = async (): Promise<void> => {
     prober.probe(target, { count: 1, apart: 0, timeout: 3_600_000 }, (outcome) => outcomes.push(outcome));

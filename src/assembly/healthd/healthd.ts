@@ -22,6 +22,7 @@ import { describeMonitors, type Monitors } from './describe-monitors.ts';
 import { describeWatches, textOf } from './describe-watches.ts';
 import { isPublished, isSameMeasured, measuredOf } from './measured.ts';
 import { HealthPublisher } from './publisher.ts';
+import type { NextHops } from './next-hops.ts';
 import { StatusLog } from './status-log.ts';
 import { VerdictFile } from './verdict-file.ts';
 import { VirtualLocations } from './virtual-locations.ts';
@@ -35,6 +36,8 @@ export type HealthdOptions = {
   /** The daemon's own directory, which exists. */
   readonly directory: string;
   readonly prober: Prober;
+  /** Those that the prober has probes go by. */
+  readonly nextHops: NextHops;
   readonly clock: Clock;
   /** From 0 to 1. */
   readonly random: () => number;
@@ -80,7 +83,10 @@ export class Healthd implements ConfigApplier {
     });
     this.locations = new VirtualLocations(this.engine, options.locate, log);
     this.#bigip = new BigipReporter(this.engine, options.hostAddresses);
-    this.#review = setInterval(() => this.#bigip.review(), REVIEW_MS);
+    this.#review = setInterval(() => {
+      this.#bigip.review();
+      void options.nextHops.review();
+    }, REVIEW_MS);
     this.publisher = new HealthPublisher(() => this.#measured.values());
     this.#statusLog = new StatusLog(log);
     this.#file = new VerdictFile(directory, log, {
@@ -96,7 +102,7 @@ export class Healthd implements ConfigApplier {
     return this.#goOver(mapObjects(objects), verdicts);
   }
 
-  onDiff(_generation: Generation, changes: readonly ConfigChange[]): ApplyFailure[] {
+  onDiff(_generation: Generation, changes: readonly ConfigChange[]): Promise<ApplyFailure[]> {
     return this.#goOver(applyChanges(this.#objects, changes));
   }
 
@@ -148,11 +154,13 @@ export class Healthd implements ConfigApplier {
     await this.#file.close();
   }
 
-  #goOver(objects: ObjectMap, known?: ReadonlyMap<string, WatchVerdict>): ApplyFailure[] {
+  async #goOver(objects: ObjectMap, known?: ReadonlyMap<string, WatchVerdict>): Promise<ApplyFailure[]> {
     this.#objects = objects;
     this.#byType = groupByType(objects.values());
     this.#monitors = describeMonitors(objects.values(), this.#monitors);
     const watches = describeWatches(this.objectsOf, this.#monitors);
+    // First, so that no probe waits for its next turn.
+    await this.#options.nextHops.want(watches);
     const before = this.#watches;
     this.#watches = new Map(watches.map((watch) => [watchName(watch), watch]));
     this.#ltm = describeLtm(this.objectsOf);

@@ -4,6 +4,7 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { ConfigSubscriber } from '../../assembly/config-subscriber.ts';
 import { Healthd } from '../../assembly/healthd/healthd.ts';
+import { NextHops } from '../../assembly/healthd/next-hops.ts';
 import { handlersOf } from '../../assembly/healthd/requests.ts';
 import { SteadyClient } from '../../assembly/healthd/steady-client.ts';
 import { typesOf } from '../../config/object-types.ts';
@@ -17,6 +18,7 @@ import { createProbers } from '../../probe/probers.ts';
 import { makeDirectory } from '../../store/atomic-file.ts';
 import { MasterKeyBox } from '../../store/master-key.ts';
 import { daemonSocket } from '../../supervise/daemon-table.ts';
+import { setNextHops } from '../../supervise/device-client.ts';
 import { stateLayout } from '../../supervise/state-directory.ts';
 
 export type HealthdSettings = { state: string; log: Log };
@@ -40,9 +42,11 @@ export async function runHealthd({ state, log }: HealthdSettings): Promise<numbe
   const directory = join(state, 'healthd');
   await makeDirectory(directory);
   const dataplaned = new SteadyClient(daemonSocket(state, 'dataplaned'));
+  const nextHops = new NextHops((hops) => setNextHops(state, 'healthd', hops));
   const healthd = new Healthd({
     directory,
-    prober: createProbers(),
+    prober: createProbers({ markOf: nextHops.markOf }),
+    nextHops,
     clock,
     random: Math.random,
     locate: async (addresses) => {

@@ -19,7 +19,7 @@ const TARGET6 = '2001:db8::2';
 
 const targetOf = (address: string): ProbeTarget => {
   const { family, words } = parseAddress(address)!;
-  return { family, address, words, port: 0 };
+  return { family, address, words, port: 0, mark: 0 };
 };
 
 class PlayedWire implements IcmpWire {
