@@ -72,7 +72,7 @@ static napi_value marked_socket(napi_env env, napi_callback_info info)
 {
 	struct arguments arguments = arguments_of(env, info);
 	const char *syscall;
-	int type = argument_integer(&arguments, 1) != 0 ? SOCK_DGRAM : SOCK_STREAM;
+	int type = argument_integer(&arguments, 1) == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM;
 	int descriptor = socket_open(family_of(&arguments), type, 0, "", &syscall);
 	if (descriptor < 0) return throw_errno(env, "markedSocket", syscall, errno);
 	if (!set_mark(descriptor, argument_integer(&arguments, 2))) {

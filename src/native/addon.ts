@@ -266,7 +266,7 @@ export interface Addon {
    */
   sourceAddress(family: 4 | 6, words: Int32Array, mark: number): number;
   /** The descriptor of a TCP or UDP socket, not connected yet, whose packets have the mark (SO_MARK). Throws where that is not permitted. */
-  markedSocket(family: 4 | 6, isDatagram: boolean, mark: number): number;
+  markedSocket(family: 4 | 6, protocol: number, mark: number): number;
   /** Gives what a socket sends from now on the mark, 0 for none; 0, or the errno that says why not. */
   markSocket(descriptor: number, mark: number): number;
   /** From now on programs that this process starts inherit none of the raw sockets that are open now. */

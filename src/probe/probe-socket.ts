@@ -4,6 +4,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import type { ProbePlace } from '../health/probe.ts';
 import { loadAddon } from '../native/addon.ts';
+import { IpProtocol } from '../wire/ipv4.ts';
 
 /** `mark`: of the packets of a probe; absent: none. */
 export type RoutedPlace = ProbePlace & { readonly mark?: number };
@@ -11,19 +12,19 @@ export type RoutedPlace = ProbePlace & { readonly mark?: number };
 /** Options of a TCP socket that is going to connect to a place. Throws where there cannot be one. */
 export function streamOptions({ family, mark }: RoutedPlace): object {
   // It is not to be read before it is connected.
-  return mark === undefined ? {} : { fd: markedDescriptor(family, false, mark), manualStart: true };
+  return mark === undefined ? {} : { fd: markedDescriptor(family, IpProtocol.tcp, mark), manualStart: true };
 }
 
 /** A UDP socket that is going to connect to a place. Throws where there cannot be one. */
 export function datagramSocket({ family, mark }: RoutedPlace): Socket {
-  const descriptor = mark === undefined ? undefined : markedDescriptor(family, true, mark);
+  const descriptor = mark === undefined ? undefined : markedDescriptor(family, IpProtocol.udp, mark);
   const socket = createSocket(family === 4 ? 'udp4' : 'udp6');
   if (descriptor !== undefined) socket.bind({ fd: descriptor });
   return socket;
 }
 
-function markedDescriptor(family: 4 | 6, isDatagram: boolean, mark: number): number {
+function markedDescriptor(family: 4 | 6, protocol: number, mark: number): number {
   const loaded = loadAddon();
   if (loaded.addon === undefined) throw new Error(`no probes by a next hop: ${loaded.reason}`);
-  return loaded.addon.markedSocket(family, isDatagram, mark);
+  return loaded.addon.markedSocket(family, protocol, mark);
 }

@@ -35,6 +35,8 @@ export class TlsProber {
     if (typeof context === 'string') return impossibleLater(context, done);
 
     const socket = new Socket({ allowHalfOpen: true, ...streamOptions(place) });
+    // Before TLS is put on it: one with a handle that does not connect would be taken for a connection.
+    socket.connect({ host: place.address, port: place.port, family: place.family });
     const probe = new StreamProbe(
       plan,
       {
@@ -74,7 +76,6 @@ export class TlsProber {
     secure.on('data', (chunk: Buffer) => probe.received(chunk, chunk.length));
     secure.on('end', () => end(probe));
     secure.on('close', () => end(probe));
-    socket.connect({ host: place.address, port: place.port, family: place.family });
     return () => probe.cancel();
   }
 

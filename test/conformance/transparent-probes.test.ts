@@ -37,9 +37,12 @@ require('node:net').createServer((s) => s.on('error', () => {}).end(side)).liste
 const answer = (q, r) => r.end(side);
 require('node:http').createServer(answer).listen(80, '::');
 require('node:https').createServer({ key: fs.readFileSync(key), cert: fs.readFileSync(cert) }, answer).listen(443, '::');
+// Each at its address: an answer has to come from where it was asked.
 const datagrams = (port, answer) => {
-  const socket = require('node:dgram').createSocket('udp6');
-  socket.on('message', (m, r) => socket.send(answer(m), r.port, r.address)).bind(port, '::');
+  for (const [type, address] of [['udp4', '${TARGETS[4]}'], ['udp6', '${TARGETS[6]}']]) {
+    const socket = require('node:dgram').createSocket(type);
+    socket.on('message', (m, r) => socket.send(answer(m), r.port, r.address)).bind(port, address);
+  }
 };
 datagrams(7001, () => Buffer.from(side));
 datagrams(53, (m) => { m[2] |= 0x80; m[3] = side === 'east' ? 5 : 3; return m; });
