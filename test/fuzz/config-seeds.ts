@@ -34,7 +34,7 @@ net fdb tunnel /Common/ft {
         ff:ff:ff:ff:ff:ff { endpoints { 192.0.2.5 192.0.2.6 } }
     }
 }
-ltm pool /Common/fpool { members { 203.0.113.2:http { } } monitor min 1 of { a b } }
+ltm pool /Common/fpool { members { 203.0.113.2:http { } } monitor min 1 of { http tcp } }
 sys db some.variable { value "x y" }
 ltm rule /Common/fr {
 when X { log "{ }" }
