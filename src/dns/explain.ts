@@ -11,7 +11,9 @@ import { HEADER_OCTETS, OPT, OptionCode, Query, Rcode, readQuery, RecordClass } 
 import { rcodeName } from './rcode-names.ts';
 import { isMetaType, TYPE, typeName } from './record-types.ts';
 import type { DomainName } from './record.ts';
-import { FORWARD, Outcome, Responder, type ResponderOptions, type UnhandledAction } from './responder.ts';
+import { Outcome } from './outcome.ts';
+import { FORWARD, Responder } from './responder.ts';
+import type { ResponderOptions, UnhandledAction } from './responder-options.ts';
 import type { Sender } from './sender.ts';
 import { type WideIpSource, WideIpVerdict } from './wide-ip-source.ts';
 import type { ZoneSet } from './zone-set.ts';

@@ -3,12 +3,13 @@
 
 import { write16 } from '../core/octets.ts';
 import type { AnswerSources } from './answer-sources.ts';
-import { answerChaos, type ChaosNames } from './chaos.ts';
+import { answerChaos } from './chaos.ts';
 import { ClientList } from './client-list.ts';
 import { COOKIE_OCTETS, Cookies, CookieState } from './cookie.ts';
 import { KnownReplies } from './known-replies.ts';
 import { Flag, OPT_OCTETS, writeHeader, writeOpt } from './message-head.ts';
 import { MessageWriter } from './message-writer.ts';
+import { Outcome, OUTCOMES } from './outcome.ts';
 import {
   CLIENT_COOKIE_OCTETS,
   HEADER_OCTETS,
@@ -19,10 +20,11 @@ import {
   readQuery,
   RecordClass,
 } from './query.ts';
-import { type RateLimit, RateLimiter, RateVerdict } from './rate-limiter.ts';
+import { RateLimiter, RateVerdict } from './rate-limiter.ts';
 import { Reply, ZoneFinding } from './reply.ts';
 import { writeRootServers } from './root-servers.ts';
 import { isMetaType, TYPE } from './record-types.ts';
+import type { ResponderOptions, UnhandledAction } from './responder-options.ts';
 import type { Sender } from './sender.ts';
 import { WideIpVerdict } from './wide-ip-source.ts';
 import { type AnswerMeans, ZoneAnswerer } from './zone-answer.ts';
@@ -33,64 +35,6 @@ export const FORWARD = -1;
 
 /** Where the scope stands in the data of a client subnet (RFC 7871, section 6). */
 const SCOPE_OFFSET = 3;
-
-/** What becomes of a query that no source answers (`ltm profile dns`, `unhandled-query-action`). */
-export type UnhandledAction = 'allow' | 'drop' | 'hint' | 'noerror' | 'reject';
-
-/** All of it plain data, which a message to a thread can carry. */
-export type ResponderOptions = {
-  readonly unhandled: UnhandledAction;
-  /** Octets of a message over UDP that we send at most, and say that we take. */
-  readonly udpOctets: number;
-  /** Whether a name server stands behind us for what no zone of ours has (default false). */
-  readonly hasBackend?: boolean;
-  /** Whether wide IPs are asked (`enable-gtm`, default true). */
-  readonly asksWideIps?: boolean;
-  /** Whether sources are asked for a query that wants recursion (`process-rd`, default true); else the action decides. */
-  readonly processRd?: boolean;
-  /** Who may ask, as `packPrefixes` has it; without it everybody. */
-  readonly allowedClients?: Uint8Array;
-  /** Without it answers are not limited. */
-  readonly rateLimit?: RateLimit;
-  /** What NSID says (RFC 5001); without it the option is not answered. */
-  readonly nsid?: Uint8Array;
-  /** 16 octets that all servers of the address share; without them cookies are not answered. */
-  readonly cookieKey?: Uint8Array;
-  readonly chaos?: ChaosNames;
-};
-
-/** Numbers of what became of queries, in `Responder.counts`. */
-export const Outcome = {
-  // Each message has one of these.
-  wideIp: 0,
-  /** A wide IP said that there be no reply. */
-  wideIpDropped: 1,
-  zone: 2,
-  forwarded: 3,
-  unhandled: 4,
-  unhandledDropped: 5,
-  chaos: 6,
-  malformed: 7,
-  notImplemented: 8,
-  badVersion: 9,
-  /** A class or a transfer that is not served. */
-  refused: 10,
-  /** The access list does not have the client. */
-  accessRefused: 11,
-  /** No reply: less than a header, or a reply itself. */
-  tooShort: 12,
-  response: 13,
-  // And these are said beside it.
-  truncated: 14,
-  /** By the rate limit: not sent, and sent truncated instead. */
-  rateLimited: 15,
-  slipped: 16,
-  /** Server cookies that came with queries: ours, and others (forged, of another address, too old). */
-  cookieValid: 17,
-  cookieInvalid: 18,
-} as const;
-export type Outcome = (typeof Outcome)[keyof typeof Outcome];
-export const OUTCOMES = Object.keys(Outcome).length;
 
 /** Is told of each message; `octets`: of the reply that is sent, 0 for none. The question is still in the query's octets. */
 export type ResponseTap = {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { describe, it } from 'node:test';
-import { Outcome } from '../../src/dns/responder.ts';
+import { Outcome } from '../../src/dns/outcome.ts';
 import { buildZoneTable } from '../../src/dns/zone-builder.ts';
 import { NameServer } from '../support/dns-peers.ts';
 import { OneListener } from '../support/dns-engine.ts';

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
 import { createListenerCounts, ListenerCount } from '../../src/assembly/dnsd/engine-protocol.ts';
-import { Outcome } from '../../src/dns/responder.ts';
+import { Outcome } from '../../src/dns/outcome.ts';
 import { buildZoneTable } from '../../src/dns/zone-builder.ts';
 import { zonesAlone } from '../../src/assembly/dnsd/source-data.ts';
 import { loadAddon } from '../../src/native/addon.ts';

@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
-import { Outcome } from '../../src/dns/responder.ts';
+import { Outcome } from '../../src/dns/outcome.ts';
 import { WIDE_IP_COUNTERS, WideIpCounter } from '../../src/gtm/counts.ts';
 import { type GtmDescription, virtualServerKey } from '../../src/gtm/description.ts';
 import type { FactStatus } from '../../src/gtm/facts.ts';

@@ -3,7 +3,8 @@
 import { createListenerCounts, type DeferredQuery } from '../../src/assembly/dnsd/engine-protocol.ts';
 import { createQueryLog } from '../../src/assembly/dnsd/query-log.ts';
 import { SocketEngine } from '../../src/assembly/dnsd/socket-engine.ts';
-import { OUTCOMES, type ResponderOptions } from '../../src/dns/responder.ts';
+import { OUTCOMES } from '../../src/dns/outcome.ts';
+import type { ResponderOptions } from '../../src/dns/responder-options.ts';
 import { type SourceData, zonesAlone } from '../../src/assembly/dnsd/source-data.ts';
 import type { ZoneTable } from '../../src/dns/zone-table.ts';
 import { loadAddon } from '../../src/native/addon.ts';

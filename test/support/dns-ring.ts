@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { addressOctets, parseAddress } from '../../src/core/address.ts';
 import { createQueryLog } from '../../src/assembly/dnsd/query-log.ts';
 import { RingEngine } from '../../src/assembly/dnsd/ring-engine.ts';
-import type { ResponderOptions } from '../../src/dns/responder.ts';
+import type { ResponderOptions } from '../../src/dns/responder-options.ts';
 import { type SourceData, zonesAlone } from '../../src/assembly/dnsd/source-data.ts';
 import type { ZoneTable } from '../../src/dns/zone-table.ts';
 import { currentPlace, DeviceJournal } from '../../src/supervise/device-journal.ts';

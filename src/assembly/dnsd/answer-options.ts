@@ -5,7 +5,7 @@ import { parsePrefix } from '../../core/address.ts';
 import { packPrefixes } from '../../dns/client-list.ts';
 import type { ChaosNames } from '../../dns/chaos.ts';
 import type { RateLimit } from '../../dns/rate-limiter.ts';
-import type { ResponderOptions } from '../../dns/responder.ts';
+import type { ResponderOptions } from '../../dns/responder-options.ts';
 
 /** What all listeners of this daemon share. */
 export type OwnFacts = {

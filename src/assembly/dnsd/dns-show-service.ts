@@ -4,7 +4,7 @@ import { gtmListener, type Listener } from '../../config/types/gtm-listener.ts';
 import { type GtmZone, gtmZone } from '../../config/types/gtm-zone.ts';
 import { isUnspecified, parseAddress } from '../../core/address.ts';
 import { FrameOutcome } from '../../dns/frame-reply.ts';
-import { Outcome } from '../../dns/responder.ts';
+import { Outcome } from '../../dns/outcome.ts';
 import { ZoneCounter } from '../../dns/zone-counts.ts';
 import type { ShowReply, ShowRow } from '../../ipc/schema.ts';
 import { deviceOfAddress } from '../../net/device-of-address.ts';

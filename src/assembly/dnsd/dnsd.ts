@@ -15,7 +15,7 @@ import { gtmListener } from '../../config/types/gtm-listener.ts';
 import { gtmZone } from '../../config/types/gtm-zone.ts';
 import { ltmProfileDns } from '../../config/types/ltm-profile-dns.ts';
 import type { Log } from '../../core/log.ts';
-import type { ResponderOptions } from '../../dns/responder.ts';
+import type { ResponderOptions } from '../../dns/responder-options.ts';
 import type { ZoneTable } from '../../dns/zone-table.ts';
 import type { ApplyFailure, ResultOf } from '../../ipc/schema.ts';
 import type { Addon, LoadedAddon } from '../../native/addon.ts';

@@ -1,6 +1,7 @@
 // What the main thread and the thread of an engine say to each other.
 
-import { OUTCOMES, type ResponderOptions } from '../../dns/responder.ts';
+import { OUTCOMES } from '../../dns/outcome.ts';
+import type { ResponderOptions } from '../../dns/responder-options.ts';
 import type { SourceData, VersionedDecision } from './source-data.ts';
 
 /** Words that both threads see. */

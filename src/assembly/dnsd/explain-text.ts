@@ -1,7 +1,7 @@
 // What `explain` finds, as text: the steps, and below them the reply that is really given.
 
 import type { Explanation } from '../../dns/explain.ts';
-import { Outcome } from '../../dns/responder.ts';
+import { Outcome } from '../../dns/outcome.ts';
 import { replyLines } from './reply-text.ts';
 
 export function explanationText({ steps, outcome, reply }: Explanation): string {

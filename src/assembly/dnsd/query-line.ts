@@ -10,7 +10,7 @@ import { formatName } from '../../dns/name.ts';
 import { rcodeName } from '../../dns/rcode-names.ts';
 import { className } from '../../dns/record-class.ts';
 import { typeName } from '../../dns/record-types.ts';
-import { Outcome } from '../../dns/responder.ts';
+import { Outcome } from '../../dns/outcome.ts';
 import { QueryMark, type QueryRecord } from './query-log.ts';
 
 const OUTCOME_NAMES = Object.keys(Outcome);

@@ -3,7 +3,8 @@
 // many; the engine never waits.
 
 import type { Query } from '../../dns/query.ts';
-import type { Outcome, ResponseTap } from '../../dns/responder.ts';
+import type { Outcome } from '../../dns/outcome.ts';
+import type { ResponseTap } from '../../dns/responder.ts';
 import type { Sender } from '../../dns/sender.ts';
 
 /** Words in front of the records. Each but `listening` has one writer; their order makes a record visible after its octets. */

@@ -2,7 +2,8 @@
 
 import { workerData } from 'node:worker_threads';
 import { FrameReplier, IPV4_REPLY_OVERHEAD, IPV6_REPLY_OVERHEAD } from '../../dns/frame-reply.ts';
-import { Responder, type ResponderOptions } from '../../dns/responder.ts';
+import { Responder } from '../../dns/responder.ts';
+import type { ResponderOptions } from '../../dns/responder-options.ts';
 import { loadAddon, REPLY_STRIDE } from '../../native/addon.ts';
 import { QUERY_SLOTS, QueryRing, querySlotOctets } from '../../net/query-ring.ts';
 import { QUERY_SOCKETS_CAPACITY, QuerySockets, querySocketsOctets } from '../../net/query-sockets.ts';

@@ -2,7 +2,8 @@
 // stands beside an engine on sockets, which answers what is left to the kernel: fragments, options, tags, large questions.
 
 import { FRAME_OUTCOMES } from '../../dns/frame-reply.ts';
-import { OUTCOMES, type ResponderOptions } from '../../dns/responder.ts';
+import { OUTCOMES } from '../../dns/outcome.ts';
+import type { ResponderOptions } from '../../dns/responder-options.ts';
 import { type EngineEvents, EngineThread } from './engine-thread.ts';
 
 /** Words of `RingEngine.losses`. */

@@ -5,7 +5,7 @@ import { addressOctets, parseAddress } from '../../core/address.ts';
 import { errorText } from '../../core/errors.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
-import type { ResponderOptions } from '../../dns/responder.ts';
+import type { ResponderOptions } from '../../dns/responder-options.ts';
 import type { ParamsOf, ResultOf } from '../../ipc/schema.ts';
 import { deviceOfAddress } from '../../net/device-of-address.ts';
 import type { EngineEvents } from './engine-thread.ts';

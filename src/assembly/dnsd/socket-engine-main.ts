@@ -1,7 +1,8 @@
 // What the thread of a socket engine runs: no event loop, one native call a batch. Messages are looked for between two batches.
 
 import { workerData } from 'node:worker_threads';
-import { Responder, type ResponderOptions } from '../../dns/responder.ts';
+import { Responder } from '../../dns/responder.ts';
+import type { ResponderOptions } from '../../dns/responder-options.ts';
 import type { Sender } from '../../dns/sender.ts';
 import { loadAddon, REPLY_STRIDE } from '../../native/addon.ts';
 import { REPLY_ARENA_OCTETS, type ReplyMaker, ReplySlots, ReplySocket } from '../../net/reply-socket.ts';

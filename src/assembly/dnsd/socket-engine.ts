@@ -1,6 +1,6 @@
 // The engine that is always there: a thread that does nothing but answer what comes to UDP sockets.
 
-import type { ResponderOptions } from '../../dns/responder.ts';
+import type { ResponderOptions } from '../../dns/responder-options.ts';
 import type { EngineListener } from './engine-protocol.ts';
 import { type EngineEvents, EngineThread } from './engine-thread.ts';
 

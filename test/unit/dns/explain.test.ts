@@ -6,7 +6,7 @@ import { packPrefixes } from '../../../src/dns/client-list.ts';
 import { explain } from '../../../src/dns/explain.ts';
 import { nameOf } from '../../../src/dns/name.ts';
 import { typeOf } from '../../../src/dns/record-types.ts';
-import type { ResponderOptions } from '../../../src/dns/responder.ts';
+import type { ResponderOptions } from '../../../src/dns/responder-options.ts';
 import { buildZoneTable } from '../../../src/dns/zone-builder.ts';
 import { ZoneSet } from '../../../src/dns/zone-set.ts';
 import { zoneOf } from '../../support/zones.ts';
