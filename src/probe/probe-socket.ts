@@ -2,6 +2,8 @@
 // (src/supervise/next-hops.ts); Node.js knows of none, so the addon opens such a socket, and Node.js goes on with it.
 
 import { createSocket, type Socket } from 'node:dgram';
+import type { Socket as StreamSocket } from 'node:net';
+import { Duplex } from 'node:stream';
 import type { ProbePlace } from '../health/probe.ts';
 import { loadAddon } from '../native/addon.ts';
 import { IpProtocol } from '../wire/ipv4.ts';
@@ -21,6 +23,24 @@ export function datagramSocket({ family, mark }: RoutedPlace): Socket {
   const socket = createSocket(family === 4 ? 'udp4' : 'udp6');
   if (descriptor !== undefined) socket.bind({ fd: descriptor });
   return socket;
+}
+
+/** What goes through a socket, without its handle. */
+export function streamOf(socket: StreamSocket): Duplex {
+  const stream = new Duplex({
+    read: () => void socket.resume(),
+    write: (chunk: Buffer, _encoding, done) => void socket.write(chunk, done),
+    final(done) {
+      socket.end();
+      done();
+    },
+  });
+  socket.on('data', (chunk) => {
+    if (!stream.push(chunk)) socket.pause();
+  });
+  socket.on('end', () => stream.push(null));
+  socket.on('close', () => stream.destroy());
+  return stream;
 }
 
 function markedDescriptor(family: 4 | 6, protocol: number, mark: number): number {

@@ -7,7 +7,7 @@ import type { Cancel, ProbeOutcome } from '../health/probe.ts';
 import type { Deadlines } from './deadlines.ts';
 import { planOf } from './exchange-plan.ts';
 import { impossibleLater } from './outcome.ts';
-import { type RoutedPlace, streamOptions } from './probe-socket.ts';
+import { type RoutedPlace, streamOf, streamOptions } from './probe-socket.ts';
 import { boundedText } from './shown-text.ts';
 import { StreamProbe } from './stream-probe.ts';
 import { resetSocket } from './stream-prober.ts';
@@ -35,8 +35,6 @@ export class TlsProber {
     if (typeof context === 'string') return impossibleLater(context, done);
 
     const socket = new Socket({ allowHalfOpen: true, ...streamOptions(place) });
-    // Before TLS is put on it: one with a handle that does not connect would be taken for a connection.
-    socket.connect({ host: place.address, port: place.port, family: place.family });
     const probe = new StreamProbe(
       plan,
       {
@@ -52,8 +50,10 @@ export class TlsProber {
     );
     const sessions = tls.verify ? undefined : this.#sessionsOf(context);
     const target = `${place.address} ${place.port} ${tls.serverName}`;
+    socket.connect({ host: place.address, port: place.port, family: place.family });
     const secure = connect({
-      socket,
+      // Not over the handle of the socket: the probe resets that at any moment, and Node.js would crash.
+      socket: streamOf(socket),
       host: place.address,
       // The name in the certificate is compared below, where it can be said what is wrong.
       ...(tls.serverName === '' || isIP(tls.serverName) !== 0 ? {} : { servername: tls.serverName }),
