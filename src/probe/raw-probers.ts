@@ -7,6 +7,7 @@ import type { Cancel, ProbeOutcome } from '../health/probe.ts';
 import { HalfOpenProber } from './half-open-prober.ts';
 import { IcmpProber } from './icmp-prober.ts';
 import type { Attempts, ProbeTarget } from './packet-probes.ts';
+import { impossibleLater } from './outcome.ts';
 import type { RoutedPlace } from './probe-socket.ts';
 import { RawIcmp } from './raw-icmp.ts';
 
@@ -44,10 +45,12 @@ export function createRawProbers(): RawProbers {
     probe: (monitor, place, timeout, done) => {
       const isHalfOpen = monitor.type === 'tcp-half-open';
       const target = targetOf(place.address, isHalfOpen ? place.port : 0, place.mark ?? 0);
-      if (target === undefined) return later(done, `${place.address} is no address`);
-      if (isHalfOpen && place.port === 0) return later(done, 'there is no port to send a SYN to');
+      if (target === undefined) return impossibleLater(`${place.address} is no address`, done);
+      if (isHalfOpen && place.port === 0) return impossibleLater('there is no port to send a SYN to', done);
       const prober = isHalfOpen ? halfOpen : echo;
-      return prober.probe(target, attemptsOf(monitor, timeout), done) ?? later(done, 'too many probes at a time');
+      return (
+        prober.probe(target, attemptsOf(monitor, timeout), done) ?? impossibleLater('too many probes at a time', done)
+      );
     },
     close: () => {
       echo.close();
@@ -65,8 +68,3 @@ const attemptsOf = kept(({ module, type, timing }: Monitor, timeout: number): At
   }
   return { count: Math.max(1, timing.probeAttempts), apart: timing.probeInterval, timeout };
 });
-
-function later(done: (outcome: ProbeOutcome) => void, reason: string): () => void {
-  const immediate = setImmediate(() => done({ verdict: 'impossible', reason, took: 0 }));
-  return () => clearImmediate(immediate);
-}

@@ -8,7 +8,7 @@ import { MOST_NEXT_HOPS } from '../../ipc/healthd-schema.ts';
 import type { ResultOf } from '../../ipc/schema.ts';
 
 /** Asks the supervisor for all of them; undefined: there is none. */
-export type AskForNextHops = (hops: readonly string[]) => Promise<ResultOf<'set-next-hops'>['hops'] | undefined>;
+type AskForNextHops = (hops: readonly string[]) => Promise<ResultOf<'set-next-hops'>['hops'] | undefined>;
 
 const NO_SUPERVISOR = 'transparent monitors need wideplane up, which has their probes go by the next hop';
 
