@@ -4,9 +4,9 @@ const TIERS = [
   ['core'],
   ['wire', 'packet', 'native'],
   ['pipeline'],
-  ['tunnel', 'bridge', 'route', 'ipsec', 'dns', 'gtm', 'health', 'config'],
+  ['tunnel', 'bridge', 'route', 'ipsec', 'dns', 'gtm', 'health', 'iquery', 'config'],
   ['port', 'net', 'store', 'ipc', 'probe'],
-  ['tmsh', 'cli', 'assembly', 'supervise', 'manual'],
+  ['tmsh', 'cli', 'assembly', 'supervise', 'trust', 'manual'],
   ['daemons'],
 ];
 
@@ -25,7 +25,9 @@ const SAME_TIER = [
   ['probe', 'net'],
   ['assembly', 'supervise'],
   ['assembly', 'tmsh'],
+  ['assembly', 'trust'],
   ['cli', 'supervise'],
+  ['cli', 'trust'],
   ['cli', 'daemons'],
   ['cli', 'assembly'],
   ['cli', 'tmsh'],
@@ -47,7 +49,7 @@ const forbidden = [
     comment: 'node: modules and npm packages belong to tier 3 and above; native is the only loader of the addon',
     severity: 'error',
     from: {
-      path: '^(src|test/fixtures/imports)/(core|wire|packet|tunnel|bridge|route|ipsec|dns|gtm|health|pipeline|config)/',
+      path: '^(src|test/fixtures/imports)/(core|wire|packet|tunnel|bridge|route|ipsec|dns|gtm|health|iquery|pipeline|config)/',
     },
     to: { dependencyTypes: ['core', 'npm', 'npm-dev'] },
   },

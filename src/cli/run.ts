@@ -23,6 +23,8 @@ const ENTRY_POINTS: Record<DaemonName, () => Promise<(settings: DaemonSettings) 
   configd: async () => (await import('../daemons/configd/main.ts')).runConfigd,
   dnsd: async () => (await import('../daemons/dnsd/main.ts')).runDnsd,
   healthd: async () => (await import('../daemons/healthd/main.ts')).runHealthd,
+  iqueryd: async () => (await import('../daemons/iqueryd/main.ts')).runIqueryd,
+  metricsd: async () => (await import('../daemons/metricsd/main.ts')).runMetricsd,
   dataplaned: async () => (await import('../daemons/dataplaned/main.ts')).runDataplaned,
 };
 

@@ -9,7 +9,7 @@ import type { MutableProperties, Properties } from './value.ts';
 export type SyncClass = 'local' | 'gtm' | 'device-group';
 
 /** Which daemon an object is for: it gets it, and has its statistics. */
-export type RunBy = 'dataplaned' | 'dnsd' | 'healthd';
+export type RunBy = 'dataplaned' | 'dnsd' | 'healthd' | 'iqueryd' | 'metricsd';
 
 /** An object as everybody but the store sees it: canonical values, defaults materialised. */
 export type TypedObject<Path extends string, M extends PropertyMap> = {

@@ -204,6 +204,17 @@ export const LOG_CODES = entries({
   },
   'health-fresh': { level: 'info', help: 'healthd is heard of again, and what counts is what it measures' },
 
+  // iQuery
+  'iquery-listening': { level: 'info', help: 'iqueryd accepts connections; the message says where' },
+  'iquery-unbound': {
+    level: 'error',
+    help: 'iqueryd cannot listen at an address of iqueryd.address; it is tried again',
+  },
+
+  // Metrics
+  'metrics-listening': { level: 'info', help: 'metrics are served; the message says where' },
+  'metrics-unbound': { level: 'error', help: 'metricsd cannot listen at metricsd.listen; it is tried again' },
+
   // Messages between processes
   'ipc-refused': {
     level: 'warn',

@@ -9,6 +9,7 @@ import type { Value } from '../config/value.ts';
 import { applyFailureSchema, ipText } from './common-schema.ts';
 import { DNS_METHODS } from './dns-schema.ts';
 import { HEALTHD_METHODS } from './healthd-schema.ts';
+import { MESH_METHODS } from './mesh-schema.ts';
 import { keyExchangeItemSchema, keyExchangeMessageSchema, newAssociationSchema } from './ipsec-daemon-schema.ts';
 import { associationFilterSchema, associationPageSchema, ipsecTotalsSchema } from './ipsec-schema.ts';
 import { DAEMON_NAMES } from './daemon-name.ts';
@@ -289,6 +290,7 @@ export const METHODS = {
   'ipsec-totals': { params: z.object({}), result: z.object({ totals: z.array(ipsecTotalsSchema) }) },
   ...DNS_METHODS,
   ...HEALTHD_METHODS,
+  ...MESH_METHODS,
   /** Supervisor: makes a device fit to be opened, or says why it must not be. */
   'prepare-device': {
     params: z.object({

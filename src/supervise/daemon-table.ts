@@ -47,6 +47,20 @@ export const DAEMONS: readonly DaemonEntry[] = [
     rarelyNeeded: ['net_raw', 'setuid', 'setgid', 'setpcap'],
     without: '',
   },
+  {
+    name: 'iqueryd',
+    help: 'speaks iQuery: states, metrics and configuration of a mesh',
+    capabilities: ['net_raw'],
+    rarelyNeeded: ['net_raw'],
+    without: '',
+  },
+  {
+    name: 'metricsd',
+    help: 'serves metrics of all daemons to Prometheus',
+    capabilities: [],
+    rarelyNeeded: [],
+    without: '',
+  },
 ];
 
 /** The socket on which a daemon answers, inside the state directory. */

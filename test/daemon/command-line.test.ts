@@ -30,7 +30,7 @@ test('what cannot be understood ends with status 2 and a way on', () => {
   for (const [args, expected] of [
     [['up', '--stat', '/tmp'], /unknown option '--stat'[\s\S]*--state[\s\S]*--help/],
     [['upp'], /unknown command 'upp'[\s\S]*up/],
-    [['run', 'confd'], /no such daemon; use configd or dataplaned or dnsd or healthd/],
+    [['run', 'confd'], /no such daemon; use configd or dataplaned or dnsd or healthd or iqueryd or metricsd/],
     [['run'], /missing required argument 'daemon'/],
     [['up', '--log-format', 'xml'], /Allowed choices are text, json/],
     [['tcpdump', '-c', 'many'], /whole number above 0/],

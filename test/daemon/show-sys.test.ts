@@ -43,7 +43,7 @@ test('show sys service tells process, memory, restarts and last error of each da
   await withWideplane(async (up, state) => {
     const before = tmsh(state, 'show sys service');
     assert.equal(block(before, 'Sys::Service: supervisor').PID, String(up.pid));
-    for (const name of ['configd', 'dataplaned', 'dnsd', 'healthd']) {
+    for (const name of ['configd', 'dataplaned', 'dnsd', 'healthd', 'iqueryd', 'metricsd']) {
       const facts = block(before, `Sys::Service: ${name}`);
       const pid = await up.daemon(name);
       assert.equal(facts.State, 'running');
@@ -113,7 +113,7 @@ test('show sys version, clock, memory and hardware', async () => {
     assert.ok(Math.abs(Date.parse(clock.Time!) - Date.now()) < 10_000, clock.Time);
     assert.match(clock['Program Uptime']!, /^00:0\d:\d\d$/);
     const memory = tmsh(state, 'show sys memory');
-    for (const name of ['supervisor', 'configd', 'dataplaned', 'dnsd', 'healthd']) {
+    for (const name of ['supervisor', 'configd', 'dataplaned', 'dnsd', 'healthd', 'iqueryd', 'metricsd']) {
       assert.match(memory, new RegExp(`^${name} +\\d+\\.\\d MB$`, 'm'));
     }
     assert.match(block(tmsh(state, 'show sys hardware'), 'Sys::Hardware').Processors!, /^\d+$/);

@@ -76,6 +76,8 @@ test('a killed daemon is started again, and the other is not touched', async () 
         { name: 'dataplaned', restarts: 1 },
         { name: 'dnsd', restarts: 0 },
         { name: 'healthd', restarts: 0 },
+        { name: 'iqueryd', restarts: 0 },
+        { name: 'metricsd', restarts: 0 },
       ],
     );
   });
@@ -130,7 +132,7 @@ test('a stop ends the daemons in reverse order, and leaves neither process nor s
       up.signal(signal);
       assert.equal(await up.exit(), 0);
       const stopped = up.log.filter(({ msg }) => msg === 'SIGTERM').map(({ daemon }) => daemon);
-      assert.deepEqual(stopped, ['healthd', 'dnsd', 'dataplaned', 'configd']);
+      assert.deepEqual(stopped, ['metricsd', 'iqueryd', 'healthd', 'dnsd', 'dataplaned', 'configd']);
       assert.deepEqual(up.family(), []);
       assert.throws(() => statSync(`${state}/supervisor.sock`), /ENOENT/);
     } finally {

@@ -15,7 +15,7 @@ export const gtmDatacenter = objectType({
   path: 'gtm datacenter',
   label: 'Data Center',
   runBy: 'dnsd',
-  readBy: ['healthd'],
+  readBy: ['healthd', 'iqueryd'],
   help: 'A place where servers stand.',
   example: `
 gtm datacenter east {

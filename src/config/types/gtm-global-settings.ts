@@ -27,7 +27,7 @@ export const gtmGlobalSettingsGeneral = objectType({
   path: 'gtm global-settings general',
   label: 'GTM Global Settings',
   runBy: 'dnsd',
-  readBy: ['healthd'],
+  readBy: ['healthd', 'iqueryd'],
   help: 'What holds for all wide IPs.',
   example: `
 gtm global-settings general {
@@ -156,6 +156,7 @@ export const gtmGlobalSettingsMetrics = objectType({
   path: 'gtm global-settings metrics',
   label: 'GTM Metrics Settings',
   runBy: 'dnsd',
+  readBy: ['iqueryd'],
   help: 'What is measured of paths to resolvers, and how long it is good for.',
   example: `
 gtm global-settings metrics {

@@ -8,6 +8,7 @@ import { gtmServer } from './gtm-server.ts';
 export const gtmProberPool = objectType({
   ...PROBER_POOL,
   runBy: 'dnsd',
+  readBy: ['healthd', 'iqueryd'],
   help: 'Servers that probe others. It is kept; nothing probes by it in this version.',
   example: `
 gtm datacenter east { }

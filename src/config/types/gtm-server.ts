@@ -49,7 +49,7 @@ export const gtmServer = objectType({
   path: 'gtm server',
   label: 'Server',
   runBy: 'dnsd',
-  readBy: ['healthd'],
+  readBy: ['healthd', 'iqueryd'],
   help: 'A machine with virtual servers, whose addresses wide IPs answer.',
   example: `
 gtm datacenter east { }

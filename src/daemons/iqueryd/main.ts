@@ -1,0 +1,48 @@
+// iqueryd: speaks iQuery with other machines, and tells the other daemons what it hears.
+
+import { join } from 'node:path';
+import { ConfigSubscriber } from '../../assembly/config-subscriber.ts';
+import { Iqueryd } from '../../assembly/iqueryd/iqueryd.ts';
+import { handlersOf } from '../../assembly/iqueryd/requests.ts';
+import { typesOf } from '../../config/object-types.ts';
+import { useSecretBox } from '../../config/secret-box.ts';
+import { logEvent } from '../../core/log-codes.ts';
+import type { Log } from '../../core/log.ts';
+import { IpcServer } from '../../ipc/ipc-server.ts';
+import { makeDirectory } from '../../store/atomic-file.ts';
+import { MasterKeyBox } from '../../store/master-key.ts';
+import { daemonSocket } from '../../supervise/daemon-table.ts';
+import { stateLayout } from '../../supervise/state-directory.ts';
+
+export type IquerydSettings = { state: string; log: Log };
+
+/** Runs until a signal asks for the end; resolves to the exit status. */
+export async function runIqueryd({ state, log }: IquerydSettings): Promise<number> {
+  let finish: (status: number) => void = () => undefined;
+  const finished = new Promise<number>((resolve) => (finish = resolve));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => finish(0));
+
+  useSecretBox(new MasterKeyBox(stateLayout(state).masterKey, { create: false }));
+  const directory = join(state, 'iqueryd');
+  await makeDirectory(directory);
+  const iqueryd = new Iqueryd({ directory, log });
+  const subscriber = new ConfigSubscriber({
+    daemon: 'iqueryd',
+    types: typesOf('iqueryd'),
+    socketPath: daemonSocket(state, 'configd'),
+    directory,
+    applier: iqueryd,
+    log,
+  });
+  const server = new IpcServer(daemonSocket(state, 'iqueryd'), handlersOf(iqueryd), log);
+
+  await subscriber.start();
+  await server.listen();
+  logEvent(log, 'daemon-started', `iqueryd serves ${server.path}; ${iqueryd.summary()}`);
+  const status = await finished;
+  logEvent(log, 'daemon-stopping', 'iqueryd stops');
+  await server.close();
+  await subscriber.stop();
+  await iqueryd.stop();
+  return status;
+}
