@@ -207,7 +207,7 @@ test('two of them do not share a state directory', async () => {
       refusal!.msg,
       new RegExp(`^state directory ${up.state} is in use by .* process id ${up.pid}: .*--state`),
     );
-    assert.equal((await up.processes()).daemons.length, 4);
+    assert.equal((await up.processes()).daemons.length, 6);
   });
 });
 

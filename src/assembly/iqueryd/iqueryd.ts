@@ -13,11 +13,13 @@ export type IquerydOptions = {
 };
 
 export class Iqueryd implements ConfigApplier {
-  readonly #options: IquerydOptions;
   #objects: ObjectMap = new Map();
 
-  constructor(options: IquerydOptions) {
-    this.#options = options;
+  /** Of whatever is to be said. */
+  readonly log: Log;
+
+  constructor({ log }: IquerydOptions) {
+    this.log = log;
   }
 
   onSnapshot(_generation: Generation, objects: readonly AnyConfigObject[]): Promise<ApplyFailure[]> {
@@ -39,7 +41,6 @@ export class Iqueryd implements ConfigApplier {
 
   #goOver(objects: ObjectMap): Promise<ApplyFailure[]> {
     this.#objects = objects;
-    void this.#options;
     return Promise.resolve([]);
   }
 }

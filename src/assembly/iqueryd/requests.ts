@@ -2,9 +2,8 @@
 
 import { IpcError } from '../../ipc/ipc-error.ts';
 import type { Handlers } from '../../ipc/ipc-server.ts';
-import type { Iqueryd } from './iqueryd.ts';
 
-export function handlersOf(_iqueryd: Iqueryd): Handlers {
+export function handlersOf(): Handlers {
   return {
     show: (params) => refuse(params.type),
     'reset-stats': ({ type }) => refuse(type),

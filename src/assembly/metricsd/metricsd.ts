@@ -13,11 +13,13 @@ export type MetricsdOptions = {
 };
 
 export class Metricsd implements ConfigApplier {
-  readonly #options: MetricsdOptions;
   #objects: ObjectMap = new Map();
 
-  constructor(options: MetricsdOptions) {
-    this.#options = options;
+  /** Of whatever is to be said. */
+  readonly log: Log;
+
+  constructor({ log }: MetricsdOptions) {
+    this.log = log;
   }
 
   onSnapshot(_generation: Generation, objects: readonly AnyConfigObject[]): Promise<ApplyFailure[]> {
@@ -39,7 +41,6 @@ export class Metricsd implements ConfigApplier {
 
   #goOver(objects: ObjectMap): Promise<ApplyFailure[]> {
     this.#objects = objects;
-    void this.#options;
     return Promise.resolve([]);
   }
 }

@@ -34,7 +34,7 @@ export async function runIqueryd({ state, log }: IquerydSettings): Promise<numbe
     applier: iqueryd,
     log,
   });
-  const server = new IpcServer(daemonSocket(state, 'iqueryd'), handlersOf(iqueryd), log);
+  const server = new IpcServer(daemonSocket(state, 'iqueryd'), handlersOf(), log);
 
   await subscriber.start();
   await server.listen();

@@ -87,7 +87,7 @@ export class RunningUp {
   }
 
   async ready(): Promise<void> {
-    await this.said(/^healthd ready/);
+    await this.said(/^metricsd ready/);
   }
 
   async processes(): Promise<Processes> {
