@@ -210,6 +210,15 @@ export const LOG_CODES = entries({
     level: 'error',
     help: 'iqueryd cannot listen at an address of iqueryd.address; it is tried again',
   },
+  'load-unknown': {
+    level: 'warn',
+    help: 'iqueryd cannot find out how loaded this machine or its virtual servers are: others do not hear it until it can',
+  },
+  'mesh-metrics-stale': {
+    level: 'warn',
+    help: 'nothing has been heard of iqueryd for some seconds: the loads and paths that it told of last still count',
+  },
+  'mesh-metrics-fresh': { level: 'info', help: 'iqueryd is heard of again, and tells of loads and paths' },
 
   // Metrics
   'metrics-listening': { level: 'info', help: 'metrics are served; the message says where' },
