@@ -294,6 +294,15 @@ export const LOG_CODES = entries({
     help: 'the certificate of an iQuery peer has a short key or a broken signature (MD5, SHA-1); it was refused',
   },
   'peer-damaged': { level: 'warn', help: 'the certificate of an iQuery peer cannot be read; it was refused' },
+  'load-unknown': {
+    level: 'warn',
+    help: 'iqueryd cannot find out how loaded this machine or its virtual servers are: others do not hear it until it can',
+  },
+  'mesh-metrics-stale': {
+    level: 'warn',
+    help: 'nothing has been heard of iqueryd for some seconds: the loads and paths that it told of last still count',
+  },
+  'mesh-metrics-fresh': { level: 'info', help: 'iqueryd is heard of again, and tells of loads and paths' },
 
   // Metrics
   'metrics-listening': { level: 'info', help: 'metrics are served; the message says where' },
