@@ -4,6 +4,7 @@ import { MAX_COUNT } from '../gtm-kinds.ts';
 import { choice, choiceList, integer, patternList, pattern, string, toggle, yesNo } from '../kinds.ts';
 import { objectType, type ObjectOf } from '../object-type.ts';
 import type { ScalarKind } from '../property.ts';
+import { cipherListKind, SHIPPED_CIPHER_LIST, SHIPPED_TLS_VERSION, TLS_VERSIONS, warnOfOldTls } from '../tls-kinds.ts';
 
 /** What can be replied when nothing can be answered. */
 export const FAILURE_RCODES = ['noerror', 'formerr', 'servfail', 'nxdomain', 'notimpl', 'refused'] as const;
@@ -43,7 +44,8 @@ gtm global-settings general {
       help: 'Whether other sources may answer what has no name here.',
       inert: true,
     }),
-    'auto-discovery': yesNo({ default: false, help: 'Whether virtual servers and links are found.', inert: true }),
+    'auto-discovery': yesNo({ default: false, help: 'Whether virtual servers are found that other machines have.' }),
+    'auto-discovery-interval': count(30, 'Seconds between two looks at what virtual servers others have.'),
     'cache-ldns-servers': yesNo({ default: true, help: 'Whether resolvers are remembered.', inert: true }),
     'domain-name-check': choice(['allow-underscore', 'idn-compatible', 'none', 'strict'], {
       default: 'allow-underscore',
@@ -63,6 +65,18 @@ gtm global-settings general {
       default: false,
       help: 'Whether replies say that recursion is available.',
       inert: true,
+    }),
+    'heartbeat-interval': integer(
+      { min: 0, max: 10 },
+      { default: 10, help: 'Seconds between signs of life over iQuery, three of which are missed; 0 is 1.' },
+    ),
+    'iquery-cipher-list': pattern(cipherListKind, {
+      default: SHIPPED_CIPHER_LIST,
+      help: 'Ciphers of iQuery with those that are dialled, for TLSv1.2; as shipped: those of them that authenticate what they encrypt.',
+    }),
+    'iquery-minimum-tls-version': choice(TLS_VERSIONS, {
+      default: SHIPPED_TLS_VERSION,
+      help: 'The oldest TLS that iQuery speaks with those that are dialled; TLSv1.2 at the least, whatever is written.',
     }),
     'monitor-disabled-objects': yesNo({ default: false, help: 'Whether what is disabled is watched all the same.' }),
     'nethsm-timeout': inertCount(20, 'Seconds for an answer of a security module.'),
@@ -94,6 +108,12 @@ gtm global-settings general {
         help: 'The name server that an SOA names which goes with a reply of failure-rcode.',
       },
     ),
+  },
+  check(objects, context) {
+    for (const object of objects) {
+      const version = object.properties['iquery-minimum-tls-version'];
+      if (version !== SHIPPED_TLS_VERSION) warnOfOldTls(object, version, context);
+    }
   },
 });
 
