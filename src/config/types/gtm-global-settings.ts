@@ -4,6 +4,7 @@ import { MAX_COUNT } from '../gtm-kinds.ts';
 import { choice, choiceList, integer, patternList, pattern, string, toggle, yesNo } from '../kinds.ts';
 import { objectType, type ObjectOf } from '../object-type.ts';
 import type { ScalarKind } from '../property.ts';
+import { cipherListKind, SHIPPED_CIPHER_LIST, SHIPPED_TLS_VERSION, TLS_VERSIONS, warnOfOldTls } from '../tls-kinds.ts';
 
 /** What can be replied when nothing can be answered. */
 export const FAILURE_RCODES = ['noerror', 'formerr', 'servfail', 'nxdomain', 'notimpl', 'refused'] as const;
@@ -48,7 +49,8 @@ gtm global-settings general {
       help: 'Whether other sources may answer what has no name here.',
       inert: true,
     }),
-    'auto-discovery': yesNo({ default: false, help: 'Whether virtual servers and links are found.', inert: true }),
+    'auto-discovery': yesNo({ default: false, help: 'Whether virtual servers are found that other machines have.' }),
+    'auto-discovery-interval': count(30, 'Seconds between two looks at what virtual servers others have.'),
     'automatic-configuration-save-timeout': integer(
       { min: 0, max: NEVER_SAVED },
       {
@@ -75,6 +77,18 @@ gtm global-settings general {
       default: false,
       help: 'Whether replies say that recursion is available.',
       inert: true,
+    }),
+    'heartbeat-interval': integer(
+      { min: 0, max: 10 },
+      { default: 10, help: 'Seconds between signs of life over iQuery, three of which are missed; 0 is 1.' },
+    ),
+    'iquery-cipher-list': pattern(cipherListKind, {
+      default: SHIPPED_CIPHER_LIST,
+      help: 'Ciphers of iQuery with those that are dialled, for TLSv1.2; as shipped: those of them that authenticate what they encrypt.',
+    }),
+    'iquery-minimum-tls-version': choice(TLS_VERSIONS, {
+      default: SHIPPED_TLS_VERSION,
+      help: 'The oldest TLS that iQuery speaks with those that are dialled; TLSv1.2 at the least, whatever is written.',
     }),
     'monitor-disabled-objects': yesNo({ default: false, help: 'Whether what is disabled is watched all the same.' }),
     'nethsm-timeout': inertCount(20, 'Seconds for an answer of a security module.'),
@@ -121,14 +135,9 @@ gtm global-settings general {
   },
   check(objects, context) {
     for (const object of objects) {
-      const tolerance = object.properties['synchronization-time-tolerance'];
-      if (tolerance === 0 || tolerance >= LEAST_TOLERANCE) continue;
-      const text = `GTM Global Settings: synchronization-time-tolerance ${tolerance} is neither 0 nor from ${LEAST_TOLERANCE} to 600.`;
-      context.error(object, text, {
-        property: 'synchronization-time-tolerance',
-        value: String(tolerance),
-        hint: 'Clocks that are set by NTP differ by less than 5 seconds; 0 takes what comes whatever the clocks say.',
-      });
+      const version = object.properties['iquery-minimum-tls-version'];
+      if (version !== SHIPPED_TLS_VERSION) warnOfOldTls(object, version, context);
+      checkTolerance(object, context);
     }
   },
 });
@@ -220,6 +229,17 @@ gtm global-settings metrics {
     'paths-retry': inertCount(120, 'Seconds after which a path is probed again that nothing is known of.'),
   },
 });
+
+function checkTolerance(object: GtmGlobalSettingsGeneral, context: CheckContext): void {
+  const tolerance = object.properties['synchronization-time-tolerance'];
+  if (tolerance === 0 || tolerance >= LEAST_TOLERANCE) return;
+  const text = `GTM Global Settings: synchronization-time-tolerance ${tolerance} is neither 0 nor from ${LEAST_TOLERANCE} to 600.`;
+  context.error(object, text, {
+    property: 'synchronization-time-tolerance',
+    value: String(tolerance),
+    hint: 'Clocks that are set by NTP differ by less than 5 seconds; 0 takes what comes whatever the clocks say.',
+  });
+}
 
 export type GtmGlobalSettingsGeneral = ObjectOf<typeof gtmGlobalSettingsGeneral>;
 export type GtmGlobalSettingsLoadBalancing = ObjectOf<typeof gtmGlobalSettingsLoadBalancing>;
