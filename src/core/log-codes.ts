@@ -210,6 +210,47 @@ export const LOG_CODES = entries({
     level: 'error',
     help: 'iqueryd cannot listen at an address of iqueryd.address; it is tried again',
   },
+  'iquery-box-green': { level: 'info', help: 'an address of a gtm server is connected' },
+  'iquery-box-red': {
+    level: 'warn',
+    help: 'an address of a gtm server is not connected any more, or could not be; the message says why',
+  },
+  'iquery-not-connected': {
+    level: 'warn',
+    help: 'an address of a gtm server is still not connected, by now for another reason',
+  },
+  'iquery-switched': {
+    level: 'info',
+    help: 'a gtm server is heard by another of its addresses, because the one before was lost',
+  },
+  'iquery-same-machine': {
+    level: 'warn',
+    help: 'two gtm servers are one machine, or a clone has the identity of another: only one of them is heard',
+  },
+  'iquery-subscribed': { level: 'info', help: 'a machine has subscribed to what is published here' },
+  'iquery-unsubscribed': { level: 'info', help: 'a subscriber has gone; the message says why' },
+  'iquery-replaced': {
+    level: 'warn',
+    help: 'a machine has subscribed once more, and its older connection was closed; if that goes on, two machines have one identity',
+  },
+  'iquery-other-grammar': {
+    level: 'warn',
+    help: 'a peer speaks another version of the grammar: it is connected, and nothing is exchanged',
+  },
+  'iquery-unknown-element': {
+    level: 'info',
+    help: 'a peer sends an element that is not known, or not complete; it is skipped, and mentioned once',
+  },
+  'iquery-clock-skew': {
+    level: 'warn',
+    help: 'the clocks of a peer and of this machine are more than 5 s apart',
+  },
+  'iquery-clock-right': { level: 'info', help: 'a clock that was wrong is right again' },
+  'iquery-feature-failed': {
+    level: 'error',
+    help: 'a part of iqueryd failed over something that the mesh told it; the connection goes on, and it is said once',
+  },
+  'iquery-full': { level: 'error', help: 'more records of one kind are to be published than a peer would take' },
 
   // Synchronisation of a group
   'sync-taken': { level: 'info', help: 'the configuration of the group was taken from another member' },
