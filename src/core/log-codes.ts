@@ -251,6 +251,49 @@ export const LOG_CODES = entries({
     help: 'a part of iqueryd failed over something that the mesh told it; the connection goes on, and it is said once',
   },
   'iquery-full': { level: 'error', help: 'more records of one kind are to be published than a peer would take' },
+  'trust-identity-made': {
+    level: 'info',
+    help: 'iqueryd has made the certificate and key of this device, because there were none',
+  },
+  'trust-changed': {
+    level: 'info',
+    help: 'certificates that are trusted, revocation lists or the device certificate are others; the message says which came (+) and went (-)',
+  },
+  'trust-damaged': {
+    level: 'error',
+    help: 'a certificate, key, bundle or revocation list cannot be used; the message names the file, and what was read of it before counts',
+  },
+  'trust-expires': {
+    level: 'warn',
+    help: 'the device certificate, or one of a bundle, expires within 30, 14, 7, 3 days or 1 day',
+  },
+  'trust-expired': {
+    level: 'error',
+    help: 'the device certificate, or one of a bundle, has expired: said once a day',
+  },
+  'peer-no-certificate': { level: 'warn', help: 'an iQuery peer showed no certificate and was refused' },
+  'peer-unknown': {
+    level: 'warn',
+    help: 'the certificate of an iQuery peer is not in the bundle, nor is an authority that issued it; it was refused',
+  },
+  'peer-expired': {
+    level: 'warn',
+    help: 'the certificate of an iQuery peer, or of its authority, has expired; it was refused',
+  },
+  'peer-not-yet-valid': {
+    level: 'warn',
+    help: 'the certificate of an iQuery peer is not valid yet, or a clock is wrong; it was refused',
+  },
+  'peer-revoked': { level: 'warn', help: 'the certificate of an iQuery peer was revoked; it was refused' },
+  'peer-bad-usage': {
+    level: 'warn',
+    help: 'the certificate of an iQuery peer, or of its authority, may not be used for this; it was refused',
+  },
+  'peer-weak': {
+    level: 'warn',
+    help: 'the certificate of an iQuery peer has a short key or a broken signature (MD5, SHA-1); it was refused',
+  },
+  'peer-damaged': { level: 'warn', help: 'the certificate of an iQuery peer cannot be read; it was refused' },
 
   // Metrics
   'metrics-listening': { level: 'info', help: 'metrics are served; the message says where' },
