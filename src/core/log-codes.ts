@@ -302,6 +302,56 @@ export const LOG_CODES = entries({
     help: 'the certificate of an iQuery peer has a short key or a broken signature (MD5, SHA-1); it was refused',
   },
   'peer-damaged': { level: 'warn', help: 'the certificate of an iQuery peer cannot be read; it was refused' },
+  'load-unknown': {
+    level: 'warn',
+    help: 'iqueryd cannot find out how loaded this machine or its virtual servers are: others do not hear it until it can',
+  },
+  'mesh-metrics-stale': {
+    level: 'warn',
+    help: 'nothing has been heard of iqueryd for some seconds: the loads and paths that it told of last still count',
+  },
+  'mesh-metrics-fresh': { level: 'info', help: 'iqueryd is heard of again, and tells of loads and paths' },
+
+  // Synchronisation of a group
+  'sync-taken': { level: 'info', help: 'the configuration of the group was taken from another member' },
+  'sync-conflict': {
+    level: 'warn',
+    help: 'two members have changed the configuration without knowing of each other: the message says whose counts, and where the other is kept',
+  },
+  'sync-failed': {
+    level: 'error',
+    help: 'the configuration of the group could not be taken: nothing has changed, and it is tried again; the message says why',
+  },
+  'sync-forced': { level: 'info', help: 'somebody has said which configuration is that of the group' },
+  'sync-undecided': {
+    level: 'warn',
+    help: 'two machines that have never been in the group together have different configurations: somebody has to say which is to count',
+  },
+  'sync-clock': {
+    level: 'warn',
+    help: 'the clock of another member is off by more than the tolerance: nothing is taken from it',
+  },
+  'sync-damaged': {
+    level: 'warn',
+    help: 'what was known of the group cannot be read from its file, which is kept aside: this machine joins the group anew',
+  },
+  'sync-unwritten': {
+    level: 'error',
+    help: 'what is known of the group cannot be written to its file: after a restart this machine joins the group anew',
+  },
+  'sync-unsaved': {
+    level: 'warn',
+    help: 'what came from the group is not saved by itself, because something else has changed that nobody has saved',
+  },
+  'zone-file-taken': { level: 'info', help: 'the file of a zone was taken from another member of the group' },
+  'zone-file-conflict': {
+    level: 'warn',
+    help: 'the file of a zone differs from that of another member, and its serial does not: the message says which counts, and where the other is kept',
+  },
+  'zone-file-failed': {
+    level: 'error',
+    help: 'the file of a zone could not be taken from another member; the message says why',
+  },
 
   // Metrics
   'metrics-listening': { level: 'info', help: 'metrics are served; the message says where' },
