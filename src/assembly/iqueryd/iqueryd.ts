@@ -20,6 +20,7 @@ import type { IqueryFeature, IqueryWant } from './feature.ts';
 import { FeaturePort } from './feature-port.ts';
 import { makeFeatures } from './features.ts';
 import { Refusals } from './refusals.ts';
+import { IqueryShowService } from './show-service.ts';
 import { StandingConnections } from './standing.ts';
 import { TlsDialer } from './tls-dialer.ts';
 import { TlsListener } from './tls-listener.ts';
@@ -49,8 +50,8 @@ export type IquerydOptions = {
 export class Iqueryd implements ConfigApplier {
   readonly features: readonly IqueryFeature[];
   readonly mesh: Mesh;
-  readonly listener: TlsListener;
-  readonly refusals: Refusals;
+  readonly shows: IqueryShowService;
+  readonly #listener: TlsListener;
   readonly #options: IquerydOptions;
   readonly #review: NodeJS.Timeout;
   #objects: ObjectMap = new Map();
@@ -63,9 +64,9 @@ export class Iqueryd implements ConfigApplier {
     const { state, directory, clock, trust, self, log } = options;
     const port = new FeaturePort();
     this.features = makeFeatures({ mesh: port, state, directory, clock, log });
-    this.refusals = new Refusals(log, () => clock.now());
-    const standing = new StandingConnections(trust, this.refusals);
-    const common = { trust, standing, refusals: this.refusals, patienceMs: () => this.#patienceMs() };
+    const refusals = new Refusals(log, () => clock.now());
+    const standing = new StandingConnections(trust, refusals);
+    const common = { trust, standing, refusals, patienceMs: () => this.#patienceMs() };
     const transport = new TlsDialer({
       ...common,
       port: () => Number(this.#variable(IQUERY_PORT_VARIABLE)),
@@ -73,13 +74,15 @@ export class Iqueryd implements ConfigApplier {
     });
     this.mesh = new Mesh({ clock, random: Math.random, self, transport, features: this.features, log });
     port.join(this.mesh);
-    this.listener = new TlsListener({
+    this.#listener = new TlsListener({
       ...common,
       accept: (channel, from) => this.mesh.accept(channel, from),
       log,
     });
+    this.shows = new IqueryShowService(this.mesh, transport, this.#listener, refusals);
+    this.mesh.addFeature(this.shows);
     trust.onChanged((change) => {
-      if (change.identity) this.listener.renew();
+      if (change.identity) this.#listener.renew();
       if (change.trust) standing.review();
     });
     this.#review = setInterval(() => this.#lookUp(), REVIEW_MS);
@@ -88,16 +91,16 @@ export class Iqueryd implements ConfigApplier {
   onSnapshot(_generation: Generation, objects: readonly AnyConfigObject[]): Promise<ApplyFailure[]> {
     this.#goOver(mapObjects(objects));
     for (const feature of this.features) feature.start?.();
-    return Promise.resolve(this.failures());
+    return Promise.resolve(this.#failures());
   }
 
   onDiff(_generation: Generation, changes: readonly ConfigChange[]): Promise<ApplyFailure[]> {
     this.#goOver(applyChanges(this.#objects, changes));
-    return Promise.resolve(this.failures());
+    return Promise.resolve(this.#failures());
   }
 
   /** Lists of ciphers that have none that OpenSSL knows here. */
-  failures(): ApplyFailure[] {
+  #failures(): ApplyFailure[] {
     const all = [...this.#objectsOf(GENERAL), ...this.#objectsOf('gtm server')];
     return all.flatMap(({ type, name, properties }) => {
       const problem = ciphersProblem(textOf(properties['iquery-cipher-list']));
@@ -117,7 +120,7 @@ export class Iqueryd implements ConfigApplier {
 
   async stop(): Promise<void> {
     clearInterval(this.#review);
-    this.listener.close();
+    this.#listener.close();
     this.mesh.stop();
     for (const feature of this.features) await feature.stop?.();
   }
@@ -128,7 +131,7 @@ export class Iqueryd implements ConfigApplier {
     this.#objects = objects;
     this.#byType = groupByType(objects.values());
     this.#apply();
-    this.listener.want({
+    this.#listener.want({
       addresses: this.#variable(IQUERY_ADDRESS_VARIABLE),
       port: Number(this.#variable(IQUERY_PORT_VARIABLE)),
       oldestTls: this.#variable(IQUERY_TLS_VARIABLE),

@@ -26,3 +26,6 @@ export function octetsTaken(socket: Socket): number {
   if (handle?.bytesWritten === undefined) return 0;
   return handle.bytesWritten - (handle.writeQueueSize ?? 0);
 }
+
+/** Octets that were sent and wait for the network. */
+export const octetsWaiting = (socket: Socket): number => handleOf(socket)?.writeQueueSize ?? 0;

@@ -9,7 +9,7 @@ import { DOCUMENT_START, writeMessage } from '../../iquery/message-writer.ts';
 import type { Message } from '../../iquery/messages.ts';
 import { StreamError } from '../../iquery/stream-error.ts';
 import { createDeflater, createInflater, type Deflater, type Inflater } from './compression.ts';
-import { octetsTaken } from './socket-options.ts';
+import { octetsTaken, octetsWaiting } from './socket-options.ts';
 
 /** What may wait to be compressed before its sender is asked to wait; a megabyte is compressed in 10 ms. */
 const MOST_WAITING_OCTETS = 1_048_576;
@@ -31,6 +31,7 @@ export class TlsChannel implements MessageChannel {
   #isOver = false;
   #octetsIn = 0;
   #octetsOut = 0;
+  #octetsDropped = 0;
   #look: NodeJS.Timeout | undefined;
 
   /** `raw`: below TLS; its errors are the caller's until `open`. `events`: of one that is dialled. */
@@ -51,6 +52,11 @@ export class TlsChannel implements MessageChannel {
   get octetsOut(): number {
     this.#count();
     return this.#octetsOut;
+  }
+
+  /** Those that were sent and that the network had not taken when it ended. */
+  get octetsDropped(): number {
+    return this.#octetsDropped;
   }
 
   get isOver(): boolean {
@@ -113,6 +119,7 @@ export class TlsChannel implements MessageChannel {
   fail(reason: string): void {
     if (this.#isOver) return;
     this.#finish();
+    this.#octetsDropped = octetsWaiting(this.#raw) + (this.#tls?.writableLength ?? 0);
     this.#destroy();
     this.#events?.closed(reason);
   }

@@ -29,6 +29,8 @@ export type TlsDialerOptions = {
 export class TlsDialer implements MeshTransport {
   readonly compression = ['gzip'];
   readonly #options: TlsDialerOptions;
+  /** Octets that were lost with connections, by server and address. */
+  readonly #dropped = new Map<string, number>();
 
   constructor(options: TlsDialerOptions) {
     this.#options = options;
@@ -42,6 +44,7 @@ export class TlsDialer implements MeshTransport {
     raw.on('error', (error) => channel.fail(connectText(error)));
     raw.on('close', () => {
       clearTimeout(late);
+      this.#noteDropped(peer, channel.octetsDropped);
       channel.fail('the other side ended the connection');
     });
     raw.on('connect', () => {
@@ -49,6 +52,15 @@ export class TlsDialer implements MeshTransport {
       if (!channel.isOver) this.#secure(raw, peer, channel, events, late);
     });
     return channel;
+  }
+
+  /** Octets that were sent to it and not taken by the network when their connection ended. */
+  droppedOf(peer: PeerServer): number {
+    return this.#dropped.get(keyOf(peer)) ?? 0;
+  }
+
+  #noteDropped(peer: PeerServer, octets: number): void {
+    if (octets > 0) this.#dropped.set(keyOf(peer), this.droppedOf(peer) + octets);
   }
 
   #secure(raw: Socket, peer: PeerServer, channel: TlsChannel, events: ChannelEvents, late: NodeJS.Timeout): void {
@@ -86,6 +98,8 @@ export class TlsDialer implements MeshTransport {
     });
   }
 }
+
+const keyOf = ({ server, address }: PeerServer): string => `${server}\t${address}`;
 
 function lateText(raw: Socket): string {
   return raw.connecting ? `no connection within ${OPEN_MS / 1000} s` : `no TLS within ${OPEN_MS / 1000} s`;
