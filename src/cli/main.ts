@@ -6,6 +6,7 @@ import { LOG_LEVELS, type LogLevel } from '../core/log.ts';
 import { DAEMONS, type DaemonName } from '../supervise/daemon-table.ts';
 import { addHealthCommands } from './dns-health-commands.ts';
 import { addWatchCommands } from './health-commands.ts';
+import { addTrustCommands } from './trust-commands.ts';
 
 const DEFAULT_STATE = '/var/lib/wideplane';
 
@@ -212,6 +213,7 @@ dns
 
 addHealthCommands(dns, stateOption);
 addWatchCommands(program, stateOption);
+addTrustCommands(program, stateOption);
 
 program
   .command('restore')
