@@ -6,7 +6,6 @@ import { join, resolve } from 'node:path';
 import { readSnapshot, SNAPSHOT_FILE } from '../assembly/config-snapshot.ts';
 import type { GtmServer } from '../config/types/gtm-server.ts';
 import type { Self } from '../config/types/net-self.ts';
-import { formatAddress } from '../core/address.ts';
 import { errorText } from '../core/errors.ts';
 import { readStaged } from '../trust/identity.ts';
 import { activate, stageNew } from '../trust/renewal.ts';
@@ -93,7 +92,7 @@ async function peersOf(state: string): Promise<string[]> {
   const own = new Set(Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address)));
   const hosts: string[] = [];
   for (const object of snapshot.objects.values()) {
-    if (object.type === 'net self') own.add(formatAddress((object as unknown as Self).properties.address.address));
+    if (object.type === 'net self') own.add((object as unknown as Self).properties.address.replace(/\/.*$/, ''));
   }
   for (const object of snapshot.objects.values()) {
     if (object.type !== 'gtm server') continue;

@@ -1,21 +1,22 @@
-// What the configuration says of revocation lists, as src/trust takes it.
+// What `gtm global-settings general` says of revocation lists, as src/trust takes it.
 
 import type { GtmGlobalSettingsGeneral } from '../../config/types/gtm-global-settings.ts';
-import type { TrustSettings } from '../../trust/trust-store.ts';
+import { TRUST_DEFAULTS, type TrustSettings } from '../../trust/trust-store.ts';
 
-/** `general`: undefined where nothing is configured. */
-export function trustSettingsOf({ properties }: GtmGlobalSettingsGeneral): TrustSettings {
+/** `general`: its properties; what it does not say is as shipped. */
+export function trustSettingsOf(general: Partial<GtmGlobalSettingsGeneral['properties']>): TrustSettings {
+  const { revocation, reverify } = TRUST_DEFAULTS;
   return {
     revocation: {
-      depth: properties['iquery-crl-validation-depth'],
-      useExpired: properties['iquery-use-expired-crls'],
-      useNotYetActive: properties['iquery-use-not-yet-active-crls'],
-      useRevoked: properties['iquery-use-revoked-certs'],
+      depth: general['iquery-crl-validation-depth'] ?? revocation.depth,
+      useExpired: general['iquery-use-expired-crls'] ?? revocation.useExpired,
+      useNotYetActive: general['iquery-use-not-yet-active-crls'] ?? revocation.useNotYetActive,
+      useRevoked: general['iquery-use-revoked-certs'] ?? revocation.useRevoked,
     },
     reverify: {
-      onListActive: properties['iquery-reverify-on-crl-becoming-active'],
-      onListExpiring: properties['iquery-reverify-on-crl-expiring'],
-      onListUpdate: properties['iquery-reverify-on-crl-file-update'],
+      onListActive: general['iquery-reverify-on-crl-becoming-active'] ?? reverify.onListActive,
+      onListExpiring: general['iquery-reverify-on-crl-expiring'] ?? reverify.onListExpiring,
+      onListUpdate: general['iquery-reverify-on-crl-file-update'] ?? reverify.onListUpdate,
     },
   };
 }
