@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { applyChanges, type ConfigChange, type Generation, mapObjects, type ObjectMap } from '../../config/change.ts';
 import type { AnyConfigObject, ObjectTypeOptions, TypedObject } from '../../config/object-type.ts';
 import type { PropertyMap } from '../../config/property.ts';
+import { gtmGlobalSettingsMetrics } from '../../config/types/gtm-global-settings.ts';
 import { gtmListener } from '../../config/types/gtm-listener.ts';
 import { gtmZone } from '../../config/types/gtm-zone.ts';
 import { ltmProfileDns } from '../../config/types/ltm-profile-dns.ts';
@@ -29,6 +30,7 @@ import type { EngineEvents } from './engine-thread.ts';
 import { GtmKeeper } from './gtm-keeper.ts';
 import { followHealth, type HealthFollower } from './health-follower.ts';
 import { HealthService } from './health-service.ts';
+import { ReportFollower } from '../report-follower.ts';
 import { ListenerKeeper } from './listener-keeper.ts';
 import { type ListenerSpec, listenerSpecs } from './listener-spec.ts';
 import { SocketEngine } from './socket-engine.ts';
@@ -47,8 +49,9 @@ export type DnsdOptions = {
   readonly directory: string;
   /** Where the supervisor sends sockets. */
   readonly inbox: string;
-  /** Socket of healthd. */
+  /** Sockets of healthd and of iqueryd. */
   readonly healthd: string;
+  readonly iqueryd: string;
   readonly opener: SocketOpener;
   readonly setRules: SetQueryRules;
   readonly version: string;
@@ -69,6 +72,7 @@ export class Dnsd implements ConfigApplier {
   readonly health: HealthService;
   readonly wideIps: GtmKeeper;
   readonly #follower: HealthFollower;
+  readonly #meshFollower: ReportFollower<'mesh-metrics'>;
   readonly queryLog = new QueryLogService();
   /** What is answered from. */
   tables: readonly ZoneTable[] = [];
@@ -90,6 +94,14 @@ export class Dnsd implements ConfigApplier {
     this.#addon = addon.addon;
     this.health = new HealthService({ path: join(options.directory, 'health'), log });
     this.#follower = followHealth(options.healthd, this.health, log);
+    this.#meshFollower = new ReportFollower({
+      daemon: 'iqueryd',
+      method: 'mesh-metrics',
+      socketPath: options.iqueryd,
+      target: this.health.mesh,
+      codes: { stale: 'mesh-metrics-stale', fresh: 'mesh-metrics-fresh' },
+      log,
+    });
     this.wideIps = new GtmKeeper((compiled) => this.health.adopt(compiled), log);
     this.#decisions = new DecisionLogService(log, (version) => this.wideIps.compiledOf(version));
     this.#backends = new Backends(this.facts, log);
@@ -126,6 +138,8 @@ export class Dnsd implements ConfigApplier {
     const failures = await this.#goOver(mapObjects(objects));
     this.listeners.start();
     this.#follower.start();
+    this.#meshFollower.start();
+    this.health.mesh.start();
     return failures;
   }
 
@@ -138,6 +152,8 @@ export class Dnsd implements ConfigApplier {
     this.#objects = objects;
     await (this.#health ??= this.health.start());
     const zones = await this.zones.want(this.objectsOf(gtmZone));
+    const [metrics] = this.objectsOf(gtmGlobalSettingsMetrics);
+    if (metrics !== undefined) this.health.mesh.cachingSeconds = metrics.properties['metrics-caching'];
     // At the end: threads do not see what changes of health from here on until they answer from what there is now.
     const settleWideIps = await this.wideIps.want((type) => this.objectsOf(type));
     this.#zoneFailures = await this.#takeZones(zones);
@@ -231,6 +247,8 @@ export class Dnsd implements ConfigApplier {
     await this.listeners.stop();
     await (await this.#engine)?.stop();
     await this.#follower.stop();
+    await this.#meshFollower.stop();
+    this.health.mesh.stop();
     await this.health.stop();
     this.#decisions.close();
     this.#backends.close();

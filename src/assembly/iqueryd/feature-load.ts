@@ -44,6 +44,8 @@ export class LoadFeature implements MeshFeature {
   /** Loads that were told, by server: keys of virtual servers. */
   readonly #told = new Map<string, Set<string>>();
   readonly #stopListening: () => void;
+  /** Servers of which there is something to tell, once what has come with it is taken as well. */
+  readonly #news = new Set<string>();
 
   constructor(options: LoadFeatureOptions) {
     this.#options = options;
@@ -57,7 +59,7 @@ export class LoadFeature implements MeshFeature {
     this.#servers = new Map(bigips.map((server) => [server.name, server]));
     for (const name of [...this.#machines.keys()]) if (!this.#servers.has(name)) this.#forget(name);
     this.#setLimits();
-    for (const name of this.#machines.keys()) this.#tell(name);
+    for (const name of this.#machines.keys()) this.#tellSoon(name);
   }
 
   stop(): void {
@@ -98,7 +100,7 @@ export class LoadFeature implements MeshFeature {
     if (machine === undefined || (record.message !== 'server' && record.message !== 'vs')) return;
     machine.heard = this.#now();
     this.#take(machine, record);
-    this.#tell(server);
+    this.#tellSoon(server);
   }
 
   onForgotten(server: string, channel: Channel, key: string): void {
@@ -106,7 +108,7 @@ export class LoadFeature implements MeshFeature {
     if (machine === undefined || (channel !== 'server' && channel !== 'vs')) return;
     if (channel === 'server') machine.server = undefined;
     else this.#drop(machine, key);
-    this.#tell(server);
+    this.#tellSoon(server);
   }
 
   #machine(server: string): Machine | undefined {
@@ -146,6 +148,17 @@ export class LoadFeature implements MeshFeature {
   #tellMachine(server: string, { isConnected, whole, heard }: Machine): void {
     const machine: MeshMachine = { server, isHeard: isConnected && whole.size === this.channels.length, heard };
     this.#options.publisher.setMachine(machine);
+  }
+
+  #tellSoon(server: string): void {
+    if (this.#news.size === 0) queueMicrotask(() => this.#tellNews());
+    this.#news.add(server);
+  }
+
+  #tellNews(): void {
+    const servers = [...this.#news];
+    this.#news.clear();
+    for (const server of servers) this.#tell(server);
   }
 
   /** What is known of a machine, by the names of the configuration. */
