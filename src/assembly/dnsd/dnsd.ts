@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { applyChanges, type ConfigChange, type Generation, mapObjects, type ObjectMap } from '../../config/change.ts';
 import type { AnyConfigObject, ObjectTypeOptions, TypedObject } from '../../config/object-type.ts';
 import type { PropertyMap } from '../../config/property.ts';
-import { gtmGlobalSettingsMetrics } from '../../config/types/gtm-global-settings.ts';
+import { gtmGlobalSettingsGeneral, gtmGlobalSettingsMetrics } from '../../config/types/gtm-global-settings.ts';
 import { gtmListener } from '../../config/types/gtm-listener.ts';
 import { gtmZone } from '../../config/types/gtm-zone.ts';
 import { ltmProfileDns } from '../../config/types/ltm-profile-dns.ts';
@@ -30,6 +30,7 @@ import type { EngineEvents } from './engine-thread.ts';
 import { GtmKeeper } from './gtm-keeper.ts';
 import { followHealth, type HealthFollower } from './health-follower.ts';
 import { HealthService } from './health-service.ts';
+import { ResolverService } from './resolver-service.ts';
 import { ReportFollower } from '../report-follower.ts';
 import { ListenerKeeper } from './listener-keeper.ts';
 import { type ListenerSpec, listenerSpecs } from './listener-spec.ts';
@@ -72,6 +73,7 @@ export class Dnsd implements ConfigApplier {
   readonly health: HealthService;
   readonly wideIps: GtmKeeper;
   readonly #follower: HealthFollower;
+  readonly resolvers = new ResolverService();
   readonly #meshFollower: ReportFollower<'mesh-metrics'>;
   readonly queryLog = new QueryLogService();
   /** What is answered from. */
@@ -102,7 +104,7 @@ export class Dnsd implements ConfigApplier {
       codes: { stale: 'mesh-metrics-stale', fresh: 'mesh-metrics-fresh' },
       log,
     });
-    this.wideIps = new GtmKeeper((compiled) => this.health.adopt(compiled), log);
+    this.wideIps = new GtmKeeper((compiled) => this.health.adopt(compiled), this.resolvers.memory, log);
     this.#decisions = new DecisionLogService(log, (version) => this.wideIps.compiledOf(version));
     this.#backends = new Backends(this.facts, log);
     this.#source = new SocketSource(addon, inbox, opener);
@@ -140,6 +142,7 @@ export class Dnsd implements ConfigApplier {
     this.#follower.start();
     this.#meshFollower.start();
     this.health.mesh.start();
+    this.resolvers.start();
     return failures;
   }
 
@@ -152,8 +155,7 @@ export class Dnsd implements ConfigApplier {
     this.#objects = objects;
     await (this.#health ??= this.health.start());
     const zones = await this.zones.want(this.objectsOf(gtmZone));
-    const [metrics] = this.objectsOf(gtmGlobalSettingsMetrics);
-    if (metrics !== undefined) this.health.mesh.cachingSeconds = metrics.properties['metrics-caching'];
+    this.#wantMetrics();
     // At the end: threads do not see what changes of health from here on until they answer from what there is now.
     const settleWideIps = await this.wideIps.want((type) => this.objectsOf(type));
     this.#zoneFailures = await this.#takeZones(zones);
@@ -163,6 +165,18 @@ export class Dnsd implements ConfigApplier {
     this.#backends.retain(specs.map(({ profile }) => profile));
     await this.listeners.want(specs);
     return this.failures();
+  }
+
+  #wantMetrics(): void {
+    const [metrics] = this.objectsOf(gtmGlobalSettingsMetrics);
+    const [general] = this.objectsOf(gtmGlobalSettingsGeneral);
+    if (metrics === undefined) return;
+    this.health.mesh.cachingSeconds = metrics.properties['metrics-caching'];
+    this.resolvers.want({
+      isOn: general?.properties['cache-ldns-servers'] ?? true,
+      interval: metrics.properties['ldns-update-interval'],
+      inactive: metrics.properties['inactive-ldns-ttl'],
+    });
   }
 
   failures(): ApplyFailure[] {
@@ -249,6 +263,7 @@ export class Dnsd implements ConfigApplier {
     await this.#follower.stop();
     await this.#meshFollower.stop();
     this.health.mesh.stop();
+    this.resolvers.stop();
     await this.health.stop();
     this.#decisions.close();
     this.#backends.close();
