@@ -2,12 +2,14 @@
 
 import { join } from 'node:path';
 import { ConfigSubscriber } from '../../assembly/config-subscriber.ts';
+import { hostAddresses } from '../../assembly/host-addresses.ts';
 import { Iqueryd } from '../../assembly/iqueryd/iqueryd.ts';
 import { handlersOf } from '../../assembly/iqueryd/requests.ts';
 import { typesOf } from '../../config/object-types.ts';
 import { useSecretBox } from '../../config/secret-box.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
+import type { Clock } from '../../health/clock.ts';
 import { IpcServer } from '../../ipc/ipc-server.ts';
 import { makeDirectory } from '../../store/atomic-file.ts';
 import { MasterKeyBox } from '../../store/master-key.ts';
@@ -15,6 +17,15 @@ import { daemonSocket } from '../../supervise/daemon-table.ts';
 import { stateLayout } from '../../supervise/state-directory.ts';
 
 export type IquerydSettings = { state: string; log: Log };
+
+const clock: Clock = {
+  now: () => performance.now(),
+  wall: () => Date.now(),
+  setTimer(milliseconds, fire) {
+    const timer = setTimeout(fire, Math.max(0, Math.ceil(milliseconds)));
+    return () => clearTimeout(timer);
+  },
+};
 
 /** Runs until a signal asks for the end; resolves to the exit status. */
 export async function runIqueryd({ state, log }: IquerydSettings): Promise<number> {
@@ -25,7 +36,7 @@ export async function runIqueryd({ state, log }: IquerydSettings): Promise<numbe
   useSecretBox(new MasterKeyBox(stateLayout(state).masterKey, { create: false }));
   const directory = join(state, 'iqueryd');
   await makeDirectory(directory);
-  const iqueryd = new Iqueryd({ directory, log });
+  const iqueryd = new Iqueryd({ state, directory, clock, hostAddresses, log });
   const subscriber = new ConfigSubscriber({
     daemon: 'iqueryd',
     types: typesOf('iqueryd'),
@@ -34,7 +45,7 @@ export async function runIqueryd({ state, log }: IquerydSettings): Promise<numbe
     applier: iqueryd,
     log,
   });
-  const server = new IpcServer(daemonSocket(state, 'iqueryd'), handlersOf(), log);
+  const server = new IpcServer(daemonSocket(state, 'iqueryd'), handlersOf(iqueryd), log);
 
   await subscriber.start();
   await server.listen();
