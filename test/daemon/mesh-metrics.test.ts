@@ -173,13 +173,13 @@ test('paths that machines measured choose the nearer datacenter', async () => {
   await answers('hops', '192.0.2.2');
   assert.match(await dns('health'), /^path 127.0.0.1 to \/Common\/west: by iQuery, good for \d+ s, rtt ms 5, hops 9$/m);
   // What is said by hand lies above.
-  await dns('health', 'set-path', '127.0.0.1', 'west', '--rtt', '90');
+  await dns('path', 'set', '127.0.0.1', 'west', '--rtt', '90');
   await answers('near', '192.0.2.2');
   fake.say({ paths: [path('west', { roundTripTime: 4_000, hops: 1 })] });
   fake.say({ paths: [path('east', { roundTripTime: 20_000, hops: 3 })] });
   await eventually('east is there', async () => /east: .*hops 3$/m.test(await dns('health')));
   assert.equal(await ask('near'), '192.0.2.2');
-  await dns('health', 'clear-path', '127.0.0.1', 'west');
+  await dns('path', 'clear', '127.0.0.1', 'west');
   fake.say({ paths: [path('west', { roundTripTime: 4_000, hops: 1 })] });
   await answers('near', '192.0.3.2');
   await answers('hops', '192.0.3.2');
