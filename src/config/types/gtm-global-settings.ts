@@ -2,7 +2,7 @@
 
 import { MAX_COUNT } from '../gtm-kinds.ts';
 import { choice, choiceList, integer, patternList, pattern, string, toggle, yesNo } from '../kinds.ts';
-import { objectType, type ObjectOf } from '../object-type.ts';
+import { type CheckContext, objectType, type ObjectOf } from '../object-type.ts';
 import type { ScalarKind } from '../property.ts';
 import { cipherListKind, SHIPPED_CIPHER_LIST, SHIPPED_TLS_VERSION, TLS_VERSIONS, warnOfOldTls } from '../tls-kinds.ts';
 
