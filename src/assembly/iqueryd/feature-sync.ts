@@ -11,8 +11,9 @@ import type { Log } from '../../core/log.ts';
 import type { Clock } from '../../health/clock.ts';
 import { IpcError } from '../../ipc/ipc-error.ts';
 import type { Handlers } from '../../ipc/ipc-server.ts';
+import type { ResultOf } from '../../ipc/schema.ts';
 import { BASE_CHANGED, type GroupState } from '../../ipc/sync-schema.ts';
-import type { MeshPort, PeerCondition, Subscriber } from '../../iquery/mesh-feature.ts';
+import type { MeshPort, PeerCondition, PeerServer, Subscriber } from '../../iquery/mesh-feature.ts';
 import type { Channel, RecordMessage, ReplyMessage, RequestMessage } from '../../iquery/messages.ts';
 import {
   newMemory,
@@ -32,6 +33,7 @@ import {
   type Revision,
 } from '../../iquery/sync-rules.ts';
 import { viewSync, type SyncMember, type SyncView } from '../../iquery/sync-status.ts';
+import { devicesOf } from './cm-devices.ts';
 import type { IqueryFeature, IqueryWant } from './feature.ts';
 import type { GroupStore } from './group-store.ts';
 import type { SyncRecord, SyncStore } from './sync-file.ts';
@@ -44,6 +46,7 @@ export type SyncFeatureOptions = {
   readonly file: SyncStore;
   /** Name of this machine, for people. */
   readonly hostname: string;
+  readonly version: string;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -60,13 +63,16 @@ type Peer = { isConnected: boolean; reason: string; revision?: Revision | undefi
 type Failure = { readonly what: string; readonly text: string; readonly at: number };
 
 export class SyncFeature implements IqueryFeature {
-  readonly channels: readonly Channel[] = ['config'];
+  readonly channels: readonly Channel[] = ['config', 'server'];
   readonly handlers: Handlers;
   readonly #options: SyncFeatureOptions;
   readonly #peers = new Map<string, Peer>();
   #settings: SyncSettings = syncSettings(undefined);
   #ownServers: ReadonlySet<string> = new Set();
   #dialled: ReadonlySet<string> = new Set();
+  #dials: readonly PeerServer[] = [];
+  /** What servers say of themselves. */
+  readonly #saidOfItself = new Map<string, { readonly name: string; readonly version: string }>();
   #record: SyncRecord | undefined;
   /** Of configd, as it was last heard; `seen` is what the memory has taken of it. */
   #report: GroupState | undefined;
@@ -85,6 +91,7 @@ export class SyncFeature implements IqueryFeature {
   constructor(options: SyncFeatureOptions) {
     this.#options = options;
     this.handlers = {
+      'group-state': () => this.#state(),
       'config-sync': ({ direction, group, user }) => this.#inTurn(() => this.#force(direction, group, user)),
     };
   }
@@ -94,6 +101,7 @@ export class SyncFeature implements IqueryFeature {
     const before = this.#settings;
     this.#settings = syncSettings(general);
     this.#ownServers = ownServers;
+    this.#dials = peers;
     this.#dialled = new Set(peers.map(({ server }) => server));
     for (const server of this.#peers.keys()) if (!this.#dialled.has(server)) this.#peers.delete(server);
     if (this.#record === undefined) return;
@@ -125,7 +133,11 @@ export class SyncFeature implements IqueryFeature {
     this.#stepSoon();
   }
 
-  onWhole(server: string, _channel: Channel, records: readonly RecordMessage[]): void {
+  onWhole(server: string, channel: Channel, records: readonly RecordMessage[]): void {
+    if (channel !== 'config') {
+      for (const record of records) this.onRecord(server, record);
+      return;
+    }
     const peer = this.#peerOf(server);
     peer.revision = undefined;
     peer.isOfGroup = false;
@@ -134,6 +146,7 @@ export class SyncFeature implements IqueryFeature {
   }
 
   onRecord(server: string, record: RecordMessage): void {
+    if (record.message === 'server') this.#saidOfItself.set(server, record);
     if (record.message !== 'config') return;
     const peer = this.#peerOf(server);
     const edits = readEdits(record.history);
@@ -143,7 +156,8 @@ export class SyncFeature implements IqueryFeature {
     this.#stepSoon();
   }
 
-  onForgotten(server: string): void {
+  onForgotten(server: string, channel: Channel): void {
+    if (channel !== 'config') return;
     const peer = this.#peerOf(server);
     peer.revision = undefined;
     peer.isOfGroup = false;
@@ -183,6 +197,16 @@ export class SyncFeature implements IqueryFeature {
       const { isConnected = false, reason = 'it has not been reached yet', revision } = peer ?? {};
       return [{ server, isConnected, reason, revision, skewMs: this.#skewOf(server) }];
     });
+  }
+
+  #state(): ResultOf<'group-state'> {
+    const { color, mode, status, summary, details } = this.status();
+    const { hostname, version } = this.#options;
+    const devices = devicesOf({
+      ...{ hostname, version, status, said: this.#saidOfItself },
+      ...{ peers: this.#dials, members: this.#settings.isOn ? this.members() : [] },
+    });
+    return { sync: { color, mode, status, summary, details: [...details] }, devices };
   }
 
   get #memory(): SyncMemory | undefined {
