@@ -251,6 +251,58 @@ export const LOG_CODES = entries({
     help: 'a part of iqueryd failed over something that the mesh told it; the connection goes on, and it is said once',
   },
   'iquery-full': { level: 'error', help: 'more records of one kind are to be published than a peer would take' },
+  'trust-identity-made': {
+    level: 'info',
+    help: 'iqueryd has made the certificate and key of this device, because there were none',
+  },
+  'trust-changed': {
+    level: 'info',
+    help: 'certificates that are trusted, revocation lists or the device certificate are others; the message says which came (+) and went (-)',
+  },
+  'trust-damaged': {
+    level: 'error',
+    help: 'a certificate, key, bundle or revocation list cannot be used; the message names the file, and what was read of it before counts',
+  },
+  'trust-expires': {
+    level: 'warn',
+    help: 'the device certificate, or one of a bundle, expires within 30, 14, 7, 3 days or 1 day',
+  },
+  'trust-expired': {
+    level: 'error',
+    help: 'the device certificate, or one of a bundle, has expired: said once a day',
+  },
+  'peer-no-certificate': { level: 'warn', help: 'an iQuery peer showed no certificate and was refused' },
+  'peer-unknown': {
+    level: 'warn',
+    help: 'the certificate of an iQuery peer is not in the bundle, nor is an authority that issued it; it was refused',
+  },
+  'peer-expired': {
+    level: 'warn',
+    help: 'the certificate of an iQuery peer, or of its authority, has expired; it was refused',
+  },
+  'peer-not-yet-valid': {
+    level: 'warn',
+    help: 'the certificate of an iQuery peer is not valid yet, or a clock is wrong; it was refused',
+  },
+  'peer-revoked': { level: 'warn', help: 'the certificate of an iQuery peer was revoked; it was refused' },
+  'peer-bad-usage': {
+    level: 'warn',
+    help: 'the certificate of an iQuery peer, or of its authority, may not be used for this; it was refused',
+  },
+  'peer-weak': {
+    level: 'warn',
+    help: 'the certificate of an iQuery peer has a short key or a broken signature (MD5, SHA-1); it was refused',
+  },
+  'peer-damaged': { level: 'warn', help: 'the certificate of an iQuery peer cannot be read; it was refused' },
+  'load-unknown': {
+    level: 'warn',
+    help: 'iqueryd cannot find out how loaded this machine or its virtual servers are: others do not hear it until it can',
+  },
+  'mesh-metrics-stale': {
+    level: 'warn',
+    help: 'nothing has been heard of iqueryd for some seconds: the loads and paths that it told of last still count',
+  },
+  'mesh-metrics-fresh': { level: 'info', help: 'iqueryd is heard of again, and tells of loads and paths' },
 
   // Synchronisation of a group
   'sync-taken': { level: 'info', help: 'the configuration of the group was taken from another member' },
