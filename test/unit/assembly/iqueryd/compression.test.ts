@@ -92,7 +92,9 @@ describe('a compressed direction', () => {
 
     const text = '<vs><name>x</name></vs>'.repeat(1000);
     const sink = new Sink();
-    for (const octet of await gzipped(Buffer.from(text))) sink.inflater.write(Uint8Array.of(octet));
+    sink.inflater.write(Buffer.from('\r\n'));
+    for (const octet of Buffer.concat([Buffer.from('\n'), await gzipped(Buffer.from(text))]))
+      sink.inflater.write(Uint8Array.of(octet));
     await until(() => sink.text.length === text.length);
     assert.equal(sink.text, text);
     // What stands behind its end is nobody's.
