@@ -10,6 +10,7 @@ import { renderPages } from '../show.ts';
 import { showCmDevice, showCmSyncStatus } from './cm.ts';
 import { SHOW_SYS } from './show-sys.ts';
 import type { OptionWord, Verb } from '../verb.ts';
+import { showGtmIquery } from './gtm-iquery.ts';
 import { showGtmPersist } from './gtm-persist.ts';
 import { showIpsecSa, showIpsecStat } from './ipsec-sa.ts';
 import { showRunningConfig } from './list.ts';
@@ -55,6 +56,7 @@ export const show: Verb = {
     showIpsecSa,
     showIpsecStat,
     showGtmPersist,
+    showGtmIquery,
   ],
 };
 
