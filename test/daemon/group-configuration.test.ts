@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, describe, it } from 'node:test';
@@ -22,7 +22,7 @@ type Machine = { state: string; config: string; daemon: ConfigdProcess; client: 
 
 async function start(text: string, state = join(mkdtempSync(join(root, 'm')), 'state')): Promise<Machine> {
   const config = `${state}.conf`;
-  if (text !== '') writeFileSync(config, text);
+  if (!existsSync(config)) writeFileSync(config, text);
   const daemon = await new ConfigdProcess(state, config).ready();
   const client = await IpcClient.connect(join(state, 'configd.sock'));
   clients.push(client);
@@ -189,14 +189,14 @@ describe('the configuration of a group', { timeout: 120_000 }, () => {
     const from = await stateOf(one);
     const text = await textOf(one, from.digest);
     const found = new Set<string>();
-    for (let round = 0; round < 6; round++) {
+    for (const waitMs of [0, 2, 5, 10, 20, 40, 80, 160]) {
       const other = await start('gtm region old { }\n');
       const { digest: before } = await stateOf(other);
       const taking = take(other, text, before).then(
         () => true,
         () => false,
       );
-      await new Promise((resolve) => setTimeout(resolve, round * 6));
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
       other.daemon.process.kill('SIGKILL');
       await other.daemon.ended();
       const isAnswered = await taking;
