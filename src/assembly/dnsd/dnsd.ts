@@ -27,7 +27,7 @@ import { Backends } from './backends.ts';
 import { DecisionLogService } from './decision-log-service.ts';
 import type { EngineEvents } from './engine-thread.ts';
 import { GtmKeeper } from './gtm-keeper.ts';
-import { HealthFollower } from './health-follower.ts';
+import { followHealth, type HealthFollower } from './health-follower.ts';
 import { HealthService } from './health-service.ts';
 import { ListenerKeeper } from './listener-keeper.ts';
 import { type ListenerSpec, listenerSpecs } from './listener-spec.ts';
@@ -89,7 +89,7 @@ export class Dnsd implements ConfigApplier {
     this.facts = { cookieKey: randomBytes(COOKIE_KEY_OCTETS), chaos };
     this.#addon = addon.addon;
     this.health = new HealthService({ path: join(options.directory, 'health'), log });
-    this.#follower = new HealthFollower({ socketPath: options.healthd, target: this.health, log });
+    this.#follower = followHealth(options.healthd, this.health, log);
     this.wideIps = new GtmKeeper((compiled) => this.health.adopt(compiled), log);
     this.#decisions = new DecisionLogService(log, (version) => this.wideIps.compiledOf(version));
     this.#backends = new Backends(this.facts, log);

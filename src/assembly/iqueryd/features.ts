@@ -1,0 +1,10 @@
+// All that uses the mesh, in the order in which it hears of what happens.
+
+import type { FeatureContext, IqueryFeature } from './feature.ts';
+
+type MakeFeature = (context: FeatureContext) => IqueryFeature;
+
+const FEATURES: readonly MakeFeature[] = [];
+
+export const makeFeatures = (context: FeatureContext): readonly IqueryFeature[] =>
+  FEATURES.map((make) => make(context));
