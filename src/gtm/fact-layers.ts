@@ -7,6 +7,7 @@ import {
   type MemberFacts,
   newFactLayer,
   type PathFacts,
+  type ServerFacts,
   type ThingChange,
 } from './facts.ts';
 
@@ -48,8 +49,9 @@ export class FactLayers {
     const before = factsIn(this.known[layer], change);
     const after = change.facts;
     if (before === undefined || after === undefined) return before === after;
-    const { status, reason, since, goodFor } = before;
-    return status === after.status && reason === after.reason && since === after.since && goodFor === after.goodFor;
+    const same = ['status', 'reason', 'since', 'goodFor', 'sparesVirtualServers'] as const;
+    const [said, says]: readonly [ServerFacts, ServerFacts] = [before, after];
+    return same.every((field) => said[field] === says[field]);
   }
 
   /** As it is seen from above. */
@@ -119,5 +121,6 @@ function merged<T extends MemberFacts>(hand: T | undefined, measured: T | undefi
   if (hand === undefined || measured === undefined) return hand ?? measured;
   if (hand.status === undefined) return { ...measured, ...hand };
   const { reason, since, goodFor } = hand;
-  return { ...measured, ...hand, reason, since, goodFor };
+  // What is said by hand of a server takes its virtual servers along, as ever.
+  return { ...measured, ...hand, reason, since, goodFor, sparesVirtualServers: undefined };
 }

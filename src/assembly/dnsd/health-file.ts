@@ -35,7 +35,13 @@ const entrySchema = z.union([
   z.strictObject({
     server: z.string(),
     measured,
-    facts: z.strictObject({ ...judged, ...load, cpu: number, memoryAvailable: number }),
+    facts: z.strictObject({
+      ...judged,
+      ...load,
+      cpu: number,
+      memoryAvailable: number,
+      sparesVirtualServers: z.literal(true).optional(),
+    }),
   }),
   z.strictObject({ member: z.string(), measured, facts: z.strictObject(judged) }),
   z.strictObject({ heard: z.number() }),

@@ -97,6 +97,10 @@ gtm global-settings general {
     synchronization: yesNo({ default: false, help: 'Whether this configuration is shared with a group.', inert: true }),
     'synchronization-group-name': string({ default: 'default', help: 'The group.', inert: true }),
     'synchronize-zone-files': yesNo({ default: false, help: 'Whether zone files are shared as well.', inert: true }),
+    'virtuals-depend-on-server-state': yesNo({
+      default: true,
+      help: 'Whether virtual servers go down when their server cannot be reached over iQuery any more.',
+    }),
     'wideip-zone-nameserver': pattern(
       {
         name: 'domain-name',
