@@ -4,6 +4,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { LOG_LEVELS, type LogLevel } from '../core/log.ts';
 import { DAEMONS, type DaemonName } from '../supervise/daemon-table.ts';
+import { addJoiningCommands } from './add-commands.ts';
 import { addHealthCommands } from './dns-health-commands.ts';
 import { addWatchCommands } from './health-commands.ts';
 
@@ -212,6 +213,7 @@ dns
 
 addHealthCommands(dns, stateOption);
 addWatchCommands(program, stateOption);
+addJoiningCommands(program, stateOption);
 
 program
   .command('restore')

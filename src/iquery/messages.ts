@@ -189,6 +189,18 @@ export function isRecord(message: Message): message is RecordMessage {
   return Object.hasOwn(RECORD_MESSAGES, message.message);
 }
 
+export function isRequest(message: Message): message is RequestMessage {
+  return Object.hasOwn(REQUEST_MESSAGES, message.message);
+}
+
+export function isReply(message: Message): message is ReplyMessage {
+  return Object.hasOwn(REPLY_MESSAGES, message.message);
+}
+
+export function isChannel(name: string): name is Channel {
+  return Object.hasOwn(RECORD_MESSAGES, name);
+}
+
 /** What a record is told apart by in its channel: its key's fields with a tab between them. */
 export function recordKey(record: RecordMessage): string {
   const values = record as unknown as Readonly<Record<string, unknown>>;

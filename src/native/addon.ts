@@ -392,6 +392,8 @@ export interface Addon {
 
   /** A NETLINK_ROUTE socket, bound to these multicast groups (bit mask of RTMGRP_*), non-blocking. */
   netlinkOpen(groups: number): number;
+  /** A NETLINK_SOCK_DIAG socket, non-blocking: `netlinkSend` and `netlinkReceive` are its as well. */
+  diagnosticsOpen(): number;
   netlinkSend(descriptor: number, message: Uint8Array): void;
   /** One datagram of netlink messages, or null when none waits; throws ENOBUFS as an Error with code when some were lost. */
   netlinkReceive(descriptor: number): Uint8Array | null;

@@ -2,7 +2,7 @@
 
 import { MAX_COUNT } from '../gtm-kinds.ts';
 import { choice, choiceList, integer, patternList, pattern, string, toggle, yesNo } from '../kinds.ts';
-import { objectType, type ObjectOf } from '../object-type.ts';
+import { type CheckContext, objectType, type ObjectOf } from '../object-type.ts';
 import type { ScalarKind } from '../property.ts';
 import { cipherListKind, SHIPPED_CIPHER_LIST, SHIPPED_TLS_VERSION, TLS_VERSIONS, warnOfOldTls } from '../tls-kinds.ts';
 
@@ -19,6 +19,11 @@ const fileKind: ScalarKind<string> = {
       : { value: word },
   print: (value) => value,
 };
+
+/** Of automatic-configuration-save-timeout, as on a BIG-IP. */
+export const NEVER_SAVED = 86_400;
+
+const LEAST_TOLERANCE = 5;
 
 const count = (value: number, help: string) => integer({ min: 0, max: MAX_COUNT }, { default: value, help });
 const inertCount = (value: number, help: string) =>
@@ -46,6 +51,13 @@ gtm global-settings general {
     }),
     'auto-discovery': yesNo({ default: false, help: 'Whether virtual servers are found that other machines have.' }),
     'auto-discovery-interval': count(30, 'Seconds between two looks at what virtual servers others have.'),
+    'automatic-configuration-save-timeout': integer(
+      { min: 0, max: NEVER_SAVED },
+      {
+        default: 15,
+        help: `Seconds after which a configuration that came from another member is saved. ${NEVER_SAVED}: never.`,
+      },
+    ),
     'cache-ldns-servers': yesNo({ default: true, help: 'Whether resolvers are remembered.', inert: true }),
     'domain-name-check': choice(['allow-underscore', 'idn-compatible', 'none', 'strict'], {
       default: 'allow-underscore',
@@ -94,9 +106,21 @@ gtm global-settings general {
       { min: 0, max: 128 },
       { default: 128, help: 'Bits of the address that static-persistence goes by, for resolvers of IPv6.' },
     ),
-    synchronization: yesNo({ default: false, help: 'Whether this configuration is shared with a group.', inert: true }),
-    'synchronization-group-name': string({ default: 'default', help: 'The group.', inert: true }),
-    'synchronize-zone-files': yesNo({ default: false, help: 'Whether zone files are shared as well.', inert: true }),
+    synchronization: yesNo({ default: false, help: 'Whether this configuration is shared with a group.' }),
+    'synchronization-group-name': string({ default: 'default', help: 'The group.' }),
+    'synchronization-time-tolerance': integer(
+      { min: 0, max: 600 },
+      {
+        default: 10,
+        help: 'Seconds that the clocks of members may be apart, 5 to 600; nothing is taken from one that is further off. 0: it does not matter.',
+      },
+    ),
+    'synchronization-timeout': count(180, 'Seconds in which a configuration has to come from another member.'),
+    'synchronize-zone-files': yesNo({
+      default: false,
+      help: 'Whether files of zones in the zone directory are shared as well.',
+    }),
+    'synchronize-zone-files-timeout': count(300, 'Seconds in which a zone file has to come from another member.'),
     'virtuals-depend-on-server-state': yesNo({
       default: true,
       help: 'Whether virtual servers go down when their server cannot be reached over iQuery any more.',
@@ -117,6 +141,7 @@ gtm global-settings general {
     for (const object of objects) {
       const version = object.properties['iquery-minimum-tls-version'];
       if (version !== SHIPPED_TLS_VERSION) warnOfOldTls(object, version, context);
+      checkTolerance(object, context);
     }
   },
 });
@@ -209,4 +234,16 @@ gtm global-settings metrics {
   },
 });
 
+function checkTolerance(object: GtmGlobalSettingsGeneral, context: CheckContext): void {
+  const tolerance = object.properties['synchronization-time-tolerance'];
+  if (tolerance === 0 || tolerance >= LEAST_TOLERANCE) return;
+  const text = `GTM Global Settings: synchronization-time-tolerance ${tolerance} is neither 0 nor from ${LEAST_TOLERANCE} to 600.`;
+  context.error(object, text, {
+    property: 'synchronization-time-tolerance',
+    value: String(tolerance),
+    hint: 'Clocks that are set by NTP differ by less than 5 seconds; 0 takes what comes whatever the clocks say.',
+  });
+}
+
+export type GtmGlobalSettingsGeneral = ObjectOf<typeof gtmGlobalSettingsGeneral>;
 export type GtmGlobalSettingsLoadBalancing = ObjectOf<typeof gtmGlobalSettingsLoadBalancing>;

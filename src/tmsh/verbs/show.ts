@@ -9,6 +9,7 @@ import { fieldPages } from '../field-format.ts';
 import { renderPages } from '../show.ts';
 import { SHOW_SYS } from './show-sys.ts';
 import type { OptionWord, Verb } from '../verb.ts';
+import { showGtmIquery } from './gtm-iquery.ts';
 import { showGtmPersist } from './gtm-persist.ts';
 import { showIpsecSa, showIpsecStat } from './ipsec-sa.ts';
 import { showRunningConfig } from './list.ts';
@@ -52,6 +53,7 @@ export const show: Verb = {
     showIpsecSa,
     showIpsecStat,
     showGtmPersist,
+    showGtmIquery,
   ],
 };
 
