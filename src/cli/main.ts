@@ -7,6 +7,7 @@ import { DAEMONS, type DaemonName } from '../supervise/daemon-table.ts';
 import { addJoiningCommands } from './add-commands.ts';
 import { addHealthCommands } from './dns-health-commands.ts';
 import { addWatchCommands } from './health-commands.ts';
+import { addTrustCommands } from './trust-commands.ts';
 
 const DEFAULT_STATE = '/var/lib/wideplane';
 
@@ -214,6 +215,7 @@ dns
 addHealthCommands(dns, stateOption);
 addWatchCommands(program, stateOption);
 addJoiningCommands(program, stateOption);
+addTrustCommands(program, stateOption);
 
 program
   .command('restore')

@@ -4,9 +4,11 @@ import type { GtmServer } from '../../config/types/gtm-server.ts';
 import { splitVirtualServerKey } from '../../config/gtm-kinds.ts';
 import { MachineVirtuals } from '../../health/machine-virtuals.ts';
 import type { MeshMachine } from '../../ipc/mesh-schema.ts';
-import type { MeshFeature, MeshPort, PeerCondition } from '../../iquery/mesh-feature.ts';
+import type { Handlers } from '../../ipc/ipc-server.ts';
+import type { MeshPort, PeerCondition } from '../../iquery/mesh-feature.ts';
 import type { Channel, RecordMessage, RecordOf } from '../../iquery/messages.ts';
 import { virtualsSought } from '../virtuals-sought.ts';
+import type { IqueryFeature, IqueryWant } from './feature.ts';
 import { type LoadKeeper, targetKey, type WholeLoad } from './load-keeper.ts';
 import type { MetricsPublisher } from './metrics-publisher.ts';
 
@@ -14,7 +16,7 @@ import type { MetricsPublisher } from './metrics-publisher.ts';
 const MOST_VIRTUALS = 65_536;
 
 export type LoadFeatureOptions = {
-  readonly port: Pick<MeshPort, 'publish' | 'peers'>;
+  readonly mesh: Pick<MeshPort, 'publish'>;
   readonly keeper: LoadKeeper;
   readonly publisher: MetricsPublisher;
   /** What this machine calls itself, and what it runs. */
@@ -35,32 +37,43 @@ type Machine = {
   heard: number;
 };
 
-export class LoadFeature implements MeshFeature {
+export class LoadFeature implements IqueryFeature {
   readonly channels = ['server', 'vs'] as const;
+  readonly handlers: Handlers;
   readonly #options: LoadFeatureOptions;
   readonly #now: () => number;
   readonly #machines = new Map<string, Machine>();
   #servers = new Map<string, GtmServer>();
+  #ownServers: ReadonlySet<string> = new Set();
   /** Loads that were told, by server: keys of virtual servers. */
   readonly #told = new Map<string, Set<string>>();
   readonly #stopListening: () => void;
+  /** Servers of which there is something to tell, once what has come with it is taken as well. */
+  readonly #news = new Set<string>();
 
   constructor(options: LoadFeatureOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
+    this.handlers = { 'mesh-metrics': (_params, { signal }) => options.publisher.subscribe(signal) };
     this.#stopListening = options.keeper.onMachine((load) => this.#publish(load));
   }
 
-  /** Goes over to what the configuration says. */
-  want(servers: readonly GtmServer[]): void {
+  want({ objectsOf, ownServers }: IqueryWant): void {
+    const servers = objectsOf('gtm server') as readonly GtmServer[];
+    this.#ownServers = ownServers;
     const bigips = servers.filter(({ properties }) => properties.product === 'bigip');
     this.#servers = new Map(bigips.map((server) => [server.name, server]));
     for (const name of [...this.#machines.keys()]) if (!this.#servers.has(name)) this.#forget(name);
     this.#setLimits();
-    for (const name of this.#machines.keys()) this.#tell(name);
+    for (const name of this.#machines.keys()) this.#tellSoon(name);
+  }
+
+  start(): void {
+    this.#options.keeper.start();
   }
 
   stop(): void {
+    this.#options.keeper.stop();
     this.#stopListening();
   }
 
@@ -73,7 +86,6 @@ export class LoadFeature implements MeshFeature {
     if (isConnected) machine.heard = this.#now();
     machine.whole.clear();
     this.#tellMachine(server, machine);
-    this.#setLimits();
   }
 
   onHeard(server: string, at: number): void {
@@ -98,7 +110,7 @@ export class LoadFeature implements MeshFeature {
     if (machine === undefined || (record.message !== 'server' && record.message !== 'vs')) return;
     machine.heard = this.#now();
     this.#take(machine, record);
-    this.#tell(server);
+    this.#tellSoon(server);
   }
 
   onForgotten(server: string, channel: Channel, key: string): void {
@@ -106,7 +118,7 @@ export class LoadFeature implements MeshFeature {
     if (machine === undefined || (channel !== 'server' && channel !== 'vs')) return;
     if (channel === 'server') machine.server = undefined;
     else this.#drop(machine, key);
-    this.#tell(server);
+    this.#tellSoon(server);
   }
 
   #machine(server: string): Machine | undefined {
@@ -148,6 +160,17 @@ export class LoadFeature implements MeshFeature {
     this.#options.publisher.setMachine(machine);
   }
 
+  #tellSoon(server: string): void {
+    if (this.#news.size === 0) queueMicrotask(() => this.#tellNews());
+    this.#news.add(server);
+  }
+
+  #tellNews(): void {
+    const servers = [...this.#news];
+    this.#news.clear();
+    for (const server of servers) this.#tell(server);
+  }
+
   /** What is known of a machine, by the names of the configuration. */
   #tell(name: string): void {
     const { publisher } = this.#options;
@@ -175,8 +198,8 @@ export class LoadFeature implements MeshFeature {
   }
 
   #publish({ cpu, memoryAvailable, connections, packetsPerSecond, kilobytesPerSecond }: WholeLoad): void {
-    const { port, hostname, version } = this.#options;
-    port.publish({
+    const { mesh, hostname, version } = this.#options;
+    mesh.publish({
       message: 'server',
       name: hostname,
       version,
@@ -190,7 +213,7 @@ export class LoadFeature implements MeshFeature {
 
   /** Which connections must not wait: all machines of a group have the same limits. */
   #setLimits(): void {
-    const { keeper, port } = this.#options;
+    const { keeper } = this.#options;
     const limits = new Map<string, number[]>();
     for (const server of this.#servers.values()) {
       for (const { key, places } of virtualsSought(server)) {
@@ -203,8 +226,8 @@ export class LoadFeature implements MeshFeature {
       }
     }
     keeper.limits = limits;
-    keeper.machineLimits = port.peers.flatMap(({ peer }) => {
-      const own = peer.isThisMachine ? this.#servers.get(peer.server)?.properties : undefined;
+    keeper.machineLimits = [...this.#ownServers].flatMap((server) => {
+      const own = this.#servers.get(server)?.properties;
       return own?.['limit-max-connections-status'] === true ? [own['limit-max-connections']] : [];
     });
   }

@@ -1,140 +1,89 @@
-// What is known of loads and paths, told to whoever has subscribed: all of it first, then each change, and beats. Of what a slow
-// reader has not taken the last word of each thing is kept.
+// What is known of loads and paths, for dnsd: kept by what it is about, and told when it differs.
 
-import { HEALTH_BEAT_MS } from '../../ipc/healthd-schema.ts';
 import type { MeshLoad, MeshMachine, MeshMetrics, MeshPath } from '../../ipc/mesh-schema.ts';
+import { ReportPublisher } from '../report-publisher.ts';
 
 /** A message stays below its limit with the longest names. */
 const PER_REPORT = 100;
-/** A reader that has so much more to take than there is has stopped reading for good. */
-const MOST_UNREAD_ABOVE_ALL = 10_000;
 
-type Item = Partial<Pick<MeshMetrics, 'machines' | 'loads' | 'paths' | 'goneMachines' | 'goneLoads' | 'gonePaths'>>;
+type Load = Pick<MeshLoad, 'kind' | 'key'>;
+type Path = Pick<MeshPath, 'client' | 'datacenter'>;
+
+type Named = { readonly machine: string } | { readonly load: Load } | { readonly path: Path };
+type Said =
+  | { readonly machine: string; readonly said: MeshMachine }
+  | { readonly load: Load; readonly said: MeshLoad }
+  | { readonly path: Path; readonly said: MeshPath };
 
 export class MetricsPublisher {
-  readonly #items = new Map<string, Item>();
-  readonly #subscribers = new Set<Subscriber>();
+  readonly #all = new Map<string, Said>();
+  readonly #publisher = new ReportPublisher<Said, Named, MeshMetrics>({
+    all: () => this.#all.values(),
+    keyOf: nameOf,
+    reportOf: (said, gone, place) => ({ ...place, ...partsOf(said), ...gonePartsOf(gone) }),
+    perReport: PER_REPORT,
+  });
 
-  get subscribers(): number {
-    return this.#subscribers.size;
-  }
-
-  setMachine(machine: MeshMachine): void {
-    this.#set(`machine ${machine.server}`, { machines: [machine] });
+  setMachine(said: MeshMachine): void {
+    this.#set({ machine: said.server, said });
   }
 
   forgetMachine(server: string): void {
-    this.#forget(`machine ${server}`, { goneMachines: [server] });
+    this.#forget({ machine: server });
   }
 
-  setLoad(load: MeshLoad): void {
-    this.#set(`${load.kind} ${load.key}`, { loads: [load] });
+  setLoad(said: MeshLoad): void {
+    this.#set({ load: { kind: said.kind, key: said.key }, said });
   }
 
-  forgetLoad({ kind, key }: Pick<MeshLoad, 'kind' | 'key'>): void {
-    this.#forget(`${kind} ${key}`, { goneLoads: [{ kind, key }] });
+  forgetLoad({ kind, key }: Load): void {
+    this.#forget({ load: { kind, key } });
   }
 
-  setPath(path: MeshPath): void {
-    this.#set(pathName(path), { paths: [path] });
+  setPath(said: MeshPath): void {
+    this.#set({ path: { client: said.client, datacenter: said.datacenter }, said });
   }
 
-  forgetPath({ client, datacenter }: Pick<MeshPath, 'client' | 'datacenter'>): void {
-    this.#forget(pathName({ client, datacenter }), { gonePaths: [{ client, datacenter }] });
+  forgetPath({ client, datacenter }: Path): void {
+    this.#forget({ path: { client, datacenter } });
   }
 
   /** Ends when the caller goes, or has stopped reading. */
-  async *subscribe(signal: AbortSignal): AsyncGenerator<MeshMetrics, void> {
-    const all = [...this.#items.values()];
-    const subscriber = new Subscriber(all.length + MOST_UNREAD_ABOVE_ALL);
-    this.#subscribers.add(subscriber);
-    const beat = setInterval(() => subscriber.beat(), HEALTH_BEAT_MS);
-    const stop = (): void => subscriber.end();
-    signal.addEventListener('abort', stop);
-    try {
-      yield* reportsOf(all, true);
-      while (!signal.aborted) {
-        const unread = await subscriber.next();
-        if (unread === undefined) return;
-        yield* reportsOf(unread, false);
-      }
-    } finally {
-      clearInterval(beat);
-      signal.removeEventListener('abort', stop);
-      this.#subscribers.delete(subscriber);
-    }
+  subscribe(signal: AbortSignal): AsyncGenerator<MeshMetrics, void> {
+    return this.#publisher.subscribe(signal);
   }
 
-  #set(name: string, item: Item): void {
-    const before = this.#items.get(name);
-    if (before !== undefined && JSON.stringify(before) === JSON.stringify(item)) return;
-    this.#items.set(name, item);
-    for (const subscriber of this.#subscribers) subscriber.push(name, item);
+  #set(said: Said): void {
+    const name = nameOf(said);
+    const before = this.#all.get(name);
+    if (before !== undefined && JSON.stringify(before) === JSON.stringify(said)) return;
+    this.#all.set(name, said);
+    this.#publisher.publish([said]);
   }
 
-  #forget(name: string, item: Item): void {
-    if (!this.#items.delete(name)) return;
-    for (const subscriber of this.#subscribers) subscriber.push(name, item);
+  #forget(named: Named): void {
+    if (this.#all.delete(nameOf(named))) this.#publisher.publish([], [named]);
   }
 }
 
-const pathName = ({ client, datacenter }: Pick<MeshPath, 'client' | 'datacenter'>): string =>
-  `path ${client} ${datacenter}`;
-
-/** One report at least: nothing in it is a beat. */
-function* reportsOf(items: readonly Item[], isSnapshot: boolean): Generator<MeshMetrics, void> {
-  for (let at = 0; at < Math.max(items.length, 1); at += PER_REPORT) {
-    const end = at + PER_REPORT;
-    const part = items.slice(at, end);
-    yield {
-      ...(isSnapshot && at === 0 && { begin: true as const }),
-      machines: part.flatMap(({ machines = [] }) => machines),
-      loads: part.flatMap(({ loads = [] }) => loads),
-      paths: part.flatMap(({ paths = [] }) => paths),
-      goneMachines: part.flatMap(({ goneMachines = [] }) => goneMachines),
-      goneLoads: part.flatMap(({ goneLoads = [] }) => goneLoads),
-      gonePaths: part.flatMap(({ gonePaths = [] }) => gonePaths),
-      last: end >= items.length,
-    };
-  }
+function nameOf(named: Named): string {
+  if ('machine' in named) return `machine ${named.machine}`;
+  if ('load' in named) return `${named.load.kind} ${named.load.key}`;
+  return `path ${named.path.client} ${named.path.datacenter}`;
 }
 
-class Subscriber {
-  readonly #most: number;
-  #unread = new Map<string, Item>();
-  #isBeatDue = false;
-  #isOver = false;
-  #wake: () => void = () => undefined;
+function partsOf(all: readonly Said[]): Pick<MeshMetrics, 'machines' | 'loads' | 'paths'> {
+  return {
+    machines: all.flatMap((each) => ('machine' in each ? [each.said] : [])),
+    loads: all.flatMap((each) => ('load' in each ? [each.said] : [])),
+    paths: all.flatMap((each) => ('path' in each ? [each.said] : [])),
+  };
+}
 
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  push(name: string, item: Item): void {
-    this.#unread.set(name, item);
-    if (this.#unread.size > this.#most) this.#isOver = true;
-    this.#wake();
-  }
-
-  beat(): void {
-    this.#isBeatDue = true;
-    this.#wake();
-  }
-
-  end(): void {
-    this.#isOver = true;
-    this.#wake();
-  }
-
-  /** What has come since, or nothing as a beat; undefined: it is over. */
-  async next(): Promise<Item[] | undefined> {
-    while (!this.#isOver && !this.#isBeatDue && this.#unread.size === 0) {
-      await new Promise<void>((resolve) => (this.#wake = resolve));
-    }
-    if (this.#isOver) return undefined;
-    const unread = [...this.#unread.values()];
-    this.#unread = new Map();
-    this.#isBeatDue = false;
-    return unread;
-  }
+function gonePartsOf(all: readonly Named[]): Pick<MeshMetrics, 'goneMachines' | 'goneLoads' | 'gonePaths'> {
+  return {
+    goneMachines: all.flatMap((each) => ('machine' in each ? [each.machine] : [])),
+    goneLoads: all.flatMap((each) => ('load' in each ? [each.load] : [])),
+    gonePaths: all.flatMap((each) => ('path' in each ? [each.path] : [])),
+  };
 }

@@ -7,6 +7,7 @@ import { isNear, resolveTargets, type Target } from '../arguments.ts';
 import type { TmshBackend } from '../backend.ts';
 import { fieldPages } from '../field-format.ts';
 import { renderPages } from '../show.ts';
+import { showCmDevice, showCmSyncStatus } from './cm.ts';
 import { SHOW_SYS } from './show-sys.ts';
 import type { OptionWord, Verb } from '../verb.ts';
 import { showGtmIquery } from './gtm-iquery.ts';
@@ -49,6 +50,8 @@ export const show: Verb = {
     showSysConfigStatus,
     showSysConfigUnknown,
     ...SHOW_SYS,
+    showCmDevice,
+    showCmSyncStatus,
     showRunningConfig,
     showIpsecSa,
     showIpsecStat,
