@@ -11,6 +11,7 @@ import { LoadFeature } from './feature-load.ts';
 import { SyncFeature } from './feature-sync.ts';
 import { ZoneFilesFeature } from './feature-zone-files.ts';
 import { ConfigdGroupStore } from './group-store.ts';
+import { StatesFeature } from './feature-states.ts';
 import { LoadKeeper } from './load-keeper.ts';
 import { readMachine } from './machine-load.ts';
 import { MetricsPublisher } from './metrics-publisher.ts';
@@ -28,6 +29,7 @@ type Shared = FeatureContext & {
 type MakeFeature = (context: Shared) => IqueryFeature;
 
 const FEATURES: readonly MakeFeature[] = [
+  ({ loads, ...context }) => new StatesFeature(context, loads),
   ({ mesh, loads, metrics }) =>
     new LoadFeature({ mesh, keeper: loads, publisher: metrics, hostname: hostname(), version: packageVersion() }),
   ({ mesh, state, directory, clock, log }) =>

@@ -154,6 +154,10 @@ gtm global-settings general {
       help: 'Whether files of zones in the zone directory are shared as well.',
     }),
     'synchronize-zone-files-timeout': count(300, 'Seconds in which a zone file has to come from another member.'),
+    'virtuals-depend-on-server-state': yesNo({
+      default: true,
+      help: 'Whether virtual servers go down when their server cannot be reached over iQuery any more.',
+    }),
     'wideip-zone-nameserver': pattern(
       {
         name: 'domain-name',
