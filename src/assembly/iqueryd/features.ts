@@ -3,9 +3,12 @@
 import { hostname } from 'node:os';
 import { loadAddon } from '../../native/addon.ts';
 import { ConnectionCounter } from '../../net/connection-counter.ts';
+import { PathProber } from '../../probe/path-prober.ts';
+import { daemonSocket } from '../../supervise/daemon-table.ts';
 import { packageVersion } from '../configd/package-version.ts';
 import type { FeatureContext, IqueryFeature } from './feature.ts';
 import { LoadFeature } from './feature-load.ts';
+import { PathsFeature } from './feature-paths.ts';
 import { LoadKeeper } from './load-keeper.ts';
 import { readMachine } from './machine-load.ts';
 import { MetricsPublisher } from './metrics-publisher.ts';
@@ -23,6 +26,11 @@ type MakeFeature = (context: Shared) => IqueryFeature;
 const FEATURES: readonly MakeFeature[] = [
   ({ mesh, loads, metrics }) =>
     new LoadFeature({ mesh, keeper: loads, publisher: metrics, hostname: hostname(), version: packageVersion() }),
+  ({ mesh, metrics, state, log }) =>
+    new PathsFeature({
+      ...{ mesh, publisher: metrics, dnsd: daemonSocket(state, 'dnsd'), log },
+      measurer: new PathProber(),
+    }),
 ];
 
 export function makeFeatures(context: FeatureContext): readonly IqueryFeature[] {
