@@ -39,6 +39,8 @@ knot knotd
 knot-dnsutils kdig
 ldnsutils drill
 openssl openssl
+openssh-server sshd
+openssh-client ssh ssh-keygen
 libmaxmind-db-writer-perl /usr/share/doc/libmaxmind-db-writer-perl
 mmdb-bin mmdblookup
 gdnsd gdnsd

@@ -4,8 +4,10 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { LOG_LEVELS, type LogLevel } from '../core/log.ts';
 import { DAEMONS, type DaemonName } from '../supervise/daemon-table.ts';
+import { addJoiningCommands } from './add-commands.ts';
 import { addHealthCommands } from './dns-health-commands.ts';
 import { addWatchCommands } from './health-commands.ts';
+import { addTrustCommands } from './trust-commands.ts';
 
 const DEFAULT_STATE = '/var/lib/wideplane';
 
@@ -212,6 +214,8 @@ dns
 
 addHealthCommands(dns, stateOption);
 addWatchCommands(program, stateOption);
+addJoiningCommands(program, stateOption);
+addTrustCommands(program, stateOption);
 
 program
   .command('restore')

@@ -210,6 +210,14 @@ export const LOG_CODES = entries({
     level: 'error',
     help: 'iqueryd cannot listen at an address of iqueryd.address; it is tried again',
   },
+  'iquery-handshake-failed': {
+    level: 'warn',
+    help: 'somebody who dialled iqueryd and it could not agree on TLS; said once a minute for each address',
+  },
+  'iquery-crowded': {
+    level: 'warn',
+    help: 'somebody who dialled iqueryd was refused, because too many are there that have not shown who they are',
+  },
   'iquery-box-green': { level: 'info', help: 'an address of a gtm server is connected' },
   'iquery-box-red': {
     level: 'warn',

@@ -15,6 +15,8 @@ export const BASE_CHANGED = 'base-changed';
 const groupStateSchema = z.object({
   /** Of configd: another one when it was started anew. */
   epoch: count,
+  /** One more with each change of any part of the configuration. */
+  number: count,
   digest,
   /** Whether there is more than what connects members. */
   hasContent: z.boolean(),

@@ -231,15 +231,15 @@ export class PublicationReader {
     return this.#whole.length === 0 && this.place >= this.#source.end();
   }
 
-  /** Tells all there is once more. */
+  /** Tells all there is once more; what is not allowed is told to be empty, because it may have been allowed before. */
   restart(): void {
     this.#iterator = undefined;
-    this.#whole = CHANNELS.filter((channel) => this.#source.isKnown(channel) && this.#isAllowed(channel));
+    this.#whole = CHANNELS.filter((channel) => this.#source.isKnown(channel));
     this.place = this.#source.end();
   }
 
   startWhole(channel: Channel): void {
-    if (this.#isAllowed(channel) && !this.#whole.includes(channel)) this.#whole.push(channel);
+    if (!this.#whole.includes(channel)) this.#whole.push(channel);
   }
 
   /** What was not allowed before is told whole, and what is not any more is told to be empty. */

@@ -189,14 +189,15 @@ export class TrustStore {
     this.#files = files;
     this.#phase = phaseOf(files, this.#options.now());
     this.#sayProblems();
-    const identity = files.identity !== undefined && files.identity.fingerprint !== this.#identity.fingerprint;
-    if (files.identity !== undefined) this.#identity = files.identity;
     const changed = changesOf(before, files, this.layout);
+    const own = files.identity;
+    const identity = own !== undefined && own.fingerprint !== this.#identity.fingerprint;
     if (identity) {
       for (const role of ['server', 'client'] as const) {
-        await addToBundleFile(bundleOf(this.layout, role), [this.#identity.leaf]).catch(() => undefined);
+        await addToBundleFile(bundleOf(this.layout, role), [own.leaf]).catch(() => undefined);
       }
-      changed.lines.push(`the device certificate is another (${this.#identity.fingerprint.slice(0, 16)})`);
+      this.#identity = own;
+      changed.lines.push(`the device certificate is another (${own.fingerprint.slice(0, 16)})`);
     }
     if (changed.lines.length > 0) logEvent(this.#options.log, 'trust-changed', changed.lines.join('; '));
     const trust = changed.bundles || (changed.lists && this.#settings.reverify.onListUpdate);

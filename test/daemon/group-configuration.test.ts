@@ -143,7 +143,7 @@ describe('the configuration of a group', { timeout: 120_000 }, () => {
     const text = await textOf(one, base);
     const before = await ask(one.client, 'list gtm; list net; list auth');
     for (const [wrong, said] of [
-      [text.replace('/Other/p1 {\n            order 0', '/Other/p9 {\n            order 0'), /p9/],
+      [text.replace(/(wideip[^]*)\/Other\/p1/, '$1/Other/p9'), /p9/],
       [`${text}gtm pool a /Common/x {\n`, /Syntax Error/],
       [
         `${text}net vlan /Common/evil {\n    tag 5\n}\n`,

@@ -81,6 +81,17 @@ export class TmshSession implements TmshBackend {
     return Promise.resolve(new IpsecService(this.ipsec).remove(filter));
   }
 
+  groupState(): Promise<ResultOf<'group-state'>> {
+    const details = ['Optional action: Add a device to the trust domain'];
+    const sync = { color: 'green', mode: 'standalone', status: 'Standalone', summary: '', details } as const;
+    const device = { configsyncIp: 'none', version: '1', hostname: 'a', failoverState: 'active', state: 'Standalone' };
+    return Promise.resolve({ sync: { ...sync, details: [...details] }, devices: [{ name: 'a', isSelf: true, ...device }] });
+  }
+
+  configSync(direction: string, group: string): Promise<{ text: string }> {
+    return Promise.resolve({ text: `${direction} ${group}` });
+  }
+
   forgetClients(): Promise<number> {
     return Promise.resolve(0);
   }

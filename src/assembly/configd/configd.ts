@@ -16,6 +16,7 @@ import { complete } from '../../tmsh/complete.ts';
 import { EditWatch } from '../../tmsh/edit-conflict.ts';
 import { ConfigOwner } from './config-owner.ts';
 import { GroupService } from './group-service.ts';
+import { syncWord } from './group-state.ts';
 import { Publisher } from './publisher.ts';
 import { TmshService } from './tmsh-service.ts';
 import { Turn } from './turn.ts';
@@ -63,7 +64,10 @@ export class Configd {
         ...this.#group.handlers,
         tmsh: (params, { connection }) => tmsh.run(params, connection),
         complete: (params) => this.#complete(params),
-        'device-state': () => ({ sync: 'Standalone', failover: publisher.hasSubscriber ? 'Active' : 'INOPERATIVE' }),
+        'device-state': async () => ({
+          sync: await syncWord(owner.configuration, state, version),
+          failover: publisher.hasSubscriber ? 'Active' : 'INOPERATIVE',
+        }),
         subscribe: (params, { signal }) => publisher.subscribe(params, signal),
         acknowledge: (params) => {
           publisher.acknowledge(params);

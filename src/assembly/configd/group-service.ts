@@ -5,6 +5,7 @@ import { diffObjects } from '../../config/change.ts';
 import { formatHeader } from '../../config/format.ts';
 import { isOfGroup, replaceGroup, sealedGroupPieces } from '../../config/group-text.ts';
 import type { Loaded } from '../../config/load-text.ts';
+import type { AnyConfigObject } from '../../config/object-type.ts';
 import { gtmGlobalSettingsGeneral, NEVER_SAVED } from '../../config/types/gtm-global-settings.ts';
 import type { GtmGlobalSettingsGeneral } from '../../config/types/gtm-global-settings.ts';
 import { errorText } from '../../core/errors.ts';
@@ -37,6 +38,9 @@ const MOST_CHARACTERS = 256 * 1024 * 1024;
 const MOST_KEPT = 10;
 /** Who changes the configuration, for the audit log. */
 const USER = 'iqueryd';
+
+/** What lies in folders brings them with it. */
+const isFolder = ({ type }: AnyConfigObject): boolean => type === 'sys folder' || type === 'auth partition';
 
 type Wish = ParamsOf<'apply-group-configuration'>;
 
@@ -80,8 +84,8 @@ export class GroupService {
   async #state(): Promise<GroupState> {
     const { owner } = this.#options;
     const { by: changedBy, time } = owner.change;
-    const { epoch } = owner.generation;
-    return { epoch, ...(await groupDigest(owner.configuration)), time, changedBy };
+    const { epoch, number } = owner.generation;
+    return { epoch, number, ...(await groupDigest(owner.configuration)), time, changedBy };
   }
 
   async *#text(digest: string): AsyncGenerator<ItemOf<'group-text'>, void> {
@@ -163,7 +167,9 @@ export class GroupService {
     try {
       const { saved, configuration } = owner;
       const changes = saved && diffObjects(saved, configuration.views);
-      const other = changes?.find(({ object }) => !isOfGroup(object));
+      const other = changes?.find(
+        ({ action, object }) => !isOfGroup(object) && !(action === 'create' && isFolder(object)),
+      );
       if (other !== undefined || changes === undefined) {
         const what = other === undefined ? 'configd has been started since' : `${other.object.type} has changed too`;
         const text = `what came from the group is not saved: ${what}, and nobody has saved that; save sys config saves both`;

@@ -22,6 +22,7 @@ import type { Session } from '../../tmsh/verb.ts';
 import { daemonSocket } from '../../supervise/daemon-table.ts';
 import { auditText, logAudit, plainUser } from './audit.ts';
 import type { ConfigOwner } from './config-owner.ts';
+import { groupState } from './group-state.ts';
 import { historyReply } from './history-reply.ts';
 import type { Publisher } from './publisher.ts';
 import type { Turn } from './turn.ts';
@@ -218,6 +219,11 @@ export class TmshService {
         );
         return clients;
       },
+      groupState: () => groupState(owner.configuration, state, owner.version),
+      configSync: (direction, group) =>
+        withClient(daemonSocket(state, 'iqueryd'), (client) =>
+          client.request('config-sync', { direction, group, user: plainUser(user) }),
+        ),
       ipsecTotals: async () => {
         const { totals } = await withClient(dataplaneSocket, (client) => client.request('ipsec-totals', {}));
         return totals;

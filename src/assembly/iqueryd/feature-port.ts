@@ -15,6 +15,7 @@ export class FeaturePort implements MeshPort {
   readonly publishAll: MeshPort['publishAll'] = (channel, records) => this.#mesh?.publishAll(channel, records);
   readonly request: MeshPort['request'] = (server, message) => this.#mesh?.request(server, message) ?? false;
   readonly reply: MeshPort['reply'] = (subscriber, message) => this.#mesh?.reply(subscriber, message) ?? false;
+  readonly clockSkewOf = (server: string): number | undefined => this.#mesh?.clockSkewOf?.(server);
 
   get peers(): MeshPort['peers'] {
     return this.#mesh?.peers ?? [];

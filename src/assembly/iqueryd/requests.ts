@@ -3,11 +3,12 @@
 import { IpcError } from '../../ipc/ipc-error.ts';
 import type { Handlers } from '../../ipc/ipc-server.ts';
 import type { Iqueryd } from './iqueryd.ts';
+import { IQUERY_TYPE } from './show-service.ts';
 
-export function handlersOf({ features }: Iqueryd): Handlers {
+export function handlersOf({ features, shows }: Iqueryd): Handlers {
   const own: Handlers = {
-    show: (params) => refuse(params.type),
-    'reset-stats': ({ type }) => refuse(type),
+    show: ({ type, names, cursor }) => (type === IQUERY_TYPE ? shows.show(names, cursor) : refuse(type)),
+    'reset-stats': ({ type, names }) => (type === IQUERY_TYPE ? { objects: shows.reset(names) } : refuse(type)),
   };
   return Object.assign({}, ...features.map(({ handlers }) => handlers), own) as Handlers;
 }

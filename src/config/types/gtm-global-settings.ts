@@ -93,6 +93,35 @@ gtm global-settings general {
       default: SHIPPED_TLS_VERSION,
       help: 'The oldest TLS that iQuery speaks with those that are dialled; TLSv1.2 at the least, whatever is written.',
     }),
+    // Defaults as published lists of the properties have them; iquery-use-revoked-certs has none there, and never is the safe one.
+    'iquery-crl-validation-depth': choice(['full', 'device'], {
+      default: 'full',
+      help: "Whose revocation counts: that of a peer's certificate and its authorities (full), or of the certificate alone.",
+    }),
+    'iquery-reverify-on-crl-becoming-active': yesNo({
+      default: true,
+      help: 'Whether iQuery connections are looked at again when a revocation list becomes active.',
+    }),
+    'iquery-reverify-on-crl-expiring': yesNo({
+      default: true,
+      help: 'Whether iQuery connections are looked at again when a revocation list expires.',
+    }),
+    'iquery-reverify-on-crl-file-update': yesNo({
+      default: true,
+      help: 'Whether iQuery connections are looked at again when the file of revocation lists changes.',
+    }),
+    'iquery-use-expired-crls': yesNo({
+      default: true,
+      help: 'Whether revocation lists count whose next update is overdue.',
+    }),
+    'iquery-use-not-yet-active-crls': yesNo({
+      default: true,
+      help: 'Whether revocation lists count whose time has not come.',
+    }),
+    'iquery-use-revoked-certs': choice(['never', 'existing', 'always'], {
+      default: 'never',
+      help: 'Whether certificates that are revoked are taken: never, by connections that stand (existing), or always.',
+    }),
     'monitor-disabled-objects': yesNo({ default: false, help: 'Whether what is disabled is watched all the same.' }),
     'nethsm-timeout': inertCount(20, 'Seconds for an answer of a security module.'),
     'peer-leader': string({ help: 'The server that leads.', inert: true }),
