@@ -324,6 +324,11 @@ export const LOG_CODES = entries({
     level: 'warn',
     help: 'nothing has been heard of iqueryd for some seconds: the loads and paths that it told of last still count',
   },
+  'path-resolvers-stale': {
+    level: 'warn',
+    help: 'nothing has been heard of dnsd for some seconds: resolvers that it told of before still count',
+  },
+  'path-resolvers-fresh': { level: 'info', help: 'dnsd is heard of again, and tells of resolvers' },
   'mesh-metrics-fresh': { level: 'info', help: 'iqueryd is heard of again, and tells of loads and paths' },
 
   // Synchronisation of a group

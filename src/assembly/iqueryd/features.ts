@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { loadAddon } from '../../native/addon.ts';
 import { ConnectionCounter } from '../../net/connection-counter.ts';
+import { PathProber } from '../../probe/path-prober.ts';
 import { packageVersion } from '../configd/package-version.ts';
 import { daemonSocket } from '../../supervise/daemon-table.ts';
 import type { FeatureContext, IqueryFeature } from './feature.ts';
@@ -12,6 +13,7 @@ import { SyncFeature } from './feature-sync.ts';
 import { ZoneFilesFeature } from './feature-zone-files.ts';
 import { ConfigdGroupStore } from './group-store.ts';
 import { StatesFeature } from './feature-states.ts';
+import { PathsFeature } from './feature-paths.ts';
 import { LoadKeeper } from './load-keeper.ts';
 import { readMachine } from './machine-load.ts';
 import { MetricsPublisher } from './metrics-publisher.ts';
@@ -40,6 +42,11 @@ const FEATURES: readonly MakeFeature[] = [
     }),
   ({ mesh, state, clock, log }) =>
     new ZoneFilesFeature({ mesh, store: new DnsdZoneStore(daemonSocket(state, 'dnsd')), clock, log }),
+  ({ mesh, metrics, state, log }) =>
+    new PathsFeature({
+      ...{ mesh, publisher: metrics, dnsd: daemonSocket(state, 'dnsd'), log },
+      measurer: new PathProber(),
+    }),
 ];
 
 export function makeFeatures(context: FeatureContext): readonly IqueryFeature[] {

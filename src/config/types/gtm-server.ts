@@ -110,7 +110,7 @@ gtm server web {
       default: false,
       help: 'Whether discovery finds virtual servers of all route domains.',
     }),
-    'iq-allow-path': yesNo({ default: true, help: 'Whether it may probe paths to clients.', inert: true }),
+    'iq-allow-path': yesNo({ default: true, help: 'Whether it may probe paths to clients.' }),
     'iq-allow-service-check': yesNo({ default: true, help: 'Whether it may probe services for others.' }),
     'iq-allow-snmp': yesNo({ default: true, help: 'Whether it may probe by SNMP.', inert: true }),
     'iquery-cipher-list': pattern(cipherListKind, {
