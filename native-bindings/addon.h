@@ -65,6 +65,7 @@ void packet_ring_register(napi_env env, napi_value exports);
 void udp_socket_register(napi_env env, napi_value exports);
 void raw_socket_register(napi_env env, napi_value exports);
 void probe_socket_register(napi_env env, napi_value exports);
+void stream_socket_register(napi_env env, napi_value exports);
 void server_socket_register(napi_env env, napi_value exports);
 void reply_socket_register(napi_env env, napi_value exports);
 void query_ring_register(napi_env env, napi_value exports);

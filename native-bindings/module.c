@@ -161,6 +161,7 @@ NAPI_MODULE_INIT(/* napi_env env, napi_value exports */)
 	udp_socket_register(env, exports);
 	raw_socket_register(env, exports);
 	probe_socket_register(env, exports);
+	stream_socket_register(env, exports);
 	server_socket_register(env, exports);
 	reply_socket_register(env, exports);
 	query_ring_register(env, exports);

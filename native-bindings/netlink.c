@@ -1,4 +1,4 @@
-/* A NETLINK_ROUTE socket: datagrams in and out. What they mean is read and written in src/wire/rtnetlink.ts. */
+/* Netlink sockets: datagrams in and out. What they mean is read and written in src/wire/rtnetlink.ts and src/wire/sock-diag.ts. */
 #include "addon.h"
 
 #include <linux/netlink.h>
@@ -27,6 +27,15 @@ static napi_value netlink_open(napi_env env, napi_callback_info info)
 		close(descriptor);
 		return throw_errno(env, "netlinkOpen", "bind", error);
 	}
+	return integer_value(env, descriptor);
+}
+
+/* What sockets there are: the kernel goes on with a dump as it is read, so that nothing can overflow. */
+static napi_value diagnostics_open(napi_env env, napi_callback_info info)
+{
+	(void)info;
+	int descriptor = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	if (descriptor < 0) return throw_errno(env, "diagnosticsOpen", "socket", errno);
 	return integer_value(env, descriptor);
 }
 
@@ -68,6 +77,7 @@ static napi_value netlink_receive(napi_env env, napi_callback_info info)
 
 static const struct function_entry functions[] = {
 	{"netlinkOpen", netlink_open},
+	{"diagnosticsOpen", diagnostics_open},
 	{"netlinkSend", netlink_send},
 	{"netlinkReceive", netlink_receive},
 };

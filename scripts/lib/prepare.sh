@@ -39,10 +39,13 @@ knot knotd
 knot-dnsutils kdig
 ldnsutils drill
 openssl openssl
+openssh-server sshd
+openssh-client ssh ssh-keygen
 libmaxmind-db-writer-perl /usr/share/doc/libmaxmind-db-writer-perl
 mmdb-bin mmdblookup
 gdnsd gdnsd
 nginx-light nginx
+prometheus promtool prometheus
 charon-systemd charon-systemd
 strongswan-swanctl swanctl
 libcharon-extra-plugins /usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so

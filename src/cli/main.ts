@@ -4,8 +4,10 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { LOG_LEVELS, type LogLevel } from '../core/log.ts';
 import { DAEMONS, type DaemonName } from '../supervise/daemon-table.ts';
+import { addJoiningCommands } from './add-commands.ts';
 import { addHealthCommands } from './dns-health-commands.ts';
 import { addWatchCommands } from './health-commands.ts';
+import { addTrustCommands } from './trust-commands.ts';
 
 const DEFAULT_STATE = '/var/lib/wideplane';
 
@@ -212,6 +214,37 @@ dns
 
 addHealthCommands(dns, stateOption);
 addWatchCommands(program, stateOption);
+addJoiningCommands(program, stateOption);
+addTrustCommands(program, stateOption);
+
+program
+  .command('iqdump')
+  .description('what a machine says over iQuery, as it comes, until Ctrl-C')
+  .argument('<host>', 'its name or address')
+  .argument('[syncgroup]', 'the synchronization group to subscribe to')
+  .option('-s, --syncgroup <name>', 'the same')
+  .option('-p, --port <port>', 'the port that it serves iQuery on', positive, 4353)
+  .addOption(stateOption())
+  .addHelpText(
+    'after',
+    `
+It connects with the certificate of this machine, in the state directory. Of a BIG-IP its greeting is shown, and what it sends.
+
+Examples:
+  wideplane iqdump 192.0.2.2
+  wideplane iqdump 192.0.2.2 europe
+  wideplane iqdump -s europe --port 14353 ::1 --state /tmp/lab`,
+  )
+  .action(
+    async (
+      host: string,
+      group: string | undefined,
+      { syncgroup, port, state }: { syncgroup?: string; port: number; state: string },
+    ) => {
+      const { iqdump } = await import('./iqdump.ts');
+      process.exitCode = await iqdump({ host, syncGroup: syncgroup ?? group ?? 'default', port, state });
+    },
+  );
 
 program
   .command('restore')

@@ -113,7 +113,12 @@ export const OBJECT_TYPES: readonly AnyObjectType[] = ALL;
 
 /** Which daemon the objects of a type are for. */
 export const runsType = (path: string): RunBy =>
-  OBJECT_TYPES.find((type) => type.path === path)?.runBy ?? (path.startsWith('gtm ') ? 'dnsd' : 'dataplaned');
+  OBJECT_TYPES.find((type) => type.path === path)?.runBy ??
+  WITHOUT_OBJECTS[path] ??
+  (path.startsWith('gtm ') ? 'dnsd' : 'dataplaned');
+
+/** What is shown, and is no object of the configuration. */
+const WITHOUT_OBJECTS: Readonly<Partial<Record<string, RunBy>>> = { 'gtm iquery': 'iqueryd' };
 
 /** Paths of the types that a daemon gets. */
 export const typesOf = (daemon: RunBy): string[] =>

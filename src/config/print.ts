@@ -15,6 +15,7 @@ import { COMMENT } from './read-properties.ts';
 import type { Extra } from './read-properties.ts';
 import type { RecordTable } from './record-table.ts';
 import { quote } from './scanner.ts';
+import { openSecret } from './secret-box.ts';
 import { PARTITION } from './shared-properties.ts';
 import { FIRST, placesOf } from './unknown.ts';
 import type { UnknownObject } from './unknown.ts';
@@ -35,6 +36,8 @@ export type PrintOptions = {
   readonly oneLine?: boolean;
   /** Leaves out what no BIG-IP knows, or can read: secrets that this machine has sealed. */
   readonly withoutExtensions?: boolean;
+  /** Secrets in clear: for a machine that seals them by another key. */
+  readonly withSecrets?: boolean;
 };
 
 /** The whole configuration behind a header that names the version. */
@@ -81,7 +84,7 @@ function savedText(configuration: Configuration, object: StoredObject): string {
 }
 
 /** Built-in objects as they are shipped, empty companions and the folders of partitions are there without being written. */
-function isWorthSaving(type: AnyObjectType, object: StoredObject): boolean {
+export function isWorthSaving(type: AnyObjectType, object: StoredObject): boolean {
   if (object.extras.length > 0 || object.lead !== undefined) return true;
   if (isBuiltIn(type, object.name)) return !sameProperties(object.own, type.builtIn?.[object.name] ?? {});
   const isImplied = type.companionOf !== undefined || isSecondTwin(type, object.name);
@@ -233,12 +236,19 @@ function printTable(
 }
 
 function printScalar(kind: ScalarKind, value: Scalar, options: PrintOptions): string {
-  const text = textInDomain(kind.print(value, options.folder), kind, options.routeDomain);
+  const printed = textInDomain(kind.print(value, options.folder), kind, options.routeDomain);
+  const text = options.withSecrets === true && kind.isSecret === true ? openedText(printed) : printed;
   // The bare word would take the value away (read-properties.ts).
   const isWordOfTheLanguage = text === 'none' && kind.words?.includes('none') !== true;
   if (kind.wordBehind !== undefined) return text;
   if (kind.isPhrase === true && !isWordOfTheLanguage) return text.split(' ').map(asInPhrase).join(' ');
   return isWordOfTheLanguage ? `"${text}"` : quote(text);
+}
+
+/** One that cannot be opened stays sealed: whoever reads it says why it cannot be had. */
+function openedText(sealed: string): string {
+  const opened = openSecret(sealed);
+  return 'text' in opened ? opened.text : sealed;
 }
 
 function asInPhrase(word: string): string {

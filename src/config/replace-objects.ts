@@ -6,6 +6,7 @@ import type { Configuration, StoredObject } from './configuration.ts';
 import { loadText, nameOf, nameTextOf, typeOf } from './load-text.ts';
 import type { Loaded } from './load-text.ts';
 import { COMMON } from './name.ts';
+import type { AnyObjectType } from './object-type.ts';
 import { findObjectType } from './object-types.ts';
 import { Scanner } from './scanner.ts';
 import type { Token } from './scanner.ts';
@@ -45,7 +46,10 @@ function emptied(object: StoredObject): StoredObject {
 }
 
 /** The keys of the objects of a text. A stanza of an unknown type goes by its header, and is so nobody's. */
-function* stanzasOf(text: string, file: string): Generator<{ key: string; token: Token }> {
+export function* stanzasOf(
+  text: string,
+  file: string,
+): Generator<{ readonly key: string; readonly token: Token; readonly type: AnyObjectType | undefined }> {
   const scanner = new Scanner(text, file);
   for (let first = scanner.next(); first !== undefined; first = scanner.next()) {
     const words = [first];
@@ -66,6 +70,6 @@ function* stanzasOf(text: string, file: string): Generator<{ key: string; token:
             type: header.type.path,
             name: nameOf(header.type, nameTextOf(header.type, header.rest), COMMON),
           });
-    yield { key, token: first };
+    yield { key, token: first, type: header?.type };
   }
 }

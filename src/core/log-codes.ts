@@ -210,6 +210,14 @@ export const LOG_CODES = entries({
     level: 'error',
     help: 'iqueryd cannot listen at an address of iqueryd.address; it is tried again',
   },
+  'iquery-handshake-failed': {
+    level: 'warn',
+    help: 'somebody who dialled iqueryd and it could not agree on TLS; said once a minute for each address',
+  },
+  'iquery-crowded': {
+    level: 'warn',
+    help: 'somebody who dialled iqueryd was refused, because too many are there that have not shown who they are',
+  },
   'iquery-box-green': { level: 'info', help: 'an address of a gtm server is connected' },
   'iquery-box-red': {
     level: 'warn',
@@ -251,6 +259,99 @@ export const LOG_CODES = entries({
     help: 'a part of iqueryd failed over something that the mesh told it; the connection goes on, and it is said once',
   },
   'iquery-full': { level: 'error', help: 'more records of one kind are to be published than a peer would take' },
+  'trust-identity-made': {
+    level: 'info',
+    help: 'iqueryd has made the certificate and key of this device, because there were none',
+  },
+  'trust-changed': {
+    level: 'info',
+    help: 'certificates that are trusted, revocation lists or the device certificate are others; the message says which came (+) and went (-)',
+  },
+  'trust-damaged': {
+    level: 'error',
+    help: 'a certificate, key, bundle or revocation list cannot be used; the message names the file, and what was read of it before counts',
+  },
+  'trust-expires': {
+    level: 'warn',
+    help: 'the device certificate, or one of a bundle, expires within 30, 14, 7, 3 days or 1 day',
+  },
+  'trust-expired': {
+    level: 'error',
+    help: 'the device certificate, or one of a bundle, has expired: said once a day',
+  },
+  'peer-no-certificate': { level: 'warn', help: 'an iQuery peer showed no certificate and was refused' },
+  'peer-unknown': {
+    level: 'warn',
+    help: 'the certificate of an iQuery peer is not in the bundle, nor is an authority that issued it; it was refused',
+  },
+  'peer-expired': {
+    level: 'warn',
+    help: 'the certificate of an iQuery peer, or of its authority, has expired; it was refused',
+  },
+  'peer-not-yet-valid': {
+    level: 'warn',
+    help: 'the certificate of an iQuery peer is not valid yet, or a clock is wrong; it was refused',
+  },
+  'peer-revoked': { level: 'warn', help: 'the certificate of an iQuery peer was revoked; it was refused' },
+  'peer-bad-usage': {
+    level: 'warn',
+    help: 'the certificate of an iQuery peer, or of its authority, may not be used for this; it was refused',
+  },
+  'peer-weak': {
+    level: 'warn',
+    help: 'the certificate of an iQuery peer has a short key or a broken signature (MD5, SHA-1); it was refused',
+  },
+  'peer-damaged': { level: 'warn', help: 'the certificate of an iQuery peer cannot be read; it was refused' },
+  'load-unknown': {
+    level: 'warn',
+    help: 'iqueryd cannot find out how loaded this machine or its virtual servers are: others do not hear it until it can',
+  },
+  'mesh-metrics-stale': {
+    level: 'warn',
+    help: 'nothing has been heard of iqueryd for some seconds: the loads and paths that it told of last still count',
+  },
+  'mesh-metrics-fresh': { level: 'info', help: 'iqueryd is heard of again, and tells of loads and paths' },
+
+  // Synchronisation of a group
+  'sync-taken': { level: 'info', help: 'the configuration of the group was taken from another member' },
+  'sync-conflict': {
+    level: 'warn',
+    help: 'two members have changed the configuration without knowing of each other: the message says whose counts, and where the other is kept',
+  },
+  'sync-failed': {
+    level: 'error',
+    help: 'the configuration of the group could not be taken: nothing has changed, and it is tried again; the message says why',
+  },
+  'sync-forced': { level: 'info', help: 'somebody has said which configuration is that of the group' },
+  'sync-undecided': {
+    level: 'warn',
+    help: 'two machines that have never been in the group together have different configurations: somebody has to say which is to count',
+  },
+  'sync-clock': {
+    level: 'warn',
+    help: 'the clock of another member is off by more than the tolerance: nothing is taken from it',
+  },
+  'sync-damaged': {
+    level: 'warn',
+    help: 'what was known of the group cannot be read from its file, which is kept aside: this machine joins the group anew',
+  },
+  'sync-unwritten': {
+    level: 'error',
+    help: 'what is known of the group cannot be written to its file: after a restart this machine joins the group anew',
+  },
+  'sync-unsaved': {
+    level: 'warn',
+    help: 'what came from the group is not saved by itself, because something else has changed that nobody has saved',
+  },
+  'zone-file-taken': { level: 'info', help: 'the file of a zone was taken from another member of the group' },
+  'zone-file-conflict': {
+    level: 'warn',
+    help: 'the file of a zone differs from that of another member, and its serial does not: the message says which counts, and where the other is kept',
+  },
+  'zone-file-failed': {
+    level: 'error',
+    help: 'the file of a zone could not be taken from another member; the message says why',
+  },
 
   // Metrics
   'metrics-listening': { level: 'info', help: 'metrics are served; the message says where' },

@@ -213,7 +213,8 @@ class Explainer {
     const status = STATUSES[(word >>> MEMBER_STATUS_SHIFT) as Status];
     const isUsable = (word & MemberBit.usable) !== 0;
     const may = (word & MemberBit.fallback) === 0 ? ', and not to be chosen' : ': only a fallback mode may choose it';
-    return `is ${status}${isUsable ? '' : may}${this.#why(member, (word >>> MEMBER_STATUS_SHIFT) as Status)}`;
+    const why = this.#why(member, (word >>> MEMBER_STATUS_SHIFT) as Status);
+    return `is ${status}${isUsable ? '' : may}${why}${this.#present.reports?.origin(member) ?? ''}`;
   }
 
   /** Of a member that is down the reason; of one that is up, whether that is old. */

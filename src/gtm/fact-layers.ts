@@ -1,5 +1,5 @@
-// Who says what: what was said by hand lies over what was measured, field by field, and what counts is what is seen from above. A
-// status goes with its reason. When the hand is taken away what is measured shows again.
+// Who says what: what was said by hand lies over what was measured, and below lies what machines say of their loads, field by field;
+// what counts is what is seen from above. A status goes with its reason. When the hand is taken away what is below shows again.
 
 import {
   type FactLayer,
@@ -10,19 +10,43 @@ import {
   type ThingChange,
 } from './facts.ts';
 
+/** A machine that says how loaded it is, by its `gtm server`. */
+export type SpeakingMachine = {
+  /** It is connected, and all of its numbers are there. */
+  readonly isHeard: boolean;
+  /** Milliseconds since 1970 when it was heard last, as long as it is not; 0: never. */
+  readonly heard: number;
+};
+
+/** By hand, by monitors, and by the mesh: that has numbers alone. */
+export type LayerName = 'hand' | 'measured' | 'mesh';
+
 /** All that is known: what a daemon keeps over a restart. */
 export type KnownFacts = {
   readonly hand: FactLayer;
   readonly measured: FactLayer;
+  readonly mesh: FactLayer;
+  readonly machines: Map<string, SpeakingMachine>;
   /** As `Facts` has them. */
   readonly paths: Map<string, PathFacts>;
   readonly held: Set<string>;
   /** Milliseconds since 1970 when whoever measures was last heard of; 0: never. */
   heard: number;
+  /** The same of who tells of the mesh. */
+  meshHeard: number;
 };
 
 export function newKnownFacts(): KnownFacts {
-  return { hand: newFactLayer(), measured: newFactLayer(), paths: new Map(), held: new Set(), heard: 0 };
+  return {
+    hand: newFactLayer(),
+    measured: newFactLayer(),
+    mesh: newFactLayer(),
+    machines: new Map(),
+    paths: new Map(),
+    held: new Set(),
+    heard: 0,
+    meshHeard: 0,
+  };
 }
 
 export class FactLayers {
@@ -32,13 +56,13 @@ export class FactLayers {
 
   constructor(known: KnownFacts) {
     this.known = known;
-    const { hand, measured, paths, held } = known;
+    const { hand, measured, mesh, paths, held } = known;
     this.facts = { ...newFactLayer(), paths, held };
-    for (const change of [...changesOf(measured), ...changesOf(hand)]) this.take(this.seen(change));
+    for (const change of [...changesOf(mesh), ...changesOf(measured), ...changesOf(hand)]) this.take(this.seen(change));
   }
 
   /** Puts it into a layer; returns what follows for what counts, which is not done yet. */
-  say(layer: 'hand' | 'measured', change: ThingChange): ThingChange {
+  say(layer: LayerName, change: ThingChange): ThingChange {
     put(this.known[layer], change);
     return this.seen(change);
   }
@@ -54,15 +78,17 @@ export class FactLayers {
 
   /** As it is seen from above. */
   seen(change: ThingChange): ThingChange {
-    const { hand, measured } = this.known;
+    const { hand, measured, mesh } = this.known;
     switch (change.kind) {
       case 'virtual-server': {
         const { key } = change;
-        return { ...change, facts: merged(hand.virtualServers.get(key), measured.virtualServers.get(key)) };
+        const below = merged(measured.virtualServers.get(key), mesh.virtualServers.get(key));
+        return { ...change, facts: merged(hand.virtualServers.get(key), below) };
       }
       case 'server': {
         const { name } = change;
-        return { ...change, facts: merged(hand.servers.get(name), measured.servers.get(name)) };
+        const below = merged(measured.servers.get(name), mesh.servers.get(name));
+        return { ...change, facts: merged(hand.servers.get(name), below) };
       }
       case 'member':
         return { ...change, facts: merged(hand.members.get(change.key), measured.members.get(change.key)) };
@@ -115,9 +141,9 @@ function putOne<T>(map: Map<string, T>, key: string, facts: T | undefined): void
   else map.set(key, facts);
 }
 
-function merged<T extends MemberFacts>(hand: T | undefined, measured: T | undefined): T | undefined {
-  if (hand === undefined || measured === undefined) return hand ?? measured;
-  if (hand.status === undefined) return { ...measured, ...hand };
-  const { reason, since, goodFor } = hand;
-  return { ...measured, ...hand, reason, since, goodFor };
+function merged<T extends MemberFacts>(above: T | undefined, below: T | undefined): T | undefined {
+  if (above === undefined || below === undefined) return above ?? below;
+  if (above.status === undefined) return { ...below, ...above };
+  const { reason, since, goodFor } = above;
+  return { ...below, ...above, reason, since, goodFor };
 }

@@ -51,6 +51,8 @@ export type PathFacts = {
   readonly completionRate?: number | undefined;
   /** Seconds since 1970 until when this is good. */
   readonly expires: number;
+  /** By a machine of the mesh; otherwise by hand, which lies above. */
+  readonly isMeasured?: true | undefined;
 };
 
 /** What is said of things by somebody. */

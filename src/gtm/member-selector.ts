@@ -12,6 +12,7 @@ import { rateByServerMetric, serverMetric } from './modes/server-metrics.ts';
 import { rateByRendezvous } from './modes/static-persistence.ts';
 import { rateByTopology } from './modes/topology.ts';
 import type { RandomSource } from './random.ts';
+import type { ResolverNotes } from './resolver-notes.ts';
 import type { StateReader } from './state-journal.ts';
 import { MemberBit, PathWord, VirtualServerWord } from './state-layout.ts';
 import { MEMBER_NUMBERS, MemberField, POOL_NUMBERS, PoolField, PoolFlag, type WideIpTables } from './tables.ts';
@@ -81,7 +82,13 @@ export class MemberSelector {
   readonly #last: Int32Array;
   readonly #turns: Turns;
 
-  constructor(tables: WideIpTables, state: StateReader, topology: TopologyScores, random: RandomSource) {
+  constructor(
+    tables: WideIpTables,
+    state: StateReader,
+    topology: TopologyScores,
+    random: RandomSource,
+    notes?: Pick<ResolverNotes, 'note'>,
+  ) {
     const { pools, members } = tables;
     this.#tables = tables;
     this.#pools = pools;
@@ -94,7 +101,7 @@ export class MemberSelector {
     for (let at = 0; at < pools.length; at += POOL_NUMBERS) most = Math.max(most, pools[at + PoolField.members]!);
     this.chosen = new Int32Array(most);
     this.#candidates = new Candidates(most);
-    this.#paths = new Paths(members, state, tables.settings.ignorePathTtl);
+    this.#paths = new Paths(members, state, tables.settings.ignorePathTtl, notes);
     this.#quality = new QualityOfService(members, state.words, tables.qos, this.#paths, topology);
     this.#last = new Int32Array(pools.length / POOL_NUMBERS).fill(-1);
     this.#turns = new Turns(members.length / MEMBER_NUMBERS);

@@ -26,13 +26,24 @@ const unsaid = (hasMonitor: boolean): string => (hasMonitor ? 'Checking' : 'Noth
 /** Seconds for which whoever measures has said nothing. */
 export type Silence = () => number;
 
+/** Who says the numbers of a virtual server, by its key, and how long ago: for a person; empty: nobody who has to be named. */
+export type Origin = (virtualServer: string) => string;
+
 export class StatusReports {
   readonly #of: Availability;
   readonly #silence: Silence;
+  readonly #origin: Origin;
 
-  constructor(availability: Availability, silence: Silence = () => 0) {
+  constructor(availability: Availability, silence: Silence = () => 0, origin: Origin = () => '') {
     this.#of = availability;
     this.#silence = silence;
+    this.#origin = origin;
+  }
+
+  /** Who says the numbers that modes and limits go by: for a person, or nothing. */
+  origin(member: number): string {
+    const { virtualServer } = this.#of.index.members[member]!;
+    return virtualServer < 0 ? '' : this.#origin(this.#of.index.virtualServers[virtualServer]!.key);
   }
 
   /** What an up member rests on, where that is older than it is good for: for a person, or nothing. */

@@ -16,6 +16,7 @@ import { MEMBER_MODES } from './description.ts';
 import { MemberSelector, Stage } from './member-selector.ts';
 import { PoolsAmong, PoolSelector } from './pool-selector.ts';
 import type { RandomSource } from './random.ts';
+import type { ResolverNotes } from './resolver-notes.ts';
 import type { StateReader } from './state-journal.ts';
 import { MemberBit, POOL_WORDS, PoolWord, WideIpBit } from './state-layout.ts';
 import {
@@ -78,6 +79,8 @@ export type FlowMeans = {
   readonly persistence: Persistence;
   readonly counts: GtmCounts;
   readonly topology: TopologyScores;
+  /** Where resolvers are noted that pools by paths were asked by; undefined: nowhere. */
+  readonly resolvers?: Pick<ResolverNotes, 'note'> | undefined;
 };
 
 export class WideIpFlow {
@@ -98,13 +101,13 @@ export class WideIpFlow {
   #stage: Stage = Stage.preferred;
   #trace: Trace | undefined;
 
-  constructor(tables: WideIpTables, state: StateReader, { random, persistence, counts, topology }: FlowMeans) {
+  constructor(tables: WideIpTables, state: StateReader, { random, persistence, counts, topology, resolvers }: FlowMeans) {
     this.#tables = tables;
     this.#state = state;
     this.#persistence = persistence;
     this.#counts = counts;
     this.#pools = new PoolSelector(tables, state, topology, random);
-    this.#members = new MemberSelector(tables, state, topology, random);
+    this.#members = new MemberSelector(tables, state, topology, random, resolvers);
     this.members = this.#members.chosen;
     let most = 0;
     for (let at = WideIpField.references; at < tables.wideIps.length; at += WIDE_IP_NUMBERS) {

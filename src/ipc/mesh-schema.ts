@@ -112,11 +112,26 @@ const meshPathSchema = z.object({
 });
 export type MeshPath = z.infer<typeof meshPathSchema>;
 
+/** Whose numbers there are. */
+const meshMachineSchema = z.object({
+  /** Full path of the `gtm server`. */
+  server: z.string(),
+  /** It is connected, and has said all of its numbers. */
+  isHeard: z.boolean(),
+  /** When it was heard last, in milliseconds since 1970; 0: never. Of one that is heard: about now. */
+  heard: z.number(),
+});
+export type MeshMachine = z.infer<typeof meshMachineSchema>;
+
 const meshMetricsSchema = z.object({
+  /** A snapshot begins: of machines that are heard, what is not in it is not known any more; of others nothing follows. */
   begin: z.literal(true).optional(),
+  machines: z.array(meshMachineSchema),
   loads: z.array(loadSchema),
   paths: z.array(meshPathSchema),
+  goneMachines: z.array(z.string()),
   goneLoads: z.array(loadSchema.pick({ kind: true, key: true })),
+  gonePaths: z.array(meshPathSchema.pick({ client: true, datacenter: true })),
   last: z.boolean(),
 });
 export type MeshMetrics = z.infer<typeof meshMetricsSchema>;

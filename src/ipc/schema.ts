@@ -10,6 +10,7 @@ import { applyFailureSchema, ipText } from './common-schema.ts';
 import { DNS_METHODS } from './dns-schema.ts';
 import { HEALTHD_METHODS } from './healthd-schema.ts';
 import { MESH_METHODS } from './mesh-schema.ts';
+import { SYNC_METHODS } from './sync-schema.ts';
 import { keyExchangeItemSchema, keyExchangeMessageSchema, newAssociationSchema } from './ipsec-daemon-schema.ts';
 import { associationFilterSchema, associationPageSchema, ipsecTotalsSchema } from './ipsec-schema.ts';
 import { DAEMON_NAMES } from './daemon-name.ts';
@@ -291,6 +292,7 @@ export const METHODS = {
   ...DNS_METHODS,
   ...HEALTHD_METHODS,
   ...MESH_METHODS,
+  ...SYNC_METHODS,
   /** Supervisor: makes a device fit to be opened, or says why it must not be. */
   'prepare-device': {
     params: z.object({

@@ -58,6 +58,8 @@ export interface MeshPort {
   request(server: string, message: RequestMessage): boolean;
   /** Answers a subscriber; false: it has gone, or takes nothing. */
   reply(subscriber: number, message: ReplyMessage): boolean;
+  /** Milliseconds by which the clock of a peer is ahead; undefined while nobody knows. */
+  clockSkewOf?(server: string): number | undefined;
   readonly peers: readonly { readonly peer: PeerServer; readonly condition: PeerCondition }[];
   readonly subscribers: readonly Subscriber[];
 }

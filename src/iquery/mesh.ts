@@ -153,6 +153,10 @@ export class Mesh implements MeshPort {
     return this.#sessions.get(subscriber)?.reply(message) ?? false;
   }
 
+  clockSkewOf(server: string): number | undefined {
+    return this.#groups.get(server)?.active?.session?.skew.skewMs;
+  }
+
   get peers(): readonly { readonly peer: PeerServer; readonly condition: PeerCondition }[] {
     return [...this.#links.values()].map(({ peer, condition }) => ({ peer, condition }));
   }

@@ -41,3 +41,8 @@ export const list = (most = MOST_LISTED) => field<readonly string[]>('list', { m
 export function optional<T>(inner: Required<T>): Field<T> & { readonly isOptional: true } {
   return { ...inner, isOptional: true };
 }
+
+/** `version`, `big3d` and `connection_id` have no child elements: the text of their element is the value, as a BIG-IP has it. */
+export function isPlainText(fields: FieldMap): boolean {
+  return Object.hasOwn(fields, 'value') && Object.keys(fields).length === 1;
+}

@@ -127,7 +127,10 @@ export const RECORD_MESSAGES = {
       good_for: integer(),
     },
   },
-  /** Which configuration of the group runs. `time` in milliseconds since 1970; `history`: digests that it came from, newest first. */
+  /**
+   * Which configuration of the group runs. `time` in milliseconds since 1970; `history`: `DEVICE COUNT`, how many edits of each device
+   * it holds, of who made it first (docs/decisions/sync-group.md).
+   */
   config: {
     key: [],
     fields: {
@@ -148,7 +151,10 @@ export const REQUEST_MESSAGES = {
   zone_file_request: { name: text(), digest: text() },
 } as const satisfies Record<string, FieldMap>;
 
-/** What it is answered; what is long comes in `parts` pieces, numbered from 0. An answer without parts: there is none any more. */
+/**
+ * What it is answered: in Base64 what gzip makes of the text, in `parts` pieces, numbered from 0. An answer without parts: there is none
+ * any more.
+ */
 export const REPLY_MESSAGES = {
   config_text: { digest: text(), part: integer(), parts: integer(), text: text(PIECE_CHARACTERS) },
   zone_file_text: { name: text(), digest: text(), part: integer(), parts: integer(), text: text(PIECE_CHARACTERS) },

@@ -3,7 +3,7 @@
 import { OBJECT_TYPES } from '../config/object-types.ts';
 import { page, plain, table } from './markdown.ts';
 import { objectPage, pageOfType } from './object-page.ts';
-import { countersPage, dropReasonsPage, logCodesPage, messageCodesPage } from './table-pages.ts';
+import { countersPage, dropReasonsPage, logCodesPage, messageCodesPage, metricsPage } from './table-pages.ts';
 import { tmshPage } from './tmsh-page.ts';
 
 /** Pages besides those of object types: file, what it is about, its text. */
@@ -11,6 +11,7 @@ const OTHERS: readonly (readonly [file: string, about: string, text: () => strin
   ['counters.md', 'Counters of interfaces, VLANs, VLAN groups and tunnels', countersPage],
   ['drop-reasons.md', 'Why frames are dropped, by name', dropReasonsPage],
   ['log-codes.md', 'Codes of the lines of the log', logCodesPage],
+  ['metrics.md', 'What is served to Prometheus', metricsPage],
   ['tmsh.md', 'The verbs of tmsh and what they take', tmshPage],
   ['message-codes.md', 'Codes of messages about the configuration', messageCodesPage],
 ];

@@ -4,6 +4,7 @@ import { COUNTERS } from '../core/counters.ts';
 import { DROP_HELP, DROP_NAMES, Drop, type DropKey } from '../core/drop-reason.ts';
 import { CONFIG_CODE, CONFIG_CODE_HELP, type ConfigCode } from '../core/errors.ts';
 import { LOG_CODES } from '../core/log-codes.ts';
+import { FAMILIES } from '../core/metrics.ts';
 import { code, fenced, page, plain, table } from './markdown.ts';
 
 export function dropReasonsPage(): string {
@@ -41,6 +42,27 @@ export function logCodesPage(): string {
     table(
       ['Code', 'Level', 'Meaning'],
       Object.entries(LOG_CODES).map(([name, { level, help }]) => [code(name), level, plain(help)]),
+    ),
+  );
+}
+
+export function metricsPage(): string {
+  return page(
+    '# Metrics',
+    '`metricsd` serves them to Prometheus where `sys db metricsd.listen` says ([how to](../monitoring/README.md)). What an object has ' +
+      'not, or a daemon that does not answer would say, is absent.',
+    fenced(
+      'sh',
+      'wideplane tmsh -c "modify sys db metricsd.listen value 127.0.0.1:9353"\ncurl http://127.0.0.1:9353/metrics',
+    ),
+    table(
+      ['Metric', 'Kind', 'Labels', 'What it says'],
+      Object.entries(FAMILIES).map(([name, { kind, labels, help }]) => [
+        code(name),
+        kind,
+        labels.map(code).join(', '),
+        plain(help),
+      ]),
     ),
   );
 }

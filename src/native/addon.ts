@@ -269,6 +269,8 @@ export interface Addon {
   markedSocket(family: 4 | 6, protocol: number, mark: number): number;
   /** Gives what a socket sends from now on the mark, 0 for none; 0, or the errno that says why not. */
   markSocket(descriptor: number, mark: number): number;
+  /** How long what a TCP socket has sent may stay unacknowledged before it is broken (TCP_USER_TIMEOUT); 0, or the errno that says why not. */
+  tcpUserTimeout(descriptor: number, milliseconds: number): number;
   /** From now on programs that this process starts inherit none of the raw sockets that are open now. */
   rawSocketsCloseOnExec(): void;
 
@@ -390,6 +392,8 @@ export interface Addon {
 
   /** A NETLINK_ROUTE socket, bound to these multicast groups (bit mask of RTMGRP_*), non-blocking. */
   netlinkOpen(groups: number): number;
+  /** A NETLINK_SOCK_DIAG socket, non-blocking: `netlinkSend` and `netlinkReceive` are its as well. */
+  diagnosticsOpen(): number;
   netlinkSend(descriptor: number, message: Uint8Array): void;
   /** One datagram of netlink messages, or null when none waits; throws ENOBUFS as an Error with code when some were lost. */
   netlinkReceive(descriptor: number): Uint8Array | null;

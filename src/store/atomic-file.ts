@@ -34,17 +34,23 @@ const PIECE_CHARACTERS = 64 * 1024;
 export type AtomicOptions = {
   /** Called when the new file is complete and safe, before it takes the place of the old one; what it throws keeps that. */
   readonly beforeRename?: () => Promise<void>;
+  /** Permissions of the new file. */
+  readonly mode?: number;
+  /** Whose it becomes; else that of the process. */
+  readonly owner?: FileOwner;
 };
 
+export type FileOwner = { readonly uid: number; readonly gid: number };
+
 /**
- * Replaces a file by a new one with `content`, whole or in pieces, mode 0600: temporary file, fsync, rename, fsync of the
+ * Replaces a file by a new one with `content`, whole or in pieces, mode 0600 unless told: temporary file, fsync, rename, fsync of the
  * directory. A symbolic link stays and its target is replaced. Throws a StoreError; until the rename the old file is as it
  * was.
  */
 export async function writeFileAtomic(
   path: string,
   content: string | Uint8Array | Iterable<string>,
-  { beforeRename }: AtomicOptions = {},
+  { beforeRename, mode = 0o600, owner }: AtomicOptions = {},
 ): Promise<void> {
   let operation = 'look-up';
   let temporary: string | undefined;
@@ -54,8 +60,13 @@ export async function writeFileAtomic(
     const directory = dirname(target);
     operation = 'open';
     temporary = join(directory, `.${basename(target)}.${process.pid}.${++sequence}.tmp`);
-    const file = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+    const file = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
     try {
+      operation = 'chown';
+      if (owner !== undefined) await file.chown(owner.uid, owner.gid);
+      operation = 'chmod';
+      // The mask of the process does not count.
+      if (mode !== 0o600) await file.chmod(mode);
       operation = 'write';
       const pieces = typeof content === 'string' || content instanceof Uint8Array ? [content] : content;
       let at = 0;

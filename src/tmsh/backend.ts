@@ -53,6 +53,10 @@ export interface TmshBackend {
   deleteAssociations(filter: AssociationFilter): Promise<number>;
   /** Has wide IPs forget where clients were sent before; how many clients there were. */
   forgetClients(): Promise<number>;
+  /** How this machine stands to its group, and who is in it. */
+  groupState(): Promise<ResultOf<'group-state'>>;
+  /** Says which configuration is that of the group. Throws an IpcError. */
+  configSync(direction: 'to-group' | 'from-group', group: string): Promise<ResultOf<'config-sync'>>;
   /** Throws an IpcError. */
   ipsecTotals(): Promise<readonly IpsecTotals[]>;
   /** What each daemon runs, and what it could not apply; with a time, not before all run the same or it has passed. */

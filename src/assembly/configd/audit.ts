@@ -1,5 +1,7 @@
 // What the audit log keeps of a command: one line, without secrets, and short enough to be read.
 
+import { logEvent } from '../../core/log-codes.ts';
+import type { Log } from '../../core/log.ts';
 import { findSecrets, masked, secretNames, withoutWords, type SecretNames } from '../../tmsh/secrets.ts';
 
 /** Of a pasted command of many thousand records, the log keeps the beginning. */
@@ -28,4 +30,32 @@ function oneLine(text: string): string {
     );
   if (line.length <= MAX_CHARACTERS) return line;
   return `${line.slice(0, MAX_CHARACTERS)} … (${line.length - MAX_CHARACTERS} more characters)`;
+}
+
+/** The name of a user as it may stand in a line of text. */
+export function plainUser(user: string | undefined): string {
+  return (user ?? 'unknown').replace(/[^\w.@+-]/g, '?').slice(0, 64);
+}
+
+export type AuditLine = {
+  readonly user: string;
+  readonly folder: string;
+  readonly command: string;
+  readonly result: string;
+};
+
+/** `generation` is the number of the one that runs afterwards. */
+export function logAudit(
+  log: Log,
+  { user, folder, command, result }: AuditLine,
+  source: string | undefined,
+  generation: number,
+): void {
+  const text = auditText(command, result);
+  logEvent(
+    log,
+    'config-audit',
+    `AUDIT - user=${user} folder=${folder} module=(tmos)# status=[${text.result}] cmd_data=${text.command}`,
+    { source: source ?? 'unknown', generation },
+  );
 }

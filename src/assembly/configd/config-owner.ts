@@ -53,6 +53,7 @@ export class ConfigOwner {
   readonly #waiting = new Set<() => void>();
   readonly #epoch = Date.now();
   #number = 0;
+  #change = { by: 'unknown', time: Date.now() };
   #configuration: Configuration = emptyConfiguration();
   /** Digest of the text that the file had when it was last read or written. */
   #origin = '';
@@ -77,6 +78,16 @@ export class ConfigOwner {
 
   get generation(): Generation {
     return { epoch: this.#epoch, number: this.#number };
+  }
+
+  /** Who made it what runs, and when in milliseconds since 1970. */
+  get change(): { readonly by: string; readonly time: number } {
+    return this.#change;
+  }
+
+  /** What the file holds, as far as that is known. */
+  get saved(): ObjectMap | undefined {
+    return this.#saved;
   }
 
   get file(): string {
@@ -134,8 +145,10 @@ export class ConfigOwner {
     }
   }
 
-  commit({ configuration }: Committed): void {
+  /** `by` is for people. */
+  commit({ configuration }: Committed, by = 'unknown'): void {
     this.#configuration = configuration;
+    this.#change = { by, time: Date.now() };
     this.#number += 1;
     for (const wake of this.#waiting) wake();
     this.#waiting.clear();

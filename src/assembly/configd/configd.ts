@@ -13,9 +13,13 @@ import { makeDirectory } from '../../store/atomic-file.ts';
 import { MasterKeyBox } from '../../store/master-key.ts';
 import { stateLayout } from '../../supervise/state-directory.ts';
 import { complete } from '../../tmsh/complete.ts';
+import { EditWatch } from '../../tmsh/edit-conflict.ts';
 import { ConfigOwner } from './config-owner.ts';
+import { GroupService } from './group-service.ts';
+import { syncWord } from './group-state.ts';
 import { Publisher } from './publisher.ts';
 import { TmshService } from './tmsh-service.ts';
+import { Turn } from './turn.ts';
 
 export type ConfigdOptions = {
   /** State directory: the socket is `configd.sock` in it, own files are under `configd`. */
@@ -34,6 +38,7 @@ export class ConfigurationRefused extends Error {
 export class Configd {
   readonly #options: ConfigdOptions;
   readonly #owner: ConfigOwner;
+  readonly #group: GroupService;
   readonly #server: IpcServer;
   readonly #directory: string;
 
@@ -49,13 +54,20 @@ export class Configd {
       log,
     });
     const publisher = new Publisher(this.#owner, log);
-    const tmsh = new TmshService({ owner: this.#owner, publisher, state, log });
+    const owner = this.#owner;
+    const [turn, edits] = [new Turn(), new EditWatch()];
+    const tmsh = new TmshService({ owner, publisher, turn, edits, state, log });
+    this.#group = new GroupService({ owner, turn, edits, directory: join(this.#directory, 'group'), log });
     this.#server = new IpcServer(
       join(state, 'configd.sock'),
       {
+        ...this.#group.handlers,
         tmsh: (params, { connection }) => tmsh.run(params, connection),
         complete: (params) => this.#complete(params),
-        'device-state': () => ({ sync: 'Standalone', failover: publisher.hasSubscriber ? 'Active' : 'INOPERATIVE' }),
+        'device-state': async () => ({
+          sync: await syncWord(owner.configuration, state, version),
+          failover: publisher.hasSubscriber ? 'Active' : 'INOPERATIVE',
+        }),
         subscribe: (params, { signal }) => publisher.subscribe(params, signal),
         acknowledge: (params) => {
           publisher.acknowledge(params);
@@ -86,6 +98,7 @@ export class Configd {
   /** With `isRestart` the next configd goes on with what runs; otherwise what was not saved is gone. */
   async stop(isRestart = false): Promise<void> {
     logEvent(this.#options.log, 'daemon-stopping', 'configd stops');
+    this.#group.stop();
     await this.#server.close();
     await this.#owner.close(isRestart);
   }

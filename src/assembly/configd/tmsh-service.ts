@@ -17,19 +17,23 @@ import { placeInBatch, placeOf } from '../../tmsh/batch.ts';
 import type { BatchCommand } from '../../tmsh/batch.ts';
 import { describeCommandError } from '../../tmsh/command-error.ts';
 import { isChange, newSession, runCommand } from '../../tmsh/command.ts';
-import { EditConflict, EditWatch } from '../../tmsh/edit-conflict.ts';
+import { EditConflict, type EditWatch } from '../../tmsh/edit-conflict.ts';
 import type { Session } from '../../tmsh/verb.ts';
 import { daemonSocket } from '../../supervise/daemon-table.ts';
-import { auditText } from './audit.ts';
+import { auditText, logAudit, plainUser } from './audit.ts';
 import type { ConfigOwner } from './config-owner.ts';
+import { groupState } from './group-state.ts';
 import { historyReply } from './history-reply.ts';
 import type { Publisher } from './publisher.ts';
+import type { Turn } from './turn.ts';
 import { controlService } from './service-control.ts';
 import { showSystem } from './system-pages.ts';
 
 export type TmshServiceOptions = {
   readonly owner: ConfigOwner;
   readonly publisher: Publisher;
+  readonly turn: Turn;
+  readonly edits: EditWatch;
   /** State directory. */
   readonly state: string;
   readonly log: Log;
@@ -44,10 +48,7 @@ const NOT_MADE = 'Not made: the transaction was refused';
 
 export class TmshService {
   readonly #options: TmshServiceOptions;
-  /** The end of the command that changes something before the next one may. */
-  #turn: Promise<void> = Promise.resolve();
   readonly #sessions = new WeakMap<object, Session>();
-  readonly #edits = new EditWatch();
 
   constructor(options: TmshServiceOptions) {
     this.#options = options;
@@ -96,7 +97,7 @@ export class TmshService {
    * afterwards, so that a terminal that takes none keeps nobody from their turn.
    */
   async #change(params: ParamsOf<'tmsh'>, session: Session): Promise<string[]> {
-    const release = await this.#takeTurn();
+    const release = await this.#options.turn.take();
     const { folder, batch } = session;
     const place = batch && placeInBatch(batch);
     const waiting = batch?.last;
@@ -129,14 +130,6 @@ export class TmshService {
     return new IpcError('failed', text, error instanceof EditConflict ? EDIT_CONFLICT : undefined);
   }
 
-  async #takeTurn(): Promise<() => void> {
-    const before = this.#turn;
-    let release: () => void = () => undefined;
-    this.#turn = new Promise<void>((resolve) => (release = resolve));
-    await before;
-    return release;
-  }
-
   /** One line for each command of a transaction that was submitted: what it has come to. */
   #auditBatch(params: ParamsOf<'tmsh'>, commands: readonly BatchCommand[], refusal?: ConfigErrors): void {
     const reasons = new Map<string | undefined, string>();
@@ -151,19 +144,14 @@ export class TmshService {
   }
 
   #audit({ command, input, user, source }: ParamsOf<'tmsh'>, folder: string, result: string): void {
-    const text = auditText(input === undefined ? command : `${command}\n${input}`, result);
-    const who = plainUser(user);
-    logEvent(
-      this.#options.log,
-      'config-audit',
-      `AUDIT - user=${who} folder=${folder} module=(tmos)# status=[${text.result}] cmd_data=${text.command}`,
-      { source: source ?? 'unknown', generation: this.#options.owner.generation.number },
-    );
+    const { log, owner } = this.#options;
+    const typed = input === undefined ? command : `${command}\n${input}`;
+    logAudit(log, { user: plainUser(user), folder, command: typed, result }, source, owner.generation.number);
   }
 
   #backend(params: ParamsOf<'tmsh'>): TmshBackend {
     const { command, directory, user } = params;
-    const { owner, publisher, state } = this.#options;
+    const { owner, publisher, edits, state } = this.#options;
     const dataplaneSocket = daemonSocket(state, 'dataplaned');
     const place = (file: string) => (isAbsolute(file) || directory === undefined ? file : join(directory, file));
     return {
@@ -171,11 +159,11 @@ export class TmshService {
         return owner.configuration;
       },
       version: owner.version,
-      edits: this.#edits,
+      edits,
       commit: (committed: Committed) => {
         const before = owner.configuration;
-        owner.commit(committed);
-        this.#edits.note(before, owner.configuration, () => ({
+        owner.commit(committed, plainUser(user));
+        edits.note(before, owner.configuration, () => ({
           user: plainUser(user),
           command: auditText(command, '').command,
           at: new Date(),
@@ -231,6 +219,11 @@ export class TmshService {
         );
         return clients;
       },
+      groupState: () => groupState(owner.configuration, state, owner.version),
+      configSync: (direction, group) =>
+        withClient(daemonSocket(state, 'iqueryd'), (client) =>
+          client.request('config-sync', { direction, group, user: plainUser(user) }),
+        ),
       ipsecTotals: async () => {
         const { totals } = await withClient(dataplaneSocket, (client) => client.request('ipsec-totals', {}));
         return totals;
@@ -243,11 +236,6 @@ export class TmshService {
       controlService: (name, action) => controlService(state, name, action),
     };
   }
-}
-
-/** The name of a user as it may stand in a line of text. */
-function plainUser(user: string | undefined): string {
-  return (user ?? 'unknown').replace(/[^\w.@+-]/g, '?').slice(0, 64);
 }
 
 async function withClient<T>(socket: string, ask: (client: IpcClient) => Promise<T>): Promise<T> {

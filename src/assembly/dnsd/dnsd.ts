@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { applyChanges, type ConfigChange, type Generation, mapObjects, type ObjectMap } from '../../config/change.ts';
 import type { AnyConfigObject, ObjectTypeOptions, TypedObject } from '../../config/object-type.ts';
 import type { PropertyMap } from '../../config/property.ts';
+import { gtmGlobalSettingsGeneral, gtmGlobalSettingsMetrics } from '../../config/types/gtm-global-settings.ts';
 import { gtmListener } from '../../config/types/gtm-listener.ts';
 import { gtmZone } from '../../config/types/gtm-zone.ts';
 import { ltmProfileDns } from '../../config/types/ltm-profile-dns.ts';
@@ -27,8 +28,10 @@ import { Backends } from './backends.ts';
 import { DecisionLogService } from './decision-log-service.ts';
 import type { EngineEvents } from './engine-thread.ts';
 import { GtmKeeper } from './gtm-keeper.ts';
-import { HealthFollower } from './health-follower.ts';
+import { followHealth, type HealthFollower } from './health-follower.ts';
 import { HealthService } from './health-service.ts';
+import { ResolverService } from './resolver-service.ts';
+import { ReportFollower } from '../report-follower.ts';
 import { ListenerKeeper } from './listener-keeper.ts';
 import { type ListenerSpec, listenerSpecs } from './listener-spec.ts';
 import { SocketEngine } from './socket-engine.ts';
@@ -47,8 +50,9 @@ export type DnsdOptions = {
   readonly directory: string;
   /** Where the supervisor sends sockets. */
   readonly inbox: string;
-  /** Socket of healthd. */
+  /** Sockets of healthd and of iqueryd. */
   readonly healthd: string;
+  readonly iqueryd: string;
   readonly opener: SocketOpener;
   readonly setRules: SetQueryRules;
   readonly version: string;
@@ -69,6 +73,8 @@ export class Dnsd implements ConfigApplier {
   readonly health: HealthService;
   readonly wideIps: GtmKeeper;
   readonly #follower: HealthFollower;
+  readonly resolvers = new ResolverService();
+  readonly #meshFollower: ReportFollower<'mesh-metrics'>;
   readonly queryLog = new QueryLogService();
   /** What is answered from. */
   tables: readonly ZoneTable[] = [];
@@ -89,8 +95,16 @@ export class Dnsd implements ConfigApplier {
     this.facts = { cookieKey: randomBytes(COOKIE_KEY_OCTETS), chaos };
     this.#addon = addon.addon;
     this.health = new HealthService({ path: join(options.directory, 'health'), log });
-    this.#follower = new HealthFollower({ socketPath: options.healthd, target: this.health, log });
-    this.wideIps = new GtmKeeper((compiled) => this.health.adopt(compiled), log);
+    this.#follower = followHealth(options.healthd, this.health, log);
+    this.#meshFollower = new ReportFollower({
+      daemon: 'iqueryd',
+      method: 'mesh-metrics',
+      socketPath: options.iqueryd,
+      target: this.health.mesh,
+      codes: { stale: 'mesh-metrics-stale', fresh: 'mesh-metrics-fresh' },
+      log,
+    });
+    this.wideIps = new GtmKeeper((compiled) => this.health.adopt(compiled), this.resolvers.memory, log);
     this.#decisions = new DecisionLogService(log, (version) => this.wideIps.compiledOf(version));
     this.#backends = new Backends(this.facts, log);
     this.#source = new SocketSource(addon, inbox, opener);
@@ -126,6 +140,9 @@ export class Dnsd implements ConfigApplier {
     const failures = await this.#goOver(mapObjects(objects));
     this.listeners.start();
     this.#follower.start();
+    this.#meshFollower.start();
+    this.health.mesh.start();
+    this.resolvers.start();
     return failures;
   }
 
@@ -138,6 +155,7 @@ export class Dnsd implements ConfigApplier {
     this.#objects = objects;
     await (this.#health ??= this.health.start());
     const zones = await this.zones.want(this.objectsOf(gtmZone));
+    this.#wantMetrics();
     // At the end: threads do not see what changes of health from here on until they answer from what there is now.
     const settleWideIps = await this.wideIps.want((type) => this.objectsOf(type));
     this.#zoneFailures = await this.#takeZones(zones);
@@ -147,6 +165,18 @@ export class Dnsd implements ConfigApplier {
     this.#backends.retain(specs.map(({ profile }) => profile));
     await this.listeners.want(specs);
     return this.failures();
+  }
+
+  #wantMetrics(): void {
+    const [metrics] = this.objectsOf(gtmGlobalSettingsMetrics);
+    const [general] = this.objectsOf(gtmGlobalSettingsGeneral);
+    if (metrics === undefined) return;
+    this.health.mesh.cachingSeconds = metrics.properties['metrics-caching'];
+    this.resolvers.want({
+      isOn: general?.properties['cache-ldns-servers'] ?? true,
+      interval: metrics.properties['ldns-update-interval'],
+      inactive: metrics.properties['inactive-ldns-ttl'],
+    });
   }
 
   failures(): ApplyFailure[] {
@@ -231,6 +261,9 @@ export class Dnsd implements ConfigApplier {
     await this.listeners.stop();
     await (await this.#engine)?.stop();
     await this.#follower.stop();
+    await this.#meshFollower.stop();
+    this.health.mesh.stop();
+    this.resolvers.stop();
     await this.health.stop();
     this.#decisions.close();
     this.#backends.close();

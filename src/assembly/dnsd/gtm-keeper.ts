@@ -12,6 +12,7 @@ import { newPersistMemory, PersistTable } from '../../gtm/persist-table.ts';
 import type { StateMemory } from '../../gtm/state-journal.ts';
 import { describeGtm, type ObjectsOf } from './gtm-description.ts';
 import { GtmStatistics } from './gtm-statistics.ts';
+import type { ResolverMemory } from '../../gtm/resolver-notes.ts';
 import type { WideIpData } from './source-data.ts';
 
 /** Clients that persistence remembers at a time: some 6 MB. */
@@ -24,13 +25,16 @@ export class GtmKeeper {
   readonly statistics = new GtmStatistics();
   readonly #adopt: AdoptState;
   readonly #geo: GeoFiles;
+  readonly #resolvers: ResolverMemory;
   readonly #persistence = newPersistMemory(PERSIST_ENTRIES);
   #description: GtmDescription | undefined;
   #compiled: CompiledWideIps | undefined;
   #state: StateMemory | undefined;
   #version = 0;
 
-  constructor(adopt: AdoptState, log: Log) {
+  /** `resolvers`: where threads note who asks for what is balanced by paths. */
+  constructor(adopt: AdoptState, resolvers: ResolverMemory, log: Log) {
+    this.#resolvers = resolvers;
     this.#adopt = adopt;
     this.#geo = new GeoFiles(log);
   }
@@ -94,6 +98,7 @@ export class GtmKeeper {
       tables: this.#compiled.tables,
       state: this.#state,
       persistence: this.#persistence,
+      resolvers: this.#resolvers,
       counts: this.statistics.countsOf(thread),
       databases: this.#geo.databases,
     };

@@ -25,20 +25,23 @@ const judged = {
 };
 const load = { connections: number, packetsPerSecond: number, kilobytesPerSecond: number };
 /** Of what was said by hand it has no mark, as it was before anything measured. */
-const measured = z.literal(true).optional();
+const mark = z.literal(true).optional();
+const layer = { measured: mark, mesh: mark };
 const entrySchema = z.union([
   z.strictObject({
     virtualServer: z.string(),
-    measured,
+    ...layer,
     facts: z.strictObject({ ...judged, ...load, capacity: number, score: number }),
   }),
   z.strictObject({
     server: z.string(),
-    measured,
+    ...layer,
     facts: z.strictObject({ ...judged, ...load, cpu: number, memoryAvailable: number }),
   }),
-  z.strictObject({ member: z.string(), measured, facts: z.strictObject(judged) }),
+  z.strictObject({ member: z.string(), ...layer, facts: z.strictObject(judged) }),
   z.strictObject({ heard: z.number() }),
+  z.strictObject({ meshHeard: z.number() }),
+  z.strictObject({ machine: z.string(), isHeard: z.boolean(), heard: z.number() }),
   z.strictObject({
     path: z.strictObject({
       client: z.string(),
@@ -47,6 +50,7 @@ const entrySchema = z.union([
       hops: number,
       completionRate: number,
       expires: z.number(),
+      isMeasured: mark,
     }),
   }),
   z.strictObject({ held: z.string() }),
@@ -114,7 +118,8 @@ export class HealthFile {
   }
 }
 
-function* linesOf({ hand, measured, paths, held, heard }: KnownFacts): Generator<string, void> {
+function* linesOf(known: KnownFacts): Generator<string, void> {
+  const { hand, measured, mesh, machines, paths, held, heard, meshHeard } = known;
   yield `${HEAD}\n`;
   let entries = 0;
   const line = (entry: Entry): string => {
@@ -123,7 +128,10 @@ function* linesOf({ hand, measured, paths, held, heard }: KnownFacts): Generator
   };
   for (const entry of entriesOf(hand)) yield line(entry);
   for (const entry of entriesOf(measured)) yield line({ ...entry, measured: true });
+  for (const entry of entriesOf(mesh)) yield line({ ...entry, mesh: true });
   if (heard > 0) yield line({ heard });
+  if (meshHeard > 0) yield line({ meshHeard });
+  for (const [machine, { isHeard, heard: at }] of machines) yield line({ machine, isHeard, heard: at });
   for (const path of paths.values()) yield line({ path });
   for (const member of held) yield line({ held: member });
   yield `{"entries":${entries}}\n`;
@@ -163,11 +171,13 @@ function entryOf(line: string, number: number): Entry {
 function take(known: KnownFacts, entry: Entry): void {
   const { paths, held } = known;
   if ('facts' in entry) {
-    const layer = entry.measured === true ? known.measured : known.hand;
+    const layer = entry.measured === true ? known.measured : entry.mesh === true ? known.mesh : known.hand;
     if ('virtualServer' in entry) layer.virtualServers.set(entry.virtualServer, entry.facts);
     else if ('server' in entry) layer.servers.set(entry.server, entry.facts);
     else layer.members.set(entry.member, entry.facts);
   } else if ('path' in entry) paths.set(pathKey(entry.path.client, entry.path.datacenter), entry.path);
   else if ('held' in entry) held.add(entry.held);
+  else if ('meshHeard' in entry) known.meshHeard = entry.meshHeard;
+  else if ('machine' in entry) known.machines.set(entry.machine, { isHeard: entry.isHeard, heard: entry.heard });
   else known.heard = entry.heard;
 }

@@ -12,46 +12,51 @@ export type HealthListing = {
   readonly availability: Availability;
   readonly reports: StatusReports;
   readonly known: KnownFacts;
+  /** How old the numbers of a machine are: ` 3 s ago`, for a person. */
+  readonly ageOf: (server: string) => string;
   /** Seconds since 1970. */
   readonly now: number;
 };
 
 /** Servers with their virtual servers below them, members of which something is said, paths, and members that wait. */
-export function healthLines({ availability, reports, known, now }: HealthListing): string[] {
+export function healthLines({ availability, reports, known, ageOf, now }: HealthListing): string[] {
   const { graph, index, facts } = availability;
   const lines: string[] = [];
-  const layers = (indent: string, of: (layer: FactLayer) => AnyFacts | undefined): void => {
-    const [hand, measured] = [of(known.hand), of(known.measured)];
+  const layers = (indent: string, server: string, of: (layer: FactLayer) => AnyFacts | undefined): void => {
+    const [hand, measured, mesh] = [of(known.hand), of(known.measured), of(known.mesh)];
     if (hand !== undefined) lines.push(`${indent}by hand${saidText(hand)}`);
     if (measured !== undefined) lines.push(`${indent}measured${saidText(measured)}`);
+    if (mesh !== undefined) lines.push(`${indent}by iQuery${ageOf(server)}${saidText(mesh)}`.replace(': ,', ':'));
   };
   graph.servers.forEach(({ name }, server) => {
     const status = reports.statusOf({ kind: 'server', number: server });
     lines.push(lineOf(name, status, numbersOf(facts.servers.get(name))));
-    layers('  ', ({ servers }) => servers.get(name));
+    layers('  ', name, ({ servers }) => servers.get(name));
     const { first, to } = graph.virtualServersOf;
     for (let at = first[server]!; at < first[server + 1]!; at++) {
       const number = to[at]!;
       const { key } = index.virtualServers[number]!;
       const ofVirtualServer = reports.statusOf({ kind: 'virtual-server', number });
       lines.push(`  ${lineOf(key, ofVirtualServer, numbersOf(facts.virtualServers.get(key)))}`);
-      layers('    ', ({ virtualServers }) => virtualServers.get(key));
+      layers('    ', name, ({ virtualServers }) => virtualServers.get(key));
     }
   });
   for (const key of facts.members.keys()) {
     const number = graph.memberNumbers().get(key)?.[0];
     if (number === undefined) continue;
     lines.push(`member ${lineOf(key, reports.statusOf({ kind: 'member', number }), {})}`);
-    layers('  ', ({ members }) => members.get(key));
+    layers('  ', '', ({ members }) => members.get(key));
   }
-  for (const { client, datacenter, roundTripTime, hops, completionRate, expires } of facts.paths.values()) {
+  for (const path of facts.paths.values()) {
+    const { client, datacenter, roundTripTime, hops, completionRate, expires, isMeasured } = path;
     const numbers = {
       'rtt ms': roundTripTime === undefined ? undefined : roundTripTime / MICROSECONDS_PER_MILLISECOND,
       hops,
       'completion %': completionRate === undefined ? undefined : completionRate / PER_THOUSAND_IN_PER_CENT,
     };
     const left = expires > now ? `good for ${Math.ceil(expires - now)} s` : 'expired';
-    lines.push(`path ${client} to ${datacenter}: ${left}${numbersText(numbers)}`);
+    const who = isMeasured === true ? 'by iQuery, ' : '';
+    lines.push(`path ${client} to ${datacenter}: ${who}${left}${numbersText(numbers)}`);
   }
   for (const member of facts.held) lines.push(`waits to be resumed: ${member}`);
   return lines;

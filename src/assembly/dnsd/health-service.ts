@@ -5,6 +5,7 @@ import type { Log } from '../../core/log.ts';
 import { Availability } from '../../gtm/availability.ts';
 import { changesOf, FactLayers, newKnownFacts, subjectOf } from '../../gtm/fact-layers.ts';
 import type { FactChange, MemberFacts, ThingChange } from '../../gtm/facts.ts';
+import type { KnownFacts } from '../../gtm/fact-layers.ts';
 import { newStateMemory, type StateMemory, StateWriter } from '../../gtm/state-journal.ts';
 import { type Reported, type StatusReport, StatusReports } from '../../gtm/status-report.ts';
 import type { GtmIndex, WideIpTables } from '../../gtm/tables.ts';
@@ -16,6 +17,7 @@ import { factChangeOf } from './health-changes.ts';
 import { HealthFile } from './health-file.ts';
 import type { Forgotten, MeasureTarget } from './health-follower.ts';
 import { healthLines } from './health-lines.ts';
+import { MeshService, type MeshTarget } from './mesh-service.ts';
 
 export type HealthServiceOptions = {
   /** The file that keeps it. */
@@ -35,7 +37,9 @@ const LEAST_GOOD_SECONDS = (3 * HEALTH_BEAT_MS) / 1000;
 
 type Adopted = { readonly availability: Availability; readonly writer: StateWriter; readonly reports: StatusReports };
 
-export class HealthService implements MeasureTarget {
+export class HealthService implements MeasureTarget, MeshTarget {
+  /** What iqueryd tells. */
+  readonly mesh: MeshService;
   readonly #file: HealthFile;
   readonly #now: () => number;
   #layers = new FactLayers(newKnownFacts());
@@ -48,6 +52,7 @@ export class HealthService implements MeasureTarget {
   constructor({ path, log, now = () => Date.now() / 1000 }: HealthServiceOptions) {
     this.#file = new HealthFile(path, log);
     this.#now = now;
+    this.mesh = new MeshService({ target: this, now: () => 1000 * now() });
   }
 
   /** Reads what was known; to be called before the first configuration. */
@@ -69,9 +74,28 @@ export class HealthService implements MeasureTarget {
     for (const change of heardBefore) availability.apply(change);
     writer.commit();
     if (facts.held.size !== held) this.#touch();
-    const reports = new StatusReports(availability, () => this.#silence());
+    const reports = new StatusReports(
+      availability,
+      () => this.#silence(),
+      (key) => this.mesh.origin(key),
+    );
     this.#adopted = { availability, writer, reports };
     return writer.memory;
+  }
+
+  get known(): KnownFacts {
+    return this.#layers.known;
+  }
+
+  sayMesh(changes: readonly ThingChange[], paths: readonly FactChange[]): void {
+    for (const change of changes) {
+      const seen = this.#layers.say('mesh', change);
+      if (this.#adopted === undefined) this.#layers.take(seen);
+      else this.#adopted.availability.apply(seen);
+    }
+    for (const path of paths) this.#takePath(path);
+    this.#adopted?.writer.commit();
+    this.#touch();
   }
 
   /** Of the configuration that was adopted last; undefined: there was none. */
@@ -135,7 +159,13 @@ export class HealthService implements MeasureTarget {
 
   list({ cursor = 0 }: ParamsOf<'health-list'>): ResultOf<'health-list'> {
     const { availability, reports } = this.#need();
-    const lines = healthLines({ availability, reports, known: this.#layers.known, now: this.#now() });
+    const lines = healthLines({
+      availability,
+      reports,
+      known: this.#layers.known,
+      ageOf: (server) => this.mesh.ageOf(server),
+      now: this.#now(),
+    });
     const end = cursor + PAGE_LINES;
     return { lines: lines.slice(cursor, end), ...(end < lines.length && { next: end }) };
   }
@@ -164,10 +194,24 @@ export class HealthService implements MeasureTarget {
 
   #takeByHand(availability: Availability, change: FactChange): void {
     availability.apply(isOfThing(change) ? this.#layers.say('hand', change) : change);
+    if (change.kind === 'path') this.#forgetOldestPath();
+  }
+
+  /** Paths can only be to datacenters of a configuration. */
+  #takePath(change: FactChange): void {
+    const availability = this.#adopted?.availability;
+    if (availability === undefined) return;
+    if (change.kind === 'path' && !availability.graph.datacenterNumbers.has(change.path.datacenter)) return;
+    availability.apply(change);
+    if (change.kind === 'path') this.#forgetOldestPath();
+  }
+
+  #forgetOldestPath(): void {
     const { paths } = this.#layers.facts;
-    if (change.kind !== 'path' || paths.size <= MOST_PATHS) return;
+    if (paths.size <= MOST_PATHS) return;
     const oldest = paths.values().next().value!;
-    availability.apply({ kind: 'forget-path', client: oldest.client, datacenter: oldest.datacenter });
+    const { client, datacenter } = oldest;
+    this.#adopted?.availability.apply({ kind: 'forget-path', client, datacenter });
   }
 
   /** What was measured before and is not in a whole snapshot. */
@@ -192,10 +236,19 @@ export class HealthService implements MeasureTarget {
     return changes;
   }
 
-  /** What was said by hand of what is not there any more; what was measured is whoever's who measures. */
+  /**
+   * What was said by hand of what is not there any more, and numbers of what has gone; what was measured is whoever's who measures, and
+   * may be of what will be there.
+   */
   #forgetAbsent(availability: Availability): void {
     const { known, facts } = this.#layers;
+    const before = this.#adopted?.availability;
     let isAny = false;
+    for (const change of [...changesOf(known.mesh)]) {
+      if (before === undefined || isThere(availability, change) || !isThere(before, change)) continue;
+      this.#layers.take(this.#layers.say('mesh', { ...change, facts: undefined }));
+      isAny = true;
+    }
     for (const change of [...changesOf(known.hand)]) {
       if (isThere(availability, change)) continue;
       this.#layers.take(this.#layers.say('hand', { ...change, facts: undefined }));

@@ -17,6 +17,7 @@ export function handlersOf(dnsd: Dnsd): Handlers {
     'forget-persist': () => ({ clients: dnsd.wideIps.persistence.forget(() => true, Math.floor(Date.now() / 1000)) }),
     'health-change': (params) => dnsd.health.change(params),
     'health-list': (params) => dnsd.health.list(params),
+    'path-resolvers': (_params, { signal }) => dnsd.resolvers.subscribe(signal),
     'reload-zones': ({ names }) => dnsd.reloadZones(names),
     'reset-stats': ({ type, names }) => ({
       objects: shows.reset(type, names) ?? gtmShows.reset(type, names) ?? refuse(type),

@@ -10,6 +10,7 @@ import { DecisionLog, type LoggedDecision } from '../../gtm/decision-log.ts';
 import { GeoDatabase } from '../../gtm/geo-database.ts';
 import { type PersistMemory, PersistTable } from '../../gtm/persist-table.ts';
 import { Xoshiro } from '../../gtm/random.ts';
+import { type ResolverMemory, ResolverNotes } from '../../gtm/resolver-notes.ts';
 import type { StateMemory } from '../../gtm/state-journal.ts';
 import type { WideIpTables } from '../../gtm/tables.ts';
 import { WideIpAnswerer } from '../../gtm/wide-ip-answerer.ts';
@@ -20,6 +21,8 @@ export type WideIpData = {
   readonly tables: WideIpTables;
   readonly state: StateMemory;
   readonly persistence: PersistMemory;
+  /** undefined: nobody wants to know. */
+  readonly resolvers?: ResolverMemory;
   readonly counts: GtmCounts;
   /** Files of databases of places, for topology. */
   readonly databases: readonly Uint8Array[];
@@ -62,10 +65,11 @@ export class Sources {
     return this.current;
   }
 
-  #replace({ version, tables, state, persistence, counts, databases }: WideIpData): WideIpAnswerer {
+  #replace({ version, tables, state, persistence, resolvers, counts, databases }: WideIpData): WideIpAnswerer {
     const answerer = new WideIpAnswerer(tables, state, {
       random: new Xoshiro(randomFillSync(new Uint32Array(4))),
       persistence: new PersistTable(persistence),
+      resolvers: resolvers && new ResolverNotes(resolvers),
       counts,
       geo: databases.map((octets) => new GeoDatabase(octets)),
       decisions: new DecisionLog((decision) => this.#decided({ version, decision })),

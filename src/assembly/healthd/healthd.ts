@@ -21,7 +21,7 @@ import { describeLtm } from './describe-ltm.ts';
 import { describeMonitors, type Monitors } from './describe-monitors.ts';
 import { describeWatches, textOf } from './describe-watches.ts';
 import { isPublished, isSameMeasured, measuredOf } from './measured.ts';
-import { HealthPublisher } from './publisher.ts';
+import { type HealthPublisher, newHealthPublisher } from './publisher.ts';
 import type { NextHops } from './next-hops.ts';
 import { StatusLog } from './status-log.ts';
 import { VerdictFile } from './verdict-file.ts';
@@ -87,7 +87,7 @@ export class Healthd implements ConfigApplier {
       this.#bigip.review();
       void options.nextHops.review();
     }, REVIEW_MS);
-    this.publisher = new HealthPublisher(() => this.#measured.values());
+    this.publisher = newHealthPublisher(() => this.#measured.values());
     this.#statusLog = new StatusLog(log);
     this.#file = new VerdictFile(directory, log, {
       verdicts: () => [...this.#watches.values()].map(({ kind, key }) => ({ kind, key, ...this.verdictOf(kind, key) })),

@@ -2,8 +2,9 @@
 
 import { MAX_COUNT } from '../gtm-kinds.ts';
 import { choice, choiceList, integer, patternList, pattern, string, toggle, yesNo } from '../kinds.ts';
-import { objectType, type ObjectOf } from '../object-type.ts';
+import { type CheckContext, objectType, type ObjectOf } from '../object-type.ts';
 import type { ScalarKind } from '../property.ts';
+import { cipherListKind, SHIPPED_CIPHER_LIST, SHIPPED_TLS_VERSION, TLS_VERSIONS, warnOfOldTls } from '../tls-kinds.ts';
 
 /** What can be replied when nothing can be answered. */
 export const FAILURE_RCODES = ['noerror', 'formerr', 'servfail', 'nxdomain', 'notimpl', 'refused'] as const;
@@ -18,6 +19,11 @@ const fileKind: ScalarKind<string> = {
       : { value: word },
   print: (value) => value,
 };
+
+/** Of automatic-configuration-save-timeout, as on a BIG-IP. */
+export const NEVER_SAVED = 86_400;
+
+const LEAST_TOLERANCE = 5;
 
 const count = (value: number, help: string) => integer({ min: 0, max: MAX_COUNT }, { default: value, help });
 const inertCount = (value: number, help: string) =>
@@ -43,7 +49,15 @@ gtm global-settings general {
       help: 'Whether other sources may answer what has no name here.',
       inert: true,
     }),
-    'auto-discovery': yesNo({ default: false, help: 'Whether virtual servers and links are found.', inert: true }),
+    'auto-discovery': yesNo({ default: false, help: 'Whether virtual servers are found that other machines have.' }),
+    'auto-discovery-interval': count(30, 'Seconds between two looks at what virtual servers others have.'),
+    'automatic-configuration-save-timeout': integer(
+      { min: 0, max: NEVER_SAVED },
+      {
+        default: 15,
+        help: `Seconds after which a configuration that came from another member is saved. ${NEVER_SAVED}: never.`,
+      },
+    ),
     'cache-ldns-servers': yesNo({ default: true, help: 'Whether resolvers are remembered.', inert: true }),
     'domain-name-check': choice(['allow-underscore', 'idn-compatible', 'none', 'strict'], {
       default: 'allow-underscore',
@@ -64,6 +78,47 @@ gtm global-settings general {
       help: 'Whether replies say that recursion is available.',
       inert: true,
     }),
+    'heartbeat-interval': integer(
+      { min: 0, max: 10 },
+      { default: 10, help: 'Seconds between signs of life over iQuery, three of which are missed; 0 is 1.' },
+    ),
+    'iquery-cipher-list': pattern(cipherListKind, {
+      default: SHIPPED_CIPHER_LIST,
+      help: 'Ciphers of iQuery with those that are dialled, for TLSv1.2; as shipped: those of them that authenticate what they encrypt.',
+    }),
+    'iquery-minimum-tls-version': choice(TLS_VERSIONS, {
+      default: SHIPPED_TLS_VERSION,
+      help: 'The oldest TLS that iQuery speaks with those that are dialled; TLSv1.2 at the least, whatever is written.',
+    }),
+    // Defaults as published lists of the properties have them; iquery-use-revoked-certs has none there, and never is the safe one.
+    'iquery-crl-validation-depth': choice(['full', 'device'], {
+      default: 'full',
+      help: "Whose revocation counts: that of a peer's certificate and its authorities (full), or of the certificate alone.",
+    }),
+    'iquery-reverify-on-crl-becoming-active': yesNo({
+      default: true,
+      help: 'Whether iQuery connections are looked at again when a revocation list becomes active.',
+    }),
+    'iquery-reverify-on-crl-expiring': yesNo({
+      default: true,
+      help: 'Whether iQuery connections are looked at again when a revocation list expires.',
+    }),
+    'iquery-reverify-on-crl-file-update': yesNo({
+      default: true,
+      help: 'Whether iQuery connections are looked at again when the file of revocation lists changes.',
+    }),
+    'iquery-use-expired-crls': yesNo({
+      default: true,
+      help: 'Whether revocation lists count whose next update is overdue.',
+    }),
+    'iquery-use-not-yet-active-crls': yesNo({
+      default: true,
+      help: 'Whether revocation lists count whose time has not come.',
+    }),
+    'iquery-use-revoked-certs': choice(['never', 'existing', 'always'], {
+      default: 'never',
+      help: 'Whether certificates that are revoked are taken: never, by connections that stand (existing), or always.',
+    }),
     'monitor-disabled-objects': yesNo({ default: false, help: 'Whether what is disabled is watched all the same.' }),
     'nethsm-timeout': inertCount(20, 'Seconds for an answer of a security module.'),
     'peer-leader': string({ help: 'The server that leads.', inert: true }),
@@ -80,9 +135,21 @@ gtm global-settings general {
       { min: 0, max: 128 },
       { default: 128, help: 'Bits of the address that static-persistence goes by, for resolvers of IPv6.' },
     ),
-    synchronization: yesNo({ default: false, help: 'Whether this configuration is shared with a group.', inert: true }),
-    'synchronization-group-name': string({ default: 'default', help: 'The group.', inert: true }),
-    'synchronize-zone-files': yesNo({ default: false, help: 'Whether zone files are shared as well.', inert: true }),
+    synchronization: yesNo({ default: false, help: 'Whether this configuration is shared with a group.' }),
+    'synchronization-group-name': string({ default: 'default', help: 'The group.' }),
+    'synchronization-time-tolerance': integer(
+      { min: 0, max: 600 },
+      {
+        default: 10,
+        help: 'Seconds that the clocks of members may be apart, 5 to 600; nothing is taken from one that is further off. 0: it does not matter.',
+      },
+    ),
+    'synchronization-timeout': count(180, 'Seconds in which a configuration has to come from another member.'),
+    'synchronize-zone-files': yesNo({
+      default: false,
+      help: 'Whether files of zones in the zone directory are shared as well.',
+    }),
+    'synchronize-zone-files-timeout': count(300, 'Seconds in which a zone file has to come from another member.'),
     'wideip-zone-nameserver': pattern(
       {
         name: 'domain-name',
@@ -94,6 +161,13 @@ gtm global-settings general {
         help: 'The name server that an SOA names which goes with a reply of failure-rcode.',
       },
     ),
+  },
+  check(objects, context) {
+    for (const object of objects) {
+      const version = object.properties['iquery-minimum-tls-version'];
+      if (version !== SHIPPED_TLS_VERSION) warnOfOldTls(object, version, context);
+      checkTolerance(object, context);
+    }
   },
 });
 
@@ -185,4 +259,16 @@ gtm global-settings metrics {
   },
 });
 
+function checkTolerance(object: GtmGlobalSettingsGeneral, context: CheckContext): void {
+  const tolerance = object.properties['synchronization-time-tolerance'];
+  if (tolerance === 0 || tolerance >= LEAST_TOLERANCE) return;
+  const text = `GTM Global Settings: synchronization-time-tolerance ${tolerance} is neither 0 nor from ${LEAST_TOLERANCE} to 600.`;
+  context.error(object, text, {
+    property: 'synchronization-time-tolerance',
+    value: String(tolerance),
+    hint: 'Clocks that are set by NTP differ by less than 5 seconds; 0 takes what comes whatever the clocks say.',
+  });
+}
+
+export type GtmGlobalSettingsGeneral = ObjectOf<typeof gtmGlobalSettingsGeneral>;
 export type GtmGlobalSettingsLoadBalancing = ObjectOf<typeof gtmGlobalSettingsLoadBalancing>;

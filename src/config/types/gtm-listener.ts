@@ -64,7 +64,8 @@ gtm listener dns-udp {
 }
 `,
   naming: 'full-path',
-  sync: 'gtm',
+  // On a BIG-IP a listener is a virtual server, which a DNS synchronisation group does not share: each member has its own addresses.
+  sync: 'device-group',
   properties: {
     address: pattern(
       { name: 'ip-address', expects: 'an IP address, any or any6', read: readAddress, inDomain },

@@ -18,6 +18,7 @@ import { nameProblem } from '../name.ts';
 import { type AnyConfigObject, objectType, type ObjectOf } from '../object-type.ts';
 import type { ScalarKind } from '../property.ts';
 import { remembered, type ObjectContext } from '../remembered.ts';
+import { cipherListKind, TLS_VERSIONS, warnOfOldTls } from '../tls-kinds.ts';
 import { gtmDatacenter, PROBER_FALLBACKS, PROBER_POOL, PROBERS } from './gtm-datacenter.ts';
 
 const DISCOVERIES = ['disabled', 'enabled', 'enabled-no-delete'] as const;
@@ -108,11 +109,16 @@ gtm server web {
     'expose-route-domains': yesNo({
       default: false,
       help: 'Whether discovery finds virtual servers of all route domains.',
-      inert: true,
     }),
     'iq-allow-path': yesNo({ default: true, help: 'Whether it may probe paths to clients.', inert: true }),
     'iq-allow-service-check': yesNo({ default: true, help: 'Whether it may probe services.', inert: true }),
     'iq-allow-snmp': yesNo({ default: true, help: 'Whether it may probe by SNMP.', inert: true }),
+    'iquery-cipher-list': pattern(cipherListKind, {
+      help: 'Ciphers of iQuery with it; absent: those of gtm global-settings general.',
+    }),
+    'iquery-minimum-tls-version': choice(TLS_VERSIONS, {
+      help: 'The oldest TLS that iQuery speaks with it; absent: that of gtm global-settings general.',
+    }),
     ...SERVER_LIMITS,
     ...LIMITS,
     'link-discovery': choice(DISCOVERIES, { default: 'disabled', help: 'Whether its links are found.', inert: true }),
@@ -127,8 +133,7 @@ gtm server web {
     product: choice(['bigip', 'generic-host'], { default: 'bigip', help: 'What it is.' }),
     'virtual-server-discovery': choice(DISCOVERIES, {
       default: 'disabled',
-      help: 'Whether its virtual servers are found.',
-      inert: true,
+      help: 'Whether its virtual servers are found; enabled also removes those that it has no more.',
     }),
     'virtual-servers': recordsByPattern(
       virtualServerNameKind,
@@ -146,7 +151,7 @@ gtm server web {
         enabled: flag('enabled', 'disabled', { default: true, help: 'Whether it is used.' }),
         'explicit-link-name': string({ help: 'The link that it is reached by.', inert: true }),
         ...LIMITS,
-        'ltm-name': string({ help: 'What the virtual server is called on the device.', inert: true }),
+        'ltm-name': string({ help: 'What the virtual server is called on the device; discovery writes it.' }),
         monitor: pattern(monitorOfPartKind('gtm'), {
           default: 'default',
           help: 'What watches it: default, that of the server.',
@@ -181,6 +186,8 @@ const checkServer = remembered((object: GtmServer, context) => {
       checkDependency(object, `virtual server ${name}`, 'virtual-servers', key, context);
     }
   }
+  const oldest = object.properties['iquery-minimum-tls-version'];
+  if (oldest !== undefined) warnOfOldTls(object, oldest, context);
   checkServerMonitors(object, context);
 });
 

@@ -17,7 +17,7 @@ const LOOKS_LIKE_PREFIX = /^[0-9a-fA-F.:]*[.:][0-9a-fA-F.:]*(?:%[0-9]+)?\/[0-9]+
 export const netSelf = objectType({
   path: 'net self',
   label: 'Self IP',
-  readBy: ['healthd'],
+  readBy: ['healthd', 'iqueryd'],
   help: 'An IP address of this machine on a VLAN, VLAN group or tunnel.',
   example: `
 net vlan wan {

@@ -33,6 +33,7 @@ export async function runDnsd({ state, log }: DnsdSettings): Promise<number> {
     directory,
     inbox: stateLayout(state).inbox,
     healthd: daemonSocket(state, 'healthd'),
+    iqueryd: daemonSocket(state, 'iqueryd'),
     opener: {
       server: (params) => askSupervisor(state, 'open-server-socket', params),
       packet: (params) => askSupervisor(state, 'open-packet-socket', params),

@@ -1,15 +1,14 @@
 // healthd: probes what wide IPs and pools choose among, and says who is alive, and why.
 
-import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { ConfigSubscriber } from '../../assembly/config-subscriber.ts';
+import { hostAddresses } from '../../assembly/host-addresses.ts';
 import { Healthd } from '../../assembly/healthd/healthd.ts';
 import { NextHops } from '../../assembly/healthd/next-hops.ts';
 import { handlersOf } from '../../assembly/healthd/requests.ts';
 import { SteadyClient } from '../../assembly/healthd/steady-client.ts';
 import { typesOf } from '../../config/object-types.ts';
 import { useSecretBox } from '../../config/secret-box.ts';
-import { isLoopback, parseAddress } from '../../core/address.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import type { Clock } from '../../health/clock.ts';
@@ -76,15 +75,4 @@ export async function runHealthd({ state, log }: HealthdSettings): Promise<numbe
   await healthd.stop();
   dataplaned.close();
   return status;
-}
-
-/** What others can reach this host by: also what the loopback device has, but for its own addresses. */
-function hostAddresses(): Set<string> {
-  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  return new Set(
-    all.flatMap(({ address: text }) => {
-      const address = parseAddress(text);
-      return address === undefined || isLoopback(address) ? [] : [text];
-    }),
-  );
 }

@@ -1,20 +1,35 @@
 // iqueryd: speaks iQuery with other machines, and tells the other daemons what it hears.
 
+import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { packageVersion } from '../../assembly/configd/package-version.ts';
 import { ConfigSubscriber } from '../../assembly/config-subscriber.ts';
+import { hostAddresses } from '../../assembly/host-addresses.ts';
 import { Iqueryd } from '../../assembly/iqueryd/iqueryd.ts';
+import { deviceIdIn } from '../../assembly/iqueryd/device-id.ts';
 import { handlersOf } from '../../assembly/iqueryd/requests.ts';
 import { typesOf } from '../../config/object-types.ts';
 import { useSecretBox } from '../../config/secret-box.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
+import type { Clock } from '../../health/clock.ts';
 import { IpcServer } from '../../ipc/ipc-server.ts';
 import { makeDirectory } from '../../store/atomic-file.ts';
 import { MasterKeyBox } from '../../store/master-key.ts';
 import { daemonSocket } from '../../supervise/daemon-table.ts';
 import { stateLayout } from '../../supervise/state-directory.ts';
+import { TrustStore } from '../../trust/trust-store.ts';
 
 export type IquerydSettings = { state: string; log: Log };
+
+const clock: Clock = {
+  now: () => performance.now(),
+  wall: () => Date.now(),
+  setTimer(milliseconds, fire) {
+    const timer = setTimeout(fire, Math.max(0, Math.ceil(milliseconds)));
+    return () => clearTimeout(timer);
+  },
+};
 
 /** Runs until a signal asks for the end; resolves to the exit status. */
 export async function runIqueryd({ state, log }: IquerydSettings): Promise<number> {
@@ -25,7 +40,11 @@ export async function runIqueryd({ state, log }: IquerydSettings): Promise<numbe
   useSecretBox(new MasterKeyBox(stateLayout(state).masterKey, { create: false }));
   const directory = join(state, 'iqueryd');
   await makeDirectory(directory);
-  const iqueryd = new Iqueryd({ directory, log });
+  const device = hostname();
+  const trust = await TrustStore.open(join(directory, 'config'), { hostname: device, now: () => new Date(), log });
+  const version = packageVersion();
+  const self = { device, deviceId: await deviceIdIn(directory), version, big3d: `big3d Version ${version}` };
+  const iqueryd = new Iqueryd({ state, directory, clock, hostAddresses, trust, self, log });
   const subscriber = new ConfigSubscriber({
     daemon: 'iqueryd',
     types: typesOf('iqueryd'),
@@ -34,7 +53,7 @@ export async function runIqueryd({ state, log }: IquerydSettings): Promise<numbe
     applier: iqueryd,
     log,
   });
-  const server = new IpcServer(daemonSocket(state, 'iqueryd'), handlersOf(), log);
+  const server = new IpcServer(daemonSocket(state, 'iqueryd'), handlersOf(iqueryd), log);
 
   await subscriber.start();
   await server.listen();
@@ -44,5 +63,6 @@ export async function runIqueryd({ state, log }: IquerydSettings): Promise<numbe
   await server.close();
   await subscriber.stop();
   await iqueryd.stop();
+  trust.close();
   return status;
 }

@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { ConfigSubscriber } from '../../assembly/config-subscriber.ts';
+import { packageVersion } from '../../assembly/configd/package-version.ts';
 import { Metricsd } from '../../assembly/metricsd/metricsd.ts';
 import { typesOf } from '../../config/object-types.ts';
 import { logEvent } from '../../core/log-codes.ts';
@@ -9,6 +10,7 @@ import type { Log } from '../../core/log.ts';
 import { IpcServer } from '../../ipc/ipc-server.ts';
 import { makeDirectory } from '../../store/atomic-file.ts';
 import { daemonSocket } from '../../supervise/daemon-table.ts';
+import { askSupervisor } from '../../supervise/device-client.ts';
 
 export type MetricsdSettings = { state: string; log: Log };
 
@@ -20,7 +22,12 @@ export async function runMetricsd({ state, log }: MetricsdSettings): Promise<num
 
   const directory = join(state, 'metricsd');
   await makeDirectory(directory);
-  const metricsd = new Metricsd({ state, log });
+  const metricsd = new Metricsd({
+    state,
+    version: packageVersion(),
+    processes: () => askSupervisor(state, 'show-processes', {}),
+    log,
+  });
   const subscriber = new ConfigSubscriber({
     daemon: 'metricsd',
     types: typesOf('metricsd'),

@@ -2,6 +2,7 @@
 // no candidate.
 
 import type { Client } from '../client.ts';
+import type { ResolverNotes } from '../resolver-notes.ts';
 import type { StateReader } from '../state-journal.ts';
 import { findPath, PathWord, UNKNOWN } from '../state-layout.ts';
 import { MEMBER_NUMBERS, MemberField } from '../tables.ts';
@@ -12,12 +13,20 @@ export class Paths {
   readonly #members: Int32Array;
   readonly #state: StateReader;
   readonly #ignoresAge: boolean;
+  readonly #notes: Pick<ResolverNotes, 'note'> | undefined;
   /** By datacenter: where its path stands, and for which choice that was found. */
   readonly #at: Int32Array;
   readonly #foundFor: Float64Array;
   #choice = 0;
 
-  constructor(members: Int32Array, state: StateReader, ignoresAge: boolean) {
+  /** `notes`: where clients are noted whose paths somebody wants to know. */
+  constructor(
+    members: Int32Array,
+    state: StateReader,
+    ignoresAge: boolean,
+    notes: Pick<ResolverNotes, 'note'> | undefined,
+  ) {
+    this.#notes = notes;
     this.#members = members;
     this.#state = state;
     this.#ignoresAge = ignoresAge;
@@ -30,8 +39,9 @@ export class Paths {
   }
 
   /** To be called before the first look for a client at a state. */
-  begin(): void {
+  begin({ words, family, now }: Client): void {
     this.#choice++;
+    this.#notes?.note(words, family, now);
   }
 
   /** Where the numbers of the path between the client and a member's datacenter stand; -1 when it has none that are good. */
@@ -49,7 +59,7 @@ export class Paths {
   rate(candidates: Candidates, client: Client, word: number, sign: number): void {
     const { rows, values, count } = candidates;
     const { words } = this.#state;
-    this.begin();
+    this.begin(client);
     let kept = 0;
     for (let index = 0; index < count; index++) {
       const at = this.find(client, rows[index]!);

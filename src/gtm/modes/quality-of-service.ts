@@ -90,7 +90,7 @@ export class QualityOfService {
     const ofHops = this.#coefficients[weights + Quality.hops]!;
     const ofHits = this.#coefficients[weights + Quality.hitRatio]!;
     if (ofRoundTrip + ofHops + ofHits <= 0) return;
-    paths.begin();
+    paths.begin(client);
     for (let index = 0; index < count; index++) {
       const at = paths.find(client, rows[index]!);
       if (at < 0) continue;

@@ -16,6 +16,7 @@ import { ConfigSyntaxError } from '../../core/errors.ts';
 import { ALL_WORDS, isNear, namesObject, readTypes, resolveNames, takeName, unexpected } from '../arguments.ts';
 import type { Command, OptionWord, Output, Phrase, Verb } from '../verb.ts';
 import { listTransaction } from './cli-transaction.ts';
+import { listCmDevice } from './cm.ts';
 import { listSysConfigHistory } from './list-sys-config-history.ts';
 
 const PRINT_OPTIONS: Readonly<Record<string, PrintOptions>> = {
@@ -54,7 +55,7 @@ export const list: Verb = {
     areOptionsAnywhere: true,
     run: listObjects,
   },
-  phrases: [listTransaction, listSysConfigHistory],
+  phrases: [listTransaction, listSysConfigHistory, listCmDevice],
 };
 
 /** `show running-config`: the same by another name. */

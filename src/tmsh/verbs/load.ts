@@ -1,5 +1,6 @@
 // `load sys config`: a file becomes the running configuration, or a part of it.
 
+import { replaceGroup } from '../../config/group-text.ts';
 import { loadText } from '../../config/load-text.ts';
 import { ConfigError, ConfigSyntaxError, formatPosition } from '../../core/errors.ts';
 import { PARTITIONS, readOptions } from '../options.ts';
@@ -13,6 +14,7 @@ const OPTIONS: readonly OptionWord[] = [
   { word: 'file', help: 'Another file than the own one.', value: { kind: 'file', help: 'a file name' } },
   { word: 'rollback', help: 'A version of the history.', value: { kind: 'number', help: 'the number of a version' } },
   { word: 'from-terminal', help: 'What is typed or pasted next, up to Ctrl-D, or what standard input holds.' },
+  { word: 'group', help: 'Only what a DNS synchronisation group shares: all of that is replaced, and the rest stays.' },
   { word: 'merge', help: 'Add to what runs instead of taking its place.' },
   PARTITIONS,
   { word: 'verify', help: 'Say what is wrong with it, and change nothing.' },
@@ -41,11 +43,17 @@ export const load: Verb = {
           const what = `${sources.join(' and ')} exclude each other`;
           throw new ConfigSyntaxError(what, scanner.endPosition(), 'Leave one out.');
         }
+        if (options.has('group') && (isMerge || sources.length === 0 || rollback !== undefined)) {
+          const hint = 'Write load sys config file FILE group.';
+          throw new ConfigSyntaxError('group goes with file or from-terminal alone', scanner.endPosition(), hint);
+        }
         const read = () => (rollback === undefined ? backend.read(file) : readRollback(backend, rollback));
         const { path, text } = isTyped ? typedText(input) : await read();
         yield `${isVerify ? 'Validating' : 'Loading'} configuration...\n  ${path}\n`;
         const before = backend.configuration;
-        const loaded = loadText(text, before, { file: path, ...(isMerge ? { mergeInto: before } : {}) });
+        const loaded = options.has('group')
+          ? replaceGroup(text, before, path)
+          : loadText(text, before, { file: path, ...(isMerge ? { mergeInto: before } : {}) });
         if (!isVerify) backend.commit(loaded);
         if (!isVerify && !isMerge && sources.length === 0) backend.noteLoaded(text);
         for (const { text: what, position } of loaded.unknown.slice(0, MOST_UNKNOWN)) {

@@ -3,6 +3,7 @@
 import { objectsOf } from '../../config/configuration.ts';
 import { isNear, resolveTarget } from '../arguments.ts';
 import type { Verb } from '../verb.ts';
+import { resetGtmIquery } from './gtm-iquery.ts';
 
 export const resetStats: Verb = {
   name: 'reset-stats',
@@ -22,4 +23,5 @@ export const resetStats: Verb = {
       if (objects === 0) yield `No ${type.label} has counters.\n`;
     },
   },
+  phrases: [resetGtmIquery],
 };

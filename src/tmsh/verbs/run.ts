@@ -3,6 +3,7 @@
 
 import { ConfigError } from '../../core/errors.ts';
 import type { Phrase, Verb } from '../verb.ts';
+import { runCmConfigSync } from './cm.ts';
 
 /** What the client may start, by name. */
 export const UTILITIES = ['bash', 'ping', 'ping6', 'traceroute', 'traceroute6'] as const;
@@ -21,7 +22,7 @@ const utilities = UTILITIES.map((name): Phrase => ({
 
 export const run: Verb = {
   name: 'run',
-  help: 'Run a program of this host.',
+  help: 'Run a program of this host, or what devices of a group do together.',
   changes: false,
-  phrases: utilities,
+  phrases: [runCmConfigSync, ...utilities],
 };

@@ -7,8 +7,10 @@ import { isNear, resolveTargets, type Target } from '../arguments.ts';
 import type { TmshBackend } from '../backend.ts';
 import { fieldPages } from '../field-format.ts';
 import { renderPages } from '../show.ts';
+import { showCmDevice, showCmSyncStatus } from './cm.ts';
 import { SHOW_SYS } from './show-sys.ts';
 import type { OptionWord, Verb } from '../verb.ts';
+import { showGtmIquery } from './gtm-iquery.ts';
 import { showGtmPersist } from './gtm-persist.ts';
 import { showIpsecSa, showIpsecStat } from './ipsec-sa.ts';
 import { showRunningConfig } from './list.ts';
@@ -48,10 +50,13 @@ export const show: Verb = {
     showSysConfigStatus,
     showSysConfigUnknown,
     ...SHOW_SYS,
+    showCmDevice,
+    showCmSyncStatus,
     showRunningConfig,
     showIpsecSa,
     showIpsecStat,
     showGtmPersist,
+    showGtmIquery,
   ],
 };
 

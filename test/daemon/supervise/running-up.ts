@@ -32,6 +32,9 @@ export async function eventually<Result>(
   }
 }
 
+/** Six daemons start one after the other. */
+const READY_MS = 45_000;
+
 /** A temporary state directory. */
 export const makeState = (): string => mkdtempSync(join(tmpdir(), 'wideplane-supervise-'));
 
@@ -87,7 +90,7 @@ export class RunningUp {
   }
 
   async ready(): Promise<void> {
-    await this.said(/^metricsd ready/);
+    await this.said(/^metricsd ready/, READY_MS);
   }
 
   async processes(): Promise<Processes> {

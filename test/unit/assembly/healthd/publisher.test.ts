@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { HealthPublisher } from '../../../../src/assembly/healthd/publisher.ts';
+import { newHealthPublisher } from '../../../../src/assembly/healthd/publisher.ts';
 import type { HealthReport, Measured } from '../../../../src/ipc/healthd-schema.ts';
 
 const measured = (key: string, status: Measured['status'] = 'available'): Measured => ({
@@ -22,7 +22,7 @@ const next = async (stream: AsyncGenerator<HealthReport, void>): Promise<HealthR
 
 it('a snapshot comes in pieces, and an empty one is a report too', async () => {
   const keys = Array.from({ length: 400 }, (_, number) => `/Common/s:v${number}`);
-  const many = new HealthPublisher(() => keys.map((key) => measured(key))).subscribe(new AbortController().signal);
+  const many = newHealthPublisher(() => keys.map((key) => measured(key))).subscribe(new AbortController().signal);
   const seen: string[] = [];
   for (;;) {
     const report = await next(many);
@@ -32,13 +32,13 @@ it('a snapshot comes in pieces, and an empty one is a report too', async () => {
   }
   assert.deepEqual(seen, keys);
   await many.return();
-  const none = new HealthPublisher(() => []).subscribe(new AbortController().signal);
+  const none = newHealthPublisher(() => []).subscribe(new AbortController().signal);
   assert.deepEqual(await next(none), { begin: true, measured: [], forgotten: [], last: true });
   await none.return();
 });
 
 it('changes come at once; of those that wait the last counts; a beat comes when there is nothing', async () => {
-  const publisher = new HealthPublisher(() => []);
+  const publisher = newHealthPublisher(() => []);
   const stream = publisher.subscribe(new AbortController().signal);
   await next(stream);
   const waiting = next(stream);
@@ -62,7 +62,7 @@ it('changes come at once; of those that wait the last counts; a beat comes when 
 });
 
 it('who has stopped reading is given up; who goes is forgotten', async () => {
-  const publisher = new HealthPublisher(() => []);
+  const publisher = newHealthPublisher(() => []);
   const stream = publisher.subscribe(new AbortController().signal);
   await next(stream);
   for (let number = 0; number <= 10_000; number++) publisher.publish([measured(`v${number}`)]);

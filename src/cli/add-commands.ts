@@ -1,0 +1,40 @@
+// What can be typed to join other machines: `bigip-add` and `gtm-add`, without the code that does it.
+
+import type { Command, Option } from 'commander';
+import type { BigipAddFlags } from './bigip-add.ts';
+
+export function addJoiningCommands(program: Command, stateOption: () => Option): void {
+  withRemoteOptions(
+    program
+      .command('bigip-add')
+      .description('exchange certificates with BIG-IPs or other wideplanes by ssh, so that iQuery connects')
+      .argument('[hosts...]', '[user@]host of each; default: the servers of product bigip in the configuration')
+      .option('--both', 'a BIG-IP dials this machine as well: it is a DNS system (two wideplanes always do)')
+      .option('--print', 'change nothing: print what is to be typed to do it by hand'),
+    stateOption,
+  )
+    .addHelpText(
+      'after',
+      `
+What was done already is left as it is: it can be run again at any time.
+
+Examples:
+  wideplane bigip-add root@192.0.2.10
+  wideplane bigip-add                      all servers of the configuration, as the current user
+  wideplane bigip-add --print 192.0.2.10   what to type where there is no ssh`,
+    )
+    .action(async (hosts: string[], options: Partial<BigipAddFlags> & { state: string }) => {
+      const { bigipAdd } = await import('./bigip-add.ts');
+      const { both = false, ignoreClock = false, print = false } = options;
+      process.exitCode = await bigipAdd(hosts, { ...options, both, ignoreClock, print });
+    });
+}
+
+function withRemoteOptions(command: Command, stateOption: () => Option): Command {
+  return command
+    .option('--ignore-clock', 'go on although the clocks are more than 10 s apart')
+    .option('--ssh-config <file>', 'as ssh -F')
+    .option('--remote-state <dir>', 'the state directory of a wideplane there')
+    .option('--remote-command <path>', 'what runs wideplane there', 'wideplane')
+    .addOption(stateOption());
+}
