@@ -1,3 +1,4 @@
+// time-out: 500 s
 // What a synchronisation group shares of the configuration, as configd gives it to iqueryd and takes it: whole, checked, or not at all.
 
 import assert from 'node:assert/strict';
@@ -78,7 +79,7 @@ gtm pool a /Other/p1 { members { /Common/s1:web { member-order 0 } } monitor /Co
 gtm wideip a www.example.com { pools { /Other/p1 { order 0 } } }
 `;
 
-describe('the configuration of a group', { timeout: 120_000 }, () => {
+describe('the configuration of a group', { timeout: 480_000 }, () => {
   it('goes from one machine to another whole, with its secrets, and leaves the rest alone', async () => {
     const one = await start(SHARED);
     const other = await start('net vlan local-b { tag 8 }\ngtm datacenter gone { }\ngtm region old { }\n');
