@@ -1,9 +1,13 @@
 // Whole replies that were given before, by the octets that asked for them: most of what a zone is asked it was asked a moment ago, and
-// to copy a reply takes a quarter of the time that it takes to read a question and to look for it.
+// to copy a reply takes a quarter of the time that it takes to read a question and to look for it. Of a question that leads to a wide IP,
+// whose replies differ, what was read is known, and the wide IP.
 //
 // Only what depends on nothing but the question and the sources is here (`Responder` decides). A question is compared from its flags to its
 // end, so letters of either case are two questions, and nobody gets another's reply. Everything is looked at and
 // copied by words as they lie in memory, the low octet first.
+
+import { read16 } from '../core/octets.ts';
+import { HEADER_OCTETS, type Query } from './query.ts';
 
 /** Numbers of an entry. The words of the question behind its flags come after them, and the reply from its word `replyFrom` on. */
 const Field = {
@@ -11,17 +15,22 @@ const Field = {
   slot: 0,
   /** Octets of the question | of the reply << 8 | `replyFrom` << 16 | additional records of the reply << 24. */
   extent: 1,
-  /** Of the reply without its id, by halves of words (RFC 1071, section 2 B), 16 bits | its answers << 16 | its authorities << 24. */
+  /**
+   * Of the reply without its id, by halves of words (RFC 1071, section 2 B), 16 bits | its answers << 16 | its authorities << 24. Of a wide
+   * IP what the question says: `Known` | octets up to its end << 8 | octets that its sender takes << 16.
+   */
   sum: 2,
   /** What the rate limit takes it for. */
   kind: 3,
-  /** Number of the zone << 2 | what that said. */
+  /** Number of the zone << 2 | what that said; less than 0: -1 less the number of the wide IP. */
   zone: 4,
   /** Of the question | of the reply << 16. */
   flags: 5,
   /** Whose it is, by which sources. */
   generation: 6,
 } as const;
+/** Bits of what is known of a question. */
+const Known = { hasEdns: 1, wantsDnssec: 2, wantsNsid: 4 } as const;
 const HEAD_NUMBERS = 7;
 const ENTRY_NUMBERS = 40;
 const ROOM = ENTRY_NUMBERS - HEAD_NUMBERS;
@@ -141,6 +150,30 @@ export class KnownReplies {
     return this.#entries[entry + Field.zone]! & 3;
   }
 
+  /** The wide IP that the question leads to, and then there is no reply; less than 0: none. */
+  wideIp(entry: number): number {
+    return -1 - this.#entries[entry + Field.zone]!;
+  }
+
+  /** Reads the question between `start` and `end` that the entry of a wide IP was found for, but for labels and hashes of its name. */
+  recall(entry: number, octets: Uint8Array, start: number, end: number, query: Query): void {
+    const facts = this.#entries[entry + Field.sum]!;
+    const questionEnd = start + ((facts >>> 8) & 0xff);
+    query.octets = octets;
+    query.start = start;
+    query.end = end;
+    query.questionEnd = questionEnd;
+    query.flags = read16(octets, start + 2);
+    query.type = read16(octets, questionEnd - 4);
+    query.class = read16(octets, questionEnd - 2);
+    query.nameOctets = questionEnd - 4 - start - HEADER_OCTETS;
+    query.hasEdns = (facts & Known.hasEdns) !== 0;
+    query.wantsDnssec = (facts & Known.wantsDnssec) !== 0;
+    query.wantsNsid = (facts & Known.wantsNsid) !== 0;
+    query.udpOctets = facts >>> 16;
+    query.subnetStart = query.subnetOctets = query.cookieStart = query.cookieOctets = query.tsigStart = 0;
+  }
+
   /** Whether the reply to the question that was not found is to be noted: then `note` may follow. */
   keepQuestion(start: number, end: number): boolean {
     this.#questionOctets = 0;
@@ -187,6 +220,23 @@ export class KnownReplies {
     sum = (sum & 0xffff) + (sum >>> 16);
     sum = (sum & 0xffff) + (sum >>> 16);
     entries[entry + Field.sum] = sum | ((counts >>> 8) & 0xff_0000) | ((moreCounts & 0xff00) << 16);
+  }
+
+  /** Notes of the question that was kept that it was read as `query`, without cookie, subnet and TSIG, and leads to a wide IP. */
+  noteWideIp(query: Query, wideIp: number): void {
+    const asked = questionWords(this.#questionOctets);
+    if (asked > ROOM) return;
+    const entry = this.#place();
+    const entries = this.#entries;
+    const known =
+      (query.hasEdns ? Known.hasEdns : 0) |
+      (query.wantsDnssec ? Known.wantsDnssec : 0) |
+      (query.wantsNsid ? Known.wantsNsid : 0);
+    entries[entry + Field.extent] = this.#questionOctets;
+    entries[entry + Field.sum] = known | ((query.questionEnd - query.start) << 8) | (query.udpOctets << 16);
+    entries[entry + Field.zone] = -1 - wideIp;
+    entries[entry + Field.flags] = this.#question[0]! >>> 16;
+    for (let word = 1; word <= asked; word++) entries[entry + HEAD_NUMBERS + word - 1] = this.#question[word]!;
   }
 
   /** An entry for the hash, which has a slot from now on: of a full set one loses its own, and of a full table that of longest ago. */
