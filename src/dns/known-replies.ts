@@ -32,16 +32,22 @@ const Field = {
 /** Bits of what is known of a question. */
 const Known = { hasEdns: 1, wantsDnssec: 2, wantsNsid: 4 } as const;
 const HEAD_NUMBERS = 7;
-const ENTRY_NUMBERS = 40;
+/** Three lines of a cache, of which a short reply needs two. */
+const ENTRY_NUMBERS = 48;
 const ROOM = ENTRY_NUMBERS - HEAD_NUMBERS;
-/** Together 2.6 MB, of which is used what was noted. */
-const ENTRIES = 1 << 14;
-/** Numbers of a slot: the hash of a question, or 0, and its entry. */
-const SLOT_NUMBERS = 2;
+/** Together 3.1 MB, of which is used what was noted. */
+const ENTRIES_BITS = 14;
+const ENTRIES = 1 << ENTRIES_BITS;
+/**
+ * A slot is a number, so that all of them, 128 KB, stay near the core: the entry's place and one, and above that bits of the hash; 0: it is
+ * free.
+ */
+const PLACE_MASK = (1 << (ENTRIES_BITS + 1)) - 1;
 /** Slots that a hash may be in, side by side: a line of a cache has two such sets. */
-const WAYS = 4;
-const SET_NUMBERS = WAYS * SLOT_NUMBERS;
-const SETS_BITS = 13;
+const WAYS = 8;
+const SETS_BITS = 12;
+/** What the C library allocates in such sizes starts 16 octets behind a page, so that from here on lines of a cache begin. */
+const FIRST = 12;
 const MAX_OCTETS = 255;
 /** Octets of a header, and of the least question behind it. */
 const LEAST_OCTETS = 12 + 5;
@@ -96,11 +102,13 @@ export class KnownReplies {
     hash ^= hash >>> 15;
     this.#hash = hash;
     const slots = this.#slots;
-    const set = (hash >>> (32 - SETS_BITS)) * SET_NUMBERS;
-    for (let slot = set; slot < set + SET_NUMBERS; slot += SLOT_NUMBERS) {
-      if (slots[slot] !== hash) continue;
-      const entry = slots[slot + 1]!;
-      if (this.#is(entry, first, last, lastWord, flags, length)) return entry;
+    const set = setOf(hash);
+    const tag = tagOf(hash);
+    for (let slot = set; slot < set + WAYS; slot++) {
+      const place = slots[slot]! ^ tag;
+      if ((place & ~PLACE_MASK) !== 0) continue;
+      const entry = entryAt(place);
+      if (entry >= 0 && this.#is(entry, first, last, lastWord, flags, length)) return entry;
     }
     return NONE;
   }
@@ -242,32 +250,31 @@ export class KnownReplies {
   /** An entry for the hash, which has a slot from now on: of a full set one loses its own, and of a full table that of longest ago. */
   #place(): number {
     if (memory.entries.length === 0) {
-      memory.slots = new Int32Array(SET_NUMBERS << SETS_BITS);
-      memory.entries = new Int32Array(ENTRIES * ENTRY_NUMBERS);
+      memory.slots = new Int32Array(FIRST + (WAYS << SETS_BITS));
+      memory.entries = new Int32Array(FIRST + ENTRIES * ENTRY_NUMBERS);
     }
     this.#slots = memory.slots;
     this.#entries = memory.entries;
     const slots = this.#slots;
-    const set = (this.#hash >>> (32 - SETS_BITS)) * SET_NUMBERS;
-    for (let slot = set; slot < set + SET_NUMBERS; slot += SLOT_NUMBERS) {
-      if (slots[slot] === 0) return this.#fill(slot, this.#take());
-    }
+    const set = setOf(this.#hash);
+    for (let slot = set; slot < set + WAYS; slot++) if (slots[slot] === 0) return this.#fill(slot, this.#take());
     this.#nextWay = (this.#nextWay + 1) % WAYS;
-    const slot = set + this.#nextWay * SLOT_NUMBERS;
-    return this.#fill(slot, slots[slot + 1]!);
+    const slot = set + this.#nextWay;
+    return this.#fill(slot, slots[slot]! & PLACE_MASK);
   }
 
+  /** The place of an entry, and one. */
   #take(): number {
-    const entry = memory.next * ENTRY_NUMBERS;
-    if (memory.filled === ENTRIES) this.#slots[this.#entries[entry + Field.slot]!] = 0;
+    const place = memory.next + 1;
+    if (memory.filled === ENTRIES) this.#slots[this.#entries[entryAt(place) + Field.slot]!] = 0;
     else memory.filled++;
-    memory.next = (memory.next + 1) % ENTRIES;
-    return entry;
+    memory.next = place % ENTRIES;
+    return place;
   }
 
-  #fill(slot: number, entry: number): number {
-    this.#slots[slot] = this.#hash;
-    this.#slots[slot + 1] = entry;
+  #fill(slot: number, place: number): number {
+    const entry = entryAt(place);
+    this.#slots[slot] = tagOf(this.#hash) | place;
     this.#entries[entry + Field.slot] = slot;
     this.#entries[entry + Field.generation] = this.#generation;
     return entry;
@@ -284,6 +291,13 @@ export class KnownReplies {
     return NONE;
   }
 }
+
+const setOf = (hash: number): number => FIRST + (hash >>> (32 - SETS_BITS)) * WAYS;
+/** Of the bits that the set does not say. */
+const tagOf = (hash: number): number => hash << (ENTRIES_BITS + 1);
+
+/** `place`: that of the entry, and one; of 0 it is less than 0. */
+const entryAt = (place: number): number => FIRST + (place - 1) * ENTRY_NUMBERS;
 
 /** Words of a question behind that of its flags. */
 const questionWords = (octets: number): number => ((octets + 3) >> 2) - 1;
