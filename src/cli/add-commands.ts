@@ -2,6 +2,7 @@
 
 import type { Command, Option } from 'commander';
 import type { BigipAddFlags } from './bigip-add.ts';
+import type { GtmAddFlags } from './gtm-add.ts';
 
 export function addJoiningCommands(program: Command, stateOption: () => Option): void {
   withRemoteOptions(
@@ -27,6 +28,30 @@ Examples:
       const { bigipAdd } = await import('./bigip-add.ts');
       const { both = false, ignoreClock = false, print = false } = options;
       process.exitCode = await bigipAdd(hosts, { ...options, both, ignoreClock, print });
+    });
+
+  withRemoteOptions(
+    program
+      .command('gtm-add')
+      .description('join the synchronisation group of another wideplane: run here, on the newcomer')
+      .argument('<host>', '[user@]host of a member')
+      .option('--address <ip>', 'where iQuery reaches the member; default: what its name means')
+      .option('-y, --yes', 'do not ask'),
+    stateOption,
+  )
+    .addHelpText(
+      'after',
+      `
+The newcomer has to be a gtm server of the group already; its own wide IPs, pools and servers are replaced by the group's.
+What runs before is saved beside it. Run twice it changes nothing.
+
+Example:
+  wideplane gtm-add root@192.0.2.1`,
+    )
+    .action(async (host: string, options: Partial<GtmAddFlags> & { state: string }) => {
+      const { gtmAdd } = await import('./gtm-add.ts');
+      const { ignoreClock = false, yes = false } = options;
+      process.exitCode = await gtmAdd(host, { ...options, ignoreClock, yes });
     });
 }
 
