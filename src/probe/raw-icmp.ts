@@ -18,6 +18,12 @@ const SO_MEMINFO = 55;
 const MEMINFO_WORDS = 9;
 const WAITING = 0;
 const SOL_RAW = 255;
+const SOL_IP = 0;
+const IP_TTL = 2;
+const SOL_IPV6 = 41;
+const IPV6_UNICAST_HOPS = 16;
+/** As many as the host's packets have. */
+const USUAL_HOPS = -1;
 const ICMP_FILTER = 1;
 const SOL_ICMPV6 = 58;
 const ICMPV6_FILTER = 1;
@@ -32,7 +38,7 @@ const BATCH = 256;
 /** A socket that could not be opened is tried again after this long. */
 const AGAIN_MS = 10_000;
 
-type Opened = { readonly handle: RawSocketHandle; mark: number };
+type Opened = { readonly handle: RawSocketHandle; mark: number; hops: number };
 type Failed = { readonly failure: SendFailure; readonly atMs: number };
 
 export class RawIcmp {
@@ -63,14 +69,29 @@ export class RawIcmp {
     return 'handle' in socket ? undefined : socket.failure;
   }
 
-  /** Sends the first octets of a buffer with a mark, 0 for none; why the kernel would not. The socket must be open. */
-  send(family: 4 | 6, packet: Buffer, octets: number, address: string, mark: number): SendFailure | undefined {
+  /**
+   * Sends the first octets of a buffer with a mark, 0 for none, over so many hops at most; why the kernel would not. The socket must be
+   * open.
+   */
+  send(
+    family: 4 | 6,
+    packet: Buffer,
+    octets: number,
+    address: string,
+    mark: number,
+    hops = USUAL_HOPS,
+  ): SendFailure | undefined {
     const socket = this.#sockets[family];
     if (socket === undefined || !('handle' in socket)) return socket?.failure ?? CLOSED;
     try {
       if (mark !== socket.mark) {
         socket.handle.setOption(SOL_SOCKET, SO_MARK, mark);
         socket.mark = mark;
+      }
+      if (hops !== socket.hops) {
+        if (family === 4) socket.handle.setOption(SOL_IP, IP_TTL, hops);
+        else socket.handle.setOption(SOL_IPV6, IPV6_UNICAST_HOPS, hops);
+        socket.hops = hops;
       }
       socket.handle.send(packet, 0, octets, address, nothing);
       return undefined;
@@ -103,7 +124,7 @@ export class RawIcmp {
         addressFamily: family === 4 ? IPv4 : IPv6,
       }).wrap;
       this.#configure(handle, family);
-      return { handle, mark: 0 };
+      return { handle, mark: 0, hops: USUAL_HOPS };
     } catch (error) {
       if (handle !== undefined) forget(handle);
       const text = error instanceof Error ? error.message : String(error);

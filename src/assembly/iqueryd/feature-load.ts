@@ -61,6 +61,9 @@ export class LoadFeature implements IqueryFeature {
   want({ objectsOf, ownServers }: IqueryWant): void {
     const servers = objectsOf('gtm server') as readonly GtmServer[];
     this.#ownServers = ownServers;
+    const [general] = objectsOf('gtm global-settings general');
+    const heartbeat = general?.properties['heartbeat-interval'];
+    if (typeof heartbeat === 'number') this.#options.keeper.intervalMs = 1000 * Math.max(1, heartbeat);
     const bigips = servers.filter(({ properties }) => properties.product === 'bigip');
     this.#servers = new Map(bigips.map((server) => [server.name, server]));
     for (const name of [...this.#machines.keys()]) if (!this.#servers.has(name)) this.#forget(name);

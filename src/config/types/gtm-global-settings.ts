@@ -58,7 +58,10 @@ gtm global-settings general {
         help: `Seconds after which a configuration that came from another member is saved. ${NEVER_SAVED}: never.`,
       },
     ),
-    'cache-ldns-servers': yesNo({ default: true, help: 'Whether resolvers are remembered.', inert: true }),
+    'cache-ldns-servers': yesNo({
+      default: true,
+      help: 'Whether resolvers are remembered that ask for what goes by paths.',
+    }),
     'domain-name-check': choice(['allow-underscore', 'idn-compatible', 'none', 'strict'], {
       default: 'allow-underscore',
       help: 'What names of wide IPs and aliases may hold: letters, digits and - (strict), _ too, or anything.',
@@ -94,6 +97,10 @@ gtm global-settings general {
     'iquery-crl-validation-depth': choice(['full', 'device'], {
       default: 'full',
       help: "Whose revocation counts: that of a peer's certificate and its authorities (full), or of the certificate alone.",
+    }),
+    'iquery-minimum-tls-version': choice(TLS_VERSIONS, {
+      default: SHIPPED_TLS_VERSION,
+      help: 'The oldest TLS that iQuery speaks with those that are dialled; TLSv1.2 at the least, whatever is written.',
     }),
     'iquery-reverify-on-crl-becoming-active': yesNo({
       default: true,
@@ -150,6 +157,10 @@ gtm global-settings general {
       help: 'Whether files of zones in the zone directory are shared as well.',
     }),
     'synchronize-zone-files-timeout': count(300, 'Seconds in which a zone file has to come from another member.'),
+    'virtuals-depend-on-server-state': yesNo({
+      default: true,
+      help: 'Whether virtual servers go down when their server cannot be reached over iQuery any more.',
+    }),
     'wideip-zone-nameserver': pattern(
       {
         name: 'domain-name',
@@ -240,22 +251,27 @@ gtm global-settings metrics {
   naming: 'singleton',
   sync: 'gtm',
   properties: {
-    'default-probe-limit': inertCount(12, 'Probes of a resolver after which it is let be.'),
-    'hops-packet-length': inertCount(64, 'Octets of a packet that counts hops.'),
-    'hops-sample-count': inertCount(3, 'Packets that count hops.'),
-    'hops-timeout': inertCount(3, 'Seconds for a reply to one.'),
-    'hops-ttl': inertCount(604_800, 'Seconds for which a number of hops is good.'),
-    'inactive-ldns-ttl': inertCount(2_419_200, 'Seconds after which a resolver is forgotten that asks nothing.'),
-    'inactive-paths-ttl': inertCount(604_800, 'Seconds after which a path is forgotten that nobody uses.'),
-    'ldns-update-interval': inertCount(20, 'Seconds between two notes of resolvers.'),
-    'metrics-caching': inertCount(3600, 'Seconds between two notes of metrics in a file.'),
+    'default-probe-limit': count(
+      12,
+      'Measurements in a row without an answer, after which a resolver is tried but once in path-ttl.',
+    ),
+    'hops-packet-length': count(64, 'Octets of a packet that counts hops.'),
+    'hops-sample-count': count(3, 'Packets that count hops, for each number of them; 0: hops are not counted.'),
+    'hops-timeout': count(3, 'Seconds for a reply to one.'),
+    'hops-ttl': count(604_800, 'Seconds for which a number of hops is good.'),
+    'inactive-ldns-ttl': count(2_419_200, 'Seconds after which a resolver is forgotten that asks nothing.'),
+    'inactive-paths-ttl': count(604_800, 'Seconds after which a path is forgotten that nobody uses.'),
+    'ldns-update-interval': count(20, 'Seconds between two notes of the same resolver.'),
+    'metrics-caching': count(
+      3600,
+      'Seconds for which the last numbers of a machine count that is not heard of any more.',
+    ),
     'metrics-collection-protocols': choiceList(['dns_dot', 'dns_rev', 'icmp', 'tcp', 'udp'], {
       default: ['icmp'],
-      help: 'How resolvers are probed.',
-      inert: true,
+      help: 'How resolvers are probed: the first that they answer.',
     }),
     'path-ttl': count(2400, 'Seconds for which what was measured of a path is good.'),
-    'paths-retry': inertCount(120, 'Seconds after which a path is probed again that nothing is known of.'),
+    'paths-retry': count(120, 'Seconds after which a path is probed again that nothing is known of.'),
   },
 });
 
@@ -271,4 +287,5 @@ function checkTolerance(object: GtmGlobalSettingsGeneral, context: CheckContext)
 }
 
 export type GtmGlobalSettingsGeneral = ObjectOf<typeof gtmGlobalSettingsGeneral>;
+export type GtmGlobalSettingsMetrics = ObjectOf<typeof gtmGlobalSettingsMetrics>;
 export type GtmGlobalSettingsLoadBalancing = ObjectOf<typeof gtmGlobalSettingsLoadBalancing>;
