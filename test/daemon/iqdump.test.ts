@@ -14,7 +14,7 @@ import { BIG3D_GREETING, FakeBig3d } from '../support/fake-big3d.ts';
 import { eventually, MAIN, makeState, removeState, run, RunningUp } from './supervise/running-up.ts';
 
 /** Starting a command of Node.js on a machine that does other things. */
-const MOST_MS = 30_000;
+const MOST_MS = 60_000;
 const OWN_PORT = 14_353;
 
 const state = makeState();
@@ -173,10 +173,9 @@ test('wideplane itself: it is subscribed to, and every channel is shown', async 
   try {
     await up.ready();
     const dump = new Iqdump(...started(OWN_PORT));
-    await dump.shows(/<offer>[^]*<begin>[^]*<channel>vs<\/channel>[^]*<\/begin>[^]*<end>[^]*<heartbeat>/);
-    assert.match(dump.out, /<device>.*<\/device>/);
+    await dump.shows(/<offer>[^]*<begin>[^]*<channel>vs<\/channel>[^]*<\/begin>[^]*<end>/);
+    assert.match(dump.out, /<device>.+<\/device>/);
     assert.equal(await dump.ends('SIGINT'), 0);
-    console.log(dump.out);
   } finally {
     await up.stop();
   }
