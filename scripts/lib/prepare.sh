@@ -17,6 +17,7 @@ traceroute traceroute
 ethtool ethtool
 nftables nft
 python3 /usr/bin/python3
+libxml2-utils xmllint
 iperf3 iperf3
 socat socat
 tcpdump tcpdump

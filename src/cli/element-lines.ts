@@ -30,7 +30,7 @@ export class ElementLines {
   /** Prints what has not ended yet. */
   end(): void {
     this.#begin();
-    this.#say(this.#waiting);
+    this.#say(this.#waiting.trim());
     this.#waiting = '';
   }
 

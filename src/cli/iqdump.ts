@@ -67,7 +67,7 @@ export async function iqdump(flags: IqdumpFlags): Promise<number> {
       if (problem !== undefined) finish(1, `the certificate of ${placeOf(flags)} is refused: ${problem}`);
     });
     socket.on('data', (octets: Buffer) => dump.hear(octets));
-    socket.on('error', (error) =>
+    socket.on('error', (error: NodeJS.ErrnoException) =>
       finish(1, dump.hasHeard ? `the connection is broken: ${errorText(error)}` : failText(flags, error)),
     );
     socket.on('close', () =>
@@ -189,7 +189,7 @@ function lateText(socket: TLSSocket, { hasHeard }: Dump): string {
   return `it has not said anything ${seconds}; look into its log`;
 }
 
-function failText(flags: IqdumpFlags, error: NodeJS.ErrnoException & { reason?: string }): string {
+function failText(flags: IqdumpFlags, error: NodeJS.ErrnoException & { readonly reason?: string }): string {
   const cannot = `cannot reach ${placeOf(flags)}`;
   switch (error.code) {
     case 'ECONNREFUSED':
