@@ -7,7 +7,7 @@ import type { Configuration } from '../../src/config/configuration.ts';
 import { ConfigErrors } from '../../src/config/transaction.ts';
 import { ConfigError, ConfigSyntaxError } from '../../src/core/errors.ts';
 import type { AssociationFilter, AssociationPage, IpsecTotals } from '../../src/ipc/ipsec-schema.ts';
-import type { ShowReply } from '../../src/ipc/schema.ts';
+import type { ResultOf, ShowReply } from '../../src/ipc/schema.ts';
 import type { ServiceAction, ServiceOutcome, SystemTopic, TmshBackend } from '../../src/tmsh/backend.ts';
 import { placeInBatch } from '../../src/tmsh/batch.ts';
 import { describeCommandError } from '../../src/tmsh/command-error.ts';

@@ -95,7 +95,8 @@ export class TlsChannel implements MessageChannel {
     for (const message of messages) {
       text += writeMessage(message);
       if (message.message !== 'compress' || this.#deflater !== undefined) continue;
-      tls.write(text);
+      // What is compressed begins right behind the element.
+      tls.write(text.trimEnd());
       text = '';
       this.#deflater = this.#makeDeflater(tls);
     }
