@@ -5,8 +5,10 @@ import { loadAddon } from '../../native/addon.ts';
 import { ConnectionCounter } from '../../net/connection-counter.ts';
 import { packageVersion } from '../configd/package-version.ts';
 import type { FeatureContext, IqueryFeature } from './feature.ts';
+import { DiscoveryFeature } from './feature-discovery.ts';
 import { LoadFeature } from './feature-load.ts';
 import { LoadKeeper } from './load-keeper.ts';
+import { runTmsh } from './run-tmsh.ts';
 import { readMachine } from './machine-load.ts';
 import { MetricsPublisher } from './metrics-publisher.ts';
 
@@ -23,6 +25,7 @@ type MakeFeature = (context: Shared) => IqueryFeature;
 const FEATURES: readonly MakeFeature[] = [
   ({ mesh, loads, metrics }) =>
     new LoadFeature({ mesh, keeper: loads, publisher: metrics, hostname: hostname(), version: packageVersion() }),
+  ({ state, clock, log }) => new DiscoveryFeature({ clock, log, run: (command) => runTmsh(state, command) }),
 ];
 
 export function makeFeatures(context: FeatureContext): readonly IqueryFeature[] {
