@@ -61,7 +61,7 @@ export const destinationKind: ScalarKind<string> = {
   print: (value) => value,
 };
 
-function formatDestination({ address, port }: Destination): string {
+export function formatDestination({ address, port }: Destination): string {
   return `${formatBareAddress(address)}${address.family === 4 ? ':' : '.'}${port}`;
 }
 

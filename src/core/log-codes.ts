@@ -232,6 +232,14 @@ export const LOG_CODES = entries({
     level: 'warn',
     help: 'somebody who dialled iqueryd was refused, because too many are there that have not shown who they are',
   },
+  'iquery-discovered': {
+    level: 'info',
+    help: 'discovery has changed the virtual servers of a gtm server; the message says which',
+  },
+  'iquery-not-discovered': {
+    level: 'warn',
+    help: 'what discovery would change of a gtm server was refused; the message says why, and it is tried again',
+  },
   'iquery-box-green': { level: 'info', help: 'an address of a gtm server is connected' },
   'iquery-box-red': {
     level: 'warn',

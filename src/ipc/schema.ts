@@ -213,7 +213,7 @@ export const METHODS = {
       /** Who asks, for the audit log. */
       user: z.string().optional(),
       /** By what way, for the audit log. */
-      source: z.enum(['tmsh -c', 'tmsh shell', 'stdin', 'rest']).optional(),
+      source: z.enum(['tmsh -c', 'tmsh shell', 'stdin', 'rest', 'iqueryd']).optional(),
       /** The folder that bare names belong to; default that of the connection, /Common at first. */
       folder: z.string().optional(),
       /** Text that the command reads: what an editor has made of objects. */

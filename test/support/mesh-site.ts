@@ -87,7 +87,7 @@ export class MeshSite {
 
   async ready(): Promise<void> {
     await this.up.said(/^metricsd ready/, READY_MS);
-    await eventually('a certificate', () => existsSync(this.file('httpd/conf/ssl.crt/server.crt')));
+    await eventually('a certificate', () => existsSync(this.file('big3d/client.crt')));
   }
 
   tmsh(command: string): string {

@@ -8,6 +8,7 @@ import { PathProber } from '../../probe/path-prober.ts';
 import { packageVersion } from '../configd/package-version.ts';
 import { daemonSocket } from '../../supervise/daemon-table.ts';
 import type { FeatureContext, IqueryFeature } from './feature.ts';
+import { DiscoveryFeature } from './feature-discovery.ts';
 import { LoadFeature } from './feature-load.ts';
 import { SyncFeature } from './feature-sync.ts';
 import { ZoneFilesFeature } from './feature-zone-files.ts';
@@ -15,6 +16,7 @@ import { ConfigdGroupStore } from './group-store.ts';
 import { StatesFeature } from './feature-states.ts';
 import { PathsFeature } from './feature-paths.ts';
 import { LoadKeeper } from './load-keeper.ts';
+import { runTmsh } from './run-tmsh.ts';
 import { readMachine } from './machine-load.ts';
 import { MetricsPublisher } from './metrics-publisher.ts';
 import { SyncFile } from './sync-file.ts';
@@ -34,6 +36,7 @@ const FEATURES: readonly MakeFeature[] = [
   ({ loads, ...context }) => new StatesFeature(context, loads),
   ({ mesh, loads, metrics }) =>
     new LoadFeature({ mesh, keeper: loads, publisher: metrics, hostname: hostname(), version: packageVersion() }),
+
   ({ mesh, state, directory, clock, log }) =>
     new SyncFeature({
       ...{ mesh, clock, log, hostname: hostname(), version: packageVersion() },
@@ -47,6 +50,9 @@ const FEATURES: readonly MakeFeature[] = [
       ...{ mesh, publisher: metrics, dnsd: daemonSocket(state, 'dnsd'), log },
       measurer: new PathProber(),
     }),
+    }),
+  ({ state, clock, log }) => new DiscoveryFeature({ clock, log, run: (command) => runTmsh(state, command) }),
+
 ];
 
 export function makeFeatures(context: FeatureContext): readonly IqueryFeature[] {

@@ -26,6 +26,7 @@ import { TlsDialer } from './tls-dialer.ts';
 import { TlsListener } from './tls-listener.ts';
 import { trustSettingsOf } from './trust-settings.ts';
 import { ciphersProblem, type TlsSettings } from './tls-settings.ts';
+import { trustSettingsOf } from './trust-settings.ts';
 
 const GENERAL = 'gtm global-settings general';
 
@@ -160,6 +161,7 @@ export class Iqueryd implements ConfigApplier {
       isGtm: servers.length > 0,
     };
     for (const feature of this.features) feature.want?.(want);
+    this.#options.trust.configure(trustSettingsOf(general));
     const { peers, syncGroup, isGtm } = want;
     this.mesh.wantPeers(peers, { heartbeatMs: this.#heartbeatMs(), syncGroup, isGtm });
   }

@@ -95,7 +95,8 @@ export class TlsChannel implements MessageChannel {
     for (const message of messages) {
       text += writeMessage(message);
       if (message.message !== 'compress' || this.#deflater !== undefined) continue;
-      tls.write(text);
+      // What is compressed begins right behind the element.
+      tls.write(text.trimEnd());
       text = '';
       this.#deflater = this.#makeDeflater(tls);
     }
@@ -170,12 +171,15 @@ export class TlsChannel implements MessageChannel {
   }
 
   #inflate(octets: Uint8Array): void {
-    this.#inflater ??= createInflater({
+    if (this.#inflater?.write(octets) === false) this.#tls?.pause();
+  }
+
+  #makeInflater(): Inflater {
+    return createInflater({
       output: (inflated) => this.#readInflated(inflated),
       failed: (reason) => this.fail(`what it sends cannot be read: ${reason}`),
       drained: () => this.#tls?.resume(),
     });
-    if (!this.#inflater.write(octets)) this.#tls?.pause();
   }
 
   #readInflated(octets: Uint8Array): void {
@@ -188,7 +192,10 @@ export class TlsChannel implements MessageChannel {
   }
 
   #take(message: Message): void {
-    if (!this.#isOver) this.#events!.message(message);
+    if (this.#isOver) return;
+    // All that follows is compressed, in this piece of the stream and in the next.
+    if (message.message === 'compress') this.#inflater ??= this.#makeInflater();
+    this.#events!.message(message);
   }
 
   #makeDeflater(tls: TLSSocket): Deflater {
