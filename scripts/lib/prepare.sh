@@ -39,6 +39,10 @@ knot knotd
 knot-dnsutils kdig
 ldnsutils drill
 openssl openssl
+gnutls-bin gnutls-cli
+testssl.sh testssl
+openssh-client ssh ssh-keygen
+openssh-server /usr/sbin/sshd
 libmaxmind-db-writer-perl /usr/share/doc/libmaxmind-db-writer-perl
 mmdb-bin mmdblookup
 gdnsd gdnsd
