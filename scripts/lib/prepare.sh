@@ -42,6 +42,10 @@ ldnsutils drill
 openssl openssl
 openssh-server sshd
 openssh-client ssh ssh-keygen
+gnutls-bin gnutls-cli
+testssl.sh testssl
+openssh-client ssh ssh-keygen
+openssh-server /usr/sbin/sshd
 libmaxmind-db-writer-perl /usr/share/doc/libmaxmind-db-writer-perl
 mmdb-bin mmdblookup
 gdnsd gdnsd

@@ -33,7 +33,7 @@ class Lines implements Log {
   error = this.debug;
   #add(message: string, fields?: LogFields): void {
     this.messages.push(message);
-    this.codes.push(String(fields?.['code']));
+    this.codes.push(String(fields?.code));
   }
 }
 
