@@ -230,12 +230,12 @@ static const char *load_program(struct xdp *xdp, struct span own)
 	return xdp->program < 0 ? "bpf BPF_PROG_LOAD" : NULL;
 }
 
-/* In the driver where it can, otherwise in the kernel's generic code. */
-static const char *attach(struct xdp *xdp, int index)
+/* In the driver where it can and shall, otherwise in the kernel's generic code. */
+static const char *attach(struct xdp *xdp, int index, bool may_be_native)
 {
 	for (int attempt = 0;; attempt++) {
 		int error = 0;
-		for (int native = 1; native >= 0; native--) {
+		for (int native = may_be_native; native >= 0; native--) {
 			union bpf_attr link = {.link_create = {
 				.prog_fd = (uint32_t)xdp->program,
 				.target_ifindex = (uint32_t)index,
@@ -286,7 +286,7 @@ static void close_xdp(struct xdp *xdp)
 	else close_descriptors(xdp);
 }
 
-static const char *open_all(struct xdp *xdp, int index, uint32_t receive_chunks, struct span program)
+static const char *open_all(struct xdp *xdp, int index, uint32_t receive_chunks, struct span program, bool may_be_native)
 {
 	struct xdp_transmit *transmit = &xdp->transmit;
 	for (uint32_t i = 0; i < xdp->transmit_chunks; i++)
@@ -301,7 +301,7 @@ static const char *open_all(struct xdp *xdp, int index, uint32_t receive_chunks,
 	transmit->chunk_octets = CHUNK_OCTETS;
 	transmit->completion = xdp->queues[0].completion;
 	const char *failed = load_program(xdp, program);
-	return failed != NULL ? failed : attach(xdp, index);
+	return failed != NULL ? failed : attach(xdp, index, may_be_native);
 }
 
 static napi_value xdp_open(napi_env env, napi_callback_info info)
@@ -334,7 +334,8 @@ static napi_value xdp_open(napi_env env, napi_callback_info info)
 	xdp->transmit.free_chunks = malloc(xdp->transmit_chunks * sizeof *xdp->transmit.free_chunks);
 
 	const char *failed = xdp->transmit.free_chunks == NULL ? "malloc"
-								    : open_all(xdp, index, receive_chunks, argument_array(&arguments, 2));
+								    : open_all(xdp, index, receive_chunks, argument_array(&arguments, 2),
+									       !option_boolean(env, options, "isGeneric"));
 	int error = failed == NULL ? 0 : errno;
 	int handle = error != 0 ? -1 : handle_add(HANDLE_XDP, xdp);
 	if (error == 0 && handle < 0) error = EMFILE, failed = "handle";

@@ -218,6 +218,35 @@ addJoiningCommands(program, stateOption);
 addTrustCommands(program, stateOption);
 
 program
+  .command('iqdump')
+  .description('what a machine says over iQuery, as it comes, until Ctrl-C')
+  .argument('<host>', 'its name or address')
+  .argument('[syncgroup]', 'the synchronization group to subscribe to')
+  .option('-s, --syncgroup <name>', 'the same')
+  .option('-p, --port <port>', 'the port that it serves iQuery on', positive, 4353)
+  .addOption(stateOption())
+  .addHelpText(
+    'after',
+    `
+It connects with the certificate of this machine, in the state directory. Of a BIG-IP its greeting is shown, and what it sends.
+
+Examples:
+  wideplane iqdump 192.0.2.2
+  wideplane iqdump 192.0.2.2 europe
+  wideplane iqdump -s europe --port 14353 ::1 --state /tmp/lab`,
+  )
+  .action(
+    async (
+      host: string,
+      group: string | undefined,
+      { syncgroup, port, state }: { syncgroup?: string; port: number; state: string },
+    ) => {
+      const { iqdump } = await import('./iqdump.ts');
+      process.exitCode = await iqdump({ host, syncGroup: syncgroup ?? group ?? 'default', port, state });
+    },
+  );
+
+program
   .command('restore')
   .description('put back what a killed "wideplane up" changed on devices (up does it by itself at its end)')
   .addOption(stateOption())

@@ -1,6 +1,5 @@
 // `wideplane trust renew`, `csr` and `install`. Each returns the exit code.
 
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { writeFileAtomic } from '../store/atomic-file.ts';
 import type { Identity } from '../trust/identity.ts';
@@ -9,7 +8,7 @@ import { makeKey, makeRequest, type Pair } from '../trust/make-certificate.ts';
 import { readPkcs12 } from '../trust/pkcs12.ts';
 import { activate, install as installPair, stageNew } from '../trust/renewal.ts';
 import { timeText } from '../trust/time-text.ts';
-import { certificatesOf, ownIdentity, readInput, withLayout } from './trust.ts';
+import { certificatesOf, ownIdentity, readInput, readNamed, withLayout } from './trust.ts';
 
 export type RenewFlags = { readonly stage?: boolean; readonly activate?: boolean; readonly hostname: string };
 
@@ -61,7 +60,7 @@ async function pairOf(layout: TrustLayout, file: string, flags: InstallFlags): P
   if (flags.pkcs12 === true) {
     if (flags.key !== undefined) throw new Error('a PKCS #12 holds its key: leave out --key');
     const passphrase =
-      flags.passphraseFile === undefined ? '' : (await readFile(flags.passphraseFile, 'utf8')).split(/\r?\n/)[0]!;
+      flags.passphraseFile === undefined ? '' : (await readNamed(flags.passphraseFile)).toString().split(/\r?\n/)[0]!;
     try {
       return readPkcs12(octets, passphrase);
     } catch (error) {
@@ -70,7 +69,7 @@ async function pairOf(layout: TrustLayout, file: string, flags: InstallFlags): P
     }
   }
   const certificates = certificatesOf(octets, file);
-  const key = flags.key === undefined ? (await ownIdentity(layout)).key : await readFile(flags.key, 'utf8');
+  const key = flags.key === undefined ? (await ownIdentity(layout)).key : (await readNamed(flags.key)).toString();
   return { certificate: certificates.map(({ x509 }) => `${x509.toString().trimEnd()}\n`).join(''), key };
 }
 

@@ -37,11 +37,9 @@ export async function importCertificates(state: string, file: string, roles: rea
       process.stdout.write(`${subject}\n  fingerprint ${fingerprint}\n`);
       for (const doubt of doubtsOf(certificate, new Date())) process.stdout.write(`  but ${doubt}\n`);
     }
-    // This machine dials itself too: what it is has to be in its own bundles.
-    const own = await ownIdentity(layout);
+    await ownIdentity(layout);
     for (const role of roles) {
       const path = bundleOf(layout, role);
-      await addToBundleFile(path, [own.leaf]);
       const added = await addToBundleFile(path, certificates);
       const old = certificates.length - added.length;
       const words = [`${added.length} added`, ...(old === 0 ? [] : [`${old} in it already`])];
@@ -107,16 +105,30 @@ export async function withLayout(
   }
 }
 
-/** Made when there is none, as iqueryd does at its start. */
+/** Made when there is none, and trusted by this machine, as iqueryd does at its start. */
 export async function ownIdentity(layout: TrustLayout): Promise<Identity> {
-  return (await readOrMakeIdentity(layout, hostname(), new Date())).identity;
+  const { identity } = await readOrMakeIdentity(layout, hostname(), new Date());
+  for (const role of ['server', 'client'] as const) await addToBundleFile(bundleOf(layout, role), [identity.leaf]);
+  return identity;
 }
 
 export async function readInput(file: string): Promise<Buffer> {
-  if (file !== '-') return readFile(file);
+  if (file !== '-') return readNamed(file);
   const pieces: Buffer[] = [];
   for await (const piece of process.stdin as AsyncIterable<Buffer>) pieces.push(piece);
   return Buffer.concat(pieces);
+}
+
+/** Throws an Error that names the file. */
+export async function readNamed(file: string): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new Error(`cannot read ${file}: ${code === 'ENOENT' ? 'there is no such file' : errorText(error)}`, {
+      cause: error,
+    });
+  }
 }
 
 /** The certificates in a file, PEM or DER; throws an Error with what is wrong in it. */

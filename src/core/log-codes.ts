@@ -205,6 +205,20 @@ export const LOG_CODES = entries({
   'health-fresh': { level: 'info', help: 'healthd is heard of again, and what counts is what it measures' },
 
   // iQuery
+  'mesh-stale': {
+    level: 'warn',
+    help: 'nothing has been heard of iqueryd for longer than what it said is good for: its last word on other machines still counts',
+  },
+  'mesh-fresh': { level: 'info', help: 'iqueryd is heard of again, and what counts is what it says of other machines' },
+  'local-stale': {
+    level: 'warn',
+    help: 'nothing has been heard of healthd for a while: other machines are told what it said last, marked as stale',
+  },
+  'local-fresh': { level: 'info', help: 'healthd is heard of again, and other machines are told what it says' },
+  'mesh-records': {
+    level: 'warn',
+    help: 'a machine says more over iQuery than is kept of one: the message says of what',
+  },
   'iquery-listening': { level: 'info', help: 'iqueryd accepts connections; the message says where' },
   'iquery-unbound': {
     level: 'error',

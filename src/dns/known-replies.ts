@@ -1,9 +1,13 @@
 // Whole replies that were given before, by the octets that asked for them: most of what a zone is asked it was asked a moment ago, and
-// to copy a reply takes a quarter of the time that it takes to read a question and to look for it.
+// to copy a reply takes a quarter of the time that it takes to read a question and to look for it. Of a question that leads to a wide IP,
+// whose replies differ, what was read is known, and the wide IP.
 //
 // Only what depends on nothing but the question and the sources is here (`Responder` decides). A question is compared from its flags to its
 // end, so letters of either case are two questions, and nobody gets another's reply. Everything is looked at and
 // copied by words as they lie in memory, the low octet first.
+
+import { read16 } from '../core/octets.ts';
+import { HEADER_OCTETS, type Query } from './query.ts';
 
 /** Numbers of an entry. The words of the question behind its flags come after them, and the reply from its word `replyFrom` on. */
 const Field = {
@@ -11,28 +15,39 @@ const Field = {
   slot: 0,
   /** Octets of the question | of the reply << 8 | `replyFrom` << 16 | additional records of the reply << 24. */
   extent: 1,
-  /** Of the reply without its id, by halves of words (RFC 1071, section 2 B), 16 bits | its answers << 16 | its authorities << 24. */
+  /**
+   * Of the reply without its id, by halves of words (RFC 1071, section 2 B), 16 bits | its answers << 16 | its authorities << 24. Of a wide
+   * IP what the question says: `Known` | octets up to its end << 8 | octets that its sender takes << 16.
+   */
   sum: 2,
   /** What the rate limit takes it for. */
   kind: 3,
-  /** Number of the zone << 2 | what that said. */
+  /** Number of the zone << 2 | what that said; less than 0: -1 less the number of the wide IP. */
   zone: 4,
   /** Of the question | of the reply << 16. */
   flags: 5,
   /** Whose it is, by which sources. */
   generation: 6,
 } as const;
+/** Bits of what is known of a question. */
+const Known = { hasEdns: 1, wantsDnssec: 2, wantsNsid: 4 } as const;
 const HEAD_NUMBERS = 7;
-const ENTRY_NUMBERS = 40;
+/** Three lines of a cache, of which a short reply needs two. */
+const ENTRY_NUMBERS = 48;
 const ROOM = ENTRY_NUMBERS - HEAD_NUMBERS;
-/** Together 2.6 MB, of which is used what was noted. */
-const ENTRIES = 1 << 14;
-/** Numbers of a slot: the hash of a question, or 0, and its entry. */
-const SLOT_NUMBERS = 2;
+/** Together 3.1 MB, of which is used what was noted. */
+const ENTRIES_BITS = 14;
+const ENTRIES = 1 << ENTRIES_BITS;
+/**
+ * A slot is a number, so that all of them, 128 KB, stay near the core: the entry's place and one, and above that bits of the hash; 0: it is
+ * free.
+ */
+const PLACE_MASK = (1 << (ENTRIES_BITS + 1)) - 1;
 /** Slots that a hash may be in, side by side: a line of a cache has two such sets. */
-const WAYS = 4;
-const SET_NUMBERS = WAYS * SLOT_NUMBERS;
-const SETS_BITS = 13;
+const WAYS = 8;
+const SETS_BITS = 12;
+/** What the C library allocates in such sizes starts 16 octets behind a page, so that from here on lines of a cache begin. */
+const FIRST = 12;
 const MAX_OCTETS = 255;
 /** Octets of a header, and of the least question behind it. */
 const LEAST_OCTETS = 12 + 5;
@@ -87,11 +102,13 @@ export class KnownReplies {
     hash ^= hash >>> 15;
     this.#hash = hash;
     const slots = this.#slots;
-    const set = (hash >>> (32 - SETS_BITS)) * SET_NUMBERS;
-    for (let slot = set; slot < set + SET_NUMBERS; slot += SLOT_NUMBERS) {
-      if (slots[slot] !== hash) continue;
-      const entry = slots[slot + 1]!;
-      if (this.#is(entry, first, last, lastWord, flags, length)) return entry;
+    const set = setOf(hash);
+    const tag = tagOf(hash);
+    for (let slot = set; slot < set + WAYS; slot++) {
+      const place = slots[slot]! ^ tag;
+      if ((place & ~PLACE_MASK) !== 0) continue;
+      const entry = entryAt(place);
+      if (entry >= 0 && this.#is(entry, first, last, lastWord, flags, length)) return entry;
     }
     return NONE;
   }
@@ -139,6 +156,30 @@ export class KnownReplies {
 
   finding(entry: number): number {
     return this.#entries[entry + Field.zone]! & 3;
+  }
+
+  /** The wide IP that the question leads to, and then there is no reply; less than 0: none. */
+  wideIp(entry: number): number {
+    return -1 - this.#entries[entry + Field.zone]!;
+  }
+
+  /** Reads the question between `start` and `end` that the entry of a wide IP was found for, but for labels and hashes of its name. */
+  recall(entry: number, octets: Uint8Array, start: number, end: number, query: Query): void {
+    const facts = this.#entries[entry + Field.sum]!;
+    const questionEnd = start + ((facts >>> 8) & 0xff);
+    query.octets = octets;
+    query.start = start;
+    query.end = end;
+    query.questionEnd = questionEnd;
+    query.flags = read16(octets, start + 2);
+    query.type = read16(octets, questionEnd - 4);
+    query.class = read16(octets, questionEnd - 2);
+    query.nameOctets = questionEnd - 4 - start - HEADER_OCTETS;
+    query.hasEdns = (facts & Known.hasEdns) !== 0;
+    query.wantsDnssec = (facts & Known.wantsDnssec) !== 0;
+    query.wantsNsid = (facts & Known.wantsNsid) !== 0;
+    query.udpOctets = facts >>> 16;
+    query.subnetStart = query.subnetOctets = query.cookieStart = query.cookieOctets = query.tsigStart = 0;
   }
 
   /** Whether the reply to the question that was not found is to be noted: then `note` may follow. */
@@ -189,35 +230,51 @@ export class KnownReplies {
     entries[entry + Field.sum] = sum | ((counts >>> 8) & 0xff_0000) | ((moreCounts & 0xff00) << 16);
   }
 
+  /** Notes of the question that was kept that it was read as `query`, without cookie, subnet and TSIG, and leads to a wide IP. */
+  noteWideIp(query: Query, wideIp: number): void {
+    const asked = questionWords(this.#questionOctets);
+    if (asked > ROOM) return;
+    const entry = this.#place();
+    const entries = this.#entries;
+    const known =
+      (query.hasEdns ? Known.hasEdns : 0) |
+      (query.wantsDnssec ? Known.wantsDnssec : 0) |
+      (query.wantsNsid ? Known.wantsNsid : 0);
+    entries[entry + Field.extent] = this.#questionOctets;
+    entries[entry + Field.sum] = known | ((query.questionEnd - query.start) << 8) | (query.udpOctets << 16);
+    entries[entry + Field.zone] = -1 - wideIp;
+    entries[entry + Field.flags] = this.#question[0]! >>> 16;
+    for (let word = 1; word <= asked; word++) entries[entry + HEAD_NUMBERS + word - 1] = this.#question[word]!;
+  }
+
   /** An entry for the hash, which has a slot from now on: of a full set one loses its own, and of a full table that of longest ago. */
   #place(): number {
     if (memory.entries.length === 0) {
-      memory.slots = new Int32Array(SET_NUMBERS << SETS_BITS);
-      memory.entries = new Int32Array(ENTRIES * ENTRY_NUMBERS);
+      memory.slots = new Int32Array(FIRST + (WAYS << SETS_BITS));
+      memory.entries = new Int32Array(FIRST + ENTRIES * ENTRY_NUMBERS);
     }
     this.#slots = memory.slots;
     this.#entries = memory.entries;
     const slots = this.#slots;
-    const set = (this.#hash >>> (32 - SETS_BITS)) * SET_NUMBERS;
-    for (let slot = set; slot < set + SET_NUMBERS; slot += SLOT_NUMBERS) {
-      if (slots[slot] === 0) return this.#fill(slot, this.#take());
-    }
+    const set = setOf(this.#hash);
+    for (let slot = set; slot < set + WAYS; slot++) if (slots[slot] === 0) return this.#fill(slot, this.#take());
     this.#nextWay = (this.#nextWay + 1) % WAYS;
-    const slot = set + this.#nextWay * SLOT_NUMBERS;
-    return this.#fill(slot, slots[slot + 1]!);
+    const slot = set + this.#nextWay;
+    return this.#fill(slot, slots[slot]! & PLACE_MASK);
   }
 
+  /** The place of an entry, and one. */
   #take(): number {
-    const entry = memory.next * ENTRY_NUMBERS;
-    if (memory.filled === ENTRIES) this.#slots[this.#entries[entry + Field.slot]!] = 0;
+    const place = memory.next + 1;
+    if (memory.filled === ENTRIES) this.#slots[this.#entries[entryAt(place) + Field.slot]!] = 0;
     else memory.filled++;
-    memory.next = (memory.next + 1) % ENTRIES;
-    return entry;
+    memory.next = place % ENTRIES;
+    return place;
   }
 
-  #fill(slot: number, entry: number): number {
-    this.#slots[slot] = this.#hash;
-    this.#slots[slot + 1] = entry;
+  #fill(slot: number, place: number): number {
+    const entry = entryAt(place);
+    this.#slots[slot] = tagOf(this.#hash) | place;
     this.#entries[entry + Field.slot] = slot;
     this.#entries[entry + Field.generation] = this.#generation;
     return entry;
@@ -234,6 +291,13 @@ export class KnownReplies {
     return NONE;
   }
 }
+
+const setOf = (hash: number): number => FIRST + (hash >>> (32 - SETS_BITS)) * WAYS;
+/** Of the bits that the set does not say. */
+const tagOf = (hash: number): number => hash << (ENTRIES_BITS + 1);
+
+/** `place`: that of the entry, and one; of 0 it is less than 0. */
+const entryAt = (place: number): number => FIRST + (place - 1) * ENTRY_NUMBERS;
 
 /** Words of a question behind that of its flags. */
 const questionWords = (octets: number): number => ((octets + 3) >> 2) - 1;

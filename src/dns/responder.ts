@@ -58,6 +58,10 @@ export class Responder {
   readonly #known = new KnownReplies();
   /** The zone of the last answer that says the same until there are other sources; -1: it was none. */
   #lastingZone = -1;
+  /** The wide IP that the question leads to, where that is known before its name is read; -1: it is not. */
+  #knownWideIp = -1;
+  /** The one that the last question led to; less than 0: none. */
+  #foundWideIp = -1;
   /** What the rate limit said of the reply that is made now; undefined: it was not asked yet. */
   #taken: RateVerdict | undefined;
   readonly #means: AnswerMeans = {
@@ -94,18 +98,34 @@ export class Responder {
     if (sender.isStream || this.tap !== undefined) return this.#read(octets, start, end, sender);
     const known = this.#known;
     const entry = known.find(octets, start, end);
-    if (entry >= 0 && this.#mayRepeat(entry, sender)) {
-      this.messageSum = known.sum(entry);
-      return known.write(entry, start);
+    if (entry >= 0) {
+      const wideIp = known.wideIp(entry);
+      if (wideIp >= 0) {
+        known.recall(entry, octets, start, end, this.#query);
+        this.#knownWideIp = wideIp;
+        return this.#respondTo(QueryVerdict.question, octets, start, sender);
+      }
+      if (this.#mayRepeat(entry, sender)) {
+        this.messageSum = known.sum(entry);
+        return known.write(entry, start);
+      }
     }
     if (entry >= 0 || !known.keepQuestion(start, end)) return this.#read(octets, start, end, sender);
     const replyEnd = this.#read(octets, start, end, sender);
-    if (this.#isLasting(start, replyEnd)) {
-      const { finding } = this.#reply;
-      const zone = this.#lastingZone;
-      known.note(start, replyEnd, this.#query.questionEnd, zone, finding, this.#kind(Outcome.zone));
-    }
+    this.#note(start, replyEnd);
     return replyEnd;
+  }
+
+  /** Notes what was made of the question that was read last, if it is the same for everybody. */
+  #note(start: number, replyEnd: number): void {
+    const query = this.#query;
+    if (query.cookieOctets !== 0 || query.subnetOctets !== 0 || query.tsigStart !== 0) return;
+    if (this.#foundWideIp >= 0) {
+      this.#known.noteWideIp(query, this.#foundWideIp);
+    } else if (this.#lastingZone >= 0 && replyEnd > start && !this.#reply.isTruncated) {
+      const { finding } = this.#reply;
+      this.#known.note(start, replyEnd, query.questionEnd, this.#lastingZone, finding, this.#kind(Outcome.zone));
+    }
   }
 
   /** Whether the sender may have a reply that was given before; if so it is counted as any other. */
@@ -126,18 +146,17 @@ export class Responder {
     return true;
   }
 
-  /** Whether the reply says the same to everybody, whenever he asks. */
-  #isLasting(start: number, replyEnd: number): boolean {
-    const query = this.#query;
-    const isOfAll = query.cookieOctets === 0 && query.subnetOctets === 0 && query.tsigStart === 0;
-    return this.#lastingZone >= 0 && isOfAll && replyEnd > start && !this.#reply.isTruncated;
+  #read(octets: Uint8Array, start: number, end: number, sender: Sender): number {
+    this.#knownWideIp = -1;
+    const verdict = readQuery(octets, start, end, this.#query);
+    return this.#respondTo(verdict, octets, start, sender);
   }
 
-  #read(octets: Uint8Array, start: number, end: number, sender: Sender): number {
+  /** `verdict`: on the message in `#query`. */
+  #respondTo(verdict: QueryVerdict, octets: Uint8Array, start: number, sender: Sender): number {
     const query = this.#query;
     const reply = this.#reply;
-    this.messageSum = this.#lastingZone = -1;
-    const verdict = readQuery(octets, start, end, query);
+    this.messageSum = this.#lastingZone = this.#foundWideIp = -1;
     reply.clear();
     const outcome = verdict === QueryVerdict.question ? this.#answer(sender) : this.#refuseMessage(verdict);
     this.counts[outcome]!++;
@@ -225,12 +244,21 @@ export class Responder {
   #askWideIps(sender: Sender): WideIpVerdict {
     const { wideIps } = this.#sources;
     if (wideIps === undefined || this.#options.asksWideIps === false) return WideIpVerdict.none;
-    const verdict = wideIps.answer(this.#query, this.#reply, this.#means, sender);
-    if (verdict === WideIpVerdict.answered && this.#reply.wantsAuthority) {
-      const number = this.#sources.zones.find(this.#query);
-      if (number >= 0) {
-        this.#answerer.addAuthority(this.#sources.zones.tables[number]!, this.#query, this.#reply, this.#means);
-      }
+    const query = this.#query;
+    const reply = this.#reply;
+    const known = this.#knownWideIp;
+    const verdict =
+      known < 0
+        ? wideIps.answer(query, reply, this.#means, sender)
+        : wideIps.answerBy(known, query, reply, this.#means, sender);
+    this.#foundWideIp = known < 0 ? wideIps.found : known;
+    // What zones are asked needs the name.
+    const asksZones = verdict === WideIpVerdict.passed || reply.wantsAuthority;
+    if (known >= 0 && asksZones) readQuery(query.octets, query.start, query.end, query);
+    if (verdict === WideIpVerdict.answered && reply.wantsAuthority) {
+      const { zones } = this.#sources;
+      const number = zones.find(query);
+      if (number >= 0) this.#answerer.addAuthority(zones.tables[number]!, query, reply, this.#means);
     }
     return verdict;
   }

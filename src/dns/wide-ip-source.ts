@@ -18,6 +18,10 @@ export const WideIpVerdict = {
 export type WideIpVerdict = (typeof WideIpVerdict)[keyof typeof WideIpVerdict];
 
 export interface WideIpSource {
+  /** Number of the wide IP that the last question led to; less than 0: none. */
+  readonly found: number;
   /** Answers a question of class IN, or leaves the reply as it is. */
   answer(query: Query, reply: Reply, means: AnswerMeans, sender: Sender): WideIpVerdict;
+  /** The same for a question that leads to this wide IP: labels and hashes of its name are not looked at. */
+  answerBy(wideIp: number, query: Query, reply: Reply, means: AnswerMeans, sender: Sender): WideIpVerdict;
 }

@@ -7,6 +7,7 @@ import {
   type MemberFacts,
   newFactLayer,
   type PathFacts,
+  type ServerFacts,
   type ThingChange,
 } from './facts.ts';
 
@@ -72,8 +73,9 @@ export class FactLayers {
     const before = factsIn(this.known[layer], change);
     const after = change.facts;
     if (before === undefined || after === undefined) return before === after;
-    const { status, reason, since, goodFor } = before;
-    return status === after.status && reason === after.reason && since === after.since && goodFor === after.goodFor;
+    const same = ['status', 'reason', 'since', 'goodFor', 'sparesVirtualServers'] as const;
+    const [said, says]: readonly [ServerFacts, ServerFacts] = [before, after];
+    return same.every((field) => said[field] === says[field]);
   }
 
   /** As it is seen from above. */
@@ -145,5 +147,9 @@ function merged<T extends MemberFacts>(above: T | undefined, below: T | undefine
   if (above === undefined || below === undefined) return above ?? below;
   if (above.status === undefined) return { ...below, ...above };
   const { reason, since, goodFor } = above;
-  return { ...below, ...above, reason, since, goodFor };
+  // Whether virtual servers go along belongs to the status too.
+  const spares = 'sparesVirtualServers' in below && {
+    sparesVirtualServers: (above as ServerFacts).sparesVirtualServers,
+  };
+  return { ...below, ...above, reason, since, goodFor, ...spares };
 }

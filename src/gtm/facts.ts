@@ -32,6 +32,8 @@ export type VirtualServerFacts = Judged & {
 export type ServerFacts = Judged & {
   /** Per cent of all its CPUs. */
   readonly cpu?: number | undefined;
+  /** Being offline takes none of its virtual servers along: it cannot be reached over iQuery, and that is to mean no more. */
+  readonly sparesVirtualServers?: true | undefined;
   /** Kilobytes. */
   readonly memoryAvailable?: number | undefined;
   readonly connections?: number | undefined;
@@ -103,5 +105,10 @@ export type FactChange =
 
 /** Whether a server, or else the virtual server itself, is said to be offline. */
 export function isOffline(server: ServerFacts | undefined, virtualServer: VirtualServerFacts | undefined): boolean {
-  return server?.status === 'offline' || virtualServer?.status === 'offline';
+  return takesDown(server) || virtualServer?.status === 'offline';
+}
+
+/** Whether the virtual servers of a server are offline because it is. */
+export function takesDown(server: ServerFacts | undefined): boolean {
+  return server?.status === 'offline' && server.sparesVirtualServers !== true;
 }

@@ -2,7 +2,7 @@
 
 import type { Availability } from './availability.ts';
 import { Enabled, MemberKind, poolsOf } from './availability-graph.ts';
-import { type MemberFacts, memberKey } from './facts.ts';
+import { type MemberFacts, memberKey, takesDown } from './facts.ts';
 import { exceededLimit, exceededServerLimit } from './limits.ts';
 import { isUp, MEMBER_STATUS_SHIFT, Status } from './state-layout.ts';
 
@@ -109,7 +109,7 @@ export class StatusReports {
       case Status.disabled:
         return virtualServer.enabled ? `Disabled: ${this.#serverOff(server)}` : 'Disabled';
       case Status.offline:
-        if (serverFacts?.status !== 'offline') return this.#said('offline', own);
+        if (serverFacts === undefined || !takesDown(serverFacts)) return this.#said('offline', own);
         return `Server ${server.name} is offline${serverFacts.reason ? `: ${serverFacts.reason}` : ''}${this.#stale(serverFacts)}`;
       case Status.unavailable: {
         if (virtualServers.ownStatus(number) !== Status.unavailable) return this.#dependency(virtualServer.dependsOn);

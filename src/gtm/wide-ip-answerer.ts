@@ -2,7 +2,7 @@
 // question; what an alias stands for is answered in the same reply where it is a wide IP of ours.
 
 import { write16 } from '../core/octets.ts';
-import { type Query, Rcode } from '../dns/query.ts';
+import { HEADER_OCTETS, type Query, Rcode } from '../dns/query.ts';
 import { type Reply, ZoneFinding } from '../dns/reply.ts';
 import type { Sender } from '../dns/sender.ts';
 import { type WideIpSource, WideIpVerdict } from '../dns/wide-ip-source.ts';
@@ -48,6 +48,7 @@ export type AnswererMeans = Omit<FlowMeans, 'topology'> & {
 };
 
 export class WideIpAnswerer implements WideIpSource {
+  found = -1;
   readonly #tables: WideIpTables;
   readonly #state: StateReader;
   readonly #counts: GtmCounts;
@@ -96,22 +97,28 @@ export class WideIpAnswerer implements WideIpSource {
   }
 
   answer(query: Query, reply: Reply, means: AnswerMeans, sender: Sender): WideIpVerdict {
-    const column = columnOf(query.type);
-    const wideIp = this.#finder.find(query, column);
+    const wideIp = this.#finder.find(query, columnOf(query.type));
+    this.found = wideIp;
     if (wideIp < 0) return wideIp === NameFinding.nothing ? WideIpVerdict.none : WideIpVerdict.passed;
+    return this.answerBy(wideIp, query, reply, means, sender);
+  }
+
+  answerBy(wideIp: number, query: Query, reply: Reply, means: AnswerMeans, sender: Sender): WideIpVerdict {
+    const column = columnOf(query.type);
     this.#state.catchUp();
     this.#start(query, means.limit, sender);
     reply.scopeBits = 0;
     const logs = this.#tables.wideIps[wideIp * WIDE_IP_NUMBERS + WideIpField.logs]!;
-    if (logs === 0 || this.#decisions === undefined) return this.#answerBy(wideIp, column, query, reply, sender);
+    if (logs === 0 || this.#decisions === undefined) return this.#come(wideIp, column, query, reply, sender);
     this.trace = this.#decisions;
-    const verdict = this.#answerBy(wideIp, column, query, reply, sender);
+    const verdict = this.#come(wideIp, column, query, reply, sender);
     this.trace = undefined;
     this.#decisions.end(wideIp, logs, query, sender);
     return verdict;
   }
 
-  #answerBy(wideIp: number, column: Column, query: Query, reply: Reply, sender: Sender): WideIpVerdict {
+  /** To a decision and a reply. */
+  #come(wideIp: number, column: Column, query: Query, reply: Reply, sender: Sender): WideIpVerdict {
     const end = this.#decide(wideIp, 0, query, reply, sender);
     switch (end) {
       case FlowEnd.members:
@@ -253,7 +260,8 @@ export class WideIpAnswerer implements WideIpSource {
     const octets = wideIps[base + WideIpField.failureOctets]!;
     if (octets > 0) {
       // The zone that such an SOA would be of: one label above the name, or the root.
-      const above = query.labelStarts[Math.min(1, query.labels)]! - query.start;
+      const label = query.octets[query.nameStart]!;
+      const above = HEADER_OCTETS + (label === 0 ? 0 : 1 + label);
       this.#write(wideIps[base + WideIpField.failureAt]!, octets, 0xc000 | above);
     }
     this.#finish(wideIp, reply);

@@ -101,7 +101,11 @@ export class WideIpFlow {
   #stage: Stage = Stage.preferred;
   #trace: Trace | undefined;
 
-  constructor(tables: WideIpTables, state: StateReader, { random, persistence, counts, topology, resolvers }: FlowMeans) {
+  constructor(
+    tables: WideIpTables,
+    state: StateReader,
+    { random, persistence, counts, topology, resolvers }: FlowMeans,
+  ) {
     this.#tables = tables;
     this.#state = state;
     this.#persistence = persistence;

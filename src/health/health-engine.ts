@@ -8,7 +8,7 @@ import type { MonitorStatus } from './monitor-state.ts';
 import { type ProbeCounts, ProbeSchedule } from './probe-schedule.ts';
 import type { PastProbe } from './probe-history.ts';
 import type { Prober, ProbeOutcome, ProbePlace } from './probe.ts';
-import type { Watch, WatchKind, WatchVerdict } from './watch.ts';
+import type { TakenVerdict, Watch, WatchKind, WatchVerdict } from './watch.ts';
 import { WatchState } from './watch-state.ts';
 
 export type VerdictChange = { readonly watch: Watch; readonly verdict: WatchVerdict };
@@ -106,6 +106,7 @@ export class HealthEngine {
       const instances = watch.rule.monitors.map((monitor, at) => {
         const number = numbers.of(monitor);
         if (old?.watch === watch) return this.#keep(old.instances[at]!);
+        if (watch.prober !== undefined) return [];
         return watch.places.map((target) => this.#instanceOf(number, monitor, target, before, fresh));
       });
       const isSame = old?.isSame(watch, instances) === true;
@@ -170,6 +171,14 @@ export class HealthEngine {
     const key = reportKey(type, place);
     this.#reports.set(key, outcome);
     for (const instance of this.#reported.get(key) ?? []) this.#takeReport(instance, outcome);
+  }
+
+  /** For a watch with a prober: what that found. */
+  take(kind: WatchKind, key: string, verdict: TakenVerdict): void {
+    const state = this.#watches.get(`${kind} ${key}`);
+    if (state?.watch.prober === undefined) return;
+    state.taken = verdict;
+    if (state.judge(this.#options.clock.wall())) this.#mark(state);
   }
 
   /** Gives up what runs. */

@@ -134,7 +134,7 @@ export class MonitorState {
     this.#good = verdict;
     this.#goodReason = reason;
     if (this.goodSince < 0) this.goodSince = now;
-    if (this.isUp) return this.status !== verdict && this.#set(verdict, reason);
+    if (this.isUp) return (this.#isReported || this.status !== verdict) && this.#set(verdict, reason);
     if (this.isHeld) return this.#say(WAITS_TO_BE_RESUMED);
     return now >= this.#risesAt && this.#rise(now);
   }
@@ -154,7 +154,7 @@ export class MonitorState {
     const isOther = this.#bad !== verdict;
     this.#note(verdict, reason);
     this.goodSince = -1;
-    if (this.status === 'down') return isOther && !this.isFlapping && this.#say(reason);
+    if (this.status === 'down') return (isOther || this.#isReported) && !this.isFlapping && this.#say(reason);
     if (this.#isDownAtOnce(verdict)) return this.#fall(reason, now);
     const { timeout } = this.monitor.timing;
     return now >= this.lastGood + timeout && this.#fall(`${reason}; ${noGoodAnswer(timeout)}`, now);

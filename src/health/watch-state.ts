@@ -2,7 +2,7 @@
 
 import type { MonitorInstance } from './monitor-instance.ts';
 import { judgeRule, overPlaces } from './rule-verdict.ts';
-import type { Watch, WatchVerdict } from './watch.ts';
+import type { TakenVerdict, Watch, WatchVerdict } from './watch.ts';
 import { CHECKING } from './monitor-state.ts';
 
 const AS_KNOWN = ' (as known before)';
@@ -15,6 +15,8 @@ export class WatchState {
   /** What was told last; undefined: nothing yet. */
   told: WatchVerdict | undefined;
   isDirty = false;
+  /** Of a watch with a prober: what that said last. */
+  taken: TakenVerdict | undefined;
   /** What was known before stays until the monitors have been heard. */
   #isKnownBefore: boolean;
 
@@ -35,7 +37,7 @@ export class WatchState {
   }
 
   /** Whether it is the same to be judged by. */
-  isSame({ rule, unprobed, places }: Watch, instances: readonly (readonly MonitorInstance[])[]): boolean {
+  isSame({ rule, unprobed, places, prober }: Watch, instances: readonly (readonly MonitorInstance[])[]): boolean {
     const isSameList = (list: readonly MonitorInstance[], index: number): boolean => {
       const own = this.instances[index];
       return own?.length === list.length && list.every((instance, at) => instance === own[at]);
@@ -43,6 +45,7 @@ export class WatchState {
     return (
       rule.atLeast === this.watch.rule.atLeast &&
       unprobed === this.watch.unprobed &&
+      prober === this.watch.prober &&
       places.length === this.watch.places.length &&
       instances.length === this.instances.length &&
       instances.every(isSameList)
@@ -61,7 +64,8 @@ export class WatchState {
   }
 
   #follow(): Pick<WatchVerdict, 'status' | 'reason'> & { readonly isChecking: boolean } {
-    const { rule, places, unprobed } = this.watch;
+    const { rule, places, unprobed, prober } = this.watch;
+    if (prober !== undefined) return this.#followProber();
     if (places.length === 0) {
       return { status: 'unknown', reason: unprobed ?? 'Nothing to probe', isChecking: false };
     }
@@ -75,5 +79,12 @@ export class WatchState {
         ),
       ),
     );
+  }
+
+  #followProber(): Pick<WatchVerdict, 'status' | 'reason'> & { readonly isChecking: boolean } {
+    const { taken } = this;
+    if (taken === undefined || taken.reason === CHECKING)
+      return { status: 'unknown', reason: CHECKING, isChecking: true };
+    return { ...taken, isChecking: false };
   }
 }

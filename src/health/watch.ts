@@ -15,7 +15,12 @@ export type Watch = {
   readonly places: readonly ProbePlace[];
   readonly unprobed: string | undefined;
   readonly rule: MonitorRule;
+  /** The `gtm server` whose verdict counts, told by `HealthEngine.take`: nothing is probed; undefined: what the monitors find here. */
+  readonly prober?: string | undefined;
 };
+
+/** What a prober found. */
+export type TakenVerdict = Pick<WatchVerdict, 'status' | 'reason'>;
 
 /** What monitors say of it: `disabled` is up, and gets no new clients. */
 export const WATCH_STATUSES = ['available', 'disabled', 'offline', 'unknown'] as const;

@@ -14,6 +14,10 @@ const measuredSchema = z.object({
   since: z.number(),
   /** Seconds for which it is good when healthd falls silent: the timeout of its monitors. */
   goodFor: z.number(),
+  /** Monitors of this machine found it by probing: others may take it from here. */
+  isOwn: z.literal(true).optional(),
+  /** Of a server: being offline takes none of its virtual servers along (virtuals-depend-on-server-state no). */
+  sparesVirtualServers: z.literal(true).optional(),
 });
 /** What is known of a thing by its monitors. */
 export type Measured = z.infer<typeof measuredSchema>;

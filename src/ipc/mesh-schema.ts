@@ -49,10 +49,14 @@ export type LocalReport = z.infer<typeof localReportSchema>;
 const meshServerSchema = z.object({
   server: z.string(),
   isConnected: z.boolean(),
-  /** Why not, or what it is. */
+  /** Why it is not connected, as it was last found; empty: it is. */
   reason: z.string(),
   /** Milliseconds since 1970; 0: never. */
   heard: z.number(),
+  /** It is connected and speaks another grammar, as a BIG-IP does: nothing that it says can be read. */
+  isStranger: z.literal(true).optional(),
+  /** All its virtual servers have been told: what is not among them is not there. */
+  hasTold: z.boolean(),
 });
 export type MeshServer = z.infer<typeof meshServerSchema>;
 

@@ -200,6 +200,8 @@ export type XdpOptions = {
   /** Powers of two. */
   receiveChunks: number;
   transmitChunks: number;
+  /** The program runs in the kernel's generic code, also where the driver could run it. */
+  isGeneric?: boolean;
 };
 
 /** What `watchReadable` returns: nothing to look into. */

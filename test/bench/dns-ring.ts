@@ -30,11 +30,12 @@ const CLIENT_MAC = '02:00:00:00:00:99';
 const PIN_MS = 500;
 
 type Form = 'packet-ring' | 'af-xdp';
-type DeviceServer = Server & { readonly isXdp: boolean };
+/** `isPolled`: the driver's own poll has an XDP program that takes what arrives; ours runs in the kernel's generic code. */
+type DeviceServer = Server & { readonly isPolled: boolean };
 
 const wideplane = (form: Form): DeviceServer => ({
   name: `wideplane by ${form}`,
-  isXdp: form === 'af-xdp',
+  isPolled: false,
   files: () => ({}),
   command: (_directory, address, scene) => wideplaneCommand(address, form, DEVICE, scene),
 });
@@ -42,7 +43,7 @@ const wideplane = (form: Form): DeviceServer => ({
 const KNOT_XDP: DeviceServer = {
   ...KNOT,
   name: 'knot-xdp',
-  isXdp: true,
+  isPolled: true,
   files: (directory, address) => knotFiles(directory, address, `xdp:\n  listen: ${DEVICE}@${PORT}\n  udp: on\n`),
 };
 
@@ -72,7 +73,7 @@ async function onVeth(
       if (server.name === wideplane('packet-ring').name) {
         await rules.set('dnsd', [{ device: DEVICE, port: PORT, addresses: [ADDRESS], namespace: SERVER_SPACE }]);
       }
-      if (hasOwnCore) await moveToOwnCore(server.isXdp);
+      if (hasOwnCore) await moveToOwnCore(server.isPolled);
     },
   };
   try {
@@ -90,18 +91,18 @@ async function onVeth(
   }
 }
 
-/** What arrives goes to the server's core at once; what an XDP program gets, by a thread of the kernel (scripts/lib/pin-napi.sh). */
-async function moveToOwnCore(isXdp: boolean): Promise<void> {
+/** What arrives goes to the server's core at once; what a driver polls, by a thread of the kernel (scripts/lib/pin-napi.sh). */
+async function moveToOwnCore(isPolled: boolean): Promise<void> {
   const directory = `/sys/class/net/${DEVICE}`;
   const mask = (1 << DEVICE_CORE).toString(16);
-  const script = isXdp
+  const script = isPolled
     ? `echo 1 > ${directory}/threaded`
     : `for f in ${directory}/queues/rx-*/rps_cpus; do echo ${mask} > $f; done`;
   await run(inNamespace(SERVER_SPACE, ['sh', '-c', script]));
   await pause(PIN_MS);
 }
 
-const GDNSD_SOCKETS: DeviceServer = { ...GDNSD, isXdp: false };
+const GDNSD_SOCKETS: DeviceServer = { ...GDNSD, isPolled: false };
 
 const FORMS = ['packet-ring', 'af-xdp'] as const;
 

@@ -6,6 +6,8 @@ import { it } from 'node:test';
 import { parsePrefix } from '../../src/core/address.ts';
 import { answerSources, type AnswerSources } from '../../src/dns/answer-sources.ts';
 import { packPrefixes } from '../../src/dns/client-list.ts';
+import type { Query } from '../../src/dns/query.ts';
+import type { Reply } from '../../src/dns/reply.ts';
 import { Responder } from '../../src/dns/responder.ts';
 import type { ResponderOptions } from '../../src/dns/responder-options.ts';
 import type { Sender } from '../../src/dns/sender.ts';
@@ -27,6 +29,7 @@ const OPT_AT_LEAST = 512;
 it('a reply that is known is the one that would be made', () => {
   const random = new Random(SEED);
   let known = 0;
+  let knownWideIps = 0;
   for (let round = 0; round < ROUNDS; round++) {
     const options: ResponderOptions = {
       unhandled: random.pick(['allow', 'drop', 'hint', 'noerror', 'reject']),
@@ -50,7 +53,7 @@ it('a reply that is known is the one that would be made', () => {
     const zones = [randomZone(random, 'one.test'), randomZone(random, 'two.test')];
     const tables = (): ZoneSet =>
       new ZoneSet(zones.map(({ origin, records }) => buildZoneTable(zoneOf(origin, records))));
-    const wideIps = random.chance(50) ? changingWideIps(random) : undefined;
+    const wideIps = random.chance(50) ? new ChangingWideIps(random) : undefined;
     const sourcesOf = (): [AnswerSources, AnswerSources] => [
       answerSources(tables(), wideIps),
       answerSources(tables(), wideIps),
@@ -90,8 +93,10 @@ it('a reply that is known is the one that would be made', () => {
     }
     assert.deepEqual(quick.counts, slow.counts);
     checkZoneCounts(sources);
+    knownWideIps += wideIps?.known ?? 0;
   }
   assert.ok(known > (ROUNDS * ASKED) / 10, `only ${known} replies were known`);
+  assert.ok(knownWideIps > (ROUNDS * ASKED) / 20, `only ${knownWideIps} questions were known to lead to a wide IP`);
 });
 
 const checkZoneCounts = ([quick, slow]: [AnswerSources, AnswerSources]): void =>
@@ -138,14 +143,49 @@ function randomMessage(random: Random, zone: ReturnType<typeof randomZone>): Uin
   return Uint8Array.from([...message, 0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8]);
 }
 
-/** Half of all names are wide IPs, which pass, answer or drop as it comes. */
-function changingWideIps(random: Random): WideIpSource & { change: (count: number) => void } {
-  const verdicts = [WideIpVerdict.passed, WideIpVerdict.dropped] as const;
-  let verdict: WideIpVerdict = WideIpVerdict.passed;
-  return {
-    change: (count) => {
-      if (count % 7 === 0) verdict = random.pick(verdicts);
-    },
-    answer: (query) => ((query.hashes[0]! & 1) === 0 ? WideIpVerdict.none : verdict),
-  };
+/** Half of all names are wide IPs, which pass, answer or drop as it comes; answers differ from question to question. */
+class ChangingWideIps implements WideIpSource {
+  found = -1;
+  /** Questions that were answered by a wide IP that was known. */
+  known = 0;
+  readonly #random: Random;
+  #verdict: WideIpVerdict = WideIpVerdict.passed;
+  #wantsAuthority = false;
+  #count = 0;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  change(count: number): void {
+    this.#count = count;
+    if (count % 7 !== 0) return;
+    this.#verdict = this.#random.pick([WideIpVerdict.answered, WideIpVerdict.passed, WideIpVerdict.dropped]);
+    this.#wantsAuthority = this.#random.chance(30);
+  }
+
+  answer(query: Query, reply: Reply): WideIpVerdict {
+    const hash = query.hashes[0]!;
+    this.found = (hash & 1) === 0 ? -1 : (hash >>> 1) & 0xffff;
+    return this.found < 0 ? WideIpVerdict.none : this.#come(this.found, query, reply);
+  }
+
+  answerBy(wideIp: number, query: Query, reply: Reply): WideIpVerdict {
+    this.known++;
+    return this.#come(wideIp, query, reply);
+  }
+
+  /** The answer says which wide IP it was, what it was told of the question, and when. */
+  #come(wideIp: number, query: Query, reply: Reply): WideIpVerdict {
+    if (this.#verdict !== WideIpVerdict.answered) return this.#verdict;
+    const { type, nameOctets, udpOctets } = query;
+    const told = [wideIp >>> 8, wideIp, type, nameOctets, udpOctets >>> 8, udpOctets, this.#count >>> 8, this.#count];
+    reply.tail = Uint8Array.of(0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 30, 0, told.length, ...told);
+    reply.tailOctets = reply.tail.length;
+    reply.answers = 1;
+    reply.isAuthoritative = true;
+    reply.wantsAuthority = this.#wantsAuthority;
+    reply.foundHash = wideIp;
+    return WideIpVerdict.answered;
+  }
 }

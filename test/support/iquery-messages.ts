@@ -19,10 +19,19 @@ export const OPENED = DOCUMENT_START + writeMessage(OFFER);
 
 /** Characters that XML has, those among them that must be escaped more often. */
 const character = fc.oneof(
-  { weight: 4, arbitrary: fc.constantFrom(...'abz09 /_.-:') },
+  { weight: 4, arbitrary: fc.constantFrom(...Array.from('abz09 /_.-:')) },
   {
     weight: 2,
-    arbitrary: fc.constantFrom(...'<>&\'"\r\n\t;#', ']]>', '\r\n', '&amp;', '<!--', '\u007f', '\u0085', '\u00a0'),
+    arbitrary: fc.constantFrom(
+      ...Array.from('<>&\'"\r\n\t;#'),
+      ']]>',
+      '\r\n',
+      '&amp;',
+      '<!--',
+      '\u007f',
+      '\u0085',
+      '\u00a0',
+    ),
   },
   {
     weight: 1,

@@ -134,9 +134,8 @@ export class Connection {
     other.lastAt = at;
     const arrive = (): void => {
       if (this.isLost) return;
-      const until = network.cutUntil(own.machine, other.machine);
-      if (until === undefined) act();
-      else network.whenHealed(own.machine, other.machine, arrive);
+      if (network.isCut(own.machine, other.machine)) network.whenHealed(own.machine, other.machine, arrive);
+      else act();
     };
     network.clock.setTimer(at - network.clock.now(), arrive);
   }
@@ -204,7 +203,9 @@ export class MeshNetwork {
     return this.sent.get(message) ?? 0;
   }
 
+  /** A machine is not cut off from itself. */
   cut(one: Machine, other: Machine): void {
+    if (one === other) return;
     const key = pairOf(one, other);
     if (!this.#cuts.has(key)) this.#cuts.set(key, []);
   }
@@ -223,8 +224,8 @@ export class MeshNetwork {
     for (const one of machines) for (const other of machines) if (one.name < other.name) this.heal(one, other);
   }
 
-  cutUntil(one: Machine, other: Machine): 'healed' | undefined {
-    return this.#cuts.has(pairOf(one, other)) ? 'healed' : undefined;
+  isCut(one: Machine, other: Machine): boolean {
+    return this.#cuts.has(pairOf(one, other));
   }
 
   whenHealed(one: Machine, other: Machine, arrive: () => void): void {
@@ -252,7 +253,7 @@ export class MeshNetwork {
     client.events = events;
     const wait = 3 * this.delay();
     this.clock.setTimer(wait, () => {
-      if (client.isClosed || connection.isLost || this.cutUntil(from, target) !== undefined) return;
+      if (client.isClosed || connection.isLost || this.isCut(from, target)) return;
       if (to?.isAlive !== true || to.refuses) {
         client.isClosed = server.isClosed = true;
         if (from.isAlive) events.closed('connection refused');

@@ -1,6 +1,6 @@
 // An nginx of the test, with the servers that it says.
 
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -19,10 +19,18 @@ export class Nginx {
     this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.#log += text));
   }
 
-  /** `servers`: blocks of its configuration. `namespace`: where it runs. Ready when `port` of `address` is open. */
+  /**
+   * `servers`: blocks of its configuration. `namespace`: where it runs. Ready when `port` of `address` is open, as it is seen from the
+   * namespace `isSeenFrom`, or from here.
+   */
   static async start(
     servers: string,
-    { address, port, namespace }: { address: string; port: number; namespace?: string },
+    {
+      address,
+      port,
+      namespace,
+      isSeenFrom,
+    }: { address: string; port: number; namespace?: string; isSeenFrom?: string },
   ): Promise<Nginx> {
     const directory = mkdtempSync(join(tmpdir(), 'nginx-'));
     const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
@@ -40,7 +48,7 @@ export class Nginx {
         ? new Nginx('nginx', args)
         : new Nginx('ip', ['netns', 'exec', namespace, 'nginx', ...args]);
     const deadline = performance.now() + READY_MS;
-    while (!(await isOpen(address, port))) {
+    while (!(isSeenFrom === undefined ? await isOpen(address, port) : isOpenIn(isSeenFrom, address, port))) {
       if (performance.now() > deadline) throw new Error(`nginx is not ready: ${server.#log}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
@@ -59,6 +67,11 @@ export class Nginx {
     this.#child.kill('SIGTERM');
     await this.#ended;
   }
+}
+
+function isOpenIn(namespace: string, address: string, port: number): boolean {
+  const attempt = `exec 3<>/dev/tcp/${address}/${port}`;
+  return spawnSync('ip', ['netns', 'exec', namespace, 'bash', '-c', attempt]).status === 0;
 }
 
 function isOpen(address: string, port: number): Promise<boolean> {

@@ -7,7 +7,7 @@ import type { Configuration } from '../../src/config/configuration.ts';
 import { ConfigErrors } from '../../src/config/transaction.ts';
 import { ConfigError, ConfigSyntaxError } from '../../src/core/errors.ts';
 import type { AssociationFilter, AssociationPage, IpsecTotals } from '../../src/ipc/ipsec-schema.ts';
-import type { ShowReply } from '../../src/ipc/schema.ts';
+import type { ResultOf, ShowReply } from '../../src/ipc/schema.ts';
 import type { ServiceAction, ServiceOutcome, SystemTopic, TmshBackend } from '../../src/tmsh/backend.ts';
 import { placeInBatch } from '../../src/tmsh/batch.ts';
 import { describeCommandError } from '../../src/tmsh/command-error.ts';
@@ -85,7 +85,10 @@ export class TmshSession implements TmshBackend {
     const details = ['Optional action: Add a device to the trust domain'];
     const sync = { color: 'green', mode: 'standalone', status: 'Standalone', summary: '', details } as const;
     const device = { configsyncIp: 'none', version: '1', hostname: 'a', failoverState: 'active', state: 'Standalone' };
-    return Promise.resolve({ sync: { ...sync, details: [...details] }, devices: [{ name: 'a', isSelf: true, ...device }] });
+    return Promise.resolve({
+      sync: { ...sync, details: [...details] },
+      devices: [{ name: 'a', isSelf: true, ...device }],
+    });
   }
 
   configSync(direction: string, group: string): Promise<{ text: string }> {

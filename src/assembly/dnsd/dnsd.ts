@@ -69,6 +69,8 @@ export class Dnsd implements ConfigApplier {
   readonly listeners: ListenerKeeper;
   readonly rings: RingKeeper;
   readonly zones: ZoneKeeper;
+  /** Where zones are written, and paths of files begin. */
+  readonly zoneDirectory: string;
   readonly zoneStatistics = new ZoneStatistics();
   readonly health: HealthService;
   readonly wideIps: GtmKeeper;
@@ -133,7 +135,8 @@ export class Dnsd implements ConfigApplier {
         this.#backends.forward(listener.spec.profile, query, true, client, deliver),
       log,
     });
-    this.zones = new ZoneKeeper({ directory: join(options.directory, 'zones'), log });
+    this.zoneDirectory = join(options.directory, 'zones');
+    this.zones = new ZoneKeeper({ directory: this.zoneDirectory, log });
   }
 
   async onSnapshot(_generation: Generation, objects: readonly AnyConfigObject[]): Promise<ApplyFailure[]> {

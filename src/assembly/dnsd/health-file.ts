@@ -36,7 +36,13 @@ const entrySchema = z.union([
   z.strictObject({
     server: z.string(),
     ...layer,
-    facts: z.strictObject({ ...judged, ...load, cpu: number, memoryAvailable: number }),
+    facts: z.strictObject({
+      ...judged,
+      ...load,
+      cpu: number,
+      memoryAvailable: number,
+      sparesVirtualServers: z.literal(true).optional(),
+    }),
   }),
   z.strictObject({ member: z.string(), ...layer, facts: z.strictObject(judged) }),
   z.strictObject({ heard: z.number() }),

@@ -4,7 +4,7 @@
 import type { Log } from '../../core/log.ts';
 import { Availability } from '../../gtm/availability.ts';
 import { changesOf, FactLayers, newKnownFacts, subjectOf } from '../../gtm/fact-layers.ts';
-import type { FactChange, MemberFacts, ThingChange } from '../../gtm/facts.ts';
+import type { FactChange, ServerFacts, ThingChange } from '../../gtm/facts.ts';
 import type { KnownFacts } from '../../gtm/fact-layers.ts';
 import { newStateMemory, type StateMemory, StateWriter } from '../../gtm/state-journal.ts';
 import { type Reported, type StatusReport, StatusReports } from '../../gtm/status-report.ts';
@@ -282,10 +282,16 @@ function isThere({ graph }: Availability, change: ThingChange): boolean {
   }
 }
 
-function thingChange({ kind, key }: Forgotten, facts: MemberFacts | undefined): ThingChange {
+function thingChange({ kind, key }: Forgotten, facts: ServerFacts | undefined): ThingChange {
   return kind === 'server' ? { kind, name: key, facts } : { kind, key, facts };
 }
 
-function measuredChange({ kind, key, status, reason, since, goodFor }: Measured): ThingChange {
-  return thingChange({ kind, key }, { status, reason, since, goodFor: Math.max(LEAST_GOOD_SECONDS, goodFor) });
+function measuredChange({ kind, key, status, reason, since, goodFor, sparesVirtualServers }: Measured): ThingChange {
+  return thingChange(
+    { kind, key },
+    {
+      ...{ status, reason, since, goodFor: Math.max(LEAST_GOOD_SECONDS, goodFor) },
+      ...(sparesVirtualServers === true && { sparesVirtualServers }),
+    },
+  );
 }

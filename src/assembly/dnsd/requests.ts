@@ -6,11 +6,13 @@ import type { Dnsd } from './dnsd.ts';
 import { explainQuestion } from './explain-service.ts';
 import { DnsShowService } from './dns-show-service.ts';
 import { GtmShowService } from './gtm-show-service.ts';
+import { ZoneFileService } from './zone-file-service.ts';
 
 export function handlersOf(dnsd: Dnsd): Handlers {
   const shows = new DnsShowService(dnsd);
   const gtmShows = new GtmShowService(dnsd.health, dnsd.wideIps);
   return {
+    ...new ZoneFileService(dnsd, dnsd.zoneDirectory).handlers,
     show: (params) => shows.show(params) ?? gtmShows.show(params) ?? refuse(params.type),
     'dns-explain': (question) => explainQuestion(dnsd, question),
     'dns-log': (_params, { signal }) => dnsd.queryLog.follow(signal),

@@ -77,12 +77,13 @@ export class ExplainService {
     const translated = this.#translation(kind, key);
     const place = watch.places[0];
     const lines = explainWatch(explanation);
-    if (translated === undefined || place === undefined) return lines;
-    return [
-      ...lines.slice(0, 2),
-      `  probed at ${translated}, its translation; answered is its destination`,
-      ...lines.slice(2),
+    const own = [
+      ...(translated === undefined || place === undefined
+        ? []
+        : [`  probed at ${translated}, its translation; answered is its destination`]),
+      ...this.#healthd.whoDecides({ kind, key }).map((line) => `  ${line}`),
     ];
+    return [...lines.slice(0, 2), ...own, ...lines.slice(2)];
   }
 
   /** Where a virtual server is probed that has another address behind the one that is answered. */

@@ -10,9 +10,15 @@ const GOOD_FOR_UNPROBED = 120;
 
 const PUBLISHED: ReadonlySet<WatchKind> = new Set<Measured['kind']>(['server', 'virtual-server', 'member']);
 
-/** Undefined: it is nothing that wide IPs choose among. */
-export function measuredOf({ kind, key, rule }: Watch, { status, reason, since }: WatchVerdict): Measured | undefined {
+/** `isFollowing`: whether virtual servers go down with a server that cannot be reached over iQuery. Undefined: it is nothing that wide IPs choose among. */
+export function measuredOf(
+  watch: Watch,
+  { status, reason, since }: WatchVerdict,
+  isFollowing = true,
+): Measured | undefined {
+  const { kind, key, rule } = watch;
   if (!isPublished(kind)) return undefined;
+  const isSparing = !isFollowing && kind === 'server' && rule.monitors.some(({ type }) => type === 'bigip');
   const timeouts = rule.monitors.map(({ timing }) => timing.timeout / MS_PER_SECOND);
   return {
     kind,
@@ -22,7 +28,17 @@ export function measuredOf({ kind, key, rule }: Watch, { status, reason, since }
     reason: reason.slice(0, MAX_REASON),
     since,
     goodFor: Math.max(...timeouts, 0) || GOOD_FOR_UNPROBED,
+    ...(isElected(watch) && watch.prober === undefined && { isOwn: true }),
+    ...(isSparing && { sparesVirtualServers: true }),
   };
+}
+
+/** Whether it is probed by whoever is elected: monitors that send nothing are everybody's own. */
+export function isElected({ kind, rule, places }: Pick<Watch, 'kind' | 'rule' | 'places'>): boolean {
+  const { monitors } = rule;
+  return (
+    isPublished(kind) && places.length > 0 && monitors.length > 0 && monitors.every(({ type }) => type !== 'bigip')
+  );
 }
 
 export function isPublished(kind: WatchKind): kind is Measured['kind'] {
@@ -31,5 +47,7 @@ export function isPublished(kind: WatchKind): kind is Measured['kind'] {
 
 /** Whether somebody who knows the one learns anything by the other. */
 export function isSameMeasured(a: Measured | undefined, b: Measured): boolean {
+  const { isOwn, sparesVirtualServers } = b;
+  if (a?.isOwn !== isOwn || a?.sparesVirtualServers !== sparesVirtualServers) return false;
   return a?.status === b.status && a.reason === b.reason && a.since === b.since && a.goodFor === b.goodFor;
 }

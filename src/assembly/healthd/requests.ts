@@ -13,6 +13,7 @@ export function handlersOf(healthd: Healthd): Handlers {
     show: (params) => shows.show(params) ?? refuse(params.type),
     'reset-stats': ({ type, names }) => ({ objects: shows.reset(type, names) ?? refuse(type) }),
     'health-reports': (_params, { signal }) => healthd.publisher.subscribe(signal),
+    'local-states': (_params, { signal }) => healthd.localStates.publisher.subscribe(signal),
     'explain-health': (params) => explanations.explain(params),
     'list-watches': (params) => explanations.list(params),
     'resume-health': (params) => explanations.resume(params),

@@ -27,7 +27,7 @@ export type InflateLimits = {
 export const INFLATE_LIMITS: InflateLimits = { allowance: 8_388_608, ratio: 100, waiting: 262_144 };
 
 export type Inflater = {
-  /** False: enough waits to be inflated, `drained` says when there is room. The octets must not change afterwards. */
+  /** White space before the stream is skipped. False: enough waits to be inflated, `drained` says when there is room. The octets must not change afterwards. */
   write(octets: Uint8Array): boolean;
   close(): void;
 };
@@ -40,6 +40,7 @@ export function createInflater(events: InflaterEvents, limits: InflateLimits = I
   let waiting = 0;
   let isFull = false;
   let isOver = false;
+  let hasBegun = false;
 
   const fail = (reason: string): void => {
     if (isOver) return;
@@ -64,8 +65,11 @@ export function createInflater(events: InflaterEvents, limits: InflateLimits = I
   gunzip.on('end', () => fail('its compressed stream has ended'));
 
   return {
-    write: (octets) => {
+    write: (given) => {
       if (isOver) return false;
+      const octets = hasBegun ? given : withoutSpace(given);
+      if (octets.length === 0) return !isFull;
+      hasBegun = true;
       waiting += octets.length;
       if (waiting > 10 * limits.waiting) {
         fail(`more than ${10 * limits.waiting} octets wait to be inflated`);
@@ -86,6 +90,12 @@ export function createInflater(events: InflaterEvents, limits: InflateLimits = I
       gunzip.destroy();
     },
   };
+}
+
+/** Between `compress` and the stream there may be the end of a line. */
+function withoutSpace(octets: Uint8Array): Uint8Array {
+  const start = octets.findIndex((octet) => octet !== 0x0a && octet !== 0x0d && octet !== 0x20 && octet !== 0x09);
+  return start < 0 ? octets.subarray(octets.length) : octets.subarray(start);
 }
 
 export type Deflater = {

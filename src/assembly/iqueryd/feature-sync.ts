@@ -284,7 +284,8 @@ export class SyncFeature implements IqueryFeature {
     if (best.decision === 'yield' && this.#mayNotJudge(server)) return;
     const what = `${server} ${printEdits(revision.edits).join()} ${memory.current.local}`;
     if (this.#failure?.what === what && this.#options.clock.now() - this.#failure.at < RETRY_MS) return;
-    await this.#take(server, revision, best.decision === 'yield', what);
+    // What a machine had before it was in the group is kept as well, however it came there.
+    await this.#take(server, revision, best.decision === 'yield' || !memory.hasJoined, what);
   }
 
   async #lookAtReport(): Promise<void> {
@@ -372,8 +373,8 @@ export class SyncFeature implements IqueryFeature {
     }
   }
 
-  /** `isConflict`: what runs here is lost to the group, and kept. */
-  async #take(server: string, revision: Revision, isConflict: boolean, what: string): Promise<void> {
+  /** `keeps`: what runs here is lost to the group, and is kept in a file. */
+  async #take(server: string, revision: Revision, keeps: boolean, what: string): Promise<void> {
     const { log, store, clock } = this.#options;
     const { group } = this.#settings;
     const memory = this.#memory!;
@@ -384,7 +385,7 @@ export class SyncFeature implements IqueryFeature {
       } else {
         const text = await this.#fetch(server, revision.digest);
         const wish = { group, digest: revision.digest, base: local, from: server, changedBy: revision.changedBy };
-        const { state, objects, kept } = await store.apply(text, { ...wish, keep: isConflict });
+        const { state, objects, kept } = await store.apply(text, { ...wish, keep: keeps });
         this.#seen = state;
         const conflict = kept === undefined ? undefined : this.#conflictText(server, revision, kept);
         await this.#remember(withTaken(memory, revision, state.digest), conflict ?? this.#record?.conflict);

@@ -24,6 +24,7 @@ import { IqueryShowService } from './show-service.ts';
 import { StandingConnections } from './standing.ts';
 import { TlsDialer } from './tls-dialer.ts';
 import { TlsListener } from './tls-listener.ts';
+import { trustSettingsOf } from './trust-settings.ts';
 import { ciphersProblem, type TlsSettings } from './tls-settings.ts';
 
 const GENERAL = 'gtm global-settings general';
@@ -150,6 +151,7 @@ export class Iqueryd implements ConfigApplier {
     const servers = this.#objectsOf('gtm server');
     this.#described = describePeers(servers, own);
     const { properties: general } = this.#general;
+    this.#options.trust.configure(trustSettingsOf(general));
     const want: IqueryWant = {
       objects: [...this.#objects.values()],
       objectsOf: this.#objectsOf,

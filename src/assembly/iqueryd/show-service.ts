@@ -164,8 +164,9 @@ function differenceOf(now: Counted, before: Counted): Counted {
 
 function reasonOf({ condition, waitMs }: PeerSnapshot): string {
   if (condition.state === 'connected') return 'none';
-  if (condition.state === 'stranger')
+  if (!('reason' in condition)) {
     return 'it speaks another grammar, as a BIG-IP does: the session is kept, and not decoded';
+  }
   const { reason } = condition;
   if (condition.state !== 'not-connected' || waitMs === undefined) return reason;
   return `${reason}; dialled again in ${Math.ceil(waitMs / 1000)} s`;

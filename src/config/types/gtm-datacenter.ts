@@ -33,13 +33,11 @@ gtm datacenter east {
     'prober-fallback': choice(PROBER_FALLBACKS, {
       default: 'any-available',
       help: 'Who probes its servers where those of prober-preference cannot.',
-      inert: true,
     }),
-    'prober-pool': reference([PROBER_POOL], { help: 'The prober pool.', inert: true }),
+    'prober-pool': reference([PROBER_POOL], { help: 'The prober pool.' }),
     'prober-preference': choice(PROBERS, {
       default: 'inside-datacenter',
       help: 'Who probes its servers.',
-      inert: true,
     }),
   },
 });

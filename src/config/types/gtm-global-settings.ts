@@ -98,6 +98,10 @@ gtm global-settings general {
       default: 'full',
       help: "Whose revocation counts: that of a peer's certificate and its authorities (full), or of the certificate alone.",
     }),
+    'iquery-minimum-tls-version': choice(TLS_VERSIONS, {
+      default: SHIPPED_TLS_VERSION,
+      help: 'The oldest TLS that iQuery speaks with those that are dialled; TLSv1.2 at the least, whatever is written.',
+    }),
     'iquery-reverify-on-crl-becoming-active': yesNo({
       default: true,
       help: 'Whether iQuery connections are looked at again when a revocation list becomes active.',
@@ -153,6 +157,10 @@ gtm global-settings general {
       help: 'Whether files of zones in the zone directory are shared as well.',
     }),
     'synchronize-zone-files-timeout': count(300, 'Seconds in which a zone file has to come from another member.'),
+    'virtuals-depend-on-server-state': yesNo({
+      default: true,
+      help: 'Whether virtual servers go down when their server cannot be reached over iQuery any more.',
+    }),
     'wideip-zone-nameserver': pattern(
       {
         name: 'domain-name',

@@ -9,7 +9,7 @@ export const gtmProberPool = objectType({
   ...PROBER_POOL,
   runBy: 'dnsd',
   readBy: ['healthd', 'iqueryd'],
-  help: 'Servers that probe others. It is kept; nothing probes by it in this version.',
+  help: 'Servers that probe others.',
   example: `
 gtm datacenter east { }
 gtm server dns {
@@ -33,11 +33,10 @@ gtm prober-pool probers {
   sync: 'gtm',
   properties: {
     description: string({ help: 'Text for people.' }),
-    enabled: flag('enabled', 'disabled', { default: true, help: 'Whether it is used.', inert: true }),
+    enabled: flag('enabled', 'disabled', { default: true, help: 'Whether it is used.' }),
     'load-balancing-mode': choice(['global-availability', 'round-robin'], {
       default: 'global-availability',
       help: 'How one of them is chosen.',
-      inert: true,
     }),
     members: recordsByReference(
       [gtmServer],

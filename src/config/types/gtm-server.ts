@@ -111,7 +111,7 @@ gtm server web {
       help: 'Whether discovery finds virtual servers of all route domains.',
     }),
     'iq-allow-path': yesNo({ default: true, help: 'Whether it may probe paths to clients.' }),
-    'iq-allow-service-check': yesNo({ default: true, help: 'Whether it may probe services.', inert: true }),
+    'iq-allow-service-check': yesNo({ default: true, help: 'Whether it may probe services for others.' }),
     'iq-allow-snmp': yesNo({ default: true, help: 'Whether it may probe by SNMP.', inert: true }),
     'iquery-cipher-list': pattern(cipherListKind, {
       help: 'Ciphers of iQuery with it; absent: those of gtm global-settings general.',
@@ -126,10 +126,9 @@ gtm server web {
     'prober-fallback': choice(['inherit', ...PROBER_FALLBACKS], {
       default: 'inherit',
       help: 'Who probes it where those of prober-preference cannot.',
-      inert: true,
     }),
-    'prober-pool': reference([PROBER_POOL], { help: 'The prober pool.', inert: true }),
-    'prober-preference': choice(['inherit', ...PROBERS], { default: 'inherit', help: 'Who probes it.', inert: true }),
+    'prober-pool': reference([PROBER_POOL], { help: 'The prober pool.' }),
+    'prober-preference': choice(['inherit', ...PROBERS], { default: 'inherit', help: 'Who probes it.' }),
     product: choice(['bigip', 'generic-host'], { default: 'bigip', help: 'What it is.' }),
     'virtual-server-discovery': choice(DISCOVERIES, {
       default: 'disabled',

@@ -53,6 +53,7 @@ export async function runHealthd({ state, log }: HealthdSettings): Promise<numbe
       return stations;
     },
     hostAddresses,
+    iqueryd: daemonSocket(state, 'iqueryd'),
     log,
   });
   const subscriber = new ConfigSubscriber({

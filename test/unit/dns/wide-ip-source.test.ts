@@ -46,7 +46,11 @@ const RECORD = Uint8Array.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 30, 0, 4, 198, 51
 /** A wide IP that says the same to everything. */
 function saying(verdict: WideIpVerdict, more: { wantsAuthority?: boolean; scopeBits?: number } = {}): WideIpSource {
   return {
-    answer(_query, reply) {
+    found: 0,
+    answer(query, reply, means, sender) {
+      return this.answerBy(0, query, reply, means, sender);
+    },
+    answerBy(_wideIp, _query, reply) {
       if (verdict !== WideIpVerdict.answered) return verdict;
       reply.tail = RECORD;
       reply.tailOctets = RECORD.length;
