@@ -1,16 +1,18 @@
 // time-out: 300 s
-// Ways to a resolver behind three routers of the kernel: as netem delays and loses, and as traceroute counts them.
+// Ways to a resolver behind three routers of the kernel: as a link delays and loses, and as traceroute counts them.
 //
-//   site 10.1.0.1 ── r1 ── 10.2.0.0 ── r2 ── 10.3.0.0 ── r3 ── 10.4.0.2 resolver
+//   site 10.1.0.1 ── r1 ── 10.2.0.0 ── r2 ── 10.3.0.0 ── r3 ── 10.4.0.1 ═ slow link ═ 10.4.0.2 resolver
 
 import assert from 'node:assert/strict';
-import { before, describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { PathMeasure } from '../../src/probe/path-prober.ts';
 import { connect, Namespace } from './harness/namespace.ts';
+import type { Program } from './harness/program.ts';
 import { waitFor } from './harness/wait.ts';
 import { Wideplane } from './harness/wideplane.ts';
 
+const LINK = fileURLToPath(new URL('../../../test/interop/harness/programs/slow-link.py', import.meta.url));
 const PROGRAM = fileURLToPath(new URL('./harness/programs/measure-path.js', import.meta.url));
 const [SITE, RESOLVER] = ['10.1.0.1', '10.4.0.2'];
 const RESOLVER6 = 'fd00:4::2';
@@ -35,25 +37,32 @@ gtm listener any { address ${SITE} port 53 }
 
 let site: Namespace;
 let resolver: Namespace;
-let middle: Namespace;
+let wire: Namespace;
+let link: Program | undefined;
 
 type Measured = { readonly measure?: PathMeasure; readonly hops?: number };
 const measure = async (address: string, protocols: string): Promise<Measured> =>
   JSON.parse(await site.run([process.execPath, PROGRAM, address, protocols])) as Measured;
-const netem = (...what: string[]): Promise<string> =>
-  middle.run(['tc', 'qdisc', 'replace', 'dev', 'e1', 'root', 'netem', ...what]);
+async function setLink(loss: number): Promise<void> {
+  await link?.stop();
+  link = wire.start(['python3', LINK, 'left', 'right', String(DELAY_MS), String(loss)]);
+  await link.expect(/^ready/m, 10);
+}
 
 before(async () => {
   site = await Namespace.create('site');
   resolver = await Namespace.create('resolver');
   const routers = await Promise.all(['r1', 'r2', 'r3'].map((name) => Namespace.create(name)));
-  middle = routers[1]!;
+  wire = await Namespace.create('wire');
   const chain = [site, ...routers, resolver];
-  for (let link = 1; link < chain.length; link++) {
-    const [left, right] = [chain[link - 1]!, chain[link]!];
-    await connect([left, 'e1'], [right, 'e0']);
-    await left.addAddress('e1', `10.${link}.0.1/24`, `fd00:${link}::1/64`);
-    await right.addAddress('e0', `10.${link}.0.2/24`, `fd00:${link}::2/64`);
+  for (let place = 1; place < chain.length; place++) {
+    const [left, right] = [chain[place - 1]!, chain[place]!];
+    if (right === resolver) {
+      await connect([left, 'e1'], [wire, 'left']);
+      await connect([wire, 'right'], [right, 'e0']);
+    } else await connect([left, 'e1'], [right, 'e0']);
+    await left.addAddress('e1', `10.${place}.0.1/24`, `fd00:${place}::1/64`);
+    await right.addAddress('e0', `10.${place}.0.2/24`, `fd00:${place}::2/64`);
   }
   for (const [place, router] of chain.entries()) {
     // What routers say of used up hops is measured here: they shall not save it.
@@ -70,8 +79,10 @@ before(async () => {
       await router.ip('-6', 'route', 'add', `fd00:${network}::/64`, 'via', `fd00:${place}::1`);
     }
   }
-  await netem('delay', `${DELAY_MS}ms`);
+  await setLink(0);
 });
+
+after(() => link?.stop());
 
 describe('the way to a resolver', () => {
   it('is as long as the network delays it, by each protocol', async () => {
@@ -101,7 +112,7 @@ describe('the way to a resolver', () => {
   });
 
   it('completes as much as the network does not lose', async () => {
-    await netem('delay', `${DELAY_MS}ms`, 'loss', `${100 * LOSS}%`);
+    await setLink(LOSS);
     let sum = 0;
     const TIMES = 10;
     for (let time = 0; time < TIMES; time++) sum += (await measure(RESOLVER, 'icmp')).measure?.completionRate ?? 0;
@@ -109,7 +120,7 @@ describe('the way to a resolver', () => {
     // Of 100 packets: four standard deviations and more.
     console.log(`completed ${rate.toFixed(2)} of ${(1 - LOSS).toFixed(2)}`);
     assert.ok(Math.abs(rate - (1 - LOSS)) < 0.2);
-    await netem('delay', `${DELAY_MS}ms`);
+    await setLink(0);
   });
 
   it('is not known of who answers nothing, and another protocol is tried', async () => {
