@@ -89,10 +89,6 @@ gtm global-settings general {
       default: SHIPPED_CIPHER_LIST,
       help: 'Ciphers of iQuery with those that are dialled, for TLSv1.2; as shipped: those of them that authenticate what they encrypt.',
     }),
-    'iquery-minimum-tls-version': choice(TLS_VERSIONS, {
-      default: SHIPPED_TLS_VERSION,
-      help: 'The oldest TLS that iQuery speaks with those that are dialled; TLSv1.2 at the least, whatever is written.',
-    }),
     // Defaults as published lists of the properties have them; iquery-use-revoked-certs has none there, and never is the safe one.
     'iquery-crl-validation-depth': choice(['full', 'device'], {
       default: 'full',
