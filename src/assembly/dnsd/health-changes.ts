@@ -148,7 +148,8 @@ function pathChange(
   if (before === undefined && Object.keys(numbers).length === 0) {
     refuse(`nothing is said of the path from ${ends.client} to ${ends.datacenter}: give an rtt, hops or a completion`);
   }
-  return { kind: 'path', path: { ...before, ...numbers, ...ends, expires: Math.floor(now) + ttl } };
+  const expires = Math.floor(now) + ttl;
+  return { kind: 'path', path: { ...before, ...numbers, ...ends, expires, isMeasured: undefined } };
 }
 
 type FoundMember = { readonly key: string; readonly text: string };

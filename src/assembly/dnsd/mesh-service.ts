@@ -116,7 +116,8 @@ export class MeshService implements ReportTarget<MeshMetrics> {
     const lost = new Map([...machines.keys()].map((server) => [server, this.#heardOf(server)]));
     if (isWhole) for (const [server, heard] of lost) machines.set(server, { isHeard: false, heard });
     for (const { server, isHeard, heard } of pieces.flatMap((piece) => piece.machines)) {
-      machines.set(server, { isHeard, heard: isHeard ? heard : Math.max(heard, lost.get(server) ?? 0) });
+      // An iqueryd that has not heard it yet does not know when it was heard.
+      machines.set(server, { isHeard, heard: isHeard || heard > 0 ? heard : (lost.get(server) ?? 0) });
     }
     for (const server of pieces.flatMap(({ goneMachines }) => goneMachines)) machines.delete(server);
   }

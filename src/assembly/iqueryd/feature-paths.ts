@@ -110,6 +110,7 @@ export class PathsFeature implements IqueryFeature, ReportTarget<ItemOf<'path-re
 
   start(): void {
     this.#follower.start();
+    this.#keeper.start();
     this.#review = setInterval(() => this.review(), REVIEW_MS);
   }
 

@@ -71,8 +71,10 @@ export class PathKeeper {
   /** undefined: nothing is measured. */
   want(settings: PathSettings | undefined): void {
     this.#settings = settings;
-    clearInterval(this.#timer);
-    this.#timer = settings && setInterval(() => this.tick(), TICK_MS);
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.tick(), TICK_MS);
   }
 
   /** Ways to these are measured, and to no others. What can have no way is passed over. */
