@@ -21,6 +21,7 @@ import { GTM_TOPOLOGY_BENCHMARKS } from './gtm-topology.ts';
 import { HEALTH_CHANGE_BENCHMARKS } from './health-change.ts';
 import { HEALTH_HTTP_BENCHMARKS } from './health-http.ts';
 import { HEALTH_ICMP_BENCHMARKS } from './health-icmp.ts';
+import { IQUERY_BENCHMARKS } from './iquery-peers.ts';
 import { IPSEC_BENCHMARKS } from './ipsec.ts';
 import { LARGE_BENCHMARKS } from './large.ts';
 import { MANAGEMENT_BENCHMARKS } from './management.ts';
@@ -210,6 +211,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   ...HEALTH_HTTP_BENCHMARKS,
   ...HEALTH_ICMP_BENCHMARKS,
   ...HEALTH_CHANGE_BENCHMARKS,
+  ...IQUERY_BENCHMARKS,
 ];
 
 export const peerNameOf = ({ peer }: Benchmark): string => (typeof peer === 'string' ? peer : peer.name);
