@@ -2,8 +2,7 @@
 
 import type { Log } from '../core/log.ts';
 import { logEvent } from '../core/log-codes.ts';
-import type { ClientSession } from './client-session.ts';
-import { Dialer } from './dialer.ts';
+import { DIAL_GAP_MS, Dialer } from './dialer.ts';
 import { FeatureCalls } from './feature-calls.ts';
 import type { MeshFeature, MeshPort, PeerCondition, PeerServer, Subscriber } from './mesh-feature.ts';
 import type { ChannelEvents, MeshClock, MeshTransport, MessageChannel } from './mesh-transport.ts';
@@ -27,6 +26,8 @@ const HURRY_MS = 1000;
 const HURRY_AGAIN_MS = 10_000;
 /** When one is back, others may be: they are tried within so much for each of them. */
 const HURRY_EACH_MS = 75;
+/** Peers of which the order is not kept at the start. */
+const MANY = 20;
 
 export type MeshOptions = {
   readonly clock: MeshClock;
@@ -98,7 +99,7 @@ export class Mesh implements MeshPort {
     for (const peer of peers) {
       const links = byServer.get(peer.server) ?? [];
       byServer.set(peer.server, links);
-      const link = this.#linkOf(peer);
+      const link = this.#linkOf(peer, peers.length);
       if (!links.includes(link)) links.push(link);
     }
     for (const [server, group] of this.#groups) {
@@ -199,13 +200,14 @@ export class Mesh implements MeshPort {
     for (const { active } of this.#groups.values()) active?.session?.subscribe();
   }
 
-  #linkOf(peer: PeerServer): PeerLink {
+  #linkOf(peer: PeerServer, count: number): PeerLink {
     const key = keyOf(peer);
     let link = this.#links.get(key);
     if (link === undefined) {
       link = new PeerLink(peer, this.#context, this.#random, this.#linkOwner);
       this.#links.set(key, link);
-      this.#dialer.dialIn(link, 0);
+      // In no order if there are many: machines that start together would all dial the same one first.
+      this.#dialer.dialIn(link, count < MANY ? 0 : this.#random() * DIAL_GAP_MS * count);
     }
     link.peer = peer;
     return link;
@@ -221,7 +223,12 @@ export class Mesh implements MeshPort {
   }
 
   readonly #linkOwner: PeerLinkOwner = {
-    wait: (link, milliseconds) => this.#dialer.dialIn(link, milliseconds),
+    wait: (link, milliseconds) => {
+      // An attempt that was on its way when others came back may have been lost before they did.
+      const isHurried = link.isHurried;
+      link.isHurried = false;
+      this.#dialer.dialIn(link, isHurried ? Math.min(milliseconds, HURRY_MS) : milliseconds);
+    },
     changed: (link) => {
       this.#groups.get(link.peer.server)?.evaluate();
       if (link.isConnected) return;
@@ -267,15 +274,16 @@ export class Mesh implements MeshPort {
 
   /** What cut off one may have cut off many: they are not left to the longest of waits. */
   #hurryOthers(): void {
-    const waiting = [...this.#links.values()].filter((link) => this.#dialer.waitOf(link) !== undefined);
-    const within = Math.max(HURRY_MS, HURRY_EACH_MS * waiting.length);
-    for (const link of waiting) if (link.isRecovering) this.#hurryOne(link, within);
+    const recovering = [...this.#links.values()].filter((link) => link.isRecovering);
+    const within = Math.max(HURRY_MS, HURRY_EACH_MS * recovering.length);
+    for (const link of recovering) this.#hurryOne(link, within);
   }
 
   #hurryOne(link: PeerLink, within: number): void {
     const now = this.#context.clock.now();
     if (now - link.hurriedAt < HURRY_AGAIN_MS) return;
     link.hurriedAt = now;
+    link.isHurried = this.#dialer.waitOf(link) === undefined;
     this.#dialer.dialSooner(link, within * this.#random());
   }
 
@@ -323,12 +331,12 @@ export class Mesh implements MeshPort {
     const now = this.#context.clock.now();
     const late = now - this.#tickedAt - wait;
     this.#tickedAt = now;
-    const clients = [...this.#links.values()].flatMap(({ session }): ClientSession[] =>
-      session === undefined ? [] : [session],
-    );
-    const sessions = [...clients, ...this.#sessions.values()];
-    if (late > STOOD_STILL_MS) for (const session of sessions) session.forgive(late);
-    for (const session of sessions) session.tick(now);
+    if (late > STOOD_STILL_MS) {
+      for (const { session } of this.#links.values()) session?.forgive(late);
+      for (const session of this.#sessions.values()) session.forgive(late);
+    }
+    for (const { session } of this.#links.values()) session?.tick(now);
+    for (const session of this.#sessions.values()) session.tick(now);
   }
 }
 

@@ -57,6 +57,8 @@ export class PeerLink implements ClientSessionOwner {
   #saidAt = 0;
   /** `Clock.now` at which it was last dialled sooner than its turn. */
   hurriedAt = -Infinity;
+  /** The attempt that is on its way is followed by another soon. */
+  isHurried = false;
 
   constructor(peer: PeerServer, context: SessionContext, random: () => number, owner: PeerLinkOwner) {
     this.peer = peer;
@@ -105,6 +107,7 @@ export class PeerLink implements ClientSessionOwner {
     if (session.state !== 'connected' && session.state !== 'stranger') return;
     const isBack = this.#isRecovering;
     this.#isRecovering = false;
+    this.isHurried = false;
     if (this.#colour !== 'green') this.#connections++;
     this.#turn('green', session.state === 'stranger' ? 'its messages are not known, and not decoded' : 'connected');
     this.#set({ state: session.state, since });

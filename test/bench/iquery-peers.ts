@@ -68,9 +68,8 @@ async function heard(state: string): Promise<void> {
   const client = await IpcClient.connect(`${state}/iqueryd.sock`);
   const keys = new Set<string>();
   try {
-    for await (const { servers, virtuals } of client.stream('mesh-states', {})) {
+    for await (const { virtuals } of client.stream('mesh-states', {})) {
       for (const { server, name } of virtuals) keys.add(`${server} ${name}`);
-      void servers;
       if (keys.size === PEERS * VIRTUALS) return;
       if (performance.now() > deadline)
         throw new Error(`of ${PEERS * VIRTUALS} virtual servers ${keys.size} are heard of`);

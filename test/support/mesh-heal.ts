@@ -3,8 +3,8 @@
 import { MeshNetwork } from './mesh-network.ts';
 import { Speaker, virtualServer } from './mesh-view.ts';
 
-const SETTLE_MS = 30_000;
-const CUT_MS = 120_000;
+const SETTLE_MS = 10_000;
+export const CUT_MS = 70_000;
 const LOOK_MS = 100;
 const MOST_MS = 120_000;
 
