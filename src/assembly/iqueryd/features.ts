@@ -36,7 +36,6 @@ const FEATURES: readonly MakeFeature[] = [
   ({ loads, ...context }) => new StatesFeature(context, loads),
   ({ mesh, loads, metrics }) =>
     new LoadFeature({ mesh, keeper: loads, publisher: metrics, hostname: hostname(), version: packageVersion() }),
-
   ({ mesh, state, directory, clock, log }) =>
     new SyncFeature({
       ...{ mesh, clock, log, hostname: hostname(), version: packageVersion() },
@@ -50,9 +49,7 @@ const FEATURES: readonly MakeFeature[] = [
       ...{ mesh, publisher: metrics, dnsd: daemonSocket(state, 'dnsd'), log },
       measurer: new PathProber(),
     }),
-    }),
   ({ state, clock, log }) => new DiscoveryFeature({ clock, log, run: (command) => runTmsh(state, command) }),
-
 ];
 
 export function makeFeatures(context: FeatureContext): readonly IqueryFeature[] {

@@ -26,7 +26,6 @@ import { TlsDialer } from './tls-dialer.ts';
 import { TlsListener } from './tls-listener.ts';
 import { trustSettingsOf } from './trust-settings.ts';
 import { ciphersProblem, type TlsSettings } from './tls-settings.ts';
-import { trustSettingsOf } from './trust-settings.ts';
 
 const GENERAL = 'gtm global-settings general';
 
