@@ -20,7 +20,7 @@ export const virtualsSought = kept(({ name: server, properties }: GtmServer): re
     const { address, port } = parseDestination(destination)!;
     const outside = { address: formatBareAddress(address), port };
     const inside = { address: bare(translation), port: translationPort === 0 ? port : translationPort };
-    const ltmName = virtual['ltm-name'] as string | undefined;
+    const ltmName = virtual['ltm-name'];
     return {
       key: virtualServerKey(server, name),
       places: translation === 'none' ? [outside] : [inside, outside],

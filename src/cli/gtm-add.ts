@@ -88,8 +88,8 @@ export async function gtmAdd(host: string, flags: GtmAddFlags): Promise<number> 
       const isTaken = !(await run('list gtm server')).includes(BOOTSTRAP);
       return isTaken && status === 'In Sync' ? undefined : `sync status: ${status}`;
     });
-    const zones = /synchronize-zone-files yes/.test(
-      await run('list gtm global-settings general synchronize-zone-files'),
+    const zones = (await run('list gtm global-settings general synchronize-zone-files')).includes(
+      'synchronize-zone-files yes',
     );
     if (zones) say('==> Retrieving remote DNS/named configuration... (zone files follow by themselves)');
     await run('save sys config');

@@ -347,7 +347,7 @@ it('a peer of another grammar is a stranger, and a client of another one is told
   const network = new MeshNetwork(3);
   const a = new Speaker(network, 'a', ['192.0.2.1']);
   a.say(virtualServer('/Common/1'));
-  const later = new Other(network, 'later', '192.0.2.9', [...GREETING, { ...OFFER, grammar: 2 } as Message]);
+  const later = new Other(network, 'later', '192.0.2.9', [...GREETING, { ...OFFER, grammar: 2 }]);
   a.dials([later.machine]);
   network.run(60_000);
   assert.equal(stateOf(a), 'stranger');

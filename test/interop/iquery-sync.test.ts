@@ -113,7 +113,14 @@ test('a wide IP that is created at one is answered by the others', async () => {
 test('a partition: changes on both sides, one wins whole at all, the other is kept and named, and can be had back', async () => {
   const [one, two, three] = sites;
   network.connect(3, false);
-  await eventually('cut off', () => status(three) === 'Disconnected', LONG_MS);
+  await eventually('cut off', () => status(three) === 'Disconnected', LONG_MS).catch((error: unknown) => {
+    console.log(
+      three.tmsh('show cm sync-status'),
+      three.tmsh('show gtm iquery'),
+      three.logged(/./).slice(-30).join('\n'),
+    );
+    throw error;
+  });
   create(one, 'left', 81);
   await answers(two, 'left.example.com', '192.0.2.81');
   // Later by more than the step in which times are compared.
@@ -137,7 +144,7 @@ test('a partition: changes on both sides, one wins whole at all, the other is ke
 
 test('changes that cross each other: all end with the same', async () => {
   const [one, two] = sites;
-  await Promise.all([one, two].map(async (site, index) => Promise.resolve(create(site, `cross${index}`, 81 + index))));
+  for (const [index, site] of [one, two].entries()) create(site, `cross${index}`, 81 + index);
   await inSync();
   const lists = new Set(sites.map((site) => site.tmsh('list gtm wideip')));
   assert.equal(lists.size, 1);

@@ -367,7 +367,7 @@ export class Machine {
     const line =
       (level: LogLevel) =>
       (message: string, fields?: LogFields): void => {
-        this.lines.push({ at: network.clock.now(), level, message, code: fields?.['code'] });
+        this.lines.push({ at: network.clock.now(), level, message, code: fields?.code });
       };
     const log: Log = { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
     const transport: MeshTransport = {

@@ -27,8 +27,10 @@ export class View implements MeshFeature {
 
   of(server: string, channel: Channel): Records {
     const key = `${server} ${channel}`;
-    let records = this.#records.get(key);
-    if (records === undefined) this.#records.set(key, (records = new Map()));
+    const known = this.#records.get(key);
+    if (known !== undefined) return known;
+    const records: Records = new Map();
+    this.#records.set(key, records);
     return records;
   }
 

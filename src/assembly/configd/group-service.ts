@@ -77,7 +77,6 @@ export class GroupService {
       if (state.digest !== said) yield state;
       said = state.digest;
       await owner.changed(number, signal);
-      if (signal.aborted) return;
     }
   }
 

@@ -16,7 +16,7 @@ import type { FeatureContext, IqueryFeature, IqueryWant } from './feature.ts';
 
 export type DiscoveryOptions = Pick<FeatureContext, 'clock' | 'log'> & {
   /** Has configd run a command; rejects with what it says. */
-  readonly run: (command: string) => Promise<void>;
+  readonly run: (command: string) => Promise<unknown>;
 };
 
 type Virtual = RecordOf<'vs'>;

@@ -49,6 +49,10 @@ export class ConfigdGroupStore implements GroupStore {
     });
   }
 
+  #isStopped(signal: AbortSignal): boolean {
+    return signal.aborted;
+  }
+
   async #run(changed: (state: GroupState) => void, signal: AbortSignal): Promise<void> {
     let retryMs = FIRST_RETRY_MS;
     while (!signal.aborted) {
@@ -58,7 +62,7 @@ export class ConfigdGroupStore implements GroupStore {
         signal.addEventListener('abort', close);
         try {
           for await (const state of client.stream('group-configuration', {})) {
-            if (signal.aborted) return;
+            if (this.#isStopped(signal)) return;
             retryMs = FIRST_RETRY_MS;
             changed(state);
           }

@@ -152,6 +152,6 @@ export class PathKeeper {
 
 function canHaveWay(client: string): boolean {
   const address = parseAddress(client);
-  if (address === undefined || address.routeDomain !== 0) return false;
+  if (address?.routeDomain !== 0) return false;
   return !isUnspecified(address) && !isMulticast(address) && !isLimitedBroadcast(address);
 }

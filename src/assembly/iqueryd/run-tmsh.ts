@@ -4,10 +4,12 @@ import { IpcClient } from '../../ipc/ipc-client.ts';
 import { daemonSocket } from '../../supervise/daemon-table.ts';
 
 /** Throws an IpcError, whose message is what configd says of the command. */
-export async function runTmsh(state: string, command: string): Promise<void> {
+export async function runTmsh(state: string, command: string): Promise<string> {
   const client = await IpcClient.connect(daemonSocket(state, 'configd'));
   try {
-    for await (const item of client.stream('tmsh', { command, user: 'iqueryd', source: 'iqueryd' })) void item;
+    let output = '';
+    for await (const { text } of client.stream('tmsh', { command, user: 'iqueryd', source: 'iqueryd' })) output += text;
+    return output;
   } finally {
     client.close();
   }

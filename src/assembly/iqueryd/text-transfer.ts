@@ -41,9 +41,14 @@ export class IncomingText {
   /** Pieces come in their order, as all on one connection does. */
   take({ part, parts, text }: Piece): void {
     if (this.#hasEnded) return;
-    if (parts === 0) return this.fail('it does not have it any more');
-    if (parts > MOST_PARTS || part !== this.#pieces.length)
-      return this.fail(`piece ${part} of ${parts} came out of turn`);
+    if (parts === 0) {
+      this.fail('it does not have it any more');
+      return;
+    }
+    if (parts > MOST_PARTS || part !== this.#pieces.length) {
+      this.fail(`piece ${part} of ${parts} came out of turn`);
+      return;
+    }
     this.#pieces.push(text);
     if (this.#pieces.length < parts) return;
     this.#hasEnded = true;

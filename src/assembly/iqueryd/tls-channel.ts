@@ -155,7 +155,8 @@ export class TlsChannel implements MessageChannel {
     if (this.#isOver) return;
     this.#hasHeard = true;
     this.#events!.heard();
-    if (this.#isOver) return;
+    // Whoever heard it may have closed it.
+    if (this.isOver) return;
     if (this.#inflater === undefined) this.#read(octets);
     else this.#inflate(octets);
   }

@@ -20,7 +20,7 @@ const AUTHENTICATED = ['RSA', 'ECDSA']
 /** Of a context for either side. The list of a BIG-IP as shipped also has ciphers of a time gone by, which nobody has asked for. */
 export function contextOptions({ oldest, ciphers }: TlsSettings): SecureContextOptions {
   return {
-    minVersion: /1\.3$/.test(oldest) ? 'TLSv1.3' : 'TLSv1.2',
+    minVersion: oldest.endsWith('1.3') ? 'TLSv1.3' : 'TLSv1.2',
     ciphers: `${TLS_13}:${ciphers === SHIPPED_CIPHER_LIST || ciphers === '' ? AUTHENTICATED : ciphers}`,
     honorCipherOrder: true,
     // What was once agreed on is not taken up again without a verdict.

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { type Channel, type Message, recordKey, type RecordMessage } from '../../../src/iquery/messages.ts';
+import { type Message, recordKey, type RecordMessage } from '../../../src/iquery/messages.ts';
 import { MOST_FORGOTTEN, MOST_RECORDS, Publication, type PublicationReader } from '../../../src/iquery/publication.ts';
 import { randomOf } from '../../support/mesh-network.ts';
 import { virtualServer } from '../../support/mesh-view.ts';
@@ -162,7 +162,7 @@ it('readers of any pace see in the end what there is', () => {
         if (random() < 0.01) {
           one.allowed = !one.allowed;
           const { allowed } = one;
-          one.reader.allow((_channel: Channel) => allowed);
+          one.reader.allow(() => allowed);
         } else one.picture.take(take(one.reader, 1 + below(500)));
       }
     }
