@@ -218,7 +218,6 @@ it('without iqueryd the last facts count, and are stale after the timeout; with 
   assert.equal(await answer(two), shop(1));
   assert.match(two.wideplane.log, /nothing heard of iqueryd for \d+ s/);
   process.kill(pid, 'SIGKILL');
-  process.kill(pid, 'SIGCONT');
   await waitFor('fresh', 40, async () => !(await health(two, 's1:shop')).split('\nmonitor ')[0]!.includes('stale:'));
   assert.equal(await answer(two), shop(1));
   await sites[0]!.nginx.stop();
