@@ -49,7 +49,7 @@ export function logCodesPage(): string {
 export function metricsPage(): string {
   return page(
     '# Metrics',
-    '`metricsd` serves them to Prometheus where `sys db metricsd.listen` says ([how to](../monitoring/README.md)). What an object has ' +
+    '`metricsd` serves them to Prometheus where `sys db metricsd.listen` says (docs/monitoring says how). What an object has ' +
       'not, or a daemon that does not answer would say, is absent.',
     fenced(
       'sh',

@@ -41,7 +41,22 @@ export async function removeFromBundleFile(path: string, fingerprints: readonly 
   return removed;
 }
 
+/** The last edit of each file that this process has begun. */
+const edits = new Map<string, Promise<void>>();
+
+/** One after the other within this process; another process's is noticed. */
 async function edit(path: string, change: (text: string) => string): Promise<void> {
+  const before = edits.get(path) ?? Promise.resolve();
+  const edited = before.catch(() => undefined).then(() => editOnce(path, change));
+  edits.set(path, edited);
+  try {
+    await edited;
+  } finally {
+    if (edits.get(path) === edited) edits.delete(path);
+  }
+}
+
+async function editOnce(path: string, change: (text: string) => string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const before = await stampOf(path);
     const text = (await readFileIfThere(path)) ?? '';

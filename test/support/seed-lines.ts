@@ -25,7 +25,7 @@ export const SEED_LINES: readonly SeedLine[] = [
     line: 158,
     command: 'tmsh create gtm server nyc-ltm1 {\ndatacenter NYC\naddresses { 10.1.1.100 }\nproduct bigip\n}',
   },
-  { file: GUIDE, line: 218, command: 'tmsh show cm device', part: 'cm' },
+  { file: GUIDE, line: 218, command: 'tmsh show cm device' },
   { file: GUIDE, line: 221, command: 'tmsh show gtm server <server-name>' },
   { file: GUIDE, line: 237, command: 'tmsh delete cm device <device-name>', part: 'cm' },
   {
@@ -41,7 +41,7 @@ export const SEED_LINES: readonly SeedLine[] = [
     line: 249,
     command: 'tmsh create gtm server <server-name> addresses { <ltm-ip> } datacenter <dc-name>',
   },
-  { file: GUIDE, line: 268, command: 'tmsh show cm sync-status', part: 'cm' },
+  { file: GUIDE, line: 268, command: 'tmsh show cm sync-status' },
   { file: GUIDE, line: 271, command: 'tmsh run cm config-sync to-group <device-group-name>', part: 'cm' },
   { file: GUIDE, line: 274, command: 'tmsh restart sys service mcpd', part: 'daemons' },
   {
