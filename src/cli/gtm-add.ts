@@ -84,7 +84,7 @@ export async function gtmAdd(host: string, flags: GtmAddFlags): Promise<number> 
     say('==> Retrieving remote GTM configuration...');
     say(`    ${(await run(`run cm config-sync from-group ${group}`)).trim()}`);
     await until(`the configuration of ${group}`, TAKE_SECONDS, async () => {
-      const status = /status "?([^"\n]+)"?/.exec(await run('show cm sync-status field-fmt'))?.[1] ?? 'unknown';
+      const status = /^\s*status "?([^"\n]+)"?/m.exec(await run('show cm sync-status field-fmt'))?.[1] ?? 'unknown';
       const isTaken = !(await run('list gtm server')).includes(BOOTSTRAP);
       return isTaken && status === 'In Sync' ? undefined : `sync status: ${status}`;
     });
@@ -136,7 +136,7 @@ async function isMember(run: Run, group: string, address: string): Promise<boole
   if (!/^\s*synchronization yes$/m.test(settings)) return false;
   if (!new RegExp(`^\\s*synchronization-group-name ${group}$`, 'm').test(settings)) return false;
   const { state } = rowOf(await run(`show gtm iquery ${address} field-fmt`).catch(errorText));
-  return state === 'connected' && /status "?In Sync/.test(await run('show cm sync-status field-fmt'));
+  return state === 'connected' && /^\s*status "?In Sync/m.test(await run('show cm sync-status field-fmt'));
 }
 
 /** The group knows this machine as one of its servers. Throws a RemoteError that says how it will. */

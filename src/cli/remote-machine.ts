@@ -136,7 +136,7 @@ export class RemoteMachine {
   async wideplane(args: readonly string[], input?: string): Promise<string> {
     const { remoteCommand = 'wideplane', remoteState } = this.#options;
     const state = remoteState === undefined ? [] : ['--state', remoteState];
-    return this.#output([remoteCommand, ...args.slice(0, 2), ...state, ...args.slice(2)], input);
+    return this.#output([remoteCommand, ...args, ...state], input);
   }
 
   async #trustIn(certificate: Certificate, role: PeerRole): Promise<boolean> {

@@ -48,8 +48,12 @@ export class SshDevice {
     this.#program = program;
   }
 
-  /** Starts one in a namespace; `isDevice`: it has a device's certificate, and says its version. */
-  static async start(namespace: Namespace, client: SshClient, { isDevice = true } = {}): Promise<SshDevice> {
+  /** Starts one in a namespace; `isDevice`: it has a device's certificate, and says its version. `visible`: more directories of the host. */
+  static async start(
+    namespace: Namespace,
+    client: SshClient,
+    { isDevice = true, visible = [] }: { isDevice?: boolean; visible?: readonly string[] } = {},
+  ): Promise<SshDevice> {
     const [root, config, lab] = [makeDirectory('root'), makeDirectory('config'), makeDirectory('lab')];
     mkdirSync(join(lab, 'bin'));
     await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', join(lab, 'host_key')]);
@@ -76,7 +80,7 @@ PidFile none
       await run(['openssl', ...request, '-keyout', key, '-out', certificate]);
       for (const bundle of ['gtm/server.crt', 'big3d/client.crt']) await run(['cp', certificate, join(config, bundle)]);
     }
-    const program = namespace.start(['unshare', '-m', SCRIPT, root, config, lab]);
+    const program = namespace.start(['unshare', '-m', SCRIPT, root, config, lab, ...visible]);
     await program.expect(/Server listening on 0\.0\.0\.0 port 22/, 10);
     return new SshDevice(config, lab, program);
   }
