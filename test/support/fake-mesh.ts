@@ -1,13 +1,9 @@
 // An iqueryd that says what a test has it say of other machines.
 
-import type { Log } from '../../src/core/log.ts';
-import { HEALTH_BEAT_MS } from '../../src/ipc/healthd-schema.ts';
 import { IpcServer } from '../../src/ipc/ipc-server.ts';
 import type { MeshState } from '../../src/ipc/mesh-schema.ts';
 import { daemonSocket } from '../../src/supervise/daemon-table.ts';
-
-const quiet = (): void => undefined;
-const LOG = { debug: quiet, info: quiet, warn: quiet, error: quiet } as unknown as Log;
+import { QUIET_LOG, ReportStream } from './report-stream.ts';
 
 const NOTHING: MeshState = {
   ...{ servers: [], virtuals: [], verdicts: [], goneServers: [], goneVirtuals: [], goneVerdicts: [] },
@@ -15,16 +11,17 @@ const NOTHING: MeshState = {
 };
 
 export class FakeMesh {
-  /** How often somebody has begun to follow it. */
-  followed = 0;
   readonly #server: IpcServer;
-  readonly #waiting = new Set<(state: MeshState) => void>();
+  readonly #stream = new ReportStream(NOTHING);
 
   private constructor(state: string, snapshot: () => Partial<MeshState>) {
     this.#server = new IpcServer(
       daemonSocket(state, 'iqueryd'),
-      { 'mesh-states': (_params, { signal }) => this.#states({ ...NOTHING, ...snapshot(), begin: true }, signal) },
-      LOG,
+      {
+        'mesh-states': (_params, { signal }) =>
+          this.#stream.follow([{ ...NOTHING, ...snapshot(), begin: true }], signal),
+      },
+      QUIET_LOG,
     );
   }
 
@@ -35,34 +32,17 @@ export class FakeMesh {
     return fake;
   }
 
+  /** How often somebody has begun to follow it. */
+  get followed(): number {
+    return this.#stream.followed;
+  }
+
   say(change: Partial<MeshState>): void {
-    for (const tell of this.#waiting) tell({ ...NOTHING, ...change });
+    this.#stream.say({ ...NOTHING, ...change });
   }
 
   /** As a kill ends it: connections are lost. */
   async end(): Promise<void> {
     await this.#server.close();
-  }
-
-  async *#states(first: MeshState, signal: AbortSignal): AsyncGenerator<MeshState, void> {
-    const queue = [first];
-    let wake: () => void = quiet;
-    const tell = (state: MeshState): void => {
-      queue.push(state);
-      wake();
-    };
-    const beat = setInterval(() => tell(NOTHING), HEALTH_BEAT_MS);
-    signal.addEventListener('abort', () => wake());
-    this.#waiting.add(tell);
-    this.followed++;
-    try {
-      while (!signal.aborted) {
-        while (queue.length > 0) yield queue.shift()!;
-        await new Promise<void>((resolve) => (wake = resolve));
-      }
-    } finally {
-      clearInterval(beat);
-      this.#waiting.delete(tell);
-    }
   }
 }

@@ -7,11 +7,11 @@ import { Healthd } from '../../assembly/healthd/healthd.ts';
 import { NextHops } from '../../assembly/healthd/next-hops.ts';
 import { handlersOf } from '../../assembly/healthd/requests.ts';
 import { SteadyClient } from '../../assembly/healthd/steady-client.ts';
+import { systemClock } from '../../assembly/system-clock.ts';
 import { typesOf } from '../../config/object-types.ts';
 import { useSecretBox } from '../../config/secret-box.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
-import type { Clock } from '../../health/clock.ts';
 import { IpcServer } from '../../ipc/ipc-server.ts';
 import { createProbers } from '../../probe/probers.ts';
 import { makeDirectory } from '../../store/atomic-file.ts';
@@ -21,15 +21,6 @@ import { setNextHops } from '../../supervise/device-client.ts';
 import { stateLayout } from '../../supervise/state-directory.ts';
 
 export type HealthdSettings = { state: string; log: Log };
-
-const clock: Clock = {
-  now: () => performance.now(),
-  wall: () => Date.now(),
-  setTimer(milliseconds, fire) {
-    const timer = setTimeout(fire, Math.max(0, Math.ceil(milliseconds)));
-    return () => clearTimeout(timer);
-  },
-};
 
 /** Runs until a signal asks for the end; resolves to the exit status. */
 export async function runHealthd({ state, log }: HealthdSettings): Promise<number> {
@@ -46,7 +37,7 @@ export async function runHealthd({ state, log }: HealthdSettings): Promise<numbe
     directory,
     prober: createProbers({ markOf: nextHops.markOf }),
     nextHops,
-    clock,
+    clock: systemClock,
     random: Math.random,
     locate: async (addresses) => {
       const { stations } = await dataplaned.request('locate-stations', { addresses: [...addresses] });

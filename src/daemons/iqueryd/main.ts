@@ -8,11 +8,11 @@ import { hostAddresses } from '../../assembly/host-addresses.ts';
 import { Iqueryd } from '../../assembly/iqueryd/iqueryd.ts';
 import { deviceIdIn } from '../../assembly/iqueryd/device-id.ts';
 import { handlersOf } from '../../assembly/iqueryd/requests.ts';
+import { systemClock } from '../../assembly/system-clock.ts';
 import { typesOf } from '../../config/object-types.ts';
 import { useSecretBox } from '../../config/secret-box.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
-import type { Clock } from '../../health/clock.ts';
 import { IpcServer } from '../../ipc/ipc-server.ts';
 import { makeDirectory } from '../../store/atomic-file.ts';
 import { MasterKeyBox } from '../../store/master-key.ts';
@@ -21,15 +21,6 @@ import { stateLayout } from '../../supervise/state-directory.ts';
 import { TrustStore } from '../../trust/trust-store.ts';
 
 export type IquerydSettings = { state: string; log: Log };
-
-const clock: Clock = {
-  now: () => performance.now(),
-  wall: () => Date.now(),
-  setTimer(milliseconds, fire) {
-    const timer = setTimeout(fire, Math.max(0, Math.ceil(milliseconds)));
-    return () => clearTimeout(timer);
-  },
-};
 
 /** Runs until a signal asks for the end; resolves to the exit status. */
 export async function runIqueryd({ state, log }: IquerydSettings): Promise<number> {
@@ -44,7 +35,7 @@ export async function runIqueryd({ state, log }: IquerydSettings): Promise<numbe
   const trust = await TrustStore.open(join(directory, 'config'), { hostname: device, now: () => new Date(), log });
   const version = packageVersion();
   const self = { device, deviceId: await deviceIdIn(directory), version, big3d: `big3d Version ${version}` };
-  const iqueryd = new Iqueryd({ state, directory, clock, hostAddresses, trust, self, log });
+  const iqueryd = new Iqueryd({ state, directory, clock: systemClock, hostAddresses, trust, self, log });
   const subscriber = new ConfigSubscriber({
     daemon: 'iqueryd',
     types: typesOf('iqueryd'),
