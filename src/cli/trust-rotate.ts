@@ -1,21 +1,18 @@
 // `wideplane trust rotate`: a new certificate on this machine, which every peer trusts before it is used.
 
-import { spawn } from 'node:child_process';
 import { networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
 import { readSnapshot, SNAPSHOT_FILE } from '../assembly/config-snapshot.ts';
 import type { GtmServer } from '../config/types/gtm-server.ts';
 import type { Self } from '../config/types/net-self.ts';
 import { errorText } from '../core/errors.ts';
+import type { Certificate } from '../trust/certificate.ts';
 import { readStaged } from '../trust/identity.ts';
 import { activate, stageNew } from '../trust/renewal.ts';
+import { RemoteMachine, type RemoteOptions } from './remote-machine.ts';
 import { ownIdentity, withLayout } from './trust.ts';
 
-/** A peer that does not answer within this time is one that cannot be reached, in seconds. */
-const CONNECT_SECONDS = 15;
-const MOST_OUTPUT = 4096;
-
-export type RotateFlags = { readonly hostname: string; readonly sshConfig?: string; readonly remoteState?: string };
+export type RotateFlags = RemoteOptions & { readonly hostname: string };
 
 export async function rotate(state: string, typed: readonly string[], flags: RotateFlags): Promise<number> {
   let failed = 0;
@@ -33,7 +30,7 @@ export async function rotate(state: string, typed: readonly string[], flags: Rot
     );
     for (const [index, host] of hosts.entries()) {
       process.stdout.write(`[${index + 1}/${hosts.length}] ${host}: `);
-      const problem = await importAt(host, staged.certificate, flags);
+      const problem = await importAt(host, staged.leaf, flags);
       say(problem ?? 'trusts it');
       if (problem !== undefined) failed++;
     }
@@ -53,34 +50,18 @@ export async function rotate(state: string, typed: readonly string[], flags: Rot
   return failed > 0 ? 1 : status;
 }
 
-/** Has a peer import a certificate; resolves to what went wrong. */
-async function importAt(host: string, certificate: string, flags: RotateFlags): Promise<string | undefined> {
-  const options = [
-    '-o',
-    `ConnectTimeout=${CONNECT_SECONDS}`,
-    ...(flags.sshConfig === undefined ? [] : ['-F', flags.sshConfig]),
-  ];
-  const command = [
-    'wideplane trust import',
-    ...(flags.remoteState === undefined ? [] : ['--state', quoted(flags.remoteState)]),
-    '-',
-  ].join(' ');
-  return new Promise((done) => {
-    // ssh asks for passwords at the terminal by itself.
-    const child = spawn('ssh', [...options, '--', host, command], { stdio: ['pipe', 'ignore', 'pipe'] });
-    let said = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-MOST_OUTPUT)));
-    child.stdin.on('error', () => undefined);
-    child.stdin.end(certificate);
-    child.on('error', (error) => done(`ssh cannot be started: ${errorText(error)}`));
-    child.on('close', (code) => {
-      if (code === 0) done(undefined);
-      else {
-        const last = said.trim().split('\n').at(-1) ?? '';
-        done(last === '' ? `ssh ended with status ${code ?? 'unknown'}` : last);
-      }
-    });
-  });
+/** Has a peer trust a certificate in both roles; resolves to what went wrong. */
+async function importAt(host: string, certificate: Certificate, flags: RotateFlags): Promise<string | undefined> {
+  let remote: RemoteMachine | undefined;
+  try {
+    remote = await RemoteMachine.open(host, flags);
+    await remote.trust(certificate, ['client', 'server']);
+    return undefined;
+  } catch (error) {
+    return errorText(error);
+  } finally {
+    await remote?.close();
+  }
 }
 
 /** Addresses of other servers of product bigip, one each, as iqueryd has them. */
@@ -103,10 +84,6 @@ async function peersOf(state: string): Promise<string[]> {
     if (!addresses.some((address) => own.has(address)) && addresses[0] !== undefined) hosts.push(addresses[0]);
   }
   return hosts;
-}
-
-function quoted(word: string): string {
-  return `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 function say(line: string): void {

@@ -37,6 +37,7 @@ gtm listener any { address any port ${DNS_PORT} }
 gtm zone example.org { records {
     @/ns { data { ns1 } } @/soa { data { "ns1 hostmaster 7 7200 600 1209600 300" } } ns1/a { data { 192.0.2.53 } }
 } }
+gtm server here { datacenter east devices { here { addresses { 192.0.2.1 { } } } } }
 ltm pool app { members { 127.0.1.1:8081 { } } }
 ltm virtual app { destination 127.0.1.5:443 pool app }
 `;
@@ -97,15 +98,22 @@ after(async () => {
   removeState(file);
 });
 
-test('promtool finds nothing wrong with a scrape, and every metric of a machine without iQuery is in it', async () => {
+test('promtool finds nothing wrong with a scrape, and every metric is in it', async () => {
   await eventually('the wide IP answers', () => ask('www.example.com') === '127.0.1.1', 20_000);
   assert.equal(ask('ns1.example.org'), '192.0.2.53');
-  const text = await scrape();
+  const text = await eventually('it is connected with itself', async () => {
+    const found = await scrape();
+    return valueOf(found, 'wideplane_iquery_connected', { server: '/Common/here' }) === 1 && found;
+  });
+  assert.ok(valueOf(text, 'wideplane_iquery_last_update_seconds')! < 15);
+  assert.ok(
+    valueOf(text, 'wideplane_certificate_expiry_seconds', { certificate: 'this machine' })! > Date.now() / 1000,
+  );
   const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
   assert.equal(status, 0, stdout + stderr);
   const served = new Set([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name!));
   // Frames are dropped only where some come.
-  const absent = Object.keys(FAMILIES).filter((name) => !served.has(name) && !/iquery|certificate|drops/.test(name));
+  const absent = Object.keys(FAMILIES).filter((name) => !served.has(name) && !name.includes('drops'));
   assert.deepEqual(absent, []);
   for (const daemon of ['configd', 'dataplaned', 'dnsd', 'healthd', 'iqueryd', 'metricsd']) {
     assert.equal(valueOf(text, 'wideplane_daemon_up', { daemon }), 1, daemon);

@@ -16,6 +16,7 @@ import type { Watch, WatchVerdict } from '../../health/watch.ts';
 import type { Measured, Station } from '../../ipc/healthd-schema.ts';
 import type { ApplyFailure } from '../../ipc/schema.ts';
 import type { ConfigApplier } from '../config-subscriber.ts';
+import { objectsByType } from '../objects-by-type.ts';
 import { ReportFollower } from '../report-follower.ts';
 import { BigipReporter, ownerOf } from './bigip-reporter.ts';
 import { describeLtm } from './describe-ltm.ts';
@@ -215,7 +216,7 @@ export class Healthd implements ConfigApplier {
 
   async #goOver(objects: ObjectMap, known?: ReadonlyMap<string, WatchVerdict>): Promise<ApplyFailure[]> {
     this.#objects = objects;
-    this.#byType = groupByType(objects.values());
+    this.#byType = objectsByType(objects.values());
     this.#monitors = describeMonitors(objects.values(), this.#monitors);
     this.#described = describeWatches(this.objectsOf, this.#monitors);
     const servers = this.objectsOf('gtm server');
@@ -340,14 +341,4 @@ function poolsOfNodes({ pools }: LtmDescription): Map<string, Set<string>> {
     }
   }
   return byNode;
-}
-
-function groupByType(objects: Iterable<AnyConfigObject>): Map<string, AnyConfigObject[]> {
-  const groups = new Map<string, AnyConfigObject[]>();
-  for (const object of objects) {
-    const group = groups.get(object.type);
-    if (group === undefined) groups.set(object.type, [object]);
-    else group.push(object);
-  }
-  return groups;
 }

@@ -14,6 +14,7 @@ import type { MeshSelf } from '../../iquery/session-context.ts';
 import type { ApplyFailure } from '../../ipc/schema.ts';
 import type { TrustStore } from '../../trust/trust-store.ts';
 import type { ConfigApplier } from '../config-subscriber.ts';
+import { objectsByType } from '../objects-by-type.ts';
 import { textOf } from '../healthd/describe-watches.ts';
 import { type DescribedPeers, describePeers, selfAddresses } from './describe-peers.ts';
 import type { IqueryFeature, IqueryWant } from './feature.ts';
@@ -80,7 +81,10 @@ export class Iqueryd implements ConfigApplier {
       accept: (channel, from) => this.mesh.accept(channel, from),
       log,
     });
-    this.shows = new IqueryShowService(this.mesh, transport, this.#listener, refusals);
+    this.shows = new IqueryShowService({
+      ...{ mesh: this.mesh, dialer: transport, listener: this.#listener, refusals },
+      certificateEnd: () => trust.identity.notAfter,
+    });
     this.mesh.addFeature(this.shows);
     trust.onChanged((change) => {
       if (change.identity) this.#listener.renew();
@@ -130,7 +134,7 @@ export class Iqueryd implements ConfigApplier {
 
   #goOver(objects: ObjectMap): void {
     this.#objects = objects;
-    this.#byType = groupByType(objects.values());
+    this.#byType = objectsByType(objects.values());
     this.#apply();
     this.#listener.want({
       addresses: this.#variable(IQUERY_ADDRESS_VARIABLE),
@@ -160,7 +164,6 @@ export class Iqueryd implements ConfigApplier {
       isGtm: servers.length > 0,
     };
     for (const feature of this.features) feature.want?.(want);
-    this.#options.trust.configure(trustSettingsOf(general));
     const { peers, syncGroup, isGtm } = want;
     this.mesh.wantPeers(peers, { heartbeatMs: this.#heartbeatMs(), syncGroup, isGtm });
   }
@@ -189,14 +192,4 @@ export class Iqueryd implements ConfigApplier {
   #variable(name: string): string {
     return textOf(this.#objectsOf('sys db').find((each) => each.name === name)?.properties.value);
   }
-}
-
-function groupByType(objects: Iterable<AnyConfigObject>): Map<string, AnyConfigObject[]> {
-  const groups = new Map<string, AnyConfigObject[]>();
-  for (const object of objects) {
-    const group = groups.get(object.type);
-    if (group === undefined) groups.set(object.type, [object]);
-    else group.push(object);
-  }
-  return groups;
 }

@@ -28,22 +28,35 @@ const NOTHING: Counted = { reconnects: 0, octetsIn: 0, octetsOut: 0, backlogs: 0
 
 const SUBSCRIBER_COLUMNS = ['Address', 'Device', 'Sync Group', 'State', 'Since', 'Last heard', 'Bytes In', 'Bytes Out'];
 
+/** What is shown. */
+export type IqueryShown = {
+  readonly mesh: Mesh;
+  readonly dialer: TlsDialer;
+  readonly listener: TlsListener;
+  readonly refusals: Refusals;
+  /** When the certificate of this machine ends. */
+  readonly certificateEnd: () => Date;
+};
+
 export class IqueryShowService implements MeshFeature {
   readonly channels = ['config'] as const;
   readonly #mesh: Mesh;
   readonly #dialer: TlsDialer;
   readonly #listener: TlsListener;
   readonly #refusals: Refusals;
+  /** When the certificate of this machine ends. */
+  readonly #certificateEnd: () => Date;
   /** When the configuration of a server's machine was changed last, as that says. */
   readonly #configured = new Map<string, number>();
   /** What was counted when somebody reset it, by server and address. */
   readonly #reset = new Map<string, Counted>();
 
-  constructor(mesh: Mesh, dialer: TlsDialer, listener: TlsListener, refusals: Refusals) {
+  constructor({ mesh, dialer, listener, refusals, certificateEnd }: IqueryShown) {
     this.#mesh = mesh;
     this.#dialer = dialer;
     this.#listener = listener;
     this.#refusals = refusals;
+    this.#certificateEnd = certificateEnd;
   }
 
   onWhole(server: string, _channel: string, records: readonly RecordMessage[]): void {
@@ -114,6 +127,7 @@ export class IqueryShowService implements MeshFeature {
         'Last Update': lastHeard === undefined ? 'never' : ageText(Date.now() - lastHeard),
         'Clock Skew': clockSkewMs === undefined ? 'unknown' : skewText(clockSkewMs),
         Device: identity.device ?? peer.device,
+        'This Machine': peer.isThisMachine ? 'yes' : 'no',
         Heard: isActive ? 'by this address' : 'not by this address',
       },
     };
@@ -135,6 +149,7 @@ export class IqueryShowService implements MeshFeature {
       name: SERVED,
       stats: {
         Listening: this.#listener.places.join(', ') || 'nowhere',
+        'Cert Expiration Date': timeText(this.#certificateEnd().getTime()),
         Accepted: this.#listener.accepted,
         'Not known yet': this.#listener.unknown,
         ...Object.fromEntries(refused),

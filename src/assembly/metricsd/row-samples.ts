@@ -146,14 +146,31 @@ export const SHOWN: Readonly<Record<string, readonly (readonly [type: string, sa
 };
 
 function iquery(row: ShowRow): Sample[] {
-  const stats = row.stats ?? {};
-  const labels = [String(stats.Server ?? ''), row.name];
-  const state = stats.State;
+  const { Server: server, State: state, ...stats } = row.stats ?? {};
+  const ends = secondsOf(stats['Cert Expiration Date']);
+  // Who dials this machine has a row without a server.
+  if (typeof server !== 'string') return sample('wideplane_certificate_expiry_seconds', ['this machine'], ends);
+  const labels = [server, row.name];
   return [
     ...oneOf('wideplane_iquery_state', labels, IQUERY_STATES, state),
     ...sample('wideplane_iquery_connected', labels, state === 'connected' ? 1 : 0),
+    ...sample('wideplane_iquery_last_update_seconds', labels, ageOf(stats['Last Update'])),
     ...sample('wideplane_iquery_received_bytes_total', labels, stats['Bytes In']),
     ...sample('wideplane_iquery_sent_bytes_total', labels, stats['Bytes Out']),
     ...sample('wideplane_iquery_reconnects_total', labels, stats.Reconnects),
+    ...sample('wideplane_certificate_expiry_seconds', [`${server} ${row.name}`], ends),
   ];
+}
+
+/** Of `2026-03-04 05:06:07 UTC`, seconds since 1970. */
+function secondsOf(text: unknown): number | undefined {
+  if (typeof text !== 'string') return undefined;
+  const match = /^(\S+) (\S+) UTC$/.exec(text);
+  return match === null ? undefined : Date.parse(`${match[1]!}T${match[2]!}Z`) / 1000;
+}
+
+/** Of `1.2 s ago`. */
+function ageOf(text: unknown): number | undefined {
+  const match = typeof text === 'string' ? /^([\d.]+) s ago$/.exec(text) : null;
+  return match === null ? undefined : Number(match[1]);
 }
