@@ -219,6 +219,11 @@ export const LOG_CODES = entries({
     level: 'warn',
     help: 'a machine says more over iQuery than is kept of one: the message says of what',
   },
+  'icontrol-read': { level: 'info', help: "a BIG-IP's state and load are read from its iControl REST" },
+  'icontrol-failed': {
+    level: 'warn',
+    help: "a BIG-IP's iControl REST cannot be read: what it said last counts until its monitor times out; the message says why",
+  },
   'iquery-listening': { level: 'info', help: 'iqueryd accepts connections; the message says where' },
   'iquery-unbound': {
     level: 'error',

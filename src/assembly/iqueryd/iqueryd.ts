@@ -20,6 +20,7 @@ import { type DescribedPeers, describePeers, selfAddresses } from './describe-pe
 import type { IqueryFeature, IqueryWant } from './feature.ts';
 import { FeaturePort } from './feature-port.ts';
 import { makeFeatures } from './features.ts';
+import { IcontrolSource } from './icontrol-source.ts';
 import { Refusals } from './refusals.ts';
 import { IqueryShowService } from './show-service.ts';
 import { StandingConnections } from './standing.ts';
@@ -54,6 +55,7 @@ export class Iqueryd implements ConfigApplier {
   readonly mesh: Mesh;
   readonly shows: IqueryShowService;
   readonly #listener: TlsListener;
+  readonly #icontrol: IcontrolSource;
   readonly #options: IquerydOptions;
   readonly #review: NodeJS.Timeout;
   #objects: ObjectMap = new Map();
@@ -74,7 +76,9 @@ export class Iqueryd implements ConfigApplier {
       port: () => Number(this.#variable(IQUERY_PORT_VARIABLE)),
       settingsOf: (server) => this.#tlsOf(server),
     });
-    this.mesh = new Mesh({ clock, random: Math.random, self, transport, features: this.features, log });
+    this.#icontrol = new IcontrolSource({ clock, trust, features: this.features, log });
+    const features = this.#icontrol.forMesh();
+    this.mesh = new Mesh({ clock, random: Math.random, self, transport, features, log });
     port.join(this.mesh);
     this.#listener = new TlsListener({
       ...common,
@@ -127,6 +131,7 @@ export class Iqueryd implements ConfigApplier {
     clearInterval(this.#review);
     this.#listener.close();
     this.mesh.stop();
+    this.#icontrol.stop();
     for (const feature of this.features) await feature.stop?.();
   }
 
@@ -164,6 +169,7 @@ export class Iqueryd implements ConfigApplier {
       isGtm: servers.length > 0,
     };
     for (const feature of this.features) feature.want?.(want);
+    this.#icontrol.want(servers, this.#described.peers);
     const { peers, syncGroup, isGtm } = want;
     this.mesh.wantPeers(peers, { heartbeatMs: this.#heartbeatMs(), syncGroup, isGtm });
   }

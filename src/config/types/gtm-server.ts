@@ -13,6 +13,7 @@ import {
 } from '../gtm-kinds.ts';
 import { address, choice, flag, integer, pattern, recordsByPattern, reference } from '../kinds.ts';
 import { string, yesNo } from '../kinds.ts';
+import { password } from '../monitor-kinds.ts';
 import { monitorOfPartKind, monitorRuleKind } from '../monitor-rule.ts';
 import { nameProblem } from '../name.ts';
 import { type AnyConfigObject, objectType, type ObjectOf } from '../object-type.ts';
@@ -110,6 +111,19 @@ gtm server web {
       default: false,
       help: 'Whether discovery finds virtual servers of all route domains.',
     }),
+    'icontrol-interval': integer(
+      { min: 1, max: 3600 },
+      { default: 10, help: 'Seconds between two questions to its iControl REST.', extension: true },
+    ),
+    'icontrol-password': password({ help: 'The password that goes with icontrol-user.', extension: true }),
+    'icontrol-port': integer(
+      { min: 1, max: 65_535 },
+      { default: 443, help: 'The TCP port of its iControl REST.', extension: true },
+    ),
+    'icontrol-user': string({
+      help: 'A user of a BIG-IP: its state and load are read from iControl REST, because its iQuery cannot be.',
+      extension: true,
+    }),
     'iq-allow-path': yesNo({ default: true, help: 'Whether it may probe paths to clients.' }),
     'iq-allow-service-check': yesNo({ default: true, help: 'Whether it may probe services for others.' }),
     'iq-allow-snmp': yesNo({ default: true, help: 'Whether it may probe by SNMP.', inert: true }),
@@ -174,6 +188,19 @@ const checkServer = remembered((object: GtmServer, context) => {
   if (Object.keys(addresses).length === 0 && Object.values(devices).every((device) => isEmpty(device.addresses))) {
     const hint = 'Write devices { NAME { addresses { ADDRESS { } } } }.';
     context.error(object, `${what} has no address.`, { property: 'devices', hint });
+  }
+  const { 'icontrol-user': user, 'icontrol-password': secret, product } = object.properties;
+  if ((user === undefined) !== (secret === undefined)) {
+    const property = user === undefined ? 'icontrol-user' : 'icontrol-password';
+    context.error(object, `${what} must have a value for ${property}.`, {
+      ...{ code: 'missingProperty', property },
+      hint: 'iControl REST is asked with icontrol-user and icontrol-password together.',
+    });
+  }
+  if (user !== undefined && product !== 'bigip') {
+    context.warn(object, `${what}: icontrol-user has no effect, because the product is ${product}.`, {
+      property: 'icontrol-user',
+    });
   }
   for (const [name, virtualServer] of Object.entries(virtualServers)) {
     if ((virtualServer.destination as string | undefined) === undefined) {
