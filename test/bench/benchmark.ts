@@ -21,6 +21,7 @@ import { GTM_TOPOLOGY_BENCHMARKS } from './gtm-topology.ts';
 import { HEALTH_CHANGE_BENCHMARKS } from './health-change.ts';
 import { HEALTH_HTTP_BENCHMARKS } from './health-http.ts';
 import { HEALTH_ICMP_BENCHMARKS } from './health-icmp.ts';
+import { IQUERY_CHANGE_BENCHMARKS } from './iquery-change.ts';
 import { IQUERY_BENCHMARKS } from './iquery-peers.ts';
 import { IPSEC_BENCHMARKS } from './ipsec.ts';
 import { LARGE_BENCHMARKS } from './large.ts';
@@ -212,6 +213,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   ...HEALTH_ICMP_BENCHMARKS,
   ...HEALTH_CHANGE_BENCHMARKS,
   ...IQUERY_BENCHMARKS,
+  ...IQUERY_CHANGE_BENCHMARKS,
 ];
 
 export const peerNameOf = ({ peer }: Benchmark): string => (typeof peer === 'string' ? peer : peer.name);
