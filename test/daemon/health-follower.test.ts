@@ -97,6 +97,8 @@ before(async () => {
   writeFileSync(file, `gtm listener any { address any port ${PORT} }`);
   up = new RunningUp(state, { config: file });
   await up.ready();
+  // It follows healthd as well.
+  await tmsh('stop sys service iqueryd');
   await tmsh('stop sys service healthd');
   writeFileSync(file, CONFIG);
   await apply(`load sys config merge file ${file}`);
