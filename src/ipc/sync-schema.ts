@@ -57,7 +57,6 @@ const syncStatusSchema = z.object({
   summary: z.string(),
   details: z.array(z.string()),
 });
-export type SyncStatus = z.infer<typeof syncStatusSchema>;
 
 export const SYNC_METHODS = {
   /** configd: what runs of what a group shares, then each change of it. */

@@ -11,7 +11,6 @@ export const GRAMMAR_VERSION = 1;
 /** Of one piece of what is too long for a message. */
 export const PIECE_CHARACTERS = 32_768;
 
-const LONG = 4096;
 /** A key is made of names. */
 const KEY = 2048;
 
@@ -160,8 +159,6 @@ export const REPLY_MESSAGES = {
   zone_file_text: { name: text(), digest: text(), part: integer(), parts: integer(), text: text(PIECE_CHARACTERS) },
 } as const satisfies Record<string, FieldMap>;
 
-export const MOST_REASON = LONG;
-
 type MessagesOf<T extends Record<string, FieldMap>> = {
   [K in keyof T]: { readonly message: K } & ValuesOf<T[K]>;
 }[keyof T];
@@ -177,7 +174,6 @@ export type RecordMessage = { [C in Channel]: RecordOf<C> }[Channel];
 export type RequestMessage = MessagesOf<typeof REQUEST_MESSAGES>;
 export type ReplyMessage = MessagesOf<typeof REPLY_MESSAGES>;
 export type Message = ControlMessage | RecordMessage | RequestMessage | ReplyMessage;
-export type MessageName = Message['message'];
 
 /** The fields of an element; undefined: no message has this name. */
 export function fieldsOf(name: string): FieldMap | undefined {

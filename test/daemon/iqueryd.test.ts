@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { addressOf, exchangeCertificates, MeshNetwork, MeshSite, serversOf } from '../support/mesh-site.ts';
+import { exchangeCertificates, MeshNetwork, MeshSite, serversOf } from '../support/mesh-site.ts';
 import { eventually } from './supervise/running-up.ts';
 
 /** Back-off starts at a second; a connection that is lost is seen at once. */
@@ -26,8 +26,7 @@ after(async () => {
 });
 
 test('a machine is connected with itself, and not with one that it does not trust', async () => {
-  const own = await one.showsState(one.address, 'connected');
-  console.log(own);
+  await one.showsState(one.address, 'connected');
   const other = await one.showsState(two.address, 'not-connected');
   assert.match(other, /^Reason its certificate is refused: .*gtm\/server\.crt/m);
   assert.ok(one.logged(/^iQuery server \/Common\/s2 at 10\.43\.7\.2 .* is refused/).length > 0);
@@ -39,10 +38,10 @@ test('once certificates are exchanged each is connected with the other, without 
   for (const [site, other] of [
     [one, two],
     [two, one],
-  ] as const)
-    console.log(await site.showsState(other.address, 'connected'));
+  ] as const) {
+    await site.showsState(other.address, 'connected');
+  }
   console.log(`connected ${Math.round(performance.now() - started)} ms after certificates were exchanged`);
-  console.log(one.tmsh('show gtm iquery'));
 });
 
 test('kill -9 of one side: the other sees it at once, and both are connected again', async () => {
@@ -55,5 +54,4 @@ test('kill -9 of one side: the other sees it at once, and both are connected aga
   await two.showsState(one.address, 'connected', 45_000);
   console.log(`connected again ${Math.round(performance.now() - started)} ms after kill -9`);
   assert.match(one.shown(two.address), /^Reconnects 1$/m);
-  assert.ok(addressOf(1));
 });
