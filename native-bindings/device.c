@@ -1,6 +1,8 @@
 /* What a network device is at this moment; changes are watched through rtnetlink. */
 #include "addon.h"
 
+#include <arpa/inet.h>
+#include <ifaddrs.h>
 #include <linux/ethtool.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
@@ -168,7 +170,39 @@ static napi_value device_queues(napi_env env, napi_callback_info info, bool tran
 static napi_value device_receive_queues(napi_env env, napi_callback_info info) { return device_queues(env, info, false); }
 static napi_value device_transmit_queues(napi_env env, napi_callback_info info) { return device_queues(env, info, true); }
 
+/* [device, address, whether it is up] of each address, whether its device has a carrier or not. */
+static napi_value device_addresses(napi_env env, napi_callback_info info)
+{
+	(void)info;
+	struct ifaddrs *all = NULL;
+	if (getifaddrs(&all) < 0) return throw_errno(env, "addresses", "getifaddrs", errno);
+	napi_value list;
+	uint32_t found = 0;
+	napi_create_array(env, &list);
+	for (const struct ifaddrs *each = all; each != NULL; each = each->ifa_next) {
+		const struct sockaddr *own = each->ifa_addr;
+		char text[INET6_ADDRSTRLEN];
+		const void *octets = own == NULL ? NULL
+			: own->sa_family == AF_INET ? (const void *)&((const struct sockaddr_in *)own)->sin_addr
+			: own->sa_family == AF_INET6 ? (const void *)&((const struct sockaddr_in6 *)own)->sin6_addr
+			: NULL;
+		if (octets == NULL || inet_ntop(own->sa_family, octets, text, sizeof text) == NULL) continue;
+		napi_value entry, device, address, is_up;
+		napi_create_array_with_length(env, 3, &entry);
+		napi_create_string_utf8(env, each->ifa_name, NAPI_AUTO_LENGTH, &device);
+		napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &address);
+		napi_get_boolean(env, (each->ifa_flags & IFF_UP) != 0, &is_up);
+		napi_set_element(env, entry, 0, device);
+		napi_set_element(env, entry, 1, address);
+		napi_set_element(env, entry, 2, is_up);
+		napi_set_element(env, list, found++, entry);
+	}
+	freeifaddrs(all);
+	return list;
+}
+
 static const struct function_entry functions[] = {
+	{"deviceAddresses", device_addresses},
 	{"deviceQuery", device_query},
 	{"deviceReceiveQueues", device_receive_queues},
 	{"deviceTransmitQueues", device_transmit_queues},

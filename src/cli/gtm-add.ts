@@ -2,11 +2,11 @@
 
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '../core/errors.ts';
+import { hostAddresses } from '../net/host-addresses.ts';
 import { RemoteError, RemoteMachine, type RemoteOptions } from './remote-machine.ts';
 import { TmshClient } from './tmsh-client.ts';
 import { checkClock, exchangeCertificates, exchangeOf } from './trust-exchange.ts';
@@ -141,11 +141,7 @@ async function isMember(run: Run, group: string, address: string): Promise<boole
 
 /** The group knows this machine as one of its servers. Throws a RemoteError that says how it will. */
 async function checkIsServerThere(member: RemoteMachine, host: string, run: Run): Promise<void> {
-  const own = new Set(
-    Object.values(networkInterfaces()).flatMap((all) =>
-      (all ?? []).filter(({ internal }) => !internal).map(({ address }) => address),
-    ),
-  );
+  const own = hostAddresses();
   for (const [, address] of (await run('list net self')).matchAll(/^\s*address ([0-9a-f.:]+)/gm)) own.add(address!);
   const servers = await member.wideplane(['tmsh', '-c', 'list gtm server']);
   const words = new Set(servers.split(/[\s{}]+/));

@@ -1,11 +1,11 @@
 // `wideplane trust rotate`: a new certificate on this machine, which every peer trusts before it is used.
 
-import { networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
 import { readSnapshot, SNAPSHOT_FILE } from '../assembly/config-snapshot.ts';
 import type { GtmServer } from '../config/types/gtm-server.ts';
 import type { Self } from '../config/types/net-self.ts';
 import { errorText } from '../core/errors.ts';
+import { hostAddresses } from '../net/host-addresses.ts';
 import type { Certificate } from '../trust/certificate.ts';
 import { readStaged } from '../trust/identity.ts';
 import { activate, stageNew } from '../trust/renewal.ts';
@@ -70,7 +70,7 @@ async function peersOf(state: string): Promise<string[]> {
   if (snapshot === undefined) {
     throw new Error('which peers there are is not known, since iqueryd has no configuration yet: type their hosts');
   }
-  const own = new Set(Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address)));
+  const own = hostAddresses();
   const hosts: string[] = [];
   for (const object of snapshot.objects.values()) {
     if (object.type === 'net self') own.add((object as unknown as Self).properties.address.replace(/\/.*$/, ''));

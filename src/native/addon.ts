@@ -356,6 +356,9 @@ export interface Addon {
   deviceReceiveQueues(device: string): number;
   deviceTransmitQueues(device: string): number;
 
+  /** [device, address, whether it is up] of every address, of devices without a carrier too; addresses have no scope. */
+  deviceAddresses(): [string, string, boolean][];
+
   /** What a network device is now; throws ENODEV. `flags`: IFF_*. */
   deviceQuery(device: string): { index: number; mtu: number; flags: number; mac: Uint8Array };
 

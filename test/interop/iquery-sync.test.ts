@@ -125,6 +125,8 @@ test('a partition: changes on both sides, one wins whole at all, the other is ke
   await answers(two, 'left.example.com', '192.0.2.81');
   // Later by more than the step in which times are compared.
   await new Promise((resolve) => setTimeout(resolve, 11_000));
+  // With its cable out it still knows which of the servers it is.
+  assert.equal(status(three), 'Disconnected', three.tmsh('show cm sync-status'));
   create(three, 'right', 82);
   await answers(three, 'right.example.com', '192.0.2.82');
   network.connect(3, true);

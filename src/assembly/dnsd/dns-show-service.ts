@@ -7,7 +7,7 @@ import { FrameOutcome } from '../../dns/frame-reply.ts';
 import { Outcome } from '../../dns/outcome.ts';
 import { ZoneCounter } from '../../dns/zone-counts.ts';
 import type { ShowReply, ShowRow } from '../../ipc/schema.ts';
-import { deviceOfAddress } from '../../net/device-of-address.ts';
+import { deviceOfAddress } from '../../net/host-addresses.ts';
 import { pageOf } from '../show-page.ts';
 import type { Dnsd } from './dnsd.ts';
 import { ListenerCount } from './engine-protocol.ts';

@@ -7,7 +7,7 @@ import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import type { ResponderOptions } from '../../dns/responder-options.ts';
 import type { ParamsOf, ResultOf } from '../../ipc/schema.ts';
-import { deviceOfAddress } from '../../net/device-of-address.ts';
+import { deviceOfAddress } from '../../net/host-addresses.ts';
 import type { EngineEvents } from './engine-thread.ts';
 import type { ListenerSpec } from './listener-spec.ts';
 import type { QueryLogService } from './query-log-service.ts';

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { ConfigSubscriber } from '../../assembly/config-subscriber.ts';
-import { hostAddresses } from '../../assembly/host-addresses.ts';
+import { hostAddresses } from '../../net/host-addresses.ts';
 import { Healthd } from '../../assembly/healthd/healthd.ts';
 import { NextHops } from '../../assembly/healthd/next-hops.ts';
 import { handlersOf } from '../../assembly/healthd/requests.ts';

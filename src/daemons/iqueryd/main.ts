@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { packageVersion } from '../../assembly/configd/package-version.ts';
 import { ConfigSubscriber } from '../../assembly/config-subscriber.ts';
-import { hostAddresses } from '../../assembly/host-addresses.ts';
+import { hostAddresses } from '../../net/host-addresses.ts';
 import { Iqueryd } from '../../assembly/iqueryd/iqueryd.ts';
 import { deviceIdIn } from '../../assembly/iqueryd/device-id.ts';
 import { handlersOf } from '../../assembly/iqueryd/requests.ts';
