@@ -1,12 +1,17 @@
 // When a packet ring receives by blocks and when frame by frame.
 //
 // Blocks are the cheapest way to take many frames and delay a lone one by half a millisecond; frame by frame costs a
-// microsecond each and delays nothing. The policy goes to blocks when frame by frame no longer keeps up, which shows as
-// receives that find a backlog, and comes back when the rate has been low for a while.
+// microsecond each and delays nothing. The policy goes to blocks when frame by frame no longer keeps up, which shows as a
+// backlog that many receives in a row find, and comes back when the rate has been low for a while.
+//
+// A backlog that a pause of the reader left, at a low rate, must not lead to blocks: a timer retires a block each millisecond, be there one
+// frame in it, so the next pause would fill the ring within as many milliseconds as it has blocks, where the socket that is read frame by
+// frame has room for seconds.
 
-/** Receives in a row that found a backlog before the policy goes to blocks: 4 of 32 are a queue, not a TCP window. */
-const BACKLOGGED_RECEIVES = 4;
+/** A receive of so many frames found a backlog: a queue, not a TCP window. */
 const BACKLOG_FRAMES = 32;
+/** Frames of one backlog before the policy goes to blocks: a millisecond at the rates that need them, a second's pause at low ones. */
+const LONG_BACKLOG_FRAMES = 1024;
 /** The rate below which frame by frame is cheap enough: a tenth of a core. */
 const CALM_FRAMES_PER_MS = 100;
 /** How long the rate is measured before the policy comes back; doubled each time that it came back too early. */
@@ -40,7 +45,8 @@ export class ReceivePolicy {
         this.#backlogged = 0;
         return false;
       }
-      if (++this.#backlogged < BACKLOGGED_RECEIVES) return false;
+      this.#backlogged += frames;
+      if (this.#backlogged < LONG_BACKLOG_FRAMES) return false;
       this.lowLatency = false;
       this.#goToBlocks(this.#now());
       return true;

@@ -16,18 +16,27 @@ test('starts frame by frame, and single bursts do not change it', () => {
   assert.equal(policy.lowLatency, true);
 });
 
+test('what a pause of a second left at a low rate does not change it either', () => {
+  const { policy } = policyAt();
+  for (let round = 0; round < 100; round++) {
+    for (let frames = 1000; frames > 0; frames -= 64) assert.equal(policy.note(Math.min(64, frames)), false);
+    assert.equal(policy.note(1), false);
+  }
+});
+
+/** A backlog that is long enough, and whether each receive of it changed the policy. */
+const backlog = (policy: ReceivePolicy): boolean[] => Array.from({ length: 16 }, () => policy.note(64));
+
 test('a backlog that stays goes to blocks, once', () => {
   const { policy } = policyAt();
-  assert.deepEqual(
-    [64, 40, 64, 64, 64].map((frames) => policy.note(frames)),
-    [false, false, false, true, false],
-  );
+  assert.deepEqual(backlog(policy), [...Array<boolean>(15).fill(false), true]);
+  assert.equal(policy.note(64), false);
   assert.equal(policy.lowLatency, false);
 });
 
 test('comes back when the rate has been low for the whole window', () => {
   const { policy, clock } = policyAt();
-  for (let round = 0; round < 4; round++) policy.note(64);
+  backlog(policy);
   clock.ms += 10;
   assert.equal(policy.note(0), false);
   clock.ms += 10;
@@ -37,7 +46,7 @@ test('comes back when the rate has been low for the whole window', () => {
 
 test('stays with blocks while the rate is high, empty receives in between notwithstanding', () => {
   const { policy, clock } = policyAt();
-  for (let round = 0; round < 4; round++) policy.note(64);
+  backlog(policy);
   for (let ms = 0; ms < 200; ms++) {
     clock.ms += 1;
     assert.equal(policy.note(150), false);
@@ -47,7 +56,7 @@ test('stays with blocks while the rate is high, empty receives in between notwit
 
 test('comes back from a low rate without an empty receive', () => {
   const { policy, clock } = policyAt();
-  for (let round = 0; round < 4; round++) policy.note(64);
+  backlog(policy);
   let changed = false;
   for (let ms = 0; ms < 60 && !changed; ms++) {
     clock.ms += 1;
@@ -60,7 +69,7 @@ test('a load on the edge does not make it go to and fro: each early return doubl
   const { policy, clock } = policyAt();
   const waits: number[] = [];
   for (let round = 0; round < 9; round++) {
-    for (let receive = 0; receive < 4; receive++) policy.note(64);
+    backlog(policy);
     assert.equal(policy.lowLatency, false);
     const startMs = clock.ms;
     while (!policy.note(0)) clock.ms += 1;
@@ -73,7 +82,7 @@ test('a load on the edge does not make it go to and fro: each early return doubl
 test('after a long calm it is as quick as at first', () => {
   const { policy, clock } = policyAt();
   const wait = (): number => {
-    for (let receive = 0; receive < 4; receive++) policy.note(64);
+    backlog(policy);
     const startMs = clock.ms;
     while (!policy.note(0)) clock.ms += 1;
     return clock.ms - startMs;
