@@ -166,8 +166,10 @@ export type SequenceReport = {
   received: number;
   duplicates: number;
   reordered: number;
-  /** Numbers between the lowest and the highest seen that did not come. */
+  /** Numbers between the lowest and the highest seen that did not come, but for those that overflowed. */
   lost: number;
+  /** Came to the socket and found no room there: the program was not given a processor in time. */
+  overflowed: number;
   /** The longest time without a datagram, up to the report. */
   largestGapMs: number;
   /** The longest that the sender was kept from sending, for want of CPU time. */

@@ -2,8 +2,11 @@
 //
 //   udp-sequence send ADDRESS PORT PER-SECOND OCTETS
 //   udp-sequence receive ADDRESS PORT       a JSON line on SIGUSR2, which also starts counting anew
+//
+// What came to a socket whose program was not given a processor in time was not lost on the way, and counts as overflowed.
 
 import { createSocket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
 
 const [mode, address, port, perSecond, octets] = process.argv.slice(2);
 const socket = createSocket(address!.includes(':') ? 'udp6' : 'udp4');
@@ -31,11 +34,22 @@ function send(rate: number, size: number): void {
   }, 1);
 }
 
+/** Datagrams of this namespace that its sockets had no room for. */
+function overflows(): number {
+  const [names, values] = readFileSync('/proc/net/snmp', 'utf8')
+    .match(/^Udp: .*$/gm)!
+    .map((line) => line.split(' '));
+  const ipv6 = /^Udp6RcvbufErrors\s+(\d+)$/m.exec(readFileSync('/proc/net/snmp6', 'utf8'))?.[1] ?? 0;
+  return Number(values![names!.indexOf('RcvbufErrors')]) + Number(ipv6);
+}
+
 function receive(): void {
   const seen = new Set<number>();
   let highest = -1;
   let last: number | undefined;
-  let counts = { received: 0, duplicates: 0, reordered: 0, lost: 0, largestGapMs: 0, senderPauseMs: 0 };
+  const none = { received: 0, duplicates: 0, reordered: 0, lost: 0, overflowed: 0, largestGapMs: 0, senderPauseMs: 0 };
+  let counts = { ...none };
+  let overflowed = overflows();
   let base: number | undefined;
 
   const noteGap = (now: number): void => {
@@ -59,9 +73,11 @@ function receive(): void {
   process.on('SIGUSR2', () => {
     noteGap(performance.now());
     const distinct = [...seen].filter((number) => base !== undefined && number >= base).length;
-    counts.lost = base === undefined ? 0 : highest - base + 1 - distinct;
+    counts.overflowed = overflows() - overflowed;
+    counts.lost = base === undefined ? 0 : Math.max(0, highest - base + 1 - distinct - counts.overflowed);
     console.log(JSON.stringify(counts));
-    counts = { received: 0, duplicates: 0, reordered: 0, lost: 0, largestGapMs: 0, senderPauseMs: 0 };
+    overflowed += counts.overflowed;
+    counts = { ...none };
     base = highest + 1;
   });
   socket.bind(Number(port), address, () => console.log('listening'));
