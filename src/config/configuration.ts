@@ -28,7 +28,7 @@ export type Configuration = {
 };
 
 /** What every system starts with: built-in objects and singletons. */
-export function initialObjects(): Map<string, StoredObject> {
+function initialObjects(): Map<string, StoredObject> {
   const objects = new Map<string, StoredObject>();
   for (const type of OBJECT_TYPES) {
     const names = type.naming === 'singleton' ? [''] : Object.keys(type.builtIn ?? {});
@@ -40,9 +40,15 @@ export function initialObjects(): Map<string, StoredObject> {
   return objects;
 }
 
+let empty: Configuration | undefined;
+
+/** Always the same one. */
 export function emptyConfiguration(): Configuration {
-  const objects = initialObjects();
-  return { objects, views: materialise(objects, undefined), unknown: [] };
+  if (empty === undefined) {
+    const objects = initialObjects();
+    empty = { objects, views: materialise(objects, undefined), unknown: [] };
+  }
+  return empty;
 }
 
 export function isBuiltIn(type: AnyObjectType, name: string): boolean {
@@ -69,10 +75,11 @@ export function materialise(
   before: Configuration | undefined,
 ): Map<string, AnyConfigObject> {
   const views = new Map<string, AnyConfigObject>();
+  const changedTypes = before && typesOfChanges(before, objects);
   for (const [key, object] of objects) {
     const type = findObjectType(object.type)!;
     const old = before?.objects.get(key) === object ? before.views.get(key) : undefined;
-    if (old !== undefined && !DEPENDENT_TYPES.has(type)) {
+    if (old !== undefined && !SOURCES.get(type)?.some((source) => changedTypes?.has(source))) {
       views.set(key, old);
       continue;
     }
@@ -92,13 +99,28 @@ function viewOf(
   return { type: object.type, name: object.name, properties };
 }
 
-/** Types whose objects may look different although they themselves did not change. */
-const DEPENDENT_TYPES: ReadonlySet<AnyObjectType> = new Set(
-  OBJECT_TYPES.filter(
-    ({ inheritsBy, properties }) =>
-      inheritsBy !== undefined || Object.values(properties).some(({ defaultFrom }) => defaultFrom !== undefined),
-  ),
+/** Of types whose objects may look different although they themselves did not change: the types that they take values from. */
+const SOURCES: ReadonlyMap<AnyObjectType, readonly string[]> = new Map(
+  OBJECT_TYPES.flatMap((type) => {
+    const lenders = Object.values(type.properties).flatMap(({ defaultFrom }) => defaultFrom?.type ?? []);
+    const sources = new Set([...(type.inheritsBy === undefined ? [] : [type.path]), ...lenders]);
+    return sources.size === 0 ? [] : [[type, [...sources]] as const];
+  }),
 );
+
+/** The types of objects that came, went, or are others now. */
+function typesOfChanges(before: Configuration, after: ReadonlyMap<string, StoredObject>): ReadonlySet<string> {
+  const types = new Set<string>();
+  let kept = 0;
+  for (const [key, object] of after) {
+    const old = before.objects.get(key);
+    if (old !== undefined) kept++;
+    if (old !== object || !before.views.has(key)) types.add(object.type);
+  }
+  if (kept === before.objects.size) return types;
+  for (const [key, { type }] of before.objects) if (!after.has(key)) types.add(type);
+  return types;
+}
 
 /** The values that other objects give to properties which were not set; what cannot be read there gives none. */
 function borrowedValues(

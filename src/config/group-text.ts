@@ -4,7 +4,7 @@
 // and is neither written to a disk nor logged (docs/decisions/sync-group.md).
 
 import { objectKey } from './change.ts';
-import { initialObjects } from './configuration.ts';
+import { emptyConfiguration } from './configuration.ts';
 import type { Configuration, StoredObject } from './configuration.ts';
 import { defaultRouteDomainOf } from './default-route-domain.ts';
 import { folderKey, folderOf, howToMake, ROOT } from './folders.ts';
@@ -90,15 +90,20 @@ export function replaceGroup(given: string, before: Configuration, file: string)
   const header = FILE_HEADER.exec(given)?.[0] ?? '';
   const { same, rest } = compared(given.slice(header.length), before);
   const objects = new Map(before.objects);
-  const shipped = initialObjects();
+  // Without the views of what is as shipped again: they show what it was.
+  const views = new Map(before.views);
+  const { objects: shipped } = emptyConfiguration();
   for (const [key, object] of before.objects) {
     if (!isOfGroup(object) || same.has(key)) continue;
     const original = shipped.get(key);
     if (original === undefined) objects.delete(key);
-    else objects.set(key, isAsShipped(object) ? object : original);
+    else if (!isAsShipped(object)) {
+      objects.set(key, original);
+      views.delete(key);
+    }
   }
   const folders = missingFolders(rest, objects, file);
-  const loaded = loadText(header + folders + rest, before, { file, mergeInto: { ...before, objects } });
+  const loaded = loadText(header + folders + rest, before, { file, mergeInto: { ...before, objects, views } });
   const unknown = loaded.unknown.find(({ kind }) => kind === 'object');
   if (unknown !== undefined) {
     throw new ConfigError('configuration', `The group has what this version does not know: ${unknown.text}.`, {

@@ -3,14 +3,7 @@
 import { ConfigError } from '../core/errors.ts';
 import type { ConfigSyntaxError, TextPosition } from '../core/errors.ts';
 import { objectKey } from './change.ts';
-import {
-  emptyConfiguration,
-  initialObjects,
-  isBuiltIn,
-  materialise,
-  normalised,
-  withDefaults,
-} from './configuration.ts';
+import { emptyConfiguration, isBuiltIn, materialise, normalised, withDefaults } from './configuration.ts';
 import type { Configuration, StoredObject } from './configuration.ts';
 import { defaultRouteDomainOf, putInDomain, withShiftingDefaults } from './default-route-domain.ts';
 import { applyEdits } from './edit.ts';
@@ -61,7 +54,7 @@ export class Transaction {
   /** Starts from what runs, or with `isReplacing` from what every system has. */
   constructor(before: Configuration, isReplacing = false) {
     this.#before = isReplacing ? emptyConfiguration() : before;
-    this.#objects = isReplacing ? initialObjects() : new Map(before.objects);
+    this.#objects = new Map(this.#before.objects);
     this.#unknown = new Map((isReplacing ? [] : before.unknown).map((object) => [object.header, object]));
   }
 

@@ -104,7 +104,7 @@ export function validate(
   missingFolders.report(error);
   for (const type of OBJECT_TYPES) {
     const objects = complete.get(type.path)!;
-    if (type.inheritsBy !== undefined) checkInheritance(type, objects, after, error);
+    if (type.inheritsBy !== undefined && changedTypes.has(type.path)) checkInheritance(type, objects, after, error);
     type.check?.(lastChanged(objects, changed), context);
   }
   return { errors, warnings };
