@@ -4,6 +4,7 @@
 //
 // Fails when a test fails, is skipped or left to do, when a file runs no test or exceeds its time-out, when coverage of
 // the pure layers is too low, or when a test that docs/features.yaml names did not pass. There are no retries.
+import { readFileSync } from 'node:fs';
 import { checkFeatures } from './lib/features.mjs';
 import { coverageLeg, prepareCoverage } from './lib/coverage.mjs';
 import { runCheck } from './lib/checks.mjs';
@@ -20,11 +21,22 @@ const started = Date.now();
 /** Of every test: { name, passed, output }. */
 const outcomes = [];
 let shown = 0;
+/** Of `endedProcessorSeconds`, what the lines shown so far account for. */
+let counted = 0;
+
+/** Seconds of processor time of all processes that were started here and have ended. */
+function endedProcessorSeconds() {
+  // Fields 16 and 17 of proc(5), in hundredths of a second: cutime and cstime, counted after the name in brackets.
+  const fields = readFileSync('/proc/self/stat', 'utf8').split(') ')[1].split(' ');
+  return (Number(fields[13]) + Number(fields[14])) / 100;
+}
 
 function record(label, results, milliseconds) {
   outcomes.push(...results);
+  const processorSeconds = endedProcessorSeconds() - counted;
+  counted += processorSeconds;
   const failures = results.filter((result) => !result.passed);
-  const time = `${(milliseconds / 1000).toFixed(1)} s`;
+  const time = `${(milliseconds / 1000).toFixed(1)} s (${processorSeconds.toFixed(1)} s of processors)`;
   const state = failures.length === 0 ? 'ok  ' : 'FAIL';
   console.log(`${state} [${++shown}] ${label}: ${results.length} tests, ${failures.length} failed, ${time}`);
   for (const { name, output } of failures) console.log(`\n--- ${name}\n${output}\n---`);
