@@ -1,8 +1,8 @@
 // `wideplane version`.
 
-import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { loadAddon } from '../native/addon.ts';
+import { packageVersion } from '../native/package.ts';
 import { adaptersHere, adapterText } from './adapters.ts';
 
 export function version(options: { json: boolean }): number {
@@ -21,11 +21,4 @@ export function version(options: { json: boolean }): number {
   for (const [name, value] of Object.entries(facts)) console.log(`${name.padEnd(11)}${value}`);
   for (const [name, value] of Object.entries(adapters)) console.log(`adapter    ${name.padEnd(14)}${value}`);
   return 0;
-}
-
-function packageVersion(): string {
-  const manifest = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  return manifest.version;
 }

@@ -6,7 +6,7 @@
 // Every argument is checked here or by the caller in TypeScript, not in C.
 
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { inPackage } from './package.ts';
 
 /** Words per received or transmitted frame of a packet ring. */
 export const RING_STRIDE = 6;
@@ -422,9 +422,7 @@ export function loadAddon(): LoadedAddon {
 
 function load(): LoadedAddon {
   const require = createRequire(import.meta.url);
-  const path =
-    process.env.WIDEPLANE_ADDON ??
-    fileURLToPath(new URL('../../../native-bindings/build/wideplane.node', import.meta.url));
+  const path = process.env.WIDEPLANE_ADDON ?? inPackage('native-bindings/build/wideplane.node');
   try {
     return { addon: require(path) as Addon, path };
   } catch (error) {

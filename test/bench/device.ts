@@ -20,7 +20,7 @@ import type { Topology } from './topology.ts';
 /** The core of the device under test; generator, sink and clients are on the other. */
 export const DEVICE_CORE = 0;
 export const PROGRAMS = 'native-bindings/build/bench';
-export const WIDEPLANE = 'dist/src/cli/main.js';
+export const WIDEPLANE = 'dist/bin/main.js';
 export const STATE = '/run/wideplane-bench';
 const READY_MS = 60_000;
 

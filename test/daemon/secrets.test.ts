@@ -19,7 +19,7 @@ import { ConfigdProcess, killRunning, tmsh } from '../support/configd-process.ts
 import { Terminal } from '../support/terminal.ts';
 import { RunningUp, eventually } from './supervise/running-up.ts';
 
-const EXECUTABLE = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const EXECUTABLE = fileURLToPath(new URL('../../bin/main.js', import.meta.url));
 const CORE_PATTERN = '/proc/sys/kernel/core_pattern';
 
 const root = mkdtempSync(join(tmpdir(), 'secrets-'));

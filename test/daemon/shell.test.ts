@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { IpcClient } from '../../src/ipc/ipc-client.ts';
 import { Terminal } from '../support/terminal.ts';
 
-const EXECUTABLE = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const EXECUTABLE = fileURLToPath(new URL('../../bin/main.js', import.meta.url));
 const HOST = hostname().split('.')[0]!;
 const USER = userInfo().username;
 

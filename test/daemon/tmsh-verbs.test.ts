@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-const EXECUTABLE = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const EXECUTABLE = fileURLToPath(new URL('../../bin/main.js', import.meta.url));
 const state = mkdtempSync(join(tmpdir(), 'tmsh-verbs-'));
 const daemon = spawn(process.execPath, [EXECUTABLE, 'run', 'configd', '--state', state], {
   stdio: ['ignore', 'pipe', 'inherit'],

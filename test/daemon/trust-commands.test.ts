@@ -12,7 +12,7 @@ import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { openssl, pemOf, selfSigned, TrustAuthority } from '../support/trust-authority.ts';
 
-const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../bin/main.js', import.meta.url));
 const SSH_PORT = 2290;
 /** Machines by the address at which their sshd answers; their state directories have the same names. */
 const [EAST, NORTH] = ['127.0.2.1', '127.0.2.2'];

@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { inDays, type IssuedPair, pemOf, selfSigned, TrustAuthority } from '../support/trust-authority.ts';
 import { waitFor } from './harness/wait.ts';
 
-const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../bin/main.js', import.meta.url));
 const [HERE, PORT] = ['127.0.3.1', 4399];
 const SHORT_S = 20;
 

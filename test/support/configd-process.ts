@@ -6,7 +6,7 @@ import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { IpcClient } from '../../src/ipc/ipc-client.ts';
 
-const EXECUTABLE = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const EXECUTABLE = fileURLToPath(new URL('../../bin/main.js', import.meta.url));
 const running = new Set<ChildProcess>();
 
 /** For afterEach: no test leaves a process behind. */

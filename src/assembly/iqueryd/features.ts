@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { loadAddon } from '../../native/addon.ts';
 import { ConnectionCounter } from '../../net/connection-counter.ts';
 import { PathProber } from '../../probe/path-prober.ts';
-import { packageVersion } from '../configd/package-version.ts';
+import { packageVersion } from '../../native/package.ts';
 import { daemonSocket } from '../../supervise/daemon-table.ts';
 import type { FeatureContext, IqueryFeature } from './feature.ts';
 import { DiscoveryFeature } from './feature-discovery.ts';

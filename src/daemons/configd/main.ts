@@ -1,7 +1,7 @@
 // configd: owns the configuration.
 
 import { Configd, ConfigurationRefused } from '../../assembly/configd/configd.ts';
-import { packageVersion } from '../../assembly/configd/package-version.ts';
+import { packageVersion } from '../../native/package.ts';
 import { errorText } from '../../core/errors.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { ConfigSubscriber } from '../../assembly/config-subscriber.ts';
-import { packageVersion } from '../../assembly/configd/package-version.ts';
+import { packageVersion } from '../../native/package.ts';
 import { Dnsd } from '../../assembly/dnsd/dnsd.ts';
 import { placeText } from '../../assembly/dnsd/listener-spec.ts';
 import { handlersOf } from '../../assembly/dnsd/requests.ts';

@@ -2,7 +2,7 @@
 
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { packageVersion } from '../../assembly/configd/package-version.ts';
+import { packageVersion } from '../../native/package.ts';
 import { ConfigSubscriber } from '../../assembly/config-subscriber.ts';
 import { hostAddresses } from '../../net/host-addresses.ts';
 import { Iqueryd } from '../../assembly/iqueryd/iqueryd.ts';

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { ConfigSubscriber } from '../../assembly/config-subscriber.ts';
-import { packageVersion } from '../../assembly/configd/package-version.ts';
+import { packageVersion } from '../../native/package.ts';
 import { Metricsd } from '../../assembly/metricsd/metricsd.ts';
 import { typesOf } from '../../config/object-types.ts';
 import { logEvent } from '../../core/log-codes.ts';

@@ -15,7 +15,7 @@ export type LogRecord = { level: string; daemon: string; msg: string; pid?: numb
 
 const FAKES = fileURLToPath(new URL('./up-of-fakes.js', import.meta.url));
 
-export const MAIN = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url));
+export const MAIN = fileURLToPath(new URL('../../../bin/main.js', import.meta.url));
 
 /** Waits until `condition` gives something; fails with `what` after `timeoutMs`. */
 export async function eventually<Result>(

@@ -18,7 +18,7 @@ try {
     daemons: DAEMONS,
     daemonCommand: (daemon) => [process.execPath, local('./fake-daemon.js'), daemon.name, state],
     restoreCommand: [
-      ...[process.execPath, local('../../../src/cli/main.js'), 'restore', '--state', state],
+      ...[process.execPath, local('../../../bin/main.js'), 'restore', '--state', state],
       ...['--lock-held', '--log-format', 'json'],
     ],
     relay: (daemon, line, fromStderr) => process.stdout.write(relayLine(daemon, line, fromStderr, 'json')),

@@ -9,7 +9,7 @@ import { makeDirectory, type Namespace } from './namespace.ts';
 import type { Outcome, Program } from './program.ts';
 import { waitFor } from './wait.ts';
 
-export const EXECUTABLE = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url));
+export const EXECUTABLE = fileURLToPath(new URL('../../../bin/main.js', import.meta.url));
 
 export type WideplaneOptions = {
   /** What to run instead of the executable of this checkout. */
