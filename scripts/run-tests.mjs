@@ -13,7 +13,7 @@ import { findTestFiles, runTestFile } from './lib/test-files.mjs';
 // Two files run at once, in namespaces of their own, those with the longest time-out first; one that is alone measures how
 // long something takes, or what is lost meanwhile. Coverage is taken of the pure kinds.
 const isPure = ({ kind }) => kind === 'unit' || kind === 'property';
-const CHECKS = ['types', 'lint', 'imports', 'format'];
+const CHECKS = ['lint', 'types', 'imports', 'format'];
 
 const words = process.argv.slice(2);
 const everything = words.length === 0;
@@ -42,41 +42,36 @@ function record(label, results, milliseconds) {
   for (const { name, output } of failures) console.log(`\n--- ${name}\n${output}\n---`);
 }
 
-async function runFiles(files, atOnce) {
-  const queue = [...files];
+/** `jobs`: { label, run }, where `run` resolves to results. */
+async function runJobs(jobs, atOnce) {
+  const queue = [...jobs];
   const worker = async () => {
-    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+    for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
       const begun = Date.now();
-      const results = await runTestFile(file, { coverage: everything && isPure(file) });
-      record(file.source, results, Date.now() - begun);
+      const results = await job.run();
+      record(job.label, results, Date.now() - begun);
     }
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
 }
+
+const checkJob = (name) => ({ label: `npm run check:${name}`, run: async () => [await runCheck(name)] });
+const fileJob = (file) => ({
+  label: file.source,
+  run: () => runTestFile(file, { coverage: everything && isPure(file) }),
+});
 
 const files = findTestFiles().filter(({ source }) => everything || words.some((word) => source.includes(word)));
 if (files.length === 0) {
   console.error(`no test file's path contains any of: ${words.join(', ')}`);
   process.exit(2);
 }
-if (everything) {
-  prepareCoverage();
-  for (const name of CHECKS) {
-    const begun = Date.now();
-    record(`npm run check:${name}`, [await runCheck(name)], Date.now() - begun);
-  }
-}
-await runFiles(files.filter(isPure), 2);
+if (everything) prepareCoverage();
+await runJobs([...(everything ? CHECKS.map(checkJob) : []), ...files.filter(isPure).map(fileJob)], 2);
 if (everything) record('coverage of the pure layers', [await coverageLeg()], 0);
 const others = files.filter((file) => !isPure(file)).sort((one, other) => other.timeOutSeconds - one.timeOutSeconds);
-await runFiles(
-  others.filter(({ isAlone }) => !isAlone),
-  2,
-);
-await runFiles(
-  others.filter(({ isAlone }) => isAlone),
-  1,
-);
+await runJobs(others.filter(({ isAlone }) => !isAlone).map(fileJob), 2);
+await runJobs(others.filter(({ isAlone }) => isAlone).map(fileJob), 1);
 record(
   'docs/features.yaml',
   checkFeatures(

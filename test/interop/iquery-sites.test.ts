@@ -23,6 +23,8 @@ const WEB_TIMEOUT = 4;
 const MESH_TIMEOUT = 9;
 /** What a change may take on top of the timeout. */
 const SLACK = 2;
+/** Of a virtual server. */
+const MOST_CONNECTIONS = 4;
 const NAME = 'shop.example.com';
 const shop = (number: number): string => `10.50.${number}.80`;
 const meshAddress = (number: number): string => `172.16.0.${number}`;
@@ -37,7 +39,11 @@ gtm server s${n} {
     datacenter dc${n}
     devices { s${n} { addresses { ${meshAddress(n)} { } } } }
     monitor mesh
-    virtual-servers { shop { destination ${shop(n)}:80 } }
+    virtual-servers { shop {
+        destination ${shop(n)}:80
+        limit-max-connections ${MOST_CONNECTIONS}
+        limit-max-connections-status enabled
+    } }
 }`,
 ).join('')}
 gtm pool a shop {
@@ -80,7 +86,7 @@ const sites: Site[] = [];
 /** Runs where the port is not open from here: what is asked is whether it was started. */
 function startNginx({ number, namespace }: Pick<Site, 'number' | 'namespace'>, overloaded: string): Promise<Nginx> {
   return Nginx.start(
-    `server { listen 10.50.${number}.81:8080; location = /health {
+    `server { listen 10.50.${number}.81:8080; listen ${shop(number)}:80; location = /health {
        if (-f ${overloaded}) { return 503 "overloaded"; } return 200 "in good health\\n"; } }`,
     { address: `10.50.${number}.81`, port: 8080, namespace: namespace.name, isSeenFrom: namespace.name },
   );
@@ -89,7 +95,7 @@ function startNginx({ number, namespace }: Pick<Site, 'number' | 'namespace'>, o
 async function startSite(number: number): Promise<Site> {
   const namespace = await Namespace.create(`site-${number}`);
   await connect([namespace, 'e0'], [hub, `e${number}`]);
-  await namespace.addAddress('lo', `10.50.${number}.81/32`, `10.50.${number}.53/32`);
+  await namespace.addAddress('lo', `10.50.${number}.81/32`, `10.50.${number}.53/32`, `${shop(number)}/32`);
   const overloaded = join(makeDirectory('web'), 'overloaded');
   const nginx = await startNginx({ number, namespace }, overloaded);
   const wideplane = await Wideplane.start(namespace, configuration(number));
@@ -190,6 +196,21 @@ it('one that is overloaded is not answered at any, and comes back', async () => 
   assert.match(await explained(two), /bigip \/Common\/s1: virtual \/Common\/shop: /);
   rmSync(one.overloaded);
   await allAnswer('relieved', WEB_TIMEOUT + SLACK, shop(1));
+});
+
+it('one with more connections than its limit is not answered at any, and comes back', async () => {
+  const [one, , three] = sites as [Site, Site, Site];
+  const hold = `
+import socket, time
+held = [socket.create_connection(('${shop(1)}', 80)) for _ in range(${MOST_CONNECTIONS + 2})]
+print('held', flush=True)
+time.sleep(600)`;
+  const client = one.namespace.start(['python3', '-c', hold]);
+  await client.expect(/^held$/m, 10);
+  await allAnswer('full', WEB_TIMEOUT + SLACK, shop(2));
+  assert.match(await explained(three), /connections, limit 4/);
+  await client.stop();
+  await allAnswer('free', WEB_TIMEOUT + SLACK, shop(1));
 });
 
 it('a site that is cut off is not answered at the others, stays right for itself, and comes back', async () => {
