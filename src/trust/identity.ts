@@ -191,8 +191,11 @@ async function replaceLink(layout: TrustLayout, link: string, target: string): P
   await placeLink(join(layout.pairs, link), target, owner);
 }
 
+/** Links that this process has placed: two at once must not share a temporary name. */
+let links = 0;
+
 async function placeLink(path: string, target: string, owner: { uid: number; gid: number } | undefined): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${++links}.tmp`);
   try {
     await rm(temporary, { force: true });
     await symlink(target, temporary);
