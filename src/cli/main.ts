@@ -51,6 +51,11 @@ program
   .description('start all daemons as child processes, restart one that dies, stop them in order on Ctrl-C')
   .addOption(configOption())
   .addOption(stateOption())
+  .addOption(
+    new Option('--only <daemons>', 'start only these, with commas between them; configd is always started').argParser(
+      daemonNames,
+    ),
+  )
   .option('--force', 'take over even a device that carries the default route or your SSH session')
   .addOption(logFormatOption())
   .addOption(logLevelOption())
@@ -61,6 +66,7 @@ Examples:
   wideplane up                                        the saved configuration in ${DEFAULT_STATE}
   wideplane up --config /etc/wideplane.conf           start from a file
   wideplane up --state /tmp/lab --log-format json     a second instance, its log for a machine to read
+  wideplane up --only dataplaned                      tunnels and no DNS: two daemons instead of six
 
 As root each daemon keeps only the capabilities that it needs:
 ${DAEMONS.map((daemon) => `  ${daemon.name.padEnd(12)}${capabilities(daemon.capabilities)}`).join('\n')}
@@ -68,7 +74,7 @@ ${DAEMONS.map((daemon) => `  ${daemon.name.padEnd(12)}${capabilities(daemon.capa
 Devices of a "net interface" with address-owner wideplane are taken over while it runs: their kernel addresses are
 removed and the kernel stops reading their frames. All of it is put back at the end, also after kill -9.`,
   )
-  .action(async (options: LogFlags & { config?: string; state: string; force?: boolean }) => {
+  .action(async (options: LogFlags & { config?: string; state: string; force?: boolean; only?: DaemonName[] }) => {
     const { up } = await import('./up.ts');
     process.exitCode = await up({
       ...options,
@@ -285,6 +291,10 @@ function daemonName(value: string): DaemonName {
   const found = DAEMONS.find((daemon) => daemon.name === value);
   if (found) return found.name;
   throw new InvalidArgumentError(`There is no such daemon; use ${DAEMONS.map((daemon) => daemon.name).join(' or ')}.`);
+}
+
+function daemonNames(value: string): DaemonName[] {
+  return value.split(',').map((name) => daemonName(name.trim()));
 }
 
 function collect(value: string, earlier: string[] = []): string[] {

@@ -31,6 +31,7 @@ test('what cannot be understood ends with status 2 and a way on', () => {
     [['up', '--stat', '/tmp'], /unknown option '--stat'[\s\S]*--state[\s\S]*--help/],
     [['upp'], /unknown command 'upp'[\s\S]*up/],
     [['run', 'confd'], /no such daemon; use configd or dataplaned or dnsd or healthd or iqueryd or metricsd/],
+    [['up', '--only', 'dataplaned,dns'], /'dataplaned,dns' is invalid\. There is no such daemon; use configd or/],
     [['run'], /missing required argument 'daemon'/],
     [['up', '--log-format', 'xml'], /Allowed choices are text, json/],
     [['tcpdump', '-c', 'many'], /whole number above 0/],

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { it } from 'node:test';
 import { connect, Namespace } from '../interop/harness/namespace.ts';
 import { ping, reach } from '../interop/harness/traffic.ts';
-import { Wideplane } from '../interop/harness/wideplane.ts';
+import { ALL_DAEMONS, Wideplane } from '../interop/harness/wideplane.ts';
 
 const installed = process.env.WIDEPLANE_PACKAGE;
 assert.ok(installed, 'WIDEPLANE_PACKAGE names no installed package: run this file by ./scripts/test package');
@@ -33,7 +33,7 @@ it('the installed executable starts, answers an echo on its self IP, and stops',
     net vlan wan { interfaces { 1.1 { untagged } } tag 4094 }
     net self wan-self { address 10.9.1.1/24 vlan wan allow-service none }
   `;
-  const wideplane = await Wideplane.start(site, configuration, { executable });
+  const wideplane = await Wideplane.start(site, configuration, { executable, daemons: ALL_DAEMONS });
   await reach(host, '10.9.1.1');
   assert.equal((await ping(host, '10.9.1.1')).received, 5);
   assert.match(await wideplane.tmsh('list net self'), /10\.9\.1\.1\/24/);

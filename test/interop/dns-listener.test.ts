@@ -70,7 +70,7 @@ async function buildLab(): Promise<Lab> {
   await far!.ip('link', 'set', 'vx5', 'netns', far5!.name);
   await far5!.ip('link', 'set', 'vx5', 'up');
   await far5!.addAddress('vx5', '172.16.0.2/24');
-  const wideplane = await Wideplane.start(site!, CONFIGURATION);
+  const wideplane = await Wideplane.start(site!, CONFIGURATION, { daemons: ['dataplaned', 'dnsd'] });
   await reach(client!, INSIDE);
   await reach(far!, TUNNEL);
   await reach(far5!, TUNNEL);

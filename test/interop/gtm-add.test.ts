@@ -11,7 +11,7 @@ import { connect, Namespace } from './harness/namespace.ts';
 import type { Outcome } from './harness/program.ts';
 import { makeSshClient, type SshClient, SshDevice } from './harness/ssh-device.ts';
 import { waitFor } from './harness/wait.ts';
-import { EXECUTABLE, Wideplane } from './harness/wideplane.ts';
+import { EXECUTABLE, ALL_DAEMONS, Wideplane } from './harness/wideplane.ts';
 
 const [MEMBER, NEWCOMER] = ['192.0.2.1', '192.0.2.2'];
 const CHECKOUT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -53,8 +53,8 @@ describe('gtm-add', () => {
     await spaces[0]!.addAddress('e0', `${MEMBER}/24`);
     await spaces[1]!.addAddress('e0', `${NEWCOMER}/24`);
     client = await makeSshClient();
-    member = await Wideplane.start(spaces[0]!, GROUP);
-    newcomer = await Wideplane.start(spaces[1]!, OWN);
+    member = await Wideplane.start(spaces[0]!, GROUP, { daemons: ALL_DAEMONS });
+    newcomer = await Wideplane.start(spaces[1]!, OWN, { daemons: ALL_DAEMONS });
     device = await SshDevice.start(spaces[0]!, client, { isDevice: false, visible: [CHECKOUT, member.state] });
     const program = join(device.programs, 'wideplane');
     writeFileSync(program, `#!/bin/sh\nexec ${process.execPath} ${EXECUTABLE} "$@"\n`, { mode: 0o755 });

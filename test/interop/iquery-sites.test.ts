@@ -15,7 +15,7 @@ import { Nginx } from '../support/nginx.ts';
 import { addKernelBridge } from './harness/kernel-vxlan.ts';
 import { connect, makeDirectory, Namespace } from './harness/namespace.ts';
 import { waitFor } from './harness/wait.ts';
-import { Wideplane } from './harness/wideplane.ts';
+import { ALL_DAEMONS, Wideplane } from './harness/wideplane.ts';
 
 const NUMBERS = [1, 2, 3] as const;
 /** Seconds: of the monitors of web servers, and of other machines. */
@@ -98,7 +98,7 @@ async function startSite(number: number): Promise<Site> {
   await namespace.addAddress('lo', `10.50.${number}.81/32`, `10.50.${number}.53/32`, `${shop(number)}/32`);
   const overloaded = join(makeDirectory('web'), 'overloaded');
   const nginx = await startNginx({ number, namespace }, overloaded);
-  const wideplane = await Wideplane.start(namespace, configuration(number));
+  const wideplane = await Wideplane.start(namespace, configuration(number), { daemons: ALL_DAEMONS });
   return { number, namespace, wideplane, overloaded, nginx };
 }
 

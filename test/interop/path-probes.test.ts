@@ -10,7 +10,7 @@ import type { PathMeasure } from '../../src/probe/path-prober.ts';
 import { connect, Namespace } from './harness/namespace.ts';
 import type { Program } from './harness/program.ts';
 import { waitFor } from './harness/wait.ts';
-import { Wideplane } from './harness/wideplane.ts';
+import { ALL_DAEMONS, Wideplane } from './harness/wideplane.ts';
 
 const LINK = fileURLToPath(new URL('../../../test/interop/harness/programs/slow-link.py', import.meta.url));
 const PROGRAM = fileURLToPath(new URL('./harness/programs/measure-path.js', import.meta.url));
@@ -134,7 +134,7 @@ describe('the way to a resolver', () => {
 });
 
 it('a resolver that asks is measured, and sent to the nearer datacenter', async () => {
-  const wideplane = await Wideplane.start(site, CONFIGURATION);
+  const wideplane = await Wideplane.start(site, CONFIGURATION, { daemons: ALL_DAEMONS });
   await wideplane.dnsReady();
   const dig = async (name: string): Promise<string> =>
     (await resolver.run(['dig', '+short', '+time=3', `@${SITE}`, `${name}.example.com`])).trim();

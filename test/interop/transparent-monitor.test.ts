@@ -10,7 +10,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { connect, Namespace } from './harness/namespace.ts';
 import { waitFor } from './harness/wait.ts';
-import { Wideplane } from './harness/wideplane.ts';
+import { ALL_DAEMONS, Wideplane } from './harness/wideplane.ts';
 
 const FAR = '203.0.113.9';
 const SIDES = [1, 2] as const;
@@ -36,7 +36,7 @@ it('members are the routers that a transparent monitor goes by, and each is down
     await router.ip('route', 'add', FAR, 'via', `10.2.${side}.2`);
     await far.ip('route', 'add', `10.1.${side}.0/24`, 'via', `10.2.${side}.1`);
   }
-  const wideplane = await Wideplane.start(site, '');
+  const wideplane = await Wideplane.start(site, '', { daemons: ALL_DAEMONS });
   await waitFor('healthd answers', 10, () => wideplane.log.includes('healthd ready'));
   await wideplane.tmsh(
     `create ltm monitor gateway-icmp through { destination ${FAR}:* interval ${INTERVAL} timeout ${TIMEOUT} transparent enabled }`,

@@ -14,7 +14,7 @@ import { addKernelBridge } from './harness/kernel-vxlan.ts';
 import { connect, Namespace } from './harness/namespace.ts';
 import { reach } from './harness/traffic.ts';
 import { waitFor } from './harness/wait.ts';
-import { Wideplane } from './harness/wideplane.ts';
+import { ALL_DAEMONS, Wideplane } from './harness/wideplane.ts';
 
 const [FIXED, VM, NOBODY] = ['172.16.0.10', '172.16.0.20', '172.16.0.30'];
 const UNDERLAY = ['10.9.1.1', '10.9.1.2'] as const;
@@ -67,8 +67,8 @@ it('a machine moves, and its priority group follows at both sites', async () => 
     await host.sysctl({ 'net.ipv6.conf.e0.disable_ipv6': '1' });
   }
   const wideplanes = [
-    await Wideplane.start(sites[0], configuration(0)),
-    await Wideplane.start(sites[1], configuration(1)),
+    await Wideplane.start(sites[0], configuration(0), { daemons: ALL_DAEMONS }),
+    await Wideplane.start(sites[1], configuration(1), { daemons: ALL_DAEMONS }),
   ] as const;
   const [first, second] = wideplanes;
   const become = async (site: Wideplane, wanted: Record<string, number>): Promise<void> => {

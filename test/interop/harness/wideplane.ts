@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { DaemonName } from '../../../src/ipc/daemon-name.ts';
+import { DAEMONS } from '../../../src/supervise/daemon-table.ts';
 import { IpcClient } from '../../../src/ipc/ipc-client.ts';
 import type { ShowRow } from '../../../src/ipc/schema.ts';
 import { makeDirectory, type Namespace } from './namespace.ts';
@@ -14,11 +15,15 @@ export const EXECUTABLE = fileURLToPath(new URL('../../../bin/main.js', import.m
 export type WideplaneOptions = {
   /** What to run instead of the executable of this checkout. */
   executable?: string;
+  /** Which daemons it starts besides configd; default: dataplaned, for each of them takes half a second of a processor. */
+  daemons?: readonly DaemonName[];
   /** A command that runs `up`, as nice(1) does. */
   wrapper?: readonly string[];
   /** More arguments of `up`. */
   arguments?: readonly string[];
 };
+
+export const ALL_DAEMONS = DAEMONS.map(({ name }) => name);
 
 export class Wideplane {
   readonly namespace: Namespace;
@@ -32,7 +37,8 @@ export class Wideplane {
     this.#command = [process.execPath, options.executable ?? EXECUTABLE];
     const file = `${makeDirectory('config')}/wideplane.conf`;
     writeFileSync(file, configuration);
-    const up = ['up', '--config', file, '--state', this.state, ...(options.arguments ?? [])];
+    const only = ['--only', (options.daemons ?? ['dataplaned']).join(',')];
+    const up = ['up', '--config', file, '--state', this.state, ...only, ...(options.arguments ?? [])];
     this.#program = namespace.start([...(options.wrapper ?? []), ...this.#command, ...up]);
   }
 
