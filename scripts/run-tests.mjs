@@ -10,8 +10,9 @@ import { coverageLeg, prepareCoverage } from './lib/coverage.mjs';
 import { runCheck } from './lib/checks.mjs';
 import { findTestFiles, runTestFile } from './lib/test-files.mjs';
 
-// Two files run at once, in namespaces of their own, those with the longest time-out first; one that is alone measures how
-// long something takes, or what is lost meanwhile. Coverage is taken of the pure kinds.
+// Two files run at once, in namespaces of their own, those with the longest time-out first; one that is alone (`// alone`, and
+// test/conformance without `// beside others`) measures how long something takes, or what is lost meanwhile. Coverage is taken
+// of the pure kinds.
 const isPure = ({ kind }) => kind === 'unit' || kind === 'property';
 const CHECKS = ['lint', 'types', 'imports', 'format'];
 

@@ -27,7 +27,7 @@ export function findTestFiles() {
         kind,
         compiled: `dist/${source.replace(/\.ts$/, '.js')}`,
         timeOutSeconds: declared ? Number(declared[1]) : DEFAULT_TIME_OUT_SECONDS,
-        isAlone: kind === 'conformance' || /^\/\/ alone$/m.test(text),
+        isAlone: /^\/\/ alone$/m.test(text) || (kind === 'conformance' && !/^\/\/ beside others$/m.test(text)),
       };
     });
 }

@@ -1,3 +1,4 @@
+// beside others
 // Published test vectors of the ciphers of IPsec, by each library of the addon. Those of AES-GCM, AES-CBC and 3DES are opened,
 // since their IVs are given; HMACs and AES-GMAC of AH are computed.
 

@@ -1,3 +1,4 @@
+// beside others
 // The ciphers of IPsec in the addon, by each of its libraries, against node:crypto.
 
 import assert from 'node:assert/strict';

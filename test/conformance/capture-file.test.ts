@@ -1,3 +1,4 @@
+// beside others
 // Capture files as a port: the other side writes the file that is replayed, and reads the one that is recorded.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// beside others
 // The same questions about the same zones to us, to BIND's named and to Knot: sections, flags and codes must be the same, but for
 // kinds of differences that an RFC allows, each of which is named here.
 

@@ -1,3 +1,4 @@
+// beside others
 // What dig, kdig and drill make of our answers: one table of questions with what each of the tools shall print of them.
 
 import assert from 'node:assert/strict';

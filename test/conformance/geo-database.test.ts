@@ -1,3 +1,4 @@
+// beside others
 // Our reader of the MaxMind DB format against MaxMind's: databases of its own writer, each lookup as mmdblookup has it.
 // time-out: 600 s
 

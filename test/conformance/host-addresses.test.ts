@@ -1,3 +1,4 @@
+// beside others
 // Which addresses this host has, as its kernel says: with a cable that is pulled out as with one that is plugged in.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// beside others
 // time-out: 600 s
 // ESP and AH against scapy, which has both on its own: what we seal it opens, and the reverse, packet for packet.
 

@@ -1,3 +1,4 @@
+// beside others
 // time-out: 120 s
 // The mesh's documents are XML to others: xmllint and Python's expat read what is written here, and what Python writes is read here.
 

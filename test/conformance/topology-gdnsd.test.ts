@@ -1,3 +1,4 @@
+// beside others
 // Topology against the maps of gdnsd: both have the same database of places and the same preferences, and send the same client
 // subnets to the same datacenters.
 // time-out: 300 s

@@ -1,3 +1,4 @@
+// beside others
 // time-out: 300 s
 // Shares of answers against those of gdnsd, which is set up alike: as many questions to each of the two, in the network namespace of
 // the test.

@@ -1,3 +1,4 @@
+// beside others
 // Our verdict on zones against that of named-checkzone, and our records against those of named-compilezone.
 // time-out: 600 s
 import assert from 'node:assert/strict';

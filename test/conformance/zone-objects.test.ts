@@ -1,3 +1,4 @@
+// beside others
 // The verdict on the records of a `gtm zone` against that of named-checkzone on a file with the same records.
 // time-out: 600 s
 
