@@ -7,7 +7,7 @@
 import { addKernelBridge, addKernelVxlan } from '../../test/interop/harness/kernel-vxlan.ts';
 import { connect, Namespace } from '../../test/interop/harness/namespace.ts';
 import { OpenVswitch } from '../../test/interop/harness/open-vswitch.ts';
-import { Wideplane } from '../../test/interop/harness/wideplane.ts';
+import { ALL_DAEMONS, Wideplane } from '../../test/interop/harness/wideplane.ts';
 
 /** IPv4 20, UDP 8, VXLAN 8 and the inner Ethernet header 14 leave this of an underlay of 1500 octets. */
 const INNER_MTU = 1450;
@@ -86,7 +86,11 @@ export async function buildLab(): Promise<Lab> {
   await ovs.addPort('e1');
 
   await site2!.addAddress('e0', '10.9.1.4/24');
-  const [first, second] = await Promise.all([Wideplane.start(site1!, SITE_1), Wideplane.start(site2!, SITE_2)]);
+  const daemons = { daemons: ALL_DAEMONS };
+  const [first, second] = await Promise.all([
+    Wideplane.start(site1!, SITE_1, daemons),
+    Wideplane.start(site2!, SITE_2, daemons),
+  ]);
 
   const branch = (index: number, tunnel: string, vni: number, peer: string): Branch => ({
     tunnel,

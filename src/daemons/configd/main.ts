@@ -1,10 +1,10 @@
 // configd: owns the configuration.
 
 import { Configd, ConfigurationRefused } from '../../assembly/configd/configd.ts';
-import { packageVersion } from '../../native/package.ts';
 import { errorText } from '../../core/errors.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
+import { packageVersion } from '../../native/package.ts';
 import { EXIT_CONFIGURATION, RESTART_SIGNAL } from '../../supervise/daemon-process.ts';
 
 export type ConfigdSettings = { state: string; config?: string; log: Log };

@@ -2,7 +2,6 @@
 
 import { join } from 'node:path';
 import { ConfigSubscriber } from '../../assembly/config-subscriber.ts';
-import { packageVersion } from '../../native/package.ts';
 import { Dnsd } from '../../assembly/dnsd/dnsd.ts';
 import { placeText } from '../../assembly/dnsd/listener-spec.ts';
 import { handlersOf } from '../../assembly/dnsd/requests.ts';
@@ -11,6 +10,7 @@ import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import { IpcServer } from '../../ipc/ipc-server.ts';
 import { loadAddon } from '../../native/addon.ts';
+import { packageVersion } from '../../native/package.ts';
 import { makeDirectory } from '../../store/atomic-file.ts';
 import { daemonSocket } from '../../supervise/daemon-table.ts';
 import { askSupervisor, setQueryRules } from '../../supervise/device-client.ts';

@@ -2,7 +2,6 @@
 
 import { join } from 'node:path';
 import { ConfigSubscriber } from '../../assembly/config-subscriber.ts';
-import { hostAddresses } from '../../net/host-addresses.ts';
 import { Healthd } from '../../assembly/healthd/healthd.ts';
 import { NextHops } from '../../assembly/healthd/next-hops.ts';
 import { handlersOf } from '../../assembly/healthd/requests.ts';
@@ -13,6 +12,7 @@ import { useSecretBox } from '../../config/secret-box.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import { IpcServer } from '../../ipc/ipc-server.ts';
+import { hostAddresses } from '../../net/host-addresses.ts';
 import { createProbers } from '../../probe/probers.ts';
 import { makeDirectory } from '../../store/atomic-file.ts';
 import { MasterKeyBox } from '../../store/master-key.ts';

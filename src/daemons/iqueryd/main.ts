@@ -2,9 +2,7 @@
 
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { packageVersion } from '../../native/package.ts';
 import { ConfigSubscriber } from '../../assembly/config-subscriber.ts';
-import { hostAddresses } from '../../net/host-addresses.ts';
 import { Iqueryd } from '../../assembly/iqueryd/iqueryd.ts';
 import { deviceIdIn } from '../../assembly/iqueryd/device-id.ts';
 import { handlersOf } from '../../assembly/iqueryd/requests.ts';
@@ -14,6 +12,8 @@ import { useSecretBox } from '../../config/secret-box.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import { IpcServer } from '../../ipc/ipc-server.ts';
+import { packageVersion } from '../../native/package.ts';
+import { hostAddresses } from '../../net/host-addresses.ts';
 import { makeDirectory } from '../../store/atomic-file.ts';
 import { MasterKeyBox } from '../../store/master-key.ts';
 import { daemonSocket } from '../../supervise/daemon-table.ts';

@@ -2,12 +2,12 @@
 
 import { join } from 'node:path';
 import { ConfigSubscriber } from '../../assembly/config-subscriber.ts';
-import { packageVersion } from '../../native/package.ts';
 import { Metricsd } from '../../assembly/metricsd/metricsd.ts';
 import { typesOf } from '../../config/object-types.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import { IpcServer } from '../../ipc/ipc-server.ts';
+import { packageVersion } from '../../native/package.ts';
 import { makeDirectory } from '../../store/atomic-file.ts';
 import { daemonSocket } from '../../supervise/daemon-table.ts';
 import { askSupervisor } from '../../supervise/device-client.ts';
