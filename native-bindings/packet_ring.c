@@ -210,13 +210,18 @@ static int take_slots(struct ring *ring, int32_t *descriptor, int max)
 	return count;
 }
 
+static int set_program(struct ring *ring)
+{
+	struct sock_filter code = BPF_STMT(BPF_RET | BPF_K, (uint32_t)ring->directed);
+	struct sock_fprog program = {.len = 1, .filter = &code};
+	return setsockopt(ring->ring_socket, SOL_PACKET, PACKET_FANOUT_DATA, &program, sizeof program);
+}
+
 static void *replace_program(void *argument)
 {
 	struct ring *ring = argument;
-	struct sock_filter code = BPF_STMT(BPF_RET | BPF_K, (uint32_t)ring->directed);
-	struct sock_fprog program = {.len = 1, .filter = &code};
 	/* It fails only for a socket that has left its group, and then there is nothing to direct. */
-	setsockopt(ring->ring_socket, SOL_PACKET, PACKET_FANOUT_DATA, &program, sizeof program);
+	set_program(ring);
 	atomic_store_explicit(&ring->helper_done, true, memory_order_release);
 	return NULL;
 }
@@ -359,6 +364,11 @@ static const char *join_group(struct ring *ring, int index)
 	} else if (filter_all(ring->ring_socket, incoming, 4) < 0 || filter_all(ring->slot_socket, incoming, 4) < 0) {
 		return "setsockopt SO_ATTACH_FILTER";
 	}
+	/* Where its reader takes its time to begin, the plain socket has room for seconds, the ring for a millisecond a block. There
+	 * is no program yet whose end the kernel would wait for; frames that came before lie in the ring and are read first. */
+	ring->wanted = ring->directed = ring->slot_count > 0 ? LOW_LATENCY : BULK;
+	ring->young = true;
+	if (set_program(ring) < 0) return "setsockopt PACKET_FANOUT_DATA";
 	return NULL;
 }
 

@@ -14,6 +14,8 @@ import { findTestFiles, runTestFile } from './lib/test-files.mjs';
 // test/conformance without `// beside others`) measures how long something takes, or what is lost meanwhile. Coverage is taken
 // of the pure kinds.
 const isPure = ({ kind }) => kind === 'unit' || kind === 'property';
+const REASON_LINES = 8;
+const REASON_COLUMNS = 160;
 const CHECKS = ['lint', 'types', 'imports', 'format'];
 
 const words = process.argv.slice(2);
@@ -84,7 +86,13 @@ record(
 );
 
 const failed = outcomes.filter(({ passed }) => !passed);
-if (failed.length > 0) console.log(`\nfailed:\n${failed.map(({ name }) => `  ${name}`).join('\n')}`);
+// The reasons once more, for those who have only the end of the output: what was thrown, and where.
+const reasonOf = ({ output }) => {
+  const lines = output.split('\n').filter((line) => line.trim() !== '' && !/^ +at .*node:internal/.test(line));
+  return lines.slice(0, REASON_LINES).map((line) => `      ${line.slice(0, REASON_COLUMNS)}\n`);
+};
+if (failed.length > 0) console.log('\nfailed:');
+for (const result of failed) console.log(`  ${result.name}\n${reasonOf(result).join('')}`);
 console.log(`\n${files.length} files in ${Math.round((Date.now() - started) / 1000)} s`);
 console.log(`${outcomes.length - failed.length} passed, ${failed.length} failed`);
 process.exit(failed.length === 0 ? 0 : 1);

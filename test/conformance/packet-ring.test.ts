@@ -53,6 +53,10 @@ const backlogDrops = (): number =>
 const isUp = (device: string): boolean => (addon.deviceQuery(device).flags & 0x41) === 0x41;
 
 let pairs = 0;
+const peers: PacketPeer[] = [];
+// Of a test that failed too: a process that is left would keep the file from its end.
+after(() => Promise.all(peers.map((peer) => peer.close())));
+
 /** A veth pair with a peer at its other end. */
 async function connect(mtu: number, prepare: (here: string, there: string, namespace: string) => void) {
   const id = pairs++;
@@ -60,6 +64,7 @@ async function connect(mtu: number, prepare: (here: string, there: string, names
   addVeth(here, there, namespace, mtu);
   prepare(here, there, namespace);
   const peer = new PacketPeer(namespace, 'ethernet', there);
+  peers.push(peer);
   await peer.ready;
   return { here, there, namespace, peer };
 }
