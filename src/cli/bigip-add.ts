@@ -1,11 +1,9 @@
 // `wideplane bigip-add`: this machine and others trust each other, so that it can dial them over iQuery. Returns the exit code.
 
-import { resolve } from 'node:path';
 import { errorText } from '../core/errors.ts';
-import { IpcClient } from '../ipc/ipc-client.ts';
-import { daemonSocket } from '../supervise/daemon-table.ts';
 import type { PeerRole } from '../trust/verdict.ts';
-import { RemoteError, RemoteMachine, type RemoteOptions } from './remote-machine.ts';
+import { configuredPeers } from './configured-peers.ts';
+import { RemoteMachine, type RemoteOptions } from './remote-machine.ts';
 import { checkClock, exchangeCertificates, exchangeOf } from './trust-exchange.ts';
 
 export type BigipAddFlags = RemoteOptions & {
@@ -19,9 +17,9 @@ export type BigipAddFlags = RemoteOptions & {
 
 export async function bigipAdd(typed: readonly string[], flags: BigipAddFlags): Promise<number> {
   try {
-    const hosts = typed.length > 0 ? typed : await configuredServers(flags.state);
+    const hosts = typed.length > 0 ? typed : await configuredPeers(flags.state);
     if (hosts.length === 0) {
-      throw new Error('no gtm server of product bigip is configured, and no host was typed');
+      throw new Error('no other gtm server of product bigip is configured, and no host was typed');
     }
     if (flags.print) {
       for (const host of hosts) say(byHand(host));
@@ -70,24 +68,6 @@ async function addOne(host: string, flags: BigipAddFlags): Promise<string | unde
     return errorText(error);
   } finally {
     await remote?.close();
-  }
-}
-
-/** An address of each server that is dialled. */
-async function configuredServers(state: string): Promise<string[]> {
-  const client = await IpcClient.connect(daemonSocket(resolve(state), 'iqueryd')).catch((error: unknown) => {
-    throw new RemoteError(`${errorText(error)}: type the hosts, or start "wideplane up"`);
-  });
-  try {
-    const { rows } = await client.request('show', { type: 'gtm iquery' });
-    const byServer = new Map<string, string>();
-    for (const { name, stats } of rows) {
-      const server = String(stats?.Server ?? name);
-      if (stats?.['This Machine'] !== 'yes' && !byServer.has(server)) byServer.set(server, name);
-    }
-    return [...byServer.values()];
-  } finally {
-    client.close();
   }
 }
 

@@ -55,7 +55,7 @@ if [ -f ${DEVICE.certificate} ]; then
   echo "kind bigip"
   [ ! -r /VERSION ] || sed -n 's/^Version: */version /p' /VERSION
 else
-  command -v "$1" >/dev/null && echo "kind wideplane" && "$1" version --json | sed -n 's/.*"version": *"\\([^"]*\\)".*/version \\1/p' | head -n 1
+  command -v "$1" >/dev/null && echo "kind wideplane" && "$1" version --json | sed -n 's/.*"wideplane": *"\\([^"]*\\)".*/version \\1/p' | head -n 1
 fi
 true
 `;

@@ -1,14 +1,10 @@
 // `wideplane trust rotate`: a new certificate on this machine, which every peer trusts before it is used.
 
-import { join, resolve } from 'node:path';
-import { readSnapshot, SNAPSHOT_FILE } from '../assembly/config-snapshot.ts';
-import type { GtmServer } from '../config/types/gtm-server.ts';
-import type { Self } from '../config/types/net-self.ts';
 import { errorText } from '../core/errors.ts';
-import { hostAddresses } from '../net/host-addresses.ts';
 import type { Certificate } from '../trust/certificate.ts';
 import { readStaged } from '../trust/identity.ts';
 import { activate, stageNew } from '../trust/renewal.ts';
+import { configuredPeers } from './configured-peers.ts';
 import { RemoteMachine, type RemoteOptions } from './remote-machine.ts';
 import { ownIdentity, withLayout } from './trust.ts';
 
@@ -17,7 +13,7 @@ export type RotateFlags = RemoteOptions & { readonly hostname: string };
 export async function rotate(state: string, typed: readonly string[], flags: RotateFlags): Promise<number> {
   let failed = 0;
   const status = await withLayout(state, 'rotate', async (layout) => {
-    const hosts = typed.length > 0 ? [...typed] : await peersOf(resolve(state));
+    const hosts = typed.length > 0 ? [...typed] : await configuredPeers(state);
     for (const host of hosts) {
       // It would be an option of ssh.
       if (host.startsWith('-') || /\s/.test(host)) throw new Error(`"${host}" is no host: type [user@]host`);
@@ -62,28 +58,6 @@ async function importAt(host: string, certificate: Certificate, flags: RotateFla
   } finally {
     await remote?.close();
   }
-}
-
-/** Addresses of other servers of product bigip, one each, as iqueryd has them. */
-async function peersOf(state: string): Promise<string[]> {
-  const snapshot = await readSnapshot(join(state, 'iqueryd', SNAPSHOT_FILE));
-  if (snapshot === undefined) {
-    throw new Error('which peers there are is not known, since iqueryd has no configuration yet: type their hosts');
-  }
-  const own = hostAddresses();
-  const hosts: string[] = [];
-  for (const object of snapshot.objects.values()) {
-    if (object.type === 'net self') own.add((object as unknown as Self).properties.address.replace(/\/.*$/, ''));
-  }
-  for (const object of snapshot.objects.values()) {
-    if (object.type !== 'gtm server') continue;
-    const { properties } = object as unknown as GtmServer;
-    if (properties.product !== 'bigip' || !properties.enabled) continue;
-    const devices = Object.values(properties.devices).flatMap(({ addresses }) => Object.keys(addresses));
-    const addresses = [...Object.keys(properties.addresses), ...devices];
-    if (!addresses.some((address) => own.has(address)) && addresses[0] !== undefined) hosts.push(addresses[0]);
-  }
-  return hosts;
 }
 
 function say(line: string): void {

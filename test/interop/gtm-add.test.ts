@@ -40,34 +40,34 @@ gtm pool a old { members { old:one { } } }
 gtm wideip a old.example.com { pools { old { } } }
 `;
 
+let spaces: Namespace[];
+let member: Wideplane;
+let newcomer: Wideplane;
+let client: SshClient;
+let device: SshDevice;
+
+before(async () => {
+  spaces = [await Namespace.create('member'), await Namespace.create('newcomer')];
+  await connect([spaces[0]!, 'e0'], [spaces[1]!, 'e0']);
+  await spaces[0]!.addAddress('e0', `${MEMBER}/24`);
+  await spaces[1]!.addAddress('e0', `${NEWCOMER}/24`);
+  client = await makeSshClient();
+  member = await Wideplane.start(spaces[0]!, GROUP, { daemons: ALL_DAEMONS });
+  newcomer = await Wideplane.start(spaces[1]!, OWN, { daemons: ALL_DAEMONS });
+  device = await SshDevice.start(spaces[0]!, client, { isDevice: false, visible: [CHECKOUT, member.state] });
+  const program = join(device.programs, 'wideplane');
+  writeFileSync(program, `#!/bin/sh\nexec ${process.execPath} ${EXECUTABLE} "$@"\n`, { mode: 0o755 });
+  for (const wideplane of [member, newcomer]) {
+    await waitFor('iqueryd answers', 10, () => wideplane.log.includes('iqueryd ready'));
+  }
+});
+
+after(async () => {
+  await device.stop();
+  for (const wideplane of [member, newcomer]) assert.equal(await wideplane.stop(), 0, wideplane.log);
+});
+
 describe('gtm-add', () => {
-  let spaces: Namespace[];
-  let member: Wideplane;
-  let newcomer: Wideplane;
-  let client: SshClient;
-  let device: SshDevice;
-
-  before(async () => {
-    spaces = [await Namespace.create('member'), await Namespace.create('newcomer')];
-    await connect([spaces[0]!, 'e0'], [spaces[1]!, 'e0']);
-    await spaces[0]!.addAddress('e0', `${MEMBER}/24`);
-    await spaces[1]!.addAddress('e0', `${NEWCOMER}/24`);
-    client = await makeSshClient();
-    member = await Wideplane.start(spaces[0]!, GROUP, { daemons: ALL_DAEMONS });
-    newcomer = await Wideplane.start(spaces[1]!, OWN, { daemons: ALL_DAEMONS });
-    device = await SshDevice.start(spaces[0]!, client, { isDevice: false, visible: [CHECKOUT, member.state] });
-    const program = join(device.programs, 'wideplane');
-    writeFileSync(program, `#!/bin/sh\nexec ${process.execPath} ${EXECUTABLE} "$@"\n`, { mode: 0o755 });
-    for (const wideplane of [member, newcomer]) {
-      await waitFor('iqueryd answers', 10, () => wideplane.log.includes('iqueryd ready'));
-    }
-  });
-
-  after(async () => {
-    await device.stop();
-    for (const wideplane of [member, newcomer]) assert.equal(await wideplane.stop(), 0, wideplane.log);
-  });
-
   const add = (options: readonly string[], input = ''): Promise<Outcome> =>
     spaces[1]!.attempt(
       newcomer.command('gtm-add', MEMBER, '--ssh-config', client.config, '--remote-state', member.state, ...options),
@@ -146,5 +146,38 @@ describe('gtm-add', () => {
   it('has what is typed at one answered at the other from then on', async () => {
     await newcomer.tmsh('create gtm wideip a more.example.com { pools add { shop { } } }');
     await waitFor('it is there', 10, async () => (await member.tmsh('list gtm wideip a')).includes('more.example.com'));
+  });
+});
+
+describe('without hosts, those of the configuration are meant', () => {
+  const remote = (): string[] => ['--ssh-config', client.config, '--remote-state', member.state];
+  const connected = async (side: Wideplane): Promise<boolean> => {
+    const states = (await side.tmsh('show gtm iquery')).match(/^ *State +.*$/gm) ?? [];
+    return states.length === 2 && states.every((line) => / connected$/.test(line));
+  };
+
+  it('bigip-add finds nothing to do in a mesh that stands', async () => {
+    const { status, stdout, stderr } = await spaces[1]!.attempt(newcomer.command('bigip-add', ...remote()));
+    assert.equal(status, 0, stdout + stderr);
+    assert.match(stdout, new RegExp(`\\[1/1\\] ${MEMBER}`));
+    assert.match(stdout, /: wideplane \d+\.\d+\.\d+\n/);
+    assert.match(stdout, /server\.crt already[\s\S]*==> Done <==/);
+    assert.doesNotMatch(stdout, /added/);
+  });
+
+  it('trust rotate has the member trust the new certificate, and the mesh stands with it', async () => {
+    await waitFor('both are connected', 20, () => connected(newcomer));
+    const rotated = await spaces[1]!.attempt(newcomer.command('trust', 'rotate', ...remote()));
+    assert.equal(rotated.status, 0, rotated.stdout + rotated.stderr);
+    assert.match(rotated.stdout, new RegExp(`\\[1/1\\] ${MEMBER}: trusts it\\nThis machine now shows`));
+    const old = /wideplane (trust remove [0-9a-f]+)/.exec(rotated.stdout)![1]!.split(' ');
+    for (const [side, space] of [newcomer, member].map((each, index) => [each, spaces[1 - index]!] as const)) {
+      const removed = await space.attempt(side.command(...old));
+      assert.equal(removed.status, 0, removed.stderr);
+    }
+    // Who was connected with the old one is cut off now, and dials anew with what both trust.
+    await waitFor('both are connected again', 30, async () => (await connected(newcomer)) && (await connected(member)));
+    await newcomer.tmsh('create gtm wideip a rotated.example.com { pools add { shop { } } }');
+    await waitFor('it is there', 10, async () => (await member.tmsh('list gtm wideip a')).includes('rotated.example'));
   });
 });
