@@ -7,7 +7,7 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parseCapabilities } from '../../src/supervise/capability.ts';
-import { eventually, MAIN, makeState, removeState, run, RunningUp } from './supervise/running-up.ts';
+import { eventually, MAIN, makeState, removeState, run, RunningUp, type StartOptions } from './supervise/running-up.ts';
 
 const HOST = `wideplane-up-${process.pid}`;
 const CONFIG = `
@@ -46,11 +46,15 @@ before(() => {
 });
 after(() => run('ip', 'netns', 'delete', HOST));
 
-async function withDaemons(config: string, body: (up: RunningUp, state: string) => Promise<void>): Promise<void> {
+async function withDaemons(
+  config: string,
+  body: (up: RunningUp, state: string) => Promise<void>,
+  options: StartOptions = {},
+): Promise<void> {
   const state = makeState();
   const file = `${state}.conf`;
   writeFileSync(file, config);
-  const up = new RunningUp(state, { namespace: HOST, config: file });
+  const up = new RunningUp(state, { namespace: HOST, config: file, ...options });
   try {
     await body(up, state);
   } finally {
@@ -100,6 +104,22 @@ test('kill -9 of each daemon leaves the other, the device and the configuration'
     }
     assert.equal(tmsh(state, 'list net'), listed);
   });
+});
+
+test('up --only starts what is named and configd, and says of the others that they are not there', async () => {
+  await withDaemons(
+    CONFIG,
+    async (up, state) => {
+      await up.said(/^dnsd ready/);
+      const { daemons } = await up.processes();
+      assert.deepEqual(daemons.map(({ name }) => name).sort(), ['configd', 'dnsd']);
+      assert.doesNotMatch(tmsh(state, 'show sys service'), /dataplaned/);
+      // What is for them is kept, and who asks them is told.
+      assert.match(tmsh(state, 'list net interface 1.1'), /device eth1/);
+      assert.throws(() => tmsh(state, 'show net interface'), /dataplaned/);
+    },
+    { only: ['dnsd'] },
+  );
 });
 
 test('kill -9 of up leaves no process, no rule and no device change', async () => {

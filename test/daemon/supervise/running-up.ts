@@ -52,6 +52,8 @@ export type StartOptions = {
   environment?: NodeJS.ProcessEnv;
   /** Start the real daemons with this configuration instead of those that do nothing. */
   config?: string;
+  /** Of the real daemons, those to be started besides configd. */
+  only?: readonly string[];
 };
 
 export class RunningUp {
@@ -62,12 +64,14 @@ export class RunningUp {
 
   constructor(state: string, options: StartOptions = {}) {
     this.state = state;
-    const { config } = options;
+    const { config, only } = options;
     const what =
       config === undefined
         ? [FAKES, state]
         : [MAIN, 'up', '--state', state, '--log-format', 'json', '--config', config];
-    const command = [...(options.prefix ?? []), process.execPath, ...what, ...(options.force ? ['--force'] : [])];
+    const command = [...(options.prefix ?? []), process.execPath, ...what];
+    if (options.force) command.push('--force');
+    if (only !== undefined) command.push('--only', only.join(','));
     if (options.namespace !== undefined) command.unshift('ip', 'netns', 'exec', options.namespace);
     const child = spawn(command[0]!, command.slice(1), {
       stdio: ['ignore', 'pipe', 'pipe'],
