@@ -133,8 +133,9 @@ describe('every position of a command', { timeout: 580_000 }, () => {
     assert.deepEqual(walk.faults, []);
 
     const missing: string[] = [];
+    let offers = [...walk.offers];
     const expect = (place: RegExp, words: readonly string[]): void => {
-      const offered = new Set([...walk.offers].filter(([text]) => place.test(text)).flatMap(([, each]) => each));
+      const offered = new Set(offers.filter(([text]) => place.test(text)).flatMap(([, each]) => each));
       for (const word of words) if (!offered.has(word)) missing.push(`${place.source}: ${word}`);
     };
     expect(
@@ -142,6 +143,8 @@ describe('every position of a command', { timeout: 580_000 }, () => {
       VERBS.map(({ name }) => name),
     );
     for (const { name, objects, phrases = [] } of VERBS) {
+      const ofVerb = [...walk.offers].filter(([text]) => text.startsWith(`${name} `));
+      offers = ofVerb;
       for (const { words, options = [] } of phrases) {
         for (const [index, word] of words.entries())
           expect(new RegExp(`^${[name, ...words.slice(0, index)].join(' ')} $`), [word]);
@@ -153,8 +156,10 @@ describe('every position of a command', { timeout: 580_000 }, () => {
       if (objects === undefined) continue;
       for (const type of OBJECT_TYPES.filter((each) => objects.accepts?.(each) ?? true)) {
         const words = type.path.split(' ');
+        offers = ofVerb;
         for (const [index, word] of words.entries())
           expect(new RegExp(`^${[name, ...words.slice(0, index)].join(' ')} $`), [word]);
+        offers = ofVerb.filter(([text]) => text.startsWith(`${name} ${type.path} `));
         const options = (objects.options ?? []).filter(
           ({ inFolders }) => inFolders !== true || type.naming === 'full-path',
         );
