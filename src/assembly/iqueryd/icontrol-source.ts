@@ -7,7 +7,7 @@ import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import type { Clock } from '../../health/clock.ts';
 import { FeatureCalls } from '../../iquery/feature-calls.ts';
-import type { MeshFeature, PeerServer } from '../../iquery/mesh-feature.ts';
+import type { MeshFeature, PeerCondition, PeerServer } from '../../iquery/mesh-feature.ts';
 import type { TrustStore } from '../../trust/trust-store.ts';
 import { textOf } from '../healthd/describe-watches.ts';
 import { IcontrolClient, IcontrolError } from './icontrol-client.ts';
@@ -34,6 +34,8 @@ export class IcontrolSource {
   readonly #options: IcontrolSourceOptions;
   readonly #calls: FeatureCalls;
   readonly #pollers = new Map<string, Poller>();
+  /** What the mesh said last of each server: it counts again when a server is not asked here any more. */
+  readonly #inMesh = new Map<string, PeerCondition>();
 
   constructor(options: IcontrolSourceOptions) {
     this.#options = options;
@@ -54,6 +56,9 @@ export class IcontrolSource {
       if (asked !== undefined && isSame(asked, poller.asked)) continue;
       poller.stop();
       this.#pollers.delete(server);
+      const inMesh = this.#inMesh.get(server);
+      if (asked === undefined && inMesh !== undefined && peers.some((peer) => peer.server === server))
+        this.#calls.condition(server, inMesh);
     }
     for (const [server, asked] of wanted) {
       if (this.#pollers.has(server)) continue;
@@ -73,6 +78,7 @@ export class IcontrolSource {
     return {
       channels: feature.channels,
       onCondition: (server, condition) => {
+        this.#inMesh.set(server, condition);
         if (isHeard(server)) feature.onCondition?.(server, condition);
       },
       onWhole: (server, channel, records) => {

@@ -322,7 +322,9 @@ describe('a server that is asked by iControl REST', () => {
     assert.match((conditions.at(-1) as { reason: string }).reason, /^iControl REST: 127\.0\.0\.1: .*401/);
     status = 200;
     await eventually('it can be read again', () => conditions.at(-1)!.state === 'connected');
-    source.want([], []);
+    // Without a user the mesh's word counts again.
+    source.want([{ ...east, properties: {} }], [peer]);
+    assert.equal(conditions.at(-1)!.state, 'stranger');
     const { length } = asked;
     await new Promise((resolve) => setTimeout(resolve, 500));
     assert.ok(asked.length <= length + 1, 'nobody asks any more');
