@@ -86,6 +86,9 @@ test('paths decide where the way is looked at', () => {
   dns('path', 'set', '127.0.0.1', 'west', '--rtt', '21');
   assert.equal(ask('near.example.com'), '192.0.2.5');
   assert.match(dns('health'), /^path 127\.0\.0\.1 to \/Common\/east: good for 2\d{3} s, rtt ms 20, hops 3$/m);
+  const shown = (what: string): string => tmsh(`show gtm ${what}`).replaceAll(/ +/g, ' ');
+  assert.match(shown('path'), /^127\.0\.0\.1 \/Common\/east 20 3 unknown hand 2\d{3}\s*$/m);
+  assert.match(shown('ldns'), /^127\.0\.0\.1 2 \/Common\/east 20 2\d{3}\s*$/m);
   dns('path', 'clear', '127.0.0.1', 'east');
   assert.equal(ask('near.example.com'), '192.0.3.6');
 });

@@ -153,5 +153,8 @@ it('a resolver that asks is measured, and sent to the nearer datacenter', async 
   await cli('path', 'set', RESOLVER, 'there', '--rtt', '1', '--hops', '9');
   assert.equal(await dig('near'), '192.0.3.1');
   assert.equal(await dig('hops'), '192.0.2.1');
+  const listed = (await wideplane.tmsh('show gtm path')).replaceAll(/ +/g, ' ');
+  assert.match(listed, new RegExp(`^${RESOLVER} /Common/here ${rtt}[.\\d]* 4 .* iQuery \\d+\\s*$`, 'm'));
+  assert.match(listed, new RegExp(`^${RESOLVER} /Common/there 1 9 unknown hand \\d+\\s*$`, 'm'));
   await wideplane.stop();
 });

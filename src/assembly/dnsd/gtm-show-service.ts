@@ -22,6 +22,7 @@ import type { ShowReply, ShowRow } from '../../ipc/schema.ts';
 import { pageOf } from '../show-page.ts';
 import type { GtmKeeper } from './gtm-keeper.ts';
 import type { HealthService } from './health-service.ts';
+import { LDNS_TYPE, PATH_TYPE, pathPage, resolverPage } from './path-rows.ts';
 import { PERSIST_TYPE, persistPage } from './persist-rows.ts';
 
 type ShowParams = { type: string; names?: string[] | undefined; cursor?: string | undefined };
@@ -63,9 +64,13 @@ export class GtmShowService {
   /** The objects of one type; undefined for a type that is not shown here. */
   show({ type, names, cursor }: ShowParams): ShowReply | undefined {
     if (type === PERSIST_TYPE) return this.#persistence(cursor);
+    const { availability } = this.#health;
+    if (type === PATH_TYPE || type === LDNS_TYPE) {
+      const page = type === PATH_TYPE ? pathPage : resolverPage;
+      return page(availability?.facts.paths.values() ?? [], Date.now() / 1000, cursor);
+    }
     const kind = kindOf(type);
     if (kind === undefined) return undefined;
-    const { availability } = this.#health;
     if (availability === undefined) return { rows: [] };
     const { index } = availability;
     const chosen = numbersOf(kind, index, names);

@@ -11,6 +11,7 @@ import { showCmDevice, showCmSyncStatus } from './cm.ts';
 import { SHOW_SYS } from './show-sys.ts';
 import type { OptionWord, Verb } from '../verb.ts';
 import { showGtmIquery } from './gtm-iquery.ts';
+import { SHOW_GTM_PATHS } from './gtm-path.ts';
 import { showGtmPersist } from './gtm-persist.ts';
 import { showIpsecSa, showIpsecStat } from './ipsec-sa.ts';
 import { showRunningConfig } from './list.ts';
@@ -56,6 +57,7 @@ export const show: Verb = {
     showIpsecSa,
     showIpsecStat,
     showGtmPersist,
+    ...SHOW_GTM_PATHS,
     showGtmIquery,
   ],
 };
