@@ -79,9 +79,13 @@ export class QueryRing {
     };
   }
 
-  /** The MTU of the device now. */
+  /** The MTU of the device now; throws where that has gone. */
   mtu(): number {
-    return this.#addon.queryRingMtu(this.#handle);
+    try {
+      return this.#addon.queryRingMtu(this.#handle);
+    } catch {
+      throw new Error(`${this.#device}: the device has gone`);
+    }
   }
 
   close(): void {

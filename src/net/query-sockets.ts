@@ -95,7 +95,7 @@ export class QuerySockets {
     let count = addon.xdpReceive(this.#handle, this.#descriptors, BATCH);
     if (count > 0) return count;
     if (this.#isLoaded) Atomics.wait(this.#sleep, 0, 0, LOAD_SLEEP_MS);
-    else if (addon.wait(this.#readiness, this.#readiness.length >> 1, this.#waitMs, 0) === 0) this.#checkDevice();
+    else if (addon.wait(this.#readiness, this.#readiness.length >> 1, this.#waitMs, 0) === 0) this.mtu();
     count = addon.xdpReceive(this.#handle, this.#descriptors, BATCH);
     return count;
   }
@@ -109,22 +109,18 @@ export class QuerySockets {
     this.#windowFrames = 0;
   }
 
-  /** Sockets say nothing of a device that has gone. */
-  #checkDevice(): void {
-    try {
-      this.#addon.deviceQuery(this.#device);
-    } catch {
-      throw new Error(`${this.#device}: the device has gone`);
-    }
-  }
-
   /** Frames for which there was no room, and replies that the device did not take. */
   losses(): { overruns: number; failed: number } {
     return { overruns: this.#addon.xdpOverruns(this.#handle), failed: this.#failed };
   }
 
+  /** The MTU of the device now; throws where that has gone, of which the sockets themselves say nothing. */
   mtu(): number {
-    return this.#addon.deviceQuery(this.#device).mtu;
+    try {
+      return this.#addon.deviceQuery(this.#device).mtu;
+    } catch {
+      throw new Error(`${this.#device}: the device has gone`);
+    }
   }
 
   close(): void {

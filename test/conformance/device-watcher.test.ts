@@ -1,3 +1,4 @@
+// beside others
 // The watcher against the kernel: what ip(8) changes is what it reports.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// beside others
 // What stands between clients and the name server behind: with a real named, and with servers that lie, in the network namespace of
 // the test.
 

@@ -1,3 +1,4 @@
+// beside others
 // The engine on sockets, in the network namespace of the test: dig and kdig ask it, by every kind of address.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// beside others
 // DNS over TCP, in the network namespace of the test: what dig and kdig make of it, and clients that lie, linger and do not read.
 
 import assert from 'node:assert/strict';

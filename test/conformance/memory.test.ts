@@ -1,3 +1,4 @@
+// beside others
 import assert from 'node:assert/strict';
 import { Drop } from '../../src/core/drop-reason.ts';
 import { Arena, ArenaAllocator } from '../../src/packet/arena.ts';

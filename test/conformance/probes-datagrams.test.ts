@@ -1,3 +1,4 @@
+// beside others
 // Probes by udp against an echo server, by dns against named, and against whoever answers what was not asked.
 // time-out: 120 s
 

@@ -1,3 +1,4 @@
+// beside others
 // Programs of external monitors: how they are called, what they may, how they end.
 // time-out: 120 s
 

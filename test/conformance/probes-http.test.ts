@@ -1,3 +1,4 @@
+// beside others
 // Probes by tcp and http against nginx in a namespace, and against ports that are closed, filtered or out of reach.
 // time-out: 120 s
 

@@ -1,3 +1,4 @@
+// beside others
 // Probes by https against nginx with certificates of all kinds, and against what is no TLS.
 // time-out: 120 s
 

@@ -1,3 +1,4 @@
+// beside others
 // time-out: 600 s
 // Monitors of type icmp, gateway-icmp and tcp-half-open against kernels in other namespaces, over both IP versions.
 //

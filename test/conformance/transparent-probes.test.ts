@@ -1,3 +1,4 @@
+// beside others
 // Transparent monitors: probes go by the next hop that they are to go by, whatever the routes of the host say.
 //
 //              ┌─ w0 ═ w1 [ west ]   10.1.0.2, fd00:1::2

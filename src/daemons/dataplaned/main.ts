@@ -20,14 +20,13 @@ import { SequenceStore } from '../../store/sequence-store.ts';
 import { MasterKeyBox } from '../../store/master-key.ts';
 import { prepareDevice, readHostSockets, retainDevices, setHostPaths } from '../../supervise/device-client.ts';
 import { stateLayout } from '../../supervise/state-directory.ts';
+import { endBySignal, serveUntil } from '../lifetime.ts';
 
 export type DataplanedSettings = { state: string; log: Log };
 
 /** Runs until a signal asks for the end; resolves to the exit status. */
 export async function runDataplaned({ state, log }: DataplanedSettings): Promise<number> {
-  let finish: (status: number) => void = () => undefined;
-  const finished = new Promise<number>((resolve) => (finish = resolve));
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => finish(0));
+  const end = endBySignal();
 
   const loaded = loadAddon();
   if (loaded.addon === undefined) {
@@ -46,7 +45,7 @@ export async function runDataplaned({ state, log }: DataplanedSettings): Promise
       ),
     died: (reason) => {
       logEvent(log, 'daemon-failed', `the data plane has died: ${reason}`);
-      finish(1);
+      end.ask(1);
     },
     log,
   });
@@ -66,15 +65,8 @@ export async function runDataplaned({ state, log }: DataplanedSettings): Promise
   });
   const server = new IpcServer(join(state, 'dataplaned.sock'), handlersOf(dataplaned), log);
 
-  await subscriber.start();
-  await server.listen();
-  logEvent(log, 'daemon-started', `dataplaned serves ${server.path}`, {
-    addon: loaded.addon === undefined ? 'absent' : loaded.path,
-  });
-  const status = await finished;
-  logEvent(log, 'daemon-stopping', 'dataplaned stops');
-  await server.close();
-  await subscriber.stop();
+  const fields = { addon: loaded.addon === undefined ? 'absent' : loaded.path };
+  const status = await serveUntil(end, { name: 'dataplaned', subscriber, server, log, fields });
   if (status === 0) await dataplaned.stop();
   return status;
 }

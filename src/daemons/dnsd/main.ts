@@ -15,14 +15,13 @@ import { makeDirectory } from '../../store/atomic-file.ts';
 import { daemonSocket } from '../../supervise/daemon-table.ts';
 import { askSupervisor, setQueryRules } from '../../supervise/device-client.ts';
 import { stateLayout } from '../../supervise/state-directory.ts';
+import { endBySignal, serveUntil } from '../lifetime.ts';
 
 export type DnsdSettings = { state: string; log: Log };
 
 /** Runs until a signal asks for the end; resolves to the exit status. */
 export async function runDnsd({ state, log }: DnsdSettings): Promise<number> {
-  let finish: (status: number) => void = () => undefined;
-  const finished = new Promise<number>((resolve) => (finish = resolve));
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => finish(0));
+  const end = endBySignal();
 
   const loaded = loadAddon();
   if (loaded.addon === undefined) logEvent(log, 'addon-absent', `${loaded.reason}; no listener answers`);
@@ -42,7 +41,7 @@ export async function runDnsd({ state, log }: DnsdSettings): Promise<number> {
     version: packageVersion(),
     died: (reason) => {
       logEvent(log, 'daemon-failed', reason);
-      finish(1);
+      end.ask(1);
     },
     log,
   });
@@ -56,15 +55,11 @@ export async function runDnsd({ state, log }: DnsdSettings): Promise<number> {
   });
   const server = new IpcServer(daemonSocket(state, 'dnsd'), handlersOf(dnsd), log);
 
-  await subscriber.start();
-  await server.listen();
-  const places = [...dnsd.listeners.open.values()].map(({ spec }) => placeText(spec));
-  const answering = places.length === 0 ? 'there are no listeners yet' : `answers at ${places.join(', ')}`;
-  logEvent(log, 'daemon-started', `dnsd serves ${server.path}; ${answering}`);
-  const status = await finished;
-  logEvent(log, 'daemon-stopping', 'dnsd stops');
-  await server.close();
-  await subscriber.stop();
+  const answering = (): string => {
+    const places = [...dnsd.listeners.open.values()].map(({ spec }) => placeText(spec));
+    return places.length === 0 ? 'there are no listeners yet' : `answers at ${places.join(', ')}`;
+  };
+  const status = await serveUntil(end, { name: 'dnsd', subscriber, server, log, summary: answering });
   if (status === 0) await dnsd.stop();
   return status;
 }

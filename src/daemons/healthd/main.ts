@@ -9,7 +9,6 @@ import { SteadyClient } from '../../assembly/healthd/steady-client.ts';
 import { systemClock } from '../../assembly/system-clock.ts';
 import { typesOf } from '../../config/object-types.ts';
 import { useSecretBox } from '../../config/secret-box.ts';
-import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import { IpcServer } from '../../ipc/ipc-server.ts';
 import { hostAddresses } from '../../net/host-addresses.ts';
@@ -19,14 +18,13 @@ import { MasterKeyBox } from '../../store/master-key.ts';
 import { daemonSocket } from '../../supervise/daemon-table.ts';
 import { setNextHops } from '../../supervise/device-client.ts';
 import { stateLayout } from '../../supervise/state-directory.ts';
+import { endBySignal, serveUntil } from '../lifetime.ts';
 
 export type HealthdSettings = { state: string; log: Log };
 
 /** Runs until a signal asks for the end; resolves to the exit status. */
 export async function runHealthd({ state, log }: HealthdSettings): Promise<number> {
-  let finish: (status: number) => void = () => undefined;
-  const finished = new Promise<number>((resolve) => (finish = resolve));
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => finish(0));
+  const end = endBySignal();
 
   useSecretBox(new MasterKeyBox(stateLayout(state).masterKey, { create: false }));
   const directory = join(state, 'healthd');
@@ -57,13 +55,8 @@ export async function runHealthd({ state, log }: HealthdSettings): Promise<numbe
   });
   const server = new IpcServer(daemonSocket(state, 'healthd'), handlersOf(healthd), log);
 
-  await subscriber.start();
-  await server.listen();
-  logEvent(log, 'daemon-started', `healthd serves ${server.path}; ${healthd.summary()}`);
-  const status = await finished;
-  logEvent(log, 'daemon-stopping', 'healthd stops');
-  await server.close();
-  await subscriber.stop();
+  const summary = (): string => healthd.summary();
+  const status = await serveUntil(end, { name: 'healthd', subscriber, server, log, summary });
   await healthd.stop();
   dataplaned.close();
   return status;

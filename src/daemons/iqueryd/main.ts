@@ -9,7 +9,6 @@ import { handlersOf } from '../../assembly/iqueryd/requests.ts';
 import { systemClock } from '../../assembly/system-clock.ts';
 import { typesOf } from '../../config/object-types.ts';
 import { useSecretBox } from '../../config/secret-box.ts';
-import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import { IpcServer } from '../../ipc/ipc-server.ts';
 import { packageVersion } from '../../native/package.ts';
@@ -19,14 +18,13 @@ import { MasterKeyBox } from '../../store/master-key.ts';
 import { daemonSocket } from '../../supervise/daemon-table.ts';
 import { stateLayout } from '../../supervise/state-directory.ts';
 import { TrustStore } from '../../trust/trust-store.ts';
+import { endBySignal, serveUntil } from '../lifetime.ts';
 
 export type IquerydSettings = { state: string; log: Log };
 
 /** Runs until a signal asks for the end; resolves to the exit status. */
 export async function runIqueryd({ state, log }: IquerydSettings): Promise<number> {
-  let finish: (status: number) => void = () => undefined;
-  const finished = new Promise<number>((resolve) => (finish = resolve));
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => finish(0));
+  const end = endBySignal();
 
   useSecretBox(new MasterKeyBox(stateLayout(state).masterKey, { create: false }));
   const directory = join(state, 'iqueryd');
@@ -46,13 +44,8 @@ export async function runIqueryd({ state, log }: IquerydSettings): Promise<numbe
   });
   const server = new IpcServer(daemonSocket(state, 'iqueryd'), handlersOf(iqueryd), log);
 
-  await subscriber.start();
-  await server.listen();
-  logEvent(log, 'daemon-started', `iqueryd serves ${server.path}; ${iqueryd.summary()}`);
-  const status = await finished;
-  logEvent(log, 'daemon-stopping', 'iqueryd stops');
-  await server.close();
-  await subscriber.stop();
+  const summary = (): string => iqueryd.summary();
+  const status = await serveUntil(end, { name: 'iqueryd', subscriber, server, log, summary });
   await iqueryd.stop();
   trust.close();
   return status;

@@ -4,21 +4,19 @@ import { join } from 'node:path';
 import { ConfigSubscriber } from '../../assembly/config-subscriber.ts';
 import { Metricsd } from '../../assembly/metricsd/metricsd.ts';
 import { typesOf } from '../../config/object-types.ts';
-import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import { IpcServer } from '../../ipc/ipc-server.ts';
 import { packageVersion } from '../../native/package.ts';
 import { makeDirectory } from '../../store/atomic-file.ts';
 import { daemonSocket } from '../../supervise/daemon-table.ts';
 import { askSupervisor } from '../../supervise/device-client.ts';
+import { endBySignal, serveUntil } from '../lifetime.ts';
 
 export type MetricsdSettings = { state: string; log: Log };
 
 /** Runs until a signal asks for the end; resolves to the exit status. */
 export async function runMetricsd({ state, log }: MetricsdSettings): Promise<number> {
-  let finish: (status: number) => void = () => undefined;
-  const finished = new Promise<number>((resolve) => (finish = resolve));
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => finish(0));
+  const end = endBySignal();
 
   const directory = join(state, 'metricsd');
   await makeDirectory(directory);
@@ -38,13 +36,8 @@ export async function runMetricsd({ state, log }: MetricsdSettings): Promise<num
   });
   const server = new IpcServer(daemonSocket(state, 'metricsd'), {}, log);
 
-  await subscriber.start();
-  await server.listen();
-  logEvent(log, 'daemon-started', `metricsd serves ${server.path}; ${metricsd.summary()}`);
-  const status = await finished;
-  logEvent(log, 'daemon-stopping', 'metricsd stops');
-  await server.close();
-  await subscriber.stop();
+  const summary = (): string => metricsd.summary();
+  const status = await serveUntil(end, { name: 'metricsd', subscriber, server, log, summary });
   await metricsd.stop();
   return status;
 }
