@@ -13,7 +13,14 @@ import { type HostSocket, readHostSockets } from './host-sockets.ts';
 import { type MarkedHopResult, NextHopKeeper } from './next-hops.ts';
 import { type QueryRule, QueryRuleKeeper, type QueryRuleResult } from './query-rules.ts';
 import { deleteTap, makeTap, tapEntry } from './tap-device.ts';
-import { readDeviceNames, readHostFacts, readLink, type HostFacts, type LinkFact } from './host-facts.ts';
+import {
+  readHostDevices,
+  readDeviceNames,
+  readHostFacts,
+  readLink,
+  type HostFacts,
+  type LinkFact,
+} from './host-facts.ts';
 import { hostDeviceWarnings, refusal, takeoverWarnings } from './preflight.ts';
 
 export type PrepareRequest = ParamsOf<'prepare-device'>;
@@ -131,7 +138,7 @@ export class DeviceKeeper {
       await this.#nextHops.audit();
       if (this.devices.length === 0) return;
       const { log } = this.#options;
-      const [facts, tables] = await Promise.all([readHostFacts(), readDropTables()]);
+      const [facts, tables] = await Promise.all([readHostDevices(), readDropTables()]);
       for (const entry of this.devices) {
         const link = facts.links.find((other) => other.ifindex === entry.ifindex);
         if (!link) continue;

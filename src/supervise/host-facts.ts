@@ -17,9 +17,12 @@ export type LinkFact = {
 
 export type AddressFact = { device: string; address: string };
 
-export type HostFacts = {
+export type HostDevices = {
   links: readonly LinkFact[];
   addresses: readonly AddressFact[];
+};
+
+export type HostFacts = HostDevices & {
   /** Devices that carry a default route, by family. */
   defaultRoutes: readonly { device: string; family: 'IPv4' | 'IPv6' }[];
   /** Local address of the SSH session from which we were started, if there is one. */
@@ -42,13 +45,9 @@ type IpRoute = { dst: string; type?: string; dev?: string; nexthops?: { dev?: st
 /** Kinds whose `link` is the device underneath, where that of a veth is its peer. */
 const STACKED_KINDS = new Set(['vlan', 'macvlan', 'macvtap', 'ipvlan', 'ipvtap', 'macsec']);
 
-/** Asks ip(8). Throws when it cannot be asked. */
-export async function readHostFacts(): Promise<HostFacts> {
-  const [links, routes4, routes6] = await Promise.all([
-    ipJson<IpLink>(['-details', 'address', 'show']),
-    ipJson<IpRoute>(['-4', 'route', 'show', 'table', 'all']),
-    ipJson<IpRoute>(['-6', 'route', 'show', 'table', 'all']),
-  ]);
+/** Devices and addresses alone: one helper program. Throws when ip(8) cannot be asked. */
+export async function readHostDevices(): Promise<HostDevices> {
+  const links = await ipJson<IpLink>(['-details', 'address', 'show']);
   return {
     links: links.map(linkFact),
     addresses: links.flatMap((link) =>
@@ -56,6 +55,18 @@ export async function readHostFacts(): Promise<HostFacts> {
         local === undefined ? [] : [{ device: link.ifname, address: local }],
       ),
     ),
+  };
+}
+
+/** Everything. Throws when ip(8) cannot be asked. */
+export async function readHostFacts(): Promise<HostFacts> {
+  const [devices, routes4, routes6] = await Promise.all([
+    readHostDevices(),
+    ipJson<IpRoute>(['-4', 'route', 'show', 'table', 'all']),
+    ipJson<IpRoute>(['-6', 'route', 'show', 'table', 'all']),
+  ]);
+  return {
+    ...devices,
     defaultRoutes: [...defaultDevices(routes4, 'IPv4'), ...defaultDevices(routes6, 'IPv6')],
     sshAddress: sshLocalAddress(),
   };

@@ -5,7 +5,7 @@ import type { ConfigObject } from '../../config/object-types.ts';
 import { errorText } from '../../core/errors.ts';
 import type { Log, LogFields } from '../../core/log.ts';
 import type { ApplyFailure } from '../../ipc/schema.ts';
-import { readHostFacts } from '../../supervise/host-facts.ts';
+import { readHostDevices } from '../../supervise/host-facts.ts';
 import { underlayMtuWarning } from '../../supervise/preflight.ts';
 import type { AdvisedHost, Advisor } from '../../supervise/up.ts';
 import { ConfigSubscriber, type ConfigApplier } from '../config-subscriber.ts';
@@ -86,7 +86,7 @@ class TrafficAdvisor implements ConfigApplier {
         await keeper.prepare({ interface: name, device, addressOwner });
       }
       if (routes.length === 0) return;
-      const { links } = await readHostFacts();
+      const { links } = await readHostDevices();
       keeper.warn(
         routes.flatMap((route) => {
           const link = links.find((other) => other.name === route.device);
