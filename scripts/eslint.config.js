@@ -38,6 +38,10 @@ export default tseslint.config(
       ],
       '@typescript-eslint/prefer-for-of': 'off',
       'no-console': 'error',
+      'no-restricted-imports': [
+        'error',
+        { paths: [{ name: 'zod', importNames: ['z'], message: 'import * as z: this way all languages are joined as well' }] },
+      ],
       eqeqeq: 'error',
     },
   },

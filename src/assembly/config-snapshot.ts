@@ -1,7 +1,7 @@
 // The last configuration that a daemon applied, as files of its own: JSON lines, the first of which says the version; and a
 // journal of what has changed since, object by object.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { objectKey } from '../config/change.ts';
 import type { Generation, ObjectMap } from '../config/change.ts';
 import type { AnyConfigObject } from '../config/object-type.ts';

@@ -1,6 +1,6 @@
 // Parts of messages that several schemas have.
 
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** The text of an IP address. */
 export const ipText = z.string().regex(/^[0-9a-f:.]+$/);

@@ -1,6 +1,6 @@
 // What dnsd is asked, and what it asks the supervisor for.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { applyFailureSchema, ipText } from './common-schema.ts';
 import { HEALTH_METHODS } from './health-schema.ts';
 

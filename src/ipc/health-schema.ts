@@ -1,6 +1,6 @@
 // What is said by hand of the health and load of what wide IPs choose among.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { FACT_STATUSES } from '../gtm/facts.ts';
 
 const count = z.number().int().min(0).max(0x7fff_ffff);

@@ -1,6 +1,6 @@
 // What healthd tells: what it found out of what wide IPs choose among, and why.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { FACT_STATUSES } from '../gtm/facts.ts';
 import { ipText } from './common-schema.ts';
 

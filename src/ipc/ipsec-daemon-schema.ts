@@ -1,7 +1,7 @@
 // What a daemon of key exchange and dataplaned say to each other: messages of IKE behind UDP 4500, and security associations that are
 // made, replaced and deleted at run time. Keys go one way and come back in no answer, no error and no line of a log.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { AUTH_ALGORITHMS, ENCRYPT_ALGORITHMS } from '../config/ipsec-algorithms.ts';
 
 const port = z.number().int().min(1).max(65_535);

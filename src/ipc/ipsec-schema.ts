@@ -1,6 +1,6 @@
 // What dataplaned says of IPsec: its security associations, and the traffic of each kind of them.
 
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Which associations are meant: all that fit every part that is there. */
 export const associationFilterSchema = z.object({

@@ -1,6 +1,6 @@
 // What iqueryd tells the others of the mesh, and what it asks them.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { FACT_STATUSES } from '../gtm/facts.ts';
 import { ipText } from './common-schema.ts';
 

@@ -4,7 +4,7 @@
 // what they may say; lines of rows follow, their columns one after the other in base64: the MACs' first 16 bits, their
 // last 32, and the number of what each says.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { RecordTable } from '../config/record-table.ts';
 import type { AnyConfigObject } from '../config/object-type.ts';
 import { isTable } from '../config/value.ts';

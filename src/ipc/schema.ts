@@ -4,7 +4,7 @@
 // one `result`, by `item`s and an `end`, or by an `error`. What may be longer than a message is sent in chunks of text
 // that the receiver joins (`Update`) or page by page (`show`).
 
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Value } from '../config/value.ts';
 import { applyFailureSchema, ipText } from './common-schema.ts';
 import { DNS_METHODS } from './dns-schema.ts';

@@ -1,6 +1,6 @@
 // How iqueryd has what a synchronisation group shares from those who own it, and gives it to them; and what it says of the group.
 
-import { z } from 'zod';
+import * as z from 'zod';
 
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 /** SHA-256 in hexadecimal. */

@@ -5,7 +5,7 @@
 // was left of a block when the process died is skipped. Keys are known by a fingerprint, so that two associations of one key share
 // its numbers, and an entry stays when its association goes: the key may come back.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { readFileIfThere, writeFileAtomic } from './atomic-file.ts';
 
 const fileSchema = z.object({

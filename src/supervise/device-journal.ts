@@ -17,7 +17,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const entrySchema = z.object({
   /** Name of the `net interface`; of the VLAN, VLAN group or tunnel for a device of the host path. */

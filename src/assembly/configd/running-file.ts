@@ -1,7 +1,7 @@
 // The running configuration in files of configd's own, so that a kill loses nothing that was not saved yet: as text, and
 // what has changed since as records of a journal, the objects as they are stored.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { objectKey } from '../../config/change.ts';
 import type { Generation } from '../../config/change.ts';
 import { emptyConfiguration, materialise } from '../../config/configuration.ts';

@@ -2,7 +2,7 @@
 // that a daemon that starts again answers as the one before did. One JSON value a line: a head, entries, and how many these are.
 
 import { rename } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { errorText } from '../../core/errors.ts';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';

@@ -2,7 +2,7 @@
 // with it, so that nothing changes because of that.
 
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import { WATCH_KINDS, WATCH_STATUSES, type WatchVerdict } from '../../health/watch.ts';
