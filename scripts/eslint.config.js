@@ -38,9 +38,12 @@ export default tseslint.config(
       ],
       '@typescript-eslint/prefer-for-of': 'off',
       'no-console': 'error',
-      'no-restricted-imports': [
+      'no-restricted-syntax': [
         'error',
-        { paths: [{ name: 'zod', importNames: ['z'], message: 'import * as z: this way all languages are joined as well' }] },
+        {
+          selector: "ImportDeclaration[source.value='zod'] > ImportSpecifier",
+          message: "import * as z from 'zod': its object z brings messages in fifty languages along",
+        },
       ],
       eqeqeq: 'error',
     },
