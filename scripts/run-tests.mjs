@@ -14,9 +14,10 @@ import { findTestFiles, runTestFile } from './lib/test-files.mjs';
 // test/conformance without `// beside others`) measures how long something takes, or what is lost meanwhile. Coverage is taken
 // of the pure kinds.
 const isPure = ({ kind }) => kind === 'unit' || kind === 'property';
+const CHECKS = ['lint', 'types', 'imports', 'format'];
+/** How much of what a failed test has said stands at the end. */
 const REASON_LINES = 8;
 const REASON_COLUMNS = 160;
-const CHECKS = ['lint', 'types', 'imports', 'format'];
 
 const words = process.argv.slice(2);
 const everything = words.length === 0;

@@ -2,16 +2,13 @@
 
 import type { PathFacts } from '../../gtm/facts.ts';
 import type { ShowReply } from '../../ipc/schema.ts';
+import { type Cell, tablePage } from '../show-page.ts';
 
 export const PATH_TYPE = 'gtm path';
 export const LDNS_TYPE = 'gtm ldns';
 
-/** Rows of one reply: with the longest names they stay below a message's limit. */
-const PAGE_ROWS = 1000;
 const MICROSECONDS_PER_MILLISECOND = 1000;
 const PER_THOUSAND_IN_PER_CENT = 10;
-
-type Cell = string | number;
 
 /** A page of ways. `now`: seconds since 1970. */
 export function pathPage(paths: Iterable<PathFacts>, now: number, cursor?: string): ShowReply {
@@ -53,10 +50,3 @@ export function resolverPage(paths: Iterable<PathFacts>, now: number, cursor?: s
 
 const scaled = (value: number | undefined, unit: number): Cell => (value === undefined ? 'unknown' : value / unit);
 const secondsLeft = (expires: number, now: number): number => Math.max(0, Math.ceil(expires - now));
-
-function tablePage(name: string, columns: string[], rows: readonly Cell[][], cursor = '0'): ShowReply {
-  const from = Number(cursor);
-  const end = from + PAGE_ROWS;
-  const page = { rows: [{ name, table: { columns, rows: rows.slice(from, end) } }] };
-  return end < rows.length ? { ...page, next: String(end) } : page;
-}

@@ -5,11 +5,10 @@ import type { CompiledWideIps } from '../../gtm/compile-wide-ips.ts';
 import type { PersistEntry } from '../../gtm/persist-table.ts';
 import { MEMBER_NUMBERS, MemberField, WIDE_IP_NUMBERS, WideIpField } from '../../gtm/tables.ts';
 import type { ShowReply } from '../../ipc/schema.ts';
+import { tablePage } from '../show-page.ts';
 
 export const PERSIST_TYPE = 'gtm persist';
 
-/** Rows of one reply: with the longest names they stay below a message's limit. */
-const PAGE_ROWS = 1000;
 const COLUMNS = ['Wide IP', 'Client', 'Pool', 'Member', 'Seconds left'];
 
 /** A page of entries, of which those are left out whose wide IP or member is gone. */
@@ -38,10 +37,7 @@ export function persistPage(
     if (wideIp === undefined || member === undefined) return [];
     return [[wideIp, clientText(entry), ...member, entry.secondsLeft]];
   });
-  const from = Number(cursor ?? 0);
-  const end = from + PAGE_ROWS;
-  const page = { rows: [{ name: 'clients', table: { columns: COLUMNS, rows: rows.slice(from, end) } }] };
-  return end < rows.length ? { ...page, next: String(end) } : page;
+  return tablePage('clients', COLUMNS, rows, cursor);
 }
 
 const keyText = (key: number, more: number): string => `${key} ${more}`;
