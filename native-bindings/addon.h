@@ -78,6 +78,7 @@ void device_register(napi_env env, napi_value exports);
 void watch_register(napi_env env, napi_value exports);
 void esp_crypto_register(napi_env env, napi_value exports);
 void process_register(napi_env env, napi_value exports);
+void helper_program_register(napi_env env, napi_value exports);
 
 #define ENTRIES(list) (list), (sizeof(list) / sizeof((list)[0]))
 

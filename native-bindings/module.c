@@ -174,5 +174,6 @@ NAPI_MODULE_INIT(/* napi_env env, napi_value exports */)
 	watch_register(env, exports);
 	esp_crypto_register(env, exports);
 	process_register(env, exports);
+	helper_program_register(env, exports);
 	return exports;
 }

@@ -406,6 +406,18 @@ export interface Addon {
   /** From now on the process leaves no core files, and its memory is closed to others of its account. */
   protectMemory(): void;
 
+  /**
+   * Runs a program to its end in a thread of Node's pool. `words`: its name, looked for in PATH, and its arguments, each with a
+   * NUL behind it; it reads `input`, or the descriptor where that is not -1. Resolves to its status (128: a signal or the
+   * time-out ended it; -errno: it could not be started) and what it wrote.
+   */
+  runProgram(
+    words: Uint8Array,
+    input: Uint8Array,
+    descriptor: number,
+    timeoutMs: number,
+  ): Promise<[status: number, stdout: Buffer, stderr: Buffer]>;
+
   /** The errno of the last call that returned short, in this thread. */
   lastError(): number;
 }

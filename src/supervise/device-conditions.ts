@@ -1,7 +1,7 @@
 // Reads what decides whether traffic gets through a device: reverse path filter, its manager, the firewall.
 
 import { readFile } from 'node:fs/promises';
-import { runCommand } from './command.ts';
+import { runCommand } from '../net/helper-program.ts';
 import { droppingChain } from './firewall.ts';
 import { readIptablesSave } from './firewall-iptables.ts';
 import { readNftRuleset } from './firewall-nft.ts';

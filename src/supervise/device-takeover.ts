@@ -5,7 +5,7 @@
 // rule, IPv4 addresses and the routes that go with them, disable_ipv6, the link flag, offloads where that is wished.
 
 import { readFile, writeFile } from 'node:fs/promises';
-import { NO_SUCH_PROGRAM, runCommand, runCommandOnFile, type CommandResult } from './command.ts';
+import { NO_SUCH_PROGRAM, runCommand, runCommandOnFile, type CommandResult } from '../net/helper-program.ts';
 import type { JournalEntry } from './device-journal.ts';
 import type { LinkFact } from './host-facts.ts';
 import { errorText } from '../core/errors.ts';

@@ -1,7 +1,7 @@
 // What the host says about its devices: links, addresses, default routes, and the session that started us.
 
 import { readFileSync } from 'node:fs';
-import { runCommand } from './command.ts';
+import { runCommand } from '../net/helper-program.ts';
 
 export type LinkFact = {
   name: string;

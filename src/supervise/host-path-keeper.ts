@@ -6,7 +6,7 @@
 import { errorText } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { ResultOf } from '../ipc/schema.ts';
-import { runCommand } from './command.ts';
+import { runCommand } from '../net/helper-program.ts';
 import { addDropRule, tableName } from './device-takeover.ts';
 import type { DeviceJournal, JournalEntry } from './device-journal.ts';
 import { readDeviceNames, readLink } from './host-facts.ts';

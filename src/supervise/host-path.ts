@@ -10,7 +10,7 @@
 //   rule          from SELF IP ─► a table of the device with a default route: answers leave as they came
 
 import type { ParamsOf } from '../ipc/schema.ts';
-import { runCommand, type CommandResult } from './command.ts';
+import { runCommand, type CommandResult } from '../net/helper-program.ts';
 
 export type HostPathRequest = ParamsOf<'set-host-paths'>['paths'][number];
 

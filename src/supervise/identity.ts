@@ -6,7 +6,7 @@
 
 import { statSync } from 'node:fs';
 import { setprivArguments, type Account, type ProcessCapabilities } from './capability.ts';
-import { runCommand } from './command.ts';
+import { runCommand } from '../net/helper-program.ts';
 
 export const ACCOUNT_NAME = 'wideplane';
 

@@ -7,7 +7,7 @@ import { randomInt } from 'node:crypto';
 import type { Log } from '../core/log.ts';
 import { MOST_NEXT_HOPS } from '../ipc/healthd-schema.ts';
 import type { ResultOf } from '../ipc/schema.ts';
-import { runCommand, type CommandResult } from './command.ts';
+import { runCommand, type CommandResult } from '../net/helper-program.ts';
 import type { DeviceJournal, MarkedHop } from './device-journal.ts';
 
 export type MarkedHopResult = ResultOf<'set-next-hops'>['hops'][number];

@@ -3,7 +3,7 @@
 import { release } from 'node:os';
 import type { ParamsOf } from '../ipc/schema.ts';
 import { UNFINISHED_OFFLOADS } from '../port/joining.ts';
-import { NO_SUCH_PROGRAM, runCommand } from './command.ts';
+import { NO_SUCH_PROGRAM, runCommand } from '../net/helper-program.ts';
 
 export type OffloadState = 'on' | 'off';
 

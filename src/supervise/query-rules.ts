@@ -9,7 +9,7 @@ import { errorText } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { ParamsOf, ResultOf } from '../ipc/schema.ts';
 import { MAX_QUERY_OCTETS } from '../net/query-filter.ts';
-import { NO_SUCH_PROGRAM, runCommand, type CommandResult } from './command.ts';
+import { NO_SUCH_PROGRAM, runCommand, type CommandResult } from '../net/helper-program.ts';
 import type { DeviceJournal, QueryTable } from './device-journal.ts';
 
 export type QueryRule = ParamsOf<'set-query-rules'>['rules'][number];

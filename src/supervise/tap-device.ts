@@ -3,7 +3,7 @@
 // It is persistent, so that addresses and routes that the host gave it outlive a restart of dataplaned. Done with ip(8), as
 // all that happens to devices here (device-takeover.ts).
 
-import { runCommand } from './command.ts';
+import { runCommand } from '../net/helper-program.ts';
 import type { JournalEntry } from './device-journal.ts';
 
 export type TapKind = 'tap' | 'tun';

@@ -29,6 +29,12 @@ const nft = (): string => run('ip', 'netns', 'exec', HOST, 'nft', 'list', 'rules
 const capabilities = (pid: number): string =>
   parseCapabilities(readFileSync(`/proc/${pid}/status`, 'utf8')).effective.toString(16);
 
+/** Seconds of a core that a process has used: utime and stime of proc(5), in hundredths, counted after the name in brackets. */
+function processorSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
 before(() => {
   run('ip', 'netns', 'add', HOST);
   ip('link set lo up');
@@ -85,6 +91,25 @@ test('the daemons work with the capabilities of the table, and a refused device 
     assert.match(ip('address show dev eth1'), /192\.0\.2\.1/);
     assert.equal(nft(), '');
   });
+});
+
+test('the worker sleeps when nothing comes, also after an interface that came before others is gone', async () => {
+  await withDaemons(
+    CONFIG,
+    async (up, state) => {
+      await up.said(/^dataplaned ready/);
+      tmsh(state, 'delete net vlan lab');
+      tmsh(state, 'delete net interface 1.1');
+      await up.said(/^device given back/);
+      const pid = await up.daemon('dataplaned');
+      const before = processorSeconds(pid);
+      await new Promise((resolve) => setTimeout(resolve, 4000));
+      const used = processorSeconds(pid) - before;
+      console.log(`dataplaned used ${used.toFixed(2)} s of a core in 4 s without a frame`);
+      assert.ok(used < 2, `${used} s`);
+    },
+    { force: true, only: ['dataplaned'] },
+  );
 });
 
 test('kill -9 of each daemon leaves the other, the device and the configuration', async () => {

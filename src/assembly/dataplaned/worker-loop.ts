@@ -161,7 +161,9 @@ class WorkerLoop {
       }
     }
     this.#descriptorCount = count;
-    this.#ready = new Uint8Array(Math.max(0, ...ports.map(({ index }) => index + 1))).fill(1);
+    this.#ready = new Uint8Array(Math.max(0, ...ports.map(({ index }) => index + 1)));
+    // Where there is no port, nobody would take the mark away, and the loop would never sleep.
+    for (const { index } of ports) this.#ready[index] = 1;
   }
 
   /** Marks the ports that have frames; when there is nothing else to do, waits for one. */

@@ -2,6 +2,8 @@
 
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { getSystemErrorName } from 'node:util';
+import { type Addon, loadAddon } from '../native/addon.ts';
 
 export type CommandResult = {
   /** Exit status; NO_SUCH_PROGRAM when it does not exist, 128 when a signal ended it. */
@@ -17,12 +19,33 @@ const KILLED = 128;
 /** A helper that hangs (a kernel lock, a broken name service) is ended after this long. */
 const TIMEOUT_MS = 10_000;
 
+type Input = string | { descriptor: number };
+
 /** Runs `file` without a shell; never rejects, a failure is a status. `input`: text, or a descriptor to read from. */
-export function runCommand(
-  file: string,
-  args: readonly string[],
-  input: string | { descriptor: number } = '',
-): Promise<CommandResult> {
+export function runCommand(file: string, args: readonly string[], input: Input = ''): Promise<CommandResult> {
+  const { addon } = loadAddon();
+  return addon === undefined ? runForked(file, args, input) : runShared(addon, file, args, input);
+}
+
+/** What Node's own way costs, a start of several devices would be made of (docs/decisions/helper-programs.md). */
+async function runShared(addon: Addon, file: string, args: readonly string[], input: Input): Promise<CommandResult> {
+  const words = [file, ...args];
+  if (words.some((word) => word.includes('\0'))) return notStarted(file, 'EINVAL');
+  const [text, descriptor] = typeof input === 'string' ? [input, -1] : ['', input.descriptor];
+  const command = Buffer.from(`${words.join('\0')}\0`);
+  const [status, stdout, stderr] = await addon.runProgram(command, Buffer.from(text), descriptor, TIMEOUT_MS);
+  if (status < 0) return notStarted(file, getSystemErrorName(status));
+  return { status, stdout, stderr: stderr.toString().trim() };
+}
+
+const notStarted = (file: string, why: string): CommandResult => ({
+  status: NO_SUCH_PROGRAM,
+  stdout: Buffer.alloc(0),
+  stderr: `${file}: ${why}`,
+});
+
+/** Where the addon cannot be had. */
+export function runForked(file: string, args: readonly string[], input: Input): Promise<CommandResult> {
   return new Promise((resolve) => {
     const child = spawn(file, args, {
       stdio: [typeof input === 'string' ? 'pipe' : input.descriptor, 'pipe', 'pipe'],
@@ -35,7 +58,7 @@ export function runCommand(
     child.stdin?.on('error', () => undefined);
     child.on('error', (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);
-      resolve({ status: NO_SUCH_PROGRAM, stdout: Buffer.alloc(0), stderr: `${file}: ${error.code ?? error.message}` });
+      resolve(notStarted(file, error.code ?? error.message));
     });
     child.on('close', (code) => {
       clearTimeout(timer);
