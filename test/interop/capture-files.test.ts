@@ -94,7 +94,7 @@ it('a file that cannot be replayed is named, and the rest works', async () => {
       ['9.2', 'up'],
     ],
   );
-  assert.match(wideplane.log, /replay-file .*text\.pcap: at octet 0: neither pcap nor pcapng/);
+  await wideplane.says(/replay-file .*text\.pcap: at octet 0: neither pcap nor pcapng/);
   await wideplane.stop();
 });
 
@@ -107,6 +107,6 @@ it('without the addon an interface that needs it says so, and what works without
   const wideplane = await started.finally(() => delete process.env.WIDEPLANE_ADDON);
   const [row] = await wideplane.show('net interface', '1.1');
   assert.equal(row?.stats?.Status, 'failed');
-  assert.match(wideplane.log, /port 1\.1: adapter packet-ring needs the addon, and cannot load .*; adapter pcap works/);
+  await wideplane.says(/port 1\.1: adapter packet-ring needs the addon, and cannot load .*; adapter pcap works/);
   await wideplane.stop();
 });

@@ -237,7 +237,7 @@ it('without iqueryd the last facts count, and are stale after the timeout; with 
     () => health(two, 's1:shop'),
   );
   assert.equal(await answer(two), shop(1));
-  assert.match(two.wideplane.log, /nothing heard of iqueryd for \d+ s/);
+  await two.wideplane.says(/nothing heard of iqueryd for \d+ s/);
   process.kill(pid, 'SIGKILL');
   await waitFor('fresh', 40, async () => !(await health(two, 's1:shop')).split('\nmonitor ')[0]!.includes('stale:'));
   assert.equal(await answer(two), shop(1));

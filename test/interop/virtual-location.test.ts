@@ -107,7 +107,7 @@ it('a machine moves, and its priority group follows at both sites', async () => 
   await reach(fixed, VM);
   const explained = await second.namespace.attempt(second.command('health', 'explain', `${VM}:80`));
   assert.match(explained.stdout, /priority group 2, local: heard on VLAN \/Common\/machines/);
-  assert.match(second.log, /172\.16\.0\.20 is remote: [\s\S]*172\.16\.0\.20 is local: /);
+  await second.says(/172\.16\.0\.20 is remote: [\s\S]*172\.16\.0\.20 is local: /);
 
   // And back again.
   await lans[1].ip('link', 'set', 'vm', 'netns', lans[0].name);

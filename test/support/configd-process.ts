@@ -18,6 +18,8 @@ export function killRunning(): void {
 /** `wideplane run configd`. */
 export class ConfigdProcess {
   readonly process: ChildProcess;
+  /** When it has ended and all that it wrote is read. */
+  readonly #closed: Promise<number | string | null>;
   log = '';
 
   constructor(state: string, config?: string, env: Readonly<Record<string, string>> = {}) {
@@ -27,6 +29,7 @@ export class ConfigdProcess {
       env: { ...process.env, ...env },
     });
     running.add(this.process);
+    this.#closed = new Promise((resolve) => this.process.on('close', (code, signal) => resolve(code ?? signal)));
     for (const stream of [this.process.stdout!, this.process.stderr!]) {
       stream.on('data', (text: Buffer) => (this.log += text.toString()));
     }
@@ -47,13 +50,9 @@ export class ConfigdProcess {
 
   /** The exit status, or the signal. */
   async ended(): Promise<number | string | null> {
-    const { exitCode, signalCode } = this.process;
-    if (exitCode !== null || signalCode !== null) return exitCode ?? signalCode;
-    const [code, signal] = await new Promise<[number | null, string | null]>((resolve) =>
-      this.process.on('close', (...status) => resolve(status)),
-    );
+    const status = await this.#closed;
     running.delete(this.process);
-    return code ?? signal;
+    return status;
   }
 
   async stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | string | null> {

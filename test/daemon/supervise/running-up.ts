@@ -5,6 +5,7 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Processes } from '../../../src/ipc/schema.ts';
 import { LineSplitter } from '../../../src/supervise/log-relay.ts';
@@ -25,12 +26,17 @@ export async function eventually<Result>(
 ): Promise<Result> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
+    const asked = performance.now();
     const result = await condition();
     if (result !== undefined && result !== false) return result;
-    assert.ok(performance.now() < deadline, `not within ${timeoutMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    const now = performance.now();
+    assert.ok(now < deadline, `not within ${timeoutMs} ms: ${what}`);
+    // Whoever starts a program to ask leaves half of the processors to those that are waited for.
+    await delay(Math.max(10, Math.min(1000, now - asked)));
   }
 }
+
+const LAST_WORDS_MS = 1000;
 
 /** Six daemons start one after the other. */
 const READY_MS = 45_000;
@@ -80,7 +86,13 @@ export class RunningUp {
     const splitter = new LineSplitter((line) => this.log.push(JSON.parse(line) as LogRecord));
     child.stdout.setEncoding('utf8').on('data', (text: string) => splitter.push(text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => process.stderr.write(text));
-    this.#exit = new Promise((resolve) => child.on('exit', (code, signal) => resolve(code ?? signal ?? 'unknown')));
+    const ended = new Promise<void>((resolve) => child.stdout.on('end', () => resolve()));
+    this.#exit = new Promise((resolve) => {
+      // What it said last is read by then, unless somebody whom it left behind keeps the stream open.
+      child.on('exit', (code, signal) => {
+        void Promise.race([ended, delay(LAST_WORDS_MS)]).then(() => resolve(code ?? signal ?? 'unknown'));
+      });
+    });
     this.#child = child;
   }
 

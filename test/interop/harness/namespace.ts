@@ -2,8 +2,9 @@
 // vanish with the processes (scripts/lib/isolate.sh), so nothing here is undone unless a test wants it to be.
 
 import { mkdtempSync, chmodSync } from 'node:fs';
+import { runCommand } from '../../../src/net/helper-program.ts';
 import { Host } from './host.ts';
-import { attempt, Program, run, type Outcome, type ProgramOptions } from './program.ts';
+import { attempt, Program, run, statusError, type Outcome, type ProgramOptions } from './program.ts';
 
 const PRIVATE = '/run/wideplane';
 const NAMESPACES = '/run/netns';
@@ -16,6 +17,13 @@ export function makeDirectory(label: string): string {
 }
 
 let serial = 0;
+
+/** For programs that end at once and are started by the hundred: as wideplane itself starts its own. */
+async function runBriefly(program: string, args: readonly string[]): Promise<string> {
+  const { status, stdout, stderr } = await runCommand(program, args);
+  if (status !== 0) throw statusError([program, ...args], { status, stdout: stdout.toString(), stderr });
+  return stdout.toString();
+}
 
 export class Namespace extends Host {
   /** As `ip netns` knows it: the label, made unique. */
@@ -53,11 +61,11 @@ export class Namespace extends Host {
   }
 
   override ip(...args: string[]): Promise<string> {
-    return run(['ip', '-n', this.name, ...args]);
+    return runBriefly('ip', ['-n', this.name, ...args]);
   }
 
   override bridge(...args: string[]): Promise<string> {
-    return run(['bridge', '-n', this.name, ...args]);
+    return runBriefly('bridge', ['-n', this.name, ...args]);
   }
 
   delete(): Promise<string> {

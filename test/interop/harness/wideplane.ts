@@ -2,6 +2,8 @@
 
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { mayBeLocal } from '../../../src/cli/local-command.ts';
+import { describeFailure, TmshClient } from '../../../src/cli/tmsh-client.ts';
 import type { DaemonName } from '../../../src/ipc/daemon-name.ts';
 import { DAEMONS } from '../../../src/supervise/daemon-table.ts';
 import { IpcClient } from '../../../src/ipc/ipc-client.ts';
@@ -60,6 +62,11 @@ export class Wideplane {
     return this.#program.output;
   }
 
+  /** Waits until the log holds a match. */
+  async says(pattern: RegExp): Promise<void> {
+    await this.#program.expect(pattern, 2);
+  }
+
   get pid(): number {
     return this.#program.pid;
   }
@@ -76,8 +83,22 @@ export class Wideplane {
     return stdout;
   }
 
-  attemptTmsh(command: string): Promise<Outcome> {
-    return this.namespace.attempt(this.command('tmsh', '-c', command));
+  /** As the executable does it, which would take a third of a second of a processor for each command. */
+  async attemptTmsh(command: string): Promise<Outcome> {
+    if (mayBeLocal(command) || command.includes('\n')) {
+      return this.namespace.attempt(this.command('tmsh', '-c', command));
+    }
+    const client = new TmshClient(this.state, 'tmsh -c');
+    const outcome = { status: 0, stdout: '', stderr: '' };
+    try {
+      for await (const text of client.run(command)) outcome.stdout += text;
+    } catch (error) {
+      outcome.status = 1;
+      outcome.stderr = describeFailure(error);
+    } finally {
+      client.close();
+    }
+    return outcome;
   }
 
   /** Statistics of objects as dataplaned hands them out: what `tmsh show` renders. */
