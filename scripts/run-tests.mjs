@@ -18,6 +18,7 @@ import { findTestFiles, runTestFile } from './lib/test-files.mjs';
 const isPure = ({ kind }) => kind === 'unit' || kind === 'property';
 const isComputing = (file) => !file.isAlone && (isPure(file) || file.kind === 'fuzz');
 const CHECKS = ['lint', 'types', 'imports', 'format'];
+const YIELDING_PATIENCE = 3;
 /** How much of what a failed test has said stands at the end. */
 const REASON_LINES = 8;
 const REASON_COLUMNS = 160;
@@ -63,10 +64,13 @@ async function runJobs(jobs, atOnce) {
 }
 
 const checkJob = (name) => ({ label: `npm run check:${name}`, run: async () => [await runCheck(name, YIELDING)] });
-const fileJob = (file, prefix) => ({
-  label: file.source,
-  run: () => runTestFile(file, { coverage: everything && isPure(file), prefix }),
-});
+const fileJob = (file) => {
+  const yields = isComputing(file);
+  // What has only the processors that nobody else wants is given longer.
+  const patient = yields ? { ...file, timeOutSeconds: YIELDING_PATIENCE * file.timeOutSeconds } : file;
+  const options = { coverage: everything && isPure(file), prefix: yields ? YIELDING : [] };
+  return { label: file.source, run: () => runTestFile(patient, options) };
+};
 
 const files = findTestFiles().filter(({ source }) => everything || words.some((word) => source.includes(word)));
 if (files.length === 0) {
@@ -79,17 +83,11 @@ const alone = files.filter(({ isAlone }) => isAlone).sort(byTimeOut);
 const computing = files.filter(isComputing).sort(byTimeOut);
 const others = files.filter((file) => !file.isAlone && !isComputing(file)).sort(byTimeOut);
 await Promise.all([
-  runJobs(
-    alone.map((file) => fileJob(file, [])),
-    1,
-  ),
-  runJobs([...(everything ? CHECKS.map(checkJob) : []), ...computing.map((file) => fileJob(file, YIELDING))], 2),
+  runJobs(alone.map(fileJob), 1),
+  runJobs([...(everything ? CHECKS.map(checkJob) : []), ...computing.map(fileJob)], 2),
 ]);
 if (everything) record('coverage of the pure layers', [await coverageLeg()], 0);
-await runJobs(
-  others.map((file) => fileJob(file, [])),
-  2,
-);
+await runJobs(others.map(fileJob), 2);
 record(
   'docs/features.yaml',
   checkFeatures(
