@@ -8,17 +8,13 @@ import { readFileSync } from 'node:fs';
 import { checkFeatures } from './lib/features.mjs';
 import { coverageLeg, prepareCoverage } from './lib/coverage.mjs';
 import { runCheck } from './lib/checks.mjs';
-import { YIELDING } from './lib/yielding.mjs';
 import { findTestFiles, runTestFile } from './lib/test-files.mjs';
 
-// What measures how long something takes, or what is lost meanwhile (`// alone`, and test/conformance without `// beside others`), runs
-// one file at a time. It leaves most of the processors unused, so what needs nothing but them runs beside it, where nobody
-// else wants them: the static checks and the kinds below. Then the rest, two files at once, in namespaces of their own, those
-// with the longest time-out first. Coverage is taken of the pure kinds.
+// Two files run at once, in namespaces of their own, those with the longest time-out first; one that is alone (`// alone`, and
+// test/conformance without `// beside others`) measures how long something takes, or what is lost meanwhile. Coverage is taken
+// of the pure kinds.
 const isPure = ({ kind }) => kind === 'unit' || kind === 'property';
-const isComputing = (file) => !file.isAlone && (isPure(file) || file.kind === 'fuzz');
 const CHECKS = ['lint', 'types', 'imports', 'format'];
-const YIELDING_PATIENCE = 3;
 /** How much of what a failed test has said stands at the end. */
 const REASON_LINES = 8;
 const REASON_COLUMNS = 160;
@@ -63,14 +59,11 @@ async function runJobs(jobs, atOnce) {
   await Promise.all(Array.from({ length: atOnce }, worker));
 }
 
-const checkJob = (name) => ({ label: `npm run check:${name}`, run: async () => [await runCheck(name, YIELDING)] });
-const fileJob = (file) => {
-  const yields = isComputing(file);
-  // What has only the processors that nobody else wants is given longer.
-  const patient = yields ? { ...file, timeOutSeconds: YIELDING_PATIENCE * file.timeOutSeconds } : file;
-  const options = { coverage: everything && isPure(file), prefix: yields ? YIELDING : [] };
-  return { label: file.source, run: () => runTestFile(patient, options) };
-};
+const checkJob = (name) => ({ label: `npm run check:${name}`, run: async () => [await runCheck(name)] });
+const fileJob = (file) => ({
+  label: file.source,
+  run: () => runTestFile(file, { coverage: everything && isPure(file) }),
+});
 
 const files = findTestFiles().filter(({ source }) => everything || words.some((word) => source.includes(word)));
 if (files.length === 0) {
@@ -78,16 +71,11 @@ if (files.length === 0) {
   process.exit(2);
 }
 if (everything) prepareCoverage();
-const byTimeOut = (one, other) => other.timeOutSeconds - one.timeOutSeconds;
-const alone = files.filter(({ isAlone }) => isAlone).sort(byTimeOut);
-const computing = files.filter(isComputing).sort(byTimeOut);
-const others = files.filter((file) => !file.isAlone && !isComputing(file)).sort(byTimeOut);
-await Promise.all([
-  runJobs(alone.map(fileJob), 1),
-  runJobs([...(everything ? CHECKS.map(checkJob) : []), ...computing.map(fileJob)], 2),
-]);
+await runJobs([...(everything ? CHECKS.map(checkJob) : []), ...files.filter(isPure).map(fileJob)], 2);
 if (everything) record('coverage of the pure layers', [await coverageLeg()], 0);
-await runJobs(others.map(fileJob), 2);
+const others = files.filter((file) => !isPure(file)).sort((one, other) => other.timeOutSeconds - one.timeOutSeconds);
+await runJobs(others.filter(({ isAlone }) => !isAlone).map(fileJob), 2);
+await runJobs(others.filter(({ isAlone }) => isAlone).map(fileJob), 1);
 record(
   'docs/features.yaml',
   checkFeatures(

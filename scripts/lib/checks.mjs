@@ -14,9 +14,7 @@ export function runProgram(program, args, options = {}) {
   });
 }
 
-/** `prefix`: words in front of the command. */
-export async function runCheck(name, prefix) {
-  const [program, ...args] = [...prefix, 'npm', 'run', '--silent', `check:${name}`];
-  const { code, output } = await runProgram(program, args);
+export async function runCheck(name) {
+  const { code, output } = await runProgram('npm', ['run', '--silent', `check:${name}`]);
   return { name: `npm run check:${name}`, passed: code === 0, output };
 }

@@ -32,15 +32,12 @@ export function findTestFiles() {
     });
 }
 
-/**
- * Runs one file and resolves to the results of its tests; what goes wrong with the file itself is one more, failed. `prefix`: words in
- * front of the command.
- */
-export async function runTestFile(file, { coverage, prefix = [] }) {
+/** Runs one file and resolves to the results of its tests; what goes wrong with the file itself is one more, failed. */
+export async function runTestFile(file, { coverage }) {
   mkdirSync(RESULTS, { recursive: true });
   const report = `${RESULTS}/${file.source.replaceAll('/', '-')}.jsonl`;
   rmSync(report, { force: true });
-  const { code, output, timedOut } = await runIsolated(file, report, coverage, prefix);
+  const { code, output, timedOut } = await runIsolated(file, report, coverage);
   const events = readEvents(report);
   const results = resultsOf(file.source, events, output);
   const broken = timedOut
@@ -57,10 +54,10 @@ export async function runTestFile(file, { coverage, prefix = [] }) {
   return results;
 }
 
-function runIsolated(file, report, coverage, prefix) {
+function runIsolated(file, report, coverage) {
   const node = ['--enable-source-maps', `--test-reporter=${REPORTER}`, `--test-reporter-destination=${report}`];
   const unshare = ['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc'];
-  const inside = ['bash', '-c', INSIDE, 'test', ...prefix, process.execPath, ...node, file.compiled];
+  const inside = ['bash', '-c', INSIDE, 'test', process.execPath, ...node, file.compiled];
   const env = { ...process.env };
   delete env['NODE_V8_COVERAGE'];
   if (coverage) env['NODE_V8_COVERAGE'] = 'coverage/tmp';
