@@ -115,6 +115,11 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
   wideplane_iquery_received_bytes_total: counter('octets received over iQuery', 'server', 'address'),
   wideplane_iquery_sent_bytes_total: counter('octets sent over iQuery', 'server', 'address'),
   wideplane_iquery_reconnects_total: counter('connections made anew', 'server', 'address'),
+  wideplane_iquery_accepted_total: counter('connections of others over iQuery that were trusted'),
+  wideplane_iquery_refused_total: counter(
+    'connections over iQuery, of others or to servers, that were refused: by what was wrong with the certificate, because there was no TLS (handshake), or because too many had not shown theirs (crowd)',
+    'reason',
+  ),
   wideplane_certificate_expiry_seconds: gauge(
     'when a certificate ends, seconds since 1970: that of this machine, or the one that a server showed',
     'certificate',

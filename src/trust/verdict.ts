@@ -1,7 +1,16 @@
 // What is said of a peer's certificate.
 
-export type TrustProblem =
-  'no-certificate' | 'unknown' | 'expired' | 'not-yet-valid' | 'revoked' | 'bad-usage' | 'weak' | 'damaged';
+export const TRUST_PROBLEMS = [
+  'no-certificate',
+  'unknown',
+  'expired',
+  'not-yet-valid',
+  'revoked',
+  'bad-usage',
+  'weak',
+  'damaged',
+] as const;
+export type TrustProblem = (typeof TRUST_PROBLEMS)[number];
 
 /** Which side of the connection the peer is on. */
 export type PeerRole = 'server' | 'client';

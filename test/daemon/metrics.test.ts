@@ -120,6 +120,18 @@ test('promtool finds nothing wrong with a scrape, and every metric is in it', as
   }
 });
 
+test('who is refused over iQuery is counted, by the reason', async () => {
+  const refused = async (reason: string): Promise<number | undefined> =>
+    valueOf(await scrape(), 'wideplane_iquery_refused_total', { reason });
+  assert.equal(await refused('no-certificate'), 0);
+  assert.equal(await refused('unknown'), 0);
+  // Ends when it is cut off.
+  spawnSync('openssl', ['s_client', '-connect', '192.0.2.1:4353', '-ign_eof'], { input: '', timeout: 10_000 });
+  await eventually('it is counted', async () => (await refused('no-certificate')) === 1);
+  assert.equal(await refused('unknown'), 0);
+  assert.ok(valueOf(await scrape(), 'wideplane_iquery_accepted_total')! >= 1);
+});
+
 test('what happens is in the next scrape', async () => {
   const member = { pool: '/Common/order', member: '/Common/web:first' };
   const answers = { ...member, mode: 'preferred' };

@@ -3,7 +3,14 @@
 import { logEvent } from '../../core/log-codes.ts';
 import type { Log } from '../../core/log.ts';
 import { logRefusal } from '../../trust/refusal.ts';
-import type { PeerRole, Refused } from '../../trust/verdict.ts';
+import { type PeerRole, type Refused, TRUST_PROBLEMS } from '../../trust/verdict.ts';
+
+/** Why somebody is refused: what is wrong with a certificate, no TLS, or too many who have not shown theirs. */
+export const REFUSED_FOR = [...TRUST_PROBLEMS, 'handshake', 'crowd'] as const;
+type RefusedFor = (typeof REFUSED_FOR)[number];
+
+/** What `show gtm iquery` calls the count of one. */
+export const refusedLabel = (reason: RefusedFor): string => `Refused: ${reason}`;
 
 const QUIET_MS = 60_000;
 /** Addresses with reasons that are remembered; the oldest goes. */
@@ -15,8 +22,7 @@ export class Refusals {
   readonly #log: Log;
   readonly #now: () => number;
   readonly #said = new Map<string, Said>();
-  /** By problem, and by what ended a handshake. */
-  readonly counts = new Map<string, number>();
+  readonly counts = new Map<RefusedFor, number>();
 
   /** `now`: milliseconds of a clock that nobody sets. */
   constructor(log: Log, now: () => number) {
@@ -45,7 +51,7 @@ export class Refusals {
   }
 
   /** How many were not said since the last line; undefined: this is not to be said. */
-  #note(peer: string, problem: string): number | undefined {
+  #note(peer: string, problem: RefusedFor): number | undefined {
     this.counts.set(problem, (this.counts.get(problem) ?? 0) + 1);
     const key = `${peer} ${problem}`;
     const now = this.#now();

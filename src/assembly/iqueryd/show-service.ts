@@ -8,7 +8,7 @@ import type { Mesh, SubscriberSnapshot } from '../../iquery/mesh.ts';
 import type { RecordMessage } from '../../iquery/messages.ts';
 import type { PeerSnapshot } from '../../iquery/peer-link.ts';
 import { pageOf } from '../show-page.ts';
-import type { Refusals } from './refusals.ts';
+import { refusedLabel, type Refusals } from './refusals.ts';
 import type { TlsDialer } from './tls-dialer.ts';
 import type { TlsListener } from './tls-listener.ts';
 
@@ -134,7 +134,7 @@ export class IqueryShowService implements MeshFeature {
   }
 
   #served(subscribers: readonly SubscriberSnapshot[]): ShowRow {
-    const refused = [...this.#refusals.counts].map(([problem, count]) => [`Refused: ${problem}`, count] as const);
+    const refused = [...this.#refusals.counts].map(([problem, count]) => [refusedLabel(problem), count] as const);
     const rows = subscribers.map(({ address, subscriber, since, lastHeard, isBacklogged, counts }) => [
       address,
       subscriber?.device ?? 'unknown',

@@ -3,6 +3,7 @@
 import { COUNTERS } from '../../core/counters.ts';
 import type { ShowRow } from '../../ipc/schema.ts';
 import { COUNTED_TYPES, counterFamily, dropFamily, type Sample } from '../../core/metrics.ts';
+import { REFUSED_FOR, refusedLabel } from '../iqueryd/refusals.ts';
 
 /** Those that gtm and ltm have between them. */
 const AVAILABILITIES = ['available', 'unavailable', 'offline', 'unknown'];
@@ -149,7 +150,15 @@ function iquery(row: ShowRow): Sample[] {
   const { Server: server, State: state, ...stats } = row.stats ?? {};
   const ends = secondsOf(stats['Cert Expiration Date']);
   // Who dials this machine has a row without a server.
-  if (typeof server !== 'string') return sample('wideplane_certificate_expiry_seconds', ['this machine'], ends);
+  if (typeof server !== 'string') {
+    return [
+      ...sample('wideplane_certificate_expiry_seconds', ['this machine'], ends),
+      ...sample('wideplane_iquery_accepted_total', [], stats.Accepted),
+      ...REFUSED_FOR.flatMap((reason) =>
+        sample('wideplane_iquery_refused_total', [reason], stats[refusedLabel(reason)] ?? 0),
+      ),
+    ];
+  }
   const labels = [server, row.name];
   return [
     ...oneOf('wideplane_iquery_state', labels, IQUERY_STATES, state),
