@@ -4,14 +4,12 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
 import { DAEMONS } from '../../src/supervise/daemon-table.ts';
-
-const MAIN = fileURLToPath(new URL('../../bin/main.js', import.meta.url));
+import { EXECUTABLE } from '../support/executable.ts';
 
 function wideplane(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8', timeout: 20_000 });
+  return spawnSync(process.execPath, [EXECUTABLE, ...args], { encoding: 'utf8', timeout: 20_000 });
 }
 
 test('--help names every subcommand, and each of them has help with examples', () => {
@@ -53,7 +51,7 @@ test('version says what runs here and whether the addon loads, or why not', () =
     text.stdout,
     new RegExp(`^wideplane +${version}\nnode +${process.version}\nkernel +${release()}\naddon +loaded from /`),
   );
-  const broken = spawnSync(process.execPath, [MAIN, 'version', '--json'], {
+  const broken = spawnSync(process.execPath, [EXECUTABLE, 'version', '--json'], {
     encoding: 'utf8',
     env: { ...process.env, WIDEPLANE_ADDON: '/nonexistent.node' },
   });

@@ -7,7 +7,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { eventually, MAIN, makeState, removeState, run, RunningUp } from './supervise/running-up.ts';
+import { EXECUTABLE } from '../support/executable.ts';
+import { eventually, makeState, removeState, run, RunningUp } from './supervise/running-up.ts';
 
 const PORT = 5350;
 const MANY = 200;
@@ -34,14 +35,14 @@ const state = makeState();
 const file = `${state}.conf`;
 let up: RunningUp;
 
-const dns = (...args: string[]): string => run(process.execPath, MAIN, 'dns', ...args, '--state', state);
+const dns = (...args: string[]): string => run(process.execPath, EXECUTABLE, 'dns', ...args, '--state', state);
 function refused(input: string | undefined, ...args: string[]): string {
   const options = { encoding: 'utf8', input } as const;
-  const { status, stderr } = spawnSync(process.execPath, [MAIN, 'dns', ...args, '--state', state], options);
+  const { status, stderr } = spawnSync(process.execPath, [EXECUTABLE, 'dns', ...args, '--state', state], options);
   assert.notEqual(status, 0, args.join(' '));
   return stderr;
 }
-const tmsh = (command: string): string => run(process.execPath, MAIN, 'tmsh', '--state', state, '-c', command);
+const tmsh = (command: string): string => run(process.execPath, EXECUTABLE, 'tmsh', '--state', state, '-c', command);
 const ask = (name: string): string =>
   execFileSync('dig', ['+short', '+time=5', '+tries=1', '-p', String(PORT), '@127.0.0.1', name], {
     encoding: 'utf8',

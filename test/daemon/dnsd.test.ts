@@ -8,7 +8,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { NameServer } from '../support/dns-peers.ts';
-import { eventually, MAIN, makeState, removeState, run, RunningUp } from './supervise/running-up.ts';
+import { EXECUTABLE } from '../support/executable.ts';
+import { eventually, makeState, removeState, run, RunningUp } from './supervise/running-up.ts';
 
 const PORT = 5340;
 const NAMED_PORT = 5341;
@@ -38,11 +39,15 @@ const file = `${state}.conf`;
 let up: RunningUp;
 let named: NameServer;
 
-const tmsh = (command: string): string => run(process.execPath, MAIN, 'tmsh', '--state', state, '-c', command);
+const tmsh = (command: string): string => run(process.execPath, EXECUTABLE, 'tmsh', '--state', state, '-c', command);
 const refused = (command: string): string => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, 'tmsh', '--state', state, '-c', command], {
-    encoding: 'utf8',
-  });
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [EXECUTABLE, 'tmsh', '--state', state, '-c', command],
+    {
+      encoding: 'utf8',
+    },
+  );
   assert.notEqual(status, 0, `${command}: ${stdout}`);
   return stderr;
 };
@@ -208,14 +213,14 @@ test('statistics of zones and listeners count, and start anew', () => {
 
 test('dns explain says which source answers, by which rule of which zone, and why not another', () => {
   const explain = (...args: string[]): string =>
-    run(process.execPath, MAIN, 'dns', 'explain', '--state', state, ...args);
+    run(process.execPath, EXECUTABLE, 'dns', 'explain', '--state', state, ...args);
   const found = explain('www.example.com', 'A');
   assert.match(found, /listener: \/Common\/any at 0\.0\.0\.0 port 5340 \(udp\), profile \/Common\/lab/);
   assert.match(found, /example\.com\./);
   assert.match(found, /reply: .*NOERROR/);
   assert.match(explain('none.example.com'), /NXDOMAIN/);
   assert.match(explain('www.behind.test', '--listener', 'forwards'), /reply: that of the name server behind/);
-  const wrong = spawnSync(process.execPath, [MAIN, 'dns', 'explain', '--state', state, 'x', 'NOTYPE'], {
+  const wrong = spawnSync(process.execPath, [EXECUTABLE, 'dns', 'explain', '--state', state, 'x', 'NOTYPE'], {
     encoding: 'utf8',
   });
   assert.equal(wrong.status, 1);
@@ -223,7 +228,7 @@ test('dns explain says which source answers, by which rule of which zone, and wh
 });
 
 test('queries are shown on demand, from sockets and connections', async () => {
-  const child = spawn(process.execPath, [MAIN, 'dns', 'log', '--state', state, '-c', '3']);
+  const child = spawn(process.execPath, [EXECUTABLE, 'dns', 'log', '--state', state, '-c', '3']);
   let [output, errors] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));

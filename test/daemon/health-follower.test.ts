@@ -12,7 +12,8 @@ import { promisify } from 'node:util';
 import type { Measured } from '../../src/ipc/healthd-schema.ts';
 import { queryOf } from '../support/dns.ts';
 import { FakeHealthd } from '../support/fake-healthd.ts';
-import { eventually, MAIN, makeState, removeState, RunningUp } from './supervise/running-up.ts';
+import { EXECUTABLE } from '../support/executable.ts';
+import { eventually, makeState, removeState, RunningUp } from './supervise/running-up.ts';
 
 const PORT = 5370;
 /** Seconds for which what the healthd of the test says is good. */
@@ -41,7 +42,7 @@ let socket: Socket;
 
 /** The healthd of the test goes on to speak meanwhile. */
 async function wideplane(...args: readonly string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(process.execPath, [MAIN, ...args]);
+  const { stdout } = await promisify(execFile)(process.execPath, [EXECUTABLE, ...args]);
   return stdout;
 }
 const dns = (...args: string[]): Promise<string> => wideplane('dns', ...args, '--state', state);

@@ -10,7 +10,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Nginx } from '../support/nginx.ts';
-import { eventually, MAIN, makeState, removeState, run, RunningUp } from './supervise/running-up.ts';
+import { EXECUTABLE } from '../support/executable.ts';
+import { eventually, makeState, removeState, run, RunningUp } from './supervise/running-up.ts';
 
 const PORT = 5351;
 /** Seconds, of the monitors below. */
@@ -77,10 +78,10 @@ let nginx: Nginx;
 let echo: ChildProcess;
 let held: ChildProcess;
 
-const health = (...args: string[]): string => run(process.execPath, MAIN, 'health', ...args, '--state', state);
-const tmsh = (command: string): string => run(process.execPath, MAIN, 'tmsh', '--state', state, '-c', command);
+const health = (...args: string[]): string => run(process.execPath, EXECUTABLE, 'health', ...args, '--state', state);
+const tmsh = (command: string): string => run(process.execPath, EXECUTABLE, 'tmsh', '--state', state, '-c', command);
 function refused(...args: string[]): string {
-  const { status, stderr } = spawnSync(process.execPath, [MAIN, 'health', ...args, '--state', state], {
+  const { status, stderr } = spawnSync(process.execPath, [EXECUTABLE, 'health', ...args, '--state', state], {
     encoding: 'utf8',
   });
   assert.notEqual(status, 0, args.join(' '));

@@ -11,7 +11,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { makeDevicePair, type Pair } from '../../src/trust/make-certificate.ts';
 import { BIG3D_GREETING, FakeBig3d } from '../support/fake-big3d.ts';
-import { eventually, MAIN, makeState, removeState, run, RunningUp } from './supervise/running-up.ts';
+import { EXECUTABLE } from '../support/executable.ts';
+import { eventually, makeState, removeState, run, RunningUp } from './supervise/running-up.ts';
 
 /** Starting a command of Node.js on a machine that does other things. */
 const MOST_MS = 60_000;
@@ -28,7 +29,7 @@ class Iqdump {
   readonly #exit: Promise<number | string>;
 
   constructor(...args: string[]) {
-    this.#child = spawn(process.execPath, [MAIN, 'iqdump', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = spawn(process.execPath, [EXECUTABLE, 'iqdump', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child.stdout.setEncoding('utf8').on('data', (text: string) => (this.out += text));
     this.#child.stderr.setEncoding('utf8').on('data', (text: string) => (this.err += text));
     this.#exit = new Promise((resolve) => this.#child.on('close', (code, signal) => resolve(code ?? signal ?? 'none')));
@@ -57,10 +58,10 @@ const started = (port: number): string[] => ['127.0.0.1', '--port', String(port)
 
 before(async () => {
   device = await makeDevicePair('bigip.example', new Date());
-  ownCertificate = run(process.execPath, MAIN, 'trust', 'export', '--state', state);
+  ownCertificate = run(process.execPath, EXECUTABLE, 'trust', 'export', '--state', state);
   const file = join(state, 'bigip.crt');
   writeFileSync(file, device.certificate);
-  run(process.execPath, MAIN, 'trust', 'import', file, '--server', '--state', state);
+  run(process.execPath, EXECUTABLE, 'trust', 'import', file, '--server', '--state', state);
 });
 after(() => removeState(state));
 

@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { makeDevicePair, type Pair } from '../../src/trust/make-certificate.ts';
 import { FakeBig3d } from '../support/fake-big3d.ts';
-import { eventually, MAIN, makeState, removeState, run, RunningUp } from './supervise/running-up.ts';
+import { EXECUTABLE } from '../support/executable.ts';
+import { eventually, makeState, removeState, run, RunningUp } from './supervise/running-up.ts';
 
 const PORT = 4353;
 const STRANGERS = { talker: '127.0.0.2', packed: '127.0.0.3', silent: '127.0.0.4' } as const;
@@ -30,15 +31,15 @@ let device: Pair;
 let strangers: Record<Name, FakeBig3d>;
 let up: RunningUp;
 
-const tmsh = (command: string): string => run(process.execPath, MAIN, 'tmsh', '--state', state, '-c', command);
+const tmsh = (command: string): string => run(process.execPath, EXECUTABLE, 'tmsh', '--state', state, '-c', command);
 const shown = (address: string): string => tmsh(`show gtm iquery ${address}`).replaceAll(/ +/g, ' ');
 
 before(async () => {
   device = await makeDevicePair('bigip.example', new Date());
-  const own = run(process.execPath, MAIN, 'trust', 'export', '--state', state);
+  const own = run(process.execPath, EXECUTABLE, 'trust', 'export', '--state', state);
   const file = join(state, 'bigip.crt');
   writeFileSync(file, device.certificate);
-  run(process.execPath, MAIN, 'trust', 'import', file, '--server', '--state', state);
+  run(process.execPath, EXECUTABLE, 'trust', 'import', file, '--server', '--state', state);
   const common = { ...device, trusted: [own], port: PORT };
   strangers = {
     talker: await FakeBig3d.start({ ...common, address: STRANGERS.talker }),

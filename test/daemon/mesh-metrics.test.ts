@@ -13,7 +13,8 @@ import { promisify } from 'node:util';
 import type { MeshLoad, MeshMachine, MeshPath } from '../../src/ipc/mesh-schema.ts';
 import { queryOf } from '../support/dns.ts';
 import { FakeIqueryd } from '../support/fake-iqueryd.ts';
-import { eventually, MAIN, makeState, removeState, RunningUp } from './supervise/running-up.ts';
+import { EXECUTABLE } from '../support/executable.ts';
+import { eventually, makeState, removeState, RunningUp } from './supervise/running-up.ts';
 
 const PORT = 5371;
 /** A number is to be answered from within a whole second, on a machine that others use: three. */
@@ -44,7 +45,7 @@ let fake: FakeIqueryd;
 let socket: Socket;
 
 async function wideplane(...args: readonly string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(process.execPath, [MAIN, ...args]);
+  const { stdout } = await promisify(execFile)(process.execPath, [EXECUTABLE, ...args]);
   return stdout;
 }
 const dns = (...args: string[]): Promise<string> => wideplane('dns', ...args, '--state', state);

@@ -16,7 +16,8 @@ import type { LocalReport, MeshServer, MeshState, MeshVirtual } from '../../src/
 import { daemonSocket } from '../../src/supervise/daemon-table.ts';
 import { queryOf } from '../support/dns.ts';
 import { FakeMesh } from '../support/fake-mesh.ts';
-import { eventually, MAIN, makeState, removeState, run, RunningUp } from './supervise/running-up.ts';
+import { EXECUTABLE } from '../support/executable.ts';
+import { eventually, makeState, removeState, run, RunningUp } from './supervise/running-up.ts';
 
 const PORT = 5372;
 /** A change is to be answered within a whole second, on a machine that others use: three. */
@@ -49,7 +50,7 @@ let socket: Socket;
 let target: Server;
 
 async function wideplane(...args: readonly string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(process.execPath, [MAIN, ...args]);
+  const { stdout } = await promisify(execFile)(process.execPath, [EXECUTABLE, ...args]);
   return stdout;
 }
 const explain = (name: string): Promise<string> => wideplane('health', 'explain', name, '--state', state);

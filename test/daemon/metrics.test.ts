@@ -11,7 +11,8 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { FAMILIES } from '../../src/core/metrics.ts';
 import { Nginx } from '../support/nginx.ts';
-import { eventually, MAIN, makeState, removeState, run, RunningUp } from './supervise/running-up.ts';
+import { EXECUTABLE } from '../support/executable.ts';
+import { eventually, makeState, removeState, run, RunningUp } from './supervise/running-up.ts';
 
 const [DNS_PORT, METRICS_PORT, PROMETHEUS_PORT] = [5352, 9353, 9354];
 const MONITORING = fileURLToPath(new URL('../../../docs/monitoring/', import.meta.url));
@@ -47,7 +48,7 @@ const file = `${state}.conf`;
 let up: RunningUp;
 let nginx: Nginx | undefined;
 
-const tmsh = (command: string): string => run(process.execPath, MAIN, 'tmsh', '--state', state, '-c', command);
+const tmsh = (command: string): string => run(process.execPath, EXECUTABLE, 'tmsh', '--state', state, '-c', command);
 const startNginx = (): Promise<Nginx> =>
   Nginx.start('server { listen 127.0.1.1:8081; location / { return 200 "ok"; } }', {
     address: '127.0.1.1',
@@ -177,7 +178,7 @@ test('it serves nothing but metrics, goes where the configuration says, and says
   await up.said(/^cannot listen at 203\.0\.113\.1:9353: .*EADDRNOTAVAIL/);
   const refused = spawnSync(
     process.execPath,
-    [MAIN, 'tmsh', '--state', state, '-c', 'modify sys db metricsd.listen value here'],
+    [EXECUTABLE, 'tmsh', '--state', state, '-c', 'modify sys db metricsd.listen value here'],
     { encoding: 'utf8' },
   );
   assert.match(refused.stderr, /metricsd\.listen.*value here must be none, or an address and a port/);

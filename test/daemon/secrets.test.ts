@@ -13,13 +13,12 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { after, afterEach, describe, it } from 'node:test';
 import { ConfigdProcess, killRunning, tmsh } from '../support/configd-process.ts';
 import { Terminal } from '../support/terminal.ts';
 import { RunningUp, eventually } from './supervise/running-up.ts';
+import { EXECUTABLE } from '../support/executable.ts';
 
-const EXECUTABLE = fileURLToPath(new URL('../../bin/main.js', import.meta.url));
 const CORE_PATTERN = '/proc/sys/kernel/core_pattern';
 
 const root = mkdtempSync(join(tmpdir(), 'secrets-'));

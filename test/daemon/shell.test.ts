@@ -7,11 +7,10 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import { hostname, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { IpcClient } from '../../src/ipc/ipc-client.ts';
 import { Terminal } from '../support/terminal.ts';
+import { EXECUTABLE } from '../support/executable.ts';
 
-const EXECUTABLE = fileURLToPath(new URL('../../bin/main.js', import.meta.url));
 const HOST = hostname().split('.')[0]!;
 const USER = userInfo().username;
 

@@ -6,12 +6,13 @@ import { writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { test } from 'node:test';
 import { residentOctets } from '../../src/supervise/process-memory.ts';
-import { eventually, MAIN, makeState, removeState, run, RunningUp } from './supervise/running-up.ts';
+import { EXECUTABLE } from '../support/executable.ts';
+import { eventually, makeState, removeState, run, RunningUp } from './supervise/running-up.ts';
 
 const CONFIG = 'net vlan lab {\n    tag 9\n}\n';
 
 const tmsh = (state: string, command: string): string =>
-  run(process.execPath, MAIN, 'tmsh', '--state', state, '-c', command);
+  run(process.execPath, EXECUTABLE, 'tmsh', '--state', state, '-c', command);
 
 /** Label → value of one block of `show`. */
 function block(output: string, heading: string): Record<string, string> {
@@ -123,7 +124,7 @@ test('show sys version, clock, memory and hardware', async () => {
 
 test('configd that no supervisor started says so, and what it knows of itself', async () => {
   const state = makeState();
-  const configd = spawn(process.execPath, [MAIN, 'run', 'configd', '--state', state], { stdio: 'ignore' });
+  const configd = spawn(process.execPath, [EXECUTABLE, 'run', 'configd', '--state', state], { stdio: 'ignore' });
   try {
     const output = await eventually('configd', () => {
       try {

@@ -6,9 +6,8 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { EXECUTABLE } from '../support/executable.ts';
 
-const EXECUTABLE = fileURLToPath(new URL('../../bin/main.js', import.meta.url));
 const state = mkdtempSync(join(tmpdir(), 'tmsh-verbs-'));
 const daemon = spawn(process.execPath, [EXECUTABLE, 'run', 'configd', '--state', state], {
   stdio: ['ignore', 'pipe', 'inherit'],

@@ -11,8 +11,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { openssl, pemOf, selfSigned, TrustAuthority } from '../support/trust-authority.ts';
+import { EXECUTABLE } from '../support/executable.ts';
 
-const MAIN = fileURLToPath(new URL('../../bin/main.js', import.meta.url));
 const SSH_PORT = 2290;
 /** Machines by the address at which their sshd answers; their state directories have the same names. */
 const [EAST, NORTH] = ['127.0.2.1', '127.0.2.2'];
@@ -26,7 +26,7 @@ type Result = { status: number | null; stdout: string; stderr: string };
 
 function trustAt(state: string, args: readonly string[], input?: string): Result {
   const [command, ...rest] = args;
-  const words = [MAIN, 'trust', command!, '--state', state, ...rest];
+  const words = [EXECUTABLE, 'trust', command!, '--state', state, ...rest];
   return spawnSync(process.execPath, words, {
     encoding: 'utf8',
     timeout: 60_000,
@@ -92,7 +92,7 @@ before(() => {
   const wideplane = join(directory, 'bin', 'wideplane');
   writeFileSync(
     wideplane,
-    `#!/bin/sh\nset -- "$@" --state ${directory}/$(echo $SSH_CONNECTION | cut -d' ' -f3)\nexec ${process.execPath} ${MAIN} "$@"\n`,
+    `#!/bin/sh\nset -- "$@" --state ${directory}/$(echo $SSH_CONNECTION | cut -d' ' -f3)\nexec ${process.execPath} ${EXECUTABLE} "$@"\n`,
   );
   chmodSync(wideplane, 0o755);
   writeFileSync(
@@ -159,7 +159,7 @@ describe('wideplane trust', () => {
       /line 1: PRIVATE KEY stands where only certificates belong; nothing was changed/,
     );
     assert.match(refusal('import', join(directory, 'none')), /cannot read .*none: there is no such file/);
-    assert.match(refusal('import', MAIN), /holds no certificate: PEM or DER is expected/);
+    assert.match(refusal('import', EXECUTABLE), /holds no certificate: PEM or DER is expected/);
     assert.match(
       trust('import', pair.certificate),
       /but it expired at 2021-01-01T00:00:00Z, \d+ days ago: it is refused/,

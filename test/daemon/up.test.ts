@@ -7,7 +7,8 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parseCapabilities } from '../../src/supervise/capability.ts';
-import { eventually, MAIN, makeState, removeState, run, RunningUp, type StartOptions } from './supervise/running-up.ts';
+import { EXECUTABLE } from '../support/executable.ts';
+import { eventually, makeState, removeState, run, RunningUp, type StartOptions } from './supervise/running-up.ts';
 
 const HOST = `wideplane-up-${process.pid}`;
 const CONFIG = `
@@ -72,7 +73,7 @@ async function withDaemons(
 }
 
 const tmsh = (state: string, command: string): string =>
-  run(process.execPath, MAIN, 'tmsh', '--state', state, '-c', command);
+  run(process.execPath, EXECUTABLE, 'tmsh', '--state', state, '-c', command);
 
 test('the daemons work with the capabilities of the table, and a refused device does not stop the others', async () => {
   await withDaemons(CONFIG, async (up, state) => {

@@ -6,7 +6,8 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { writeGeoDatabase } from '../support/geo-databases.ts';
-import { eventually, makeState, MAIN, removeState, run, RunningUp } from './supervise/running-up.ts';
+import { EXECUTABLE } from '../support/executable.ts';
+import { eventually, makeState, removeState, run, RunningUp } from './supervise/running-up.ts';
 
 const PORT = 5360;
 
@@ -62,12 +63,12 @@ const state = makeState();
 const file = `${state}.conf`;
 let up: RunningUp;
 
-const tmsh = (command: string): string => run(process.execPath, MAIN, 'tmsh', '--state', state, '-c', command);
+const tmsh = (command: string): string => run(process.execPath, EXECUTABLE, 'tmsh', '--state', state, '-c', command);
 function apply(command: string): void {
   tmsh(command);
   assert.doesNotMatch(tmsh('show sys config status wait'), /applying|Reason/);
 }
-const wideplane = (...words: string[]): string => run(process.execPath, MAIN, ...words, '--state', state);
+const wideplane = (...words: string[]): string => run(process.execPath, EXECUTABLE, ...words, '--state', state);
 const health = (...words: string[]): string => wideplane('dns', 'health', ...words);
 const dig = (...args: string[]): string =>
   execFileSync('dig', ['@127.0.0.1', '+time=5', '+tries=1', '-p', String(PORT), ...args], { encoding: 'utf8' });

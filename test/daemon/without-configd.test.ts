@@ -7,14 +7,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, it } from 'node:test';
-import { eventually, MAIN } from './supervise/running-up.ts';
+import { EXECUTABLE } from '../support/executable.ts';
+import { eventually } from './supervise/running-up.ts';
 
 const state = mkdtempSync(join(tmpdir(), 'without-configd-'));
 after(() => rmSync(state, { recursive: true }));
 
 for (const daemon of ['dataplaned', 'dnsd', 'healthd', 'iqueryd', 'metricsd']) {
   it(`${daemon} ends by SIGTERM while it waits for configd`, async () => {
-    const child = spawn(process.execPath, [MAIN, 'run', daemon, '--state', state], {
+    const child = spawn(process.execPath, [EXECUTABLE, 'run', daemon, '--state', state], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let log = '';

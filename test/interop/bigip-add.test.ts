@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { EXECUTABLE } from './harness/wideplane.ts';
+import { EXECUTABLE } from '../support/executable.ts';
 import { connect, makeDirectory, Namespace } from './harness/namespace.ts';
 import { type Outcome, run } from './harness/program.ts';
 import { makeSshClient, type SshClient, SshDevice } from './harness/ssh-device.ts';

@@ -11,7 +11,8 @@ import { connect, Namespace } from './harness/namespace.ts';
 import type { Outcome } from './harness/program.ts';
 import { makeSshClient, type SshClient, SshDevice } from './harness/ssh-device.ts';
 import { waitFor } from './harness/wait.ts';
-import { EXECUTABLE, ALL_DAEMONS, Wideplane } from './harness/wideplane.ts';
+import { EXECUTABLE } from '../support/executable.ts';
+import { ALL_DAEMONS, Wideplane } from './harness/wideplane.ts';
 
 const [MEMBER, NEWCOMER] = ['192.0.2.1', '192.0.2.2'];
 const CHECKOUT = fileURLToPath(new URL('../../../', import.meta.url));

@@ -8,11 +8,10 @@ import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFile
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { inDays, type IssuedPair, pemOf, selfSigned, TrustAuthority } from '../support/trust-authority.ts';
 import { waitFor } from './harness/wait.ts';
+import { EXECUTABLE } from '../support/executable.ts';
 
-const MAIN = fileURLToPath(new URL('../../bin/main.js', import.meta.url));
 const [HERE, PORT] = ['127.0.3.1', 4399];
 const SHORT_S = 20;
 
@@ -134,7 +133,7 @@ const linesOf = (code: string, peer: string): string[] =>
   log.split('\n').filter((line) => line.includes(`code=${code}`) && line.includes(peer));
 
 function start(...words: string[]): void {
-  const child = spawn(process.execPath, [MAIN, 'run', ...words, '--state', state], {
+  const child = spawn(process.execPath, [EXECUTABLE, 'run', ...words, '--state', state], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   for (const stream of [child.stdout, child.stderr])

@@ -3,10 +3,9 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import type { IpcClient } from '../../src/ipc/ipc-client.ts';
+import { EXECUTABLE } from './executable.ts';
 
-const EXECUTABLE = fileURLToPath(new URL('../../bin/main.js', import.meta.url));
 const running = new Set<ChildProcess>();
 
 /** For afterEach: no test leaves a process behind. */

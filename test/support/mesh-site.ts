@@ -2,7 +2,8 @@
 
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { eventually, MAIN, makeState, removeState, run, RunningUp } from '../daemon/supervise/running-up.ts';
+import { EXECUTABLE } from './executable.ts';
+import { eventually, makeState, removeState, run, RunningUp } from '../daemon/supervise/running-up.ts';
 
 /** The network: `ADDRESS.n` is site n. */
 const NETWORK = '10.43.7';
@@ -91,7 +92,7 @@ export class MeshSite {
   }
 
   tmsh(command: string): string {
-    return run(process.execPath, MAIN, 'tmsh', '--state', this.state, '-c', command);
+    return run(process.execPath, EXECUTABLE, 'tmsh', '--state', this.state, '-c', command);
   }
 
   /** `show gtm iquery` of an address, a space between words. */

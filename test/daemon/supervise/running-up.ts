@@ -11,12 +11,11 @@ import type { Processes } from '../../../src/ipc/schema.ts';
 import { LineSplitter } from '../../../src/supervise/log-relay.ts';
 import { askSupervisor } from '../../../src/supervise/device-client.ts';
 import { isRunning } from '../../../src/supervise/state-lock.ts';
+import { EXECUTABLE } from '../../support/executable.ts';
 
 export type LogRecord = { level: string; daemon: string; msg: string; pid?: number };
 
 const FAKES = fileURLToPath(new URL('./up-of-fakes.js', import.meta.url));
-
-export const MAIN = fileURLToPath(new URL('../../../bin/main.js', import.meta.url));
 
 /** Waits until `condition` gives something; fails with `what` after `timeoutMs`. */
 export async function eventually<Result>(
@@ -74,7 +73,7 @@ export class RunningUp {
     const what =
       config === undefined
         ? [FAKES, state]
-        : [MAIN, 'up', '--state', state, '--log-format', 'json', '--config', config];
+        : [EXECUTABLE, 'up', '--state', state, '--log-format', 'json', '--config', config];
     const command = [...(options.prefix ?? []), process.execPath, ...what];
     if (options.force) command.push('--force');
     if (only !== undefined) command.push('--only', only.join(','));

@@ -1,7 +1,6 @@
 // wideplane as a user runs it: `wideplane up` with a configuration file, in a namespace.
 
 import { writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { mayBeLocal } from '../../../src/cli/local-command.ts';
 import { describeFailure, TmshClient } from '../../../src/cli/tmsh-client.ts';
 import type { DaemonName } from '../../../src/ipc/daemon-name.ts';
@@ -11,8 +10,7 @@ import type { ShowRow } from '../../../src/ipc/schema.ts';
 import { makeDirectory, type Namespace } from './namespace.ts';
 import type { Outcome, Program } from './program.ts';
 import { waitFor } from './wait.ts';
-
-export const EXECUTABLE = fileURLToPath(new URL('../../../bin/main.js', import.meta.url));
+import { EXECUTABLE } from '../../support/executable.ts';
 
 export type WideplaneOptions = {
   /** What to run instead of the executable of this checkout. */
