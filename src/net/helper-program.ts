@@ -27,7 +27,7 @@ export function runCommand(file: string, args: readonly string[], input: Input =
   return addon === undefined ? runForked(file, args, input) : runShared(addon, file, args, input);
 }
 
-/** What Node's own way costs, a start of several devices would be made of (docs/decisions/helper-programs.md). */
+/** Without a fork of this process, which costs more than most helpers do (docs/decisions/helper-programs.md). */
 async function runShared(addon: Addon, file: string, args: readonly string[], input: Input): Promise<CommandResult> {
   const words = [file, ...args];
   if (words.some((word) => word.includes('\0'))) return notStarted(file, 'EINVAL');
