@@ -7,8 +7,11 @@ import { Capture, readFrames } from './harness/capture.ts';
 import { dropsOf, dropsSince, gateway, HOST, ipsec, IpsecPair, other, type Side } from './harness/ipsec-pair.ts';
 import { makeDirectory } from './harness/namespace.ts';
 import { Iperf3Server, reach, UdpSequence } from './harness/traffic.ts';
+import { delay } from './harness/wait.ts';
 
-const ROUNDS = process.env.WIDEPLANE_LONG === '1' ? 20 : 2;
+const ROUNDS = process.env.WIDEPLANE_LONG === '1' ? 20 : 5;
+/** How long each association has packets to carry, at least. */
+const IN_USE_MS = 250;
 const PER_SECOND = 1000;
 const ESP_AT = 14 + 20;
 const TYPE = 'net ipsec manual-security-association';
@@ -48,6 +51,7 @@ it('associations are replaced while UDP and TCP run: not one datagram is lost', 
     const old = round === 1 ? '' : `-${round - 1}`;
     await both((side) => create(side, 'in', round));
     await both((side) => `${create(side, 'out', round)}; delete ${TYPE} sa-out${old}`);
+    await delay(IN_USE_MS);
     await both(() => `delete ${TYPE} sa-in${old}`);
   };
   const there = await UdpSequence.start(hosts.a, hosts.b, HOST.b, { perSecond: PER_SECOND });

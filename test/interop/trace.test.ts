@@ -139,18 +139,21 @@ describe('through a tunnel', () => {
       const { sides, innerMtu } = await buildRoutedPair({ form, underlay, cpu: CPU });
       const [a, b] = sides;
       const captures = await startCaptures(sides);
-      for (const version of [4, 6] as const) {
-        for (const [from, to] of [
-          [a, b],
-          [b, a],
-        ] as const) {
-          for (const origin of [forwarded(from, to, version), ...ofTheMachine(from, to, version)]) {
-            await reach(origin.from, origin.hops.at(-1)!);
-            await exerciseTraces(origin, innerMtu);
-            await exerciseEchoes(origin, version, innerMtu);
+      // Both versions at once: they share nothing but the tunnel, and spend half of their time waiting.
+      await Promise.all(
+        ([4, 6] as const).map(async (version) => {
+          for (const [from, to] of [
+            [a, b],
+            [b, a],
+          ] as const) {
+            for (const origin of [forwarded(from, to, version), ...ofTheMachine(from, to, version)]) {
+              await reach(origin.from, origin.hops.at(-1)!);
+              await exerciseTraces(origin, innerMtu);
+              await exerciseEchoes(origin, version, innerMtu);
+            }
           }
-        }
-      }
+        }),
+      );
       await judge(captures, sides);
       for (const { wideplane } of sides) assert.equal(await wideplane.stop(), 0, wideplane.log);
     });
