@@ -108,10 +108,12 @@ for (const row of ROWS) {
     if (!offloads) {
       const captures = await startCaptures(pair);
       await exchangeForCapture(pair);
-      for (const { capture, largestOctets } of captures) {
-        await capture.stop(50);
-        assert.deepEqual(await findBadChecksums(capture.file, largestOctets), [], capture.file);
-      }
+      await Promise.all(
+        captures.map(async ({ capture, largestOctets }) => {
+          await capture.stop(50);
+          assert.deepEqual(await findBadChecksums(capture.file, largestOctets), [], capture.file);
+        }),
+      );
     }
     assert.deepEqual(await dropsOf(pair), [{}, {}]);
     for (const { wideplane } of pair.sides) assert.equal(await wideplane.stop(), 0, wideplane.log);
