@@ -1,6 +1,6 @@
 /* Shared by the files of the addon: handles, arguments, errors.
  *
- * The addon opens, receives and transmits in batches, polls and closes. It decides nothing and knows no protocol beyond
+ * The addon opens, receives and transmits in batches, polls and closes, and starts programs. It decides nothing and knows no protocol beyond
  * what a ring, a segmentation offload or a batch of ciphers needs; src/native/addon.ts is the description of every function. */
 #ifndef WIDEPLANE_ADDON_H
 #define WIDEPLANE_ADDON_H

@@ -1,9 +1,9 @@
 // The only loader of the addon, and its types.
 //
-// The addon opens, configures, receives and transmits in batches, polls and closes; it decides nothing. Handles are small
-// integers valid in every thread of the process: a port is opened on the main thread (that takes milliseconds) and used
-// in the worker. Descriptors of frames travel in Int32Arrays, a fixed number of words each, offsets relative to the arena.
-// Every argument is checked here or by the caller in TypeScript, not in C.
+// The addon opens, configures, receives and transmits in batches, polls and closes, and starts programs; it decides nothing.
+// Handles are small integers valid in every thread of the process: a port is opened on the main thread (that takes
+// milliseconds) and used in the worker. Descriptors of frames travel in Int32Arrays, a fixed number of words each, offsets
+// relative to the arena. Every argument is checked here or by the caller in TypeScript, not in C.
 
 import { createRequire } from 'node:module';
 import { inPackage } from './package.ts';

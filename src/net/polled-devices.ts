@@ -1,16 +1,15 @@
 // The network devices of this namespace, asked of ip(8) again and again: what stands in for the device watcher where the
 // addon, and with it rtnetlink, cannot be had.
 
-import { execFile } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { parsePrefix } from '../core/address.ts';
 import { parseMac } from '../core/mac.ts';
 import type { Device, DeviceEvents, Devices } from './device-watcher.ts';
+import { runCommand } from './helper-program.ts';
 
 const POLL_MS = 500;
 /** Failures in a row after which nothing is watched any more. */
 const MAX_FAILURES = 10;
-const MAX_OUTPUT_OCTETS = 64 << 20;
 
 type IpLink = {
   ifindex: number;
@@ -80,18 +79,12 @@ export class PolledDevices extends EventEmitter<DeviceEvents> implements Devices
   }
 }
 
-function listDevices(): Promise<Device[]> {
-  return new Promise((resolve, reject) => {
-    execFile('ip', ['-json', 'address', 'show'], { maxBuffer: MAX_OUTPUT_OCTETS }, (error, stdout) => {
-      if (error !== null) {
-        reject(new Error(`ip address show: ${error.message}; install iproute2 if it is missing`, { cause: error }));
-        return;
-      }
-      const links = JSON.parse(stdout === '' ? '[]' : stdout) as IpLink[];
-      const indexOf = new Map(links.map(({ ifname, ifindex }) => [ifname, ifindex]));
-      resolve(links.map((link) => deviceOf(link, indexOf)));
-    });
-  });
+async function listDevices(): Promise<readonly Device[]> {
+  const { status, stdout, stderr } = await runCommand('ip', ['-json', 'address', 'show']);
+  if (status !== 0) throw new Error(`ip address show: ${stderr}; install iproute2 if it is missing`);
+  const links = JSON.parse(stdout.length === 0 ? '[]' : stdout.toString()) as IpLink[];
+  const indexOf = new Map(links.map(({ ifname, ifindex }) => [ifname, ifindex]));
+  return links.map((link) => deviceOf(link, indexOf));
 }
 
 function deviceOf(link: IpLink, indexOf: ReadonlyMap<string, number>): Device {

@@ -89,7 +89,9 @@ export class RunningUp {
     this.#exit = new Promise((resolve) => {
       // What it said last is read by then, unless somebody whom it left behind keeps the stream open.
       child.on('exit', (code, signal) => {
-        void Promise.race([ended, delay(LAST_WORDS_MS)]).then(() => resolve(code ?? signal ?? 'unknown'));
+        void Promise.race([ended, delay(LAST_WORDS_MS, undefined, { ref: false })]).then(() =>
+          resolve(code ?? signal ?? 'unknown'),
+        );
       });
     });
     this.#child = child;
